@@ -1,0 +1,69 @@
+"""The one error that a user is meant to read: what is wrong, in which file, what to type next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class AimError(Exception):
+    """Something that the user can mend.
+
+    Args:
+        what: what is wrong, one sentence without a full stop.
+        where: the file (or `file:line`) it is wrong in.
+        fix: what to do or type next.
+    """
+
+    def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = printable(where) if where is not None else None
+        self.fix = fix
+
+    def __str__(self) -> str:
+        """One line: `where: what. fix`."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}. {self.fix}" if self.fix else text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the keyword parts when the error crosses a process border."""
+        return (_rebuild, (type(self), self.what, self.where, self.fix))
+
+
+class UsageError(AimError):
+    """Wrong command line or configuration (exit code 2)."""
+
+
+class VideoError(AimError):
+    """A video that cannot be used; costs that video and no other."""
+
+
+class DataError(AimError):
+    """A label, kinematics, split or weights file that cannot be used."""
+
+
+class CacheError(AimError):
+    """A cache file that is damaged or of another format; it is recomputed."""
+
+
+class Cancelled(Exception):
+    """The user asked to stop; nothing is wrong."""
+
+
+def _rebuild(kind: type[AimError], what: str, where: str | None, fix: str | None) -> AimError:
+    return kind(what, where=where, fix=fix)
+
+
+def printable(text: str | Path) -> str:
+    """`text` with control characters and undecodable file-name bytes escaped, safe for a terminal and for JSON."""
+    shown = str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?` for the known name closest to `name`, or the list of known names."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"

@@ -1,0 +1,138 @@
+"""The contract of a stage: settings, what it reads, one call that turns an opened video into named arrays.
+
+A new stage is one file here with a subclass of `Extractor`, and one line in `pipeline/stages.py`:
+
+    class Brightness(Extractor[BrightnessConfig]):
+        name, version, Config = "brightness", 1, BrightnessConfig
+
+        def extract(self, source: Source) -> StageOutput:
+            rows = [frame.image.mean() for frame in source.frames()]
+            return StageOutput({"brightness": Array(np.array(rows), ("frame",), "1", "mean of all pixels")})
+
+The module that holds the settings must import quickly, since every command reads every stage's settings:
+torch, cv2, openvino and the like are imported inside functions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from data.arrays import StageOutput
+from data.video import Frame, VideoInfo
+from data.videos import Record
+
+
+class StageConfig(BaseModel):
+    """Settings of one stage: strict, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def result_settings(self) -> dict[str, Any]:
+        """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
+        return _result_settings(self)
+
+
+def setting(default: Any, about: str, *, affects_result: bool = True, **limits: Any) -> Any:
+    """One setting of a stage.
+
+    Args:
+        default: the value where the configuration says nothing.
+        about: one sentence with the unit; shown in the documentation and in the saved configuration.
+        affects_result: False only for what cannot change the arrays by more than 1e-4 (device, runtime,
+            threads, batch size): such a setting is left out of the cache key.
+        limits: pydantic limits such as ge=1.
+    """
+    return Field(default, description=about, json_schema_extra={"affects_result": affects_result}, **limits)
+
+
+def _result_settings(config: BaseModel) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, field in type(config).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, dict) and extra.get("affects_result") is False:
+            continue
+        value = getattr(config, name)
+        dumped = config.model_dump(mode="json", include={name})[name]
+        kept[name] = _result_settings(value) if isinstance(value, BaseModel) else dumped
+    return kept
+
+
+class Source(Protocol):
+    """One opened input, as a stage sees it."""
+
+    @property
+    def record(self) -> Record:
+        """Id, path, sidecar files and labels."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """Size after rotation, codec, nominal frame rate.
+
+        Raises:
+            VideoError: the record has no video, or it cannot be opened.
+        """
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """(N,) presentation time of every frame in seconds from the first, read from the stream.
+
+        Raises:
+            VideoError: as for `info`.
+        """
+
+    @property
+    def upstream(self) -> Mapping[str, StageOutput]:
+        """Outputs of the stages named by `Extractor.inputs`."""
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """Decoded frames in display order, each asked-for index once (ascending), or all. May be called once.
+
+        Raises:
+            VideoError: the stream is damaged.
+            Cancelled: the user asked to stop.
+        """
+
+
+C = TypeVar("C", bound=StageConfig)
+
+
+class Extractor(ABC, Generic[C]):
+    """A stage. One instance serves many videos in one thread at a time; models load on first use."""
+
+    name: ClassVar[str]
+    """Called the same in the command line, the configuration, the cache folder and the file."""
+
+    version: ClassVar[int]
+    """Raised by one whenever the same settings begin to give other numbers."""
+
+    Config: ClassVar[type[StageConfig]]
+
+    reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ("video",)
+    """Which input files the result depends on."""
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @classmethod
+    def inputs(cls, config: C) -> tuple[str, ...]:
+        """Stages whose output this one needs."""
+        return ()
+
+    @classmethod
+    def identity(cls, config: C) -> Mapping[str, str]:
+        """What else the result depends on, such as {"weights": sha256}; part of the cache key."""
+        return {}
+
+    @abstractmethod
+    def extract(self, source: Source) -> StageOutput:
+        """Compute the arrays of one video.
+
+        Raises:
+            AimError: the input cannot be used; recorded as this video's failure.
+        """
