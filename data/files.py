@@ -1,0 +1,107 @@
+"""Whole files or none: atomic writes, names that fit the file system, sweeping what a killed process left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+TEMPORARY = ".writing-"
+"""Prefix of every temporary name; such files are never read."""
+
+ABANDONED_SECONDS = 24 * 3600
+"""A temporary of another machine is swept after this time; one of this machine as soon as its process is gone."""
+
+MAX_NAME_BYTES = 200
+"""Longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)."""
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target`; renamed to it when the block ends well, removed when it does not.
+
+    The content is flushed to the disk before the rename, so that a killed process or a power cut leaves
+    either the old whole file or the new whole file.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
+    temporary = target.parent / name
+    try:
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    _sync_folder(target.parent)
+
+
+def write_bytes(target: Path, content: bytes) -> None:
+    """Write a whole file atomically.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_bytes(target, text.encode("utf-8", "backslashreplace"))
+
+
+def sweep(folder: Path) -> int:
+    """Remove temporaries below `folder` that no living process writes; returns how many."""
+    removed = 0
+    for path in folder.rglob(f"{TEMPORARY}*"):
+        if _abandoned(path):
+            with suppress(OSError):
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def safe_name(part: str) -> str:
+    """One path component that any usual file system takes, still unique for long names."""
+    encoded = os.fsencode(part)
+    if len(encoded) <= MAX_NAME_BYTES:
+        return part
+    kept = encoded[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
+    return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
+
+
+def _abandoned(path: Path) -> bool:
+    host, _, rest = path.name.removeprefix(TEMPORARY).rpartition("-")[0].rpartition("-")
+    try:
+        age = time.time() - path.stat().st_mtime
+        if host != socket.gethostname()[:40]:
+            return age > ABANDONED_SECONDS
+        os.kill(int(rest), 0)
+    except (ProcessLookupError, ValueError):
+        return True
+    except OSError:
+        return False
+    return age > ABANDONED_SECONDS
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
