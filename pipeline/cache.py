@@ -1,0 +1,229 @@
+"""Where an output lives, which computation it must come from, and whether it is fresh.
+
+The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
+depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does not
+depend on where anything lies, so a cache moves with its data to another folder or machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cache as memoised
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from data import store
+from data.arrays import StageOutput
+from data.errors import AimError, CacheError, printable
+from data.files import safe_name, sweep, write_text
+from data.videos import Record, fingerprint_file
+from pipeline.index import Index, stamp
+
+State = Literal["fresh", "stale", "missing", "failed"]
+
+SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
+"""Packages whose versions are written into every file, for people; they are not part of the key."""
+
+
+@dataclass(frozen=True)
+class Computation:
+    """What makes one output: everything that its key covers.
+
+    Attributes:
+        stage, version: the extractor's name and version.
+        settings: every setting that can change the result.
+        identity: what else the result depends on, such as {"weights": sha256}.
+        inputs: SHA-256 of the content of each input file, by kind.
+        upstream: key of each upstream output, by stage.
+    """
+
+    stage: str
+    version: int
+    settings: Mapping[str, Any]
+    identity: Mapping[str, str]
+    inputs: Mapping[str, str]
+    upstream: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over all parts in canonical JSON."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def differences(self, header: Mapping[str, Any]) -> list[str]:
+        """One line per part in which a stored header differs from this computation."""
+        lines: list[str] = []
+        if header.get("stage_version") != self.version:
+            lines.append(f"stage version {header.get('stage_version')} -> {self.version}")
+        lines += _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
+        lines += [f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")]
+        for kind in sorted({*header.get("inputs", {}), *self.inputs}):
+            if header.get("inputs", {}).get(kind) != self.inputs.get(kind):
+                lines.append(f"{kind} file changed")
+        for stage in sorted({*header.get("upstream", {}), *self.upstream}):
+            if header.get("upstream", {}).get(stage) != self.upstream.get(stage):
+                lines.append(f"upstream {stage} changed")
+        return lines
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether an output can be used, and why not."""
+
+    state: State
+    reason: str
+
+
+class Cache:
+    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.index = Index(root)
+
+    def path(self, stage: str, video_id: str) -> Path:
+        """Where the output of a stage for a video lies. The id's folders are kept, `..` and the like are not."""
+        parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
+        return self.root.joinpath(stage, *parts[:-1], f"{parts[-1]}.h5")
+
+    def fingerprint(self, path: Path) -> str:
+        """SHA-256 of a file's content; not hashed again while size, times and file number are the same."""
+        absolute = path.absolute()
+        known = self.index.get("content", absolute)
+        if not isinstance(known, str):
+            seen = stamp(path)  # taken before hashing: a change meanwhile makes the fact void
+            known = fingerprint_file(path)
+            self.index.put("content", absolute, known, seen)
+        return known
+
+    def check(self, computation: Computation, video_id: str) -> Check:
+        """Whether the stored output is whole and comes from this computation."""
+        path = self.path(computation.stage, video_id)
+        try:
+            header = self._verified_header(path)
+        except FileNotFoundError:
+            return self._check_failure(computation, video_id)
+        except CacheError as error:
+            return Check("stale", error.what)
+        if header.get("key") == computation.key:
+            return Check("fresh", "")
+        failed = self._check_failure(computation, video_id)
+        if failed.state == "failed":
+            return failed
+        return Check("stale", "; ".join(computation.differences(header)) or "another format of key")
+
+    def read(self, stage: str, video_id: str) -> store.Stored:
+        """A whole output, every array checked.
+
+        Raises:
+            FileNotFoundError: not computed yet.
+            CacheError: damaged.
+        """
+        return store.read(self.path(stage, video_id))
+
+    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+        """Keep an output, atomically, and forget an earlier failure.
+
+        Raises:
+            OSError: the folder cannot be written or the disk is full.
+        """
+        path = self.path(computation.stage, record.id)
+        header = asdict(computation) | {
+            "key": computation.key,
+            "stage_version": computation.version,
+            "video": printable(record.id),
+            "software": software(),
+        }
+        header.pop("version")
+        store.write(path, header, output)
+        with suppress(FileNotFoundError):
+            self._failure_path(computation.stage, record.id).unlink()
+
+    def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
+        """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
+        known = isinstance(error, AimError)
+        entry = {
+            "stage": computation.stage,
+            "video": printable(record.id),
+            "key": computation.key,
+            "kind": type(error).__name__,
+            "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
+            "where": error.where if isinstance(error, AimError) else None,
+            "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
+            "expected": known,
+            "traceback": "".join(traceback.format_exception(error)),
+            "software": software(),
+        }
+        write_text(self._failure_path(computation.stage, record.id), json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        return entry
+
+    def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
+        """The failure kept for a stage and video, or None."""
+        try:
+            entry = json.loads(self._failure_path(stage, video_id).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return entry if isinstance(entry, dict) else None
+
+    def stored(self, stage: str) -> Iterator[Path]:
+        """Every output of a stage."""
+        yield from sorted((self.root / stage).rglob("*.h5"))
+
+    def sweep(self) -> int:
+        """Remove temporaries that no living process writes; returns how many."""
+        return sweep(self.root) if self.root.exists() else 0
+
+    def close(self) -> None:
+        """Write the index to disk."""
+        self.index.close()
+
+    def _failure_path(self, stage: str, video_id: str) -> Path:
+        path = self.path(stage, video_id)
+        return path.with_name(f"{path.name.removesuffix('.h5')}.failed.json")
+
+    def _check_failure(self, computation: Computation, video_id: str) -> Check:
+        failed = self.failures(computation.stage, video_id)
+        if failed is None:
+            return Check("missing", "not computed yet")
+        if failed.get("key") != computation.key:
+            return Check("missing", "failed before, with other settings or input")
+        return Check("failed", str(failed.get("what")))
+
+    def _verified_header(self, path: Path) -> Mapping[str, Any]:
+        """The header of a file whose every array was checked since the file last changed."""
+        known = self.index.get("header", path.absolute())
+        if isinstance(known, dict):
+            return known
+        seen = stamp(path)
+        header = store.read(path).header
+        self.index.put("header", path.absolute(), _index_header(header), seen)
+        return header
+
+
+def _index_header(header: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("key", "stage_version", "settings", "identity", "inputs", "upstream", "quality")
+    return {name: header[name] for name in kept if name in header}
+
+
+def _differences(old: Any, new: Any, prefix: str) -> list[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        lines = []
+        for name in sorted({*old, *new}):
+            lines += _differences(old.get(name), new.get(name), f"{prefix}{name}.")
+        return lines
+    return [] if old == new else [f"{prefix.rstrip('.')} {json.dumps(old)} -> {json.dumps(new)}"]
+
+
+@memoised
+def software() -> dict[str, str]:
+    """Versions of the packages that compute, as installed."""
+    found = {}
+    for name in SOFTWARE:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

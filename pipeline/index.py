@@ -1,0 +1,114 @@
+"""An accelerator beside the cache: what was already hashed or checked, keyed by what the file system says of a file.
+
+Deleting or corrupting it loses nothing but time: every answer can be had from the files themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (
+    kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
+) WITHOUT ROWID;
+"""
+
+
+class Index:
+    """A small SQLite table of facts about files; any failure of it turns it off, never the run.
+
+    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / ".index.sqlite"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._broken = False
+        self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
+
+    def get(self, kind: str, path: Path) -> Any | None:
+        """The fact kept for `path`, or None where it is unknown or the file has changed since."""
+        now = stamp(path)
+        if now is None:
+            return None
+        name = os.fsencode(path)
+        with self._lock:
+            row = self._pending.get((kind, name)) or self._run(
+                "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?", (kind, name)
+            )
+        return json.loads(row[1]) if row and row[0] == now else None
+
+    def put(self, kind: str, path: Path, value: Any, seen: str | None) -> None:
+        """Keep a fact about the file as it was when its `stamp` was `seen`; None keeps nothing."""
+        if seen is None:
+            return
+        with self._lock:
+            self._pending[kind, os.fsencode(path)] = (seen, json.dumps(value))
+        if len(self._pending) >= 512:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was put; called at the end of a run."""
+        with self._lock:
+            if not self._pending:
+                return
+            rows = [(kind, name, seen, value) for (kind, name), (seen, value) in self._pending.items()]
+            self._run("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows, many=True)
+            self._pending.clear()
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+        self.flush()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _run(self, query: str, values: Any, many: bool = False) -> Any | None:
+        for _ in range(2):
+            if self._broken:
+                return None
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                with self._connection:
+                    if many:
+                        self._connection.executemany(query, values)
+                        return None
+                    return self._connection.execute(query, values).fetchone()
+            except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
+                self._broken = True
+            except sqlite3.DatabaseError:  # not a database any more: begin anew
+                self._start_over()
+        return None
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
+        connection.executescript(SCHEMA)
+        return connection
+
+    def _start_over(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection is not None:
+                self._connection.close()
+        self._connection = None
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def stamp(path: Path) -> str | None:
+    """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

@@ -1,0 +1,53 @@
+"""The ordered table of stages. A new extractor is one file in `extractors/` and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from data.errors import UsageError, nearest
+from extractors.base import Extractor, StageConfig
+
+STAGES: dict[str, str] = {
+    "clips": "extractors.clips:Clips",
+    "pose": "extractors.pose:Pose",
+    "camera_flow": "extractors.camera_flow:CameraFlow",
+    "kinematics": "extractors.kinematics:Kinematics",
+    "timesteps": "extractors.timesteps:TimeSteps",
+}
+"""Stage name -> "module:class"; a stage stands after the stages it needs."""
+
+
+def stage_class(name: str) -> type[Extractor[Any]]:
+    """The extractor class of a stage.
+
+    Raises:
+        UsageError: no such stage; names the nearest known one.
+    """
+    if name not in STAGES:
+        raise UsageError(f"unknown stage '{name}'", fix=nearest(name, STAGES))
+    module, _, attribute = STAGES[name].partition(":")
+    found: type[Extractor[Any]] = getattr(import_module(module), attribute)
+    return found
+
+
+def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:
+    """`names` and every stage they need, each once, in an order in which they can run.
+
+    Raises:
+        UsageError: an unknown stage, or one that needs a stage listed after it.
+    """
+    wanted: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += stage_class(name).inputs(configs[name])
+    ordered = tuple(name for name in STAGES if name in wanted)
+    for position, name in enumerate(ordered):
+        late = set(stage_class(name).inputs(configs[name])) - set(ordered[:position])
+        if late:
+            raise UsageError(f"stage '{name}' needs '{late.pop()}', which stands after it in pipeline/stages.py")
+    return ordered
