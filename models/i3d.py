@@ -1,0 +1,248 @@
+"""Inception I3D (RGB): tensors in, class logits and pooled features out.
+
+Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017: the Inception-v1 network inflated to 3-D, as
+published with its Kinetics-400 weights. What a port gets wrong easily, and this one keeps: TensorFlow's "SAME" padding
+(the odd zero goes to the end, in pooling too), batch normalisation with eps 1e-3, a 2-frame average before the class
+layer, logits averaged over time.
+
+Parameters are named as in the PyTorch port that many laboratories use (`Conv3d_1a_7x7.conv3d.weight`,
+`Mixed_3b.b1b.bn.running_mean`, `logits.conv3d.bias`), so such a state dict loads as it is; `from_tf` renames tensors
+in the published TensorFlow layout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+BATCH_NORM_EPS = 1e-3
+FEATURES = 1024
+"""Channels of the pooled feature."""
+
+_MIXED = {
+    "Mixed_3b": (192, (64, 96, 128, 16, 32, 32)),
+    "Mixed_3c": (256, (128, 128, 192, 32, 96, 64)),
+    "Mixed_4b": (480, (192, 96, 208, 16, 48, 64)),
+    "Mixed_4c": (512, (160, 112, 224, 24, 64, 64)),
+    "Mixed_4d": (512, (128, 128, 256, 24, 64, 64)),
+    "Mixed_4e": (512, (112, 144, 288, 32, 64, 64)),
+    "Mixed_4f": (528, (256, 160, 320, 32, 128, 128)),
+    "Mixed_5b": (832, (256, 160, 320, 32, 128, 128)),
+    "Mixed_5c": (832, (384, 192, 384, 48, 128, 128)),
+}
+"""Inception blocks: input channels, then the output channels of branches 0, 1a, 1b, 2a, 2b, 3b."""
+
+Triple = tuple[int, int, int]
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after one axis in TensorFlow's "SAME" scheme; the odd one goes to the end.
+
+    >>> same_padding(224, 7, 2), same_padding(112, 3, 2), same_padding(28, 3, 1)
+    ((2, 3), (0, 1), (1, 1))
+    """
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _pad(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
+    """Zero-pad (batch, channel, frame, row, column) as "SAME" does."""
+    pads = [same_padding(int(size), k, s) for size, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
+    flat = [zeros for pair in reversed(pads) for zeros in pair]
+    return functional.pad(x, flat) if any(flat) else x
+
+
+def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
+    """ "SAME" max pooling of (batch, channel, frame, row, column), one axis after the other.
+
+    A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero
+    where TensorFlow's is minus infinity; the same here, since every input comes out of a ReLU.
+    """
+    x = _pad(x, kernel, stride)
+    for axis in range(3):
+        if kernel[axis] > 1 or stride[axis] > 1:
+            window = [kernel[i] if i == axis else 1 for i in range(3)]
+            step = [stride[i] if i == axis else 1 for i in range(3)]
+            x = functional.max_pool3d(x, window, step)
+    return x
+
+
+class Unit3D(nn.Module):
+    """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has a bias and neither.
+
+    Shapes: (batch, inputs, frame, row, column) to (batch, outputs, ceil(frame / stride), ...).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: Triple, stride: Triple = (1, 1, 1), *, last: bool = False):
+        super().__init__()
+        self.kernel, self.stride, self.last = kernel, stride, last
+        self.conv3d = nn.Conv3d(inputs, outputs, kernel, stride, bias=last)
+        self.bn: nn.Module = nn.Identity() if last else nn.BatchNorm3d(outputs, eps=BATCH_NORM_EPS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        pads = [same_padding(int(n), k, s) for n, k, s in zip(x.shape[2:], self.kernel, self.stride, strict=True)]
+        if all(before == after for before, after in pads):  # let the convolution pad: one copy less
+            x = functional.conv3d(x, self.conv3d.weight, self.conv3d.bias, self.stride, [before for before, _ in pads])
+        else:
+            x = self.conv3d(_pad(x, self.kernel, self.stride))
+        return x if self.last else functional.relu(self.bn(x))
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Put the batch normalisation into the convolution: the same function, one pass over the data less."""
+        if not isinstance(self.bn, nn.BatchNorm3d):
+            return
+        mean, variance = self.bn.running_mean, self.bn.running_var
+        if mean is None or variance is None:
+            raise ValueError("batch normalisation without running statistics cannot be folded")
+        scale = self.bn.weight.double() / (variance.double() + self.bn.eps).sqrt()
+        weight = self.conv3d.weight.double() * scale.reshape(-1, 1, 1, 1, 1)
+        bias = self.bn.bias.double() - mean.double() * scale
+        self.conv3d.weight = nn.Parameter(weight.to(self.conv3d.weight.dtype), requires_grad=False)
+        self.conv3d.bias = nn.Parameter(bias.to(self.conv3d.weight.dtype), requires_grad=False)
+        self.bn = nn.Identity()
+
+
+class Inception(nn.Module):
+    """Four branches side by side: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1.
+
+    Shapes: (batch, inputs, frame, row, column) to the same with `widths[0] + widths[2] + widths[4] + widths[5]`
+    channels.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        one, three = (1, 1, 1), (3, 3, 3)
+        self.b0 = Unit3D(inputs, widths[0], one)
+        self.b1a, self.b1b = Unit3D(inputs, widths[1], one), Unit3D(widths[1], widths[2], three)
+        self.b2a, self.b2b = Unit3D(inputs, widths[3], one), Unit3D(widths[3], widths[4], three)
+        self.b3b = Unit3D(inputs, widths[5], one)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        pooled = max_pool(x, (3, 3, 3), (1, 1, 1))
+        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], dim=1)
+
+
+class I3D(nn.Module):
+    """The published network.
+
+    Args:
+        classes: classes of the last layer, 400 for Kinetics-400.
+    """
+
+    def __init__(self, classes: int = 400) -> None:
+        super().__init__()
+        self.stem = ("Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3")
+        self.add_module("Conv3d_1a_7x7", Unit3D(3, 64, (7, 7, 7), (2, 2, 2)))
+        self.add_module("Conv3d_2b_1x1", Unit3D(64, 64, (1, 1, 1)))
+        self.add_module("Conv3d_2c_3x3", Unit3D(64, 192, (3, 3, 3)))
+        for name, (inputs, widths) in _MIXED.items():
+            self.add_module(name, Inception(inputs, widths))
+        self.logits = Unit3D(FEATURES, classes, (1, 1, 1), last=True)
+
+    def forward(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, classes) and features (batch, 1024) of a clip (batch, 3, frames, 224, 224), RGB in [-1, 1].
+
+        Both are averaged over time, so `logits` is the class layer applied to `features`. The published network
+        averages two neighbouring time steps and so needs 9 frames; shorter clips, which it refuses, give one time
+        step, which is used as it is. Pictures of another size are averaged over their whole plane.
+        """
+        x = max_pool(self.get_submodule(self.stem[0])(clip), (1, 3, 3), (1, 2, 2))
+        x = self.get_submodule(self.stem[2])(self.get_submodule(self.stem[1])(x))
+        x = max_pool(x, (1, 3, 3), (1, 2, 2))
+        for name in _MIXED:
+            if name == "Mixed_4b":
+                x = max_pool(x, (3, 3, 3), (2, 2, 2))
+            elif name == "Mixed_5b":
+                x = max_pool(x, (2, 2, 2), (2, 2, 2))
+            x = self.get_submodule(name)(x)
+        x = x.mean((3, 4))  # (batch, 1024, time)
+        if x.shape[2] > 1:
+            x = (x[:, :, 1:] + x[:, :, :-1]) / 2
+        features = x.mean(2)
+        logits = self.logits(features[:, :, None, None, None])[:, :, 0, 0, 0]
+        return logits, features
+
+    def fold(self) -> I3D:
+        """Fold every batch normalisation into its convolution, in place; for inference only. Returns itself."""
+        for module in self.modules():
+            if isinstance(module, Unit3D):
+                module.fold()
+        return self.eval()
+
+
+def load(tensors: Mapping[str, Tensor]) -> I3D:
+    """The network with the given weights, in evaluation mode; the layout (TensorFlow or PyTorch) is recognised.
+
+    Raises:
+        ValueError: keys or shapes that are not those of Inception I3D.
+    """
+    state = from_tf(tensors) if any(key.startswith("params/") for key in tensors) else from_torch(tensors)
+    if "logits.conv3d.weight" not in state:
+        raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")
+    network = I3D(classes=int(state["logits.conv3d.weight"].shape[0]))
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        named = [f"'{key}' is missing" for key in missing[:3]] + [f"'{key}' is unknown" for key in unexpected[:3]]
+        raise ValueError(f"not the weights of Inception I3D: {', '.join(named)}")
+    return network.eval()
+
+
+def from_torch(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict with the common key names, without a `module.` prefix and without batch counters."""
+    plain = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return {key: value for key, value in plain.items() if not key.endswith("num_batches_tracked")}
+
+
+_BRANCHES = {
+    "Branch_0/Conv3d_0a_1x1": "b0",
+    "Branch_1/Conv3d_0a_1x1": "b1a",
+    "Branch_1/Conv3d_0b_3x3": "b1b",
+    "Branch_2/Conv3d_0a_1x1": "b2a",
+    "Branch_2/Conv3d_0b_3x3": "b2b",
+    "Branch_2/Conv3d_0a_3x3": "b2b",  # so called in Mixed_5b of the first publication
+    "Branch_3/Conv3d_0b_1x1": "b3b",
+}
+
+_TF_KEY = re.compile(
+    r"(?:params|batch_stats)/(?P<block>Conv3d_\w+|Mixed_\w+|Logits)/(?P<unit>.*?/)?"
+    r"(?P<layer>Conv_0|BatchNorm_0)/(?P<kind>kernel|bias|mean|var)"
+)
+
+
+def from_tf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """TensorFlow end-point names and layouts to PyTorch ones.
+
+    Kernels (frame, row, column, in, out) become (out, in, frame, row, column); statistics of any shape become
+    (channel,); the scale that the published batch normalisation does not have becomes 1.
+
+    Raises:
+        ValueError: a key that the published network does not have.
+    """
+    state: dict[str, Tensor] = {}
+    for key, value in tensors.items():
+        match = _TF_KEY.fullmatch(key)
+        if match is None:
+            raise ValueError(f"'{key}' is not a tensor of the published I3D")
+        block, unit = match["block"], (match["unit"] or "").rstrip("/")
+        if block.startswith("Mixed_"):
+            if unit not in _BRANCHES:
+                raise ValueError(f"'{key}' is not a tensor of the published I3D")
+            block = f"{block}.{_BRANCHES[unit]}"
+        prefix = "logits" if block == "Logits" else block
+        if match["layer"] == "Conv_0":
+            tensor = value.permute(4, 3, 0, 1, 2).contiguous() if match["kind"] == "kernel" else value.reshape(-1)
+            state[f"{prefix}.conv3d.{'weight' if match['kind'] == 'kernel' else 'bias'}"] = tensor
+        else:
+            name = {"bias": "bias", "mean": "running_mean", "var": "running_var"}[match["kind"]]
+            state[f"{prefix}.bn.{name}"] = value.reshape(-1)
+            state[f"{prefix}.bn.weight"] = torch.ones(value.numel(), dtype=value.dtype)
+    return state
