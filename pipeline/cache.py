@@ -170,6 +170,12 @@ class Cache:
             return None
         return entry if isinstance(entry, dict) else None
 
+    def quality(self, stage: str, video_id: str) -> dict[str, Any]:
+        """The quality figures of an output, empty where there is none."""
+        with suppress(FileNotFoundError, CacheError):
+            return dict(self._verified_header(self.path(stage, video_id)).get("quality", {}))
+        return {}
+
     def stored(self, stage: str) -> Iterator[Path]:
         """Every output of a stage."""
         yield from sorted((self.root / stage).rglob("*.h5"))

@@ -43,7 +43,7 @@ class DatasetConfig(Section):
 class RunConfig(Section):
     """How the work is done; nothing here can change a result."""
 
-    workers: int = Field(1, ge=1, description="processes that extract side by side")
+    workers: int = Field(1, ge=0, description="processes that extract side by side; 0: in this process")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video before it fails by name")
     memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker; 0: no limit")

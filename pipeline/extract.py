@@ -1,0 +1,144 @@
+"""`extract` and `status`: plan every record, run what is not fresh, tell what happened."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from data.datasets import list_records
+from data.errors import UsageError
+from data.videos import Listing, Record
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig
+from pipeline.engines import FrameProgress, run_inline, run_local
+from pipeline.runner import Plan, Planner, Result
+
+
+@dataclass
+class Summary:
+    """What a run over a batch did.
+
+    Attributes:
+        videos: number of records.
+        results: one per record that had something to do or that failed.
+        fresh: records with nothing to do.
+        cancelled: the user asked to stop; `extract` goes on where it stopped.
+        problems: what the listing of the inputs found wrong.
+    """
+
+    videos: int = 0
+    results: list[Result] = field(default_factory=list)
+    fresh: int = 0
+    cancelled: bool = False
+    problems: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[Result]:
+        """Records with at least one failed stage."""
+        return [result for result in self.results if result.failed]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all good, 1 some videos failed or the run was stopped."""
+        return 1 if self.failed or self.cancelled else 0
+
+
+def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...]:
+    """Every `parts`-th record from `part` (1-based): the same records whatever the machine.
+
+    Raises:
+        UsageError: part is not in 1..parts.
+    """
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    return tuple(records[part - 1 :: parts])
+
+
+def run_extract(
+    records: Sequence[Record],
+    config: BaseConfig,
+    cache: Cache,
+    planner: Planner,
+    *,
+    stop: threading.Event | None = None,
+    on_result: Callable[[Result], None] | None = None,
+    on_frames: FrameProgress | None = None,
+    on_plan: Callable[[list[Plan], int], None] | None = None,
+) -> Summary:
+    """Extract what is not fresh.
+
+    Args:
+        records: what to extract.
+        config: the configuration; `run.workers` child processes, or none for 0.
+        cache: where outputs go; temporaries of killed processes are swept first.
+        planner: decides what is to be done.
+        stop: set it to end cleanly: what is done stays done.
+        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+    """
+    stop = stop or threading.Event()
+    cache.sweep()
+    summary = Summary(videos=len(records))
+    plans = []
+    for record in records:
+        plan = planner.plan(record)
+        if plan.todo:
+            plans.append(plan)
+        else:
+            settled = _settled(plan)
+            summary.results += [settled] if settled.failed else []
+            summary.fresh += 0 if settled.failed else 1
+    if on_plan is not None:
+        on_plan(plans, summary.fresh)
+    for result in _run(plans, config, cache, stop, on_frames):
+        summary.results.append(result)
+        if on_result is not None:
+            on_result(result)
+    summary.cancelled = stop.is_set()
+    cache.index.flush()
+    return summary
+
+
+def _run(
+    plans: list[Plan], config: BaseConfig, cache: Cache, stop: threading.Event, on_frames: FrameProgress | None
+) -> Iterator[Result]:
+    if plans:
+        engine = run_local if config.run.workers else run_inline
+        yield from engine(plans, config, cache, stop, on_frames)
+
+
+def _settled(plan: Plan) -> Result:
+    """A record with nothing to run: fresh, or failed before with the same settings and input."""
+    failed = {step.stage: step.check.reason for step in plan.steps if step.check.state == "failed"}
+    for step in plan.steps:
+        blocked = [name for name in step.computation.upstream if name in failed]
+        if blocked and step.check.state != "fresh":
+            failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
+    return Result(plan.record, failed=failed, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+
+
+def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
+    """Per record and stage: state, reason, and the quality figures of fresh outputs."""
+    for record in records:
+        plan = planner.plan(record)
+        blocked = _settled(plan).failed
+        for step in plan.steps:
+            state, reason = step.check.state, step.check.reason
+            if state in ("missing", "stale") and step.stage in blocked:
+                state, reason = "failed", blocked[step.stage]
+            quality = planner.cache.quality(step.stage, record.id) if state == "fresh" else {}
+            yield {"video": record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
+
+
+def dataset_records(config: BaseConfig) -> Listing:
+    """The records of the configuration's data set.
+
+    Raises:
+        UsageError: no `dataset.root`.
+        DataError: the data set's own files cannot be used.
+    """
+    dataset = config.dataset
+    if dataset.root is None:
+        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER, or name videos to extract")
+    return list_records(dataset.kind, dataset.root, labels=dataset.labels, tasks=dataset.tasks)

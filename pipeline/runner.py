@@ -1,0 +1,234 @@
+"""What one record needs, and doing it: plan, one decode pass per wave of stages, outputs and failures into the cache."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from data.arrays import StageOutput
+from data.errors import Cancelled, DataError, VideoError
+from data.videos import Record
+from extractors.base import Extractor
+from pipeline.cache import Cache, Check, Computation
+from pipeline.config import BaseConfig
+from pipeline.decode_pass import DecodePass, Progress
+from pipeline.index import stamp
+from pipeline.stages import stage_class, with_inputs
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of one record: what must be computed and whether it is there."""
+
+    computation: Computation
+    check: Check
+
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.computation.stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of one record, in order; `todo` are those that will run."""
+
+    record: Record
+    steps: tuple[Step, ...]
+    todo: tuple[str, ...]
+
+
+@dataclass
+class Result:
+    """What happened to one record.
+
+    Attributes:
+        record: the performance.
+        done: stages that ran, with their seconds.
+        failed: stages that did not give an output, with one line why.
+        skipped: stages that were fresh.
+        cancelled: the user asked to stop before all was done.
+    """
+
+    record: Record
+    done: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    cancelled: bool = False
+
+
+class Planner:
+    """Works out what records need under one configuration.
+
+    Args:
+        config: the configuration.
+        cache: where outputs live.
+        stages: only these stages (those they need are added); default: the configuration's.
+        force: run the asked-for stages even where fresh.
+        retry_failed: run stages again that failed with the same settings and input.
+    """
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        cache: Cache,
+        *,
+        stages: Sequence[str] = (),
+        force: bool = False,
+        retry_failed: bool = False,
+    ) -> None:
+        self.cache = cache
+        self.configs = config.stage_configs()
+        self.asked = tuple(stages) or config.stages
+        self.stages = with_inputs(self.asked, self.configs)
+        self.force = force
+        self.retry_failed = retry_failed
+        self._fixed = {name: self._fixed_parts(name) for name in self.stages}
+
+    def plan(self, record: Record) -> Plan:
+        """The steps of one record; reads headers, never arrays of files that did not change."""
+        steps: list[Step] = []
+        inputs = self._fingerprints(record)
+        keys: dict[str, str] = {}
+        for name in self.stages:
+            needs = stage_class(name).inputs(self.configs[name])
+            parts = self._fixed[name]
+            reads = {kind: inputs[kind] for kind in stage_class(name).reads if kind in inputs}
+            computation = Computation(name, *parts, reads, {need: keys[need] for need in needs})
+            keys[name] = computation.key
+            steps.append(Step(computation, self.cache.check(computation, record.id)))
+        return Plan(record, tuple(steps), self._todo(steps))
+
+    def _fixed_parts(self, name: str) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
+        stage, config = stage_class(name), self.configs[name]
+        return stage.version, config.result_settings(), dict(stage.identity(config))
+
+    def _fingerprints(self, record: Record) -> dict[str, str]:
+        found = {}
+        for kind, path in record.files().items():
+            try:
+                found[kind] = self.cache.fingerprint(path)
+            except OSError as error:
+                found[kind] = f"unreadable: {error.strerror}"
+        return found
+
+    def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
+        """Stages that run: asked for and not usable, and what those need that is not usable."""
+        by_name = {step.stage: step for step in steps}
+        chosen: set[str] = set()
+        for step in reversed(steps):
+            name = step.stage
+            forced = self.force and name in self.asked
+            needed = name in self.asked or any(name in by_name[c].computation.upstream for c in chosen)
+            if needed and (forced or self._must_run(step)):
+                chosen.add(name)
+        return tuple(step.stage for step in steps if step.stage in chosen)
+
+    def _must_run(self, step: Step) -> bool:
+        return step.check.state in ("missing", "stale") or (step.check.state == "failed" and self.retry_failed)
+
+
+class Worker:
+    """Runs plans in this process. Holds one extractor per stage, so that models load once.
+
+    Args:
+        config: the configuration.
+        cache: where outputs go.
+        stop: set when the user asks to stop.
+    """
+
+    def __init__(self, config: BaseConfig, cache: Cache, stop: threading.Event | None = None) -> None:
+        self.cache = cache
+        self.stop = stop or threading.Event()
+        self._configs = config.stage_configs()
+        self._extractors: dict[str, Extractor[Any]] = {}
+
+    def run(self, plan: Plan, progress: Progress | None = None) -> Result:
+        """Run what the plan says; a failure costs the stage and those that need it, nothing else."""
+        result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+        steps = {step.stage: step for step in plan.steps}
+        result.failed = {
+            s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
+        }
+        waiting = [steps[name] for name in plan.todo]
+        while waiting and not self.stop.is_set():
+            pending = {step.stage for step in waiting}
+            wave = [step for step in waiting if not pending & set(step.computation.upstream)]
+            waiting = [step for step in waiting if step not in wave]
+            runnable = [step for step in wave if not self._blocked(step, result)]
+            self._run_wave(plan.record, runnable, result, progress)
+        result.cancelled = result.cancelled or bool(waiting)
+        return result
+
+    def _blocked(self, step: Step, result: Result) -> bool:
+        failed = [name for name in step.computation.upstream if name in result.failed]
+        if failed:
+            result.failed[step.stage] = f"needs {failed[0]}, which failed"
+        return bool(failed)
+
+    def _run_wave(self, record: Record, wave: list[Step], result: Result, progress: Progress | None) -> None:
+        if not wave:
+            return
+        shared = DecodePass(record, [step.stage for step in wave], self.stop, progress)
+        threads = [
+            threading.Thread(target=self._run_step, args=(shared, step, result), name=step.stage, daemon=True)
+            for step in wave
+        ]
+        for thread in threads:
+            thread.start()
+        shared.run()
+        for thread in threads:
+            thread.join()
+
+    def _run_step(self, shared: DecodePass, step: Step, result: Result) -> None:
+        start = time.perf_counter()
+        record = shared.record
+        try:
+            _require_inputs(record, step)
+            before = {kind: stamp(path) for kind, path in record.files().items()}
+            upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
+            output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
+            if before != {kind: stamp(path) for kind, path in record.files().items()}:
+                raise VideoError("the input changed while it was read", where=record.id, fix="Run `extract` again")
+            self.cache.write(step.computation, record, output)
+            result.done[step.stage] = time.perf_counter() - start
+        except Cancelled:
+            result.cancelled = True
+        except Exception as error:  # noqa: BLE001 -- one bad video costs one video, whatever went wrong
+            entry = self._keep_failure(step, record, error)
+            result.failed[step.stage] = entry
+        finally:
+            shared.leave(step.stage)
+
+    def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
+        try:
+            return str(self.cache.record_failure(step.computation, record, error)["what"])
+        except OSError as disk:
+            return f"{error} (and the failure could not be written: {disk.strerror})"
+
+    def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
+        stored = self.cache.read(name, record.id)
+        if stored.header["key"] != step.computation.upstream[name]:
+            raise DataError(f"the cached output of {name} was replaced meanwhile", fix="Run `extract` again")
+        return stored.output
+
+    def _extractor(self, name: str) -> Extractor[Any]:
+        if name not in self._extractors:
+            self._extractors[name] = stage_class(name)(self._configs[name])
+        return self._extractors[name]
+
+
+def _require_inputs(record: Record, step: Step) -> None:
+    files = record.files()
+    for kind in stage_class(step.stage).reads:
+        if kind not in files and not (kind == "video" and len(stage_class(step.stage).reads) > 1):
+            raise DataError(
+                f"no {kind} file belongs to this performance, and stage '{step.stage}' needs one",
+                where=record.id,
+                fix=f"Leave '{step.stage}' out of `stages`, or add the file",
+            )
+
+
