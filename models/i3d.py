@@ -16,7 +16,6 @@ import re
 from collections.abc import Mapping
 
 import torch
-
 from torch import Tensor, nn
 from torch.nn import functional
 
