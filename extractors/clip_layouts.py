@@ -1,0 +1,146 @@
+"""Which frames make which clip: pure arithmetic on frame numbers, no pictures.
+
+A layout cuts a video of `count` frames into clips of `frames` frames and gives every step one clip or more:
+
+- `uniform`: steps x frames positions spread evenly over the video, the middle of equal parts, cut into steps.
+  Ten steps of 16 over 160 frames take every frame once.
+- `windows`: one window of neighbouring frames per step; the first starts at frame 0, the last ends at the last frame.
+  Starts are a whole stride apart and the last one is pulled back, as public code for dives does:
+  0, 10, ..., 80, 86 for 102 frames. Where that would leave the last two less than half a stride apart, all starts
+  are spread evenly instead.
+- `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
+
+Short videos: a window that is longer than the video goes on with the last frame, repeated. A `uniform` layout of
+more positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Layout = Literal["uniform", "windows", "dense"]
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """Clips of one video.
+
+    Attributes:
+        clips: (clip, frame) int32 frame numbers, ascending along both axes.
+        spans: (step, 2) int32; step k is the average of the clips from `spans[k, 0]` up to before `spans[k, 1]`.
+    """
+
+    clips: NDArray[np.int32]
+    spans: NDArray[np.int32]
+
+    @property
+    def wanted(self) -> NDArray[np.int32]:
+        """(n,) frame numbers that some clip needs, ascending, each once."""
+        return np.unique(self.clips)
+
+    @property
+    def bounds(self) -> NDArray[np.int32]:
+        """(step, 2) first and last frame number of each step."""
+        return np.stack([self.clips[self.spans[:, 0], 0], self.clips[self.spans[:, 1] - 1, -1]], axis=1)
+
+    def step_frames(self) -> NDArray[np.int32]:
+        """(step, frame) frame numbers of each step, as in the clip where a step is one clip.
+
+        Where steps are several clips, each frame once and the row filled up with -1.
+        """
+        if self.clips.shape[0] == self.spans.shape[0] and bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
+            return self.clips[self.spans[:, 0]]
+        rows = [np.unique(self.clips[first:end]) for first, end in self.spans]
+        table = np.full((len(rows), max(map(len, rows))), -1, np.int32)
+        for row, found in zip(table, rows, strict=True):
+            row[: len(found)] = found
+        return table
+
+
+def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: int = 1, hop: int = 1) -> ClipPlan:
+    """The clips of a video.
+
+    Args:
+        count: frames of the video, at least 1.
+        layout: see the module.
+        steps: time steps, T in the paper.
+        frames: frames of one clip.
+        stride: distance between neighbouring frames of a window (`windows` and `dense`).
+        hop: distance between the starts of neighbouring windows (`dense`).
+
+    >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()
+    [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
+    >>> plan_clips(3, layout="windows", steps=2, frames=4).clips.tolist()
+    [[0, 1, 2, 2], [0, 1, 2, 2]]
+    >>> plan_clips(8, layout="uniform", steps=2, frames=2).clips.tolist()
+    [[1, 3], [5, 7]]
+    >>> dense = plan_clips(8, layout="dense", steps=2, frames=4)
+    >>> dense.clips[:, 0].tolist(), dense.spans.tolist()
+    ([0, 1, 2, 3, 4], [[0, 2], [2, 5]])
+
+    Raises:
+        ValueError: a number below 1.
+    """
+    if min(count, steps, frames, stride, hop) < 1:
+        raise ValueError(
+            f"count, steps, frames, stride and hop must be at least 1: {(count, steps, frames, stride, hop)}"
+        )
+    if layout == "uniform":
+        return _one_per_step(uniform_positions(count, steps * frames).reshape(steps, frames))
+    last = max(count - ((frames - 1) * stride + 1), 0)
+    if layout == "windows":
+        return _one_per_step(_windows(window_starts(last, steps), count, frames, stride))
+    starts = np.unique(np.append(np.arange(0, last + 1, hop), last))
+    return ClipPlan(_windows(starts, count, frames, stride), divide(len(starts), steps))
+
+
+def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:
+    """The frames in the middle of `positions` equal parts of `count` frames, in whole-number arithmetic.
+
+    >>> uniform_positions(9, 3).tolist(), uniform_positions(2, 4).tolist()
+    ([1, 4, 7], [0, 0, 1, 1])
+    """
+    return ((2 * np.arange(positions, dtype=np.int64) + 1) * count // (2 * positions)).astype(np.int32)
+
+
+def window_starts(last: int, steps: int) -> NDArray[np.int64]:
+    """Starts of `steps` windows from 0 to `last`: a whole stride apart, or evenly where that ends too close.
+
+    >>> window_starts(86, 10).tolist()
+    [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
+    >>> window_starts(10, 10).tolist()
+    [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    >>> window_starts(5, 1).tolist(), window_starts(0, 3).tolist()
+    ([2], [0, 0, 0])
+    """
+    if steps == 1:
+        return np.array([last // 2])
+    order = np.arange(steps, dtype=np.int64)
+    stride = -(-last // (steps - 1))
+    if 2 * (last - stride * (steps - 2)) >= stride:
+        return np.minimum(order * stride, last)
+    return (2 * order * last + steps - 1) // (2 * (steps - 1))
+
+
+def divide(items: int, steps: int) -> NDArray[np.int32]:
+    """(step, 2) ranges that divide `items` over `steps` in order and evenly; an item serves two steps only when short.
+
+    >>> divide(5, 2).tolist(), divide(2, 3).tolist()
+    ([[0, 2], [2, 5]], [[0, 1], [0, 1], [1, 2]])
+    """
+    order = np.arange(steps + 1, dtype=np.int64) * items // steps
+    return np.stack([order[:-1], np.maximum(order[1:], order[:-1] + 1)], axis=1).astype(np.int32)
+
+
+def _windows(starts: NDArray[np.int64], count: int, frames: int, stride: int) -> NDArray[np.int32]:
+    """(clip, frame) frame numbers; past the end the last frame is repeated."""
+    numbers: NDArray[np.int64] = np.minimum(starts[:, None] + np.arange(frames) * stride, count - 1)
+    return numbers.astype(np.int32)
+
+
+def _one_per_step(clips: NDArray[np.int32]) -> ClipPlan:
+    return ClipPlan(clips, divide(len(clips), len(clips)))
