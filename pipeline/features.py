@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import StageOutput
+from data.errors import DataError
 from data.videos import Record
+from pipeline.runner import Planner
+from pipeline.stages import with_inputs
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,71 @@ class FeatureSet:
         arrays = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
         chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in arrays}
         return replace(self, records=tuple(self.records[i] for i in index), **chosen)
+
+
+ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
+"""Arrays of the `timesteps` stage that a feature set gathers."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A feature set and what could not be gathered.
+
+    Attributes:
+        features: the performances whose time steps are fresh.
+        left_out: one line per other performance, with the reason.
+    """
+
+    features: FeatureSet
+    left_out: tuple[str, ...]
+
+
+def gather(records: Sequence[Record], planner: Planner) -> Gathered:
+    """The time steps of all records that are fresh in the cache.
+
+    Raises:
+        DataError: no record has fresh time steps, or they do not fit together.
+    """
+    outputs: list[StageOutput] = []
+    kept: list[Record] = []
+    left_out: list[str] = []
+    for record in records:
+        step = next(step for step in planner.plan(record).steps if step.stage == "timesteps")
+        if step.check.state != "fresh":
+            left_out.append(f"{record.name}: timesteps are {step.check.state} ({step.check.reason})")
+            continue
+        outputs.append(planner.cache.read("timesteps", record.id).output)
+        kept.append(record)
+    if not kept:
+        raise DataError(
+            "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
+            where=planner.cache.root,
+            fix="Run `extract` with the same configuration first",
+        )
+    return Gathered(stack(kept, outputs, feature_settings(planner)), tuple(left_out))
+
+
+def feature_settings(planner: Planner) -> dict[str, Any]:
+    """What the features depend on beside the videos: settings, version and identity of every stage that made them."""
+    needed = with_inputs(("timesteps",), planner.configs)
+    return {name: planner.describe(name) for name in needed}
+
+
+def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
+    """One feature set from the `timesteps` outputs of records.
+
+    Raises:
+        DataError: two outputs have different shapes; names the record.
+    """
+    first = outputs[0].arrays
+    for record, output in zip(records, outputs, strict=True):
+        for name in ARRAYS:
+            if output.arrays[name].values.shape != first[name].values.shape:
+                raise DataError(
+                    f"'{name}' has shape {output.arrays[name].values.shape}, others {first[name].values.shape}",
+                    where=record.id,
+                    fix="Run `extract --force --stages timesteps`",
+                )
+    stacked: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
+    names = {name: first[name].names for name in ("primary", "secondary", "trial")}
+    return FeatureSet(records=tuple(records), settings=settings, names=names, **stacked)

@@ -102,6 +102,11 @@ class Planner:
             steps.append(Step(computation, self.cache.check(computation, record.id)))
         return Plan(record, tuple(steps), self._todo(steps))
 
+    def describe(self, name: str) -> dict[str, Any]:
+        """What a stage's output depends on beside the inputs: version, settings, identity, as JSON types."""
+        version, settings, identity = self._fixed[name]
+        return {"version": version, "settings": dict(settings), "identity": dict(identity)}
+
     def _fixed_parts(self, name: str) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
         stage, config = stage_class(name), self.configs[name]
         return stage.version, config.result_settings(), dict(stage.identity(config))

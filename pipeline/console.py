@@ -1,0 +1,126 @@
+"""What a terminal shows: progress bars, tables of results and failures. Quiet when standard error is not a terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.runner import Plan, Result
+
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error, as it is."""
+    err.print(escape(text), soft_wrap=True)
+
+
+class BatchProgress:
+    """One bar over videos, one over the frames of the videos in work with rate and remaining time."""
+
+    def __init__(self, title: str = "videos") -> None:
+        self._title = title
+        self._lock = threading.Lock()
+        self._in_work: dict[str, tuple[int, int]] = {}
+        self._frames_before = 0
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=err,
+            disable=not err.is_terminal,
+            transient=True,
+        )
+        self._videos: TaskID | None = None
+        self._frames: TaskID | None = None
+
+    def __enter__(self) -> BatchProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def plan(self, plans: list[Plan], fresh: int) -> None:
+        """Begin: what is already finished counts as done, so that the bar starts there."""
+        total = len(plans) + fresh
+        self._videos = self._bars.add_task(self._title, total=total, completed=fresh, rate="")
+        self._frames = self._bars.add_task("frames", total=None, rate="")
+
+    def frames(self, record_id: str, done: int, total: int) -> None:
+        """A video in work has `done` of `total` frames decoded."""
+        with self._lock:
+            self._in_work[record_id] = (done, total)
+            done_all = self._frames_before + sum(d for d, _ in self._in_work.values())
+            total_all = self._frames_before + sum(t for _, t in self._in_work.values())
+            if self._frames is not None:
+                self._bars.update(self._frames, completed=done_all, total=total_all, rate=self._rate())
+
+    def result(self, result: Result) -> None:
+        """A video is finished, one way or the other."""
+        with self._lock:
+            done, _ = self._in_work.pop(result.record.id, (0, 0))
+            self._frames_before += done
+        if self._videos is not None:
+            self._bars.advance(self._videos)
+        if result.failed:
+            stage, reason = next(iter(result.failed.items()))
+            self._bars.console.print(f"[red]failed[/] {escape(result.record.name)} [{stage}] {escape(reason)}", soft_wrap=True)
+
+    def _rate(self) -> str:
+        task = next((t for t in self._bars.tasks if t.id == self._frames), None)
+        return f"{task.speed:.0f} frames/s" if task and task.speed else ""
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:
+    """A table; every cell is text and nothing in it is taken for markup. A float is shown with three decimals."""
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for position, name in enumerate(columns):
+        grid.add_column(name, overflow="fold", justify="left" if position == 0 else "default")
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    to.print(grid)
+
+
+def status_table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """What `status` shows: state and reason per video and stage."""
+    grid = Table(header_style="bold")
+    for name in ("video", "stage", "state", "reason", "quality"):
+        grid.add_column(name, overflow="fold")
+    previous = None
+    for row in rows:
+        state = f"[{STATE_STYLE[row['state']]}]{row['state']}[/]"
+        shown = "" if row["video"] == previous else escape(row["video"])
+        previous = row["video"]
+        figures = ", ".join(f"{name} {_cell(value)}" for name, value in row["quality"].items())
+        grid.add_row(shown, row["stage"], state, escape(str(row["reason"])), figures)
+    out.print(grid)
+
+
+def failure_table(results: Sequence[Result]) -> None:
+    """One line per failed video: the stages and the first reason."""
+    rows = []
+    for result in results:
+        reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
+        own = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
+        rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(own))))
+    table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to=err)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return escape("" if value is None else str(value))

@@ -1,0 +1,143 @@
+"""Is this machine set up: the packages, OpenCV's build, the weights, the backends, and what to type to mend each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from data.errors import AimError, UsageError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PACKAGES = ("data", "extractors", "models", "pipeline")
+INSTALL = "python -m pip install -e ."
+OPENCV_WHEELS = (
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+    "opencv-python-headless",
+    "opencv-python",
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `doctor`.
+
+    Attributes:
+        what: what was looked at.
+        state: "ok", "missing" (something optional), or "broken".
+        detail: version, place, or what is wrong.
+        fix: what to type, empty where nothing is to be mended.
+    """
+
+    what: str
+    state: Literal["ok", "missing", "broken"]
+    detail: str
+    fix: str = ""
+
+
+def check_checkout() -> None:
+    """Make sure that our packages, whose names are common words, come from this checkout.
+
+    Raises:
+        UsageError: another package of the same name stands in the way; says where it lies.
+    """
+    for name in PACKAGES:
+        spec = importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec and spec.origin else None
+        if found is None or CHECKOUT not in found.parents:
+            raise UsageError(
+                f"package '{name}' is taken from {found or 'nowhere'}, not from this checkout",
+                where=CHECKOUT,
+                fix=f"Use a virtual environment of its own: python -m venv .venv && . .venv/bin/activate && {INSTALL}",
+            )
+
+
+def check_opencv() -> None:
+    """Make sure that OpenCV is one contrib build: only those have TV-L1.
+
+    Raises:
+        UsageError: none, a build without contrib, or wheels of different versions over each other.
+    """
+    installed = {name: version for name in OPENCV_WHEELS if (version := _version(name))}
+    wanted = installed.get(OPENCV_WHEELS[0]) or installed.get(OPENCV_WHEELS[1])
+    others = [f"{name}=={version}" for name, version in installed.items() if version != wanted]
+    mend = f"python -m pip uninstall -y {' '.join(installed) or 'opencv-python'} && {INSTALL}"
+    if wanted is not None and others:
+        raise UsageError(f"OpenCV wheels of different versions lie over each other: {', '.join(others)}", fix=f"Type: {mend}")
+    import cv2
+
+    if not hasattr(cv2, "optflow"):
+        raise UsageError(
+            f"OpenCV {cv2.__version__} is not a contrib build ({', '.join(installed) or 'of unknown origin'})",
+            where=cv2.__file__,
+            fix=f"Type: {mend}",
+        )
+
+
+def findings() -> Iterator[Finding]:
+    """Everything that `doctor` looks at, in order."""
+    yield Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
+    yield _checked("checkout", check_checkout, str(CHECKOUT))
+    for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
+        yield _package(name, INSTALL, optional=False)
+    yield _checked("opencv", check_opencv, "contrib build, TV-L1 present")
+    yield _device()
+    yield from _weights()
+    yield from _backends()
+
+
+def _checked(what: str, check: object, detail: str) -> Finding:
+    try:
+        check()  # type: ignore[operator]
+    except (AimError, ImportError) as error:
+        fix = error.fix if isinstance(error, AimError) else f"Type: {INSTALL}"
+        return Finding(what, "broken", getattr(error, "what", str(error)), fix or "")
+    return Finding(what, "ok", detail)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _package(name: str, install: str, *, optional: bool) -> Finding:
+    version = _version(name)
+    if version:
+        return Finding(name, "ok", version)
+    return Finding(name, "missing" if optional else "broken", "not installed", f"Type: {install}")
+
+
+def _device() -> Finding:
+    try:
+        import torch
+    except ImportError as error:
+        return Finding("device", "broken", str(error), f"Type: {INSTALL}")
+    if torch.cuda.is_available():
+        return Finding("device", "ok", torch.cuda.get_device_name(0))
+    return Finding("device", "ok", "CPU only; OpenVINO runs I3D on it, torch the scorer")
+
+
+def _weights() -> Iterator[Finding]:
+    from data import weights
+
+    for name in weights.REGISTRY:
+        fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"
+        try:
+            yield Finding(f"weights {name}", "ok", str(weights.locate(name)))
+        except AimError:
+            yield Finding(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
+
+
+def _backends() -> Iterator[Finding]:
+    yield _package("ai-edge-litert", INSTALL, optional=True)
+    for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("rtmlib", "rtmlib"), ("playwright", "test")):
+        yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)

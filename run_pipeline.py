@@ -1,0 +1,244 @@
+#!/usr/bin/env python
+"""The command line: parses arguments, calls `pipeline/`, prints. `python run_pipeline.py --help` lists the commands.
+
+Heavy libraries are imported by the commands that need them, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from data.errors import AimError, UsageError, printable
+
+if TYPE_CHECKING:
+    from data.videos import Listing, Record
+    from pipeline.cache import Cache
+    from pipeline.config import BaseConfig
+    from pipeline.runner import Planner
+
+OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+
+app = typer.Typer(
+    name="run_pipeline.py",
+    help="Raw videos in, action-quality scores out, every step between cached, inspectable and re-runnable.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+weights_app = typer.Typer(help="Published weights: where they come from, their licence, hash, size and place.")
+app.add_typer(weights_app, name="weights")
+
+Inputs = Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders (searched recursively)")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration, such as configs/folder.yaml")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="override one key: --set pose.stride=2", metavar="KEY=VALUE")]
+CacheFolder = Annotated[Path | None, typer.Option("--cache", help="folder of the stages' outputs")]
+StageNames = Annotated[str, typer.Option("--stages", help="only these, comma separated; those they need are added")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")]
+Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
+
+
+@app.command(epilog="Example: python run_pipeline.py extract videos/ --config configs/folder.yaml --workers 2")
+def extract(
+    inputs: Inputs = None,
+    config: ConfigFile = None,
+    cache: CacheFolder = None,
+    stages: StageNames = "",
+    force: Annotated[bool, typer.Option("--force", help="run again even where fresh")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
+    shard: Annotated[str, typer.Option("--shard", help="this machine's part of the videos: i/n, such as 1/4")] = "",
+    workers: Workers = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
+    from pipeline import console
+    from pipeline.environment import check_opencv
+    from pipeline.extract import run_extract
+    from pipeline.extract import shard as take_shard
+
+    settings = _settings(config, overrides, cache, workers)
+    listing = _listing(inputs, settings)
+    records: list[Record] = list(listing.records)
+    if shard:
+        records = list(take_shard(records, *_parse_shard(shard)))
+    planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
+    stop = _stop_on_interrupt()
+    with console.BatchProgress() as bars:
+
+        def on_plan(plans: list[Any], fresh: int) -> None:
+            if plans:
+                check_opencv()
+            bars.plan(plans, fresh)
+
+        summary = run_extract(
+            records, settings, planner.cache, planner,
+            stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames,
+        )  # fmt: skip
+    summary.problems = listing.problems
+    _print_summary(summary, planner.cache, as_json)
+    planner.cache.close()
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command(epilog="Example: python run_pipeline.py status videos/ --config configs/folder.yaml")
+def status(
+    inputs: Inputs = None,
+    config: ConfigFile = None,
+    cache: CacheFolder = None,
+    stages: StageNames = "",
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Per video and stage: fresh, stale, missing or failed, and why."""
+    from pipeline import console
+    from pipeline.extract import status_rows
+
+    settings = _settings(config, overrides, cache, None)
+    planner = _planner(settings, stages)
+    rows = list(status_rows(_listing(inputs, settings).records, planner))
+    planner.cache.close()
+    if as_json:
+        _print_json({"cache": str(planner.cache.root), "rows": rows})
+    else:
+        console.status_table(rows)
+    raise typer.Exit(SOME_FAILED if any(row["state"] == "failed" for row in rows) else OK)
+
+
+@app.command(epilog="Example: python run_pipeline.py doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
+    from pipeline import console
+    from pipeline.environment import findings
+
+    found = list(findings())
+    if as_json:
+        _print_json([vars(line) for line in found])
+    else:
+        console.table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in found])
+    raise typer.Exit(SOME_FAILED if any(f.state == "broken" for f in found) else OK)
+
+
+def main() -> NoReturn:
+    """Run one command; every error a user can mend is one message and exit code 2 (1 where videos failed)."""
+    from pipeline.environment import check_checkout
+
+    try:
+        check_checkout()
+        app(standalone_mode=True)
+    except AimError as error:
+        _complain(error)
+        sys.exit(WRONG_USAGE)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SOME_FAILED)
+    sys.exit(OK)
+
+
+def _complain(error: AimError) -> None:
+    from pipeline.console import say
+
+    say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
+    if error.fix:
+        say(f"  -> {error.fix}")
+
+
+def _settings(
+    config: Path | None, overrides: list[str] | None, cache: Path | None, workers: int | None
+) -> BaseConfig:
+    from pipeline.config import load_config
+
+    extra = [*(overrides or [])]
+    if cache is not None:
+        extra.append(f"cache={json.dumps(str(cache))}")
+    if workers is not None:
+        extra.append(f"run.workers={workers}")
+    return load_config(config, extra)
+
+
+def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
+    from data.videos import find_videos
+    from pipeline.console import say
+    from pipeline.extract import dataset_records
+
+    listing = find_videos(inputs) if inputs else dataset_records(settings)
+    for problem in listing.problems[:20]:
+        say(f"note: {problem}")
+    if len(listing.problems) > 20:
+        say(f"note: and {len(listing.problems) - 20} more of this kind")
+    return listing
+
+
+def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
+    from pipeline.cache import Cache
+    from pipeline.runner import Planner
+
+    names = [name.strip() for name in stages.split(",") if name.strip()]
+    return Planner(settings, Cache(settings.cache), stages=names, force=force, retry_failed=retry_failed)
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    part, slash, parts = text.partition("/")
+    if not slash or not part.strip().isdigit() or not parts.strip().isdigit():
+        raise UsageError(f"'--shard {printable(text)}' is not of the form i/n", fix="Example: --shard 1/4")
+    return int(part), int(parts)
+
+
+def _stop_on_interrupt() -> threading.Event:
+    """First Ctrl-C: finish the current write and stop; second: stop at once."""
+    from pipeline.console import say
+
+    stop = threading.Event()
+
+    def interrupted(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        say("stopping after the current write; press Ctrl-C again to stop at once")
+
+    signal.signal(signal.SIGINT, interrupted)
+    return stop
+
+
+def _print_summary(summary: Any, cache: Cache, as_json: bool) -> None:
+    from pipeline import console
+
+    if as_json:
+        results = [
+            {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)} for r in summary.results
+        ]
+        _print_json(
+            {
+                "cache": str(cache.root),
+                "videos": summary.videos,
+                "fresh": summary.fresh,
+                "results": results,
+                "cancelled": summary.cancelled,
+                "problems": list(summary.problems),
+            }
+        )
+        return
+    if summary.failed:
+        console.failure_table(summary.failed)
+    ran = sum(1 for result in summary.results if result.done)
+    if not ran and not summary.failed and not summary.cancelled:
+        console.say(f"nothing to do: all {summary.videos} videos are fresh in {printable(cache.root)}")
+    else:
+        stopped = "; stopped, run the same command to go on" if summary.cancelled else ""
+        counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos"
+        console.say(f"{counts} in {printable(cache.root)}{stopped}")
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=True, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    main()
