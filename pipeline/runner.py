@@ -121,13 +121,17 @@ class Planner:
         return found
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
-        """Stages that run: asked for and not usable, and what those need that is not usable."""
+        """Stages that run: asked for and not usable, what those need that is not usable, and what is damaged.
+
+        A missing upstream output under a fresh one is left missing: nothing needs it.
+        """
         by_name = {step.stage: step for step in steps}
         chosen: set[str] = set()
         for step in reversed(steps):
             name = step.stage
             forced = self.force and name in self.asked
-            needed = name in self.asked or any(name in by_name[c].computation.upstream for c in chosen)
+            needed = name in self.asked or step.check.state == "stale"
+            needed = needed or any(name in by_name[c].computation.upstream for c in chosen)
             if needed and (forced or self._must_run(step)):
                 chosen.add(name)
         return tuple(step.stage for step in steps if step.stage in chosen)
