@@ -1,0 +1,182 @@
+"""A labelled data set of synchronised dives: real mp4 files, labels as judges would give them, and the truth.
+
+    FOLDER/videos/dive_000.mp4 ...   H.264, 102 frames at 25 per second by default
+    FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
+    FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original
+
+`original` names the dive that a mirrored copy was made of (itself otherwise): what must stay on one side of a
+split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from data.synthetic.film import Options, Truth, film_dive, write_video
+from data.synthetic.judging import (
+    ExecutionErrors,
+    Scores,
+    Shape,
+    SynchronisationErrors,
+    draw_errors,
+    judge,
+    shapes,
+)
+
+COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original")
+
+TEST_SHARE = 3 / 11
+"""Share of the dives that are held out: 24 of 88."""
+
+
+@dataclass(frozen=True)
+class Dive:
+    """One dive of the data set, before or after rendering.
+
+    Attributes:
+        name: file name without suffix, such as "dive_007".
+        shape: what is dived.
+        execution: hidden errors of the first (left) and second (right) diver.
+        pair: hidden errors of their synchronisation.
+        scores: what the judges gave.
+        split: "train" or "test".
+        original: name of the dive that this one mirrors, or its own.
+        key: (seed, number) that everything about the dive follows from.
+    """
+
+    name: str
+    shape: Shape
+    execution: tuple[ExecutionErrors, ExecutionErrors]
+    pair: SynchronisationErrors
+    scores: Scores
+    split: str
+    original: str
+    key: tuple[int, int]
+
+    @property
+    def video(self) -> str:
+        """Path of the video below the data set's folder."""
+        return f"videos/{self.name}.mp4"
+
+
+def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[Dive]:
+    """Decide on `count` dives (and a mirrored copy of each) without rendering them.
+
+    Raises:
+        ValueError: `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"cannot make {count} dives")
+    held_out = set(np.random.default_rng([seed, 1]).permutation(count)[: round(count * TEST_SHARE)].tolist())
+    known = shapes()
+    order = np.random.default_rng([seed, 2])
+    dives = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 3, number])
+        shape = known[int(order.integers(len(known)))]
+        first, second, pair = draw_errors(rng)
+        scores = judge(shape, first, second, pair, rng)
+        name = f"dive_{number:03d}"
+        split = "test" if number in held_out else "train"
+        dives.append(Dive(name, shape, (first, second), pair, scores, split, name, (seed, number)))
+    if mirrored_copies:
+        dives += [replace(dive, name=f"{dive.name}_mirrored") for dive in dives]
+    return dives
+
+
+def render_dive(dive: Dive, folder: Path, options: Options | None = None) -> None:
+    """Write one dive's video and truth below `folder`; can run in any process.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    options = replace(options or Options(), mirrored=dive.name != dive.original)
+    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    (folder / "truth").mkdir(exist_ok=True)
+    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
+    film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)
+    write_video(folder / dive.video, film.frames(), options.rate, options.size)
+    _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
+
+
+def render_dives(
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    frames: int = 102,
+    rate: int = 25,
+    size: tuple[int, int] = (448, 256),
+    progress: Callable[[int, int], None] | None = None,
+    options: Options | None = None,
+    mirrored_copies: bool = False,
+) -> list[Dive]:
+    """Render a data set (layout in the module's docstring); `labels.csv` is written last, so it means "complete".
+
+    Args:
+        folder: where to; made when missing, files of the same names are replaced.
+        count: number of dives; with `mirrored_copies` twice as many videos.
+        seed: equal seeds give equal bytes on one machine.
+        frames, rate, size: of every video; they override `options`.
+        progress: called with (done, total) after each video.
+        options: spectators, motion blur and the like.
+        mirrored_copies: also write a mirrored copy of each dive, as TASD-2 does.
+
+    Raises:
+        OSError: the folder cannot be written to.
+        ValueError: a negative count.
+    """
+    dives = plan_dives(count, seed, mirrored_copies=mirrored_copies)
+    chosen = replace(options or Options(), frames=frames, rate=rate, size=size)
+    for done, dive in enumerate(dives, start=1):
+        render_dive(dive, folder, chosen)
+        if progress is not None:
+            progress(done, len(dives))
+    write_labels(folder, dives)
+    return dives
+
+
+def write_labels(folder: Path, dives: list[Dive]) -> Path:
+    """Write `labels.csv` of `dives` in one step and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for dive in dives:
+        s = dive.scores
+        numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
+        table.writerow((dive.video, *numbers, dive.split, dive.original))
+    path = folder / "labels.csv"
+    part = folder / f".part-{os.getpid()}-labels.csv"
+    part.write_text(text.getvalue(), encoding="utf-8")
+    os.replace(part, path)
+    return path
+
+
+def _write_truth(path: Path, truth: Truth, dive: Dive) -> None:
+    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    with part.open("wb") as stream:
+        np.savez(
+            stream,
+            **asdict(truth),
+            execution_errors=np.array([astuple(errors) for errors in dive.execution]),
+            pair_errors=np.array(astuple(dive.pair)),
+            awards=np.array(dive.scores.awards),
+            shape=np.array(dive.shape.code),
+        )
+    os.replace(part, path)
+
+
+def read_truth(path: Path) -> Truth:
+    """The truth of a rendered dive from its .npz file."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Truth(
+            stored["time"], stored["keypoints"], stored["visible"], stored["camera"], int(stored["cut"])
+        )
