@@ -1,0 +1,47 @@
+"use strict";
+// Starts what the page holds. A video section starts when it is first opened.
+(() => {
+  Report.startTheme(document.getElementById("theme"));
+  const sections = Report.all("details.video"), players = new Map();
+  let current = null;
+  const open = (section) => {
+    if (!players.has(section)) players.set(section, Report.player.start(section));
+    current = section;
+  };
+  for (const section of sections) {
+    if (section.open) open(section);
+    section.addEventListener("toggle", () => section.open && open(section));
+    for (const name of ["pointerdown", "focusin"]) section.addEventListener(name, () => { if (players.has(section)) current = section; });
+  }
+  if (sections[0]?.open) current = sections[0];
+  document.getElementById("open-all")?.addEventListener("click", () => sections.forEach((section) => { section.open = true; }));
+
+  const toHash = () => {
+    const target = sections.find((section) => `#${section.id}` === location.hash);
+    if (!target) return;
+    target.open = true;
+    target.scrollIntoView();
+  };
+  window.addEventListener("hashchange", toHash);
+  toHash();
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, video")) return;
+    if (event.key === " " && event.target.closest("button, summary, a")) return;
+    const player = players.get(current);
+    if (!player || !current.open || !/^([jko,.1-9]| )$/.test(event.key)) return;
+    event.preventDefault();
+    player(event.key);
+  });
+
+  const table = document.getElementById("scores");
+  if (table) Report.table.start(table);
+  const batch = Report.read(document.getElementById("batch-data")), distribution = document.getElementById("distribution");
+  if (batch && distribution) Report.results.distribution(distribution, batch);
+  const evaluation = Report.read(document.getElementById("evaluation-data"));
+  if (!evaluation) return;
+  const scatter = document.getElementById("scatter");
+  if (scatter) Report.results.scatter(scatter, evaluation.predictions);
+  Report.all("[data-bars]").forEach((node) => Report.results.bars(node, evaluation.bars[Number(node.dataset.bars)]));
+  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)]));
+})();

@@ -1,0 +1,64 @@
+"use strict";
+// Charts over time. They share one x axis with the steps: the same margins, the same seconds.
+Report.charts = (() => {
+  const margins = () => ({ left: parseFloat(Report.css("--left")), right: parseFloat(Report.css("--right")) });
+
+  const overTime = (node, chart, duration) => {
+    const rows = chart.series.flatMap((s, k) => s.t.map((t, i) => ({ t, v: s.v[i], name: s.name, k })));
+    const domain = chart.series.map((s) => s.name);
+    const range = chart.series.map((_, k) => Report.color(k));
+    Report.whenSized(node, (width) => {
+      const { left, right } = margins();
+      return Plot.plot({
+        width, height: width < 480 ? 120 : 140, marginLeft: left, marginRight: right, marginTop: 8, marginBottom: 20,
+        x: { domain: [0, duration], label: null, tickFormat: (t) => `${+t.toFixed(2)}`, ticks: Math.max(4, width / 90) },
+        y: { label: null, nice: true, ticks: 4, grid: true, zero: spans(rows) },
+        color: { domain, range },
+        marks: [
+          Plot.ruleY(crossesZero(rows) ? [0] : [], { stroke: "var(--muted)", strokeOpacity: 0.6 }),
+          Plot.lineY(rows, { x: "t", y: "v", z: "name", stroke: "name", strokeWidth: 1.6, strokeLinejoin: "round" }),
+          Plot.tip(rows, Plot.pointerX({
+            x: "t", y: "v", stroke: "name", fill: "var(--panel)", fontSize: 12,
+            title: (d) => `${d.name}\n${d.v === null ? "unknown" : (+d.v.toPrecision(3))} ${chart.unit}\nat ${Report.clock(d.t)}`,
+          })),
+        ],
+      });
+    });
+  };
+
+  // A line that stays near a value far from zero is not squeezed; a line near zero shows zero.
+  const spans = (rows) => {
+    const [low, high] = d3.extent(rows, (d) => d.v);
+    return low !== undefined && Math.min(Math.abs(low), Math.abs(high)) < high - low;
+  };
+  const crossesZero = (rows) => {
+    const [low, high] = d3.extent(rows, (d) => d.v);
+    return low <= 0 && high >= 0;
+  };
+
+  // Where the camera pointed, as seen: x to the right, y down, the colour of a point is its time.
+  const path = (node, camera, duration) => {
+    const rows = camera.t.map((t, i) => ({ t, x: camera.x[i], y: camera.y[i] })).filter((d) => d.x !== null && d.y !== null);
+    if (!rows.length) return;
+    const reach = Math.max(0.05, d3.max(rows, (d) => Math.max(Math.abs(d.x - d3.mean(rows, (e) => e.x)), Math.abs(d.y - d3.mean(rows, (e) => e.y))))) * 1.15;
+    const middle = { x: d3.mean(rows, (d) => d.x), y: d3.mean(rows, (d) => d.y) };
+    Report.whenSized(node, (width) => {
+      const side = Math.min(width, 260);
+      return Plot.plot({
+        width: side, height: side, margin: 28, marginLeft: 40,
+        x: { domain: [middle.x - reach, middle.x + reach], grid: true, ticks: 4, label: null },
+        y: { domain: [middle.y + reach, middle.y - reach], grid: true, ticks: 4, label: null },
+        color: { type: "linear", domain: [0, duration], range: ["var(--s0)", "var(--s1)"], interpolate: mixed },
+        marks: [
+          Plot.line(rows, { x: "x", y: "y", z: null, stroke: "t", strokeWidth: 2.5, strokeLinecap: "round" }),
+          Plot.dot(rows.slice(0, 1), { x: "x", y: "y", r: 4, fill: "var(--s0)" }),
+          Plot.text(rows.slice(0, 1), { x: "x", y: "y", text: () => "start", dy: -10, fill: "var(--muted)" }),
+          Plot.dot(rows.slice(-1), { x: "x", y: "y", r: 4, fill: "var(--s1)" }),
+        ],
+      });
+    });
+  };
+  const mixed = (a, b) => (t) => `color-mix(in oklab, ${b} ${(100 * t).toFixed(1)}%, ${a})`;
+
+  return { overTime, path, margins };
+})();

@@ -1,0 +1,42 @@
+"use strict";
+// Shared helpers. Every file adds to the one name `Report`.
+const Report = (() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const read = (node) => (node ? JSON.parse(node.textContent) : null);
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+  const clock = (t) => (t < 60 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`);
+  const color = (index) => `var(--s${index % 8})`;
+
+  // Draw now and again whenever the width of the node changes; never for a hidden node.
+  const whenSized = (node, draw) => {
+    let width = 0;
+    new ResizeObserver(() => {
+      const now = Math.floor(node.clientWidth);
+      if (now > 0 && now !== width) {
+        width = now;
+        node.replaceChildren(draw(now));
+      }
+    }).observe(node);
+  };
+
+  const themes = ["", "light", "dark"];
+  const themeNames = { "": "as the system", light: "light", dark: "dark" };
+  const startTheme = (button) => {
+    const set = (theme) => {
+      if (theme) document.documentElement.dataset.theme = theme;
+      else delete document.documentElement.dataset.theme;
+      button.setAttribute("aria-label", `Colours: ${themeNames[theme]}`);
+      try { localStorage.setItem("aim-theme", theme); } catch { /* a page from disk may have no storage */ }
+    };
+    let theme = "";
+    try { theme = localStorage.getItem("aim-theme") || ""; } catch { /* as above */ }
+    set(themes.includes(theme) ? theme : "");
+    button.addEventListener("click", () => {
+      const now = document.documentElement.dataset.theme || "";
+      set(themes[(themes.indexOf(now) + 1) % themes.length]);
+    });
+  };
+
+  return { all, read, css, clamp, clock, color, whenSized, startTheme };
+})();

@@ -1,0 +1,77 @@
+"use strict";
+// Charts of a batch and of an evaluation.
+Report.results = (() => {
+  const axis = { marginLeft: 46, marginBottom: 34, marginTop: 16 };
+  const kindColor = { ours: "var(--s0)", paper: "var(--s6)", baseline: "var(--s6)", ablation: "var(--s1)", other: "var(--s4)" };
+
+  const distribution = (node, data) => {
+    const values = [...data.scores, ...data.training];
+    if (!values.length) return;
+    const bins = d3.bin().thresholds(Math.min(24, Math.max(6, Math.ceil(Math.sqrt(values.length) * 1.5))))(values);
+    const share = (part) => bins.map((b) => ({ x0: b.x0, x1: b.x1, n: part.filter((v) => v >= b.x0 && (v < b.x1 || (b === bins.at(-1) && v <= b.x1))).length / Math.max(1, part.length) }));
+    Report.whenSized(node, (width) => Plot.plot({
+      width, height: 230, ...axis, color: { legend: false },
+      x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
+      marks: [
+        Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
+        data.training.length ? Plot.areaY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--muted)", fill: "none", strokeDasharray: "4 3" }) : null,
+        Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
+        Plot.ruleY([0], { stroke: "var(--muted)" }),
+        data.training.length ? Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }) : null,
+      ],
+    }));
+  };
+  const steps = (bins) => bins.flatMap((b) => [{ x: b.x0, n: b.n }, { x: b.x1, n: b.n }]);
+
+  const scatter = (node, rows) => {
+    const ends = d3.extent(rows.flatMap((d) => [d.true, d.predicted]));
+    const tasks = [...new Set(rows.map((d) => d.task))];
+    const range = tasks.map((_, k) => Report.color(k));
+    Report.whenSized(node, (width) => {
+      const side = Math.min(width, 460);
+      return Plot.plot({
+        width: side, height: side * 0.86, ...axis, color: { domain: tasks, range, legend: false },
+        x: { label: "judges' score", domain: ends, nice: true, grid: true, ticks: 6 },
+        y: { label: "predicted", domain: ends, nice: true, grid: true, ticks: 6 },
+        marks: [
+          Plot.link([0], { x1: ends[0], y1: ends[0], x2: ends[1], y2: ends[1], stroke: "var(--muted)" }),
+          Plot.ruleX(rows.filter((d) => d.low !== null), { x: "true", y1: "low", y2: "high", stroke: "task", strokeOpacity: 0.3, strokeWidth: 2, clip: true }),
+          Plot.dot(rows, { x: "true", y: "predicted", fill: "task", r: 3.5, stroke: "var(--panel)", strokeWidth: 1 }),
+          Plot.tip(rows, Plot.pointer({
+            x: "true", y: "predicted", fill: "var(--panel)", fontSize: 12,
+            title: (d) => `${d.id}\ntrue ${d.true.toFixed(2)}, predicted ${d.predicted.toFixed(2)}${d.task ? `\n${d.task}` : ""}`,
+          })),
+        ],
+      });
+    });
+  };
+
+  const bars = (node, chart) => {
+    const longest = d3.max(chart.bars, (b) => b.name.length);
+    Report.whenSized(node, (width) => Plot.plot({
+      width, height: 46 + 30 * chart.bars.length, marginLeft: Math.min(width * 0.42, 16 + 6.3 * longest), marginRight: 44, marginBottom: 28, marginTop: 6,
+      x: { label: null, grid: true, nice: true, zero: true, ticks: 5 }, y: { label: null, domain: chart.bars.map((b) => b.name), tickSize: 0 },
+      marks: [
+        Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => kindColor[b.kind], fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
+        Plot.ruleY(chart.bars.filter((b) => b.low !== null), { y: "name", x1: "low", x2: "high", stroke: "var(--ink)", strokeWidth: 1.5 }),
+        Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
+        Plot.ruleX([0], { stroke: "var(--muted)" }),
+      ],
+    }));
+  };
+
+  const curves = (node, chart) => {
+    const range = chart.names.map((_, k) => Report.color(k));
+    Report.whenSized(node, (width) => Plot.plot({
+      width, height: 230, ...axis, color: { domain: chart.names, range },
+      x: { label: "epoch" }, y: { label: null, grid: true, type: chart.log ? "log" : "linear", ticks: 5, ...(chart.log ? { tickFormat: "~g" } : {}) },
+      marks: [
+        Plot.areaY(chart.rows, { x: "x", y1: "low", y2: "high", fill: "name", fillOpacity: 0.15 }),
+        Plot.lineY(chart.rows, { x: "x", y: "y", stroke: "name", strokeWidth: 1.6 }),
+        Plot.tip(chart.rows, Plot.pointerX({ x: "x", y: "y", stroke: "name", fill: "var(--panel)", fontSize: 12, title: (d) => `${d.name}\n${d.y} at epoch ${d.x}` })),
+      ],
+    }));
+  };
+
+  return { distribution, scatter, bars, curves };
+})();

@@ -1,0 +1,72 @@
+"use strict";
+// Skeletons on a canvas over the video, in the pixels of the picture.
+Report.overlay = (() => {
+  const limbs = [[5, 7], [7, 9], [6, 8], [8, 10], [5, 6], [5, 11], [6, 12], [11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [0, 5], [0, 6]];
+  const sure = 20; // hundredths of score below which a joint is drawn faint
+
+  const nearest = (times, t) => {
+    const i = d3.bisectCenter(times, t);
+    return times.length && Math.abs(times[i] - t) < 0.5 ? i : -1;
+  };
+
+  const draw = (canvas, skeleton, t) => {
+    const context = fit(canvas);
+    if (!skeleton || t === null) return;
+    const frame = nearest(skeleton.t, t);
+    if (frame < 0) return;
+    const scale = canvas.width / skeleton.size[0];
+    const stroke = Math.max(2, canvas.width / 220);
+    const flat = skeleton.points[frame];
+    for (let agent = 0; agent < flat.length / 51; agent += 1) {
+      const joint = (k) => {
+        const [x, y, score] = flat.slice(51 * agent + 3 * k, 51 * agent + 3 * k + 3);
+        return { x: (x / 10) * scale, y: (y / 10) * scale, score };
+      };
+      body(context, joint, Report.css(`--a${agent % 4}`), stroke);
+    }
+  };
+
+  const body = (context, joint, colour, stroke) => {
+    context.lineCap = "round";
+    const line = (a, b, style, width) => {
+      context.strokeStyle = style;
+      context.lineWidth = width;
+      context.beginPath();
+      context.moveTo(a.x, a.y);
+      context.lineTo(b.x, b.y);
+      context.stroke();
+    };
+    for (const [i, j] of limbs) {
+      const a = joint(i), b = joint(j);
+      if (a.score < 0 || b.score < 0) continue;
+      context.globalAlpha = Math.min(a.score, b.score) < sure ? 0.35 : 1;
+      line(a, b, "rgba(0,0,0,.55)", stroke * 2);
+      line(a, b, colour, stroke);
+    }
+    for (let k = 0; k < 17; k += 1) {
+      const p = joint(k);
+      if (p.score < 0) continue;
+      context.globalAlpha = p.score < sure ? 0.35 : 1;
+      context.fillStyle = colour;
+      context.beginPath();
+      context.arc(p.x, p.y, stroke * 1.1, 0, 2 * Math.PI);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+  };
+
+  // The canvas in device pixels, empty.
+  const fit = (canvas) => {
+    const ratio = window.devicePixelRatio || 1;
+    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
+    }
+    const context = canvas.getContext("2d");
+    context.clearRect(0, 0, width, height);
+    return context;
+  };
+
+  return { draw };
+})();

@@ -1,0 +1,179 @@
+"""The numbers that the page's charts draw, as JSON-ready values: thinned, rounded, NaN as None."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.report.data import (
+    BarChart,
+    BatchReport,
+    CameraPath,
+    CurveChart,
+    EvaluationReport,
+    Skeleton,
+    Traces,
+    VideoReport,
+)
+
+MAX_POINTS = 800
+"""Points of one curve: more than a screen has pixels to tell apart."""
+
+MAX_POSES = 3000
+"""Frames of one skeleton overlay; longer videos are drawn at a lower rate."""
+
+
+def video_payload(video: VideoReport) -> dict[str, Any]:
+    """What the script needs for one video: duration, steps, skeleton, charts, camera path."""
+    steps = [{"start": step.start, "end": step.end, "score": step.score} for step in video.steps]
+    return {
+        "duration": duration(video),
+        "steps": steps,
+        "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
+        "charts": [_traces(chart) for chart in charts(video)],
+        "camera": _camera(video.camera) if video.camera else None,
+    }
+
+
+def charts(video: VideoReport) -> tuple[Traces, ...]:
+    """Every chart of the time axis in the order of the page."""
+    return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
+
+
+def duration(video: VideoReport) -> float:
+    """Length of the time axis in seconds: as told, or up to the last thing known."""
+    ends = [step.end for step in video.steps]
+    ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]
+    known = video.duration if video.duration and math.isfinite(video.duration) else 0.0
+    return max([known, *(end for end in ends if math.isfinite(end)), 1e-3])
+
+
+def batch_payload(batch: BatchReport) -> dict[str, Any]:
+    """Scores of the batch and of the training videos."""
+    return {
+        "scores": [row.score for row in batch.rows if row.score is not None],
+        "training": _sample(batch.training_scores, 5000),
+    }
+
+
+def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
+    """Predictions, bars and curves."""
+    return {
+        "predictions": [
+            {"id": p.id, "true": p.true, "predicted": p.predicted, "low": p.low, "high": p.high, "task": p.task}
+            for p in evaluation.predictions
+        ],
+        "bars": [_bars(chart) for chart in evaluation.bars],
+        "curves": [_curves(chart) for chart in evaluation.curves],
+    }
+
+
+def _bars(chart: BarChart) -> dict[str, Any]:
+    bars = [{"name": b.name, "value": b.value, "low": b.low, "high": b.high, "kind": b.kind} for b in chart.bars]
+    return {"unit": chart.unit, "bars": bars}
+
+
+def _curves(chart: CurveChart) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = []
+    for curve in chart.curves:
+        low = curve.value if curve.low is None else curve.low
+        high = curve.value if curve.high is None else curve.high
+        kept = _spread(len(curve.epoch), MAX_POINTS)
+        rows += [
+            {"name": curve.name, "x": float(curve.epoch[i]), "y": rounded(curve.value[i]), "low": rounded(low[i]),
+             "high": rounded(high[i])}
+            for i in kept
+        ]  # fmt: skip
+    return {"unit": chart.unit, "log": chart.log, "names": [curve.name for curve in chart.curves], "rows": rows}
+
+
+def _camera_traces(camera: CameraPath) -> tuple[Traces, ...]:
+    pan = Traces("Camera pan", "picture widths / heights", camera.time, {"right": camera.x, "down": camera.y})
+    zoom = Traces("Camera zoom", "× the first frame", camera.time, {"zoom": camera.zoom})
+    turn = Traces("Camera rotation", "degrees", camera.time, {"rotation": camera.rotation})
+    return tuple(t for t in (pan, zoom, turn) if t is pan or _moves(t))
+
+
+def _moves(traces: Traces) -> bool:
+    """Whether a camera channel does anything that is worth a chart: 1 % of zoom or half a degree."""
+    values = next(iter(traces.series.values()))
+    seen = values[np.isfinite(values)]
+    return bool(seen.size) and float(seen.max() - seen.min()) > (0.01 if traces.unit.startswith("×") else 0.5)
+
+
+def _traces(traces: Traces) -> dict[str, Any]:
+    kept = [_thin(np.asarray(values, dtype=float)) for values in traces.series.values()]
+    return {
+        "unit": traces.unit,
+        "series": [
+            {
+                "name": name,
+                "t": [rounded(traces.time[i]) for i in rows],
+                "v": [rounded(values[i]) for i in rows],
+            }
+            for (name, values), rows in zip(traces.series.items(), kept, strict=True)
+        ],
+    }
+
+
+def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
+    """Rows to draw: all, or the lowest and highest of every bucket, so that no peak and no gap is lost."""
+    if len(values) <= MAX_POINTS:
+        return list(range(len(values)))
+    rows: set[int] = {0, len(values) - 1}
+    for bucket in np.array_split(np.arange(len(values)), MAX_POINTS // 3):
+        part = values[bucket]
+        missing = np.flatnonzero(~np.isfinite(part))
+        if missing.size:
+            rows.add(int(bucket[missing[0]]))
+        if missing.size < part.size:
+            rows.update((int(bucket[np.nanargmin(part)]), int(bucket[np.nanargmax(part)])))
+    return sorted(rows)
+
+
+def _camera(camera: CameraPath) -> dict[str, Any]:
+    kept = _spread(len(camera.time), MAX_POINTS)
+    return {
+        "t": [rounded(camera.time[i]) for i in kept],
+        "x": [rounded(camera.x[i]) for i in kept],
+        "y": [rounded(camera.y[i]) for i in kept],
+    }
+
+
+def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
+    """Keypoints as whole tenths of a pixel and hundredths of score, flat per frame; -1 score where unseen."""
+    kept = _spread(len(skeleton.time), MAX_POSES)
+    points = np.asarray(skeleton.keypoints, dtype=float)[kept]
+    seen = np.isfinite(points).all(axis=-1)
+    points = np.where(seen[..., None], points, 0.0)
+    scaled = np.rint(points * np.array([10.0, 10.0, 100.0])).astype(int)
+    scaled[..., 2] = np.where(seen, scaled[..., 2], -1)
+    agents = points.shape[1]
+    names = list(skeleton.names) or (["primary", "secondary"] + [f"agent {k + 1}" for k in range(2, agents)])[:agents]
+    return {
+        "t": [rounded(skeleton.time[i]) for i in kept],
+        "size": [float(side) for side in skeleton.size],
+        "names": names,
+        "points": [frame.ravel().tolist() for frame in scaled],
+    }
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most `most` indices spread over `count`, first and last among them."""
+    if count <= most:
+        return list(range(count))
+    return np.unique(np.rint(np.linspace(0, count - 1, most)).astype(int)).tolist()
+
+
+def _sample(values: tuple[float, ...], most: int) -> list[float]:
+    ordered = sorted(v for v in values if math.isfinite(v))
+    return [ordered[i] for i in _spread(len(ordered), most)]
+
+
+def rounded(value: Any) -> float | None:
+    """Five digits that count, or None where not finite: keeps pages small."""
+    number = float(value)
+    return float(f"{number:.5g}") if math.isfinite(number) else None

@@ -1,0 +1,115 @@
+"""Text and addresses on their way into HTML: nothing hostile passes, nothing is lost.
+
+Jinja2 escapes markup; this module makes control characters and undecodable bytes visible, keeps the line
+breaks of long texts, and admits only addresses that a page may point to.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from data.errors import printable
+
+_DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
+_SCHEMES = frozenset({"http", "https", "file"})
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+MISSING = "–"
+"""Shown where a figure is unknown or undefined."""
+
+
+class Lines(str):
+    """Text of several lines, already printable; shown with its line breaks."""
+
+    __slots__ = ()
+
+
+def lines(text: str) -> Lines:
+    """`text` with every line made printable and the line breaks kept."""
+    return Lines("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
+
+
+def shown(value: Any) -> Any:
+    """What the template writes for `value`: the last step before HTML escaping."""
+    if value is None:
+        return MISSING
+    return printable(value) if type(value) is str else value
+
+
+def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
+    """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def figure(value: float | int | str | bool | None) -> str:
+    """A quality figure as a person reads it: yes/no, integers whole, others with three digits that count."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, 0) if value.is_integer() else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+    return MISSING if value is None else printable(str(value))
+
+
+def clock(seconds: float | None) -> str:
+    """`7.25 s` below a minute, `3:07` above."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def data_uri(uri: str | None) -> str | None:
+    """`uri` where it is a base64 image or video and nothing else, else None."""
+    return uri if uri is not None and _DATA_URI.fullmatch(uri) else None
+
+
+def address(link: str | None) -> str | None:
+    """A link that a page may carry: http, https, file or a path relative to the page, percent-encoded.
+
+    Undecodable bytes of a file name stay themselves (`%ff`). `javascript:` and other schemes give None.
+    """
+    if not link or _DRIVE.match(link):
+        return None
+    scheme = _scheme(link)
+    if scheme:
+        return quote(link, safe=":/?&=%#[]@+,;~", errors="surrogateescape") if scheme in _SCHEMES else None
+    path = quote(os.fsencode(link), safe="/~")
+    return path if path.startswith(("/", ".")) and not path.startswith("//") else f"./{path.lstrip('/')}"
+
+
+def _scheme(link: str) -> str:
+    """The scheme of an address. A file name with a colon has none: only `name://` and known ones count."""
+    try:
+        scheme = urlsplit(link).scheme.lower()
+    except ValueError:
+        return ""
+    return scheme if scheme in _SCHEMES and "://" in link else ""
+
+
+def script_json(value: Any) -> str:
+    """JSON that is safe inside `<script>`: no `<`, `>`, `&` or line separators, NaN as null."""
+    text = json.dumps(_finite(value), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(str(key)): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
