@@ -160,7 +160,8 @@ class _NumpyUnpickler(pickle.Unpickler):
 
 def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
     """What numpy's `_reconstruct` does for plain arrays; the pickle's state then fills the array."""
-    return np.ndarray(shape, np.int8)
+    array: NDArray[Any] = np.ndarray(shape, np.int8)
+    return array
 
 
 def read_pickle(content: bytes) -> dict[str, Any]:

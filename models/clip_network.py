@@ -1,0 +1,60 @@
+"""Clip networks of any library behind one signature: uint8 clips in, logits and pooled features out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ClipNetwork(nn.Module):
+    """A network with its normalisation in front, so that pictures travel as bytes and every runtime sees one graph.
+
+    Args:
+        network: (batch, 3, frame, row, column) to logits (batch, class) and features (batch, channel).
+        mean, std: of RGB in 0..1, subtracted and divided by.
+    """
+
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.tensor(mean) * 255.0)
+        self.register_buffer("scale", 1.0 / (torch.tensor(std) * 255.0))
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, class) and features (batch, channel), float32, of uint8 (batch, frame, row, column, RGB)."""
+        x = (clips.to(self.mean.dtype) - self.mean) * self.scale
+        logits, features = self.network(x.permute(0, 4, 1, 2, 3))
+        return logits.float(), features.float()
+
+
+class Tapped(nn.Module):
+    """A classifier that also gives what its last linear layer sees.
+
+    Args:
+        network: gives class scores (batch, class).
+        head: dotted name of its last layer, an `nn.Linear`; a softmax or dropout beside it is taken out.
+
+    Raises:
+        ValueError: `head` is not a linear layer.
+    """
+
+    def __init__(self, network: nn.Module, head: str) -> None:
+        super().__init__()
+        layer = network.get_submodule(head)
+        if not isinstance(layer, nn.Linear):
+            raise ValueError(f"'{head}' is a {type(layer).__name__}, not a linear layer")
+        path, _, name = head.rpartition(".")
+        parent = network.get_submodule(path)
+        setattr(parent, name, nn.Identity())
+        if isinstance(getattr(parent, "activation", None), nn.Module):
+            parent.activation = nn.Identity()
+        self.network, self.head = network, layer
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, class) and features (batch, channel) of (batch, 3, frame, row, column)."""
+        features = self.network(clips)
+        return self.head(features), features
