@@ -1,0 +1,108 @@
+"""The rows of one agent over time: named channels with weights, before they are cut into time steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LONE_PERIOD_S = 0.04
+"""How long a single row lasts, when no second one says so: one frame at 25 frames per second."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Channels of one agent, one row per frame, frame pair or sample.
+
+    Attributes:
+        kind: what made them: "pose", "camera_flow" or "array".
+        names: (channel,) names.
+        time: (row,) seconds, ascending.
+        span: seconds of the first row's begin and the last row's end.
+        values: (row, channel), finite, 0 where the weight is 0.
+        weight: (row, channel) trust from 0 (no value) to 1.
+        observed: (row,) true where the agent itself was seen; false where it is missing or filled in.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    time: Floats
+    span: tuple[float, float]
+    values: Floats
+    weight: Floats
+    observed: Bools
+
+    @property
+    def present(self) -> Bools:
+        """(row,) true where at least one channel has a value, seen or filled in."""
+        return np.asarray((self.weight > 0).any(axis=1))
+
+    def cells(self) -> Floats:
+        """(row, 2) begin and end in seconds of the time that each row stands for.
+
+        A row stands for the time that is nearer to it than to any other row; the first row from the
+        begin of the span, the last one to its end.
+        """
+        return row_cells(self.time, self.span)
+
+    def column(self, name: str) -> tuple[Floats, Floats]:
+        """Values (row,) and weights (row,) of one channel.
+
+        Raises:
+            KeyError: no channel of that name.
+        """
+        if name not in self.names:
+            raise KeyError(name)
+        at = self.names.index(name)
+        return self.values[:, at], self.weight[:, at]
+
+
+def make_channels(
+    kind: str,
+    names: tuple[str, ...],
+    time: Floats,
+    values: Floats,
+    weight: Floats,
+    *,
+    observed: Bools,
+    span: tuple[float, float] | None = None,
+) -> Channels:
+    """Channels whose numbers are safe: what is not finite loses its weight, and no weight means value 0.
+
+    Args:
+        span: seconds; by default from the first row to one median period after the last.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0).clip(0.0, 1.0)
+    values = np.where(weight > 0, values, 0.0)
+    return Channels(kind, names, time, span or row_span(time), values, weight, observed)
+
+
+def row_period(time: Floats) -> float:
+    """Median seconds between rows; `LONE_PERIOD_S` where there are fewer than two."""
+    steps = np.diff(time)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if steps.size else LONE_PERIOD_S
+
+
+def row_span(time: Floats) -> tuple[float, float]:
+    """Seconds from the first row to one period after the last, as long as the last frame is shown."""
+    if not time.size:
+        return 0.0, LONE_PERIOD_S
+    return float(time[0]), float(time[-1]) + row_period(time)
+
+
+def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
+    """(row, 2) seconds that each row stands for, see `Channels.cells`.
+
+    Example: rows at 0, 1, 4 in the span 0..5 stand for 0..0.5, 0.5..2.5 and 2.5..5.
+    """
+    if not time.size:
+        return np.zeros((0, 2))
+    middle = (time[1:] + time[:-1]) / 2
+    edges = np.concatenate([[min(span[0], time[0])], middle, [max(span[1], time[-1])]])
+    return np.stack([edges[:-1], edges[1:]], axis=1)

@@ -1,0 +1,94 @@
+"""Who plays which part: the words that bind the primary and secondary roles of AIM to upstream stages.
+
+| text | means |
+|---|---|
+| `pose:0`, `pose:1`, … | that tracked person of the `pose` stage; `pose` is `pose:0` |
+| `camera_flow` | the camera's motion, from the `camera_flow` stage |
+| `kinematics:master`, `kinematics:slave` | that array of the `kinematics` stage |
+| `stage/array` | any array of a stage that also stores `time`, one row of the array per time |
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_GENERIC = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
+_POSE = re.compile(r"pose(?::([0-9]{1,3}))?", re.ASCII)
+_KINEMATICS = ("master", "slave")
+
+GRAMMAR = "a role is pose:0, pose:1, camera_flow, kinematics:master, kinematics:slave or stage/array"
+"""The grammar in one line, for error messages and help."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role, parsed.
+
+    Attributes:
+        text: as written in the configuration.
+        kind: "pose", "camera_flow" or "array": which channels are made. Roles of one kind (and one array)
+            have the same channels in the same order.
+        stage: the upstream stage that the role reads.
+        array: name of the array for kind "array", else empty.
+        agent: index of the tracked person for kind "pose", else 0.
+    """
+
+    text: str
+    kind: str
+    stage: str
+    array: str = ""
+    agent: int = 0
+
+
+def parse_role(text: str) -> Role:
+    """The role that `text` names, see the table in this module's docstring.
+
+    Raises:
+        ValueError: the text is not in the grammar.
+    """
+    given = text.strip()
+    if match := _POSE.fullmatch(given):
+        return Role(given, "pose", "pose", agent=int(match[1] or 0))
+    if given == "camera_flow":
+        return Role(given, "camera_flow", "camera_flow")
+    stage, _, part = given.partition(":")
+    if stage == "kinematics" and part in _KINEMATICS:
+        return Role(given, "array", "kinematics", array=part)
+    if match := _GENERIC.fullmatch(given):
+        return Role(given, "array", match[1], array=match[2])
+    raise ValueError(f"'{text}' names no role: {GRAMMAR}")
+
+
+def parse_scene(text: str) -> tuple[str, str]:
+    """(stage, array) of the scene feature: `clips` is `clips/logits`; `stage/array` names another.
+
+    Raises:
+        ValueError: neither a stage's name nor `stage/array`.
+    """
+    given = text.strip()
+    if match := _GENERIC.fullmatch(given):
+        return match[1], match[2]
+    if re.fullmatch(_NAME, given, re.ASCII):
+        return given, "logits"
+    raise ValueError(f"'{text}' names no scene feature: give a stage such as clips, or clips/features")
+
+
+def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
+    """Refuse parts that cannot be stacked: all secondaries must give the same channels.
+
+    Raises:
+        ValueError: secondaries of different kinds, a repeated role, or an exchange that would mix kinds.
+    """
+    if len({role.text for role in (primary, *secondary)}) <= len(secondary):
+        raise ValueError("a role is given twice: each agent can play one part only")
+    if len({(role.kind, role.stage, role.array and _family(role)) for role in secondary}) > 1:
+        raise ValueError("the secondary agents must be of one kind, such as two people or one camera")
+    if exchange and len(secondary) > 1 and primary.kind != secondary[0].kind:
+        raise ValueError("exchange with several secondary agents needs a primary of the same kind")
+
+
+def _family(role: Role) -> str:
+    """Master and slave tools have the same channels; other arrays stand alone."""
+    return "tools" if role.stage == "kinematics" else role.array

@@ -1,0 +1,100 @@
+"""Cleaning of irregular, weighted signals: short gaps are bridged, values and slopes come from one local fit."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.channels import Bools, Floats, row_period
+
+FILL_WEIGHT = 0.5
+"""A value put into a gap weighs half as much as the lighter of the two values it lies between."""
+
+WINDOW_SIGMAS = 3.0
+"""The local fit looks this many widths of its Gaussian to both sides."""
+
+
+def runs_between(time: Floats, cuts: Floats) -> list[slice]:
+    """Rows between cuts. A cut at time c starts a new run with the first row at or after c."""
+    edges = np.unique(np.searchsorted(time, np.sort(cuts[np.isfinite(cuts)]), side="left"))
+    inner = [int(e) for e in edges if 0 < e < len(time)]
+    bounds = [0, *inner, len(time)]
+    return [slice(a, b) for a, b in pairwise(bounds) if b > a]
+
+
+def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
+    """Bridge gaps by straight lines.
+
+    A run of rows without weight is filled where rows with weight lie on both sides, at most `longest`
+    seconds apart. Nothing is put before the first or after the last seen row.
+
+    Args:
+        time: (row,) seconds.
+        values: (row, series).
+        weight: (row, series); 0 marks a missing value.
+        longest: seconds between the two rows that hold the gap.
+
+    Returns:
+        values and weights of the same shapes.
+    """
+    values, weight = values.copy(), weight.copy()
+    for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
+        seen = np.flatnonzero(weight[:, column] > 0)
+        missing = np.flatnonzero(weight[:, column] <= 0)
+        after = np.searchsorted(seen, missing)
+        inside = (after > 0) & (after < len(seen))
+        missing, after = missing[inside], after[inside]
+        left, right = seen[after - 1], seen[after]
+        close = time[right] - time[left] <= longest
+        rows, left, right = missing[close], left[close], right[close]
+        values[rows, column] = np.interp(time[rows], time[seen], values[seen, column])
+        weight[rows, column] = FILL_WEIGHT * np.minimum(weight[left, column], weight[right, column])
+    return values, weight
+
+
+def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
+    """Value and slope at every row of a straight line fitted to its neighbourhood.
+
+    Neighbours count by their weight times a Gaussian of their distance in time, so that doubtful values
+    are drawn to their surroundings, irregular frames are handled, and a signal that moves at constant
+    speed is returned unchanged, ends included. The Gaussian is at least .6 of a period wide.
+
+    Args:
+        time: (row,) seconds, ascending.
+        values: (row, series), finite.
+        weight: (row, series), 0 for a missing value.
+        sigma: standard deviation of the Gaussian in seconds.
+
+    Returns:
+        fitted values (row, series), slopes per second (row, series), and where the slope is known
+        (row, series): at least two different times carry weight.
+    """
+    sigma = max(sigma, 0.6 * row_period(time))
+    sums = _moments(time, values, weight, sigma)
+    s0, s1, s2, y0, y1 = sums
+    det = s0 * s2 - s1 * s1
+    known = det > 1e-9 * s0 * s0 * sigma * sigma
+    safe = np.where(known, det, 1.0)
+    mean = np.divide(y0, s0, out=np.zeros_like(y0), where=s0 > 0)
+    fitted = values + np.where(known, (s2 * y0 - s1 * y1) / safe, mean)
+    slope = np.where(known, (s0 * y1 - s1 * y0) / safe, 0.0)
+    return fitted, slope, known
+
+
+def _moments(time: Floats, values: Floats, weight: Floats, sigma: float) -> NDArray[np.float64]:
+    """(5, row, series) sums of g, g u, g u^2, g d, g u d; u: time, d: value, both relative to the row itself."""
+    rows = len(time)
+    sums = np.zeros((5, *values.shape))
+    reach = WINDOW_SIGMAS * sigma
+    widest = int((np.searchsorted(time, time + reach, side="right") - np.arange(rows)).max(initial=1))
+    for offset in range(-min(widest, rows - 1), min(widest, rows - 1) + 1):
+        here = slice(max(0, -offset), rows - max(0, offset))
+        there = slice(max(0, offset), rows + min(0, offset))
+        u = (time[there] - time[here])[:, None]
+        g = weight[there] * np.exp(-0.5 * np.square(u / sigma)) * (np.abs(u) <= reach)
+        d = values[there] - values[here]
+        for at, part in enumerate((g, g * u, g * u * u, g * d, g * u * d)):
+            sums[at, here] += part
+    return sums

@@ -1,0 +1,231 @@
+"""Channels of people: invariances of the two frames, gaps, cuts, weights, and the camera's channels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.arrays import Array, StageOutput
+from extractors.flow_channels import flow_channels
+from extractors.pose_channels import pose_channels
+from extractors.pose_clean import POINTS, PoseSettings, clean_pose
+from extractors.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
+
+_LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
+STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])
+"""One person in px round the hips' surroundings, y down; the torso is 50 px long."""
+
+
+def moved(angle: float = 0.0, scale: float = 1.0, shift: tuple[float, float] = (0, 0)) -> np.ndarray:
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return scale * STANDING @ turn.T + shift
+
+
+def output(people: list[np.ndarray], time: np.ndarray, score: float = 0.8, cuts: tuple[float, ...] = ()) -> StageOutput:
+    """Pose stage output from (frame, 17, 2) arrays, NaN where unseen."""
+    xy = np.stack(people, axis=1)
+    scores = np.where(np.isfinite(xy).all(axis=-1), score, 0)[..., None]
+    return StageOutput(
+        {
+            "time": Array(time, ("frame",), "s"),
+            "keypoints": Array(np.concatenate([xy, scores], -1), ("frame", "agent", "joint", "xyc"), "mixed"),
+            "cuts": Array(np.array(cuts), ("cut",), "s"),
+        }
+    )
+
+
+def still(pose: np.ndarray, frames: int = 20) -> np.ndarray:
+    return np.repeat(pose[None], frames, axis=0)
+
+
+TIME = np.arange(20) / 25
+
+
+@given(
+    angle=st.floats(-3, 3),
+    scale=st.floats(0.3, 4),
+    x=st.floats(-500, 500),
+    y=st.floats(-500, 500),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
+    wobble = np.random.default_rng(seed).normal(0, 3, (20, 17, 2))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    first = still(STANDING) + wobble
+    second = scale * first @ turn.T + [x, y]
+    for form in ("body", "angle"):
+        own = PoseSettings(forms=(form,))
+        a = pose_channels(output([first], TIME), [0], own)[0]
+        b = pose_channels(output([second], TIME), [0], own)[0]
+        same = [i for i, name in enumerate(a.names) if not name.startswith(("torso.x", "torso.y"))]
+        np.testing.assert_allclose(a.values[:, same], b.values[:, same], atol=1e-6)
+
+
+@given(scale=st.floats(0.3, 4), x=st.floats(-500, 500), y=st.floats(-500, 500))
+@settings(max_examples=30, deadline=None)
+def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relation(scale, x, y):
+    low, high = still(moved(shift=(100, 230))), still(moved(shift=(200, 200)))
+    one = pose_channels(output([low, high], TIME), [0, 1], PoseSettings())
+    two = pose_channels(output([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings())
+    for before, after in zip(one, two, strict=True):
+        np.testing.assert_allclose(before.values, after.values, atol=1e-6)
+    gap = one[1].column("camera.head.y")[0] - one[0].column("camera.head.y")[0]
+    np.testing.assert_allclose(gap, 30 / 50, atol=1e-6)
+    assert one[0].names == one[1].names
+
+
+def test_unequal_people_keep_their_sizes_in_the_shared_frame():
+    small, tall = still(moved(scale=0.5)), still(moved(scale=1.5, shift=(200, 0)))
+    a, b = pose_channels(output([small, tall], TIME), [0, 1], PoseSettings(forms=("camera", "body")))
+    extent = [c.column("camera.head.y")[0][0] - c.column("camera.left_ankle.y")[0][0] for c in (a, b)]
+    assert extent[1] == pytest.approx(3 * extent[0])
+    np.testing.assert_allclose(a.column("body.head.y")[0], b.column("body.head.y")[0], atol=1e-6)
+
+
+def test_signs_and_units():
+    fall = STANDING + np.arange(20)[:, None, None] / 25 * [0.0, 100.0]
+    one = pose_channels(output([fall], TIME), [0], PoseSettings())[0]
+    assert one.column("velocity.head.y")[0] == pytest.approx(-2, abs=1e-6)  # 100 px/s down, a torso of 50 px
+    assert one.column("torso.y")[0] == pytest.approx(1)
+    assert one.column("angle.left_knee")[0] == pytest.approx(np.pi, abs=0.05)
+    assert one.column("body.head.y")[0] == pytest.approx((90.8 - 45) / 50, abs=0.02)
+    assert one.column("body.left_hip.x")[0] == pytest.approx(10 / 50)
+    spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
+    turn = pose_channels(output([spin], TIME), [0], PoseSettings(smoothing_s=0))[0]
+    assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
+
+
+def test_the_moving_origin_removes_a_pan():
+    pan = np.cumsum(np.random.default_rng(0).normal(0, 20, (20, 2)), axis=0)[:, None]
+    a, b = still(moved()), still(moved(shift=(120, 10)))
+    config = PoseSettings(forms=("camera",), centre="frame", smoothing_s=0)
+    calm = pose_channels(output([a, b], TIME), [0, 1], config)
+    shaken = pose_channels(output([a + pan, b + pan], TIME), [0, 1], config)
+    for before, after in zip(calm, shaken, strict=True):
+        np.testing.assert_allclose(before.values, after.values, atol=1e-6)
+
+
+def test_short_gaps_are_bridged_long_ones_and_cuts_are_not():
+    keypoints = np.concatenate([still(STANDING, 40), np.full((40, 17, 1), 0.8)], axis=2)
+    keypoints[5:8] = np.nan
+    keypoints[15:25] = np.nan
+    keypoints[30:32] = np.nan
+    time = np.arange(40) / 25
+    pose = clean_pose(time, keypoints, np.array([time[31]]), PoseSettings(max_gap_s=0.2))
+    seen = pose.weight.min(axis=1)
+    np.testing.assert_allclose(seen[5:8], 0.8 * FILL_WEIGHT)
+    assert not seen[15:25].any()
+    assert not seen[30:32].any()
+    assert not pose.observed[5:8].any()
+    assert pose.observed[[0, 4, 8, 39]].all()
+    np.testing.assert_allclose(pose.points[6, -1], STANDING[-1], atol=1e-9)
+
+
+def test_low_scores_are_drawn_to_their_surroundings():
+    keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.9)], axis=2)
+    keypoints[10, 15, 0] += 40
+    trusted = clean_pose(TIME, keypoints.copy(), np.zeros(0), PoseSettings())
+    keypoints[10, 15, 2] = 0.12
+    doubted = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings())
+    ankle = POINTS.index("left_ankle")
+    truth = STANDING[15, 0]
+    assert abs(doubted.points[10, ankle, 0] - truth) < 0.35 * abs(trusted.points[10, ankle, 0] - truth)
+    keypoints[10, 15, 2] = 0.05
+    unseen = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings())
+    assert abs(unseen.points[10, ankle, 0] - truth) < 1e-6
+
+
+def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
+    here, absent = pose_channels(output([still(STANDING)], TIME), [0, 3], PoseSettings())
+    assert here.names == absent.names
+    assert here.observed.all()
+    assert not absent.weight.any()
+    assert not absent.values.any()
+    assert not absent.observed.any()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_very_short_videos(frames):
+    time = np.arange(frames) / 25
+    people = [np.zeros((0, 17, 2)) if not frames else still(moved(shift=(x, 0)), frames) for x in (0, 100)]
+    for one in pose_channels(output(people, time), [0, 1], PoseSettings()):
+        assert np.isfinite(one.values).all()
+        assert one.values.shape == (frames, len(one.names))
+        if frames == 1:
+            assert one.column("camera.head.x")[1].all()
+            assert not one.column("velocity.head.x")[1].any()
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=40, deadline=None)
+def test_any_keypoints_give_finite_channels(seed):
+    rng = np.random.default_rng(seed)
+    frames = int(rng.integers(1, 15))
+    people = [rng.normal(0, 10.0 ** rng.integers(-3, 5), (frames, 17, 2)) for _ in range(2)]
+    for person in people:
+        person[rng.random((frames, 17)) < 0.4] = np.nan
+        person[rng.random(frames) < 0.3] = 0
+    for centre in ("performance", "frame"):
+        made = pose_channels(
+            output(people, np.cumsum(rng.uniform(0.01, 0.2, frames))), [0, 1], PoseSettings(centre=centre)
+        )
+        for one in made:
+            assert np.isfinite(one.values).all()
+            assert ((one.weight >= 0) & (one.weight <= 1)).all()
+
+
+@given(slope=st.floats(-100, 100), sigma=st.floats(0.001, 0.5), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_a_straight_line_is_its_own_local_fit(slope, sigma, seed):
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.02, 0.06, 30))
+    weight = rng.uniform(0.1, 1, (30, 1))
+    fitted, rate, known = local_line(time, (slope * time)[:, None], weight, sigma)
+    assert known[1:-1].all()
+    np.testing.assert_allclose(fitted[known], (slope * time)[known[:, 0]], atol=1e-6)
+    np.testing.assert_allclose(rate[known], slope, atol=1e-4)
+
+
+def test_fill_gaps_never_reaches_beyond_the_ends():
+    time = np.arange(6.0)
+    values = np.array([[0.0, 1, 0, 0, 4, 0]]).T
+    weight = np.array([[0, 1.0, 0, 0, 0.5, 0]]).T
+    filled, heavy = fill_gaps(time, values, weight, 3.0)
+    assert filled.ravel().tolist() == [0, 1, 2, 3, 4, 0]
+    assert heavy.ravel().tolist() == [0, 1, 0.25, 0.25, 0.5, 0]
+    assert fill_gaps(time, values, weight, 2.9)[1].ravel().tolist() == weight.ravel().tolist()
+
+
+def test_runs_between_cuts():
+    assert runs_between(np.arange(5.0), np.array([2.0, 9.0, np.nan])) == [slice(0, 2), slice(2, 5)]
+    assert runs_between(np.zeros(0), np.zeros(0)) == []
+
+
+def flow_output(pairs: int, cells: int = 3) -> StageOutput:
+    time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
+    mask = np.ones((pairs, cells), dtype=bool)
+    if pairs:
+        mask[:, 1] = False
+    return StageOutput(
+        {
+            "time": Array(time, ("pair", "2"), "s"),
+            "cells": Array(np.full((pairs, cells, 2), 0.5, np.float32), ("pair", "cell", "2"), "1/s"),
+            "cell_mask": Array(mask, ("pair", "cell"), "1"),
+            "motion": Array(np.tile(np.float32([0.5, 0.25, 0, 0]), (pairs, 1)), ("pair", "4"), "mixed"),
+            "inliers": Array(np.full(pairs, 0.75, np.float32), ("pair",), "1"),
+        }
+    )
+
+
+def test_camera_channels():
+    camera = flow_channels(flow_output(4))
+    assert camera.names[:5] == ("motion.pan_x", "motion.pan_y", "motion.zoom", "motion.rotation", "cell.00.u")
+    assert camera.span == (0.0, pytest.approx(0.16))
+    assert camera.time[0] == pytest.approx(0.02)
+    assert camera.column("motion.pan_y")[1] == pytest.approx(0.75)
+    assert not camera.column("cell.01.u")[1].any()
+    assert camera.column("cell.02.v")[0] == pytest.approx(0.5)
+    assert flow_channels(flow_output(0)).values.shape == (0, 10)
