@@ -1,0 +1,149 @@
+"""Chosen tracks become the arrays and quality figures that the `pose` stage stores."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import Array, StageOutput
+from extractors.agents import FIGURES, Choice, suspected_swaps
+from extractors.oks import boxes_of
+from extractors.pose_run import PoseRun
+from extractors.tracking import centre_of, lean_of, torso_of
+
+FILLED_SCORE = 0.05
+"""Score of an interpolated joint: below what any reader takes for seen."""
+
+
+@dataclass
+class _Series:
+    """keypoints (N, A, 17, 3) NaN where unseen, scores (N, A), filled (N, A); pixels as tracked."""
+
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    filled: NDArray[np.bool_]
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        return self.scores > 0
+
+
+def output(run: PoseRun, choice: Choice, size: tuple[int, int]) -> StageOutput:
+    """Arrays in pixels of the frame of `size` (width, height), and quality."""
+    times = np.array(run.times)
+    series = _series(choice, len(times), run.config.agents)
+    for start, stop in run.shots:
+        for agent in range(run.config.agents):
+            _fill(series, agent, start, stop, times, run.config.fill_s)
+    scale = np.array(size) / np.array(run.size)
+    series.keypoints[..., :2] *= scale.astype(np.float32)
+    boxes = np.stack([boxes_of(series.keypoints[:, agent]) for agent in range(run.config.agents)], axis=1)
+    cuts = times[run.shot_starts[1:]]
+    arrays = {
+        "time": Array(times, ("frame",), "s", "presentation time from the first frame"),
+        "keypoints": Array(
+            series.keypoints,
+            ("frame", "agent", "joint", "xyc"),
+            "px",
+            "COCO-17 joints: x, y in pixels and score 0..1; x, y NaN and score 0 where unseen",
+            ("x", "y", "score"),
+        ),
+        "boxes": Array(boxes, ("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
+        "agent_score": Array(
+            series.scores, ("frame", "agent"), "1", "the network's score of the person, 0 where unseen"
+        ),
+        "filled": Array(
+            series.filled,
+            ("frame", "agent"),
+            "1",
+            f"true where joints are interpolated (their score is {FILLED_SCORE})",
+        ),
+        "size": Array(np.array(size, dtype=np.int32), ("side",), "px", "frame size", ("width", "height")),
+        "frame_index": Array(np.array(run.indices, dtype=np.int32), ("frame",), "1", "frame number in display order"),
+        "cuts": Array(cuts, ("cut",), "s", "first frame of every shot but the first"),
+        "tracks": Array(choice.table, ("track", "figure"), "mixed", "everybody seen and why chosen or not", FIGURES),
+    }
+    return StageOutput(arrays, _quality(series, times, choice, cuts))
+
+
+def _series(choice: Choice, frames: int, agents: int) -> _Series:
+    keypoints = np.full((frames, agents, 17, 3), np.nan, dtype=np.float32)
+    keypoints[..., 2] = 0
+    series = _Series(keypoints, np.zeros((frames, agents), np.float32), np.zeros((frames, agents), dtype=bool))
+    for shot in choice.members:
+        for agent, chain in enumerate(shot):
+            for track in chain:
+                series.keypoints[track.frames, agent] = np.stack(track.keypoints)
+                series.scores[track.frames, agent] = track.scores
+    return series
+
+
+def _fill(series: _Series, agent: int, start: int, stop: int, times: NDArray[np.float64], longest: float) -> None:
+    """Interpolate the gaps of one agent in one shot that last at most `longest` seconds."""
+    seen = start + np.flatnonzero(series.seen[start:stop, agent])
+    for before, after in itertools.pairwise(seen):
+        if after - before < 2 or times[after] - times[before] > longest + 1e-6:
+            continue
+        first, last = series.keypoints[before, agent], series.keypoints[after, agent]
+        for frame in range(before + 1, after):
+            share = (times[frame] - times[before]) / (times[after] - times[before])
+            series.keypoints[frame, agent] = between(first, last, share)
+            series.filled[frame, agent] = True
+
+
+def between(first: NDArray[np.float32], last: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """A body (17, 3) part of the way from one pose to another: the centre moves, the trunk turns, the limbs follow.
+
+    Straight lines from joint to joint would shrink a body that turns.
+    """
+    turn = (lean_of(last) - lean_of(first) + np.pi) % (2 * np.pi) - np.pi
+    if min(torso_of(first), torso_of(last)) < 1:
+        turn = 0.0
+    ends = [
+        _turned(first[:, :2], centre_of(first), share * turn),
+        _turned(last[:, :2], centre_of(last), (share - 1) * turn),
+    ]
+    bodies = [end - centre for end, centre in zip(ends, (centre_of(first), centre_of(last)), strict=True)]
+    centre = (1 - share) * centre_of(first) + share * centre_of(last)
+    points = centre + (1 - share) * bodies[0] + share * bodies[1]
+    return np.column_stack([points, np.full(17, FILLED_SCORE)]).astype(np.float32)
+
+
+def _turned(points: NDArray[np.float32], centre: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """Points turned about `centre` by `angle` radians, clockwise on screen."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.asarray(centre + (points - centre) @ np.array([[cos, sin], [-sin, cos]]))
+
+
+def _quality(
+    series: _Series, times: NDArray[np.float64], choice: Choice, cuts: NDArray[np.float64]
+) -> dict[str, float | int]:
+    """Plain figures; an agent that is never found counts as unseen in every frame."""
+    seen = series.seen
+    scores = series.scores[seen]
+    return {
+        "found_rate": round(float(seen.mean()), 4),
+        "found_rate_all": round(float(seen.all(axis=1).mean()), 4),
+        "filled_rate": round(float(series.filled.mean()), 4),
+        "mean_score": round(float(scores.mean()) if scores.size else 0.0, 4),
+        "swaps_suspected": sum(suspected_swaps(shot) for shot in choice.members),
+        "longest_gap_s": round(max(_longest_gap(seen[:, agent], times) for agent in range(seen.shape[1])), 3),
+        "cuts": len(cuts),
+        "people_seen": len(choice.table),
+    }
+
+
+def _longest_gap(seen: NDArray[np.bool_], times: NDArray[np.float64]) -> float:
+    """Seconds of the longest run of unseen frames, each frame lasting until the next."""
+    if seen.all() or not len(times):
+        return 0.0
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    ends = np.append(times[1:], times[-1] + usual)
+    longest = run = 0.0
+    for frame, here in enumerate(seen):
+        run = 0.0 if here else run + float(ends[frame] - times[frame])
+        longest = max(longest, run)
+    return longest

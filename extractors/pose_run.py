@@ -1,0 +1,99 @@
+"""One video's people: frames stream in, tracks grow, weak places are looked at again, agents are chosen at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.video import Frame
+from extractors.agents import ChoiceSettings, running_salience
+from extractors.pose_backends.base import Image, People, PoseBackend
+from extractors.pose_search import Person, close_ups, merge, whole_frame
+from extractors.scene import SceneWatch
+from extractors.tracking import Track, Tracker, TrackSettings
+
+if TYPE_CHECKING:
+    from extractors.pose import PoseConfig
+
+
+class PoseRun:
+    """People of one video. `add` every frame in order, then read `tracks`, `times`, `shots`."""
+
+    def __init__(self, backend: PoseBackend, config: PoseConfig) -> None:
+        self.backend, self.config = backend, config
+        self.choice = ChoiceSettings(config.agents, config.tracks, config.region)
+        self.tracker = Tracker(TrackSettings(config.new_score, config.lost_s, config.gate))
+        self.scene = SceneWatch(config.cut_threshold)
+        self.times: list[float] = []
+        self.indices: list[int] = []
+        self.shot_starts: list[int] = []
+        self.scale = 1.0
+        self.size = (0, 0)
+        self._searched = -np.inf
+
+    def add_all(self, frames: Iterable[Frame]) -> PoseRun:
+        """Take every frame of an iterator."""
+        for frame in frames:
+            self.add(frame)
+        return self
+
+    def add(self, frame: Frame) -> None:
+        """Take the next frame."""
+        position, image = len(self.times), self._shrunk(frame.image)
+        step = self.scene.step(image)
+        self.times.append(frame.time)
+        self.indices.append(frame.index)
+        if step.cut or not position:
+            self.shot_starts.append(position)
+        self.tracker.begin(frame.time, step.shift, step.cut)
+        people = self._people(image, frame.time, fresh=step.cut or not position)
+        self.tracker.update(position, frame.time, people)
+
+    @property
+    def shots(self) -> list[tuple[int, int]]:
+        """First and one past the last position of every shot."""
+        return list(zip(self.shot_starts, [*self.shot_starts[1:], len(self.times)], strict=True))
+
+    def _people(self, image: Image, time: float, fresh: bool) -> People:
+        if self.config.rotations == "none":
+            return whole_frame(self.backend, image, (0,))
+        wanted = self._wanted(time)
+        due = fresh or time - self._searched >= self.config.search_s
+        if self.config.rotations == "four" or due:
+            self._searched = time
+            found = whole_frame(self.backend, image)
+            if self.config.rotations == "four":
+                return found
+            return merge(People.joined([self._close_ups(image, wanted, time), found]))
+        found = self._close_ups(image, wanted, time)
+        sure = int((found.scores >= self.config.sure_score).sum())
+        if sure < self.choice.agents and time - self._searched >= 0.2 * self.config.search_s:
+            self._searched = time
+            found = merge(People.joined([found, whole_frame(self.backend, image)]))
+        return found
+
+    def _close_ups(self, image: Image, wanted: list[Track], time: float) -> People:
+        people = [Person.of(track, time) for track in wanted]
+        return close_ups(self.backend, image, people, self.config.zoom, self.config.crop_side)
+
+    def _wanted(self, time: float) -> list[Track]:
+        """The tracks worth a view of their own: as many as there are agents, one more while the shot is young."""
+        frames = len(self.times) - self.shot_starts[-1]
+        alive = self.tracker.alive
+        salience = running_salience(alive, frames, self.size, np.array(self.times))
+        order = np.argsort([-s for s in salience], kind="stable")
+        return [alive[i] for i in order[: self.choice.agents + (frames < 25)]]
+
+    def _shrunk(self, image: NDArray[np.uint8]) -> Image:
+        """The frame at no more than `work_side` pixels, where people are found and measured."""
+        import cv2
+
+        if not self.times:
+            self.scale = min(1.0, self.config.work_side / max(image.shape[:2]))
+            self.size = (round(image.shape[1] * self.scale), round(image.shape[0] * self.scale))
+        if self.scale == 1.0:
+            return image
+        return np.asarray(cv2.resize(image, self.size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,96 @@
+"""Where a pose network is asked to look: the whole frame in four rotations, or close-ups of people already known.
+
+MoveNet fails on people who are upside down, as divers are for half of a dive. Two remedies:
+- `four`: the whole frame is shown in all four quarter turns, and people found more than once are merged;
+- `tracked`: each known person is shown in a close-up, turned so that the body, which leans as it did a frame ago,
+  stands upright, and scaled to fill the network's input. That needs one small forward a person. All four rotations
+  of the whole frame are searched at the start of a shot, every `search_s` seconds and when somebody is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.oks import keep_distinct, oks
+from extractors.pose_backends.base import Image, People, PoseBackend, View
+from extractors.tracking import Track, centre_of, centres_of
+
+Rotations = Literal["none", "four", "tracked"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Where a person is expected.
+
+    Attributes:
+        pose: (17, 3) predicted joints in frame pixels.
+        size: body size in pixels (diagonal of the box).
+        lean: radians clockwise from upright.
+    """
+
+    pose: NDArray[np.float32]
+    size: float
+    lean: float
+
+    @classmethod
+    def of(cls, track: Track, time: float) -> Person:
+        """What a track predicts for `time`."""
+        return cls(track.predicted(time), track.size, track.predicted_lean(time))
+
+
+def merge(people: People, max_oks: float = 0.55) -> People:
+    """One entry per person: repeated detections are averaged, each joint weighted by its score and the person's."""
+    kept = keep_distinct(people.keypoints, people.scores, max_oks)
+    if len(kept) == len(people):
+        return people.take(kept)
+    likeness = oks(people.keypoints[kept], people.keypoints)
+    poses = []
+    for row, best in enumerate(kept):
+        # Only near copies of the best one are averaged: a worse view of another posture would pull it off.
+        same = (likeness[row] > 0.75) & (people.scores > 0.5 * people.scores[best])
+        same[best] = True
+        weight = (people.keypoints[same, :, 2] * people.scores[same, None]) ** 2 + 1e-9
+        point = (people.keypoints[same, :, :2] * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[:, None]
+        poses.append(np.concatenate([point, people.keypoints[same, :, 2].max(axis=0)[:, None]], axis=1))
+    return People.of(np.stack(poses), people.scores[kept])
+
+
+def whole_frame(backend: PoseBackend, image: Image, turns: Sequence[int] = (0, 1, 2, 3)) -> People:
+    """People of the whole frame (H, W, 3), searched in the given quarter turns and merged."""
+    found = []
+    for turn in turns:
+        view = View.quarter(turn, image.shape[1], image.shape[0])
+        found.append(view.seen(backend.detect(view.draw(image))))
+    return merge(People.joined(found))
+
+
+def close_up(
+    backend: PoseBackend,
+    image: Image,
+    person: Person,
+    *,
+    zoom: float = 1.7,
+    turn: float = 0.0,
+    mirror: bool = False,
+    pixels: int = 256,
+) -> People:
+    """People in a square of `zoom` body sizes around `person`, turned upright (plus `turn` radians).
+
+    People who stand in the outer part of the square are other people, cut off by its border: their score is
+    halved, so that a view of their own wins over this one.
+    """
+    centre, side = centre_of(person.pose), zoom * max(person.size, 16.0)
+    view = View.around(centre, side, person.lean + turn, pixels, mirror)
+    found = view.seen(backend.close_up(view.draw(image)))
+    away = np.linalg.norm(centres_of(found.keypoints) - centre, axis=-1) / side
+    return People(found.keypoints, np.where(away < 0.3, found.scores, 0.5 * found.scores), found.boxes)
+
+
+def close_ups(backend: PoseBackend, image: Image, people: Sequence[Person], zoom: float, pixels: int) -> People:
+    """One close-up for each of `people`, merged."""
+    return merge(People.joined([close_up(backend, image, person, zoom=zoom, pixels=pixels) for person in people]))

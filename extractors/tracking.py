@@ -1,0 +1,193 @@
+"""People per frame become tracks: who is who over time, by pose, box overlap and motion.
+
+The tracker runs while frames stream by and keeps joints only, never pictures. Which of the tracks are the agents is
+decided when the video has ended (`extractors/agents.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.oks import HIPS, SHOULDERS, boxes_of, iou, oks
+from extractors.pose_backends.base import People
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How people are linked from frame to frame.
+
+    Attributes:
+        new_score: a person scored below this continues a track but begins none.
+        lost_s: seconds a person may stay unseen and still come back as the same track.
+        gate: farthest step from the predicted place, in body sizes; grows while a person is unseen.
+    """
+
+    new_score: float = 0.2
+    lost_s: float = 1.0
+    gate: float = 0.8
+
+
+@dataclass
+class Track:
+    """One person of one shot.
+
+    Attributes:
+        number: counts tracks from 0 over the video.
+        frames: positions (in the sequence of processed frames) at which the person was seen, ascending.
+        keypoints: (17, 3) float32 for each of `frames`, pixels.
+        scores: person score for each of `frames`.
+        places: (2,) centre for each of `frames` with the camera's shift taken out, pixels.
+    """
+
+    number: int
+    frames: list[int] = field(default_factory=list)
+    keypoints: list[NDArray[np.float32]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    places: list[NDArray[np.float64]] = field(default_factory=list)
+    time: float = 0.0
+    size: float = 0.0
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    lean: float = 0.0
+    spin: float = 0.0
+    drift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+
+    def see(
+        self, frame: int, time: float, pose: NDArray[np.float32], score: float, camera: NDArray[np.float64]
+    ) -> None:
+        """Add what was seen at `time`; `camera` is the background's summed shift up to now."""
+        place, size, lean = centre_of(pose) - camera, size_of(pose), lean_of(pose)
+        if self.frames:
+            gap = max(time - self.time, 1e-3)
+            share = 0.6 if len(self.frames) > 1 else 1.0
+            self.velocity = (1 - share) * self.velocity + share * (place - self.places[-1]) / gap
+            turn = _wrapped(lean - self.lean)
+            self.spin = 0.5 * self.spin + 0.5 * turn / gap if abs(turn) < 1.6 else 0.5 * self.spin
+            self.size = max(size, 0.93 * self.size) if size < self.size else 0.5 * (self.size + size)
+        else:
+            self.size = size
+        self.lean, self.time, self.drift = lean, time, np.zeros(2)
+        self.frames.append(frame)
+        self.keypoints.append(pose)
+        self.scores.append(float(score))
+        self.places.append(place)
+
+    def predicted(self, time: float) -> NDArray[np.float32]:
+        """(17, 3) the last pose moved to where it should be at `time` (speed fades over half a second unseen)."""
+        pose = np.array(self.keypoints[-1], dtype=np.float32)
+        gap = time - self.time
+        pose[:, :2] += (self.velocity * 0.5 * (1 - np.exp(-gap / 0.5)) + self.drift).astype(np.float32)
+        return pose
+
+    def predicted_lean(self, time: float) -> float:
+        """Radians clockwise from upright at which the body should lean at `time`."""
+        turn = float(np.clip(self.spin * min(time - self.time, 0.15), -1.2, 1.2))
+        return float(_wrapped(self.lean + turn))
+
+
+class Tracker:
+    """Links people to tracks, frame by frame.
+
+    Each frame is one assignment (`scipy.optimize.linear_sum_assignment`) that maximises the summed likeness of
+    predicted and seen people: OKS at a doubled tolerance, box overlap and distance from the predicted centre.
+    A cut ends every track.
+    """
+
+    def __init__(self, settings: TrackSettings | None = None) -> None:
+        self.settings = settings or TrackSettings()
+        self.tracks: list[Track] = []
+        self.alive: list[Track] = []
+        self.camera = np.zeros(2)
+
+    def begin(self, time: float, shift: NDArray[np.float64], cut: bool) -> None:
+        """Announce the next frame: the background moved by `shift` pixels, or a new shot began."""
+        self.camera = np.zeros(2) if cut else self.camera + shift
+        self.alive = [] if cut else [t for t in self.alive if time - t.time <= self.settings.lost_s]
+        for track in self.alive:
+            track.drift = track.drift + shift
+
+    def update(self, frame: int, time: float, people: People) -> list[Track]:
+        """Take the people of one frame; returns the track of each of them in order, begun where none fits."""
+        given = self._assign(time, people)
+        found: list[Track] = []
+        for person in range(len(people)):
+            track = given.get(person)
+            score = float(people.scores[person])
+            if track is None:
+                track = Track(len(self.tracks))
+                if score < self.settings.new_score:
+                    found.append(track)  # too faint to begin a track: belongs to nobody
+                    continue
+                self.tracks.append(track)
+                self.alive.append(track)
+            track.see(frame, time, people.keypoints[person], score, self.camera)
+            found.append(track)
+        return found
+
+    def _assign(self, time: float, people: People) -> dict[int, Track]:
+        from scipy.optimize import linear_sum_assignment
+
+        if not self.alive or not len(people):
+            return {}
+        likeness = self._likeness(time, people)
+        rows, columns = linear_sum_assignment(-likeness)
+        return {int(c): self.alive[r] for r, c in zip(rows, columns, strict=True) if likeness[r, c] > 0}
+
+    def _likeness(self, time: float, people: People) -> NDArray[np.float64]:
+        """(tracks, people), 0 where a person is out of a track's reach."""
+        expected = np.stack([track.predicted(time) for track in self.alive])
+        sizes = np.array([track.size for track in self.alive])
+        unseen = np.array([time - track.time for track in self.alive])
+        step = centres_of(people.keypoints)[None] - centres_of(expected)[:, None]
+        away = np.linalg.norm(step, axis=-1) / np.maximum(sizes[:, None], 1.0)
+        reach = self.settings.gate * (1 + 2 * np.clip(unseen - 0.1, 0, 0.5))[:, None]
+        found_sizes = np.array([size_of(pose) for pose in people.keypoints])
+        ratio = found_sizes[None] / np.maximum(sizes[:, None], 1.0)
+        near = np.exp(-0.5 * (away / (0.4 * reach)) ** 2)
+        pose = oks(expected, people.keypoints, widen=2.0)
+        overlap = iou(boxes_of(expected), boxes_of(people.keypoints))
+        practice = np.array([min(len(track.frames), 10) for track in self.alive])[:, None] / 10
+        likeness = 0.5 * near + 0.3 * pose + 0.2 * overlap + 0.1 * practice + 0.1 * people.scores[None]
+        allowed = (away < reach) & (ratio > 0.3) & (ratio < 2.5)
+        return np.where(allowed, likeness, 0.0)
+
+
+def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P, 2) centre of each body (P, 17, 3): the score-weighted mean of shoulders, hips and knees."""
+    body = keypoints[:, [5, 6, 11, 12, 13, 14]].astype(np.float64)
+    weight = np.maximum(body[..., 2:], 0.02)
+    return np.asarray((body[..., :2] * weight).sum(axis=1) / weight.sum(axis=1))
+
+
+def centre_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(2,) centre of one body (17, 3)."""
+    return np.asarray(centres_of(keypoints[None])[0])
+
+
+def size_of(keypoints: NDArray[np.floating]) -> float:
+    """Pixels: the diagonal of the box around all joints, at least twice the torso."""
+    low, high = keypoints[:, :2].min(axis=0), keypoints[:, :2].max(axis=0)
+    return max(float(np.linalg.norm(high - low)), 2 * torso_of(keypoints), 1.0)
+
+
+def torso_of(keypoints: NDArray[np.floating]) -> float:
+    """Pixels from the middle of the hips to the middle of the shoulders."""
+    return float(np.linalg.norm(_axis(keypoints)))
+
+
+def lean_of(keypoints: NDArray[np.floating]) -> float:
+    """Radians clockwise (on screen) from upright at which the torso points, hips to shoulders; -pi..pi."""
+    x, y = _axis(keypoints)
+    return float(np.arctan2(x, -y))
+
+
+def _axis(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    top, bottom = keypoints[list(SHOULDERS), :2].mean(axis=0), keypoints[list(HIPS), :2].mean(axis=0)
+    return np.asarray(top - bottom, dtype=np.float64)
+
+
+def _wrapped(angle: float) -> float:
+    """The same angle in -pi..pi."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
