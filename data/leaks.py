@@ -1,0 +1,170 @@
+"""The leak audit: does anything stand on both the training and the test side of a fold?
+
+Two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content make
+a result look better than it is. The audit knows nothing of how the folds were made; it only compares sides.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data.errors import DataError, printable
+from data.splits import TIED, Fold
+from data.videos import Record
+
+HARMLESS = frozenset({"view", "event", "level"})
+"""Groups that say nothing about whose performance it is; standing on both sides is no news."""
+
+SHOWN = 20
+"""Leaks listed in an error before the rest is only counted."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something on both sides of one fold.
+
+    Attributes:
+        fold: the fold's name.
+        kind: a group kind, or "record", "content".
+        value: the group's value, the record's id, or the start of the content's fingerprint.
+        train, test: ids on either side that share it.
+    """
+
+    fold: str
+    kind: str
+    value: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """One printable line that names one record of each side."""
+        shown = f"fold {self.fold}: {self.kind} '{self.value}' trains as {self.train[0]} and tests as {self.test[0]}"
+        return printable(shown)
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """Result of an audit.
+
+    Attributes:
+        forbid: the group kinds that were not allowed on both sides.
+        leaks: what was found of those, of repeated records and of equal file contents; empty when all is well.
+        shared: how many values of each allowed group kind stand on both sides, summed over the folds.
+        content_checked: whether file contents were compared.
+        untested: ids that no fold tests.
+    """
+
+    forbid: tuple[str, ...]
+    leaks: tuple[Leak, ...]
+    shared: Mapping[str, int]
+    content_checked: bool
+    untested: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing forbidden stands on both sides."""
+        return not self.leaks
+
+    def lines(self) -> list[str]:
+        """The report as printable lines, the verdict first."""
+        content = "contents compared" if self.content_checked else "contents not compared"
+        verdict = "no leak" if self.ok else f"{len(self.leaks)} leak(s)"
+        head = f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
+        shared = [f"allowed on both sides: {n} x {kind}" for kind, n in sorted(self.shared.items()) if n]
+        untested = [f"tested in no fold: {len(self.untested)} record(s)"] if self.untested else []
+        return [head, *(str(leak) for leak in self.leaks), *shared, *untested]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report ready for JSON; ids are made printable."""
+        leaks = [
+            {
+                "fold": leak.fold,
+                "kind": leak.kind,
+                "value": printable(leak.value),
+                "train": [printable(name) for name in leak.train],
+                "test": [printable(name) for name in leak.test],
+            }
+            for leak in self.leaks
+        ]
+        return {
+            "ok": self.ok,
+            "forbid": list(self.forbid),
+            "leaks": leaks,
+            "shared": dict(self.shared),
+            "content_checked": self.content_checked,
+            "untested": [printable(name) for name in self.untested],
+        }
+
+    def require(self) -> None:
+        """Refuse to go on when there is a leak.
+
+        Raises:
+            DataError: lists the leaks.
+        """
+        if self.ok:
+            return
+        shown = [str(leak) for leak in self.leaks[:SHOWN]]
+        more = [f"and {len(self.leaks) - SHOWN} more"] if len(self.leaks) > SHOWN else []
+        raise DataError(
+            f"the split leaks from test to training: {'; '.join([*shown, *more])}",
+            fix="Mend the groups or the split; a result from this split would be too good",
+        )
+
+
+def audit(
+    folds: Sequence[Fold],
+    records: Sequence[Record],
+    fingerprints: Mapping[str, str | Collection[str]] | None = None,
+    forbid: Collection[str] = TIED,
+) -> LeakReport:
+    """List every group, copy and file content that stands on both sides of a fold.
+
+    Args:
+        folds: as made by a protocol, or by anybody else.
+        records: the performances the folds speak of.
+        fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison.
+        forbid: group kinds that must not stand on both sides. A repeated record and equal contents always count
+            as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
+
+    Raises:
+        DataError: a fold names a record that is not in `records`.
+    """
+    by_id = {record.id: record for record in records}
+    leaks: list[Leak] = []
+    shared: Counter[str] = Counter()
+    for fold in folds:
+        unknown = [name for name in (*fold.train, *fold.test) if name not in by_id]
+        if unknown:
+            raise DataError(f"fold {fold.name} names an unknown record {printable(unknown[0])}", fix="Remake the folds")
+        for leak in _both_sides(fold, by_id, fingerprints or {}):
+            if leak.kind in forbid or leak.kind in ("record", "content"):
+                leaks.append(leak)
+            elif leak.kind not in HARMLESS:
+                shared[leak.kind] += 1
+    tested = {name for fold in folds for name in fold.test}
+    untested = tuple(sorted(set(by_id) - tested))
+    return LeakReport(tuple(forbid), tuple(leaks), dict(shared), fingerprints is not None, untested)
+
+
+def _both_sides(
+    fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, str | Collection[str]]
+) -> Iterator[Leak]:
+    sides: dict[tuple[str, str], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for side, names in enumerate((fold.train, fold.test)):
+        for name in dict.fromkeys(names):
+            for key in _keys(by_id[name], fingerprints.get(name, ())):
+                sides[key][side].append(name)
+    for (kind, value), (train, test) in sorted(sides.items()):
+        if train and test:
+            yield Leak(fold.name, kind, value, tuple(train), tuple(test))
+
+
+def _keys(record: Record, fingerprints: str | Collection[str]) -> Iterator[tuple[str, str]]:
+    yield "record", record.id
+    yield from record.groups.items()
+    prints = (fingerprints,) if isinstance(fingerprints, str) else fingerprints
+    for value in sorted(set(prints)):
+        yield "content", value

@@ -1,0 +1,295 @@
+"""Protocols: which performances train and which test, as folds of ids, never of positions in somebody's list.
+
+    folds = make_folds("louo", records)
+    report = audit(folds, records, forbid=forbidden("louo"))
+    report.require()
+
+Every protocol keeps together what `Protocol.forbid` names; the audit (`data.leaks`) checks that independently.
+Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
+be pooled. `for_task` gives the folds of one task.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError, UsageError, nearest
+from data.tables import clip, read_text
+from data.videos import Record
+
+SAME_PERFORMANCE = ("trial", "original")
+"""Groups whose members are the same performance again: another view, a mirrored copy."""
+
+TIED = (*SAME_PERFORMANCE, "group")
+"""What a grouped split keeps together where nothing else is asked for."""
+
+JIGSAWS_4FOLD = Path(__file__).resolve().parents[1] / "configs" / "splits" / "jigsaws_4fold.json"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division into training and test part.
+
+    Attributes:
+        name: such as "1" or the held-out surgeon.
+        train, test: record ids, in the order of the records.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def indices(self, ids: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Positions in `ids` of the training and of the test part.
+
+        Raises:
+            DataError: an id of the fold is not in `ids`.
+        """
+        where = {name: index for index, name in enumerate(ids)}
+        missing = [name for name in (*self.train, *self.test) if name not in where]
+        if missing:
+            raise DataError(
+                f"fold {self.name} needs {len(missing)} record(s) that are not here, such as {clip(missing[0])}",
+                fix="Make the folds from the records that have features",
+            )
+        train, test = ([where[name] for name in part] for part in (self.train, self.test))
+        return np.array(train, dtype=np.intp), np.array(test, dtype=np.intp)
+
+
+def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
+    """One fold per value of the group `kind`: that value tests, the others train.
+
+    Raises:
+        DataError: a record without that group, or fewer than two values.
+    """
+    values = _values(records, kind)
+    names = sorted(set(values.values()), key=_natural)
+    if len(names) < 2:
+        raise DataError(f"leaving one {kind} out needs at least two of them, found {len(names)}", fix="Use k-fold")
+    return [_fold(name, records, {r.id for r in records if values[r.id] == name}) for name in names]
+
+
+def louo(records: Sequence[Record]) -> list[Fold]:
+    """Leave one user (surgeon) out, over all tasks at once; see `leave_one_out`."""
+    return leave_one_out(records, "subject")
+
+
+def loso(records: Sequence[Record]) -> list[Fold]:
+    """Leave one supertrial (trial number) out; see `leave_one_out`."""
+    return leave_one_out(records, "supertrial")
+
+
+def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -> list[Fold]:
+    """The four shared folds of JIGSAWS; trials of the list that are not in `records` are left out.
+
+    Raises:
+        DataError: a trial that the list does not have or has twice, a damaged list, or a fold without
+            training part.
+    """
+    fold_of = _read_list(folds_file)
+    trials = _values(records, "trial")
+    strange = sorted({trial for trial in trials.values() if trial not in fold_of})
+    if strange:
+        raise DataError(
+            f"{len(strange)} trial(s) are in none of its folds: {clip(', '.join(strange), 200)}",
+            where=folds_file,
+            fix="Leave these records out, or use protocol=kfold",
+        )
+    count = 1 + max(fold_of.values(), default=-1)
+    parts = [{r.id for r in records if fold_of[trials[r.id]] == k} for k in range(count)]
+    return [_fold(str(k + 1), records, test) for k, test in enumerate(parts) if test]
+
+
+def _read_list(path: Path) -> dict[str, int]:
+    """Fold (from 0) of every trial in a file of the form {"folds": {task: [[trial, ...], ...]}}."""
+    fix = 'Expected {"folds": {"Suturing": [["Suturing_B001", ...], ...]}}'
+    try:
+        folds = json.loads(read_text(path))["folds"]
+        pairs = [(str(trial), k) for parts in folds.values() for k, part in enumerate(parts) for trial in part]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError("not a list of folds", where=path, fix=fix) from error
+    found: dict[str, int] = {}
+    for trial, k in pairs:
+        if trial in found:
+            raise DataError(f"'{clip(trial)}' appears twice", where=path, fix="Every trial is tested once")
+        found[trial] = k
+    return found
+
+
+def fixed(records: Sequence[Record]) -> list[Fold]:
+    """The data set's own split into "train" and "test".
+
+    Raises:
+        DataError: a record without a split, or a side without records.
+    """
+    odd = [record for record in records if record.split not in ("train", "test")]
+    if odd:
+        raise DataError(
+            f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}",
+            fix="Fill in the column 'split', or use protocol=kfold",
+        )
+    return [_fold("fixed", records, {r.id for r in records if r.split == "test"})]
+
+
+def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[str] = TIED) -> list[Fold]:
+    """`k` folds of about equal size, drawn by `seed`; records that share a group of any of `kinds` stay together.
+
+    The same records in another order give the same folds.
+
+    Raises:
+        UsageError: k below 2.
+        DataError: fewer than k bundles of tied records.
+    """
+    if k < 2:
+        raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
+    bundles = tied(records, kinds)
+    if len(bundles) < k:
+        raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=f"Lower k, now {k}")
+    random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
+    parts: list[set[str]] = [set() for _ in range(k)]
+    for bundle in sorted(bundles, key=len, reverse=True):
+        min(parts, key=len).update(bundle)
+    return [_fold(str(index + 1), records, part) for index, part in enumerate(parts)]
+
+
+def holdout(records: Sequence[Record], share: float = 0.25, seed: int = 0, kinds: Iterable[str] = TIED) -> list[Fold]:
+    """One fold that tests about `share` of the records, grouped as in `kfold`.
+
+    Raises:
+        UsageError: `share` is not between 0 and 1.
+        DataError: fewer than two bundles of tied records.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"the share {share} is not between 0 and 1", fix="Use 0.25")
+    bundles = tied(records, kinds)
+    if len(bundles) < 2:
+        raise DataError("all records are tied together, so none can test", fix="Check the groups")
+    random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
+    test: set[str] = set(bundles[0])
+    for bundle in bundles[1:-1]:
+        if len(test) + len(bundle) / 2 <= share * len(records):
+            test.update(bundle)
+    return [_fold("holdout", records, test)]
+
+
+def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[str, ...]]:
+    """Bundles of ids that share, directly or through others, a group of any of `kinds`; in a stable order."""
+    parent = {record.id: record.id for record in records}
+
+    def top(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = name = parent[parent[name]]
+        return name
+
+    first: dict[tuple[str, str], str] = {}
+    chosen = tuple(kinds)
+    for record in sorted(records, key=lambda r: r.id):
+        for kind in chosen:
+            if kind in record.groups:
+                other = first.setdefault((kind, record.groups[kind]), record.id)
+                parent[top(record.id)] = top(other)
+    bundles: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(parent):
+        bundles[top(name)].append(name)
+    return sorted(tuple(bundle) for bundle in bundles.values())
+
+
+def for_task(folds: Sequence[Fold], records: Sequence[Record], task: str) -> list[Fold]:
+    """The folds restricted to the records of one task; folds that then test or train nothing are left out."""
+    ids = {record.id for record in records if record.task == task}
+    cut = [Fold(f.name, tuple(i for i in f.train if i in ids), tuple(i for i in f.test if i in ids)) for f in folds]
+    return [fold for fold in cut if fold.train and fold.test]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named way to make folds.
+
+    Attributes:
+        make: from records (and the options it names) to folds.
+        forbid: the groups that must not stand on both sides of any of its folds.
+    """
+
+    make: Callable[..., list[Fold]]
+    forbid: tuple[str, ...]
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "4fold": Protocol(jigsaws_4fold, TIED),
+    "louo": Protocol(louo, (*TIED, "subject")),
+    "loso": Protocol(loso, (*TIED, "supertrial")),
+    "fixed": Protocol(fixed, TIED),
+    "kfold": Protocol(kfold, TIED),
+    "holdout": Protocol(holdout, TIED),
+}
+"""Every protocol by the name that the configuration uses."""
+
+
+def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list[Fold]:
+    """The folds of a named protocol.
+
+    Args:
+        protocol: a key of `PROTOCOLS`.
+        records: labelled performances.
+        options: the protocol's own, such as k and seed.
+
+    Raises:
+        UsageError: unknown protocol or option.
+        DataError: the records cannot be split this way.
+    """
+    make = _protocol(protocol).make
+    known = set(make.__annotations__) - {"records", "return"}
+    for name in options:
+        if name not in known:
+            raise UsageError(
+                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, known or {"none"})
+            )
+    return make(records, **options)
+
+
+def forbidden(protocol: str, **options: Any) -> tuple[str, ...]:
+    """The group kinds that `audit` must find apart: the protocol's, and the option `kinds` where it was given.
+
+    Raises:
+        UsageError: unknown protocol.
+    """
+    return tuple(dict.fromkeys((*_protocol(protocol).forbid, *options.get("kinds", ()))))
+
+
+def _protocol(name: str) -> Protocol:
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol '{clip(name)}'", fix=nearest(name, PROTOCOLS))
+    return PROTOCOLS[name]
+
+
+def _fold(name: str, records: Sequence[Record], test: set[str]) -> Fold:
+    ids = [record.id for record in records]
+    fold = Fold(name, tuple(i for i in ids if i not in test), tuple(i for i in ids if i in test))
+    if not fold.train or not fold.test:
+        side = "training" if not fold.train else "test"
+        raise DataError(f"fold {name} has no {side} part", fix="Check which records have labels and features")
+    return fold
+
+
+def _values(records: Sequence[Record], kind: str) -> dict[str, str]:
+    without = [record for record in records if kind not in record.groups]
+    if without:
+        raise DataError(
+            f"{len(without)} record(s) have no {kind}, such as {without[0].name}",
+            fix=f"Fill in the column '{kind}', or choose another protocol",
+        )
+    return {record.id: record.groups[kind] for record in records}
+
+
+def _natural(text: str) -> tuple[int, int, str]:
+    """Sort key: whole numbers by value, then the rest by name."""
+    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 10 else (1, 0, text)

@@ -1,0 +1,213 @@
+"""Label files as text: bounded, decoded strictly, every error naming the file and the line.
+
+A label file is somebody's hand work, so nothing in it is trusted: a number must look like one, a video name
+must stay inside the data set's folder, and a cell too many is an error instead of a shifted column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from data.errors import DataError, nearest, printable
+
+MAX_BYTES = 64 << 20
+"""Label and kinematics files larger than this are refused: the largest real one is below 10 MB."""
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+DELIMITERS = (",", ";", "\t", "|")
+
+
+def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """The content of a file of at most `limit` bytes.
+
+    Raises:
+        DataError: the file is missing, unreadable, or larger than `limit`.
+    """
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"cannot be read ({reason})", where=path, fix="Check the path and its permissions") from error
+    if len(content) > limit:
+        raise DataError(f"larger than {limit} bytes", where=path, fix="This is not a label or kinematics file")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`, NUL refused.
+
+    Raises:
+        DataError: unreadable, too large, or not such a text; names the line.
+    """
+    content = read_bytes(path)
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            "holds bytes that are not UTF-8", where=at_line(path, line), fix="Save the file as UTF-8"
+        ) from error
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if (found := text.find("\0")) >= 0:
+        line = text.count("\n", 0, found) + 1
+        raise DataError("holds a NUL character", where=at_line(path, line), fix="Save the file as plain text")
+    return text
+
+
+def at_line(path: Path, line: int) -> str:
+    """`file:line`, the place that an error names."""
+    return f"{printable(path)}:{line}"
+
+
+def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> float:
+    """The finite number written in `cell`; with `decimal_comma`, "7,5" is 7.5.
+
+    Raises:
+        DataError: not a number, or not finite; `what` names the column.
+    """
+    if decimal_comma and DECIMAL_COMMA.fullmatch(cell):
+        cell = cell.replace(",", ".")
+    if not NUMBER.fullmatch(cell):
+        raise DataError(f"{what} is '{clip(cell)}', not a finite number", where=where, fix="Write it as 12.5")
+    value = float(cell)
+    if not math.isfinite(value):
+        raise DataError(f"{what} is '{clip(cell)}', too large for a number", where=where, fix="Correct the cell")
+    return value
+
+
+def clip(text: str, limit: int = 60) -> str:
+    """`text` made printable and short enough for an error line."""
+    shown = printable(text)
+    return shown if len(shown) <= limit else f"{shown[:limit]}..."
+
+
+def inner_path(cell: str, *, where: str) -> str:
+    """A video name from a label file as a `/`-separated path inside the data set's folder.
+
+    Backslashes count as separators, since tables are often written on Windows.
+
+    Raises:
+        DataError: empty, absolute, or leading out of the folder.
+    """
+    parts = PurePosixPath(cell.replace("\\", "/")).parts
+    if PureWindowsPath(cell).drive or PureWindowsPath(cell).root or ".." in parts:
+        raise DataError(
+            f"the video '{clip(cell)}' lies outside the folder",
+            where=where,
+            fix="Write names relative to the data set's folder, without '..'",
+        )
+    if not parts:
+        raise DataError("a row without a video name", where=where, fix="Fill in the column 'video'")
+    return "/".join(parts)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a label table.
+
+    Attributes:
+        where: `file:line` of the row's last line.
+        cells: stripped text by column name; empty cells are left out.
+        decimal_comma: whether numbers may be written as "7,5" (the delimiter is not a comma).
+    """
+
+    where: str
+    cells: Mapping[str, str]
+    decimal_comma: bool = False
+
+    def text(self, column: str) -> str:
+        """The cell's text, empty where it is missing."""
+        return self.cells.get(column, "")
+
+    def number(self, column: str) -> float | None:
+        """The cell's number, None where it is empty.
+
+        Raises:
+            DataError: not a finite number.
+        """
+        cell = self.text(column)
+        if not cell:
+            return None
+        return number(cell, where=self.where, what=column, decimal_comma=self.decimal_comma)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A label table: its rows, and a line for every column that nothing reads."""
+
+    rows: tuple[Row, ...]
+    problems: tuple[str, ...]
+
+
+def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str]) -> Table:
+    """Read a delimited table with a header that has at least the first of `columns`.
+
+    The delimiter is the one of comma, semicolon, tab and bar that makes the header hold that first column;
+    names are compared without case and surrounding blanks, `aliases` are other names of known columns.
+
+    Raises:
+        DataError: no such header, a column twice, a row of another length than the header, broken quoting.
+    """
+    lines = io.StringIO(read_text(path))
+    header_line = next((line for line in lines if line.strip()), "")
+    if not header_line:
+        raise DataError("empty", where=path, fix=f"The first line names the columns: {','.join(columns)}")
+    lines.seek(0)
+    delimiter, header = _header(path, header_line, columns, aliases)
+    rows = _rows(path, lines, delimiter, header)
+    unused = [name for name in header if name and name not in columns]
+    return Table(rows, tuple(f"{path.name}: column '{clip(n)}' is not read ({nearest(n, columns)})" for n in unused))
+
+
+def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
+    seen: list[str] = []
+    for delimiter in DELIMITERS:
+        raw = [cell.strip(" \t\"'").lower() for cell in line.rstrip("\n").split(delimiter)]
+        names = [aliases.get(name, name) for name in raw]
+        if columns[0] in names:
+            twice = {name for name in names if name and names.count(name) > 1}
+            if twice:
+                raise DataError(f"column '{clip(min(twice))}' appears twice", where=at_line(path, 1), fix="Keep one")
+            return delimiter, names
+        seen = max(seen, raw, key=len)
+    raise DataError(
+        f"no column '{columns[0]}' in the header ({clip(', '.join(seen))})",
+        where=at_line(path, 1),
+        fix=f"The first line names the columns: {','.join(columns)}",
+    )
+
+
+def _rows(path: Path, lines: io.StringIO, delimiter: str, header: list[str]) -> tuple[Row, ...]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
+    rows: list[Row] = []
+    first = True
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if first:
+                first = False
+                continue
+            where = at_line(path, reader.line_num)
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{len(cells)} cells where the header has {len(header)}",
+                    where=where,
+                    fix="Quote cells that hold the delimiter; keep empty cells",
+                )
+            filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            rows.append(Row(where, filled, decimal_comma=delimiter != ","))
+    except csv.Error as error:
+        raise DataError(
+            f"broken table ({clip(str(error))})", where=at_line(path, reader.line_num), fix="Check the quotes"
+        ) from error
+    return tuple(rows)
