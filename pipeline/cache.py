@@ -61,7 +61,9 @@ class Computation:
         if header.get("stage_version") != self.version:
             lines.append(f"stage version {header.get('stage_version')} -> {self.version}")
         lines += _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
-        lines += [f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")]
+        lines += [
+            f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")
+        ]
         for kind in sorted({*header.get("inputs", {}), *self.inputs}):
             if header.get("inputs", {}).get(kind) != self.inputs.get(kind):
                 lines.append(f"{kind} file changed")

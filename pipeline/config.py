@@ -7,9 +7,10 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -17,6 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from data.errors import UsageError, nearest
 from extractors.base import StageConfig
 from pipeline.stages import STAGES, stage_class
+
+if TYPE_CHECKING:
+    from models.aim_config import AimConfig
+    from pipeline.recipes import TrainConfig
 
 MAX_BYTES = 1 << 20
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
@@ -81,6 +86,11 @@ class BaseConfig(Section):
         """The settings of every stage by name."""
         return {name: self.stage(name) for name in STAGES}
 
+    @property
+    def scorer(self) -> tuple[AimConfig, TrainConfig]:
+        """The network and how it is trained (sections `model` and `train`)."""
+        return getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
+
     def dump(self) -> dict[str, Any]:
         """The whole configuration as JSON types."""
         return self.model_dump(mode="json")
@@ -119,9 +129,20 @@ def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
     """
     model = config_class()
     try:
-        return model.model_validate(values)
+        return model.model_validate(_with_network(values))
     except ValidationError as error:
         raise UsageError("; ".join(_explain(model, e) for e in error.errors()[:5]), where=where) from None
+
+
+def _with_network(values: dict[str, Any]) -> dict[str, Any]:
+    """The network that belongs to the recipe, where the `model` section does not say otherwise."""
+    from pipeline.recipes import RECIPES, model_for
+
+    train, model = values.get("train", {}), values.get("model", {})
+    recipe = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
+    if recipe not in RECIPES or not isinstance(model, dict):
+        return values
+    return {**values, "model": {**asdict(model_for(recipe)), **model}}
 
 
 class _Loader(yaml.SafeLoader):

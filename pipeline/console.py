@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from pipeline.runner import Plan, Result
@@ -51,7 +60,9 @@ class BatchProgress:
         self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def plan(self, plans: list[Plan], fresh: int) -> None:
@@ -78,11 +89,31 @@ class BatchProgress:
             self._bars.advance(self._videos)
         if result.failed:
             stage, reason = next(iter(result.failed.items()))
-            self._bars.console.print(f"[red]failed[/] {escape(result.record.name)} [{stage}] {escape(reason)}", soft_wrap=True)
+            self._bars.console.print(
+                f"[red]failed[/] {escape(result.record.name)} [{stage}] {escape(reason)}", soft_wrap=True
+            )
 
     def _rate(self) -> str:
         task = next((t for t in self._bars.tasks if t.id == self._frames), None)
         return f"{task.speed:.0f} frames/s" if task and task.speed else ""
+
+
+@contextmanager
+def steps_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """One bar over steps such as epochs; gives the function to call with (done, total)."""
+    bars = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )
+    with bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:

@@ -33,7 +33,11 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def run_inline(
-    plans: Iterable[Plan], config: BaseConfig, cache: Cache, stop: threading.Event, progress: FrameProgress | None = None
+    plans: Iterable[Plan],
+    config: BaseConfig,
+    cache: Cache,
+    stop: threading.Event,
+    progress: FrameProgress | None = None,
 ) -> Iterator[Result]:
     """Run plans one after another in this process."""
     worker = Worker(config, cache, stop)
@@ -44,7 +48,11 @@ def run_inline(
 
 
 def run_local(
-    plans: Iterable[Plan], config: BaseConfig, cache: Cache, stop: threading.Event, progress: FrameProgress | None = None
+    plans: Iterable[Plan],
+    config: BaseConfig,
+    cache: Cache,
+    stop: threading.Event,
+    progress: FrameProgress | None = None,
 ) -> Iterator[Result]:
     """Run plans in `run.workers` child processes; results come in the order in which they finish.
 

@@ -70,7 +70,9 @@ def check_opencv() -> None:
     others = [f"{name}=={version}" for name, version in installed.items() if version != wanted]
     mend = f"python -m pip uninstall -y {' '.join(installed) or 'opencv-python'} && {INSTALL}"
     if wanted is not None and others:
-        raise UsageError(f"OpenCV wheels of different versions lie over each other: {', '.join(others)}", fix=f"Type: {mend}")
+        raise UsageError(
+            f"OpenCV wheels of different versions lie over each other: {', '.join(others)}", fix=f"Type: {mend}"
+        )
     import cv2
 
     if not hasattr(cv2, "optflow"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.datasets import list_records
-from data.errors import UsageError
+from data.errors import UsageError, nearest
 from data.videos import Listing, Record
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
@@ -141,4 +141,12 @@ def dataset_records(config: BaseConfig) -> Listing:
     dataset = config.dataset
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER, or name videos to extract")
-    return list_records(dataset.kind, dataset.root, labels=dataset.labels, tasks=dataset.tasks)
+    options = {} if dataset.labels is None else {"labels": dataset.labels}
+    listing = list_records(dataset.kind, dataset.root, **options)
+    if not dataset.tasks:
+        return listing
+    known = sorted({record.task for record in listing.records})
+    for task in dataset.tasks:
+        if task not in known:
+            raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, known))
+    return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))

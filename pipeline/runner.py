@@ -239,5 +239,3 @@ def _require_inputs(record: Record, step: Step) -> None:
                 where=record.id,
                 fix=f"Leave '{step.stage}' out of `stages`, or add the file",
             )
-
-

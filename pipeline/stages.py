@@ -14,7 +14,7 @@ STAGES: dict[str, str] = {
     "pose": "extractors.pose:Pose",
     "camera_flow": "extractors.camera_flow:CameraFlow",
     "kinematics": "extractors.kinematics:Kinematics",
-    "timesteps": "extractors.timesteps:TimeSteps",
+    "timesteps": "extractors.timesteps:Timesteps",
 }
 """Stage name -> "module:class"; a stage stands after the stages it needs."""
 
