@@ -60,16 +60,20 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     An agent that the stage did not find has all its channels, with weight 0.
 
     Args:
-        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3) and, where present, `cuts` (cut,).
+        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3) and, where present, `cuts` (cut,) and
+            `filled` (frame, agent), true where the stage itself has bridged a gap.
     """
-    time = np.asarray(output.arrays["time"].values, dtype=np.float64)
-    keypoints = np.asarray(output.arrays["keypoints"].values, dtype=np.float64)
-    cuts = np.asarray(output.arrays["cuts"].values, dtype=np.float64) if "cuts" in output.arrays else np.zeros(0)
-    unseen = np.full((len(time), 17, 3), np.nan)
-    poses = [
-        clean_pose(time, keypoints[:, agent] if agent < keypoints.shape[1] else unseen, cuts, settings)
-        for agent in agents
-    ]
+    arrays = output.arrays
+    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    keypoints = np.asarray(arrays["keypoints"].values, dtype=np.float64)
+    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
+    bridged = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
+    poses = []
+    for agent in agents:
+        there = agent < keypoints.shape[1]
+        own = keypoints[:, agent] if there else np.full((len(time), 17, 3), np.nan)
+        filled = bridged[:, agent] if there and bridged is not None else None
+        poses.append(clean_pose(time, own, cuts, settings, filled))
     frame = shared_frame(poses, settings.centre)
     return [_one_agent(time, pose, frame, settings.forms) for pose in poses]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from extractors.base import StageConfig, setting
 from extractors.channels import Bools, Floats
-from extractors.smoothing import fill_gaps, local_line, runs_between
+from extractors.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
 
 POINTS = (
     "head",
@@ -80,16 +80,24 @@ class CleanPose:
         return self.points[:, at].mean(axis=1), self.velocity[:, at].mean(axis=1), self.weight[:, at].min(axis=1)
 
 
-def clean_pose(time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSettings) -> CleanPose:
+def clean_pose(
+    time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
+) -> CleanPose:
     """Clean one person's keypoints; gaps and smoothing never reach over a cut.
 
     Args:
         time: (frame,) seconds.
         keypoints: (frame, 17, 3) x px, y px, score; NaN where unseen.
         cuts: (cut,) seconds.
+        filled: (frame,) true where the keypoints are themselves a bridge over a gap; they are kept, with the
+            weight of bridged values.
     """
+    if filled is not None and filled.any():
+        keypoints = _weigh_filled(keypoints, filled, settings.min_score)
     points, weight = merge_head(keypoints, settings.min_score)
     observed = np.asarray((weight > 0).any(axis=1))
+    if filled is not None:
+        observed &= ~filled
     flat, velocity = points.reshape(len(time), 2 * len(POINTS)), np.zeros((len(time), 2 * len(POINTS)))
     heavy = np.repeat(weight, 2, axis=1)
     moving = np.zeros_like(heavy)
@@ -103,6 +111,16 @@ def clean_pose(time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSett
     velocity = np.where(moving > 0, velocity, 0.0)
     shape = (len(time), len(POINTS), 2)
     return CleanPose(flat.reshape(shape), velocity.reshape(shape), heavy[:, ::2], moving[:, ::2], observed)
+
+
+def _weigh_filled(keypoints: Floats, filled: Bools, min_score: float) -> Floats:
+    """Bridged keypoints score `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
+    out = keypoints.copy()
+    score = np.where(filled[:, None], 0.0, np.nan_to_num(keypoints[..., 2]))
+    seen = np.maximum((score >= min_score).sum(axis=0), 1)
+    mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / seen
+    out[filled, :, 2] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
+    return out
 
 
 def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:

@@ -124,6 +124,21 @@ def test_short_gaps_are_bridged_long_ones_and_cuts_are_not():
     np.testing.assert_allclose(pose.points[6, -1], STANDING[-1], atol=1e-9)
 
 
+def test_gaps_that_the_stage_has_bridged_keep_its_shape_and_count_for_less():
+    keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.8)], axis=2)
+    filled = np.zeros(20, dtype=bool)
+    filled[5:8] = True
+    keypoints[5:8, :, 2] = 0.05
+    keypoints[5:8, 15, 0] += 30  # a shape that no straight line would give
+    keypoints[:, 16, 2] = 0  # a joint that is never seen stays unseen in the bridge
+    pose = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings(smoothing_s=0), filled)
+    left, right = POINTS.index("left_ankle"), POINTS.index("right_ankle")
+    np.testing.assert_allclose(pose.points[5:8, left, 0], STANDING[15, 0] + 30)
+    np.testing.assert_allclose(pose.weight[5:8, left], 0.8 * FILL_WEIGHT)
+    assert not pose.weight[:, right].any()
+    assert pose.observed.tolist() == (~filled).tolist()
+
+
 def test_low_scores_are_drawn_to_their_surroundings():
     keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.9)], axis=2)
     keypoints[10, 15, 0] += 40
