@@ -2,7 +2,7 @@
 
     FOLDER/videos/dive_000.mp4 ...   H.264, 102 frames at 25 per second by default
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
-    FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original
+    FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
 `original` names the dive that a mirrored copy was made of (itself otherwise): what must stay on one side of a
 split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos.
@@ -30,7 +30,10 @@ from data.synthetic.judging import (
     shapes,
 )
 
-COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original")
+COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original", "event")
+
+EVENT = "10m"
+"""The column `event` of every dive: all are filmed from a platform."""
 
 TEST_SHARE = 3 / 11
 """Share of the dives that are held out: 24 of 88."""
@@ -152,7 +155,7 @@ def write_labels(folder: Path, dives: list[Dive]) -> Path:
     for dive in dives:
         s = dive.scores
         numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
-        table.writerow((dive.video, *numbers, dive.split, dive.original))
+        table.writerow((dive.video, *numbers, dive.split, dive.original, EVENT))
     path = folder / "labels.csv"
     part = folder / f".part-{os.getpid()}-labels.csv"
     part.write_text(text.getvalue(), encoding="utf-8")
