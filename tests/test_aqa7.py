@@ -55,7 +55,8 @@ def test_scores_in_points(root: Path, scale: Literal["auto", "points", "hundredt
     save(root, "train", np.array(TRAIN) / [1, 1, 100])
     save(root, "test", np.array(TEST) / [1, 1, 100])
     first = list_aqa7(root, scale=scale).records[0].labels
-    assert first is not None and first.score == pytest.approx(81.5 * factor)
+    assert first is not None
+    assert first.score == pytest.approx(81.5 * factor)
 
 
 def test_missing_and_extra_videos_are_named(root: Path) -> None:
@@ -145,6 +146,10 @@ def test_damaged_lists_give_only_the_declared_error(
     path = tmp_path / "list.mat"
     path.write_bytes(content[: max(length, 100)] if length % 2 else content)
     try:
-        assert read_list(path, "consolidated_train_list").shape[1] == 3
+        rows = read_list(path, "consolidated_train_list")
     except DataError as error:
-        assert str(path) in str(error)
+        said = str(error)
+    else:
+        said = f"{path} has {rows.shape[1]} columns"
+    assert str(path) in said
+    assert "columns" not in said or "3 columns" in said

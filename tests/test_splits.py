@@ -98,7 +98,8 @@ def test_4fold_ignores_absent_trials_and_refuses_strange_ones(tmp_path: Path) ->
 def test_fixed_split() -> None:
     records = [replace(record, split="test" if i < 2 else "train") for i, record in enumerate(plain(5))]
     (fold,) = make_folds("fixed", records)
-    assert fold.test == ("000.mp4", "001.mp4") and len(fold.train) == 3
+    assert fold.test == ("000.mp4", "001.mp4")
+    assert len(fold.train) == 3
     with pytest.raises(DataError, match=r"such as 000\.mp4"):
         make_folds("fixed", plain(2))
     with pytest.raises(DataError, match="no test part"):
@@ -170,7 +171,8 @@ def test_a_planted_leak_is_found_and_named(kind: str) -> None:
         report.require()
     assert report.as_dict()["leaks"][0]["test"] == ["004.mp4"]
     allowed = audit([fold], records, forbid=())
-    assert allowed.ok and allowed.shared == {kind: 1}
+    assert allowed.ok
+    assert allowed.shared == {kind: 1}
 
 
 def test_equal_content_and_repeated_records_are_always_leaks() -> None:
