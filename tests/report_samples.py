@@ -17,8 +17,25 @@ SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
 
 _POSE = np.array(
-    [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12]]
-    + [[-22, -12], [9, 0], [-9, 0], [10, 26], [-10, 26], [10, 52], [-10, 52]],
+    [
+        [0, -62],
+        [3, -65],
+        [-3, -65],
+        [7, -62],
+        [-7, -62],
+        [14, -45],
+        [-14, -45],
+        [20, -28],
+        [-20, -28],
+        [22, -12],
+        [-22, -12],
+        [9, 0],
+        [-9, 0],
+        [10, 26],
+        [-10, 26],
+        [10, 52],
+        [-10, 52],
+    ],
     float,
 )
 """COCO-17 joints of a standing person, in pixels from the hips."""
@@ -102,16 +119,36 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         task="3 m" if index % 2 else "10 m",
         media=d.Media(embedded.uri, None, *SIZE, embedded.note),
         key_frames=tuple(
-            d.KeyFrame(t, u) for t, u in zip(np.linspace(0, 1.9, 8).tolist(), key_frames(clip, np.linspace(0, 1.9, 8).tolist()), strict=True)
+            d.KeyFrame(t, u)
+            for t, u in zip(
+                np.linspace(0, 1.9, 8).tolist(), key_frames(clip, np.linspace(0, 1.9, 8).tolist()), strict=True
+            )
         ),
         steps=steps(rng, score),
         skeleton=d.Skeleton(time, keypoints(), SIZE, ("primary", "secondary")),
-        difference=(d.Traces("Difference between the divers", "torso lengths", time, parts, "Distance of each body part after both bodies are placed on each other."),),
+        difference=(
+            d.Traces(
+                "Difference between the divers",
+                "torso lengths",
+                time,
+                parts,
+                "Distance of each body part after both bodies are placed on each other.",
+            ),
+        ),
         camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
-        kinematics=(d.Traces("Speed of the tools", "m/s", time, {"left master": wave(0.05), "right master": wave(0.08)}),) if index == 0 else (),
+        kinematics=(
+            d.Traces("Speed of the tools", "m/s", time, {"left master": wave(0.05), "right master": wave(0.08)}),
+        )
+        if index == 0
+        else (),
         flags=tuple(flags[: index % 4]),
-        quality={"pose: found_rate": 0.974, "pose: swaps_suspected": 0, "camera_flow: inliers": 0.8123, "clips: padded": False},
-    )  # fmt: skip
+        quality={
+            "pose: found_rate": 0.974,
+            "pose: swaps_suspected": 0,
+            "camera_flow: inliers": 0.8123,
+            "clips: padded": False,
+        },
+    )
 
 
 def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:
@@ -120,18 +157,38 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
     for i in range(24):
         score = float(rng.normal(74, 9))
         rows.append(
-            replace(rows[i % len(rows)], id=f"round{1 + i % 5}/dive_{i:03d}.mp4", score=score, truth=score + float(rng.normal(0, 4)),
-                    interval80=(score - 5, score + 5), interval95=(score - 9, score + 9), percentile=float(np.clip(50 + 4 * (score - 74), 0, 100)))  # fmt: skip
+            replace(
+                rows[i % len(rows)],
+                id=f"round{1 + i % 5}/dive_{i:03d}.mp4",
+                score=score,
+                truth=score + float(rng.normal(0, 4)),
+                interval80=(score - 5, score + 5),
+                interval95=(score - 9, score + 9),
+                percentile=float(np.clip(50 + 4 * (score - 74), 0, 100)),
+            )
         )
     failures = (
-        d.Failure("broken/truncated.mp4", "clips", "the file ends early: 102 frames announced, 61 present. Copy or download the video again",
-                  "Traceback (most recent call last):\n  File \"data/video.py\", line 61, in probe\ndata.errors.VideoError: …"),
-        d.Failure("notes.mp4", "clips", "not a readable video (the file is damaged or of another kind). Play it to check it"),
-    )  # fmt: skip
+        d.Failure(
+            "broken/truncated.mp4",
+            "clips",
+            "the file ends early: 102 frames announced, 61 present. Copy or download the video again",
+            'Traceback (most recent call last):\n  File "data/video.py", line 61, in probe\ndata.errors.VideoError: …',
+        ),
+        d.Failure(
+            "notes.mp4", "clips", "not a readable video (the file is damaged or of another kind). Play it to check it"
+        ),
+    )
     times = tuple(
         d.StageTime(n, c, r, s, s / max(c, 1) if c else None)
-        for n, c, r, s in [("decode", 29, 0, 41.2), ("clips", 29, 0, 171.0), ("pose", 29, 0, 93.5), ("camera_flow", 20, 9, 38.1), ("timesteps", 29, 0, 1.4), ("score", 0, 29, 0.0)]
-    )  # fmt: skip
+        for n, c, r, s in [
+            ("decode", 29, 0, 41.2),
+            ("clips", 29, 0, 171.0),
+            ("pose", 29, 0, 93.5),
+            ("camera_flow", 20, 9, 38.1),
+            ("timesteps", 29, 0, 1.4),
+            ("score", 0, 29, 0.0),
+        ]
+    )
     return d.BatchReport(tuple(rows), failures, times, tuple(rng.normal(72, 10, 188).tolist()))
 
 
@@ -142,7 +199,9 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
     for i in range(103):
         true = float(rng.normal(19, 5))
         guess = 0.75 * true + 4.8 + float(rng.normal(0, 2.2))
-        predictions.append(d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, guess - 3.4, guess + 3.4, tasks[i % 3], str(i % 4)))
+        predictions.append(
+            d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, guess - 3.4, guess + 3.4, tasks[i % 3], str(i % 4))
+        )
     rows = (
         d.TableRow("subject mean", (0.71, 0.75, 0.75, 0.735), "baseline"),
         d.TableRow("duration", (0.45, 0.66, 0.36, 0.49), "baseline"),
@@ -155,17 +214,54 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
     train, held = loss(4), loss(4.5) + 0.5
     bars = tuple(
         d.Bar(n, v, v - w, v + w, k)  # type: ignore[arg-type]
-        for n, v, w, k in [("full AIM", 0.79, 0.03, "ours"), ("no AIM", 0.66, 0.05, "ablation"), ("no attention fusion", 0.73, 0.04, "ablation"),
-                           ("no transformation", 0.76, 0.04, "ablation"), ("no difference", 0.69, 0.05, "ablation"), ("exchanged roles", 0.74, 0.04, "ablation")]
-    )  # fmt: skip
+        for n, v, w, k in [
+            ("full AIM", 0.79, 0.03, "ours"),
+            ("no AIM", 0.66, 0.05, "ablation"),
+            ("no attention fusion", 0.73, 0.04, "ablation"),
+            ("no transformation", 0.76, 0.04, "ablation"),
+            ("no difference", 0.69, 0.05, "ablation"),
+            ("exchanged roles", 0.74, 0.04, "ablation"),
+        ]
+    )
     return d.EvaluationReport(
-        summary={"Spearman (Fisher average)": ".79", "Paper": ".71", "Relative L2 × 100": "1.84", "Held-out videos": "103", "80 % intervals cover": "81 %"},
+        summary={
+            "Spearman (Fisher average)": ".79",
+            "Paper": ".71",
+            "Relative L2 × 100": "1.84",
+            "Held-out videos": "103",
+            "80 % intervals cover": "81 %",
+        },
         predictions=tuple(predictions),
-        tables=(d.Table("Spearman's rho, 4-fold", (*tasks, "Average"), rows, 2, "Means over 10 runs, last epoch; averages are Fisher-z."),),
+        tables=(
+            d.Table(
+                "Spearman's rho, 4-fold",
+                (*tasks, "Average"),
+                rows,
+                2,
+                "Means over 10 runs, last epoch; averages are Fisher-z.",
+            ),
+        ),
         bars=(d.BarChart("Ablations", bars, note="Bars: bootstrap 95 % over held-out videos."),),
-        curves=(d.CurveChart("Training", "mean squared error", (d.Curve("training", epoch, train, train - 0.1, train + 0.1), d.Curve("inner validation", epoch, held, held - 0.25, held + 0.25)), log=False),),
-        leaks=(d.LeakCheck("same trial on both sides", True, "103 trials"), d.LeakCheck("both views together", True), d.LeakCheck("same file content", True), d.LeakCheck("same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E, F, G, H, I")),
-    )  # fmt: skip
+        curves=(
+            d.CurveChart(
+                "Training",
+                "mean squared error",
+                (
+                    d.Curve("training", epoch, train, train - 0.1, train + 0.1),
+                    d.Curve("inner validation", epoch, held, held - 0.25, held + 0.25),
+                ),
+                log=False,
+            ),
+        ),
+        leaks=(
+            d.LeakCheck("same trial on both sides", True, "103 trials"),
+            d.LeakCheck("both views together", True),
+            d.LeakCheck("same file content", True),
+            d.LeakCheck(
+                "same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E, F, G, H, I"
+            ),
+        ),
+    )
 
 
 def report(folder: Path, count: int = 4, seed: int = 7) -> d.ReportData:
@@ -177,12 +273,16 @@ def report(folder: Path, count: int = 4, seed: int = 7) -> d.ReportData:
         title="Synchronised diving, final",
         subtitle="29 videos scored by aim-tasd2-demo, an ensemble of 10",
         made="Made by aim-pipeline 0.1.0 on 2026-11-25 00:40 UTC",
-        run={"Command": "run_pipeline.py score dives/ --model runs/demo", "Versions": "torch 2.13.0, openvino 2026.4.1", "Machine": "2 cores, 24 GiB"},
+        run={
+            "Command": "run_pipeline.py score dives/ --model runs/demo",
+            "Versions": "torch 2.13.0, openvino 2026.4.1",
+            "Machine": "2 cores, 24 GiB",
+        },
         config="dataset:\n  root: dives/\nclips:\n  layout: uniform\n  steps: 10\npose:\n  backend: movenet\n",
         videos=videos,
         batch=batch(videos, rng),
         evaluation=evaluation(rng),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The report: one offline HTML file per batch or evaluation.
 
-    from pipeline.report import ReportData, write_report
-    write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
+from pipeline.report import ReportData, write_report
+write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 """
 
 from __future__ import annotations

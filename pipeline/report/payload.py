@@ -165,7 +165,7 @@ def _spread(count: int, most: int) -> list[int]:
     """At most `most` indices spread over `count`, first and last among them."""
     if count <= most:
         return list(range(count))
-    return np.unique(np.rint(np.linspace(0, count - 1, most)).astype(int)).tolist()
+    return [int(i) for i in np.unique(np.rint(np.linspace(0, count - 1, most)))]
 
 
 def _sample(values: tuple[float, ...], most: int) -> list[float]:

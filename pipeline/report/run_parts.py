@@ -14,6 +14,7 @@ from pipeline.report.video_parts import Flag, Interval, VideoReport
 Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
 """What a row of a results table is."""
 
+
 @dataclass(frozen=True)
 class BatchRow:
     """One line of the batch table. Fields as in `VideoReport`; `truth` is the judges' final score."""

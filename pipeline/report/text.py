@@ -85,7 +85,8 @@ def address(link: str | None) -> str | None:
     if scheme:
         return quote(link, safe=":/?&=%#[]@+,;~", errors="surrogateescape") if scheme in _SCHEMES else None
     path = quote(os.fsencode(link), safe="/~")
-    return path if path.startswith(("/", ".")) and not path.startswith("//") else f"./{path.lstrip('/')}"
+    absolute = path.startswith("/") and not path.startswith("//")
+    return path if absolute or path.startswith(("./", "../")) else f"./{path.lstrip('/')}"
 
 
 def _scheme(link: str) -> str:

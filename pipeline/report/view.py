@@ -101,7 +101,8 @@ class Scale:
 def score_scale(data: ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
-    for row in (*data.videos, *(data.batch.rows if data.batch else ())):
+    rows: list[VideoReport | BatchRow] = [*data.videos, *(data.batch.rows if data.batch else ())]
+    for row in rows:
         values += [v for v in (row.score, _truth(row)) if v is not None]
         values += [end for interval in (row.interval80, row.interval95) if interval for end in interval]
     values += data.batch.training_scores if data.batch else ()

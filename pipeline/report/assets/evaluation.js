@@ -14,7 +14,7 @@ Report.results = (() => {
       x: { label: "score" }, y: { label: "share of the videos", tickFormat: ".0%", grid: true, ticks: 4 },
       marks: [
         Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
-        data.training.length ? Plot.areaY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--muted)", fill: "none", strokeDasharray: "4 3" }) : null,
+        data.training.length ? Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }) : null,
         Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         data.training.length ? Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }) : null,
