@@ -17,6 +17,8 @@ from data.errors import DataError, UsageError, nearest
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.clip_network import ClipNetwork
+
 RANDOM = "random"
 """Value of the weights setting that asks, explicitly, for seeded random weights (tests and trials)."""
 
@@ -105,7 +107,7 @@ def weights_identity(name: str, given: str, seed: int) -> str:
     return f"{HUB}:{backbone(name).library}/{name}" if given == HUB else weights.digest(given)
 
 
-def build(name: str, given: str, seed: int) -> nn.Module:
+def build(name: str, given: str, seed: int) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
     Args:
@@ -123,7 +125,9 @@ def build(name: str, given: str, seed: int) -> nn.Module:
         network: nn.Module = _inception(given, seed)
     else:
         network = Tapped(_library_network(name, entry, given, seed), entry.head)
-    return ClipNetwork(network, entry.mean, entry.std).eval()
+    built = ClipNetwork(network, entry.mean, entry.std)
+    built.eval()
+    return built
 
 
 def _inception(given: str, seed: int) -> nn.Module:

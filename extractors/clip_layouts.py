@@ -52,7 +52,7 @@ class ClipPlan:
 
         Where steps are several clips, each frame once and the row filled up with -1.
         """
-        if self.clips.shape[0] == self.spans.shape[0] and bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
+        if bool((self.spans[:, 1] - self.spans[:, 0] == 1).all()):
             return self.clips[self.spans[:, 0]]
         rows = [np.unique(self.clips[first:end]) for first, end in self.spans]
         table = np.full((len(rows), max(map(len, rows))), -1, np.int32)
@@ -75,7 +75,7 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()
     [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
     >>> plan_clips(3, layout="windows", steps=2, frames=4).clips.tolist()
-    [[0, 1, 2, 2], [0, 1, 2, 2]]
+    [[0, 1, 2, 2]]
     >>> plan_clips(8, layout="uniform", steps=2, frames=2).clips.tolist()
     [[1, 3], [5, 7]]
     >>> dense = plan_clips(8, layout="dense", steps=2, frames=4)
@@ -143,4 +143,8 @@ def _windows(starts: NDArray[np.int64], count: int, frames: int, stride: int) ->
 
 
 def _one_per_step(clips: NDArray[np.int32]) -> ClipPlan:
-    return ClipPlan(clips, divide(len(clips), len(clips)))
+    """One clip per step; steps of a short video that see the same frames share one clip."""
+    new = np.ones(len(clips), bool)
+    new[1:] = (clips[1:] != clips[:-1]).any(axis=1)
+    first = np.cumsum(new, dtype=np.int32) - 1
+    return ClipPlan(clips[new], np.stack([first, first + 1], axis=1).astype(np.int32))

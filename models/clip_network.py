@@ -18,7 +18,7 @@ class ClipNetwork(nn.Module):
 
     def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.network = network
+        self.network: nn.Module = network
         self.mean: Tensor
         self.scale: Tensor
         self.register_buffer("mean", torch.tensor(mean) * 255.0)
@@ -27,7 +27,10 @@ class ClipNetwork(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, class) and features (batch, channel), float32, of uint8 (batch, frame, row, column, RGB)."""
         x = (clips.to(self.mean.dtype) - self.mean) * self.scale
-        logits, features = self.network(x.permute(0, 4, 1, 2, 3))
+        kind = next(
+            self.network.parameters()
+        ).dtype  # half precision is the network's own; pictures are not rounded twice
+        logits, features = self.network(x.permute(0, 4, 1, 2, 3).to(kind))
         return logits.float(), features.float()
 
 
