@@ -37,9 +37,13 @@ class Track:
     position: Floats
     weight: Floats
 
+    def velocity(self) -> tuple[Floats, Floats]:
+        """Velocity (row, axis) per second and its weight (row,)."""
+        return _derive(self.time, self.position, self.weight)
+
     def speed(self) -> tuple[Floats, Floats]:
         """Speed (row,) per second and its weight (row,)."""
-        velocity, weight = _derive(self.time, self.position, self.weight)
+        velocity, weight = self.velocity()
         return np.asarray(np.linalg.norm(velocity, axis=1)), weight
 
 

@@ -103,9 +103,9 @@ def clean_pose(
     moving = np.zeros_like(heavy)
     for rows in runs_between(time, cuts):
         at = time[rows]
-        filled, heavy[rows] = fill_gaps(at, flat[rows], heavy[rows], settings.max_gap_s)
-        fitted, velocity[rows], known = local_line(at, filled, heavy[rows], settings.smoothing_s)
-        flat[rows] = fitted if settings.smoothing_s > 0 else filled
+        whole, heavy[rows] = fill_gaps(at, flat[rows], heavy[rows], settings.max_gap_s)
+        fitted, velocity[rows], known = local_line(at, whole, heavy[rows], settings.smoothing_s)
+        flat[rows] = fitted if settings.smoothing_s > 0 else whole
         moving[rows] = heavy[rows] * known
     flat = np.where(heavy > 0, flat, 0.0)
     velocity = np.where(moving > 0, velocity, 0.0)
@@ -115,7 +115,7 @@ def clean_pose(
 
 def _weigh_filled(keypoints: Floats, filled: Bools, min_score: float) -> Floats:
     """Bridged keypoints score `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
-    out = keypoints.copy()
+    out: Floats = keypoints.copy()
     score = np.where(filled[:, None], 0.0, np.nan_to_num(keypoints[..., 2]))
     seen = np.maximum((score >= min_score).sum(axis=0), 1)
     mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / seen

@@ -21,6 +21,7 @@ LONGEST_LAG_S = 0.5
 
 _POSITION = re.compile(r"(left|right)_(?:pos_)?([xyz])_m", re.ASCII)
 _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
+_TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
 _TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
@@ -41,20 +42,19 @@ def trial_figures(
 
 
 def agent_figures(channels: Channels) -> dict[str, float]:
-    """Figures of one agent: of its tracks, its grippers, its two hands together, or its turning."""
+    """Figures of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
     tracks = tracks_of(channels)
     figures = {f"{_prefix(track)}{name}": v for track in tracks for name, v in track_figures(track).items()}
     for name in channels.names:
         if match := _GRIPPER.fullmatch(name):
             busy = activity(channels.time, *channels.column(name))
             figures |= {f"{match[1]}.{key}": value for key, value in busy.items()}
+        if match := _TURNING.fullmatch(name):
+            figures[f"{match[1]}.log_turned_rad"] = log(_integral(channels, name))
     if {track.name for track in tracks} == {"left", "right"}:
         figures |= _two_hands(*tracks)
     if "torso.turn" in channels.names:
-        turn, weight = channels.column("torso.turn")
-        cells = channels.cells()
-        seconds = (weight > 0) * (cells[:, 1] - cells[:, 0])
-        figures["turned_rad"] = float((np.abs(turn) * seconds).sum())
+        figures |= _one_body(channels)
     return figures
 
 
@@ -119,6 +119,28 @@ def _two_hands(left: Track, right: Track) -> dict[str, float]:
     }
 
 
+def _integral(channels: Channels, name: str) -> float:
+    """Integral over time of the absolute value of a channel."""
+    values, _ = channels.column(name)
+    cells = channels.cells()
+    return float((np.abs(values) * (cells[:, 1] - cells[:, 0])).sum())
+
+
+def _one_body(channels: Channels) -> dict[str, float]:
+    """Turning of the trunk in all, and how straight, closed and together the legs are.
+
+    Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike.
+    """
+    figures = {"turned_rad": _integral(channels, "torso.turn")}
+    for joint in ("knee", "hip"):
+        angles = [channels.column(f"angle.{side}_{joint}") for side in ("left", "right")]
+        value, weight = np.mean([a for a, _ in angles], axis=0), np.min([w for _, w in angles], axis=0)
+        seen = weight > 0
+        figures[f"{joint}_mean"] = float(np.average(value[seen], weights=weight[seen])) if seen.any() else 0.0
+        figures[f"{joint}_low"] = float(np.percentile(value[seen], 5)) if seen.any() else 0.0
+    return figures
+
+
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     """Differences of pose, height, place and phase between two people of one shared frame."""
     figures: dict[str, float] = {}
@@ -129,12 +151,23 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     for one, other in zip(tracks_of(a), tracks_of(b), strict=True):
         gap, both = one.position - other.position, np.minimum(one.weight, other.weight)
         figures |= _spread("height_difference", np.abs(gap[:, 1]), both)
-        figures |= _spread("distance", np.linalg.norm(gap, axis=1), both)
+        apart = np.linalg.norm(gap, axis=1)
+        figures |= _spread("distance", apart, both)
+        figures["distance_change"] = abs(_change(a.time, apart, both))
     phase = [n for n in a.names if n.startswith("angle.") or n in ("torso.x", "torso.y")]
     if phase:
         lag, agreement = _phase_lag(a, b, phase)
         figures |= {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
     return figures
+
+
+def _change(time: Floats, values: Floats, weight: Floats) -> float:
+    """What a straight line through all rows gains from the first row to the last."""
+    seen = weight > 0
+    if seen.sum() < 2 or np.ptp(time[seen]) <= 0:
+        return 0.0
+    slope = np.polyfit(time[seen] - time[seen][0], values[seen], 1, w=np.sqrt(weight[seen]))[0]
+    return float(slope * np.ptp(time[seen]))
 
 
 def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, float]:

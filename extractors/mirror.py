@@ -1,0 +1,73 @@
+"""What the mirrored picture, or the exchange of two people, does to stored features: for augmentation.
+
+Both are answered by names alone, so a cached feature set can be augmented without its videos. Mirroring
+turns the left joint into the right one and changes the sign of what points sideways; statistics without
+a sign (`std`, `absdiff`, `dct…`) keep theirs. It holds exactly for the channels of people and for the
+camera's global motion; border cells change places and tools are not mirror images, so these are refused.
+
+The pose stage numbers people from left to right: a mirrored video has them exchanged as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plan = tuple[NDArray[np.intp], NDArray[np.float32]]
+"""(channel,) source of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., source[c]]."""
+
+_SIDEWAYS = ("torso.x", "torso.turn", "motion.pan_x", "motion.rotation")
+
+
+def mirror_plan(names: Sequence[str]) -> Plan:
+    """How features of these names change when the picture is mirrored.
+
+    Args:
+        names: `<channel>.<statistic>`, as in `primary` and `secondary`.
+
+    Raises:
+        ValueError: a channel that has no mirror image, or whose counterpart is missing.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    source = np.empty(len(names), dtype=np.intp)
+    factor = np.ones(len(names), dtype=np.float32)
+    for i, name in enumerate(names):
+        channel, _, statistic = name.rpartition(".")
+        if channel.partition(".")[0] not in ("camera", "body", "velocity", "angle", "torso", "motion"):
+            raise ValueError(f"'{name}' has no mirror image")
+        twin = _other_side(name)
+        if twin not in index:
+            raise ValueError(f"'{name}' has no counterpart '{twin}'")
+        source[i] = index[twin]
+        signed = statistic == "mean" or statistic.startswith("at")
+        if signed and (channel in _SIDEWAYS or channel.endswith(".x")):
+            factor[i] = -1.0
+    return source, factor
+
+
+def exchange_plan(names: Sequence[str]) -> Plan:
+    """How trial figures of these names change when primary and (one) secondary agent change parts.
+
+    Raises:
+        ValueError: the two agents have different figures.
+    """
+    index = {name: i for i, name in enumerate(names)}
+    source = np.empty(len(names), dtype=np.intp)
+    factor = np.ones(len(names), dtype=np.float32)
+    for i, name in enumerate(names):
+        part, _, rest = name.partition(".")
+        twin = {"primary": f"secondary.{rest}", "secondary": f"primary.{rest}"}.get(part, name)
+        if twin not in index:
+            raise ValueError(f"'{name}' has no counterpart '{twin}'")
+        source[i] = index[twin]
+        if part == "pair" and name.rpartition(".")[2] == "lag_s":
+            factor[i] = -1.0
+    return source, factor
+
+
+def _other_side(name: str) -> str:
+    if "left_" in name:
+        return name.replace("left_", "right_")
+    return name.replace("right_", "left_")
