@@ -1,0 +1,253 @@
+"""AIM: the asymmetric interaction model for action assessment (Gao et al., ECCV 2020), in one file.
+
+Shapes are written for one member; in a stack (`StackedLayers`) every tensor has the member axis M in front.
+B samples, T time steps, A secondary agents, d = `AimConfig.width`.
+
+    I_d  = D(A_p, T(A_s))                              equation 1   interaction in space
+    M_ps = A_p + I_d (concatenated)                    equation 2
+    Y    = LSTM(M_ps)                                  equation 3   interaction in time
+    X    = ReLU(FC(F_wl))                              section 3.2  whole scene
+    W    = softmax over the two streams of (X, Y)·O,   O = FC_key(F_wl)      equation 5
+    Z    = W_X X + W_Y Y                               equation 4
+    S    = sum over t of R(Z)                          equation 6
+    S_ex = sum of R_A(X),  S_sn = sum of R_B(Y)        equation 7
+
+What the paper leaves open and is decided here: dropout acts inside each regression module; an agent that was not
+observed in a step gives a zero difference; several secondaries share one transformation and their differences are
+averaged over those observed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.aim_config import AimConfig, AimSizes
+from models.layers import Layers, PlainLayers, start_values
+
+Dropout = Callable[[Tensor, float], Tensor]
+"""Gives its first argument with entries dropped at the rate of the second."""
+
+
+@dataclass(frozen=True)
+class AimInputs:
+    """Normalised inputs of the network, unobserved entries zero.
+
+    Attributes:
+        primary: (..., B, T, Np).
+        primary_mask: (..., B, T), 1 where observed.
+        secondary: (..., B, T, A, Ns).
+        secondary_mask: (..., B, T, A), 1 where observed.
+        scene: (..., B, T, Nc).
+        trial: (..., B, K).
+    """
+
+    primary: Tensor
+    primary_mask: Tensor
+    secondary: Tensor
+    secondary_mask: Tensor
+    scene: Tensor
+    trial: Tensor
+
+
+@dataclass(frozen=True)
+class AimOutput:
+    """What the network says, in the scaled units it was trained in.
+
+    Attributes:
+        score: (..., B) final score S.
+        step_scores: (..., B, T) share of each step; they sum to S less the trial branch's part.
+        attention: (..., B, T, 2) weights of the scene and the interaction stream, summing to 1.
+        execution: (..., B) S_ex, or None without that head.
+        synchronisation: (..., B) S_sn, or None without that head.
+        execution_steps: (..., B, T), or None.
+        synchronisation_steps: (..., B, T), or None.
+    """
+
+    score: Tensor
+    step_scores: Tensor
+    attention: Tensor
+    execution: Tensor | None = None
+    synchronisation: Tensor | None = None
+    execution_steps: Tensor | None = None
+    synchronisation_steps: Tensor | None = None
+
+
+class Regression(nn.Module):
+    """R: two fully connected layers, d to 128 with ReLU, 128 to 1 without (section 5.1)."""
+
+    def __init__(self, inputs: int, config: AimConfig, layers: Layers) -> None:
+        super().__init__()
+        self.hidden = layers.linear(inputs, config.regression_width)
+        self.out = layers.linear(config.regression_width, 1)
+        self.rate = config.dropout
+
+    def forward(self, z: Tensor, dropout: Dropout) -> Tensor:
+        """(..., d) to (...)."""
+        hidden = dropout(torch.relu(self.hidden(z)), self.rate)  # (..., 128)
+        out: Tensor = self.out(hidden)
+        return out.squeeze(-1)
+
+
+class Interaction(nn.Module):
+    """The asymmetric interaction module (section 3.1), or one layer in its place for `no_aim`."""
+
+    def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__()
+        self.config = config
+        kept = sizes.agents if config.agents == "concat" else 1
+        if config.system == "no_aim":
+            self.joined = layers.linear(sizes.primary + kept * sizes.secondary, config.width)
+            return
+        latent = sizes.primary if config.transformation else sizes.secondary
+        if config.transformation:
+            self.transformation = layers.linear(sizes.secondary, sizes.primary)
+        self.temporal = layers.lstm(sizes.primary + kept * latent, config.width)
+
+    def forward(self, x: AimInputs) -> Tensor:
+        """Y (..., B, T, d)."""
+        if self.config.system == "no_aim":
+            both = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
+            return torch.relu(self.joined(both))  # (..., B, T, d)
+        secondary = x.secondary  # (..., B, T, A, Ns)
+        seen = x.secondary_mask  # (..., B, T, A)
+        if self.config.transformation:
+            secondary = self.transformation(secondary)  # (..., B, T, A, Np)
+        if self.config.difference == "none":
+            relation = secondary
+        else:
+            relation = x.primary.unsqueeze(-2) - secondary  # (..., B, T, A, Np), equation 1
+            seen = seen * x.primary_mask.unsqueeze(-1)
+            if self.config.difference == "absolute":
+                relation = relation.abs()
+        joined = torch.cat([x.primary, self._join(relation, seen)], dim=-1)  # (..., B, T, 2 Np), equation 2
+        hidden: Tensor = self.temporal(joined)  # (..., B, T, d), equation 3
+        return hidden
+
+    def _join(self, each: Tensor, seen: Tensor) -> Tensor:
+        """Several agents (..., A, N) as one vector: mean over those observed, or one after the other."""
+        each = each * seen.unsqueeze(-1)
+        if self.config.agents == "concat":
+            return each.flatten(-2)  # (..., A*N)
+        return each.sum(-2) / seen.sum(-1, keepdim=True).clamp(min=1)  # (..., N)
+
+
+class Aim(nn.Module):
+    """The whole model; `layers` decides whether it is one network or a stack of many.
+
+    Raises:
+        ValueError: the sizes do not allow the configured parts.
+    """
+
+    def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers | None = None) -> None:
+        super().__init__()
+        sizes.check(config)
+        layers = layers if layers is not None else PlainLayers()
+        if config.exchange:
+            sizes = AimSizes(sizes.secondary, sizes.primary, 1, sizes.scene, sizes.trial)
+        self.config, self.sizes = config, sizes
+        self.uses_scene = sizes.scene > 0
+        self.uses_agents = config.system in ("aim", "no_aim")
+        if self.uses_agents:
+            self.interaction = Interaction(config, sizes, layers)
+        if self.uses_scene:
+            extra = sizes.primary + sizes.agents * sizes.secondary if config.system == "scene_agents" else 0
+            self.encoder = layers.linear(sizes.scene + extra, config.width)
+        if self.uses_scene and self.uses_agents and config.fusion == "attention":
+            self.key = layers.linear(sizes.scene, config.width)
+        self.regression = Regression(config.width, config, layers)
+        if config.multi_task and self.uses_scene:
+            self.execution = Regression(config.width, config, layers)
+        if config.multi_task and self.uses_agents:
+            self.synchronisation = Regression(config.width, config, layers)
+        if config.trial == "mlp":
+            self.trial: nn.Module = Regression(sizes.trial, config, layers)
+        elif config.trial == "linear":
+            self.trial = layers.linear(sizes.trial, 1)
+
+    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+        """Scores of a batch; without `dropout` nothing is dropped."""
+        drop = dropout if dropout is not None else _keep
+        x = _exchanged(x) if self.config.exchange else x
+        rate = self.config.feature_dropout
+        scene = drop(self._scene(x), rate) if self.uses_scene else None  # X (..., B, T, d)
+        agents = drop(self.interaction(x), rate) if self.uses_agents else None  # Y (..., B, T, d)
+        fused, attention = self._fuse(scene, agents, x.scene)  # (..., B, T, d), (..., B, T, 2)
+        steps = self.regression(fused, drop)  # (..., B, T)
+        score = steps.sum(-1)  # (..., B), equation 6
+        if self.config.trial != "none":
+            score = score + self._trial(x.trial, drop)
+        execution = self.execution(scene, drop) if hasattr(self, "execution") else None  # (..., B, T), equation 7
+        together = self.synchronisation(agents, drop) if hasattr(self, "synchronisation") else None
+        return AimOutput(
+            score=score,
+            step_scores=steps,
+            attention=attention,
+            execution=None if execution is None else execution.sum(-1),
+            synchronisation=None if together is None else together.sum(-1),
+            execution_steps=execution,
+            synchronisation_steps=together,
+        )
+
+    @torch.no_grad()
+    def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
+        """Draw the start values of a stack, each member's from its own generator.
+
+        Args:
+            generators: one per member.
+            scores: (M,) score of one time step that the last layer's bias starts at; NaN leaves it as drawn.
+        """
+        start_values(self, generators)
+        if self.config.system == "aim" and self.config.identity_start and self.config.transformation:
+            weight, bias = (self.get_parameter(f"interaction.transformation.{name}") for name in ("weight", "bias"))
+            if weight.shape[-1] == weight.shape[-2]:
+                weight.copy_(torch.eye(weight.shape[-1]).expand_as(weight))
+                bias.zero_()
+        bias = self.get_parameter("regression.out.bias")  # (M, 1)
+        bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
+
+    def _scene(self, x: AimInputs) -> Tensor:
+        given = x.scene  # (..., B, T, Nc)
+        if self.config.system == "scene_agents":
+            given = torch.cat([given, x.primary, x.secondary.flatten(-2)], dim=-1)
+        return torch.relu(self.encoder(given))  # (..., B, T, d)
+
+    def _fuse(self, scene: Tensor | None, agents: Tensor | None, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """Z and the two weights per step (equations 4 and 5)."""
+        if scene is None or agents is None:
+            only = scene if scene is not None else agents
+            assert only is not None
+            fixed = only.new_tensor([0.0, 1.0] if scene is None else [1.0, 0.0])
+            return only, fixed.expand(*only.shape[:-1], 2)
+        if self.config.fusion == "halves":
+            return (scene + agents) / 2, scene.new_full((1,), 0.5).expand(*scene.shape[:-1], 2)
+        key = self.key(whole)  # O (..., B, T, d)
+        match = torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1)  # (..., B, T, 2)
+        weights = torch.softmax(match, dim=-1)
+        return weights[..., :1] * scene + weights[..., 1:] * agents, weights
+
+    def _trial(self, figures: Tensor, drop: Dropout) -> Tensor:
+        if isinstance(self.trial, Regression):
+            out: Tensor = self.trial(figures, drop)
+            return out
+        linear: Tensor = self.trial(figures)
+        return linear.squeeze(-1)
+
+
+def _exchanged(x: AimInputs) -> AimInputs:
+    """The one secondary as primary and the reverse."""
+    return AimInputs(
+        primary=x.secondary.squeeze(-2),
+        primary_mask=x.secondary_mask.squeeze(-1),
+        secondary=x.primary.unsqueeze(-2),
+        secondary_mask=x.primary_mask.unsqueeze(-1),
+        scene=x.scene,
+        trial=x.trial,
+    )
+
+
+def _keep(values: Tensor, rate: float) -> Tensor:
+    return values

@@ -1,0 +1,96 @@
+"""Settings and sizes of the AIM network, importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+SYSTEMS = ("aim", "no_aim", "scene", "scene_agents")
+
+
+@dataclass(frozen=True)
+class AimConfig:
+    """Which parts of AIM are built and how wide they are; the defaults are the paper's (section 5.1).
+
+    Attributes:
+        system: "aim" is the full model (figure 2). "no_aim" replaces the asymmetric interaction module by one
+            fully connected layer over both agents, without transformation, difference and LSTM (table 5,
+            "w/o AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5).
+            "scene_agents" concatenates scene, primary and secondary before the encoder ("Baseline+Kinetic",
+            "Baseline+Pose", tables 2 and 4).
+        fusion: "attention" is equations 4-5; "halves" gives each stream one half (table 5).
+        transformation: False feeds the secondary untransformed (table 5); sizes must then agree.
+        identity_start: the transformation starts as the identity, which the paper says it tends to when both
+            agents come from one domain; needs equal sizes and is ignored otherwise.
+        difference: "signed" is the paper's subtraction, "absolute" its magnitude, "none" concatenates the
+            transformed secondary in its place (table 5, "w/o difference module").
+        exchange: the secondary plays the primary and the reverse (tables 5 and 6); one secondary agent only.
+        agents: how several secondaries join: "mean" of their differences, or "concat" in their order.
+        multi_task: heads R_A on the scene stream and R_B on the AIM stream (equation 7).
+        trial: branch that adds to the score what whole-performance figures say; not in the paper.
+        width: d, size of the encoder's and the LSTM's output.
+        regression_width: hidden size of the regression modules.
+        dropout: inside each regression module, after its hidden layer.
+        feature_dropout: on both streams before fusion; 0 in the paper.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    system: Literal["aim", "no_aim", "scene", "scene_agents"] = "aim"
+    fusion: Literal["attention", "halves"] = "attention"
+    transformation: bool = True
+    identity_start: bool = False
+    difference: Literal["signed", "absolute", "none"] = "signed"
+    exchange: bool = False
+    agents: Literal["mean", "concat"] = "mean"
+    multi_task: bool = False
+    trial: Literal["none", "linear", "mlp"] = "none"
+    width: int = 512
+    regression_width: int = 128
+    dropout: float = 0.2
+    feature_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.regression_width < 1:
+            raise ValueError("width and regression_width are at least 1")
+        if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
+            raise ValueError("dropout and feature_dropout lie in [0, 1)")
+
+
+@dataclass(frozen=True)
+class AimSizes:
+    """Sizes of the inputs: what the features are, as against what the model is.
+
+    Attributes:
+        primary: Np, channels of the primary agent.
+        secondary: Ns, channels of a secondary agent.
+        agents: A, number of secondary agents.
+        scene: Nc, entries of the whole-scene feature; 0 where there is none.
+        trial: K, whole-performance figures; 0 where there are none.
+    """
+
+    primary: int
+    secondary: int
+    agents: int = 1
+    scene: int = 0
+    trial: int = 0
+
+    def check(self, config: AimConfig) -> None:
+        """Refuse a configuration that cannot be built on these sizes.
+
+        Raises:
+            ValueError: the sizes do not allow the configured parts; the message names the setting.
+        """
+        if config.system in ("scene", "scene_agents") and self.scene == 0:
+            raise ValueError(f"system '{config.system}' needs a whole-scene feature and these features have none")
+        if config.system != "scene" and (self.primary == 0 or self.secondary == 0 or self.agents == 0):
+            raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
+        if config.exchange and self.agents != 1:
+            raise ValueError(f"exchange needs one secondary agent, these features have {self.agents}")
+        plain = config.system == "aim" and not config.transformation
+        if plain and config.difference != "none" and self.primary != self.secondary:
+            raise ValueError(
+                f"a difference without transformation needs equal sizes, these are {self.primary} and {self.secondary}"
+            )
+        if config.trial != "none" and self.trial == 0:
+            raise ValueError("trial is on and these features have no whole-performance figures")

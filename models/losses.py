@@ -1,0 +1,68 @@
+"""Training losses, per member of a stack: equation 8 of the paper and a ranking loss of ours."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.aim import AimOutput
+
+
+def mean_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean squared error over the samples of each member (section 3.3).
+
+    Args:
+        predicted: (..., B).
+        target: (..., B), any finite value where `weight` is 0.
+        weight: (..., B), 1 for a sample that counts, 0 for padding and missing labels.
+
+    Returns:
+        (...), 0 where no sample counts.
+    """
+    error = (predicted - target) ** 2 * weight
+    return error.sum(-1) / weight.sum(-1).clamp(min=1)
+
+
+def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor, scale: float = 1.0) -> Tensor:
+    """Ranking loss over all ordered pairs of a batch, pairs weighted by how far apart their targets are.
+
+    log(1 + exp(-(p_i - p_j) / scale)) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
+    weight y_i - y_j. Not in the paper.
+
+    Args:
+        predicted: (..., B).
+        target: (..., B), any finite value where `weight` is 0.
+        weight: (..., B), 1 for a sample that counts.
+        scale: difference of predictions that counts as one unit.
+
+    Returns:
+        (...), 0 where no pair counts.
+    """
+    margin = (predicted.unsqueeze(-1) - predicted.unsqueeze(-2)) / scale  # (..., B, B)
+    apart = (target.unsqueeze(-1) - target.unsqueeze(-2)).clamp(min=0)
+    pairs = apart * weight.unsqueeze(-1) * weight.unsqueeze(-2)
+    loss = torch.nn.functional.softplus(-margin) * pairs
+    return loss.sum((-1, -2)) / pairs.sum((-1, -2)).clamp(min=1e-6)
+
+
+def aim_loss(output: AimOutput, targets: Tensor, weights: Tensor, theta: float, rank_weight: float = 0.0) -> Tensor:
+    """L = L_fn + theta L_ex + (1 - theta) L_sn (equation 8), for the heads that exist, plus a ranking part.
+
+    Args:
+        output: of the network.
+        targets: (..., B, 3) final, execution and synchronisation score, scaled.
+        weights: (..., B, 3), 1 where that label exists and the sample counts.
+        theta: trade-off of equation 8.
+        rank_weight: weight of `pairwise_logistic` on the final score; 0 in the paper.
+
+    Returns:
+        (...), one loss per member.
+    """
+    loss = mean_squared_error(output.score, targets[..., 0], weights[..., 0])
+    if output.execution is not None:
+        loss = loss + theta * mean_squared_error(output.execution, targets[..., 1], weights[..., 1])
+    if output.synchronisation is not None:
+        loss = loss + (1 - theta) * mean_squared_error(output.synchronisation, targets[..., 2], weights[..., 2])
+    if rank_weight > 0:
+        loss = loss + rank_weight * pairwise_logistic(output.score, targets[..., 0], weights[..., 0])
+    return loss

@@ -1,0 +1,140 @@
+"""How well predicted scores agree with the judges', and how figures of several folds and tasks are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+FISHER_CLIP = 0.9999
+"""Correlations are clipped to this size before Fisher's z, which is infinite at 1."""
+
+
+def ranks(values: ArrayLike) -> Floats:
+    """(n,) ranks from 1; equal values share the mean of their ranks."""
+    given = np.asarray(values, dtype=np.float64)
+    _, inverse, counts = np.unique(given, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    shared: Floats = (last - (counts - 1) / 2.0)[inverse]
+    return shared
+
+
+def pearson(a: ArrayLike, b: ArrayLike) -> float:
+    """Linear correlation; NaN (undefined) below two samples or where one side is constant."""
+    x, y = _pair(a, b)
+    if len(x) < 2:
+        return float("nan")
+    x, y = x - x.mean(), y - y.mean()
+    size = float(np.sqrt((x @ x) * (y @ y)))
+    return float(np.clip(x @ y / size, -1.0, 1.0)) if size > 0 else float("nan")
+
+
+def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
+    """Spearman's rank correlation with tied ranks averaged (section 5.1); NaN where undefined."""
+    x, y = _pair(predicted, true)
+    return pearson(ranks(x), ranks(y)) if len(x) >= 2 else float("nan")
+
+
+def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
+    """Kendall's tau-b; NaN where undefined."""
+    from scipy.stats import kendalltau
+
+    x, y = _pair(predicted, true)
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(kendalltau(x, y).statistic)
+
+
+def relative_l2(predicted: ArrayLike, true: ArrayLike, low: float, high: float) -> float:
+    """R-l2 x 100 (Yu et al., CoRe, 2021): mean of (|error| / (high - low)) squared, in per cent.
+
+    `low` and `high` are the range of the training part's scores or of the scale, never of the test part.
+    """
+    x, y = _pair(predicted, true)
+    if len(x) == 0 or high <= low:
+        return float("nan")
+    return float(np.mean(((x - y) / (high - low)) ** 2) * 100)
+
+
+def mse(predicted: ArrayLike, true: ArrayLike) -> float:
+    """Mean squared error in the units of the scores, squared; NaN without samples."""
+    x, y = _pair(predicted, true)
+    return float(np.mean((x - y) ** 2)) if len(x) else float("nan")
+
+
+def mae(predicted: ArrayLike, true: ArrayLike) -> float:
+    """Mean absolute error in the units of the scores; NaN without samples."""
+    x, y = _pair(predicted, true)
+    return float(np.mean(np.abs(x - y))) if len(x) else float("nan")
+
+
+@dataclass(frozen=True)
+class Average:
+    """A mean of correlations.
+
+    Attributes:
+        value: the mean over the defined ones; NaN where none is.
+        undefined: how many entries were NaN and left out.
+        clipped: how many were clipped to +-`FISHER_CLIP`.
+    """
+
+    value: float
+    undefined: int
+    clipped: int = 0
+
+
+def fisher_average(correlations: Sequence[float]) -> Average:
+    """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
+    given = np.asarray(correlations, dtype=np.float64)
+    known = given[np.isfinite(given)]
+    if len(known) == 0:
+        return Average(float("nan"), len(given))
+    held = np.clip(known, -FISHER_CLIP, FISHER_CLIP)
+    value = float(np.tanh(np.mean(np.arctanh(held))))
+    return Average(value, len(given) - len(known), int(np.sum(held != known)))
+
+
+def arithmetic_average(correlations: Sequence[float]) -> Average:
+    """Plain mean over the defined correlations."""
+    given = np.asarray(correlations, dtype=np.float64)
+    known = given[np.isfinite(given)]
+    return Average(float(known.mean()) if len(known) else float("nan"), len(given) - len(known))
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[np.intp]], float], count: int, *, level: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of a statistic over samples drawn with replacement.
+
+    Args:
+        statistic: of an array of row numbers; may return NaN for a draw in which it is undefined.
+        count: number of rows.
+        level: share of draws inside the interval.
+        draws: number of resamples.
+        seed: of the resampling.
+
+    Returns:
+        Lower and upper end; NaN where no draw was defined.
+    """
+    rng = np.random.default_rng(seed)
+    if count == 0:
+        return float("nan"), float("nan")
+    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
+    values = values[np.isfinite(values)]
+    if len(values) == 0:
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    x, y = np.asarray(a, dtype=np.float64).ravel(), np.asarray(b, dtype=np.float64).ravel()
+    if x.shape != y.shape:
+        raise ValueError(f"{len(x)} predictions for {len(y)} true scores")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("predictions and true scores must be finite; leave unlabelled samples out")
+    return x, y

@@ -1,0 +1,111 @@
+"""Many members of one architecture as one computation: their data, their dropout, their predictions.
+
+A member is one network of one run on one fold. All members of a stack share architecture and feature sizes; each
+has its own start values, training rows, normalisation, batches and dropout, all drawn from its own generator, so
+that a member trained in company equals the same member trained alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.aim import Aim, AimInputs, AimOutput
+
+_UINT16 = 1 << 16
+
+
+@dataclass(frozen=True)
+class StackData:
+    """Normalised inputs and scaled labels of n performances under F normalisations (one per fold).
+
+    Attributes:
+        inputs: `AimInputs` whose tensors have F and n as first axes.
+        targets: (F, n, 3) scaled labels, 0 where missing.
+        weights: (F, n, 3) 1 where the label exists.
+    """
+
+    inputs: AimInputs
+    targets: Tensor
+    weights: Tensor
+
+    def gather(self, folds: Tensor, rows: Tensor) -> tuple[AimInputs, Tensor, Tensor]:
+        """Rows (M, B) under the folds (M,) of the members: inputs (M, B, ...), targets and weights (M, B, 3)."""
+        count = self.targets.shape[1]
+        flat = (folds.unsqueeze(1) * count + rows).reshape(-1)
+
+        def take(values: Tensor) -> Tensor:
+            return values.flatten(0, 1).index_select(0, flat).view(*rows.shape, *values.shape[2:])
+
+        chosen = {field.name: take(getattr(self.inputs, field.name)) for field in fields(AimInputs)}
+        return AimInputs(**chosen), take(self.targets), take(self.weights)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
+        """The same data elsewhere."""
+        moved = {field.name: getattr(self.inputs, field.name).to(device, dtype) for field in fields(AimInputs)}
+        return StackData(AimInputs(**moved), self.targets.to(device, dtype), self.weights.to(device, dtype))
+
+
+class MemberDropout:
+    """Dropout of a stack, each member's from its own generator.
+
+    Drawn on the CPU as 16-bit integers whatever the device, so that all devices drop the same entries; the rate is
+    exact to 1/65536. Only a member's real rows consume its generator, so padding does not change what is drawn.
+    """
+
+    def __init__(self, generators: Sequence[np.random.Generator], rows: Sequence[int]) -> None:
+        self.generators, self.rows = generators, rows
+
+    def __call__(self, values: Tensor, rate: float) -> Tensor:
+        """(M, B, ...) with entries set to 0 at `rate` and the rest scaled by 1 / (1 - rate)."""
+        threshold = round(rate * _UINT16)
+        if threshold == 0:
+            return values
+        kept = self._bits(values.shape) >= threshold - _UINT16 // 2  # signed view of uniform 16-bit integers
+        scaled = torch.from_numpy(kept).to(values.device).to(values.dtype).mul_(1 / (1 - rate))
+        return values * scaled
+
+    def noise(self, values: Tensor, deviation: float) -> Tensor:
+        """(M, B, ...) plus Gaussian noise."""
+        if deviation == 0:
+            return values
+        drawn = np.zeros(tuple(values.shape), dtype=np.float32)
+        for member, (generator, rows) in enumerate(zip(self.generators, self.rows, strict=True)):
+            generator.standard_normal(dtype=np.float32, out=drawn[member, :rows])
+        return values + deviation * torch.from_numpy(drawn).to(values.device, values.dtype)
+
+    def _bits(self, shape: torch.Size) -> NDArray[np.int16]:
+        bits = np.zeros((shape[0], shape[1], int(np.prod(shape[2:]))), dtype=np.int16)
+        for member, (generator, rows) in enumerate(zip(self.generators, self.rows, strict=True)):
+            count = rows * bits.shape[2]
+            raw = generator.bit_generator.random_raw(-(-count // 4))
+            bits[member, :rows] = raw.view(np.int16)[:count].reshape(rows, -1)
+        return bits.reshape(tuple(shape))
+
+
+@torch.no_grad()
+def predict_members(net: Aim, data: StackData, folds: Tensor, *, chunk: int = 64) -> AimOutput:
+    """Outputs of every member for every performance, (M, n, ...), computed `chunk` performances at a time."""
+    count = data.targets.shape[1]
+    parts = []
+    for start in range(0, count, chunk):
+        rows = torch.arange(start, min(start + chunk, count), device=folds.device).expand(len(folds), -1)
+        parts.append(net(data.gather(folds, rows)[0]))
+    joined: dict[str, Any] = {
+        field.name: None
+        if getattr(parts[0], field.name) is None
+        else torch.cat([getattr(p, field.name) for p in parts], 1)
+        for field in fields(AimOutput)
+    }
+    return AimOutput(**joined)
+
+
+def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:
+    """One member's parameters out of a stack's, named and shaped as `Aim` with `PlainLayers` has them."""
+    return {name: values[member].clone() for name, values in state.items()}

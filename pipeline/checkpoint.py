@@ -1,0 +1,51 @@
+"""Unfinished training on disk: one safetensors file per stack, whole or absent.
+
+Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
+(epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, and `epoch`,
+the number of epochs done. Random numbers need no state: those of an epoch are drawn from (seed, epoch).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State of a stack after `epoch` epochs of the training that `identity` names."""
+
+    identity: str
+    epoch: int
+    tensors: dict[str, Tensor]
+
+
+def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
+    """Write to a temporary name in the same folder, flush, rename."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch)}
+    save_file(checkpoint.tensors, temporary, metadata)
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    temporary.replace(place)
+
+
+def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
+    """The checkpoint at `place`; None where there is none, it is damaged, or it belongs to another training."""
+    if not place.is_file():
+        return None
+    try:
+        with safe_open(place, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("identity") != identity:
+                return None
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
+            return Checkpoint(identity, int(metadata["epoch"]), tensors)
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return None

@@ -1,0 +1,117 @@
+"""How the scorer is trained: every setting, and two named recipes, the paper's and a short one of ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.aim_config import AimConfig
+
+RecipeName = Literal["paper", "fast"]
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "paper": {
+        "epochs": 3000,
+        "batch": 64,
+        "learning_rates": (1e-4, 1e-5, 1e-6),
+        "switch_epochs": (20, 50, 100),
+        "weight_decay": 0.5,
+        "theta": 0.4,
+        "rank_weight": 0.0,
+        "clip": None,
+        "same_scale": False,
+        "start_at_mean": False,
+        "input_noise": 0.0,
+    },
+    "fast": {
+        "epochs": 200,
+        "batch": 0,
+        "learning_rates": (2e-3, 1e-3, 3e-4),
+        "switch_epochs": (100, 160, 200),
+        "weight_decay": 1e-3,
+        "theta": 0.4,
+        "rank_weight": 0.0,
+        "clip": 5.0,
+        "same_scale": True,
+        "start_at_mean": True,
+        "input_noise": 0.1,
+    },
+}
+"""Values of the settings that a recipe decides, where the configuration does not say otherwise."""
+
+FAST_MODEL = AimConfig(
+    width=128, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.3
+)
+"""The network that recipe `fast` was tuned with."""
+
+
+def _value(about: str, **limits: Any) -> Any:
+    return Field(description=about, **limits)
+
+
+class TrainConfig(BaseModel):
+    """Settings of training: strict and frozen. `recipe` gives the value of every setting left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: RecipeName = Field("fast", description="where the settings left out come from")
+    runs: int = Field(10, description="networks trained from different starts; their mean is the score", ge=1, le=1000)
+    seed: int = Field(0, description="of start values, batches and dropout", ge=0, lt=2**31)
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to compute; does not change the method")
+    checkpoint_every: int = Field(100, description="epochs between checkpoints", ge=1)
+    epochs: int = _value("passes over the training part", ge=1)
+    batch: int = _value("samples a step; 0 takes the whole training part", ge=0)
+    learning_rates: tuple[float, ...] = _value("of Adam, one per stage of the cycle", min_length=1)
+    switch_epochs: tuple[int, ...] = _value("epoch of the cycle at which each stage ends; the last is the period")
+    weight_decay: float = _value("L2 penalty inside Adam, as in torch.optim.Adam", ge=0)
+    theta: float = _value("trade-off of equation 8 between execution and synchronisation", ge=0, le=1)
+    rank_weight: float = _value("weight of the pairwise ranking loss; 0 in the paper", ge=0)
+    clip: float | None = _value("standardised inputs are cut to +- this many deviations; null does not", gt=0)
+    same_scale: bool = _value("one standardisation for both agents where their channels are the same")
+    start_at_mean: bool = _value("the last layer's bias starts at the mean training score")
+    input_noise: float = _value("deviation of Gaussian noise on standardised inputs, training only", ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, given: Any) -> Any:
+        """Take what is not given from the recipe."""
+        if not isinstance(given, dict):
+            return given
+        recipe = RECIPES.get(str(given.get("recipe", "fast")), RECIPES["fast"])
+        return {**recipe, **given}
+
+    @model_validator(mode="after")
+    def _cycle(self) -> TrainConfig:
+        if len(self.switch_epochs) != len(self.learning_rates):
+            raise ValueError("switch_epochs needs one entry per learning rate")
+        if list(self.switch_epochs) != sorted(set(self.switch_epochs)) or self.switch_epochs[0] < 1:
+            raise ValueError("switch_epochs must rise from at least 1")
+        if any(not 0 < rate < 10 for rate in self.learning_rates):
+            raise ValueError("learning rates lie between 0 and 10")
+        return self
+
+    def learning_rate(self, epoch: int) -> float:
+        """Of an epoch counted from 0: within each period, stage k lasts until `switch_epochs[k]`.
+
+        The paper's schedule: epochs 0-19 of every 100 at 1e-4, 20-49 at 1e-5, 50-99 at 1e-6.
+        """
+        within = epoch % self.switch_epochs[-1]
+        stage = sum(within >= end for end in self.switch_epochs)
+        return self.learning_rates[stage]
+
+
+def paper(**changes: Any) -> TrainConfig:
+    """Recipe `paper` (section 5.1), with changes; weight_decay=0.8 for AQA-7 (section 5.5)."""
+    return TrainConfig(recipe="paper", **changes)
+
+
+def fast(**changes: Any) -> TrainConfig:
+    """Recipe `fast`, with changes."""
+    return TrainConfig(recipe="fast", **changes)
+
+
+def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
+    """The network that belongs to a recipe, with changes."""
+    return replace(AimConfig() if recipe == "paper" else FAST_MODEL, **changes)

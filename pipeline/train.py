@@ -1,0 +1,174 @@
+"""Features and labels become a trained run: `runs` networks on one training part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.errors import DataError, UsageError
+from models.aim import AimInputs
+from models.aim_config import AimConfig, AimSizes
+from models.stacked import StackData
+from pipeline.features import FeatureSet
+from pipeline.fit import Progress, fit_members
+from pipeline.normalise import Normalised, Normaliser, label_table
+from pipeline.recipes import FAST_MODEL, TrainConfig
+from pipeline.stack import Member, Stop
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """Everything that scoring needs; `pipeline.bundle.save` writes it.
+
+    Attributes:
+        model: the network.
+        sizes: of its inputs.
+        config: the recipe it was trained by.
+        normaliser: statistics of the training part.
+        state: parameter name to stacked values, (runs, ...).
+        settings: the settings of the stages that made its features.
+        names: channel names of its features.
+        train_ids: the performances it was trained on.
+        train_labels: (k, 3) their final, execution and synchronisation scores; NaN where missing.
+        losses: (epochs kept, runs) training loss.
+        loss_epochs: which epochs those are.
+    """
+
+    model: AimConfig
+    sizes: AimSizes
+    config: TrainConfig
+    normaliser: Normaliser
+    state: dict[str, Tensor]
+    settings: Mapping[str, Any]
+    names: Mapping[str, tuple[str, ...]]
+    train_ids: tuple[str, ...]
+    train_labels: Floats
+    losses: Floats
+    loss_epochs: tuple[int, ...]
+
+
+def train(
+    features: FeatureSet,
+    config: TrainConfig | None = None,
+    model: AimConfig = FAST_MODEL,
+    *,
+    rows: Sequence[int] | NDArray[np.intp] | None = None,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> TrainedRun:
+    """Train `config.runs` networks on the labelled performances of `features`.
+
+    Args:
+        features: inputs and labels.
+        config: the recipe; `fast` where left out.
+        model: the network.
+        rows: the training part; all where left out. Unlabelled ones are skipped.
+        checkpoints: folder for resuming after a kill.
+        progress: called with (epochs done, epochs in all).
+        stop: asked after every epoch; true saves and stops.
+
+    Raises:
+        DataError: fewer than two labelled performances.
+        UsageError: the model does not fit the features.
+        Cancelled: `stop` said so.
+    """
+    config = config if config is not None else TrainConfig()
+    chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
+    sizes = sizes_of(features)
+    check_sizes(sizes, model)
+    normaliser = fit_normaliser(features, chosen, config)
+    data = stack_data(features, [normaliser])
+    members = run_members(chosen, 0, normaliser, config)
+    fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    return TrainedRun(
+        model=model,
+        sizes=sizes,
+        config=config,
+        normaliser=normaliser,
+        state=fitted.state,
+        settings=features.settings,
+        names=features.names,
+        train_ids=tuple(features.ids[row] for row in chosen),
+        train_labels=label_table(features.records)[chosen],
+        losses=fitted.losses,
+        loss_epochs=fitted.loss_epochs,
+    )
+
+
+def labelled_rows(features: FeatureSet, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those of `rows` that have a final score.
+
+    Raises:
+        DataError: fewer than two.
+    """
+    kept: NDArray[np.intp] = rows[np.isfinite(label_table(features.records)[rows, 0])]
+    if len(kept) < 2:
+        raise DataError(
+            f"training needs at least 2 labelled performances, here are {len(kept)}",
+            fix="Give the labels of the data set, or check that they name these videos",
+        )
+    return kept
+
+
+def sizes_of(features: FeatureSet) -> AimSizes:
+    """Sizes of the inputs that `features` gives."""
+    return AimSizes(
+        primary=features.primary.shape[-1],
+        secondary=features.secondary.shape[-1],
+        agents=features.secondary.shape[-2],
+        scene=features.scene.shape[-1],
+        trial=features.trial.shape[-1],
+    )
+
+
+def check_sizes(sizes: AimSizes, model: AimConfig) -> None:
+    """Refuse a network that these features cannot feed.
+
+    Raises:
+        UsageError: with the setting to change.
+    """
+    try:
+        sizes.check(model)
+    except ValueError as error:
+        raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
+
+
+def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainConfig) -> Normaliser:
+    """Statistics of the training part `rows`, by the recipe's settings."""
+    return Normaliser.fit(features, rows, clip=config.clip, same_scale=config.same_scale)
+
+
+def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
+    """One member per run on the training rows of one fold; seeds differ by run and fold."""
+    start = normaliser.start_score() if config.start_at_mean else float("nan")
+    seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
+    return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
+
+
+def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser]) -> StackData:
+    """The features under each normaliser, as tensors (F, n, ...), with labels in each one's scale."""
+    labels = label_table(features.records)
+    scaled = np.stack([normaliser.scale_scores(labels) for normaliser in normalisers])
+    inputs = as_inputs([normaliser.apply(features) for normaliser in normalisers])
+    known = np.isfinite(scaled)
+    return StackData(
+        inputs,
+        torch.from_numpy(np.where(known, scaled, 0.0).astype(np.float32)),
+        torch.from_numpy(known.astype(np.float32)),
+    )
+
+
+def as_inputs(parts: Sequence[Normalised]) -> AimInputs:
+    """Normalised arrays, one after the other, as tensors with that axis in front."""
+    names = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial")
+    return AimInputs(**{name: torch.from_numpy(np.stack([getattr(p, name) for p in parts])) for name in names})

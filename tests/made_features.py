@@ -1,0 +1,72 @@
+"""Made-up feature sets with a planted asymmetry, for tests and benchmarks of the scorer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.videos import Labels, Record
+from pipeline.features import FeatureSet
+
+
+def made_features(
+    count: int = 96,
+    *,
+    steps: int = 10,
+    channels: int = 24,
+    agents: int = 1,
+    scene: int = 40,
+    trial: int = 0,
+    seed: int = 0,
+    missing: float = 0.05,
+    lag: bool = True,
+    noise: float = 0.1,
+) -> FeatureSet:
+    """Performances whose score is how badly the secondary follows the primary, plus what the scene tells.
+
+    The primary moves freely. The secondary is the primary through a fixed rotation plus an error whose size, drawn
+    per performance, lowers the synchronisation score. A quality, drawn per performance, shows weakly in the scene
+    and sets the execution score. Final = execution + synchronisation.
+
+    Args:
+        count: n. steps: T. channels: Np = Ns. agents: A. scene: Nc. trial: K.
+        seed: of everything.
+        missing: share of steps in which an agent is not observed.
+        lag: the secondary is rotated against the primary (an asymmetric relation), else equal but for the error.
+        noise: deviation of what nothing explains, in score units.
+    """
+    rng = np.random.default_rng(seed)
+    error, quality = rng.uniform(0, 1, count), rng.uniform(0, 1, count)
+    primary = rng.normal(size=(count, steps, channels))
+    rotation = np.linalg.qr(rng.normal(size=(channels, channels)))[0] if lag else np.eye(channels)
+    wrong = rng.normal(size=(count, steps, agents, channels)) * error[:, None, None, None]
+    secondary = (primary @ rotation)[:, :, None] + wrong
+    direction = rng.normal(size=scene)
+    seen = rng.normal(size=(count, steps, scene)) + 1.5 * (quality[:, None, None] - 0.5) * direction
+    execution, synchronisation = 5 + 5 * quality, 10 - 5 * error
+    final = execution + synchronisation + rng.normal(size=count) * noise
+    primary_mask = rng.uniform(size=(count, steps)) >= missing
+    secondary_mask = rng.uniform(size=(count, steps, agents)) >= missing
+    labels = zip(final, execution, synchronisation, strict=True)
+    records = tuple(
+        Record(
+            id=f"dive/{i:03d}.mp4",
+            path=None,
+            task="made",
+            labels=Labels(float(a), float(b), float(c)),
+            groups={"subject": f"s{i % 8}"},
+        )
+        for i, (a, b, c) in enumerate(labels)
+    )
+    names = tuple(f"channel_{c}" for c in range(channels))
+    return FeatureSet(
+        records=records,
+        primary=np.where(primary_mask[..., None], primary * 3 + 7, 0).astype(np.float32),
+        primary_mask=primary_mask,
+        secondary=np.where(secondary_mask[..., None], secondary * 3 + 7, 0).astype(np.float32),
+        secondary_mask=secondary_mask,
+        scene=seen.astype(np.float32),
+        trial=rng.normal(size=(count, trial)).astype(np.float32) + quality[:, None].astype(np.float32),
+        duration=rng.uniform(3, 4, count),
+        settings={"pose": {"backend": "movenet", "long_side": 384}, "timesteps": {"count": steps}},
+        names={"primary": names, "secondary": names},
+    )

@@ -1,0 +1,244 @@
+"""The AIM network: equations, switches, masks, and stacks against ordinary layers."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+import torch
+from pydantic import BaseModel, ValidationError
+
+from models.aim import Aim, AimInputs
+from models.aim_config import AimConfig, AimSizes
+from models.layers import StackedLayers, StackedLSTM
+from models.losses import aim_loss, pairwise_logistic
+from models.stacked import member_state
+
+SMALL = AimConfig(width=16, regression_width=8)
+SIZES = AimSizes(primary=6, secondary=5, agents=1, scene=7, trial=3)
+
+
+def inputs(*lead: int, sizes: AimSizes = SIZES, steps: int = 4, seed: int = 0) -> AimInputs:
+    """Random inputs with every agent observed."""
+    draw = torch.Generator().manual_seed(seed)
+    return AimInputs(
+        primary=torch.randn(*lead, steps, sizes.primary, generator=draw),
+        primary_mask=torch.ones(*lead, steps),
+        secondary=torch.randn(*lead, steps, sizes.agents, sizes.secondary, generator=draw),
+        secondary_mask=torch.ones(*lead, steps, sizes.agents),
+        scene=torch.randn(*lead, steps, sizes.scene, generator=draw),
+        trial=torch.randn(*lead, sizes.trial, generator=draw),
+    )
+
+
+def build(sizes: AimSizes = SIZES, **changes: Any) -> Aim:
+    """One ordinary network."""
+    torch.manual_seed(1)
+    return Aim(replace(SMALL, **changes), sizes)
+
+
+def test_default_network_has_the_papers_sizes() -> None:
+    net = Aim(AimConfig(multi_task=True), AimSizes(primary=51, secondary=38, scene=400))
+    shapes = {name: tuple(values.shape) for name, values in net.named_parameters()}
+    assert shapes["encoder.weight"] == (512, 400)
+    assert shapes["key.weight"] == (512, 400)
+    assert shapes["interaction.transformation.weight"] == (51, 38)
+    assert shapes["interaction.temporal.weight_ih_l0"] == (2048, 102)
+    assert shapes["interaction.temporal.weight_hh_l0"] == (2048, 512)
+    for head in ("regression", "execution", "synchronisation"):
+        assert shapes[f"{head}.hidden.weight"] == (128, 512)
+        assert shapes[f"{head}.out.weight"] == (1, 128)
+
+
+def test_forward_follows_the_equations() -> None:
+    """Against the equations written out step by step with the network's own layers."""
+    net, x = build(multi_task=True), inputs(3)
+    out = net(x)
+    transformed = net.interaction.transformation(x.secondary[:, :, 0])
+    joined = torch.cat([x.primary, x.primary - transformed], dim=-1)
+    y = net.interaction.temporal(joined)
+    whole = torch.relu(net.encoder(x.scene))
+    key = net.key(x.scene)
+    for b in range(3):
+        for t in range(4):
+            two = torch.stack([whole[b, t], y[b, t]], dim=1)  # (d, 2)
+            weight = torch.softmax(two.T @ key[b, t], dim=0)  # (2,), equation 5
+            fused = two @ weight  # (d,), equation 4
+            hidden = torch.relu(net.regression.hidden(fused))
+            torch.testing.assert_close(out.attention[b, t], weight)
+            torch.testing.assert_close(out.step_scores[b, t], net.regression.out(hidden)[0])
+    torch.testing.assert_close(out.score, out.step_scores.sum(1))
+    execution = net.execution.out(torch.relu(net.execution.hidden(whole))).sum((1, 2))
+    together = net.synchronisation.out(torch.relu(net.synchronisation.hidden(y))).sum((1, 2))
+    torch.testing.assert_close(out.execution, execution)
+    torch.testing.assert_close(out.synchronisation, together)
+
+
+SWITCHES: list[dict[str, Any]] = [
+    {},
+    {"system": "no_aim"},
+    {"system": "scene"},
+    {"system": "scene_agents"},
+    {"fusion": "halves"},
+    {"difference": "none"},
+    {"difference": "absolute"},
+    {"exchange": True},
+    {"multi_task": True},
+    {"system": "scene", "multi_task": True},
+    {"trial": "linear"},
+    {"trial": "mlp"},
+    {"feature_dropout": 0.5},
+]
+
+
+@pytest.mark.parametrize("changes", SWITCHES, ids=str)
+def test_a_stack_equals_its_members_one_by_one(changes: dict[str, Any]) -> None:
+    config = replace(SMALL, **changes)
+    stack = Aim(config, SIZES, StackedLayers(3))
+    stack.start([torch.Generator().manual_seed(seed) for seed in range(3)], torch.full((3,), float("nan")))
+    x = inputs(3, 5)
+    out = stack(x)
+    out.score.sum().backward()
+    for member in range(3):
+        alone = Aim(config, SIZES)
+        alone.load_state_dict(member_state(stack.state_dict(), member))
+        mine = AimInputs(**{field.name: getattr(x, field.name)[member] for field in fields(AimInputs)})
+        theirs = alone(mine)
+        theirs.score.sum().backward()
+        for field in fields(theirs):
+            expected = getattr(theirs, field.name)
+            if expected is not None:
+                torch.testing.assert_close(getattr(out, field.name)[member], expected)
+        grads = dict(stack.named_parameters())
+        for name, parameter in alone.named_parameters():
+            if parameter.grad is None:
+                assert grads[name].grad is None
+                continue
+            torch.testing.assert_close(grads[name].grad[member], parameter.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_switches_change_the_output() -> None:
+    x = inputs(2)
+    base = build()(x).score
+    for changes in SWITCHES[1:8]:
+        assert not torch.allclose(build(**changes)(x).score, base), changes
+
+
+def test_recurrence_gradient_is_right() -> None:
+    layer = StackedLSTM(2, 3, 4).double()
+    for parameter in layer.parameters():
+        torch.nn.init.uniform_(parameter, -0.5, 0.5)
+    x = torch.randn(2, 2, 3, 3, dtype=torch.double, requires_grad=True)
+    weights = tuple(parameter.detach().requires_grad_() for parameter in layer.parameters())
+    names = [name for name, _ in layer.named_parameters()]
+
+    def run(given: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (given,))
+        return out
+
+    assert torch.autograd.gradcheck(run, (x, *weights))
+
+
+def test_without_scene_only_the_interaction_counts() -> None:
+    sizes = replace(SIZES, scene=0)
+    out = build(sizes, multi_task=True)(inputs(2, sizes=sizes))
+    assert out.score.isfinite().all()
+    assert torch.equal(out.attention, torch.tensor([0.0, 1.0]).expand(2, 4, 2))
+    assert out.execution is None
+    assert out.synchronisation is not None
+
+
+def test_an_unobserved_secondary_changes_nothing() -> None:
+    net, x = build(), inputs(2)
+    hidden = replace(x, secondary_mask=torch.zeros_like(x.secondary_mask))
+    other = replace(hidden, secondary=x.secondary + 9)
+    torch.testing.assert_close(net(hidden).score, net(other).score)
+    assert not torch.allclose(net(hidden).score, net(x).score)
+
+
+def test_several_secondaries_are_averaged_over_those_observed() -> None:
+    sizes = replace(SIZES, agents=3)
+    net, x = build(sizes), inputs(2, sizes=sizes)
+    mask = torch.ones(2, 4, 3)
+    mask[..., 2] = 0
+    seen = replace(x, secondary_mask=mask)
+    swapped = replace(seen, secondary=x.secondary[..., [1, 0, 2], :])
+    torch.testing.assert_close(net(seen).score, net(swapped).score)
+    one = replace(x, secondary=x.secondary[..., :1, :], secondary_mask=mask[..., :1])
+    same = replace(x, secondary=x.secondary[..., :1, :].expand(2, 4, 3, 5), secondary_mask=mask)
+    torch.testing.assert_close(net(same).score, build()(one).score)
+
+
+def test_concatenated_secondaries_keep_their_order() -> None:
+    sizes = replace(SIZES, agents=2)
+    net, x = build(sizes, agents="concat"), inputs(2, sizes=sizes)
+    swapped = replace(x, secondary=x.secondary.flip(-2))
+    assert not torch.allclose(net(x).score, net(swapped).score)
+
+
+def test_exchange_is_training_on_exchanged_roles() -> None:
+    sizes = AimSizes(5, 6, 1, 7, 3)
+    x = inputs(2)
+    turned = replace(x, primary=x.secondary[:, :, 0], secondary=x.primary.unsqueeze(2))
+    torch.testing.assert_close(build(exchange=True)(x).score, build(sizes)(turned).score)
+
+
+def test_identity_start() -> None:
+    sizes = replace(SIZES, secondary=6)
+    net = Aim(replace(SMALL, identity_start=True), sizes, StackedLayers(2))
+    net.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.tensor([0.5, float("nan")]))
+    assert torch.equal(net.interaction.transformation.weight, torch.eye(6).expand(2, 6, 6))
+    assert net.regression.out.bias[0] == 0.5
+    assert net.regression.out.bias[1] != 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        ({"system": "scene"}, replace(SIZES, scene=0)),
+        ({"transformation": False}, SIZES),
+        ({"exchange": True}, replace(SIZES, agents=2)),
+        ({"trial": "linear"}, replace(SIZES, trial=0)),
+        ({}, replace(SIZES, primary=0)),
+    ],
+)
+def test_impossible_networks_are_refused(changes: dict[str, Any], sizes: AimSizes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Aim(replace(SMALL, **changes), sizes)
+
+
+def test_config_is_strict_inside_pydantic() -> None:
+    class Outer(BaseModel):
+        model: AimConfig = AimConfig()
+
+    assert Outer.model_validate({"model": {"width": 8}}).model.width == 8
+    for wrong in ({"widht": 8}, {"system": "other"}, {"dropout": 1.5}):
+        with pytest.raises(ValidationError):
+            Outer.model_validate({"model": wrong})
+
+
+def test_loss_is_equation_8() -> None:
+    out = build(multi_task=True)(inputs(3))
+    targets, weights = torch.rand(3, 3), torch.ones(3, 3)
+    parts = [
+        ((value - targets[:, i]) ** 2).mean() for i, value in enumerate((out.score, out.execution, out.synchronisation))
+    ]
+    expected = parts[0] + 0.4 * parts[1] + 0.6 * parts[2]
+    torch.testing.assert_close(aim_loss(out, targets, weights, 0.4), expected)
+
+
+def test_loss_ignores_padding_and_missing_labels() -> None:
+    out = build(multi_task=True)(inputs(3))
+    targets, weights = torch.rand(3, 3), torch.ones(3, 3)
+    weights[2], weights[0, 1] = 0, 0
+    wrong = torch.where(weights > 0, targets, torch.tensor(99.0))
+    for rank in (0.0, 0.5):
+        torch.testing.assert_close(aim_loss(out, targets, weights, 0.4, rank), aim_loss(out, wrong, weights, 0.4, rank))
+
+
+def test_ranking_loss_prefers_the_right_order() -> None:
+    target, weight = torch.tensor([1.0, 2.0, 3.0]), torch.ones(3)
+    right, wrong = pairwise_logistic(target, target, weight), pairwise_logistic(-target, target, weight)
+    assert right < wrong
+    assert pairwise_logistic(target, torch.ones(3), weight) == 0
