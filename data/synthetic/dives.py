@@ -5,7 +5,8 @@
     FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
 `original` names the dive that a mirrored copy was made of (itself otherwise): what must stay on one side of a
-split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos.
+split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos; the
+split is drawn over the whole set, so that held-out dives span the same range of scores.
 """
 
 from __future__ import annotations
@@ -77,21 +78,35 @@ def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[
     """
     if count < 0:
         raise ValueError(f"cannot make {count} dives")
-    held_out = set(np.random.default_rng([seed, 1]).permutation(count)[: round(count * TEST_SHARE)].tolist())
-    known = shapes()
-    order = np.random.default_rng([seed, 2])
     dives = []
     for number in range(count):
         rng = np.random.default_rng([seed, 3, number])
-        shape = known[int(order.integers(len(known)))]
         first, second, pair = draw_errors(rng)
+        shape = _shape(number, seed)
         scores = judge(shape, first, second, pair, rng)
         name = f"dive_{number:03d}"
-        split = "test" if number in held_out else "train"
-        dives.append(Dive(name, shape, (first, second), pair, scores, split, name, (seed, number)))
+        dives.append(Dive(name, shape, (first, second), pair, scores, "train", name, (seed, number)))
+    dives = _hold_out(dives, np.random.default_rng([seed, 1]))
     if mirrored_copies:
         dives += [replace(dive, name=f"{dive.name}_mirrored") for dive in dives]
     return dives
+
+
+def _shape(number: int, seed: int) -> Shape:
+    """Each round of dives goes through all shapes once, in an order of its own."""
+    known = shapes()
+    turn, place = divmod(number, len(known))
+    return known[int(np.random.default_rng([seed, 2, turn]).permutation(len(known))[place])]
+
+
+def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
+    """`dives` with their split set: three at random of every eleven neighbours in the order of final scores."""
+    ranked = sorted(range(len(dives)), key=lambda number: dives[number].scores.final)
+    test: set[int] = set()
+    for start in range(0, len(ranked), 11):
+        block = ranked[start : start + 11]
+        test.update(rng.permutation(block)[: round(len(block) * TEST_SHARE)].tolist())
+    return [replace(dive, split="test" if number in test else "train") for number, dive in enumerate(dives)]
 
 
 def render_dive(dive: Dive, folder: Path, options: Options | None = None) -> None:

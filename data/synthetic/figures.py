@@ -22,7 +22,7 @@ FINER = 3
 FRACTION_BITS = 4
 CORNERS = 10
 
-LAYERS = ((0.0, 0.0, 0.60), (0.16, 0.10, 0.80), (0.38, 0.24, 0.97), (0.66, 0.36, 1.10))
+LAYERS = ((0.0, 0.0, 0.66), (0.14, 0.09, 0.82), (0.36, 0.22, 0.97), (0.64, 0.36, 1.08))
 """(shrink, shift towards the light, brightness) of the shading steps, as shares of each circle's radius."""
 
 LIGHT = np.array([-0.45, -0.89])

@@ -198,19 +198,19 @@ def draw_errors(
     severity = rng.uniform(0.0, 1.0)
 
     def size(level: float, largest: float) -> float:
-        return float(np.clip(0.7 * level + 0.3 * rng.uniform(-0.4, 1.4), 0.0, 1.0)) * largest
+        return float(np.clip(0.8 * level + 0.2 * rng.uniform(-0.4, 1.4), 0.0, 1.0)) * largest
 
     def sign() -> float:
         return float(rng.choice((-1.0, 1.0)))
 
     def diver() -> ExecutionErrors:
-        level = 0.65 * severity + 0.35 * rng.uniform()
+        level = 0.75 * severity + 0.25 * rng.uniform()
         drawn = {name: size(level, largest) for name, largest in EXECUTION_RANGE.items()}
         drawn["entry"] *= sign()
         drawn["lean"] *= sign()
         return ExecutionErrors(**drawn)
 
     first, second = diver(), diver()
-    level = 0.5 * severity + 0.5 * rng.uniform()
+    level = 0.6 * severity + 0.4 * rng.uniform()
     drawn = {name: sign() * size(level, SYNCHRONISATION_RANGE[name]) for name in ("lag", "tempo", "drift")}
     return first, second, SynchronisationErrors(**drawn)

@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0
 """What the picture covers, metres in the picture's plane."""
 
-DENSITY = 42
+DENSITY = 48
 """Pixels per metre of the picture."""
 
 FAR_EDGE = -9.0
@@ -37,7 +37,7 @@ def paint_pool(view: View, rng: np.random.Generator) -> Image:
     canvas[:] = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.2, 2.2))
     _water(canvas, row, rng)
     _tower(canvas, view, rng)
-    grain = _noise(width, height, 1, rng)[..., None] * 5.0
+    grain = _noise(width, height, 1, rng)[..., None] * 3.0
     return np.clip(canvas.astype(np.float32) + grain, 0, 255).astype(np.uint8)
 
 

@@ -122,8 +122,8 @@ def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: n
     steady = _smooth(middle, sigma) + np.stack([_wander(count, rng), _wander(count, rng)], axis=1) * 0.06
     low, high = _extent(flat, above)
     centre = 0.65 * steady + 0.35 * _smooth((low + high) / 2, sigma)
-    need = 2 * np.maximum(np.abs(high - centre), np.abs(low - centre)) + 0.30
-    tight = rng.uniform(3.9, 4.5) + rng.uniform(0.1, 0.5) * np.cos(np.linspace(0, rng.uniform(2.0, 5.0), count))
+    need = 2 * np.maximum(np.abs(high - centre), np.abs(low - centre)) + 0.36
+    tight = rng.uniform(3.5, 4.0) + rng.uniform(0.1, 0.4) * np.cos(np.linspace(0, rng.uniform(2.0, 5.0), count))
     tall = np.maximum.reduce([tight, need[:, 1], need[:, 0] * size[1] / size[0]])
     wide = cv2.dilate(tall[None].astype(np.float32), np.ones((1, 9), np.uint8))[0].astype(float)
     tall = np.maximum(tall, _smooth(wide[:, None], 2.0)[:, 0])
