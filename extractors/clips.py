@@ -160,7 +160,7 @@ def prepare(image: Picture, short_side: int, size: int) -> Picture:
     top, left = (height - side) // 2, (width - side) // 2
     square: Picture = image[top : top + side, left : left + side]
     if side == size:
-        return square.copy()  # not a view: the whole frame would stay in memory
+        return np.array(square)  # not a view: the whole frame would stay in memory
     way = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(square, (size, size), interpolation=way), np.uint8)
 

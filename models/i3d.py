@@ -187,11 +187,19 @@ def load(tensors: Mapping[str, Tensor]) -> I3D:
     if "logits.conv3d.weight" not in state:
         raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")
     network = I3D(classes=int(state["logits.conv3d.weight"].shape[0]))
-    missing, unexpected = network.load_state_dict(state, strict=False)
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        named = [f"'{key}' is missing" for key in missing[:3]] + [f"'{key}' is unknown" for key in unexpected[:3]]
-        raise ValueError(f"not the weights of Inception I3D: {', '.join(named)}")
+    wanted = {
+        key: value.shape for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")
+    }
+    wrong = [f"'{key}' is missing" for key in wanted if key not in state]
+    wrong += [f"'{key}' is unknown" for key in state if key not in wanted]
+    wrong += [
+        f"'{key}' has shape {tuple(value.shape)} and not {tuple(wanted[key])}"
+        for key, value in state.items()
+        if key in wanted and value.shape != wanted[key]
+    ]
+    if wrong:
+        raise ValueError(f"not the weights of Inception I3D: {', '.join(wrong[:3])}")
+    network.load_state_dict(state, strict=False)
     return network.eval()
 
 
