@@ -159,8 +159,8 @@ class _NumpyUnpickler(pickle.Unpickler):
 
 
 def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
-    """What numpy's `_reconstruct` does for plain arrays; the pickle's state then fills the array."""
-    array: NDArray[Any] = np.ndarray(shape, np.int8)
+    """What numpy's `_reconstruct` does for plain arrays; the pickle's state then gives shape, type and numbers."""
+    array: NDArray[Any] = np.ndarray((0,), np.int8)
     return array
 
 
