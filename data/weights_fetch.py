@@ -98,7 +98,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
     command += ["--dest", str(scratch), "--requirement", str(wanted)]
     # PIP_USE_PEP517 and not the flag: every pip takes the variable, newer ones may drop the flag.
     environment = os.environ | {"PYTHONPATH": str(backend.parent), "PIP_USE_PEP517": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     archive = scratch / entry.archive
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]

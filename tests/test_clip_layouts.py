@@ -33,7 +33,8 @@ def test_uniform_of_160_takes_every_frame_once() -> None:
 @pytest.mark.parametrize("layout", ["uniform", "windows", "dense"])
 def test_one_frame_and_ten_frames(layout: Layout) -> None:
     one = plan_clips(1, layout=layout, steps=10, frames=16)
-    assert one.clips.max() == 0 and one.spans.shape == (10, 2)
+    assert one.clips.max() == 0
+    assert one.spans.shape == (10, 2)
     ten = plan_clips(10, layout=layout, steps=10, frames=16)
     assert ten.wanted.tolist() == list(range(10))
     if layout != "uniform":
@@ -42,7 +43,8 @@ def test_one_frame_and_ten_frames(layout: Layout) -> None:
 
 def test_windows_stay_spread_where_a_whole_stride_would_pile_up() -> None:
     starts = clip_layouts.window_starts(10, 10)
-    assert np.diff(starts).max() <= 2 and np.diff(starts).min() >= 1
+    assert np.diff(starts).max() <= 2
+    assert np.diff(starts).min() >= 1
 
 
 @settings(max_examples=300, deadline=None)
@@ -51,10 +53,14 @@ def test_any_video_gives_whole_ascending_clips(
     layout: Layout, count: int, steps: int, frames: int, stride: int, hop: int
 ) -> None:
     plan = plan_clips(count, layout=layout, steps=steps, frames=frames, stride=stride, hop=hop)
-    assert plan.spans.shape == (steps, 2) and plan.clips.shape[1] == frames
-    assert plan.clips.min() >= 0 and plan.clips.max() <= count - 1
-    assert (np.diff(plan.clips, axis=1) >= 0).all() and (np.diff(plan.clips, axis=0) >= 0).all()
-    assert (plan.spans[:, 1] > plan.spans[:, 0]).all() and plan.spans.max() <= len(plan.clips)
+    assert plan.spans.shape == (steps, 2)
+    assert plan.clips.shape[1] == frames
+    assert plan.clips.min() >= 0
+    assert plan.clips.max() <= count - 1
+    assert (np.diff(plan.clips, axis=1) >= 0).all()
+    assert (np.diff(plan.clips, axis=0) >= 0).all()
+    assert (plan.spans[:, 1] > plan.spans[:, 0]).all()
+    assert plan.spans.max() <= len(plan.clips)
     assert (plan.bounds[:, 0] <= plan.bounds[:, 1]).all()
     rows = plan.step_frames()
     assert rows.shape[0] == steps
@@ -66,7 +72,8 @@ def test_any_video_gives_whole_ascending_clips(
 def test_windows_reach_both_ends_and_hold_neighbours(layout: Layout, count: int, steps: int, frames: int) -> None:
     plan = plan_clips(count, layout=layout, steps=steps, frames=frames)
     if steps > 1 or layout == "dense":
-        assert plan.clips.min() == 0 and plan.clips.max() == count - 1
+        assert plan.clips.min() == 0
+        assert plan.clips.max() == count - 1
     if count >= frames:
         assert (np.diff(plan.clips, axis=1) == 1).all()
 
@@ -77,7 +84,8 @@ def test_dense_uses_every_window_once(count: int, steps: int, frames: int) -> No
     plan = plan_clips(count, layout="dense", steps=steps, frames=frames)
     assert len(plan.clips) == max(count - frames, 0) + 1
     if len(plan.clips) >= steps:
-        assert plan.spans[0, 0] == 0 and plan.spans[-1, 1] == len(plan.clips)
+        assert plan.spans[0, 0] == 0
+        assert plan.spans[-1, 1] == len(plan.clips)
         assert (plan.spans[1:, 0] == plan.spans[:-1, 1]).all()
 
 
@@ -86,7 +94,8 @@ def test_dense_uses_every_window_once(count: int, steps: int, frames: int) -> No
 def test_starts_are_even_to_within_half_a_stride(last: int, steps: int) -> None:
     starts = clip_layouts.window_starts(last, steps)
     gaps = np.diff(starts)
-    assert starts[0] == 0 and starts[-1] == last
+    assert starts[0] == 0
+    assert starts[-1] == last
     assert gaps.max() - gaps.min() <= max(1, gaps.max() / 2)
 
 

