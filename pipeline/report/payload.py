@@ -22,6 +22,11 @@ from pipeline.report.data import (
 MAX_POINTS = 800
 """Points of one curve: more than a screen has pixels to tell apart."""
 
+LEAST_PAN = 0.1
+"""Smallest height of the chart of the camera's pan, in picture widths or heights."""
+
+_STILL = "The camera stood still."
+
 MAX_POSES = 3000
 """Frames of one skeleton overlay; longer videos are drawn at a lower rate."""
 
@@ -91,10 +96,19 @@ def _curves(chart: CurveChart) -> dict[str, Any]:
 
 
 def _camera_traces(camera: CameraPath) -> tuple[Traces, ...]:
-    pan = Traces("Camera pan", "picture widths / heights", camera.time, {"right": camera.x, "down": camera.y})
+    pan = {"right": camera.x, "down": camera.y}
     zoom = Traces("Camera zoom", "× the first frame", camera.time, {"zoom": camera.zoom})
     turn = Traces("Camera rotation", "degrees", camera.time, {"rotation": camera.rotation})
-    return tuple(t for t in (pan, zoom, turn) if t is pan or _moves(t))
+    move = Traces(
+        "Camera pan", "picture widths / heights", camera.time, pan, _STILL if stands(camera) else "", LEAST_PAN
+    )
+    return tuple(t for t in (move, zoom, turn) if t is move or _moves(t))
+
+
+def stands(camera: CameraPath) -> bool:
+    """Whether the camera never left a fiftieth of the picture."""
+    ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
+    return max(ranges) < LEAST_PAN / 5
 
 
 def _moves(traces: Traces) -> bool:
@@ -108,6 +122,7 @@ def _traces(traces: Traces) -> dict[str, Any]:
     kept = [_thin(np.asarray(values, dtype=float)) for values in traces.series.values()]
     return {
         "unit": traces.unit,
+        "least": traces.least,
         "series": [
             {
                 "name": name,

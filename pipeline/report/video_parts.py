@@ -89,6 +89,7 @@ class Traces:
         time: (row,) seconds, ascending.
         series: (row,) values by name, NaN where unknown.
         about: one sentence on how to read it.
+        least: smallest height of the axis in the unit, so that noise is not drawn as large as motion.
     """
 
     title: str
@@ -96,6 +97,7 @@ class Traces:
     time: NDArray[np.floating[Any]]
     series: Mapping[str, NDArray[np.floating[Any]]]
     about: str = ""
+    least: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ Report.charts = (() => {
       return Plot.plot({
         width, height: width < 480 ? 120 : 140, marginLeft: left, marginRight: right, marginTop: 8, marginBottom: 20,
         x: { domain: [0, duration], label: null, tickFormat: (t) => `${+t.toFixed(2)}`, ticks: Math.max(4, width / 90) },
-        y: { label: null, nice: true, ticks: 4, grid: true, zero: spans(rows) },
+        y: { label: null, nice: true, ticks: 4, grid: true, domain: heights(rows, chart.least) },
         color: { domain, range },
         marks: [
           Plot.ruleY(crossesZero(rows) ? [0] : [], { stroke: "var(--muted)", strokeOpacity: 0.6 }),
@@ -26,10 +26,13 @@ Report.charts = (() => {
     });
   };
 
-  // A line that stays near a value far from zero is not squeezed; a line near zero shows zero.
-  const spans = (rows) => {
-    const [low, high] = d3.extent(rows, (d) => d.v);
-    return low !== undefined && Math.min(Math.abs(low), Math.abs(high)) < high - low;
+  // At least `least` high, and down to zero unless the curve stays near a value far from it.
+  const heights = (rows, least) => {
+    let [low, high] = d3.extent(rows, (d) => d.v);
+    if (low === undefined) return [0, least || 1];
+    if (Math.min(Math.abs(low), Math.abs(high)) < high - low) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+    const missing = Math.max(0, (least || (high === low ? Math.abs(high) || 1 : 0)) - (high - low));
+    return [low - missing / 2, high + missing / 2];
   };
   const crossesZero = (rows) => {
     const [low, high] = d3.extent(rows, (d) => d.v);
