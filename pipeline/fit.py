@@ -1,8 +1,11 @@
-"""Trains many members: grouped into stacks, each stack resumable to the bit."""
+"""Trains many members: split into stacks, each stack resumable to the bit."""
 
 from __future__ import annotations
 
+import queue
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig
-from pipeline.stack import Member, Stack, Stop
+from pipeline.stack import Member, Stack, Stop, pick_device
+
+STACK_PARAMETERS = 2_000_000
+"""Parameters of a CPU stack are kept below this number (8 MB, and as much for the gradient and each moment)."""
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
@@ -63,28 +70,87 @@ def fit_members(
         Cancelled: `stop` said so; the state is in `checkpoints`.
         ValueError: the sizes do not allow the model.
     """
-    groups = group_by_batches(members, config.batch)
+    parts = split_members(members, sizes, model, config)
+    stacks = [Stack(data, [members[i] for i in part], sizes, model, config) for part in parts]
+    _run_all(stacks, checkpoints, config.epochs, progress, stop)
     trained: dict[int, tuple[dict[str, Tensor], NDArray[np.float64]]] = {}
-    kept: tuple[int, ...] = ()
-    for number, indices in enumerate(groups):
-        stack = Stack(data, [members[i] for i in indices], sizes, model, config)
-        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
-        for done in stack.run(place, stop):
-            if progress is not None:
-                progress(number * config.epochs + done, config.epochs * len(groups))
-        kept = tuple(stack.loss_epochs)
+    for part, stack in zip(parts, stacks, strict=True):
         losses = np.array(stack.losses)  # (epochs kept, members of this stack)
-        for position, index in enumerate(indices):
+        for position, index in enumerate(part):
             trained[index] = (stack.state(position), losses[:, position])
     ordered = [trained[index] for index in range(len(members))]
     joined = {name: torch.stack([state[name] for state, _ in ordered]) for name in ordered[0][0]}
+    kept = tuple(stacks[0].loss_epochs)
     return Fitted(joined, np.stack([losses for _, losses in ordered], axis=1), kept)
 
 
-def group_by_batches(members: Sequence[Member], batch: int) -> list[list[int]]:
-    """Indices of the members by their number of batches an epoch, so that each keeps those it would have alone."""
+def split_members(members: Sequence[Member], sizes: AimSizes, model: AimConfig, config: TrainConfig) -> list[list[int]]:
+    """Which members train as one stack.
+
+    A stack holds members with as many batches an epoch, so that each keeps the batches it would have alone. On a
+    GPU that is the only rule. On a CPU stacks are small enough for their parameters to stay in the caches and at
+    least two, so that two cores work without waiting for each other. The split depends on nothing that changes
+    between two starts of the same training.
+    """
     found: dict[int, list[int]] = {}
     for index, member in enumerate(members):
-        count = 1 if batch == 0 else -(-len(member.rows) // batch)
+        count = 1 if config.batch == 0 else -(-len(member.rows) // config.batch)
         found.setdefault(count, []).append(index)
-    return [indices for _, indices in sorted(found.items())]
+    groups = [indices for _, indices in sorted(found.items())]
+    if pick_device(config).type != "cpu":
+        return groups
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in Aim(model, sizes).parameters())
+    largest = max(1, STACK_PARAMETERS // count)
+    parts = []
+    for group in groups:
+        pieces = max(-(-len(group) // largest), min(2, len(group)))
+        parts += [list(map(int, piece)) for piece in np.array_split(group, pieces)]
+    return parts
+
+
+def _run_all(
+    stacks: Sequence[Stack], checkpoints: Path | None, epochs: int, progress: Progress | None, stop: Stop | None
+) -> None:
+    """Train all stacks, one per thread at a time, each on one core: no core waits for another within a step."""
+    given_up = threading.Event()
+    told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+
+    def stopping() -> bool:
+        return given_up.is_set() or (stop is not None and stop())
+
+    def run(number: int) -> None:
+        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
+        try:
+            for done in stacks[number].run(place, stopping):
+                told.put((number, done))
+        finally:
+            told.put((number, -1))
+
+    before = torch.get_num_threads()
+    workers = min(before, len(stacks)) if stacks[0].device.type == "cpu" else 1
+    torch.set_num_threads(max(1, before // workers))
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(before // workers,)) as pool:
+            futures = [pool.submit(run, number) for number in range(len(stacks))]
+            try:
+                _tell(told, len(stacks), epochs, progress)
+            except BaseException:
+                given_up.set()
+                raise
+            for future in futures:
+                future.result()
+    finally:
+        torch.set_num_threads(before)
+
+
+def _tell(told: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
+    """Report the mean progress of `count` stacks from this thread until all have ended."""
+    done, shown, ended = [0] * count, 0, 0
+    while ended < count:
+        number, epoch = told.get()
+        ended += epoch < 0
+        done[number] = max(done[number], epoch)
+        if progress is not None and sum(done) // count > shown:
+            shown = sum(done) // count
+            progress(shown, epochs)

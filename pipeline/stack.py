@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +99,7 @@ class Stack:
         )
         self.losses: list[list[float]] = []
         self.loss_epochs: list[int] = []
-        self.identity = _identity(data, members, sizes, model, config)
+        self._identity = functools.cache(lambda: _identity(data, members, sizes, model, config))
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
         """Train to the end, from the checkpoint at `place` where it belongs to this very training.
@@ -174,11 +175,11 @@ class Stack:
             tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
         tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
-        return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
+        return Checkpoint(self._identity(), done, {name: values.cpu().contiguous() for name, values in tensors.items()})
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        found = None if place is None else read_checkpoint(place, self.identity)
+        found = None if place is None else read_checkpoint(place, self._identity())
         if found is None:
             return 0
         for name, parameter in self.net.named_parameters():

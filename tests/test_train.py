@@ -120,54 +120,79 @@ def test_training_is_reproducible(features: FeatureSet) -> None:
     assert not torch.equal(runs[0].state["encoder.weight"][0], runs[0].state["encoder.weight"][1])
 
 
-@pytest.mark.parametrize("after", [1, 7, 11])
-def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int) -> None:
-    config = fast(runs=2, epochs=12, batch=16, checkpoint_every=5)
+@pytest.fixture
+def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every epoch that any stack computes."""
+    run: list[int] = []
+    real = Stack.epoch
+
+    def epoch(self: Stack, number: int) -> torch.Tensor:
+        run.append(number)
+        return real(self, number)
+
+    monkeypatch.setattr(Stack, "epoch", epoch)
+    return run
+
+
+@pytest.mark.parametrize("after", [1, 8, 19])
+def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int, epochs_run: list[int]) -> None:
+    config = fast(runs=3, epochs=12, batch=16, checkpoint_every=5)
     undisturbed = train(features, config, TINY)
-    calls = iter(range(1, 1000))
+    assert len(epochs_run) == 2 * 12
     with pytest.raises(Cancelled):
-        train(features, config, TINY, checkpoints=tmp_path, stop=lambda: next(calls) == after)
-    seen: list[tuple[int, int]] = []
-    resumed = train(features, config, TINY, checkpoints=tmp_path, progress=lambda *told: seen.append(told))
-    assert seen[0] == (after + 1, 12)
+        train(features, config, TINY, checkpoints=tmp_path, stop=lambda: len(epochs_run) >= 24 + after)
+    resumed = train(features, config, TINY, checkpoints=tmp_path)
+    assert len(epochs_run) == 4 * 12
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
     assert np.array_equal(undisturbed.losses, resumed.losses)
     assert undisturbed.loss_epochs == resumed.loss_epochs
 
 
-def test_a_kill_between_checkpoints_resumes_to_the_bit(features: FeatureSet, tmp_path: Path) -> None:
-    config = fast(runs=2, epochs=12, batch=16, checkpoint_every=5)
+def test_a_kill_between_checkpoints_resumes_to_the_bit(
+    features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_run: list[int]
+) -> None:
+    config = fast(runs=1, epochs=12, batch=16, checkpoint_every=5)
+    counted = Stack.epoch
 
-    def killed(done: int, total: int) -> None:
-        if done == 8:
+    def killed(self: Stack, number: int) -> torch.Tensor:
+        if number == 8:
             raise KeyboardInterrupt
+        return counted(self, number)
 
-    with pytest.raises(KeyboardInterrupt):
-        train(features, config, TINY, checkpoints=tmp_path, progress=killed)
-    seen: list[int] = []
-    resumed = train(features, config, TINY, checkpoints=tmp_path, progress=lambda done, total: seen.append(done))
-    assert seen[0] == 6
+    with monkeypatch.context() as patch:
+        patch.setattr(Stack, "epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(features, config, TINY, checkpoints=tmp_path)
+    resumed = train(features, config, TINY, checkpoints=tmp_path)
+    assert epochs_run == [*range(8), *range(5, 12)]
     undisturbed = train(features, config, TINY)
     assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
 
 
-def test_checkpoints_of_another_training_or_damaged_are_not_used(features: FeatureSet, tmp_path: Path) -> None:
+def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epochs_run: list[int]) -> None:
+    def progress(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(features, fast(runs=2, epochs=3000, batch=16), TINY, progress=progress)
+    assert len(epochs_run) < 3000
+
+
+def test_checkpoints_of_another_training_or_damaged_are_not_used(
+    features: FeatureSet, tmp_path: Path, epochs_run: list[int]
+) -> None:
     config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
-    train(features, config, TINY, checkpoints=tmp_path)
-    seen: list[int] = []
-    train(
-        features,
-        config.model_copy(update={"weight_decay": 0.3}),
-        TINY,
-        checkpoints=tmp_path,
-        progress=lambda d, t: seen.append(d),
-    )
-    assert seen == [1, 2, 3, 4]
+    for given in (config, config.model_copy(update={"weight_decay": 0.3})):
+        epochs_run.clear()
+        train(features, given, TINY, checkpoints=tmp_path)
+        assert epochs_run == [0, 1, 2, 3]
+    epochs_run.clear()
+    train(features, given, TINY, checkpoints=tmp_path)
+    assert epochs_run == []
     (place,) = tmp_path.iterdir()
     place.write_bytes(place.read_bytes()[:-100])
-    seen.clear()
-    train(features, config, TINY, checkpoints=tmp_path, progress=lambda d, t: seen.append(d))
-    assert seen == [1, 2, 3, 4]
+    train(features, given, TINY, checkpoints=tmp_path)
+    assert epochs_run == [0, 1, 2, 3]
 
 
 def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> None:
