@@ -199,7 +199,8 @@ def _graph(network: Network, core: Any) -> Any:
         return kept
     graph = _trace(network)
     store_graph(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
-    return graph
+    # Read back, since the order of additions, and so the last bits, may differ from the graph just traced.
+    return load_graph(name, core) or graph
 
 
 def _trace(network: Network) -> Any:

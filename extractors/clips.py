@@ -11,6 +11,7 @@ cut first and then resized, averaging over areas when it shrinks and bilinearly 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ class ClipsConfig(StageConfig):
     """Settings of stage `clips`."""
 
     backbone: str = setting("i3d_inception", f"clip network, one of {', '.join(BACKBONES)}")
-    # Where a file lies cannot change a result, its content can: `identity` puts that into the key, and the seed with it
+    # Where a file lies cannot change a result, its content can: `identity` puts that (and the seed) into the key.
     weights: str = setting(
         "i3d-kinetics400",
         "registered name, path, `hub` (the library's own) or `random`; the content's SHA-256 is in the key",
@@ -52,7 +53,9 @@ class ClipsConfig(StageConfig):
     device: str = setting(
         "auto", "auto, cpu, cuda or cuda:1", affects_result=False, pattern=r"^(auto|cpu|cuda(:\d+)?)$"
     )
-    threads: int = setting(0, "threads of one inference on the CPU; 0: the runtime chooses", affects_result=False, ge=0)
+    threads: int = setting(
+        0, "threads of one inference on the CPU; 0: OMP_NUM_THREADS, else all", affects_result=False, ge=0
+    )
     batch: int = setting(8, "clips that a GPU computes at once", affects_result=False, ge=1)
 
     @model_validator(mode="after")
@@ -143,8 +146,14 @@ class Clips(Extractor[ClipsConfig]):
             precision=config.precision,
             runtime=runtime,
             device=device,
-            threads=config.threads,
+            threads=config.threads or _threads_of_environment(),
         )
+
+
+def _threads_of_environment() -> int:
+    """What `OMP_NUM_THREADS` says, which OpenVINO does not read by itself; 0 where it says nothing."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() else 0
 
 
 def prepare(image: Picture, short_side: int, size: int) -> Picture:
