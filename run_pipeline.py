@@ -51,6 +51,33 @@ PackFile = Annotated[Path | None, typer.Option("--pack", help="features from a p
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
 
 
+@app.command(epilog="Example: python run_pipeline.py demo --quick")
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="folder of the dives, the cache, the run and the page")] = Path(
+        "demo"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="fewer dives, frames and clips")] = False,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Render labelled dives, extract all stages, train, score dives never seen, write the report page."""
+    from pipeline import console
+    from pipeline.demo import Hooks, run_demo, summary_tables
+    from pipeline.environment import check_opencv
+
+    check_opencv()
+    stop = _stop_on_interrupt()
+    with console.DemoProgress() as bars:
+        hooks = Hooks(console.say, bars.extracting(), bars.rendered, bars.epochs)
+        result = run_demo(out, quick=quick, overrides=overrides or (), hooks=hooks, stop=stop)
+    if as_json:
+        _print_json({"page": str(result.page), "pose": result.pose_figures, "metrics": result.metrics})
+        return
+    for title, columns, rows in summary_tables(result):
+        console.table(title, columns, rows)
+    console.say(f"the report page: {printable(result.page)}")
+
+
 @app.command(epilog="Example: python run_pipeline.py extract videos/ --config configs/folder.yaml --workers 2")
 def extract(
     inputs: Inputs = None,

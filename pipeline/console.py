@@ -98,6 +98,31 @@ class BatchProgress:
         return f"{task.speed:.0f} frames/s" if task and task.speed else ""
 
 
+class DemoProgress(BatchProgress):
+    """The bars of a batch, and before and after them one over rendered dives and one over epochs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tasks: dict[str, TaskID] = {}
+
+    def extracting(self) -> dict[str, Any]:
+        """Hooks of `pipeline.extract.run_extract`."""
+        return {"on_plan": self.plan, "on_result": self.result, "on_frames": self.frames}
+
+    def rendered(self, done: int, total: int) -> None:
+        """So many dives are rendered."""
+        self._advance("rendered dives", done, total)
+
+    def epochs(self, done: int, total: int) -> None:
+        """So many epochs are trained."""
+        self._advance("epochs", done, total)
+
+    def _advance(self, name: str, done: int, total: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=total, rate="")
+        self._bars.update(self._tasks[name], completed=done, total=total)
+
+
 @contextmanager
 def steps_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """One bar over steps such as epochs; gives the function to call with (done, total)."""
