@@ -14,6 +14,7 @@ import numpy as np
 
 from extractors.base import StageConfig, setting
 from extractors.channels import Bools, Floats
+from extractors.sides import exchange_sides, swapped_frames
 from extractors.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
 
 POINTS = (
@@ -49,6 +50,7 @@ class PoseSettings(StageConfig):
     smoothing_s: float = setting(
         0.03, "Width in seconds of the Gaussian of the local line fit; 0 keeps positions as they are.", ge=0, le=5
     )
+    keep_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     centre: Literal["performance", "frame"] = setting(
         "performance",
         "Origin of the shared frame: performance (one for the whole video) or frame (the agents' common "
@@ -92,6 +94,11 @@ def clean_pose(
         filled: (frame,) true where the keypoints are themselves a bridge over a gap; they are kept, with the
             weight of bridged values.
     """
+    runs = runs_between(time, cuts)
+    if settings.keep_sides:
+        keypoints = keypoints.copy()
+        for rows in runs:
+            keypoints[rows] = exchange_sides(keypoints[rows], swapped_frames(keypoints[rows]))
     if filled is not None and filled.any():
         keypoints = _weigh_filled(keypoints, filled, settings.min_score)
     points, weight = merge_head(keypoints, settings.min_score)
@@ -101,7 +108,7 @@ def clean_pose(
     flat, velocity = points.reshape(len(time), 2 * len(POINTS)), np.zeros((len(time), 2 * len(POINTS)))
     heavy = np.repeat(weight, 2, axis=1)
     moving = np.zeros_like(heavy)
-    for rows in runs_between(time, cuts):
+    for rows in runs:
         at = time[rows]
         whole, heavy[rows] = fill_gaps(at, flat[rows], heavy[rows], settings.max_gap_s)
         fitted, velocity[rows], known = local_line(at, whole, heavy[rows], settings.smoothing_s)

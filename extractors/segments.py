@@ -127,19 +127,21 @@ def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
 def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: int) -> tuple[Floats, Floats]:
     """Values (channel, statistic) over one part, and the seconds (channel, statistic) they rest on."""
     seconds = overlap(cells, part)
-    weight = channels.weight * seconds[:, None]
-    known = (channels.weight > 0).T @ seconds
+    rows = np.flatnonzero(seconds > 0)
+    trust, values = channels.weight[rows], channels.values[rows]
+    weight = trust * seconds[rows, None]
+    known = (trust > 0).T @ seconds[rows]
     total = weight.sum(axis=0)
     safe = np.where(total > 0, total, 1.0)
-    mean = (weight * channels.values).sum(axis=0) / safe
-    apart = np.where(weight > 0, channels.values - mean, 0.0)
+    mean = (weight * values).sum(axis=0) / safe
+    apart = np.where(weight > 0, values - mean, 0.0)
     if kind == "mean":
         return mean[:, None], known[:, None]
     if kind == "samples":
         return _samples(channels, part, k), np.repeat(known[:, None], k, axis=1)
     if kind == "dct":
-        waves = _cosines(cells, part, k)
-        higher = np.sqrt(2.0) * np.abs(np.einsum("rc,rk->ck", channels.weight * apart, waves)) / safe[:, None]
+        waves = _cosines(cells[rows], part, k)
+        higher = np.sqrt(2.0) * np.abs(np.einsum("rc,rk->ck", trust * apart, waves)) / safe[:, None]
         return np.concatenate([np.abs(mean)[:, None], higher], axis=1), np.repeat(known[:, None], k, axis=1)
     std = np.sqrt((weight * np.square(apart)).sum(axis=0) / safe)
     rate, rated = _absolute_rate(channels, part)

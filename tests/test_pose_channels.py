@@ -11,6 +11,7 @@ from data.arrays import Array, StageOutput
 from extractors.flow_channels import flow_channels
 from extractors.pose_channels import pose_channels
 from extractors.pose_clean import POINTS, PoseSettings, clean_pose
+from extractors.sides import exchange_sides, swapped_frames
 from extractors.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
 
 _LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
@@ -244,3 +245,32 @@ def test_camera_channels():
     assert not camera.column("cell.01.u")[1].any()
     assert camera.column("cell.02.v")[0] == pytest.approx(0.5)
     assert flow_channels(flow_output(0)).values.shape == (0, 10)
+
+
+@given(
+    seed=st.integers(0, 999),
+    bursts=st.lists(st.tuples(st.integers(5, 90), st.integers(1, 4)), max_size=3),
+    spin=st.floats(-8, 8),
+)
+@settings(max_examples=40, deadline=None)
+def test_swapped_sides_are_put_back(seed, bursts, spin):
+    rng = np.random.default_rng(seed)
+    time = np.arange(100) / 25
+    truth = np.stack([moved(angle=spin * t, shift=(300 + 40 * t, 200)) for t in time]) + rng.normal(0, 2, (100, 17, 2))
+    found = np.concatenate([truth, rng.uniform(0.4, 0.9, (100, 17, 1))], axis=2)
+    swapped = np.zeros(100, dtype=bool)
+    for start, length in bursts:
+        swapped[start : start + length] = True
+    mixed = exchange_sides(found, swapped)
+    assert swapped_frames(mixed).tolist() == swapped.tolist()
+    np.testing.assert_array_equal(exchange_sides(mixed, swapped), found)
+
+
+def test_sides_stay_as_found_where_nothing_contradicts_them():
+    turning = np.stack([STANDING * [np.cos(a), 1] for a in np.linspace(0, np.pi, 60)])  # a body that turns its back
+    keypoints = np.concatenate([turning, np.full((60, 17, 1), 0.8)], axis=2)
+    assert not swapped_frames(keypoints).any()
+    keypoints[10:20] = np.nan
+    assert not swapped_frames(keypoints).any()
+    assert not swapped_frames(np.full((5, 17, 3), np.nan)).any()
+    assert swapped_frames(np.zeros((0, 17, 3))).shape == (0,)
