@@ -166,4 +166,4 @@ def mass_points(body: Floats) -> tuple[Floats, Floats, float]:
 def centre_of_mass(body: Floats) -> Floats:
     """(N, 3) centre of mass in the frame of `body` (N, P, 3)."""
     middles, shares, _ = mass_points(body)
-    return np.einsum("nsd,s->nd", middles, shares)
+    return np.asarray(np.einsum("nsd,s->nd", middles, shares))

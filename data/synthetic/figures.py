@@ -42,12 +42,15 @@ class Look:
 
 @dataclass(frozen=True)
 class _Part:
+    """Circles whose hull is painted; a `joined` part grows out of another at its first circle, without a rim there."""
+
     circles: tuple[tuple[str, float], ...]
     paint: str
+    joined: bool = False
 
 
 def _limb(side: str, *circles: tuple[str, float]) -> tuple[_Part, ...]:
-    return (_Part(tuple((f"{side}_{name}", radius) for name, radius in circles), "skin"),)
+    return (_Part(tuple((f"{side}_{name}", radius) for name, radius in circles), "skin", joined=True),)
 
 
 def _both(*circles: tuple[str, float]) -> tuple[tuple[str, float], ...]:
@@ -58,7 +61,7 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
     """Parts that are drawn together, each group at its own depth."""
     chest = _Part((*_both(("waist", 0.088), ("chest", 0.098), ("shoulder", 0.052)), ("neck", 0.058)), "skin")
     suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), "skin" if look.trunks else "suit")
-    pelvis = (_Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if look.trunks else "suit"),)
+    pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if look.trunks else "suit"),)
     if look.trunks:
         pelvis += (_Part((*_both(("hip", 0.095)), ("pelvis", 0.115)), "suit"),)
     limbs: list[tuple[_Part, ...]] = []
@@ -70,7 +73,7 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
             _limb(side, ("shoulder", 0.053), ("elbow", 0.040)),
             _limb(side, ("elbow", 0.041), ("wrist", 0.028)) + _limb(side, ("wrist", 0.029), ("hand", 0.018)),
         ]
-    neck = (_Part((("neck", 0.055), ("head", 0.052)), "skin"),)
+    neck = (_Part((("neck", 0.055), ("head", 0.052)), "skin", joined=True),)
     hair = (_Part((("hair", 0.100), ("head", 0.092)), "hair"),)
     face = (_Part((("face", 0.076), ("head", 0.078)), "skin"),)
     bun = ((_Part((("bun", 0.045),), "hair"),),) if look.bun else ()
@@ -80,15 +83,16 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
 class Figure:
     """One person over a whole clip, ready to be drawn frame by frame.
 
-    Args:
+    Attributes:
         pixels: (F, P, 2) points in pixels.
-        depth: (F, P) metres towards the camera.
         scale: (F,) pixels per metre.
         facing: (F,) how much the face looks at the camera, -1..1.
         look: colours and dress.
+        low, high: (F, 2) the box around the figure in pixels.
     """
 
     def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, look: Look) -> None:
+        """Prepare all outlines at once; arguments as the attributes, and `depth` (F, P) metres towards the camera."""
         self.pixels, self.scale, self.facing, self.look = pixels, scale, facing, look
         margin = 0.14 * scale[:, None]
         self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin
@@ -105,9 +109,11 @@ class Figure:
         radius = self.scale[:, None] * np.array([radius for _, radius in part.circles])
         angle = np.arange(CORNERS) * (2 * np.pi / CORNERS)
         rim = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        layers = np.array(LAYERS)
-        centres = middle[:, None] + (radius[:, None] * layers[None, :, 1, None])[..., None] * LIGHT
-        radii = radius[:, None] * (1 - layers[None, :, 0, None])
+        shrink, shift = (np.repeat(np.array(LAYERS)[:, k, None], len(part.circles), axis=1) for k in (0, 1))
+        if part.joined:
+            shrink[:3, 0] = 0.08, 0.18, 0.34
+        centres = middle[:, None] + (radius[:, None] * shift)[..., None] * LIGHT
+        radii = radius[:, None] * (1 - shrink)
         out = centres[:, :, :, None] + radii[..., None, None] * rim
         return np.asarray(out.reshape(len(middle), len(LAYERS), -1, 2))
 
@@ -123,8 +129,9 @@ class Figure:
         self._paint(fine, frame, np.array([x0, y0]))
         drawn = cv2.resize(fine, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
         if water is not None and water < y1:
-            row = max(int(round(water)) - int(y0), 0)
-            drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
+            row = max(round(water) - int(y0), 0)
+            if row < len(drawn):  # the rounded surface can lie on the picture's last edge
+                drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
         image[y0:y1, x0:x1] = drawn
 
     def _paint(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:

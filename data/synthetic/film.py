@@ -1,15 +1,10 @@
-"""One dive becomes frames, a video file and its truth."""
+"""One dive becomes frames and its truth."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +16,9 @@ from data.synthetic.pool import look_at, paint_pool
 from data.synthetic.stage import Scene, View, follow, set_scene
 
 JOINTS = 17
+
+BLUR_SAMPLES = 6
+"""Pictures that are averaged for one with motion blur."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class _Foam:
         if age <= 0:
             return
         scale = float(camera[2])
-        at = pixels[sample, diver, P["waist"], 0]
+        at = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
         drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
         spread = min(0.15 + 1.6 * age, 0.5) * scale
         cv2.ellipse(image, (int(at), int(row)), (int(spread), int(spread * 0.22)), 0, 0, 360, (225, 236, 240), -1, 16)
@@ -141,7 +139,7 @@ def film_dive(
 
     `rng` decides what has no bearing on the score: venue, colours, camera work.
     """
-    samples = 3 if options.motion_blur > 0 else 1
+    samples = BLUR_SAMPLES if options.motion_blur > 0 else 1
     frame_times = np.arange(options.frames) / options.rate
     shutter = np.arange(samples) / max(samples, 1) * options.motion_blur / options.rate
     times = (frame_times[:, None] + shutter).ravel()
@@ -183,7 +181,7 @@ def _shoot(
         Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], look) for k, look in enumerate(looks)
     )
     inside = ((pixels >= 0) & (pixels < size)).all(axis=-1)
-    return _Shot(paint_pool(view, rng), camera, figures, water, pixels, above & inside)
+    return _Shot(paint_pool(view, rng, spectators=options.spectators), camera, figures, water, pixels, above & inside)
 
 
 def _every(camera: Floats, samples: int) -> Floats:
@@ -208,24 +206,3 @@ def _truth(shots: tuple[_Shot, ...], time: Floats, samples: int, options: Option
         keypoints[..., 0] = options.size[0] - keypoints[..., 0]
         camera = camera * np.array([-1.0, 1.0, 1.0])
     return Truth(time, keypoints, visible, camera, cut)
-
-
-def write_video(path: Path, frames: Iterable[Image], rate: int, size: tuple[int, int]) -> None:
-    """Encode RGB pictures as H.264 in mp4, to a temporary name first; equal pictures give equal bytes."""
-    name = str(path.with_name(f".part-{os.getpid()}-{path.name}"))
-    try:
-        with av.open(name, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-            stream = container.add_stream("libx264", rate=Fraction(rate))
-            stream.width, stream.height = size
-            stream.pix_fmt = "yuv420p"
-            # Without mbtree=0 x264 gives other bytes from run to run for small pictures (its lookahead reads past them).
-            stream.options = {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
-            stream.codec_context.thread_count = 1
-            for image in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-            container.mux(stream.encode(None))
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        raise

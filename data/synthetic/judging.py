@@ -147,14 +147,14 @@ class Scores:
 def execution_quality(errors: ExecutionErrors) -> float:
     """Award of a noiseless, continuous judge for one diver, may be below 0."""
     return 10.0 - sum(
-        cost * abs(getattr(errors, name)) / EXECUTION_RANGE[name] for name, cost in EXECUTION_COST.items()
+        cost * abs(float(getattr(errors, name))) / EXECUTION_RANGE[name] for name, cost in EXECUTION_COST.items()
     )
 
 
 def height_difference(first: ExecutionErrors, second: ExecutionErrors) -> float:
     """Difference of the two apexes, metres, from the take-off speeds."""
     apex = [(BEST_SPEED - errors.weak) ** 2 / (2 * GRAVITY) for errors in (first, second)]
-    return apex[1] - apex[0]
+    return float(apex[1] - apex[0])
 
 
 def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors, second: ExecutionErrors) -> float:

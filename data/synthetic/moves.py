@@ -51,7 +51,7 @@ def track(time: Floats, keys: Keys) -> Floats:
     values = np.array([value for _, value in keys])
     left = np.clip(np.searchsorted(at, time, side="right") - 1, 0, len(at) - 2)
     share = np.clip((time - at[left]) / np.maximum(at[left + 1] - at[left], 1e-9), 0.0, 1.0)
-    return values[left] + (values[left + 1] - values[left]) * share * share * (3.0 - 2.0 * share)
+    return np.asarray(values[left] + (values[left + 1] - values[left]) * share * share * (3.0 - 2.0 * share))
 
 
 def flight_time(errors: ExecutionErrors, start: float = PLATFORM + 1.12) -> float:
@@ -144,7 +144,7 @@ def _arms(
 def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo: float = 0.0) -> Motion:
     """The movement from `start` (< 0) to `end` seconds from take-off; `tempo` delays the somersault."""
     first = int(np.floor(min(start, -2 * STEP) / STEP))
-    time = np.arange(first, int(np.ceil(end / STEP)) + 2) * STEP
+    time = np.arange(first, int(np.ceil(end / STEP)) + 2, dtype=np.float64) * STEP
     on = time <= 1e-9
     pose = pose_over_time(time, shape, errors, tempo)
     body, pitch, place = np.empty((len(time), len(POINTS), 3)), np.empty(len(time)), np.empty((len(time), 3))
@@ -209,7 +209,7 @@ def _turn(body: Floats, first: float, target: float, entry: float) -> Floats:
     clock = np.arange(len(body)) * STEP
     needed = np.radians(target - first) + np.interp(entry, clock, drift)
     momentum = needed / np.interp(entry, clock, share)
-    return first + np.degrees(momentum * share - drift)
+    return np.asarray(first + np.degrees(momentum * share - drift))
 
 
 def _lean(body: Floats, degrees: Floats) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.synthetic.body import Floats
+from data.synthetic.crowd import seat_people
 from data.synthetic.moves import PLATFORM
 from data.synthetic.stage import View
 
@@ -27,13 +28,15 @@ def to_canvas(flat: Floats) -> Floats:
     return np.stack([(flat[..., 0] - LEFT) * DENSITY, (TOP - flat[..., 1]) * DENSITY], axis=-1)
 
 
-def paint_pool(view: View, rng: np.random.Generator) -> Image:
-    """The pool as seen by `view`: (height, width, 3) RGB."""
+def paint_pool(view: View, rng: np.random.Generator, *, spectators: bool = False) -> Image:
+    """The pool as seen by `view`: (height, width, 3) RGB; `spectators` fill the stands and line the pool's edge."""
     width, height = int((RIGHT - LEFT) * DENSITY), int((TOP - BOTTOM) * DENSITY)
     canvas = _wall(width, height, rng)
     shore = float(view.project(np.array([0.0, 0.0, FAR_EDGE]))[1])
     row = int((TOP - shore) * DENSITY)
     _stands(canvas, row, rng)
+    if spectators:
+        seat_people(canvas, row, rng)
     canvas[:] = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.2, 2.2))
     _water(canvas, row, rng)
     _tower(canvas, view, rng)
@@ -109,8 +112,8 @@ def _tower(canvas: Image, view: View, rng: np.random.Generator) -> None:
         ((-9.0, 0.0), (PLATFORM - 0.32, PLATFORM), (-2.0, 2.0)),
     ):
         _block(canvas, view, (x, y, z), grey)
-    for z in (-2.0, 2.0):
-        posts = np.array([[x, PLATFORM + h, z] for x in np.arange(-9.0, -1.9, 1.0) for h in (0.0, 0.95)])
+    for edge in (-2.0, 2.0):
+        posts = np.array([[x, PLATFORM + h, edge] for x in np.arange(-9.0, -1.9, 1.0) for h in (0.0, 0.95)])
         pixels = to_canvas(view.project(posts)[:, :2]).round().astype(int).reshape(-1, 2, 2)
         for foot, head in pixels:
             cv2.line(canvas, foot.tolist(), head.tolist(), (205, 208, 212), 2, cv2.LINE_AA)
@@ -140,4 +143,4 @@ def look_at(pool: Image, camera: Floats, size: tuple[int, int]) -> Image:
     y = centre[1] + (0.5 - size[1] / 2) * ratio - 0.5
     matrix = np.array([[ratio, 0.0, x], [0.0, ratio, y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(pool, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.warpAffine(pool, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT))

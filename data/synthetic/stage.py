@@ -81,7 +81,7 @@ def set_scene(
     start = first_entry + AFTER_ENTRY - length
     tempos = (0.0, pair.tempo)
     steps = int(np.ceil(length / STEP)) + 2
-    clock = start + np.arange(steps) * STEP
+    clock = start + np.arange(steps, dtype=np.float64) * STEP
     placed, entries = [], []
     for index, errors in enumerate(execution):
         motion = move(shape, errors, start - lags[index] - 0.1, start + length - lags[index] + 0.1, tempos[index])
@@ -104,7 +104,7 @@ def _place(local: Floats, facing: int, z: Floats) -> Floats:
     """From the diver's own frame to the world."""
     world = local * np.array([facing, 1.0, facing])
     world[..., 2] += z[:, None]
-    return world
+    return np.asarray(world)
 
 
 def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: np.random.Generator) -> Floats:
