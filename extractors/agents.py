@@ -199,8 +199,8 @@ def _step(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
         sizes = size_of(early.keypoints[-1]), size_of(late.keypoints[0])
         way = np.linalg.norm(centre_of(late.keypoints[0]) - centre_of(early.keypoints[-1]))
         steps.append((float(gap), float(way / max(sizes)), max(sizes) / min(sizes)))
-    gap, way, ratio = min(steps)
-    return way if way < 1.0 + 3.0 * gap and ratio < 2.5 and gap < 3.0 else None
+    gap, nearest, ratio = min(steps)
+    return nearest if nearest < 1.0 + 3.0 * gap and ratio < 2.5 and gap < 3.0 else None
 
 
 def _ordered(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:

@@ -90,4 +90,4 @@ def _area(people: NDArray[np.floating]) -> NDArray[np.float64]:
     """(P,) square pixels: box area of the known joints, at least a sixteenth of the squared longer side."""
     boxes = boxes_of(people).astype(np.float64)
     sides = np.nan_to_num(boxes[:, 2:] - boxes[:, :2])
-    return np.maximum(sides.prod(axis=-1), (sides.max(axis=-1, initial=0.0) ** 2) / 16)
+    return np.asarray(np.maximum(sides.prod(axis=-1), (sides.max(axis=-1, initial=0.0) ** 2) / 16), dtype=np.float64)

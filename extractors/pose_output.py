@@ -66,7 +66,8 @@ def output(run: PoseRun, choice: Choice, size: tuple[int, int]) -> StageOutput:
         "cuts": Array(cuts, ("cut",), "s", "first frame of every shot but the first"),
         "tracks": Array(choice.table, ("track", "figure"), "mixed", "everybody seen and why chosen or not", FIGURES),
     }
-    return StageOutput(arrays, _quality(series, times, choice, cuts))
+    forwards = round(run.backend.count / max(len(times), 1), 2)
+    return StageOutput(arrays, _quality(series, times, choice, cuts) | {"forwards_per_frame": forwards})
 
 
 def _series(choice: Choice, frames: int, agents: int) -> _Series:

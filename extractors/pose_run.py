@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.video import Frame
 from extractors.agents import ChoiceSettings, running_salience
 from extractors.pose_backends.base import Image, People, PoseBackend
-from extractors.pose_search import Person, close_ups, merge, whole_frame
+from extractors.pose_search import Counted, Person, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
 from extractors.tracking import Track, Tracker, TrackSettings
 
@@ -23,7 +23,7 @@ class PoseRun:
     """People of one video. `add` every frame in order, then read `tracks`, `times`, `shots`."""
 
     def __init__(self, backend: PoseBackend, config: PoseConfig) -> None:
-        self.backend, self.config = backend, config
+        self.backend, self.config = Counted(backend), config
         self.choice = ChoiceSettings(config.agents, config.tracks, config.region)
         self.tracker = Tracker(TrackSettings(config.new_score, config.lost_s, config.gate))
         self.scene = SceneWatch(config.cut_threshold)

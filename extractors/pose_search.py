@@ -60,6 +60,23 @@ def merge(people: People, max_oks: float = 0.55) -> People:
     return People.of(np.stack(poses), people.scores[kept])
 
 
+class Counted:
+    """A backend that counts its forwards."""
+
+    def __init__(self, backend: PoseBackend) -> None:
+        self.backend, self.count = backend, 0
+
+    def detect(self, image: Image) -> People:
+        """As the backend's."""
+        self.count += 1
+        return self.backend.detect(image)
+
+    def close_up(self, image: Image) -> People:
+        """As the backend's."""
+        self.count += 1
+        return self.backend.close_up(image)
+
+
 def whole_frame(backend: PoseBackend, image: Image, turns: Sequence[int] = (0, 1, 2, 3)) -> People:
     """People of the whole frame (H, W, 3), searched in the given quarter turns and merged."""
     found = []

@@ -10,11 +10,10 @@ from extractors.oks import MIRRORED, iou, keep_distinct, oks
 from extractors.pose_backends.base import People
 from extractors.tracking import Tracker, TrackSettings, centre_of, lean_of, size_of
 
-BODY = np.array(
-    [[0, -70], [-3, -73], [3, -73], [-6, -71], [6, -71], [-15, -50], [15, -50], [-20, -25], [20, -25], [-22, 0], [22, 0]]
-    + [[-10, 0], [10, 0], [-11, 35], [11, 35], [-12, 70], [12, 70]],
-    dtype=np.float64,
-)
+HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
+ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
+LEGS = [(-10, 0), (10, 0), (-11, 35), (11, 35), (-12, 70), (12, 70)]
+BODY = np.array([*HEAD, *ARMS, *LEGS], dtype=np.float64)
 """(17, 2) an upright person, origin at the hips, 143 px tall."""
 
 NOW = np.zeros(2)

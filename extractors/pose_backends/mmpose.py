@@ -162,6 +162,7 @@ def _model(package: str, config: str, checkpoint: str, seed: int | None, device:
     import torch
     from mmdet.apis import init_detector
     from mmengine.config import Config
+    from mmengine.logging import MMLogger
     from mmpose.apis import init_model
 
     if not checkpoint and seed is None:
@@ -176,6 +177,7 @@ def _model(package: str, config: str, checkpoint: str, seed: int | None, device:
     if checkpoint:
         _load_weights(model, Path(checkpoint))
     else:
+        MMLogger.get_current_instance().setLevel("WARNING")  # else every tensor's initialisation is reported
         model.init_weights()
     return model
 
@@ -195,32 +197,43 @@ def _config_path(package: str, config: str) -> Path:
     return found[0]
 
 
+class _Log:
+    """Takes the place of the training logs in a checkpoint, whose contents are of no use here."""
+
+
+def _nothing(*_: Any) -> None:
+    """Takes the place of `getattr`, by which those logs name their own methods."""
+
+
 def _load_weights(model: Any, path: Path) -> None:
     """Load a checkpoint without running code from it.
 
-    Published checkpoints carry training logs made of numpy scalars and mmengine's HistoryBuffer; those classes are
-    admitted, everything else that is not a tensor is refused by torch.
+    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
+    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
     """
     import pickle
 
     import torch
-    from mmengine.logging import HistoryBuffer
 
-    admitted = [HistoryBuffer, np.ndarray, np.dtype, type(np.dtype("f8")), type(np.dtype("i8"))]
-    rebuild = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
-    names = [(rebuild[0], "numpy.core.multiarray._reconstruct"), (rebuild[1], "numpy.core.multiarray.scalar")]
+    rebuild, scalar = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
+    admitted += [(_Log, "mmengine.logging.history_buffer.HistoryBuffer")]
+    admitted += [(_nothing, f"{module}.getattr") for module in ("builtins", "__builtin__")]
     try:
-        with torch.serialization.safe_globals([*admitted, *rebuild, *names]):
+        with torch.serialization.safe_globals(admitted):
             stored = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise DataError("no such checkpoint", where=path, fix="Check the path") from error
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise DataError(f"not a safe PyTorch checkpoint ({str(error).splitlines()[0]})", where=path) from error
-    state = stored.get("state_dict", stored)
-    missing, _ = model.load_state_dict(state, strict=False)
+        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
+    fix = "Give the configuration that belongs to this checkpoint"
+    try:
+        missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise DataError("the checkpoint does not fit the model", where=path, fix=fix) from error
     if missing:
         raise DataError(
-            f"the checkpoint lacks {len(missing)} tensors of the model, such as {missing[0]}",
-            where=path,
-            fix="Give the configuration that belongs to this checkpoint",
+            f"the checkpoint lacks {len(missing)} of the model's tensors ({missing[0]})", where=path, fix=fix
         )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from data.errors import DataError, UsageError
+from data.errors import UsageError
 from extractors.pose_backends.base import Image, People
 
 if TYPE_CHECKING:

@@ -1,0 +1,153 @@
+"""The mmpose backend, in an environment that has the `mmpose` extra: seeded random weights, safe checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mmpose")
+
+import torch
+
+from data.errors import DataError, UsageError
+from extractors.pose import MMPoseConfig, PoseConfig
+from extractors.pose_backends import load_backend, weight_digests
+from extractors.pose_backends.mmpose import MMPose, import_mmpose
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ONE_STAGE = "rtmo-s_8xb32-600e_coco-640x640"
+TOP_DOWN = "rtmpose-t_8xb256-420e_coco-256x192"
+DETECTOR = "rtmdet_tiny_8xb32-300e_coco"
+IMAGE = np.random.default_rng(0).integers(0, 255, (128, 228, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def one_stage() -> MMPose:
+    return MMPose(MMPoseConfig(config=ONE_STAGE, seed=0))
+
+
+@pytest.fixture(scope="module")
+def top_down() -> MMPose:
+    return MMPose(MMPoseConfig(config=TOP_DOWN, detector_config=DETECTOR, seed=0))
+
+
+def raised(
+    state: dict[str, torch.Tensor], change: Callable[[str, torch.Tensor], torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """A copy of a state dict with some tensors changed, so that random weights find somebody."""
+    return {name: change(name, value.clone()) for name, value in state.items()}
+
+
+def some_people(name: str, value: torch.Tensor) -> torch.Tensor:
+    """Class 0 likely everywhere, boxes of some size."""
+    if "rtm_cls" in name and name.endswith("bias"):
+        value[0] = 1.0
+    if "rtm_reg" in name and name.endswith("bias"):
+        value[:] = 20.0
+    if name.startswith("head.head_module.out_cls") and name.endswith("bias"):
+        value[:] = 1.0
+    return value
+
+
+def saved(path: Path, content: Any) -> str:
+    torch.save(content, path)
+    return str(path)
+
+
+def check(people: Any) -> None:
+    assert 0 < len(people) <= 20
+    assert people.keypoints.shape == (len(people), 17, 3)
+    assert people.keypoints.dtype == people.scores.dtype == np.float32
+    assert people.boxes.shape == (len(people), 4)
+    assert np.isfinite(people.keypoints).all()
+    assert (people.keypoints[..., 2] >= 0).all()
+    assert (people.keypoints[..., 2] <= 1).all()
+    assert (np.diff(people.scores) <= 0).all()
+
+
+def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: MMPose, tmp_path: Path) -> None:
+    path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.model.state_dict(), some_people)})
+    config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
+    check(load_backend(config).detect(IMAGE))
+    assert len(weight_digests(config)["weights"]) == 64
+
+
+def test_rtmpose_poses_the_people_that_rtmdet_finds(top_down: MMPose, tmp_path: Path) -> None:
+    path = saved(tmp_path / "rtmdet.pth", raised(top_down.detector.state_dict(), some_people))
+    pose = saved(tmp_path / "rtmpose.pth", {"state_dict": top_down.model.state_dict()})
+    settings = {"config": TOP_DOWN, "checkpoint": pose, "detector_config": DETECTOR, "detector_checkpoint": path}
+    check(load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=0.0)).detect(IMAGE))
+
+
+def test_equal_seeds_give_equal_weights(one_stage: MMPose) -> None:
+    again = MMPose(MMPoseConfig(config=ONE_STAGE, seed=0)).model.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in one_stage.model.state_dict().items())
+
+
+def test_a_checkpoint_with_training_logs_loads(one_stage: MMPose, tmp_path: Path) -> None:
+    from mmengine.logging import HistoryBuffer
+
+    log = HistoryBuffer([1.0, 2.0], [1, 1])
+    content = {
+        "state_dict": one_stage.model.state_dict(),
+        "message_hub": {"loss": log, "lr": np.float64(0.1), "lrs": np.arange(3.0)},
+    }
+    path = saved(tmp_path / "logged.pth", content)
+    assert MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path)).model is not None
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("boom",)
+
+
+def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = saved(tmp_path / "bomb.pth", {"state_dict": Bomb()})
+    with pytest.raises(DataError, match="without running code"):
+        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path))
+    assert not (tmp_path / "boom").exists()
+
+
+def test_a_checkpoint_of_another_model_is_refused(top_down: MMPose, tmp_path: Path) -> None:
+    path = saved(tmp_path / "other.pth", {"state_dict": top_down.model.state_dict()})
+    with pytest.raises(DataError, match=r"does not fit|lacks"):
+        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "config is not set"),
+        ({"config": ONE_STAGE}, "no checkpoint"),
+        ({"config": TOP_DOWN, "seed": 0}, "needs a detector"),
+        ({"config": ONE_STAGE, "seed": 0, "detector_config": DETECTOR}, "needs no detector"),
+    ],
+)
+def test_incomplete_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        MMPose(MMPoseConfig(**settings))
+
+
+def test_missing_files_are_named() -> None:
+    with pytest.raises(DataError, match="no such mmpose configuration"):
+        MMPose(MMPoseConfig(config="rtmo-xxl", seed=0))
+    with pytest.raises(DataError, match="no such checkpoint"):
+        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint="nowhere.pth"))
+
+
+def test_operators_that_mmcv_lite_lacks_say_so() -> None:
+    import_mmpose()
+    import mmcv._ext as operators
+
+    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [50, 50, 60, 60]])
+    assert operators.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5, 0).tolist() == [0, 2]
+    if operators.__spec__.loader is None:
+        with pytest.raises(NotImplementedError, match="roi_align"):
+            operators.roi_align_forward()
