@@ -245,6 +245,9 @@ def test_camera_channels():
     assert not camera.column("cell.01.u")[1].any()
     assert camera.column("cell.02.v")[0] == pytest.approx(0.5)
     assert flow_channels(flow_output(0)).values.shape == (0, 10)
+    lone = flow_output(1)
+    lone.arrays["time"].values[:] = 0  # what stands for the pair of a video of one frame
+    assert flow_channels(lone).span == (0.0, 0.04)
 
 
 @given(
