@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -69,12 +70,19 @@ class Truth:
 class _Shot:
     """One camera's share of the clip: everything is (sample, ...) over all its frames and shutter samples."""
 
-    pool: Image
+    view: View
+    venue: int
+    spectators: bool
     camera: Floats
     figures: tuple[Figure, ...]
     water: Floats
     pixels: Floats
     visible: NDArray[np.bool_]
+
+    @cached_property
+    def pool(self) -> Image:
+        """What is behind the divers, painted when first looked at."""
+        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.spectators)
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,7 @@ def _shoot(
         Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], look) for k, look in enumerate(looks)
     )
     inside = ((pixels >= 0) & (pixels < size)).all(axis=-1)
-    return _Shot(paint_pool(view, rng, spectators=options.spectators), camera, figures, water, pixels, above & inside)
+    return _Shot(view, int(rng.integers(1 << 62)), options.spectators, camera, figures, water, pixels, above & inside)
 
 
 def _every(camera: Floats, samples: int) -> Floats:
