@@ -26,11 +26,11 @@ from data.errors import DataError, UsageError, printable
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
-from models.stacked import StackData, predict_members
+from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.normalise import Normaliser
 from pipeline.recipes import TrainConfig
-from pipeline.train import TrainedRun, as_inputs, sizes_of
+from pipeline.train import TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
@@ -86,9 +86,7 @@ class Bundle:
         self.check(features)
         if len(features) == 0:
             raise UsageError("there is nothing to score", fix="Give at least one performance whose features are there")
-        inputs = as_inputs([self.run.normaliser.apply(features)])
-        nothing = torch.zeros(1, len(features), 3)
-        data = StackData(inputs, nothing, nothing).to(torch.device("cpu"), torch.float64)
+        data = stack_data(features, [self.run.normaliser]).to(torch.device("cpu"), torch.float64)
         output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
         unscale = self.run.normaliser.unscale
 

@@ -18,7 +18,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.stacked import StackData
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
-from pipeline.normalise import Normalised, Normaliser, label_table
+from pipeline.normalise import SCORES, Normaliser, label_table
 from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.stack import Member, Stop
 
@@ -155,20 +155,28 @@ def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, confi
     return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
 
 
-def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser]) -> StackData:
-    """The features under each normaliser, as tensors (F, n, ...), with labels in each one's scale."""
+def stack_data(
+    features: FeatureSet, normalisers: Sequence[Normaliser], owners: NDArray[np.intp] | None = None
+) -> StackData:
+    """Normalised features and labels as tensors (1, n, ...).
+
+    Args:
+        features: n performances.
+        normalisers: statistics to choose from.
+        owners: (n,) which of them each performance is normalised by; the first where left out.
+    """
+    owners = np.zeros(len(features), dtype=np.intp) if owners is None else owners
+    inputs: dict[str, NDArray[np.float32]] = {}
+    scaled = np.empty((len(features), len(SCORES)))
     labels = label_table(features.records)
-    scaled = np.stack([normaliser.scale_scores(labels) for normaliser in normalisers])
-    inputs = as_inputs([normaliser.apply(features) for normaliser in normalisers])
+    for owner in np.unique(owners):
+        mine = owners == owner
+        scaled[mine] = normalisers[owner].scale_scores(labels)[mine]
+        for name, values in vars(normalisers[owner].apply(features.take(np.flatnonzero(mine)))).items():
+            inputs.setdefault(name, np.zeros((len(features), *values.shape[1:]), dtype=np.float32))[mine] = values
     known = np.isfinite(scaled)
     return StackData(
-        inputs,
-        torch.from_numpy(np.where(known, scaled, 0.0).astype(np.float32)),
-        torch.from_numpy(known.astype(np.float32)),
+        AimInputs(**{name: torch.from_numpy(values)[None] for name, values in inputs.items()}),
+        torch.from_numpy(np.where(known, scaled, 0.0).astype(np.float32))[None],
+        torch.from_numpy(known.astype(np.float32))[None],
     )
-
-
-def as_inputs(parts: Sequence[Normalised]) -> AimInputs:
-    """Normalised arrays, one after the other, as tensors with that axis in front."""
-    names = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial")
-    return AimInputs(**{name: torch.from_numpy(np.stack([getattr(p, name) for p in parts])) for name in names})

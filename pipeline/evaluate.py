@@ -1,0 +1,206 @@
+"""Systems against protocols: train on every fold, predict what was held out, say how good it is and how sure.
+
+`evaluate` returns the results as plain values, written to `results.json` (format 1):
+
+    format, created       1, and when
+    protocol              {name, folds: [{name, train, test}] with counts}
+    audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
+    tasks                 names, in the order of the tables
+    systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
+        tasks[t]          see `pipeline.summary.task_summary`: folds, over_folds, together, runs, interval
+        average           see `pipeline.summary.average_summary`
+        execution,
+        synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
+        losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
+        settings          model and recipe of an AIM system, or null
+    predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
+                          are the least and greatest of the runs
+    paper                 {system: {task: percent}} the paper's rows for this data set, or empty
+
+Figures are those of the last epoch. Correlations are fractions; None (null) is undefined.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.leaks import LeakReport
+from data.splits import Fold
+from pipeline.features import FeatureSet
+from pipeline.normalise import SCORES, label_table
+from pipeline.stack import Stop
+from pipeline.summary import average_summary, known, predictions_of, task_summary
+from pipeline.systems import AimSystem, HeldOut, Part, System
+
+FORMAT = 1
+
+Results = dict[str, Any]
+
+SystemProgress = Callable[[str, int, int], None]
+"""Called with (system, steps done, steps in all)."""
+
+
+def evaluate(
+    features: FeatureSet,
+    folds: Sequence[Fold],
+    systems: Sequence[System],
+    *,
+    protocol: str = "",
+    audit: LeakReport | None = None,
+    draws: int = 1000,
+    progress: SystemProgress | None = None,
+    stop: Stop | None = None,
+) -> Results:
+    """Train and test every system on every fold of every task.
+
+    Args:
+        features: all performances of the protocol; unlabelled ones are left out.
+        folds: over the ids of `features`, all tasks at once.
+        systems: what to compare, baselines included.
+        protocol: its name, for the record.
+        audit: of these folds; its result stands in the output.
+        draws: bootstrap resamples for the intervals; 0 leaves them out.
+        progress: called as training goes on.
+        stop: asked now and then; true ends with `Cancelled`.
+
+    Returns:
+        See the module's docstring.
+
+    Raises:
+        DataError: no fold has labelled performances on both sides.
+        Cancelled: `stop` said so.
+    """
+    parts = make_parts(features, folds)
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    truth = label_table(features.records)
+    found: dict[str, HeldOut] = {}
+    for system in systems:
+        told = None if progress is None else _named(progress, system.name)
+        found[system.name] = system.held_out(features, parts, told, stop)
+    return {
+        "format": FORMAT,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "protocol": {
+            "name": protocol,
+            "folds": [{"name": f.name, "train": len(f.train), "test": len(f.test)} for f in folds],
+        },
+        "audit": None if audit is None else audit.as_dict(),
+        "tasks": tasks,
+        "systems": {s.name: _system(features, s, parts, tasks, found[s.name], truth, draws) for s in systems},
+        "predictions": _predictions(features, parts, found, truth[:, 0]),
+        "paper": {},
+    }
+
+
+def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
+    """Folds by task, as rows of `features`, labelled performances only.
+
+    Raises:
+        DataError: none has at least two training rows and one test row.
+    """
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    tasks = np.array([record.task for record in features.records])
+    parts = []
+    for task in sorted(set(tasks.tolist())):
+        mine = labelled & (tasks == task)
+        for fold in folds:
+            train, test = (rows[mine[rows]] for rows in fold.indices(features.ids))
+            if len(train) >= 2 and len(test) >= 1:
+                parts.append(Part(task, fold.name, train, test))
+    if not parts:
+        raise DataError(
+            "no fold has labelled performances on both sides", fix="Check the labels, the split and the protocol"
+        )
+    return parts
+
+
+def write_results(results: Results, place: Path) -> None:
+    """Write `results.json`, whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    temporary.replace(place)
+
+
+def read_results(place: Path) -> Results:
+    """Read what `write_results` wrote.
+
+    Raises:
+        DataError: absent, damaged or of another format.
+    """
+    try:
+        results = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
+    if not isinstance(results, dict) or results.get("format") != FORMAT:
+        raise DataError("results of another format", where=place, fix="Run 'evaluate' again")
+    return results
+
+
+def _named(progress: SystemProgress, name: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(name, done, total)
+
+
+def _system(
+    features: FeatureSet,
+    system: System,
+    parts: Sequence[Part],
+    tasks: Sequence[str],
+    held_out: HeldOut,
+    truth: NDArray[np.float64],
+    draws: int,
+) -> Results:
+    by_task = {
+        task: task_summary(features, *predictions_of(held_out, parts, task), truth[:, 0], draws=draws) for task in tasks
+    }
+    out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
+    for column, name in enumerate(SCORES[1:], start=1):
+        values = getattr(held_out, name)
+        out[name] = None
+        if values and np.isfinite(truth[:, column]).any():
+            other = HeldOut(score=values)
+            out[name] = {
+                task: task_summary(features, *predictions_of(other, parts, task), truth[:, column], draws=0)
+                for task in tasks
+            }
+    out["losses"] = _losses(held_out)
+    out["settings"] = None
+    if isinstance(system, AimSystem):
+        out["settings"] = {"model": asdict(system.model), "train": system.config.model_dump(mode="json")}
+    return out
+
+
+def _losses(held_out: HeldOut) -> Results | None:
+    if held_out.losses.size == 0:
+        return None
+    columns = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
+    return {"epochs": list(held_out.loss_epochs), **{name: [known(v) for v in c] for name, c in columns.items()}}
+
+
+def _predictions(
+    features: FeatureSet, parts: Sequence[Part], found: Mapping[str, HeldOut], truth: NDArray[np.float64]
+) -> list[Results]:
+    rows = []
+    for number, part in enumerate(parts):
+        for position, row in enumerate(part.test):
+            told: Results = {
+                "id": features.ids[row],
+                "task": part.task,
+                "fold": part.fold,
+                "true": known(float(truth[row])),
+            }
+            for name, held_out in found.items():
+                values = held_out.score[number][:, position]
+                told[name] = {"mean": float(values.mean()), "low": float(values.min()), "high": float(values.max())}
+            rows.append(told)
+    return rows

@@ -1,0 +1,194 @@
+"""What an evaluation compares: anything that learns from a training part and predicts a test part.
+
+AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.baselines`) and the other systems
+of the paper's tables (`models.comparisons`).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.aim import Aim, AimInputs, AimOutput
+from models.aim_config import AimConfig, AimSizes
+from models.layers import StackedLayers
+from models.stacked import StackData, predict_members
+from pipeline.features import FeatureSet
+from pipeline.fit import Progress, fit_members
+from pipeline.normalise import SCORES
+from pipeline.recipes import TrainConfig
+from pipeline.stack import Stop
+from pipeline.train import check_sizes, fit_normaliser, run_members, sizes_of, stack_data
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One fold of one task, as rows of a feature set: all of them labelled.
+
+    Attributes:
+        task: whose folds these are, "" for all tasks together.
+        fold: the fold's name.
+        train: (k,) rows of the training part.
+        test: (m,) rows of the test part.
+    """
+
+    task: str
+    fold: str
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions for the test rows of every part, in the units of the labels.
+
+    Attributes:
+        score: one (runs, m) array per part.
+        execution: the same for execution scores, or empty where the system has none.
+        synchronisation: the same for synchronisation scores, or empty.
+        losses: (epochs kept, members) training loss, for systems that have one.
+        loss_epochs: which epochs those are.
+    """
+
+    score: tuple[Floats, ...]
+    execution: tuple[Floats, ...] = ()
+    synchronisation: tuple[Floats, ...] = ()
+    losses: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    loss_epochs: tuple[int, ...] = ()
+
+
+class System(Protocol):
+    """Learns from training parts and predicts test parts; never reads a label of a test part."""
+
+    @property
+    def name(self) -> str:
+        """Shown in tables."""
+
+    @property
+    def baseline(self) -> bool:
+        """It needs no video: what any figure has to be held against."""
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """Train on each part's training rows and predict its test rows.
+
+        Raises:
+            Cancelled: `stop` said so.
+        """
+
+
+@dataclass(frozen=True)
+class AimSystem:
+    """AIM: all runs on all folds of all tasks train at once.
+
+    Attributes:
+        name: shown in tables.
+        model: the network.
+        config: the recipe.
+        pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
+            each task on its own, as the paper does.
+        checkpoints: folder for resuming after a kill, or None.
+    """
+
+    name: str
+    model: AimConfig
+    config: TrainConfig
+    pool: bool = False
+    checkpoints: Path | None = None
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`; statistics come from each part's training rows.
+
+        Raises:
+            UsageError: the network does not fit the features.
+            Cancelled: `stop` said so.
+        """
+        sizes, config = sizes_of(features), self.config
+        check_sizes(sizes, self.model)
+        normalisers = [fit_normaliser(features, part.train, config) for part in parts]
+        groups = self._groups(parts)
+        data = _joined([stack_data(features, normalisers, _owners(features, parts, group)) for group in groups])
+        members = []
+        for number, group in enumerate(groups):
+            rows = np.concatenate([parts[i].train for i in group])
+            members += run_members(rows, number, normalisers[group[0]], config)
+        fitted = fit_members(
+            data, members, sizes, self.model, config, checkpoints=self.checkpoints, progress=progress, stop=stop
+        )
+        scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
+        for number, group in enumerate(groups):
+            state = {n: v[number * config.runs : (number + 1) * config.runs] for n, v in fitted.state.items()}
+            output = self._predict(state, sizes, data, number)
+            for i, (column, name) in itertools.product(group, enumerate(SCORES)):
+                values = getattr(output, name)
+                if values is not None:
+                    scaled = values[:, torch.from_numpy(parts[i].test)].double().numpy()
+                    scores[name][i] = normalisers[i].unscale(scaled, column)
+        found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+        return HeldOut(**found, losses=fitted.losses, loss_epochs=fitted.loss_epochs)
+
+    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Which parts share a network."""
+        if not self.pool:
+            return [[i] for i in range(len(parts))]
+        names = dict.fromkeys(part.fold for part in parts)
+        return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
+
+    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:
+        net = Aim(self.model, sizes, StackedLayers(self.config.runs))
+        net.load_state_dict(state)
+        return predict_members(net, data, torch.full((self.config.runs,), fold))
+
+
+def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> NDArray[np.intp]:
+    """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
+    tasks = {parts[i].task: i for i in group}
+    return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)
+
+
+def _joined(data: Sequence[StackData]) -> StackData:
+    inputs = {f.name: torch.cat([getattr(d.inputs, f.name) for d in data]) for f in fields(AimInputs)}
+    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))
+
+
+@dataclass(frozen=True)
+class SimpleSystem:
+    """A system that handles one part at a time.
+
+    Attributes:
+        name: shown in tables.
+        predict: (features, training rows, test rows, run) to (m,) predictions.
+        runs: how often it is repeated, for systems that draw at random.
+        baseline: see `System.baseline`.
+    """
+
+    name: str
+    predict: Callable[[FeatureSet, NDArray[np.intp], NDArray[np.intp], int], Floats]
+    runs: int = 1
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        scores = []
+        for number, part in enumerate(parts):
+            runs = [self.predict(features, part.train, part.test, run) for run in range(self.runs)]
+            scores.append(np.stack(runs))
+            if progress is not None:
+                progress(number + 1, len(parts))
+        return HeldOut(tuple(scores))

@@ -1,0 +1,183 @@
+"""Evaluation: figures by hand, baselines, pooling, no label of a test part is ever read."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import DataError
+from data.leaks import audit
+from data.splits import Fold, kfold, louo
+from data.videos import Labels
+from models import metrics
+from models.aim_config import AimConfig
+from pipeline.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.evaluate import evaluate, make_parts, read_results, write_results
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.systems import AimSystem, SimpleSystem
+from tests.made_features import made_features
+
+MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
+
+
+def two_tasks(count: int = 32) -> FeatureSet:
+    """A made set whose halves are tasks, with two views of every performance."""
+    made = made_features(count, channels=5, scene=6)
+    records = tuple(
+        replace(r, task="ab"[i % 2], groups={**r.groups, "trial": f"t{i // 4}{i % 2}"})
+        for i, r in enumerate(made.records)
+    )
+    return replace(made, records=records)
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    return two_tasks()
+
+
+@pytest.fixture(scope="module")
+def results(features: FeatureSet) -> dict[str, Any]:
+    folds = kfold(features.records, k=3)
+    systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines())
+    report = audit(folds, features.records, forbid=("trial",))
+    return evaluate(features, folds, systems, protocol="kfold", audit=report, draws=50)
+
+
+def test_figures_follow_from_the_predictions(results: dict[str, Any]) -> None:
+    for task in ("a", "b"):
+        rows = [row for row in results["predictions"] if row["task"] == task]
+        told = results["systems"]["AIM"]["tasks"][task]
+        each = []
+        for fold in ("1", "2", "3"):
+            mine = [row for row in rows if row["fold"] == fold]
+            rho = metrics.spearman([row["AIM"]["mean"] for row in mine], [row["true"] for row in mine])
+            assert told["folds"][fold]["spearman"] == pytest.approx(rho)
+            each.append(rho)
+        assert told["over_folds"]["fisher"]["value"] == pytest.approx(metrics.fisher_average(each).value)
+        assert told["over_folds"]["arithmetic"]["value"] == pytest.approx(np.mean(each))
+        together = metrics.spearman([row["AIM"]["mean"] for row in rows], [row["true"] for row in rows])
+        assert told["together"]["spearman"] == pytest.approx(together)
+        assert told["interval"]["low"] <= together <= told["interval"]["high"]
+        assert told["runs"]["count"] == 3
+    average = results["systems"]["AIM"]["average"]["together"]["fisher"]["value"]
+    both = [results["systems"]["AIM"]["tasks"][task]["together"]["spearman"] for task in ("a", "b")]
+    assert average == pytest.approx(metrics.fisher_average(both).value)
+
+
+def test_every_performance_is_predicted_once(results: dict[str, Any], features: FeatureSet) -> None:
+    assert sorted(row["id"] for row in results["predictions"]) == sorted(features.ids)
+    assert results["tasks"] == ["a", "b"]
+    assert results["audit"]["ok"] is True
+
+
+def test_multi_task_and_baseline_entries(results: dict[str, Any]) -> None:
+    aim = results["systems"]["AIM"]
+    assert set(aim["execution"]) == {"a", "b"}
+    assert aim["settings"]["model"]["width"] == 10
+    assert len(aim["losses"]["epochs"]) == 4
+    assert not aim["baseline"]
+    for name in ("training mean", "duration", "subject mean", "random"):
+        assert results["systems"][name]["baseline"]
+        assert results["systems"][name]["execution"] is None
+    mean = results["systems"]["training mean"]["tasks"]["a"]
+    assert mean["folds"]["1"]["spearman"] is None
+    assert mean["over_folds"]["fisher"] == {"value": None, "undefined": 3, "clipped": 0}
+
+
+def test_results_survive_the_disk(results: dict[str, Any], tmp_path: Path) -> None:
+    place = tmp_path / "out" / "results.json"
+    write_results(results, place)
+    assert read_results(place) == json.loads(json.dumps(results))
+    for wrong in ("{", "[]", '{"format": 99}'):
+        place.write_text(wrong)
+        with pytest.raises(DataError):
+            read_results(place)
+
+
+def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
+    """Predictions stay the same when test labels are replaced by nonsense."""
+    folds = kfold(features.records, k=3)[:1]
+    test = set(folds[0].test)
+    spoiled = tuple(replace(r, labels=Labels(1e6, -1e6, 7.0)) if r.id in test else r for r in features.records)
+    systems = (
+        AimSystem("AIM", MODEL, fast(runs=2, epochs=3)),
+        AimSystem("pooled", MODEL, fast(runs=2, epochs=3), pool=True),
+    )
+    for system in (*systems, *trivial_baselines()):
+        parts = make_parts(features, folds)
+        honest = system.held_out(features, parts)
+        other = system.held_out(replace(features, records=spoiled), parts)
+        assert all(np.array_equal(a, b) for a, b in zip(honest.score, other.score, strict=True)), system.name
+
+
+def test_a_fold_does_not_depend_on_the_others(features: FeatureSet) -> None:
+    """All folds train at once, and each as if alone."""
+    system = AimSystem("AIM", MODEL, fast(runs=2, epochs=3))
+    parts = make_parts(features, kfold(features.records, k=3))
+    together = system.held_out(features, parts)
+    alone = system.held_out(features, parts[:1])
+    assert np.allclose(together.score[0], alone.score[0], atol=1e-4)
+
+
+def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
+    made = two_tasks(40)
+    records = tuple(
+        replace(r, labels=Labels(r.labels.score * 100 + 5000)) if r.task == "b" and r.labels and r.labels.score else r
+        for r in made.records
+    )
+    features = replace(made, records=records)
+    parts = make_parts(features, louo(features.records))
+    held = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True).held_out(
+        features, parts
+    )
+    assert held.losses.shape[1] == 2 * len({part.fold for part in parts})
+    for part, values in zip(parts, held.score, strict=True):
+        assert ((values > 3000) == (part.task == "b")).all()
+
+
+def test_baselines_by_hand(features: FeatureSet) -> None:
+    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
+    train, test = np.arange(0, 24), np.arange(24, 32)
+    assert np.allclose(training_mean(features, train, test), scores[train].mean())
+    subjects = [r.groups["subject"] for r in features.records]
+    same = [row for row in train if subjects[row] == subjects[24]]
+    assert subject_mean(features, train, test)[0] == pytest.approx(scores[same].mean())
+    stranger = replace(features, records=tuple(replace(r, groups={}) for r in features.records))
+    assert np.allclose(subject_mean(stranger, train, test), scores[train].mean())
+    timed = replace(features, duration=np.exp(scores))
+    assert np.allclose(duration(timed, train, test), scores[test])
+    still = replace(features, duration=np.full(32, 3.0))
+    assert np.allclose(duration(still, train, test), scores[train].mean())
+    drawn = random_scores(features, train, test, 0)
+    assert np.array_equal(drawn, random_scores(features, train, test, 0))
+    assert not np.array_equal(drawn, random_scores(features, train, test, 1))
+    assert drawn.min() >= scores[train].min()
+    assert drawn.max() <= scores[train].max()
+
+
+def test_perfect_and_unlabelled(features: FeatureSet) -> None:
+    records = tuple(replace(r, labels=None) if i % 4 == 0 else r for i, r in enumerate(features.records))
+    given = replace(features, records=records)
+    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
+    oracle = SimpleSystem("oracle", lambda f, train, test, run: scores[test])
+    results = evaluate(given, kfold(given.records, k=3), [oracle], draws=20)
+    assert len(results["predictions"]) == 24
+    together = results["systems"]["oracle"]["tasks"]["a"]["together"]
+    assert together["spearman"] == pytest.approx(1)
+    assert together["mse"] == 0
+    assert results["systems"]["oracle"]["average"]["together"]["fisher"]["clipped"] == 2
+    with pytest.raises(DataError, match="no fold has labelled"):
+        evaluate(given, [Fold("1", (given.ids[0],), (given.ids[4],))], [oracle])
+
+
+def test_intervals_resample_performances_not_views(features: FeatureSet) -> None:
+    results = evaluate(features, kfold(features.records, k=3), trivial_baselines()[1:2], draws=20)
+    assert results["systems"]["duration"]["tasks"]["a"]["interval"]["clusters"] == 8
+    assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
