@@ -96,7 +96,7 @@ def hostile_report(name: str) -> ReportData:
 def harmless(page_text: str) -> None:
     """No executable script but the page's own, no event handler, no address that leaves the page or runs."""
     parsed = Parsed(page_text)
-    own = [page._asset(name) for name in page.SCRIPTS]
+    own = [page.asset(name) for name in page.SCRIPTS]
     assert [code.strip() for code in parsed.scripts] == [code.strip() for code in own]
     for tag, attributes in parsed.tags:
         assert tag not in ("iframe", "object", "embed", "form", "base")

@@ -44,7 +44,7 @@ def render_report(data: ReportData) -> str:
         UsageError: two videos of the page have the same id.
     """
     _check_ids(data)
-    scripts = [_asset(name) for name in SCRIPTS]
+    scripts = [asset(name) for name in SCRIPTS]
     return (
         _environment()
         .get_template("page.html.j2")
@@ -54,7 +54,7 @@ def render_report(data: ReportData) -> str:
             scale=view.score_scale(data),
             anchors={video.id: f"video-{index}" for index, video in enumerate(data.videos)},
             scripts=scripts,
-            styles=[_asset(name) for name in STYLES],
+            styles=[asset(name) for name in STYLES],
             policy=_policy(scripts),
         )
     )
@@ -83,7 +83,7 @@ def _check_ids(data: ReportData) -> None:
 
 
 @cache
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
     """One of our own files, trusted as it is; texts of users never pass through here."""
     content = (files("pipeline.report") / "assets" / name).read_text(encoding="utf-8")
     return Markup(content)  # noqa: S704

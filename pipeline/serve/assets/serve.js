@@ -1,0 +1,108 @@
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const list = byId("jobs"), template = byId("job"), most = Number(list.dataset.most);
+  const headers = { "x-aim-serve": "1" };
+  const uploads = new Map(); // uploads that are under way, by a number of their own
+  let jobs = [], serial = 0, soon = null;
+
+  const say = (text) => {
+    const line = document.createElement("li");
+    line.textContent = text;
+    byId("messages").append(line);
+    setTimeout(() => line.remove(), 15000);
+  };
+  const detail = (text) => { try { return JSON.parse(text).detail || text; } catch { return text || "no answer"; } };
+
+  // XMLHttpRequest, since fetch cannot tell how much was sent.
+  const upload = (file) => {
+    if (file.size > most) return say(`${file.name}: larger than ${Math.round(most / 1e6)} MB`);
+    const key = `upload-${(serial += 1)}`, request = new XMLHttpRequest();
+    const entry = { id: key, name: file.name, state: "uploading", share: 0, stage: "sending", request };
+    uploads.set(key, entry);
+    request.upload.onprogress = (event) => { entry.share = event.loaded / event.total; draw(); };
+    request.onloadend = () => {
+      uploads.delete(key);
+      if (request.status !== 201 && !entry.aborted) say(`${file.name}: ${detail(request.responseText)}`);
+      refresh();
+    };
+    request.open("POST", "/api/videos");
+    request.setRequestHeader("x-aim-serve", "1");
+    request.setRequestHeader("x-file-name", encodeURIComponent(file.name.toWellFormed ? file.name.toWellFormed() : file.name));
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.send(file);
+    draw();
+  };
+
+  const act = async (path, method) => {
+    const answer = await fetch(path, { method, headers });
+    if (!answer.ok) say(detail(await answer.text()));
+    refresh();
+  };
+
+  const fill = (node, job) => {
+    const part = (name) => node.querySelector(`.${name}`);
+    const open = ["queued", "running", "uploading"].includes(job.state);
+    node.className = `job panel ${job.state}`;
+    part("name").textContent = job.name;
+    part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}` : job.state;
+    part("state").className = `state chip ${job.state}`;
+    part("score").textContent = job.score === null || job.score === undefined ? "" : job.score.toFixed(2);
+    part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
+    part("open").hidden = job.state !== "done";
+    if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
+    part("cancel").hidden = !open || job.stage === "stopping";
+    part("delete").hidden = open;
+    const bar = node.querySelector("progress");
+    bar.hidden = !["running", "uploading"].includes(job.state);
+    if (job.share === null || job.share === undefined) bar.removeAttribute("value");
+    else bar.value = job.share;
+    bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
+  };
+  const took = (job) => (job.state === "done" && job.started ? `scored in ${(job.finished - job.started).toFixed(1)} s` : "");
+
+  const draw = () => {
+    const shown = [...uploads.values()].reverse().concat(jobs);
+    const old = new Map([...list.children].map((node) => [node.dataset.id, node]));
+    shown.forEach((job, i) => {
+      const node = old.get(job.id) || template.content.firstElementChild.cloneNode(true);
+      node.dataset.id = job.id;
+      old.delete(job.id);
+      fill(node, job);
+      if (list.children[i] !== node) list.insertBefore(node, list.children[i] || null);
+    });
+    old.forEach((node) => node.remove());
+    byId("empty").hidden = shown.length > 0;
+    const waiting = shown.filter((j) => ["queued", "running"].includes(j.state)).length;
+    byId("counts").textContent = waiting ? `${waiting} in work` : "";
+  };
+
+  const refresh = async () => {
+    clearTimeout(soon);
+    try {
+      jobs = (await (await fetch("/api/jobs")).json()).jobs;
+      draw();
+    } catch { /* the server is gone for a moment */ }
+    const busy = uploads.size || jobs.some((job) => ["queued", "running"].includes(job.state));
+    soon = setTimeout(refresh, busy ? 400 : 4000);
+  };
+
+  list.addEventListener("click", (event) => {
+    const node = event.target.closest(".job");
+    if (!node) return;
+    const id = node.dataset.id, sending = uploads.get(id);
+    if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
+    else if (event.target.matches(".cancel")) act(`/api/jobs/${id}/cancel`, "POST");
+    else if (event.target.matches(".delete")) act(`/api/jobs/${id}`, "DELETE");
+  });
+  const drop = byId("drop"), files = byId("files");
+  files.addEventListener("change", () => { [...files.files].forEach(upload); files.value = ""; });
+  for (const name of ["dragover", "dragenter"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    [...(event.dataTransfer?.files || [])].forEach(upload);
+  });
+  refresh();
+})();

@@ -1,0 +1,149 @@
+"""Jobs in SQLite: what was uploaded, how far it is, what came out. Survives the server."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from data.errors import CacheError
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+OPEN_STATES = ("queued", "running")
+
+_SCHEMA = """
+create table if not exists job (
+    id text primary key, name text not null, suffix text not null, size integer not null, content text not null,
+    state text not null, created real not null, started real, finished real,
+    stage text not null default '', share real, score real, flags integer not null default 0,
+    error text not null default ''
+)
+"""
+
+INTERRUPTED = "the server stopped while this was running; upload the video again"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One uploaded video.
+
+    Attributes:
+        id: 32 hexadecimal digits of the server's own making; names the job's folder.
+        name: the file's name as the client gave it, for display only.
+        suffix: one of the admitted suffixes; the file on disk is `video` + suffix.
+        size: bytes.
+        content: SHA-256 of the bytes: the same video again finds its features in the cache.
+        state: see `State`.
+        created, started, finished: seconds since 1970.
+        stage: what is being done, in words.
+        share: 0 to 1 of the running stage, or None where unknown.
+        score: the result.
+        flags: number of flags.
+        error: one line why it failed.
+    """
+
+    id: str
+    name: str
+    suffix: str
+    size: int
+    content: str
+    state: State = "queued"
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    stage: str = ""
+    share: float | None = None
+    score: float | None = None
+    flags: int = 0
+    error: str = ""
+
+
+_COLUMNS = tuple(field.name for field in fields(Job))
+
+
+class History:
+    """The jobs of one folder. Safe to use from several threads.
+
+    Args:
+        path: the database file; made where absent.
+
+    Raises:
+        CacheError: the file is not a usable database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.RLock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise CacheError(
+                f"the history cannot be used ({error})", where=path, fix="Move it away; a new one will be made"
+            ) from error
+
+    def add(self, job: Job) -> Job:
+        """Keep a new job."""
+        job = replace(job, created=job.created or time.time())
+        marks = ", ".join("?" * len(_COLUMNS))
+        values = [getattr(job, name) for name in _COLUMNS]
+        with self._lock:
+            self._db.execute(f"insert into job ({', '.join(_COLUMNS)}) values ({marks})", values)  # noqa: S608 -- our names
+        return job
+
+    def get(self, job_id: str) -> Job | None:
+        """The job of that id."""
+        found = self._select("where id = ?", (job_id,))
+        return found[0] if found else None
+
+    def latest(self, most: int = 200) -> list[Job]:
+        """The newest jobs first."""
+        return self._select("order by created desc, rowid desc limit ?", (most,))
+
+    def next_queued(self) -> Job | None:
+        """The job that has waited longest."""
+        found = self._select("where state = 'queued' order by created, rowid limit 1", ())
+        return found[0] if found else None
+
+    def waiting(self) -> int:
+        """How many jobs are queued or running."""
+        return len(self._select("where state in ('queued', 'running')", ()))
+
+    def update(self, job_id: str, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+        """Set fields of a job, only while it is in one of `only_from` where given; whether a job was changed."""
+        unknown = set(values) - set(_COLUMNS)
+        if unknown:
+            raise ValueError(f"no such fields: {sorted(unknown)}")
+        sets = ", ".join(f"{name} = ?" for name in values)
+        where, states = "", list(only_from)
+        if states:
+            where = f" and state in ({', '.join('?' * len(states))})"
+        with self._lock:
+            query = f"update job set {sets} where id = ?{where}"  # noqa: S608 -- our names
+            return self._db.execute(query, [*values.values(), job_id, *states]).rowcount > 0
+
+    def remove(self, job_id: str) -> None:
+        """Forget a job."""
+        with self._lock:
+            self._db.execute("delete from job where id = ?", (job_id,))
+
+    def settle(self) -> int:
+        """After a start: what was running when the server died is failed, what was queued stays; how many failed."""
+        with self._lock:
+            query = "update job set state = 'failed', error = ?, finished = ? where state = 'running'"
+            return self._db.execute(query, (INTERRUPTED, time.time())).rowcount
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+    def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
+        with self._lock:
+            rows = self._db.execute(f"select {', '.join(_COLUMNS)} from job {rest}", values).fetchall()  # noqa: S608
+        return [Job(*row) for row in rows]

@@ -1,0 +1,156 @@
+"""From a request's body to a file: streamed, counted, recognised by its first bytes, under a name of our own."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import secrets
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
+
+from data.errors import printable
+from data.videos import VIDEO_SUFFIXES
+
+NAME_LENGTH = 200
+"""Characters of a client's file name that are kept for display."""
+
+HEAD_BYTES = 512
+"""Bytes that the kind of a file is told by."""
+
+_MAGIC = (
+    (4, b"ftyp"),
+    (4, b"moov"),
+    (4, b"mdat"),
+    (4, b"wide"),
+    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
+    (0, b"RIFF"),
+    (0, b"\x00\x00\x01\xba"),  # MPEG program stream
+    (0, b"\x00\x00\x01\xb3"),
+    (0, b"\x47"),  # MPEG transport stream
+    (0, b"FLV"),
+    (0, b"\x30\x26\xb2\x75"),  # ASF, WMV
+)
+
+
+class UploadError(Exception):
+    """An upload that is not taken.
+
+    Args:
+        status: HTTP status.
+        reason: one line for the person who uploads.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived whole.
+
+    Attributes:
+        id: 32 hexadecimal digits; names the folder.
+        name: the client's name, printable, without folders, for display only.
+        suffix: one of `VIDEO_SUFFIXES`.
+        path: FOLDER/id/video + suffix.
+        size: bytes.
+        content: SHA-256.
+    """
+
+    id: str
+    name: str
+    suffix: str
+    path: Path
+    size: int
+    content: str
+
+
+def shown_name(header: str | None) -> str:
+    """The client's file name from its percent-encoded header: last part, printable, shortened."""
+    decoded = unquote(header or "", errors="replace")
+    last = PureWindowsPath(PurePosixPath(decoded).name).name
+    return printable(last)[:NAME_LENGTH] or "video"
+
+
+def suffix_of(name: str) -> str:
+    """The admitted suffix of a file name.
+
+    Raises:
+        UploadError: another suffix.
+    """
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in VIDEO_SUFFIXES:
+        raise UploadError(415, f"{name} is not a video: videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
+    return suffix
+
+
+async def receive(
+    body: AsyncIterator[bytes], header: str | None, announced: int | None, folder: Path, most_bytes: int
+) -> Upload:
+    """Write a body to disk. On any refusal or broken connection nothing stays behind.
+
+    Args:
+        body: the bytes as they come.
+        header: percent-encoded name of the file.
+        announced: Content-Length, where the client sent one.
+        folder: where job folders are made.
+        most_bytes: limit of one file.
+
+    Raises:
+        UploadError: wrong kind, too large, empty, or no room on the disk.
+    """
+    name = shown_name(header)
+    suffix = suffix_of(name)
+    if announced is not None and announced > most_bytes:
+        raise _too_large(most_bytes)
+    job = secrets.token_hex(16)
+    place = folder / job
+    path = place / f"video{suffix}"
+    try:
+        place.mkdir(parents=True)
+        size, digest = await _write(body, path, most_bytes)
+        return Upload(job, name, suffix, path, size, digest)
+    except BaseException as error:
+        shutil.rmtree(place, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UploadError(507, "no room on the disk") from error
+        raise
+
+
+async def _write(body: AsyncIterator[bytes], path: Path, most_bytes: int) -> tuple[int, str]:
+    digest, size, head = hashlib.sha256(), 0, b""
+    with path.open("xb") as stream:
+        async for block in body:
+            size += len(block)
+            if size > most_bytes:
+                raise _too_large(most_bytes)
+            if len(head) < HEAD_BYTES:
+                head += block[: HEAD_BYTES - len(head)]
+                if len(head) >= 16 and not is_video(head):
+                    raise UploadError(415, "the file's content is not a video")
+            digest.update(block)
+            stream.write(block)
+    if not is_video(head):
+        raise UploadError(415, "the file is empty" if not size else "the file's content is not a video")
+    return size, digest.hexdigest()
+
+
+def is_video(head: bytes) -> bool:
+    """Whether the first bytes are those of a container that holds videos; decoding will tell for certain."""
+    return any(head[at : at + len(mark)] == mark for at, mark in _MAGIC)
+
+
+def remove(folder: Path) -> None:
+    """Delete a job's folder."""
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
+
+
+def _too_large(most_bytes: int) -> UploadError:
+    return UploadError(413, f"the file is larger than {most_bytes / 1e6:.0f} MB")
