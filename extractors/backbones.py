@@ -37,7 +37,6 @@ class Backbone:
         features: channels of the pooled feature.
         size: side of its square input in pixels.
         short_side: the picture's short side before the centre of `size` is cut out.
-        frames: frames of a clip it was trained with.
         least_frames: fewest frames it accepts.
         mean, std: of RGB in 0..1, subtracted and divided by.
         head: dotted name of its last linear layer, whose input is the feature.
@@ -47,7 +46,6 @@ class Backbone:
     features: int
     size: int = 224
     short_side: int = 256
-    frames: int = 16
     least_frames: int = 1
     mean: Triple = (0.45, 0.45, 0.45)
     std: Triple = (0.225, 0.225, 0.225)
@@ -64,16 +62,16 @@ def _resnet18() -> Backbone:
 
 
 def _swin(features: int) -> Backbone:
-    return Backbone("torchvision", features, frames=32, mean=_IMAGENET[0], std=_IMAGENET[1], head="head")
+    return Backbone("torchvision", features, mean=_IMAGENET[0], std=_IMAGENET[1], head="head")
 
 
 BACKBONES: dict[str, Backbone] = {
     "i3d_inception": Backbone("aim", 1024, mean=_HALF, std=_HALF, head=""),
-    "i3d_r50": Backbone("pytorchvideo", 2048, frames=8, least_frames=8),
-    "c2d_r50": Backbone("pytorchvideo", 2048, frames=8, least_frames=8),
-    "slow_r50": Backbone("pytorchvideo", 2048, frames=8, least_frames=8, head="blocks.5.proj"),
-    "x3d_xs": Backbone("pytorchvideo", 2048, 160, 182, frames=4, least_frames=4, head="blocks.5.proj"),
-    "x3d_s": Backbone("pytorchvideo", 2048, 160, 182, frames=13, least_frames=13, head="blocks.5.proj"),
+    "i3d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
+    "c2d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
+    "slow_r50": Backbone("pytorchvideo", 2048, least_frames=8, head="blocks.5.proj"),
+    "x3d_xs": Backbone("pytorchvideo", 2048, 160, 182, least_frames=4, head="blocks.5.proj"),
+    "x3d_s": Backbone("pytorchvideo", 2048, 160, 182, least_frames=13, head="blocks.5.proj"),
     "x3d_m": Backbone("pytorchvideo", 2048, least_frames=16, head="blocks.5.proj"),
     "r3d_18": _resnet18(),
     "mc3_18": _resnet18(),

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from data import weights
 from data.arrays import StageOutput
 from data.errors import DataError, UsageError, VideoError
-from data.video import Frame, VideoInfo
+from data.video import Frame, VideoInfo, decode, probe
 from data.videos import Record
 from extractors import backbones, clip_runtimes, clips
 from extractors.clip_layouts import plan_clips
@@ -109,7 +109,7 @@ def test_only_the_frames_of_the_current_clip_are_held() -> None:
     alive = 0
     most = 0
 
-    class Counted(np.ndarray):  # type: ignore[type-arg]
+    class Counted(np.ndarray):
         def __del__(self) -> None:
             nonlocal alive
             alive -= 1
@@ -128,6 +128,19 @@ def test_only_the_frames_of_the_current_clip_are_held() -> None:
 def test_a_source_that_ends_early_is_an_error(means: Means) -> None:
     with pytest.raises(VideoError, match="ended before its last clip"):
         Clips(ClipsConfig(device="cpu")).extract(FakeSource(numbered(40), cut_at=30))
+
+
+@pytest.mark.parametrize("count", [1, 10, 40])
+def test_decoded_videos(means: Means, make_video: Callable[..., Path], tmp_path: Path, count: int) -> None:
+    path = make_video(tmp_path / "made.mp4", frames=count)
+    source = FakeSource(numbered(count))
+    info, times = probe(path)
+    source.info, source.times = info, times
+    source.frames = lambda indices=None: decode(path, indices)  # type: ignore[method-assign]
+    output = Clips(ClipsConfig(steps=3, frames_per_clip=16, device="cpu")).extract(source)
+    grey = 16 + 2 * plan_clips(count, layout="windows", steps=3, frames=16).step_frames().mean(1)
+    assert np.allclose(output.arrays["logits"].values[:, 0], grey, atol=2)
+    assert output.arrays["bounds"].values[-1, 1] == times[-1]
 
 
 def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +274,28 @@ def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
         backbones.build("slow_r50", str(path), 0)
     with pytest.raises(DataError, match="no class layer"):
         backbones.build("i3d_inception", str(path), 0)
+
+
+def test_i3d_loads_from_a_path_in_either_layout(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from models.i3d import I3D
+    from tests.test_i3d import to_tf
+
+    state = I3D(classes=5).state_dict()
+    plain = {key: value for key, value in state.items() if "num_batches" not in key}
+    torch.save(state, tmp_path / "rgb_imagenet.pt")
+    save_file({key: value.contiguous() for key, value in to_tf(plain).items()}, tmp_path / "published.safetensors")
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 8, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        one, other = (
+            backbones.build("i3d_inception", str(tmp_path / name), 0)(clip)
+            for name in ("rgb_imagenet.pt", "published.safetensors")
+        )
+    assert one[0].shape == (1, 5)
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
 
 
 @pytest.mark.slow
