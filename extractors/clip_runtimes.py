@@ -151,8 +151,7 @@ class TorchRunning:
             given = given.pin_memory().to(self._network.device, non_blocking=True)
         elif self._network.threads:
             torch.set_num_threads(self._network.threads)
-        # TF32 would round fp32 to 10 bits of mantissa on a GPU and break the promise that runtimes agree
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        with torch.inference_mode():
             logits, features = self._module(given)
         return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
@@ -163,6 +162,11 @@ def _place_torch(network: Network) -> torch.nn.Module:
     if network.device != "cpu" and not torch.cuda.is_available():
         raise UsageError(f"device '{network.device}' is not there", fix="Set clips.device to cpu or auto")
     module = backbones.build(network.backbone, network.weights, network.seed)
+    if network.device != "cpu":
+        # For the whole process: TF32 rounds fp32 to 10 bits of mantissa, so that runtimes would no longer agree, and
+        # nondeterministic algorithms would give other last bits on every run.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
     module.to(network.device)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[network.precision]
     module.network.to(kind)  # the normalisation before it stays in fp32
