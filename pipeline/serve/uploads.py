@@ -86,7 +86,7 @@ def suffix_of(name: str) -> str:
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
-        raise UploadError(415, f"{name} is not a video: videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
+        raise UploadError(415, f"not a video: videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
     return suffix
 
 
