@@ -48,7 +48,7 @@ class CacheError(AimError):
     """A cache file that is damaged or of another format; it is recomputed."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 -- it is no error
     """The user asked to stop; nothing is wrong."""
 
 

@@ -9,13 +9,13 @@ Root attributes (text unless said otherwise):
 | `format`, `format_version` | "aim-stage", 1 (integer) |
 | `header_sha256` | SHA-256 of the bytes of the dataset `_header` |
 
-The dataset `_header` is a JSON object as UTF-8 bytes. It holds `stage`, `stage_version`, `video` (the id), `key` (SHA-256 that names the computation), `settings`
-(every setting that can change the result), `identity` (such as the weights' hash), `inputs` (SHA-256 of each input
-file's content by kind), `upstream` (key of each upstream stage), `software` (versions), `quality` (plain figures for people)
-and `arrays`: for each array its `dims`, `unit`, `about`, `names`, `shape`, `dtype` and `sha256`.
+The dataset `_header` is a JSON object as UTF-8 bytes. It holds `stage`, `stage_version`, `video` (the id), `key`
+(SHA-256 that names the computation), `settings` (every setting that can change the result), `identity` (such as the
+weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstream` (key of each upstream stage),
+`software` (versions), `quality` (plain figures for people) and `arrays`: for each array its `dims`, `unit`, `about`, `names`, `shape`, `dtype` and `sha256`.
 
-The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that any HDF5
-reader notices damage. Each carries the attributes `dims` (one name per axis), `unit`, `about` and `names`
+The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that
+any HDF5 reader notices damage. Each carries the attributes `dims` (one name per axis), `unit`, `about` and `names`
 (names along the last axis, may be empty), so that it explains itself without the header.
 
 Nothing in a file depends on when or where it was made: the same computation gives the same bytes in the arrays.
@@ -67,15 +67,14 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
     described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
-    with atomic_path(path) as temporary:
-        with h5py.File(temporary, "w") as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["format_version"] = FORMAT_VERSION
-            file.attrs["header_sha256"] = hashlib.sha256(text.encode()).hexdigest()
-            bytes_ = np.frombuffer(text.encode(), dtype=np.uint8)  # a dataset: attributes are limited to 64 KiB
-            file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
-            for name, array in sorted(output.arrays.items()):
-                _write_array(file, name, array)
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["header_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        bytes_ = np.frombuffer(text.encode(), dtype=np.uint8)  # a dataset: attributes are limited to 64 KiB
+        file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
+        for name, array in sorted(output.arrays.items()):
+            _write_array(file, name, array)
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
         first = next(_decoded(path, container, stream), None)
         if first is None:
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-        rotation = int(round(-first.rotation / 90) * 90) % 360
+        rotation = round(-first.rotation / 90) * 90 % 360
         width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
         info = VideoInfo(width, height, rotation, str(stream.codec_context.name), rate)
     if info.width * info.height > MAX_PIXELS:
@@ -173,7 +173,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
     with container:
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
-            kinds = sorted({s.type for s in container.streams}) or ["nothing"]
+            kinds = sorted({str(s.type) for s in container.streams}) or ["nothing"]
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
         stream = streams[0]
         stream.thread_type = "AUTO"
@@ -221,7 +221,7 @@ def _picture(path: Path, frame: Any, index: int) -> NDArray[np.uint8]:
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix="Copy or download the video again")
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-    turns = int(round(frame.rotation / 90)) % 4  # counter-clockwise, as the display matrix states it
+    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as the display matrix states it
     image = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
     image.flags.writeable = False
     return image

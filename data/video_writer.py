@@ -41,22 +41,21 @@ def write_video(
     import av
 
     count = 0
-    with atomic_path(path) as temporary:
-        with av.open(str(temporary), "w", format=_container(path)) as container:
-            stream = None
-            for image in images:
-                if stream is None:
-                    stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
-                    stream.height, stream.width = image.shape[:2]
-                    stream.pix_fmt = pixel_format
-                    stream.options = {"threads": "1"} | (options or {"crf": "20", "preset": "veryfast"})
-                elif image.shape[:2] != (stream.height, stream.width):
-                    raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-                count += 1
+    with atomic_path(path) as temporary, av.open(str(temporary), "w", format=_container(path)) as container:
+        stream = None
+        for image in images:
             if stream is None:
-                raise ValueError("no picture to encode")
-            container.mux(stream.encode(None))
+                stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = pixel_format
+                stream.options = {"threads": "1"} | (options or {"crf": "20", "preset": "veryfast"})
+            elif image.shape[:2] != (stream.height, stream.width):
+                raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            count += 1
+        if stream is None:
+            raise ValueError("no picture to encode")
+        container.mux(stream.encode(None))
     return count
 
 

@@ -1,8 +1,8 @@
 """Where an output lives, which computation it must come from, and whether it is fresh.
 
 The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
-depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does not
-depend on where anything lies, so a cache moves with its data to another folder or machine.
+depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does
+not depend on where anything lies, so a cache moves with its data to another folder or machine.
 """
 
 from __future__ import annotations

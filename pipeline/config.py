@@ -139,7 +139,7 @@ def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     from pipeline.recipes import RECIPES, model_for
 
     train, model = values.get("train", {}), values.get("model", {})
-    recipe = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
+    recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
     if recipe not in RECIPES or not isinstance(model, dict):
         return values
     return {**values, "model": {**asdict(model_for(recipe)), **model}}
@@ -154,7 +154,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         repeated = {str(key) for key in keys if keys.count(key) > 1}
         if repeated:
             raise yaml.YAMLError(f"key '{sorted(repeated)[0]}' stands twice, line {node.start_mark.line + 1}")

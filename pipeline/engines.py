@@ -109,7 +109,8 @@ class _Child:
 
     def collect(self, progress: FrameProgress | None, cache: Cache) -> Iterator[Result]:
         """Read what the child says; at most one result."""
-        assert self.plan is not None and self.pipe is not None
+        assert self.plan is not None
+        assert self.pipe is not None
         try:
             while self.pipe.poll():
                 kind, content = self.pipe.recv()
@@ -169,7 +170,8 @@ class _Child:
 
     def _lost(self, cache: Cache, reason: str) -> Result:
         """The failure of the record that the lost child worked on."""
-        assert self.plan is not None and self.process is not None
+        assert self.plan is not None
+        assert self.process is not None
         self.process.kill()
         self.process.join()
         self.process = None
@@ -201,7 +203,7 @@ def _serve(pipe: Connection, values: dict[str, Any], root: Path, halt: Any, pare
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _die_with_parent(parent)
     stop = threading.Event()
-    threading.Thread(target=lambda: (halt.wait(), stop.set()), daemon=True).start()
+    threading.Thread(target=_relay, args=(halt, stop), daemon=True).start()
     cache = Cache(root)
     worker = Worker(validate(values), cache, stop)
     said = 0.0
@@ -218,6 +220,12 @@ def _serve(pipe: Connection, values: dict[str, Any], root: Path, halt: Any, pare
             result = worker.run(plan, progress)
             cache.index.flush()
             pipe.send(("result", result))
+
+
+def _relay(halt: Any, stop: threading.Event) -> None:
+    """Pass the parent's wish to stop on to the threads of this process."""
+    halt.wait()
+    stop.set()
 
 
 def _die_with_parent(parent: int) -> None:

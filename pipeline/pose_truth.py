@@ -79,7 +79,8 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agr
 
 def _torso(truth: Floats) -> Floats:
     length = np.linalg.norm(truth[:, :, SHOULDERS].mean(axis=2) - truth[:, :, HIPS].mean(axis=2), axis=-1)
-    return np.maximum(np.maximum(length, np.median(length, axis=0)), MIN_TORSO)
+    torso: Floats = np.maximum(np.maximum(length, np.median(length, axis=0)), MIN_TORSO)
+    return torso
 
 
 def _take(relative: Floats, assigned: NDArray[np.int_]) -> Floats:
@@ -90,4 +91,4 @@ def _take(relative: Floats, assigned: NDArray[np.int_]) -> Floats:
 
 def _changes(agents: NDArray[np.int_]) -> int:
     seen = agents[agents >= 0]
-    return int((np.diff(seen) != 0).sum())
+    return int(np.count_nonzero(np.diff(seen)))

@@ -1,4 +1,4 @@
-"""What one record needs, and doing it: plan, one decode pass per wave of stages, outputs and failures into the cache."""
+"""What one record needs, and doing it: plan, one decode per wave of stages, outputs and failures into the cache."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Planner:
         for name in self.stages:
             needs = stage_class(name).inputs(self.configs[name])
             parts = self._fixed[name]
-            reads = {kind: inputs[kind] for kind in stage_class(name).reads if kind in inputs}
+            reads: dict[str, str] = {kind: inputs[kind] for kind in stage_class(name).reads if kind in inputs}
             computation = Computation(name, *parts, reads, {need: keys[need] for need in needs})
             keys[name] = computation.key
             steps.append(Step(computation, self.cache.check(computation, record.id)))

@@ -109,7 +109,7 @@ class Scorer:
             stop: set it to end after the current writes.
             hooks: progress hooks of `pipeline.extract.run_extract`.
         """
-        summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)  # type: ignore[arg-type]
+        summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)
         results = {result.record.id: result for result in summary.results}
         outputs = {}
         for record in records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,9 @@ SHARED = ROOT.parent / "shared"
 def make_video() -> Callable[..., Path]:
     """Make a lossless grey video whose frame i has the grey level 2 i + 16: frames can be told apart exactly."""
 
-    def make(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), rate: float = 25, **options: object) -> Path:
+    def make(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), rate: float = 25, **options: Any) -> Path:
         pictures = (np.full((size[1], size[0], 3), 16 + 2 * i % 220, np.uint8) for i in range(frames))
-        write_video(path, pictures, rate, options=LOSSLESS, **options)  # type: ignore[arg-type]
+        write_video(path, pictures, rate, options=LOSSLESS, **options)
         return path
 
     return make

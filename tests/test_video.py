@@ -84,7 +84,11 @@ def test_one_frame(make_video, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"", "empty"), (b"hello, I am a text file\n" * 50, "not a readable video"), (b"\0" * 5000, "not a readable video")],
+    [
+        (b"", "empty"),
+        (b"hello, I am a text file\n" * 50, "not a readable video"),
+        (b"\0" * 5000, "not a readable video"),
+    ],
 )
 def test_what_is_no_video_is_named(tmp_path: Path, content: bytes, what: str) -> None:
     path = tmp_path / "a.mp4"
@@ -120,7 +124,7 @@ def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, shar
     content = front.read_bytes()
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(VideoError, match="ends early|damaged"):
+    with pytest.raises(VideoError, match=r"ends early|damaged"):
         list(decode(cut, list(range(len(probe(cut)[1])))))
 
 
