@@ -1,0 +1,258 @@
+"""Where the camera's motion is looked for: the picture's border, cut into cells, without bars and graphics.
+
+Cells, always in this order: `columns` along the top from left to right, `columns` along the bottom, then `rows` down
+the left side and `rows` down the right side between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.tvl1 import Box, Image, compiled
+
+BAR_SHARE = 0.3
+"""Bars may take up to this share of the picture on each side."""
+
+TEXTURE = 4.0
+"""Grey levels per pixel of gradient from which a pixel has something to say."""
+
+EVIDENCE_MOTION = 0.7
+"""Pixels of camera motion from which a pixel that stays as it is counts as evidence of a graphic."""
+
+EVIDENCE_CHANGE = 8.0
+"""Grey levels that a pixel must be expected to change by before it counts as evidence."""
+
+
+REFRESH = 4
+"""Pairs between two looks at what the evidence says."""
+
+
+@dataclass(frozen=True)
+class Border:
+    """The border of one video, in pixels of the working size.
+
+    Attributes:
+        area: y0, x0, y1, x1 of the picture without its bars.
+        strips: top, bottom, left and right rectangles.
+        cells: (cell, 4) y0, x0, y1, x1.
+        strip_of: (cell,) index of the strip a cell lies in.
+    """
+
+    area: Box
+    strips: tuple[Box, ...]
+    cells: NDArray[np.int64]
+    strip_of: NDArray[np.int64]
+
+    def mask(self, height: int, width: int) -> NDArray[np.bool_]:
+        """(H, W) true on the border."""
+        on = np.zeros((height, width), bool)
+        for y0, x0, y1, x1 in self.strips:
+            on[y0:y1, x0:x1] = True
+        return on
+
+    def relative(self, height: int, width: int) -> NDArray[np.float32]:
+        """(cell, 4) x1, y1, x2, y2 as shares of the whole picture."""
+        y0, x0, y1, x1 = self.cells.T
+        return np.stack([x0 / width, y0 / height, x1 / width, y1 / height], axis=1).astype(np.float32)
+
+
+def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
+    """Strips of `border` times the shorter side of `area`, and their cells."""
+    y0, x0, y1, x1 = area
+    wide = max(4, round(border * min(y1 - y0, x1 - x0)))
+    strips = (
+        (y0, x0, y0 + wide, x1),
+        (y1 - wide, x0, y1, x1),
+        (y0 + wide, x0, y1 - wide, x0 + wide),
+        (y0 + wide, x1 - wide, y1 - wide, x1),
+    )
+    cells, strip_of = [], []
+    for k, (top, left, bottom, right) in enumerate(strips):
+        lying = k < 2
+        edges = np.linspace(left, right, columns + 1) if lying else np.linspace(top, bottom, rows + 1)
+        cuts = np.round(edges).astype(int)
+        for a, b in pairwise(cuts):
+            cells.append((top, a, bottom, b) if lying else (a, left, b, right))
+            strip_of.append(k)
+    return Border(area, strips, np.array(cells, np.int64), np.array(strip_of, np.int64))
+
+
+def picture_area(frames: Sequence[NDArray[np.uint8]]) -> Box:
+    """y0, x0, y1, x1 of the picture inside letterbox or pillarbox bars, from some frames of a video.
+
+    A bar is a band at the edge that is nearly one grey value in every frame and ends in a step. A plain sky ends
+    without one, a fade from black has no end: both are left alone.
+    """
+    stack = np.stack(frames)
+    height, width = stack.shape[1:]
+    rows = _bar(stack), _bar(stack[:, ::-1])
+    turned = stack[:, rows[0] : height - rows[1]].transpose(0, 2, 1)
+    columns = _bar(turned), _bar(turned[:, ::-1])
+    return rows[0], columns[0], height - rows[1], width - columns[1]
+
+
+def _bar(stack: NDArray[np.uint8]) -> int:
+    """Rows that the bar at the top of an (n, h, w) stack takes, 0 for none; two more where it ends, for the blur."""
+    height = stack.shape[1]
+    low, high = np.quantile(stack[:, : int(BAR_SHARE * height) + 3], [0.03, 0.97], axis=(0, 2))
+    level = low[0]
+    plain = (high - low <= 10) & (np.abs(high - high[0]) <= 6) & (np.abs(low - level) <= 6)
+    size = int(np.argmin(plain)) if not plain.all() else len(plain)
+    if size == 0 or size > int(BAR_SHARE * height):
+        return 0
+    beyond = stack[:, size : size + 3].astype(np.float32).mean(axis=1)
+    before = stack[:, max(size - 3, 0) : size].astype(np.float32).mean(axis=1)
+    step = np.abs(beyond - before).max(axis=0)
+    return size + 2 if np.mean(step > 12) > 0.3 else 0
+
+
+class Overlays:
+    """Finds border pixels that stay while the camera moves: logos, score graphics, clocks, captions.
+
+    Each pair in which a textured pixel ought to have changed gives one piece of evidence for or against; old evidence
+    fades, so graphics may come and go.
+    """
+
+    def __init__(self, border: Border, frames: Sequence[NDArray[np.uint8]]) -> None:
+        height, width = frames[0].shape
+        self.border = border
+        self.still = np.zeros((height, width), np.float32)
+        self.moved = np.zeros((height, width), np.float32)
+        self._seed(frames)
+        self.free = self._free()
+        self._added = 0
+
+    def _seed(self, frames: Sequence[NDArray[np.uint8]]) -> None:
+        """First evidence from the frames at hand, so that the first pairs are masked too."""
+        stack = np.stack(frames[:: max(1, len(frames) // 8)])
+        on = self.border.mask(*stack.shape[1:])
+        spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
+        textured = on & (_steepness(cv2.GaussianBlur(frames[0], (3, 3), 0)) > 2 * TEXTURE)
+        quiet = textured & (spread <= 10)
+        # Where most of the border is quiet the camera stands still and nothing can be told apart.
+        if textured.any() and quiet.sum() < 0.5 * textured.sum():
+            self.still[quiet] = 6.0
+
+    def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:
+        """Evidence of one pair; `flow` is the camera's motion on each strip, (2, h, w) pixels."""
+        for box, field in zip(self.border.strips, flow, strict=True):
+            _evidence(first, second, box, field, self.still, self.moved)
+        self._added += 1
+        if self._added % REFRESH == 0:
+            free = self._free()
+            if (free != self.free).any():
+                self.free = free
+
+    def _free(self) -> NDArray[np.float32]:
+        """(H, W) 0 on and around graphics, else 1."""
+        found = (self.still >= 4) & (self.still > 2.5 * self.moved)
+        if not found.any():
+            return np.ones(found.shape, np.float32)
+        around = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8))
+        free: NDArray[np.float32] = 1 - around.astype(np.float32)
+        return free
+
+
+@compiled
+def _evidence(first: Image, second: Image, box: Box, flow: Image, still: Image, moved: Image) -> None:
+    rows, columns = first.shape
+    y0, x0, y1, x1 = box
+    for y in range(max(y0, 1), min(y1, rows - 1)):
+        for x in range(max(x0, 1), min(x1, columns - 1)):
+            u, v = flow[0, y - y0, x - x0], flow[1, y - y0, x - x0]
+            length = np.sqrt(u * u + v * v)
+            if length < EVIDENCE_MOTION:
+                continue
+            gx = np.float32(0.5) * (first[y, x + 1] - first[y, x - 1])
+            gy = np.float32(0.5) * (first[y + 1, x] - first[y - 1, x])
+            # Beyond two pixels the gradient no longer foretells the change, only that there is one.
+            expected = abs(gx * u + gy * v) * min(np.float32(1), np.float32(2) / length)
+            if expected < EVIDENCE_CHANGE:
+                continue
+            still[y, x] *= np.float32(0.97)
+            moved[y, x] *= np.float32(0.97)
+            if abs(second[y, x] - first[y, x]) < np.float32(0.3) * expected:
+                still[y, x] += np.float32(1)
+            else:
+                moved[y, x] += np.float32(1)
+
+
+def _steepness(grey: NDArray[np.uint8] | Image) -> Image:
+    """(H, W) length of the gradient in grey levels per pixel."""
+    dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, scale=1 / 8)
+    dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=1 / 8)
+    return np.asarray(cv2.magnitude(dx, dy), np.float32)
+
+
+def cell_flow(
+    border: Border, flow: Sequence[Image], camera: Sequence[Image], first: Image, free: Image
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Median flow of the cells.
+
+    Args:
+        border: the layout.
+        flow: (2, h, w) flow of each strip in pixels.
+        camera: (2, h, w) flow of each strip by the camera's motion alone.
+        first: (H, W) first picture.
+        free: (H, W) 0 where a graphic lies.
+
+    Returns:
+        (cell, 2) median difference from the camera's flow over textured free pixels whose partner lies inside the
+        picture, over all such pixels where none is textured; (cell,) share of textured usable pixels; (cell,) share of
+        usable pixels. The difference is taken because textured pixels need not lie evenly about a cell's centre,
+        which would bias a cell's own median under zoom and rotation.
+    """
+    count = len(border.cells)
+    values, textured, usable = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
+    for k, cell in enumerate(border.cells):
+        s = border.strip_of[k]
+        _cell(first, free, flow[s], camera[s], border.strips[s][:2], cell, k, values, textured, usable)
+    return values, textured, usable
+
+
+@compiled
+def _cell(
+    first: Image,
+    free: Image,
+    flow: Image,
+    camera: Image,
+    corner: tuple[int, int],
+    cell: NDArray[np.int64],
+    k: int,
+    values: NDArray[np.float64],
+    textured: NDArray[np.float64],
+    usable: NDArray[np.float64],
+) -> None:
+    rows, columns = first.shape
+    top, left = corner
+    y0, x0, y1, x1 = cell
+    size = (y1 - y0) * (x1 - x0)
+    us, vs = np.empty(size, np.float32), np.empty(size, np.float32)
+    plain_u, plain_v = np.empty(size, np.float32), np.empty(size, np.float32)
+    sharp, plain = 0, 0
+    for y in range(y0, y1):
+        up, down = max(y - 1, 0), min(y + 1, rows - 1)
+        for x in range(x0, x1):
+            u, v = flow[0, y - top, x - left], flow[1, y - top, x - left]
+            if free[y, x] <= 0 or not (0 <= x + u <= columns - 1 and 0 <= y + v <= rows - 1):
+                continue
+            before, after = max(x - 1, 0), min(x + 1, columns - 1)
+            gx = (first[y, after] - first[y, before]) / np.float32(after - before)
+            gy = (first[down, x] - first[up, x]) / np.float32(down - up)
+            if gx * gx + gy * gy >= TEXTURE * TEXTURE:
+                us[sharp], vs[sharp] = u - camera[0, y - top, x - left], v - camera[1, y - top, x - left]
+                sharp += 1
+            plain_u[plain] = u - camera[0, y - top, x - left]
+            plain_v[plain] = v - camera[1, y - top, x - left]
+            plain += 1
+    textured[k], usable[k] = sharp / size, plain / size
+    if sharp > 0:
+        values[k, 0], values[k, 1] = np.median(us[:sharp]), np.median(vs[:sharp])
+    elif plain > 0:
+        values[k, 0], values[k, 1] = np.median(plain_u[:plain]), np.median(plain_v[:plain])

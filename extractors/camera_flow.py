@@ -1,0 +1,198 @@
+"""Stage `camera_flow`: how the camera moves, read from the border of the picture (paper, section 5.5, reference 19).
+
+Every frame pair gives the flow of each border cell and one global motion. All of it is the motion of the picture's
+content: a camera that pans to the right gives pan_x < 0. Rates are per second, by the frames' own times.
+
+Arrays, P pairs and C = 2 columns + 2 rows cells:
+
+    time      (P, 2)    s      times of the two frames
+    cells     (P, C, 2) 1/s    median TV-L1 flow of a cell in picture widths and heights per second; 0 where masked
+    cell_mask (P, C)           true = usable: textured, inside both frames, no bar, no graphic, no cut in the pair
+    motion    (P, 4)           pan_x (widths/s), pan_y (heights/s), zoom (log scale, 1/s), rotation (rad/s, clockwise)
+    inliers   (P,)      1      share of the usable cells that agree with `motion`; 0 where nothing is usable
+    cut       (P,)             true = the two frames show different scenes
+    cell_box  (C, 4)    1      x1, y1, x2, y2 as shares of the picture
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import Array, StageOutput
+from data.errors import VideoError
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.camera_fit import moving, to_rates
+from extractors.camera_summary import quality
+
+if TYPE_CHECKING:
+    from extractors.camera_pairs import Pair, PairFlow
+
+MILLISECONDS = {"strips": 10.0, "opencv": 1500.0}
+"""Cost of a pair at 340x256 on one core, for statements of cost (`python -m benchmarks.camera_flow` measures it)."""
+
+LOOK_AHEAD = 24
+"""Frames looked at before the first pair, to find bars and graphics; all that is held in memory."""
+
+OFTEN = 0.1
+"""Share of a video's pairs from which a cell that graphics cover is masked throughout."""
+
+MIN_SIDE, MAX_SIDE = 64, 640
+"""Pixels that the working size's shorter side is raised to, and that its longer side is held to."""
+
+
+class CameraFlowConfig(StageConfig):
+    """Settings of `camera_flow`."""
+
+    backend: Literal["strips", "opencv"] = setting(
+        "strips", "strips: TV-L1 of our own on the border; opencv: DualTVL1 on the full frame, the slow reference"
+    )
+    short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
+    border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
+    columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)
+    rows: int = setting(8, "cells down each side, between top and bottom", ge=2, le=64)
+    reach: float = setting(
+        64.0, "largest shift between two frames that is searched for, pixels of the working size", gt=0
+    )
+    stride: int = setting(1, "take one pair of neighbouring frames out of this many", ge=1)
+    max_pairs: int = setting(20000, "raise the stride until a video has at most this many pairs; 0 for no limit", ge=0)
+    still: float = setting(
+        0.2,
+        "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
+        ge=0,
+    )
+
+
+class CameraFlow(Extractor[CameraFlowConfig]):
+    """TV-L1 flow at the picture's border and the camera's motion."""
+
+    name = "camera_flow"
+    version = 1
+    Config = CameraFlowConfig
+
+    @classmethod
+    def cost(cls, config: CameraFlowConfig, frames: int) -> str:
+        """What a video of `frames` frames costs, for a person to read before the run starts."""
+        pairs, stride = len(pair_starts(config, frames)), stride_of(config, frames)
+        seconds = pairs * MILLISECONDS[config.backend] / 1000 * (config.short_side / 256)
+        every = "every pair of frames" if stride == 1 else f"one pair of frames in {stride}"
+        return f"{pairs} pairs ({every}), about {seconds:.0f} s on one core"
+
+    def extract(self, source: Source) -> StageOutput:
+        """Flow of the sampled pairs, streaming; holds `LOOK_AHEAD` small grey frames at most.
+
+        A video of one frame has no pair: it gives one row of zeros, all of it masked.
+
+        Raises:
+            VideoError: the stream is damaged, or gives no frame.
+        """
+        times = source.times
+        starts = pair_starts(self.config, len(times))
+        wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
+        frames = self._grey(source, wanted or ([0] if not starts else None))
+        ahead = list(islice(frames, LOOK_AHEAD))
+        if not ahead:
+            raise VideoError("no frame came out of this video", where=source.record.path)
+        engine = self._engine([grey for _, grey in ahead])
+        wanted_starts, pairs, at = set(starts), [], []
+        last = ahead[0]
+        for frame in chain(ahead[1:], frames):
+            if last[0] in wanted_starts and frame[0] == last[0] + 1:
+                pairs.append(engine.pair(last, frame))
+                at.append(last[0])
+            last = frame
+        return self._output(engine, pairs, np.asarray(at, np.int64), times)
+
+    def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Frames as (index, grey at the working size)."""
+        import cv2
+
+        for frame in source.frames(indices):
+            height, width = frame.image.shape[:2]
+            size = working_size(width, height, self.config.short_side)
+            grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+            how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
+            yield (
+                frame.index,
+                np.asarray(cv2.resize(grey, size, interpolation=how) if size != (width, height) else grey),
+            )
+
+    def _engine(self, ahead: list[NDArray[np.uint8]]) -> PairFlow:
+        from extractors.camera_border import lay_out, picture_area
+        from extractors.camera_pairs import PairFlow
+        from models.tvl1 import TVL1
+
+        border = lay_out(picture_area(ahead), self.config.border, self.config.columns, self.config.rows)
+        return PairFlow(border, ahead, self.config.backend, TVL1(), self.config.reach)
+
+    def _output(
+        self, engine: PairFlow, pairs: list[Pair], at: NDArray[np.int64], times: NDArray[np.float64]
+    ) -> StageOutput:
+        """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
+        count, width, height, rows = len(engine.border.cells), engine.width, engine.height, max(len(pairs), 1)
+        cells, mask = np.zeros((rows, count, 2), np.float32), np.zeros((rows, count), bool)
+        pixels, inliers, cut = np.zeros((rows, 4)), np.zeros(rows, np.float32), np.zeros(rows, bool)
+        covered = np.mean([pair.covered for pair in pairs], axis=0) if pairs else np.zeros(count)
+        allowed = covered < OFTEN
+        when = (
+            np.stack([times[at], times[at + 1]], axis=1) if pairs else np.full((1, 2), times[0] if len(times) else 0.0)
+        )
+        seconds = when[:, 1] - when[:, 0]
+        for k, raw in enumerate(pairs):
+            pair = engine.refit(raw, allowed)
+            cut[k] = pair.kind == "cut"
+            if seconds[k] > 0:
+                mask[k], inliers[k], pixels[k] = pair.mask, pair.inliers, pair.motion
+                cells[k] = pair.flow / (np.array([width, height]) * seconds[k])
+        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still)
+        rates = to_rates(pixels, width, height, np.where(seconds > 0, seconds, 1.0))
+        motion = np.where(moved[:, None], rates, 0.0).astype(np.float32)
+        names = ("pan_x", "pan_y", "zoom", "rotation")
+        arrays = {
+            "time": Array(when.astype(np.float64), ("pair", "frame"), "s", "times of the two frames of a pair"),
+            "cells": Array(
+                cells, ("pair", "cell", "uv"), "1/s", "flow in picture widths, heights per second", ("u", "v")
+            ),
+            "cell_mask": Array(mask, ("pair", "cell"), "1", "true where the cell's flow is usable"),
+            "motion": Array(motion, ("pair", "motion"), "1/s", "content's motion; rotation in rad/s, clockwise", names),
+            "inliers": Array(inliers, ("pair",), "1", "share of usable cells that agree with the motion"),
+            "cut": Array(cut, ("pair",), "1", "true where the two frames show different scenes"),
+            "cell_box": Array(
+                engine.border.relative(height, width),
+                ("cell", "box"),
+                "1",
+                "shares of the picture",
+                ("x1", "y1", "x2", "y2"),
+            ),
+        }
+        found = quality(arrays, moved, allowed, stride_of(self.config, len(times)))
+        bars = engine.border.area
+        found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
+        return StageOutput(arrays, found)
+
+
+def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """(width, height) that frames are scaled to: never enlarged, except that no side is under `MIN_SIDE`.
+
+    >>> working_size(1920, 1080, 256)
+    (455, 256)
+    """
+    scale = min(1.0, short_side / min(width, height))
+    scale = min(scale, max(MAX_SIDE, 2 * short_side) / max(width, height))
+    return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
+
+
+def stride_of(config: CameraFlowConfig, frames: int) -> int:
+    """Distance in frames between the starts of two sampled pairs."""
+    pairs = max(frames - 1, 0)
+    needed = -(-pairs // config.max_pairs) if config.max_pairs else 1
+    return max(config.stride, needed, 1)
+
+
+def pair_starts(config: CameraFlowConfig, frames: int) -> list[int]:
+    """First frames of the pairs of neighbouring frames that are taken."""
+    return list(range(0, max(frames - 1, 0), stride_of(config, frames)))
