@@ -153,7 +153,7 @@ def film_dive(
     times = (frame_times[:, None] + shutter).ravel()
     scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
     looks = draw_looks(rng, options.divers)
-    view = View(rng.uniform(46.0, 56.0), rng.uniform(4.0, 8.0))
+    view = View(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
     views = [view]
     if options.cut:
         views.append(View(view.azimuth + rng.uniform(12.0, 20.0), view.elevation + 3.0))

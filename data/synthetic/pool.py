@@ -109,10 +109,10 @@ def _tower(canvas: Image, view: View, rng: np.random.Generator) -> None:
     for x, y, z in (
         ((-9.5, -5.2), (-4.0, PLATFORM - 0.3), (-1.0, 1.0)),
         ((-9.0, -1.6), (4.85, 5.1), (-1.6, 1.6)),
-        ((-9.0, 0.0), (PLATFORM - 0.32, PLATFORM), (-2.0, 2.0)),
+        ((-9.0, 0.0), (PLATFORM - 0.32, PLATFORM), (-2.2, 2.2)),
     ):
         _block(canvas, view, (x, y, z), grey)
-    for edge in (-2.0, 2.0):
+    for edge in (-2.2, 2.2):
         posts = np.array([[x, PLATFORM + h, edge] for x in np.arange(-9.0, -1.9, 1.0) for h in (0.0, 0.95)])
         pixels = to_canvas(view.project(posts)[:, :2]).round().astype(int).reshape(-1, 2, 2)
         for foot, head in pixels:

@@ -17,7 +17,7 @@ from data.synthetic.body import Floats, P
 from data.synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from data.synthetic.moves import STEP, Motion, flight_time, move
 
-SPACING = 2.35
+SPACING = 2.8
 """Distance of the two divers along the platform's edge, metres."""
 
 AFTER_ENTRY = 0.07
