@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from models.aim_config import AimConfig, AimSizes
+from models.fusion import attend
 from models.layers import Layers, PlainLayers, start_values
 
 Dropout = Callable[[Tensor, float], Tensor]
@@ -225,9 +226,8 @@ class Aim(nn.Module):
         if self.config.fusion == "halves":
             return (scene + agents) / 2, scene.new_full((1,), 0.5).expand(*scene.shape[:-1], 2)
         key = self.key(whole)  # O (..., B, T, d)
-        match = torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1)  # (..., B, T, 2)
-        weights = torch.softmax(match, dim=-1)
-        return weights[..., :1] * scene + weights[..., 1:] * agents, weights
+        fused, weights = attend(scene, agents, key)
+        return fused, weights
 
     def _trial(self, figures: Tensor, drop: Dropout) -> Tensor:
         if isinstance(self.trial, Regression):

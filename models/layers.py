@@ -69,10 +69,25 @@ class StackedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply member m to x[m]."""
-        members, inputs = x.shape[0], x.shape[-1]
-        flat = x.reshape(members, -1, inputs)  # (M, R, in)
-        out = torch.baddbmm(self.bias.unsqueeze(1), flat, self.weight.transpose(1, 2))  # (M, R, out)
+        out: Tensor = _Linear.apply(x.reshape(x.shape[0], -1, x.shape[-1]), self.weight, self.bias)  # (M, R, out)
         return out.view(*x.shape[:-1], out.shape[-1])
+
+
+class _Linear(torch.autograd.Function):
+    """x W' + b per member; its weight gradient is computed in the weight's own layout, which autograd's is not."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """(M, R, in), (M, out, in) and (M, out) to (M, R, out)."""
+        ctx.save_for_backward(x, weight)
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Gradients for the inputs, where they are asked for, the weight and the bias."""
+        x, weight = ctx.saved_tensors
+        given = torch.bmm(grads[0], weight) if ctx.needs_input_grad[0] else None
+        return given, torch.bmm(grads[0].transpose(1, 2), x), grads[0].sum(1)
 
 
 class StackedLSTM(nn.Module):
@@ -89,8 +104,7 @@ class StackedLSTM(nn.Module):
         """Hidden state of every step, from zero start states."""
         members, batch, steps, inputs = x.shape
         flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)  # (M, T*B, in), time outermost
-        bias = (self.bias_ih_l0 + self.bias_hh_l0).unsqueeze(1)
-        gates = torch.baddbmm(bias, flat, self.weight_ih_l0.transpose(1, 2))  # (M, T*B, 4d)
+        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # (M, T*B, 4d)
         hidden: Tensor = _Recurrence.apply(gates.view(members, steps, batch, -1), self.weight_hh_l0)
         return hidden.transpose(1, 2)  # (M, B, T, d)
 
@@ -99,58 +113,88 @@ class _Recurrence(torch.autograd.Function):
     """The part of an LSTM that runs over time, with its derivative written out.
 
     Autograd through T small steps would keep and add T gradients of the recurrent weight; here they are one
-    matrix product at the end.
+    matrix product at the end. Everything that does not depend on the step before is computed for all steps at
+    once, so that the loop itself holds few operations.
     """
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
-        """Input part of the gates (M, T, B, 4d) and recurrent weight (M, 4d, d) to hidden states (M, T, B, d)."""
+        """Input part of the gates (M, T, B, 4d) and recurrent weight (M, 4d, d) to hidden states (M, T, B, d).
+
+        `inputs` is overwritten: nothing else needs it.
+        """
         members, steps, batch, four = inputs.shape
         width = four // 4
-        hidden = inputs.new_empty(members, steps, batch, width)
-        cells = inputs.new_empty(members, steps, batch, width)
-        gates = torch.empty_like(inputs)
+        hidden, cells, squashed = (inputs.new_empty(members, steps, batch, width) for _ in range(3))
         recurrent = weight.transpose(1, 2)
-        for t in range(steps):
-            raw = inputs[:, t] if t == 0 else torch.baddbmm(inputs[:, t], hidden[:, t - 1], recurrent)
-            now = gates[:, t]
-            torch.sigmoid(raw[..., : 2 * width], out=now[..., : 2 * width])
-            torch.tanh(raw[..., 2 * width : 3 * width], out=now[..., 2 * width : 3 * width])
-            torch.sigmoid(raw[..., 3 * width :], out=now[..., 3 * width :])
-            i, f, g, o = now.split(width, dim=-1)
-            cell = torch.mul(i, g, out=cells[:, t])
-            if t > 0:
-                cell.addcmul_(f, cells[:, t - 1])
-            torch.mul(o, torch.tanh(cell), out=hidden[:, t])
-        ctx.save_for_backward(gates, cells, hidden, weight)
+        gates = inputs.unflatten(-1, (4, width))  # i, f, g, o
+        views = zip(
+            inputs.unbind(1),
+            inputs[..., : 2 * width].unbind(1),
+            *(gate.unbind(1) for gate in gates.unbind(-2)),
+            cells.unbind(1),
+            squashed.unbind(1),
+            hidden.unbind(1),
+            strict=True,
+        )
+        before: tuple[Tensor, Tensor] | None = None
+        for raw, first_two, i, f, g, o, cell, tanh, out in views:
+            if before is not None:
+                raw.baddbmm_(before[0], recurrent)
+            first_two.sigmoid_()
+            g.tanh_()
+            o.sigmoid_()
+            torch.mul(i, g, out=cell)
+            if before is not None:
+                cell.addcmul_(f, before[1])
+            torch.tanh(cell, out=tanh)
+            torch.mul(o, tanh, out=out)
+            before = out, cell
+        ctx.save_for_backward(inputs, cells, squashed, hidden, weight)
         return hidden
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients for the input part of the gates and for the recurrent weight."""
-        gates, cells, hidden, weight = ctx.saved_tensors
+        inputs, cells, squashed, hidden, weight = ctx.saved_tensors
         members, steps, batch, width = hidden.shape
-        grad_gates = torch.empty_like(gates)
-        grad_hidden = grads[0][:, steps - 1]
+        i, f, g, o = inputs.unflatten(-1, (4, width)).unbind(-2)
+        grad_inputs = torch.empty_like(inputs)
+        by_gate = grad_inputs.unflatten(-1, (4, width))
+        slopes = torch.empty_like(inputs).unflatten(-1, (4, width))  # of what each gate adds, all steps at once
+        torch.addcmul(i, i, i, value=-1, out=slopes[..., 0, :]).mul_(g)
+        slopes[:, 0, :, 1].zero_()
+        f_later = f[:, 1:]
+        torch.addcmul(f_later, f_later, f_later, value=-1, out=slopes[:, 1:, :, 1]).mul_(cells[:, :-1])
+        torch.mul(i, g, out=slopes[..., 2, :]).mul_(g).neg_().add_(i)
+        torch.addcmul(o, o, o, value=-1, out=slopes[..., 3, :]).mul_(squashed)
+        through = torch.addcmul(o, o, squashed * squashed, value=-1)  # of the hidden state by the cell
+        views = list(
+            zip(
+                grads[0].unbind(1),
+                through.unbind(1),
+                slopes[..., :3, :].unbind(1),
+                slopes[..., 3, :].unbind(1),
+                f.unbind(1),
+                by_gate[..., :3, :].unbind(1),
+                by_gate[..., 3, :].unbind(1),
+                grad_inputs.unbind(1),
+                strict=True,
+            )
+        )
         grad_cell = hidden.new_zeros(members, batch, width)
-        for t in range(steps - 1, -1, -1):
-            i, f, g, o = gates[:, t].split(width, dim=-1)
-            out = grad_gates[:, t].split(width, dim=-1)
-            squashed = torch.tanh(cells[:, t])
-            grad_cell = grad_cell + grad_hidden * o * (1 - squashed * squashed)
-            torch.mul(grad_cell * g, i * (1 - i), out=out[0])
-            if t > 0:
-                torch.mul(grad_cell * cells[:, t - 1], f * (1 - f), out=out[1])
-            else:
-                out[1].zero_()
-            torch.mul(grad_cell * i, 1 - g * g, out=out[2])
-            torch.mul(grad_hidden * squashed, o * (1 - o), out=out[3])
-            if t > 0:
-                grad_cell = grad_cell * f
-                grad_hidden = torch.baddbmm(grads[0][:, t - 1], grad_gates[:, t], weight)
-        later = grad_gates[:, 1:].reshape(members, (steps - 1) * batch, 4 * width)
-        earlier = hidden[:, :-1].reshape(members, (steps - 1) * batch, width)
-        return grad_gates, torch.bmm(later.transpose(1, 2), earlier)
+        later: Tensor | None = None
+        for given, slope, slopes_ifg, slope_o, forget, out_ifg, out_o, out in reversed(views):
+            grad_hidden = given if later is None else torch.baddbmm(given, later, weight)
+            grad_cell.addcmul_(grad_hidden, slope)
+            torch.mul(grad_cell.unsqueeze(-2), slopes_ifg, out=out_ifg)
+            torch.mul(grad_hidden, slope_o, out=out_o)
+            grad_cell.mul_(forget)
+            later = out
+        rest = (steps - 1) * batch
+        after = grad_inputs[:, 1:].reshape(members, rest, 4 * width)
+        grad_weight = torch.bmm(after.transpose(1, 2), hidden[:, :-1].reshape(members, rest, width))
+        return grad_inputs, grad_weight
 
 
 def start_values(module: nn.Module, generators: list[torch.Generator]) -> None:
