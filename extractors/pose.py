@@ -60,7 +60,9 @@ class PoseConfig(StageConfig):
     new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
     lost_s: float = setting(1.0, "Seconds a person may stay unseen and still come back as themselves.", ge=0)
     gate: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
-    cut_threshold: float = setting(0.35, "Change of the colour histogram that makes a cut, 0..1.", gt=0, le=1)
+    cut_threshold: float = setting(
+        0.25, "Lost correlation from one frame to the next that may be a cut, 0..1 (see scene.py).", gt=0, le=1
+    )
     fill_s: float = setting(
         0.25, "Gaps up to this many seconds are interpolated (marked in `filled`); 0 for none.", ge=0
     )

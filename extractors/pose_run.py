@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from data.video import Frame
 from extractors.agents import ChoiceSettings, running_salience
 from extractors.pose_backends.base import Image, People, PoseBackend
-from extractors.pose_search import Counted, Person, close_ups, merge, whole_frame
+from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
 from extractors.tracking import Track, Tracker, TrackSettings
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
+
+
+TURNS = (0.8, -0.8, 1.6, -1.6, 3.1)
+"""Radians of the close-ups tried for a person who is not surely found, in the body's sense of turning."""
 
 
 class PoseRun:
@@ -69,11 +73,30 @@ class PoseRun:
                 return found
             return merge(People.joined([self._close_ups(image, wanted, time), found]))
         found = self._close_ups(image, wanted, time)
-        sure = int((found.scores >= self.config.sure_score).sum())
-        if sure < self.choice.agents and time - self._searched >= 0.2 * self.config.search_s:
+        for track in wanted:
+            found = self._turned(image, time, track, found)
+        seen = self.tracker.match(time, found)
+        if len(seen) < self.choice.agents and time - self._searched >= 0.2 * self.config.search_s:
             self._searched = time
             found = merge(People.joined([found, whole_frame(self.backend, image)]))
         return found
+
+    def _turned(self, image: Image, time: float, track: Track, found: People) -> People:
+        """Somebody who is not surely found may have turned faster than predicted: other turns are tried."""
+        person = Person.of(track, time)
+        for turn in TURNS:
+            if self._sure(time, track, found):
+                return found
+            way = turn if track.spin >= 0 else -turn
+            more = close_up(
+                self.backend, image, person, zoom=1.2 * self.config.zoom, turn=way, pixels=self.config.crop_side
+            )
+            found = merge(People.joined([found, more]))
+        return found
+
+    def _sure(self, time: float, track: Track, found: People) -> bool:
+        rows = [row for row, other in self.tracker.match(time, found).items() if other is track]
+        return bool(rows) and float(found.scores[rows[0]]) >= self.config.sure_score
 
     def _close_ups(self, image: Image, wanted: list[Track], time: float) -> People:
         people = [Person.of(track, time) for track in wanted]
@@ -84,7 +107,8 @@ class PoseRun:
         frames = len(self.times) - self.shot_starts[-1]
         alive = self.tracker.alive
         salience = running_salience(alive, frames, self.size, np.array(self.times))
-        order = np.argsort([-s for s in salience], kind="stable")
+        waited = np.array([time - track.time for track in alive])
+        order = np.argsort(-np.array(salience) * np.exp(-waited / 0.3), kind="stable")
         return [alive[i] for i in order[: self.choice.agents + (frames < 25)]]
 
     def _shrunk(self, image: NDArray[np.uint8]) -> Image:

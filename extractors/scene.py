@@ -1,7 +1,7 @@
 """What the camera did from one frame to the next: a coarse shift of the background, and cuts.
 
-Both come from a thumbnail of about 128 pixels, so they cost a fraction of a millisecond. The shift only helps the
-tracker to predict people; the measured camera motion is the business of the `camera_flow` stage.
+Both come from thumbnails, so they cost about a millisecond. The shift only helps the tracker to predict people; the
+measured camera motion is the business of the `camera_flow` stage.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-THUMBNAIL = 128
-"""Longer side of the thumbnail in pixels."""
+FLOW_SIDE, CUT_SIDE = 224, 96
+"""Longer side in pixels of the thumbnails for the shift and for cuts."""
+
+LEAP, LEAST = 4.0, 8.0
+"""A cut's remaining difference is this many times that of the last frames, and at least this (grey levels)."""
 
 
 @dataclass(frozen=True)
@@ -22,57 +25,85 @@ class Step:
     Attributes:
         shift: (2,) pixels of the frame by which the background moved, (0, 0) at a cut and at the first frame.
         cut: true where this frame begins a new shot.
-        change: 0..1, how far the colour histogram moved.
     """
 
     shift: NDArray[np.float64]
     cut: bool
-    change: float
 
 
 class SceneWatch:
     """Follows the background of one video, frame by frame.
 
-    A cut is a frame whose colour histogram differs from the last one's by more than `threshold` (half the L1
-    distance, 0..1), by more than four times what this shot's frames usually differ by, and whose picture cannot
-    be explained by a shift of the last one: fast pans change the histogram too, but they correlate.
+    The shift is the median motion of corners followed by sparse optical flow, starting from the last shift since
+    cameras pan smoothly. For cuts, the middle of the last thumbnail is sought in this one. A frame begins a new shot
+    where even the best place correlates by less than 1 - `threshold` and the difference left there leaps to `LEAP`
+    times that of the last three frames: fast pans and blur lower the correlation too, but not from one frame to the
+    next. (Measured on rendered dives: true cuts leap 14-fold, the fastest pans 2.8-fold.)
     """
 
-    def __init__(self, threshold: float = 0.35) -> None:
+    def __init__(self, threshold: float = 0.25) -> None:
         self.threshold = threshold
-        self._grey: NDArray[np.float32] | None = None
-        self._colours: NDArray[np.float32] | None = None
-        self._usual: list[float] = []
+        self._grey: NDArray[np.uint8] | None = None
+        self._small: NDArray[np.float32] | None = None
+        self._left: list[float] = []
+        self._shift = np.zeros(2, dtype=np.float32)
 
     def step(self, image: NDArray[np.uint8]) -> Step:
         """Take the next frame, (H, W, 3) uint8 RGB."""
         import cv2
 
-        ratio = min(1.0, THUMBNAIL / max(image.shape[:2]))
-        size = (max(8, round(image.shape[1] * ratio)), max(8, round(image.shape[0] * ratio)))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.float32)
-        colours = _histogram(np.asarray(small, dtype=np.uint8))
-        last_grey, last_colours = self._grey, self._colours
-        self._grey, self._colours = grey, colours
-        if last_grey is None or last_colours is None or last_grey.shape != grey.shape:
-            return Step(np.zeros(2), False, 0.0)
-        window = cv2.createHanningWindow(size, cv2.CV_32F)
-        (dx, dy), response = cv2.phaseCorrelate(last_grey, grey, window)
-        change = float(np.abs(colours - last_colours).sum() / 2)
-        usual = float(np.median(self._usual)) if self._usual else 0.0
-        cut = change > max(self.threshold, 4 * usual) and response < 0.2
-        self._usual = [] if cut else [*self._usual[-24:], change]
-        trusted = not cut and response > 0.05
-        shift = np.array([dx * image.shape[1] / size[0], dy * image.shape[0] / size[1]])
-        return Step(shift if trusted else np.zeros(2), cut, change)
+        before, before_small = self._grey, self._small
+        reduced = _thumbnail(image, FLOW_SIDE)
+        self._grey = np.asarray(cv2.cvtColor(reduced, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+        lab = cv2.cvtColor(_thumbnail(reduced, CUT_SIDE), cv2.COLOR_RGB2LAB).astype(np.float32)
+        self._small = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1), dtype=np.float32)
+        if before is None or before_small is None or before.shape != self._grey.shape:
+            return Step(np.zeros(2), False)
+        likeness, left = _best_match(before_small, self._small)
+        usual = max([1.0, *self._left])
+        cut = 1 - likeness > self.threshold and left > max(LEAST, LEAP * usual)
+        self._left = [] if cut else [*self._left[-2:], left]
+        if cut:
+            self._shift = np.zeros(2, dtype=np.float32)
+        else:
+            moved, agreement = _common_motion(before, self._grey, self._shift)
+            self._shift = moved if agreement >= 0.3 else 0.8 * self._shift
+        return Step(self._shift.astype(np.float64) * (image.shape[1] / reduced.shape[1]), cut)
 
 
-def _histogram(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(512,) share of pixels in each of 8 x 8 x 8 colours, blurred over neighbours so that a small change is small."""
+def _thumbnail(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     import cv2
 
-    counts = cv2.calcHist([image], [0, 1, 2], None, [8, 8, 8], [0, 256] * 3)
-    for axis in range(3):
-        counts = 0.5 * counts + 0.25 * (np.roll(counts, 1, axis) + np.roll(counts, -1, axis))
-    return np.asarray(counts.ravel() / max(counts.sum(), 1.0), dtype=np.float32)
+    ratio = min(1.0, side / max(image.shape[:2]))
+    size = (max(16, round(image.shape[1] * ratio)), max(16, round(image.shape[0] * ratio)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _best_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> tuple[float, float]:
+    """Correlation -1..1 and root mean square difference of the best place of `before`'s middle in `after`."""
+    import cv2
+
+    rows, columns = (max(side // 5, 1) for side in before.shape[:2])
+    middle = np.ascontiguousarray(before[rows:-rows, columns:-columns])
+    likeness = float(cv2.matchTemplate(after, middle, cv2.TM_CCOEFF_NORMED).max())
+    squares = float(cv2.matchTemplate(after, middle, cv2.TM_SQDIFF).min())
+    return likeness, float(np.sqrt(max(squares, 0.0) / middle.size))
+
+
+def _common_motion(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], guess: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], float]:
+    """(2,) median motion of the corners of one thumbnail to the next, and the share of corners that move so."""
+    import cv2
+
+    corners = cv2.goodFeaturesToTrack(before, 150, 0.01, 5)
+    if corners is None or len(corners) < 8:
+        return np.zeros(2, dtype=np.float32), 0.0
+    found, status, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, corners, corners + guess, winSize=(15, 15), maxLevel=3, flags=cv2.OPTFLOW_USE_INITIAL_FLOW
+    )
+    moves = (found - corners).reshape(-1, 2)[status.ravel() == 1]
+    if len(moves) < 8:
+        return np.zeros(2, dtype=np.float32), 0.0
+    middle = np.median(moves, axis=0).astype(np.float32)
+    return middle, float((np.abs(moves - middle).max(axis=1) < 2).sum() / len(corners))

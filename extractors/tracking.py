@@ -50,6 +50,7 @@ class Track:
     time: float = 0.0
     size: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    velocity_seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     lean: float = 0.0
     spin: float = 0.0
     drift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -63,6 +64,8 @@ class Track:
             gap = max(time - self.time, 1e-3)
             share = 0.6 if len(self.frames) > 1 else 1.0
             self.velocity = (1 - share) * self.velocity + share * (place - self.places[-1]) / gap
+            seen = (centre_of(pose) - centre_of(self.keypoints[-1])) / gap
+            self.velocity_seen = (1 - share) * self.velocity_seen + share * seen
             turn = _wrapped(lean - self.lean)
             self.spin = 0.5 * self.spin + 0.5 * turn / gap if abs(turn) < 1.6 else 0.5 * self.spin
             self.size = max(size, 0.93 * self.size) if size < self.size else 0.5 * (self.size + size)
@@ -74,11 +77,16 @@ class Track:
         self.scores.append(float(score))
         self.places.append(place)
 
-    def predicted(self, time: float) -> NDArray[np.float32]:
-        """(17, 3) the last pose moved to where it should be at `time` (speed fades over half a second unseen)."""
+    def predicted(self, time: float, with_camera: bool = False) -> NDArray[np.float32]:
+        """(17, 3) the last pose moved to where it should be at `time` (speed fades over half a second unseen).
+
+        Cameras follow athletes, whose speed in the picture is therefore steadier than that against the background;
+        for everybody else it is the other way round (`with_camera`).
+        """
         pose = np.array(self.keypoints[-1], dtype=np.float32)
-        gap = time - self.time
-        pose[:, :2] += (self.velocity * 0.5 * (1 - np.exp(-gap / 0.5)) + self.drift).astype(np.float32)
+        fading = 0.5 * (1 - np.exp(-(time - self.time) / 0.5))
+        step = self.velocity * fading + self.drift if with_camera else self.velocity_seen * fading
+        pose[:, :2] += step.astype(np.float32)
         return pose
 
     def predicted_lean(self, time: float) -> float:
@@ -110,7 +118,7 @@ class Tracker:
 
     def update(self, frame: int, time: float, people: People) -> list[Track]:
         """Take the people of one frame; returns the track of each of them in order, begun where none fits."""
-        given = self._assign(time, people)
+        given = self.match(time, people)
         found: list[Track] = []
         for person in range(len(people)):
             track = given.get(person)
@@ -126,7 +134,8 @@ class Tracker:
             found.append(track)
         return found
 
-    def _assign(self, time: float, people: People) -> dict[int, Track]:
+    def match(self, time: float, people: People) -> dict[int, Track]:
+        """The track that each person (by row) would continue; nothing is changed."""
         from scipy.optimize import linear_sum_assignment
 
         if not self.alive or not len(people):
@@ -140,8 +149,10 @@ class Tracker:
         expected = np.stack([track.predicted(time) for track in self.alive])
         sizes = np.array([track.size for track in self.alive])
         unseen = np.array([time - track.time for track in self.alive])
-        step = centres_of(people.keypoints)[None] - centres_of(expected)[:, None]
-        away = np.linalg.norm(step, axis=-1) / np.maximum(sizes[:, None], 1.0)
+        places = centres_of(people.keypoints)[None]
+        ways = (expected, np.stack([track.predicted(time, with_camera=True) for track in self.alive]))
+        steps = [np.linalg.norm(places - centres_of(way)[:, None], axis=-1) for way in ways]
+        away = np.minimum(*steps) / np.maximum(sizes[:, None], 1.0)
         reach = self.settings.gate * (1 + 2 * np.clip(unseen - 0.1, 0, 0.5))[:, None]
         found_sizes = np.array([size_of(pose) for pose in people.keypoints])
         ratio = found_sizes[None] / np.maximum(sizes[:, None], 1.0)
