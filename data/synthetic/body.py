@@ -20,6 +20,7 @@ POINTS = (
     "pelvis", "waist", "chest", "neck", "head", "face", "hair", "bun",
     "left_hand", "right_hand", "left_toe", "right_toe", "left_heel", "right_heel", "left_calf", "right_calf",
     "left_waist", "right_waist", "left_chest", "right_chest", "left_strap", "right_strap",
+    "left_blade", "right_blade", "left_pec", "right_pec", "back_high", "back_low", "navel", "throat",
 )  # fmt: skip
 """Names of the points that `points` returns; the first 17 are the COCO keypoints in their order."""
 
@@ -32,6 +33,19 @@ PELVIS, SPINE = 0.21, 0.29  # hip line to waist, waist to shoulder line
 SHOULDER, HIP = 0.165, 0.085  # half widths
 UPPER_ARM, FOREARM, HAND = 0.29, 0.25, 0.17
 THIGH, SHANK, FOOT = 0.42, 0.40, 0.20
+
+_TRUNK_SIDES = (
+    ("chest", (0.012, 0.60 * SPINE, 0.075)),
+    ("strap", (0.0, 0.92 * SPINE, 0.095)),
+    ("blade", (-0.085, 0.64 * SPINE, 0.062)),
+    ("pec", (0.085, 0.68 * SPINE, 0.062)),
+)
+_TRUNK_MIDDLE = (
+    ("back_high", (-0.080, 0.90 * SPINE, 0.0)),
+    ("back_low", (-0.085, 0.12 * SPINE, 0.0)),
+    ("navel", (0.090, -0.02, 0.0)),
+)
+"""Marks of the trunk by name, metres from the waist."""
 
 MASSES = (
     ("head", "head", 0.08, 0.0), ("chest", "chest", 0.29, 0.30), ("pelvis", "waist", 0.20, 0.21),
@@ -95,9 +109,11 @@ def points(pose: Pose) -> Floats:
     out[:, P["chest"]] = waist + rotate(0.62 * SPINE * up + np.array([0.015, 0.0, 0.0]), pose.spine)
     for side, sign in SIDES:
         out[:, P[f"{side}_waist"]] = waist + np.array([0.0, 0.0, sign * 0.04])
-        for name, place in (("chest", (0.012, 0.60 * SPINE, 0.075)), ("strap", (0.0, 0.92 * SPINE, 0.095))):
+        for name, place in _TRUNK_SIDES:
             local = np.tile([place[0], place[1], sign * place[2]], (count, 1))
             out[:, P[f"{side}_{name}"]] = waist + rotate(local, pose.spine)
+    for name, place in _TRUNK_MIDDLE:
+        out[:, P[name]] = waist + rotate(np.tile(place, (count, 1)), pose.spine)
     _head(out, neck, pose)
     for index, (side, sign) in enumerate(SIDES):
         _leg(out, pose, index, side, sign)
@@ -108,6 +124,7 @@ def points(pose: Pose) -> Floats:
 def _head(out: Floats, neck: Floats, pose: Pose) -> None:
     bend = pose.spine + pose.neck
     places = {
+        "throat": (0.010, 0.080, 0.0),
         "head": (0.015, 0.165, 0.0), "face": (0.04, 0.145, 0.0), "hair": (-0.01, 0.185, 0.0), "bun": (-0.11, 0.21, 0.0),
         "nose": (0.125, 0.135, 0.0), "left_eye": (0.10, 0.17, -0.033), "right_eye": (0.10, 0.17, 0.033),
         "left_ear": (0.01, 0.155, -0.078), "right_ear": (0.01, 0.155, 0.078),

@@ -39,14 +39,24 @@ class Look:
     trunks: bool
     bun: bool
 
+    @property
+    def shadow(self) -> Colour:
+        """Skin in the hollows of the body."""
+        return _shade(self.skin, 0.80)
+
 
 @dataclass(frozen=True)
 class _Part:
-    """Circles whose hull is painted; a `joined` part grows out of another at its first circle, without a rim there."""
+    """Circles whose hull is painted.
+
+    A `joined` part grows out of another at its first circle, without a rim there. A part with a `side` is seen only
+    when the chest looks at the camera (+1) or away from it (-1).
+    """
 
     circles: tuple[tuple[str, float], ...]
     paint: str
     joined: bool = False
+    side: int = 0
 
 
 def _limb(side: str, *circles: tuple[str, float]) -> tuple[_Part, ...]:
@@ -73,11 +83,22 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
             _limb(side, ("shoulder", 0.053), ("elbow", 0.040)),
             _limb(side, ("elbow", 0.041), ("wrist", 0.028)) + _limb(side, ("wrist", 0.029), ("hand", 0.018)),
         ]
-    neck = (_Part((("neck", 0.055), ("head", 0.052)), "skin", joined=True),)
+    neck = (_Part((("neck", 0.056), ("throat", 0.050)), "skin", joined=True),)
     hair = (_Part((("hair", 0.100), ("head", 0.092)), "hair"),)
     face = (_Part((("face", 0.076), ("head", 0.078)), "skin"),)
     bun = ((_Part((("bun", 0.045),), "hair"),),) if look.bun else ()
-    return (pelvis, (chest, suit), *limbs, neck, hair, face, *bun)
+    return (pelvis, (chest, suit, *_marks(look)), *limbs, neck, hair, face, *bun)
+
+
+def _marks(look: Look) -> tuple[_Part, ...]:
+    """What tells the front of a trunk from its back."""
+    if not look.trunks:
+        return (_Part((*_both(("blade", 0.048)), ("back_high", 0.045), ("back_low", 0.040)), "skin", side=-1),)
+    return (
+        _Part((("back_high", 0.010), ("back_low", 0.012)), "shadow", side=-1),
+        _Part(_both(("pec", 0.008)), "shadow", side=1),
+        _Part((("navel", 0.011),), "shadow", side=1),
+    )
 
 
 class Figure:
@@ -97,11 +118,15 @@ class Figure:
         margin = 0.14 * scale[:, None]
         self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin
         groups = _groups(look)
-        self._outlines = [[(part.paint, self._outline(part)) for part in group] for group in groups]
+        self._outlines = [[(part, self._outline(part)) for part in group] for group in groups]
         members = [[P[name] for part in group for name, _ in part.circles] for group in groups]
         depths = np.stack([depth[:, member].mean(axis=1) for member in members], axis=1)
+        first = {group[0].circles[0][0]: index for index, group in enumerate(groups)}
+        self._face = first["face"]
+        over = np.minimum(depths[:, first["face"]], depths[:, first["hair"]])
+        depths[:, first["neck"]] = np.minimum(depths[:, first["neck"]], over - 1e-3)
+        self._turned = np.sign(depth[:, P["navel"]] - depth[:, P["back_low"]]).astype(int)
         self._order = np.argsort(depths, axis=1, kind="stable")
-        self._face = groups.index(next(g for g in groups if g[0].circles[0][0] == "face"))
 
     def _outline(self, part: _Part) -> Floats:
         """(F, layers, circles x corners, 2) pixels on the rims of the part's circles."""
@@ -136,8 +161,10 @@ class Figure:
 
     def _paint(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:
         for group in self._order[frame]:
-            for paint, outline in self._outlines[group]:
-                base: Colour = getattr(self.look, paint)
+            for part, outline in self._outlines[group]:
+                if part.side not in (0, self._turned[frame]):
+                    continue
+                base: Colour = getattr(self.look, part.paint)
                 corners = _fixed((outline[frame] - origin) * FINER)
                 for layer, (_, _, bright) in zip(corners, LAYERS, strict=True):
                     cv2.fillConvexPoly(fine, cv2.convexHull(layer), _shade(base, bright), cv2.LINE_8, FRACTION_BITS)
@@ -177,10 +204,12 @@ def draw_looks(rng: np.random.Generator, divers: int) -> tuple[Look, ...]:
     """Team mates: one suit, skin and hair of their own."""
     suits = ((190, 25, 40), (25, 60, 160), (20, 20, 28), (230, 190, 40), (20, 120, 70), (110, 30, 120), (235, 235, 240))
     skins = ((226, 180, 150), (205, 155, 122), (180, 128, 96), (238, 196, 170), (148, 100, 74))
-    hairs = ((48, 32, 24), (92, 60, 36), (24, 20, 20), (150, 112, 66))
+    hairs = ((24, 20, 20), (48, 32, 24), (92, 60, 36), (150, 112, 66))
     trunks = bool(rng.random() < 0.5)
     suit = suits[rng.integers(len(suits))]
-    return tuple(
-        Look(skins[rng.integers(len(skins))], hairs[rng.integers(len(hairs))], suit, trunks, not trunks)
-        for _ in range(divers)
-    )
+    looks = []
+    for _ in range(divers):
+        skin, hair = skins[rng.integers(len(skins))], hairs[rng.integers(len(hairs))]
+        hair = hair if sum(hair) < 0.5 * sum(skin) else hairs[0]
+        looks.append(Look(skin, hair, suit, trunks, not trunks))
+    return tuple(looks)
