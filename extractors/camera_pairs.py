@@ -24,6 +24,9 @@ MIN_CONTRAST = 2.0
 MIN_TEXTURED = 0.03
 """Share of textured pixels from which a cell is usable."""
 
+ENOUGH = 0.1
+"""Share of textured pixels that gives a cell its full say; a person's busy clothes shall not outvote a plain wall."""
+
 MIN_USABLE = 0.4
 """Share of pixels with a partner, and free of graphics, from which a cell is usable."""
 
@@ -144,7 +147,7 @@ class PairFlow:
             _, with_graphics, _ = cell_flow(self.border, strips, camera, first, np.ones_like(free))
         covered = (with_graphics >= MIN_TEXTURED) & (textured < 0.5 * with_graphics)
         mask = (textured >= MIN_TEXTURED) & (usable >= MIN_USABLE) & ~covered
-        weight = np.where(mask, self._area * np.minimum(textured, 0.3), 0.0)
+        weight = np.where(mask, self._area * np.minimum(textured, ENOUGH), 0.0)
         motion, inliers = fit_cells(flow, weight, self._at, found.motion)
         return Pair(np.where(mask[:, None], flow, 0.0), mask, weight, covered, motion, inliers, "ok")
 

@@ -53,15 +53,17 @@ class TVL1:
         step: tau, time step of the dual update (at most .25).
         levels: pyramid levels, each half the size of the one below.
         warps: linearisations per level, finest first; the last entry serves the levels above it too.
-        iterations: primal-dual iterations per warp.
+        iterations: primal-dual iterations per warp at most.
+        epsilon: root mean square change in pixels under which a warp's iterations end.
     """
 
     data_weight: float = 0.15
     coupling: float = 0.3
     step: float = 0.25
-    levels: int = 2
-    warps: tuple[int, ...] = (2, 2)
-    iterations: int = 20
+    levels: int = 3
+    warps: tuple[int, ...] = (2,)
+    iterations: int = 30
+    epsilon: float = 0.015
 
     def __post_init__(self) -> None:
         if not (self.data_weight > 0 and self.coupling > 0 and 0 < self.step <= 0.25):
@@ -129,6 +131,7 @@ def rectangle_flow(
             np.float32(parameters.data_weight * parameters.coupling),
             np.float32(parameters.coupling),
             np.float32(parameters.step / parameters.coupling),
+            np.float32(parameters.epsilon),
             np.float32(light[0]),
             np.float32(light[1]),
         )
@@ -206,19 +209,23 @@ def _level(
     bound: float,
     coupling: float,
     dual_step: float,
+    epsilon: float,
     gain: float,
     offset: float,
 ) -> None:
     """Solve one level in place; `flow` is (2, h + 1, w + 1), its last row and column are scratch."""
     h, w = flow.shape[1] - 1, flow.shape[2] - 1
+    enough = epsilon * epsilon * np.float32(h * w)
     rest, inverse = np.empty((h, w), np.float32), np.empty((h, w), np.float32)
     gx, gy = np.empty((h, w), np.float32), np.empty((h, w), np.float32)
     dual = np.zeros((4, h + 1, w + 1), np.float32)
     for _ in range(warps):
         _linearise(first, second, box, flow, weight, gain, offset, rest, gx, gy, inverse)
         for _ in range(iterations):
-            _primal(flow, dual, rest, gx, gy, inverse, bound, coupling)
+            change = _primal(flow, dual, rest, gx, gy, inverse, bound, coupling)
             _dual(flow, dual, dual_step)
+            if change < enough:
+                break
 
 
 @compiled
@@ -261,21 +268,27 @@ def _linearise(
 @compiled
 def _primal(
     flow: Image, dual: Image, rest: Image, gx: Image, gy: Image, inverse: Image, bound: float, coupling: float
-) -> None:
-    """Thresholding step, then u = v + theta div p; replicates the last row and column for the forward differences."""
+) -> float:
+    """Thresholding step, then u = v + theta div p; replicates the last row and column for the forward differences.
+
+    Returns the sum of the squared changes of the flow.
+    """
     h, w = rest.shape
+    change = np.float32(0)
     for i in range(h):
         for j in range(w):
             u, v, a, b = flow[0, i, j], flow[1, i, j], gx[i, j], gy[i, j]
             t = min(max(-(rest[i, j] + a * u + b * v) * inverse[i, j], -bound), bound)
             div_u = dual[0, i + 1, j + 1] - dual[0, i + 1, j] + dual[1, i + 1, j + 1] - dual[1, i, j + 1]
             div_v = dual[2, i + 1, j + 1] - dual[2, i + 1, j] + dual[3, i + 1, j + 1] - dual[3, i, j + 1]
-            flow[0, i, j] = u + t * a + coupling * div_u
-            flow[1, i, j] = v + t * b + coupling * div_v
+            du, dv = t * a + coupling * div_u, t * b + coupling * div_v
+            flow[0, i, j], flow[1, i, j] = u + du, v + dv
+            change += du * du + dv * dv
         flow[0, i, w], flow[1, i, w] = flow[0, i, w - 1], flow[1, i, w - 1]
     for c in range(2):
         for j in range(w + 1):
             flow[c, h, j] = flow[c, h - 1, j]
+    return change
 
 
 @compiled
