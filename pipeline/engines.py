@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -60,20 +61,19 @@ def run_local(
     """
     waiting = iter(plans)
     context = multiprocessing.get_context("spawn")
-    halt = context.Event()
-    children = [_Child(context, config, cache.root, halt) for _ in range(config.run.workers)]
+    children = [_Child(context, config, cache.root) for _ in range(config.run.workers)]
     try:
         for child in children:
             child.give(next(waiting, None))
         while any(child.plan for child in children):
             if stop.is_set():
-                halt.set()
+                for child in children:
+                    child.halt()
             for child in _ready(children):
                 for result in child.collect(progress, cache):
                     yield result
                     child.give(None if stop.is_set() else next(waiting, None))
     finally:
-        halt.set()
         for child in children:
             child.end()
 
@@ -89,12 +89,12 @@ class _Child:
     context: Any
     config: BaseConfig
     cache: Path
-    halt: Any
     plan: Plan | None = None
     started: float = 0.0
     process: BaseProcess | None = None
     pipe: Connection | None = None
-    peak_bytes: int = field(default=0)
+    peak_bytes: int = 0
+    halted: bool = False
 
     def give(self, plan: Plan | None) -> None:
         """Hand over the next record, starting the process if there is none."""
@@ -126,14 +126,22 @@ class _Child:
         if reason:
             yield self._lost(cache, reason)
 
+    def halt(self) -> None:
+        """Ask the process to finish its current write and to stop there."""
+        with suppress(OSError, ValueError):
+            if self.pipe is not None and not self.halted:
+                self.pipe.send(None)
+        self.halted = True
+
     def end(self) -> None:
         """Stop the process; it is killed where it does not stop by itself."""
         if self.process is None:
             return
+        self.halt()
         with suppress(OSError, ValueError):
             if self.pipe is not None:
                 self.pipe.close()
-        self.process.join(timeout=0.5 if self.plan is None else 5)
+        self.process.join(timeout=5)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -141,9 +149,10 @@ class _Child:
 
     def _start(self) -> None:
         self.pipe, theirs = self.context.Pipe()
+        self.halted = False
         threads = self.config.run.threads or max(1, (os.cpu_count() or 1) // max(1, self.config.run.workers))
         process = self.context.Process(
-            target=_serve, args=(theirs, self.config.dump(), self.cache, self.halt, os.getpid()), daemon=True
+            target=_serve, args=(theirs, self.config.dump(), self.cache, os.getpid()), daemon=True
         )
         with _environment({name: str(threads) for name in THREAD_VARIABLES}):
             process.start()
@@ -198,12 +207,13 @@ def _ready(children: list[_Child]) -> list[_Child]:
     return [child for child in busy if child.pipe in ready] or busy
 
 
-def _serve(pipe: Connection, values: dict[str, Any], root: Path, halt: Any, parent: int) -> None:
-    """What a child does: take a plan, run it, send the result, until the pipe closes."""
+def _serve(pipe: Connection, values: dict[str, Any], root: Path, parent: int) -> None:
+    """What a child does: take a plan, run it, send the result, until it is told to stop."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _die_with_parent(parent)
     stop = threading.Event()
-    threading.Thread(target=_relay, args=(halt, stop), daemon=True).start()
+    plans: queue.SimpleQueue[Plan | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, plans, stop), daemon=True).start()
     cache = Cache(root)
     worker = Worker(validate(values), cache, stop)
     said = 0.0
@@ -214,18 +224,23 @@ def _serve(pipe: Connection, values: dict[str, Any], root: Path, halt: Any, pare
             said = time.monotonic()
             pipe.send(("frames", (done, total)))
 
-    with suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            plan = pipe.recv()
+    with suppress(OSError, KeyboardInterrupt):
+        while (plan := plans.get()) is not None:
             result = worker.run(plan, progress)
             cache.index.flush()
             pipe.send(("result", result))
 
 
-def _relay(halt: Any, stop: threading.Event) -> None:
-    """Pass the parent's wish to stop on to the threads of this process."""
-    halt.wait()
+def _listen(pipe: Connection, plans: queue.SimpleQueue[Plan | None], stop: threading.Event) -> None:
+    """Hand on what the parent sends; None, or the pipe's end, means stop.
+
+    A pipe and not a shared event: an event whose waiter is killed blocks everybody who sets it.
+    """
+    with suppress(EOFError, OSError):
+        while (plan := pipe.recv()) is not None:
+            plans.put(plan)
     stop.set()
+    plans.put(None)
 
 
 def _die_with_parent(parent: int) -> None:

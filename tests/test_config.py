@@ -1,0 +1,128 @@
+"""The configuration: strict, explained, and every field of every stage either in the key or declared not to be."""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from data.errors import UsageError
+from extractors.base import StageConfig
+from pipeline.config import load_config, validate
+from pipeline.stages import STAGES, stage_class
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_loads(path: Path) -> None:
+    config = load_config(path)
+    assert config.name == path.stem
+    assert validate(config.dump()).dump() == config.dump(), "a saved configuration loads as it was"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("pose.bakend=movenet", "unknown key 'pose.bakend', did you mean 'backend'?"),
+        ("psoe.stride=2", "unknown key 'psoe', did you mean 'pose'?"),
+        ("train.epoch=3", "unknown key 'train.epoch', did you mean 'epochs'?"),
+        ("model.widht=3", "did you mean 'width'?"),
+        ("pose.stride=0", "'pose.stride'"),
+        ("dataset.kind=jigsaw", "'dataset.kind'"),
+    ],
+)
+def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(ROOT / "configs/folder.yaml", [override])
+    assert said in str(caught.value)
+    assert "configs/folder.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nname: b", "stands twice"),
+        ("a: &x [1]\nb: *x", "aliases"),
+        ("- 1\n- 2", "mapping"),
+        ("a: [", "not a readable YAML"),
+        ("!!python/object/apply:os.system [ls]", "not a readable YAML"),
+    ],
+)
+def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        load_config(path)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_configuration_or_a_usage_error(tmp_path_factory: Any, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("c") / "c.yaml"
+    path.write_bytes(content)
+    try:
+        load_config(path)
+    except UsageError:
+        pass
+
+
+def test_a_missing_file_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no such configuration file"):
+        load_config(Path("configs/fodler.yaml"))
+
+
+def fields(config: StageConfig, prefix: str = "") -> list[tuple[str, Any, bool]]:
+    """(dotted name, field, declared to affect the result) of every setting, nested ones too."""
+    found: list[tuple[str, Any, bool]] = []
+    for name, field in type(config).model_fields.items():
+        extra = field.json_schema_extra or {}
+        affects = not (isinstance(extra, dict) and extra.get("affects_result") is False)
+        value = getattr(config, name)
+        if isinstance(value, BaseModel) and affects:
+            found += fields(typing.cast(StageConfig, value), f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", field, affects))
+    return found
+
+
+def other_value(annotation: Any, value: Any) -> Any:
+    """Some value of the same type that differs from `value`."""
+    options = typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
+    if options:
+        return next(option for option in options if option != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return type(value)(value + 1) if value < 1 or isinstance(value, int) else value * 1.01
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, tuple):
+        return (*value, *value) if value else (1,)
+    return 1 if value is None else None
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
+    config = stage_class(stage).Config()
+    before = config.result_settings()
+    listed = fields(config)
+    assert listed
+    for name, field, affects in listed:
+        *sections, last = name.split(".")
+        owner: Any = config
+        for section in sections:
+            owner = getattr(owner, section)
+        changed: Any = owner.model_copy(update={last: other_value(field.annotation, getattr(owner, last))})
+        for depth in range(len(sections), 0, -1):
+            parent: Any = config
+            for section in sections[: depth - 1]:
+                parent = getattr(parent, section)
+            changed = parent.model_copy(update={sections[depth - 1]: changed})
+        differs = changed.result_settings() != before
+        assert differs == affects, f"{stage}.{name}"
+        assert field.description, f"{stage}.{name} has no description"
