@@ -190,17 +190,26 @@ def _chosen(
 
 def _step(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> float | None:
     """Body sizes between `track` and the nearest-in-time part of `agent`, None where it cannot continue it."""
-    if any(a.frames[0] <= track.frames[-1] and track.frames[0] <= a.frames[-1] for a in agent):
+    if any(_both_seen(other, track) for other in agent):
         return None
     steps: list[tuple[float, float, float]] = []
     for other in agent:
-        early, late = (other, track) if other.frames[-1] < track.frames[0] else (track, other)
-        gap = times[late.frames[0]] - times[early.frames[-1]]
+        early, late = (other, track) if other.frames[0] <= track.frames[0] else (track, other)
+        gap = max(times[late.frames[0]] - times[early.frames[-1]], 0.0)
         sizes = size_of(early.keypoints[-1]), size_of(late.keypoints[0])
         way = np.linalg.norm(centre_of(late.keypoints[0]) - centre_of(early.keypoints[-1]))
         steps.append((float(gap), float(way / max(sizes)), max(sizes) / min(sizes)))
     gap, nearest, ratio = min(steps)
     return nearest if nearest < 1.0 + 3.0 * gap and ratio < 2.5 and gap < 3.0 else None
+
+
+def _both_seen(a: Track, b: Track) -> bool:
+    """Whether two tracks are two people: seen in the same frames, but for a few in which one lies on the other."""
+    common = sorted(set(a.frames) & set(b.frames))
+    if len(common) > 0.2 * min(len(a.frames), len(b.frames)):
+        return True
+    poses = [(a.keypoints[a.frames.index(f)], b.keypoints[b.frames.index(f)]) for f in common]
+    return any(np.linalg.norm(centre_of(p) - centre_of(q)) > 0.5 * max(size_of(p), size_of(q)) for p, q in poses)
 
 
 def _ordered(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:

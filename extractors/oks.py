@@ -74,11 +74,16 @@ def keep_distinct(
     """Indices of people left when every one that repeats a higher-scored one is dropped, best first.
 
     Two detections are one person where their OKS exceeds `max_oks`, or their boxes overlap by more than
-    `max_iou` (the same body with left and right or head and feet mistaken).
+    `max_iou` (the same body with left and right or head and feet mistaken), or where a clearly fainter one lies
+    on the middle of the other (a body read askew).
     """
     order = np.argsort(-scores, kind="stable")
     boxes = boxes_of(keypoints)
-    same = (oks(keypoints, keypoints) > max_oks) | (iou(boxes, boxes) > max_iou)
+    overlap = iou(boxes, boxes)
+    middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1.0)
+    apart = np.linalg.norm(middles[:, None] - middles[None], axis=-1) / sides[None]
+    askew = (apart < 0.25) & (overlap > 0.2) & (scores[:, None] < 0.7 * scores[None])
+    same = (oks(keypoints, keypoints) > max_oks) | (overlap > max_iou) | askew
     kept: list[int] = []
     for person in order:
         if not same[person, kept].any():

@@ -77,8 +77,10 @@ def _series(choice: Choice, frames: int, agents: int) -> _Series:
     for shot in choice.members:
         for agent, chain in enumerate(shot):
             for track in chain:
-                series.keypoints[track.frames, agent] = np.stack(track.keypoints)
-                series.scores[track.frames, agent] = track.scores
+                better = np.array(track.scores) > series.scores[track.frames, agent]
+                frames = np.array(track.frames)[better]
+                series.keypoints[frames, agent] = np.stack(track.keypoints)[better]
+                series.scores[frames, agent] = np.array(track.scores)[better]
     return series
 
 

@@ -40,7 +40,7 @@ class Person:
     @classmethod
     def of(cls, track: Track, time: float) -> Person:
         """What a track predicts for `time`."""
-        return cls(track.predicted(time), track.size, track.predicted_lean(time))
+        return cls(track.predicted(time, track.with_camera), track.size, track.predicted_lean(time))
 
 
 def merge(people: People, max_oks: float = 0.55) -> People:

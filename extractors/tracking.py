@@ -51,6 +51,7 @@ class Track:
     size: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     velocity_seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    misses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     lean: float = 0.0
     spin: float = 0.0
     drift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -62,13 +63,17 @@ class Track:
         place, size, lean = centre_of(pose) - camera, size_of(pose), lean_of(pose)
         if self.frames:
             gap = max(time - self.time, 1e-3)
+            ways = (self.predicted(time), self.predicted(time, with_camera=True))
+            missed = [float(np.linalg.norm(centre_of(pose) - centre_of(way))) for way in ways]
+            self.misses = 0.8 * self.misses + 0.2 * np.array(missed)
             share = 0.6 if len(self.frames) > 1 else 1.0
             self.velocity = (1 - share) * self.velocity + share * (place - self.places[-1]) / gap
             seen = (centre_of(pose) - centre_of(self.keypoints[-1])) / gap
             self.velocity_seen = (1 - share) * self.velocity_seen + share * seen
             turn = _wrapped(lean - self.lean)
             self.spin = 0.5 * self.spin + 0.5 * turn / gap if abs(turn) < 1.6 else 0.5 * self.spin
-            self.size = max(size, 0.93 * self.size) if size < self.size else 0.5 * (self.size + size)
+            # Folding up is quick and faint readings are small: the size falls slowly, so that a view never cuts off.
+            self.size = max(size, 0.985 * self.size) if size < self.size else 0.7 * self.size + 0.3 * size
         else:
             self.size = size
         self.lean, self.time, self.drift = lean, time, np.zeros(2)
@@ -88,6 +93,11 @@ class Track:
         step = self.velocity * fading + self.drift if with_camera else self.velocity_seen * fading
         pose[:, :2] += step.astype(np.float32)
         return pose
+
+    @property
+    def with_camera(self) -> bool:
+        """Whether this person is better predicted with the camera's motion than by speed in the picture."""
+        return bool(self.misses[1] <= self.misses[0])
 
     def predicted_lean(self, time: float) -> float:
         """Radians clockwise from upright at which the body should lean at `time`."""
@@ -146,13 +156,12 @@ class Tracker:
 
     def _likeness(self, time: float, people: People) -> NDArray[np.float64]:
         """(tracks, people), 0 where a person is out of a track's reach."""
-        expected = np.stack([track.predicted(time) for track in self.alive])
+        expected = np.stack([track.predicted(time, track.with_camera) for track in self.alive])
         sizes = np.array([track.size for track in self.alive])
         unseen = np.array([time - track.time for track in self.alive])
         places = centres_of(people.keypoints)[None]
-        ways = (expected, np.stack([track.predicted(time, with_camera=True) for track in self.alive]))
-        steps = [np.linalg.norm(places - centres_of(way)[:, None], axis=-1) for way in ways]
-        away = np.minimum(*steps) / np.maximum(sizes[:, None], 1.0)
+        step = np.linalg.norm(places - centres_of(expected)[:, None], axis=-1)
+        away = step / np.maximum(sizes[:, None], 1.0)
         reach = self.settings.gate * (1 + 2 * np.clip(unseen - 0.1, 0, 0.5))[:, None]
         found_sizes = np.array([size_of(pose) for pose in people.keypoints])
         ratio = found_sizes[None] / np.maximum(sizes[:, None], 1.0)
