@@ -86,7 +86,7 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         (["status", "{tmp}/a.mp4", "--stages", "poze"], "did you mean 'pose'?"),
         (["extract", "{tmp}/a.mp4", "--shard", "3/2"], "the part must be from 1 to 2"),
         (["score", "{tmp}/a.mp4", "--model", "{tmp}"], "no trained model here"),
-        (["weights", "path", "i3d"], "did you mean 'i3d-kinetics400'?"),
+        (["weights", "path", "i3d"], "known: i3d-kinetics400"),
         (["train", "--pack", "{tmp}/none.h5"], "no such file"),
     ],
 )

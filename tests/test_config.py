@@ -103,7 +103,9 @@ def other_value(annotation: Any, value: Any) -> Any:
         return value + "x"
     if isinstance(value, tuple):
         return (*value, *value) if value else (1,)
-    return 1 if value is None else None
+    if value is None:
+        return (0.0, 0.0, 1.0, 1.0) if "tuple" in str(annotation) else 1
+    return None
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
