@@ -174,6 +174,97 @@ def train(
         console.say(f"{recipe.runs} networks trained on {len(run.train_ids)} performances: {printable(out)}")
 
 
+@app.command(epilog="Example: python run_pipeline.py evaluate --config configs/jigsaws.yaml --set protocol=louo")
+def evaluate(
+    config: ConfigFile = None,
+    out: Annotated[Path, typer.Option("--out", help="folder of results.json and the page")] = Path("runs/evaluation"),
+    pack: PackFile = None,
+    cache: CacheFolder = None,
+    workers: Workers = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside ours."""
+    from pipeline import console
+    from pipeline.evaluate import write_results
+    from pipeline.protocols import audit_lines, evaluation_report, results_rows, run_protocol
+    from pipeline.report import ReportData, write_report
+    from pipeline.score import save_config
+
+    settings = _settings(config, overrides, cache, workers)
+    stop = _stop_on_interrupt()
+    if pack is None:
+        _extract_missing(settings, stop)
+    features = _features(settings, pack, labelled=True)
+    with console.named_bars() as progress:
+        results = run_protocol(settings, features, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
+    write_results(results, out / "results.json")
+    save_config(settings, out)
+    page = ReportData(
+        f"Evaluation: {settings.name}, {settings.protocol}",
+        subtitle=f"{len(features)} performances",
+        config=json.dumps(settings.dump(), indent=1),
+        evaluation=evaluation_report(results),
+    )
+    write_report(out / "report.html", page)
+    if as_json:
+        _print_json(results)
+        return
+    for line in audit_lines(results["audit"]):
+        console.say(line)
+    console.table(f"{settings.name}, {settings.protocol}: Spearman's rho", *results_rows(results))
+    console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
+
+
+@app.command(epilog="Example: python run_pipeline.py report runs/tasd2 --set dataset.root=videos/ --out page.html")
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder that `train` or `evaluate` wrote")],
+    inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders to show")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="the page; default: RUN/report.html")] = None,
+    sections: Annotated[int, typer.Option("--sections", help="videos with a section of their own", min=0)] = 12,
+    workers: Workers = None,
+) -> None:
+    """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos)."""
+    from pipeline import console
+    from pipeline.report_command import write_run_report
+
+    page = write_run_report(run, inputs or (), out or run / "report.html", sections, workers, _stop_on_interrupt())
+    console.say(f"the report page: {printable(page)}")
+
+
+@app.command(epilog="Example: python run_pipeline.py plot runs/evaluation --out figures/")
+def plot(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder that `train` or `evaluate` wrote")],
+    inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders to show")] = None,
+    out: Annotated[Path, typer.Option("--out", help="folder of the figures")] = Path("figures"),
+    formats: Annotated[str, typer.Option("--formats", help="pdf, png, svg; comma separated")] = "pdf,png",
+) -> None:
+    """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves."""
+    from pipeline import console
+    from pipeline.plots import plot_report
+    from pipeline.report_command import run_report_data
+
+    data = run_report_data(run, inputs or (), out / "report.html", 12, None, _stop_on_interrupt())
+    for path in plot_report(data, out, [name.strip() for name in formats.split(",")]):
+        console.say(str(path))
+
+
+@app.command(epilog="Example: python run_pipeline.py serve --model runs/tasd2")
+def serve(
+    model: Annotated[Path, typer.Option("--model", "-m", help="folder that `train` wrote")],
+    folder: Annotated[Path, typer.Option("--folder", help="uploads, pages and history")] = Path("runs/serve"),
+    port: Annotated[int, typer.Option("--port", help="0: any free port", min=0, max=65535)] = 8765,
+) -> None:
+    """A local web page on this machine only: drop a video, watch the stages, read the report."""
+    from pipeline import console
+    from pipeline.score import load_scorer
+    from pipeline.serve.run import serve as run_server
+    from pipeline.serve.work import ScoreWork
+
+    work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
+    run_server(folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: console.say(f"serving {url}"))
+
+
 @app.command(epilog="Example: python run_pipeline.py score new_videos/ --model runs/tasd2 --out scores.csv")
 def score(
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT…", help="videos or folders (searched recursively)")],
@@ -348,6 +439,25 @@ def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -
     for line in gathered.left_out[:20]:
         say(f"left out: {line}")
     return gathered.features
+
+
+def _extract_missing(settings: BaseConfig, stop: threading.Event) -> None:
+    """Extract what the data set's features still lack; failures are listed and cost their videos only."""
+    from pipeline import console
+    from pipeline.extract import run_extract
+
+    records = [record for record in _listing(None, settings).records if record.labels is not None]
+    planner = _planner(settings, "timesteps")
+    with console.BatchProgress() as bars:
+        summary = run_extract(
+            records, settings, planner.cache, planner,
+            stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames,
+        )  # fmt: skip
+    planner.cache.close()
+    if summary.failed:
+        console.failure_table(summary.failed)
+    if summary.cancelled:
+        raise typer.Exit(SOME_FAILED)
 
 
 def _place(name: str) -> str:

@@ -111,13 +111,14 @@ class DemoProgress(BatchProgress):
 
     def rendered(self, done: int, total: int) -> None:
         """So many dives are rendered."""
-        self._advance("rendered dives", done, total)
+        self.advance("rendered dives", done, total)
 
     def epochs(self, done: int, total: int) -> None:
         """So many epochs are trained."""
-        self._advance("epochs", done, total)
+        self.advance("epochs", done, total)
 
-    def _advance(self, name: str, done: int, total: int) -> None:
+    def advance(self, name: str, done: int, total: int) -> None:
+        """So many steps of the bar of that name are done."""
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=total, rate="")
         self._bars.update(self._tasks[name], completed=done, total=total)
@@ -139,6 +140,13 @@ def steps_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+@contextmanager
+def named_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per name; gives the function to call with (name, done, total)."""
+    with DemoProgress() as bars:
+        yield bars.advance
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:

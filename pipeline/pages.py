@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,16 @@ EMBEDDED_VIDEOS = 12
 """Videos with a section of their own at most; a page must stay small enough to mail. The table lists all."""
 
 
-def report_scores(
+def report_scores(path: Path, scorer: Scorer, rows: Sequence[Scored], records: Sequence[Record], **parts: Any) -> None:
+    """Write the page of a scored batch to `path`; arguments as in `scores_page`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_report(path, scores_page(path, scorer, rows, records, **parts))
+
+
+def scores_page(
     path: Path,
     scorer: Scorer,
     rows: Sequence[Scored],
@@ -50,11 +60,11 @@ def report_scores(
     extraction: Summary | None = None,
     evaluation: EvaluationReport | None = None,
     sections: int = EMBEDDED_VIDEOS,
-) -> None:
-    """Write the page of a scored batch.
+) -> ReportData:
+    """The page of a scored batch.
 
     Args:
-        path: where the page goes.
+        path: where the page will lie.
         scorer: what scored; its cache holds the stages' outputs.
         rows: scored and failed videos.
         records: the same videos, with labels where known.
@@ -62,9 +72,6 @@ def report_scores(
         extraction: what was extracted in this run, for the run times.
         evaluation: its section, where the videos were held out from training.
         sections: videos that get a section of their own, the first ones that have a score.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     known = {record.id: record for record in records}
     good = [row for row in rows if row.error is None]
@@ -78,18 +85,15 @@ def report_scores(
         times=stage_times(extraction, scorer.planner.stages) if extraction else (),
         training_scores=_training_scores(scorer.bundle),
     )
-    write_report(
-        path,
-        ReportData(
-            title=title,
-            subtitle=subtitle,
-            made=f"{datetime.now():%Y-%m-%d %H:%M} by {_user()} on {platform.node()}",
-            run={"command": " ".join(sys.argv), "model": str(scorer.folder), **software()},
-            config=json.dumps(scorer.config.dump(), indent=1, sort_keys=True),
-            videos=videos,
-            batch=batch,
-            evaluation=evaluation,
-        ),
+    return ReportData(
+        title=title,
+        subtitle=subtitle,
+        made=f"{datetime.now():%Y-%m-%d %H:%M} by {_user()} on {platform.node()}",
+        run={"command": " ".join(sys.argv), "model": str(scorer.folder), **software()},
+        config=json.dumps(scorer.config.dump(), indent=1, sort_keys=True),
+        videos=videos,
+        batch=batch,
+        evaluation=evaluation,
     )
 
 

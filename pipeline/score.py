@@ -77,7 +77,7 @@ class Scorer:
     def __init__(self, folder: Path, cache: Path | None = None, workers: int | None = None) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
-        values = _saved_config(folder)
+        values = saved_config(folder)
         if cache is not None:
             values["cache"] = str(cache)
         if workers is not None:
@@ -217,7 +217,12 @@ def _cell(text: str) -> str:
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
 
 
-def _saved_config(folder: Path) -> dict[str, Any]:
+def saved_config(folder: Path) -> dict[str, Any]:
+    """The configuration that a run folder keeps, as plain values.
+
+    Raises:
+        DataError: none there, or damaged.
+    """
     path = folder / CONFIG_FILE
     try:
         values = json.loads(path.read_text("utf-8"))
