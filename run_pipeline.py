@@ -184,7 +184,7 @@ def evaluate(
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside ours."""
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside."""
     from pipeline import console
     from pipeline.evaluate import write_results
     from pipeline.protocols import audit_lines, evaluation_report, results_rows, run_protocol

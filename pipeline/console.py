@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +22,9 @@ from rich.progress import (
 from rich.table import Table
 
 from pipeline.runner import Plan, Result
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
@@ -56,7 +59,7 @@ class BatchProgress:
         self._videos: TaskID | None = None
         self._frames: TaskID | None = None
 
-    def __enter__(self) -> BatchProgress:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 

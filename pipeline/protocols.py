@@ -1,4 +1,4 @@
-"""`evaluate`: the folds of a protocol, the leak audit, AIM and the trivial baselines, the table beside the paper's row."""
+"""`evaluate`: a protocol's folds, the leak audit, AIM and the trivial baselines, a table beside the paper's row."""
 
 from __future__ import annotations
 
