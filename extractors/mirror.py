@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Plan = tuple[NDArray[np.intp], NDArray[np.float32]]
 """(channel,) source of every channel and (channel,) factor: new[..., c] = factor[c] * old[..., source[c]]."""
 
-_SIDEWAYS = ("torso.x", "torso.turn", "motion.pan_x", "motion.rotation")
+_SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotation")
 
 
 def mirror_plan(names: Sequence[str]) -> Plan:
@@ -35,7 +35,7 @@ def mirror_plan(names: Sequence[str]) -> Plan:
     factor = np.ones(len(names), dtype=np.float32)
     for i, name in enumerate(names):
         channel, _, statistic = name.rpartition(".")
-        if channel.partition(".")[0] not in ("camera", "body", "velocity", "angle", "torso", "motion"):
+        if channel.partition(".")[0] not in ("place", "camera", "body", "velocity", "angle", "torso", "motion"):
             raise ValueError(f"'{name}' has no mirror image")
         twin = _other_side(name)
         if twin not in index:

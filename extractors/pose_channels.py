@@ -1,6 +1,6 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-Camera-fixed ("camera", "velocity"): axes of the picture, x to the right and y up, one origin and one unit
+Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the right and y up, one origin and one unit
 for all agents of the performance, so that differences between agents in height, phase and distance
 survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
 
@@ -135,6 +135,16 @@ def _points(form: str, xy: Floats, weight: Floats) -> Columns:
     return names, list(xy.reshape(len(xy), 2 * len(POINTS)).T), list(np.repeat(weight, 2, axis=1).T)
 
 
+def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
+    """Place and velocity of the trunk in the shared frame."""
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    middle, speed, weight = pose.middle(*names)
+    place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
+    rated = pose.moving[:, [POINTS.index(name) for name in names]].min(axis=1)
+    columns = [place[:, 0], place[:, 1], moving[:, 0], moving[:, 1]]
+    return ["place.x", "place.y", "place.vx", "place.vy"], columns, [weight, weight, rated, rated]
+
+
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
     return _points("camera", _upright(pose.points - frame.origin[:, None]) / frame.unit, pose.weight)
 
@@ -186,5 +196,5 @@ def _upright(xy: Floats) -> Floats:
     return np.asarray(xy * np.array([1.0, -1.0]))
 
 
-_FORMS = {"camera": _camera, "body": _body, "velocity": _velocity, "angle": _angle}
+_FORMS = {"place": _place, "camera": _camera, "body": _body, "velocity": _velocity, "angle": _angle}
 """What `PoseSettings.forms` may name."""

@@ -39,16 +39,16 @@ _TORSO_OF_HEIGHT = 0.3
 class PoseSettings(StageConfig):
     """How keypoints become channels."""
 
-    forms: tuple[Literal["camera", "body", "velocity", "angle"], ...] = setting(
-        ("camera", "body", "velocity", "angle"),
-        "Which groups of channels: camera (shared frame of all agents), body (own upright frame), velocity "
-        "(body lengths per second, shared frame), angle (joint angles, torso direction and turning).",
+    forms: tuple[Literal["place", "camera", "body", "velocity", "angle"], ...] = setting(
+        ("place", "body", "angle"),
+        "Which groups of channels: place (trunk in the shared frame of all agents, with velocity), camera and "
+        "velocity (every point in the shared frame), body (own upright frame), angle (joints, spine, turning).",
         min_length=1,
     )
     min_score: float = setting(0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.")
     max_gap_s: float = setting(0.3, "Gaps up to this many seconds are bridged by straight lines.", ge=0)
     smoothing_s: float = setting(
-        0.03, "Width in seconds of the Gaussian of the local line fit; 0 keeps positions as they are.", ge=0, le=5
+        0.06, "Width in seconds of the Gaussian of the local line fit; 0 keeps positions as they are.", ge=0, le=5
     )
     keep_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     centre: Literal["performance", "frame"] = setting(

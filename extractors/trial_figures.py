@@ -78,10 +78,12 @@ def tracks_of(channels: Channels) -> list[Track]:
     """The moving points of an agent: both tool tips, a person's trunk, or the camera's pan."""
     if channels.kind == "pose":
         names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in "xy"]
-        if not set(names) <= set(channels.names):
+        if "place.x" in channels.names:
+            names = ["place.x", "place.y"]
+        elif names[0] not in channels.names:
             return []
         columns = [channels.column(name) for name in names]
-        xy = np.stack([value for value, _ in columns], axis=1).reshape(-1, len(_TRUNK), 2).mean(axis=1)
+        xy = np.stack([value for value, _ in columns], axis=1).reshape(-1, len(names) // 2, 2).mean(axis=1)
         return [Track("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
     if channels.kind == "camera_flow":
         (x, weight), (y, _) = channels.column("motion.pan_x"), channels.column("motion.pan_y")

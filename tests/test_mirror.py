@@ -34,7 +34,10 @@ def keypoints() -> np.ndarray:
 @pytest.mark.parametrize("statistics", ["mean", "mean_std_absdiff", "samples", "dct"])
 @pytest.mark.parametrize("centre", ["performance", "frame"])
 def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics, centre):
-    config = {"statistics": statistics, "pose": {"centre": centre}}
+    config = {
+        "statistics": statistics,
+        "pose": {"centre": centre, "forms": ("place", "camera", "body", "velocity", "angle")},
+    }
     mirrored = keypoints[:, :, SWAP].copy()
     mirrored[..., 0] = 640 - mirrored[..., 0]
     plain, other = extracted(keypoints, **config).arrays, extracted(mirrored, **config).arrays

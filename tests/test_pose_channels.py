@@ -42,6 +42,7 @@ def still(pose: np.ndarray, frames: int = 20) -> np.ndarray:
 
 
 TIME = np.arange(20) / 25
+EVERY = ("place", "camera", "body", "velocity", "angle")
 
 
 @given(
@@ -69,12 +70,13 @@ def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
 @settings(max_examples=30, deadline=None)
 def test_shared_frame_ignores_place_and_zoom_of_the_picture_but_keeps_the_relation(scale, x, y):
     low, high = still(moved(shift=(100, 230))), still(moved(shift=(200, 200)))
-    one = pose_channels(output([low, high], TIME), [0, 1], PoseSettings())
-    two = pose_channels(output([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings())
+    one = pose_channels(output([low, high], TIME), [0, 1], PoseSettings(forms=EVERY))
+    two = pose_channels(output([scale * low + [x, y], scale * high + [x, y]], TIME), [0, 1], PoseSettings(forms=EVERY))
     for before, after in zip(one, two, strict=True):
         np.testing.assert_allclose(before.values, after.values, atol=1e-6)
-    gap = one[1].column("camera.head.y")[0] - one[0].column("camera.head.y")[0]
-    np.testing.assert_allclose(gap, 30 / 50, atol=1e-6)
+    for channel, size in (("camera.head.y", 30 / 50), ("place.y", 30 / 50), ("place.x", 100 / 50)):
+        gap = one[1].column(channel)[0] - one[0].column(channel)[0]
+        np.testing.assert_allclose(gap, size, atol=1e-6)
     assert one[0].names == one[1].names
 
 
@@ -88,14 +90,16 @@ def test_unequal_people_keep_their_sizes_in_the_shared_frame():
 
 def test_signs_and_units():
     fall = STANDING + np.arange(20)[:, None, None] / 25 * [0.0, 100.0]
-    one = pose_channels(output([fall], TIME), [0], PoseSettings())[0]
+    one = pose_channels(output([fall], TIME), [0], PoseSettings(forms=EVERY))[0]
     assert one.column("velocity.head.y")[0] == pytest.approx(-2, abs=1e-6)  # 100 px/s down, a torso of 50 px
+    assert one.column("place.vy")[0] == pytest.approx(-2, abs=1e-6)
+    assert np.ptp(one.column("place.y")[0]) == pytest.approx(2 * 19 / 25, abs=1e-6)
     assert one.column("torso.y")[0] == pytest.approx(1)
     assert one.column("angle.left_knee")[0] == pytest.approx(np.pi, abs=0.05)
     assert one.column("body.head.y")[0] == pytest.approx((90.8 - 45) / 50, abs=0.02)
     assert one.column("body.left_hip.x")[0] == pytest.approx(10 / 50)
     spin = np.stack([moved(angle=-2 * t) for t in TIME])  # picture coordinates: negative is anticlockwise
-    turn = pose_channels(output([spin], TIME), [0], PoseSettings(smoothing_s=0))[0]
+    turn = pose_channels(output([spin], TIME), [0], PoseSettings(forms=EVERY, smoothing_s=0))[0]
     assert turn.column("torso.turn")[0][2:-2] == pytest.approx(2, abs=0.02)
 
 
@@ -143,19 +147,19 @@ def test_gaps_that_the_stage_has_bridged_keep_its_shape_and_count_for_less():
 def test_low_scores_are_drawn_to_their_surroundings():
     keypoints = np.concatenate([still(STANDING), np.full((20, 17, 1), 0.9)], axis=2)
     keypoints[10, 15, 0] += 40
-    trusted = clean_pose(TIME, keypoints.copy(), np.zeros(0), PoseSettings())
+    trusted = clean_pose(TIME, keypoints.copy(), np.zeros(0), PoseSettings(forms=EVERY))
     keypoints[10, 15, 2] = 0.12
-    doubted = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings())
+    doubted = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings(forms=EVERY))
     ankle = POINTS.index("left_ankle")
     truth = STANDING[15, 0]
     assert abs(doubted.points[10, ankle, 0] - truth) < 0.35 * abs(trusted.points[10, ankle, 0] - truth)
     keypoints[10, 15, 2] = 0.05
-    unseen = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings())
+    unseen = clean_pose(TIME, keypoints, np.zeros(0), PoseSettings(forms=EVERY))
     assert abs(unseen.points[10, ankle, 0] - truth) < 1e-6
 
 
 def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
-    here, absent = pose_channels(output([still(STANDING)], TIME), [0, 3], PoseSettings())
+    here, absent = pose_channels(output([still(STANDING)], TIME), [0, 3], PoseSettings(forms=EVERY))
     assert here.names == absent.names
     assert here.observed.all()
     assert not absent.weight.any()
@@ -167,7 +171,7 @@ def test_an_agent_that_was_not_tracked_has_its_channels_without_weight():
 def test_very_short_videos(frames):
     time = np.arange(frames) / 25
     people = [np.zeros((0, 17, 2)) if not frames else still(moved(shift=(x, 0)), frames) for x in (0, 100)]
-    for one in pose_channels(output(people, time), [0, 1], PoseSettings()):
+    for one in pose_channels(output(people, time), [0, 1], PoseSettings(forms=EVERY)):
         assert np.isfinite(one.values).all()
         assert one.values.shape == (frames, len(one.names))
         if frames == 1:
@@ -186,7 +190,7 @@ def test_any_keypoints_give_finite_channels(seed):
         person[rng.random(frames) < 0.3] = 0
     for centre in ("performance", "frame"):
         made = pose_channels(
-            output(people, np.cumsum(rng.uniform(0.01, 0.2, frames))), [0, 1], PoseSettings(centre=centre)
+            output(people, np.cumsum(rng.uniform(0.01, 0.2, frames))), [0, 1], PoseSettings(forms=EVERY, centre=centre)
         )
         for one in made:
             assert np.isfinite(one.values).all()

@@ -97,7 +97,7 @@ def test_shapes_types_and_dims():
     assert {a[name].dtype for name in ("primary", "secondary", "scene", "trial")} == {np.dtype(np.float32)}
     assert a["primary_mask"].all()
     assert out.arrays["primary"].names == out.arrays["secondary"].names
-    assert len(out.arrays["primary"].names) == 3 * (26 * 3 + 11)
+    assert len(out.arrays["primary"].names) == 3 * (4 + 26 + 11)
     assert out.quality["observed_primary"] == 1
     assert out.quality["observed_secondary"] == 1
     np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))

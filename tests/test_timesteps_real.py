@@ -46,10 +46,10 @@ def test_two_people_and_the_camera_of_a_real_clip():
     assert people.arrays["primary_mask"].values.all()
     table = dict(zip(people.arrays["primary"].names, people.arrays["primary"].values.T, strict=True))
     assert (table["torso.y.mean"] > 0.9).all()  # they walk upright
-    assert (table["camera.head.y.mean"] > table["camera.left_hip.y.mean"]).all()
+    assert (table["body.head.y.mean"] > table["body.left_hip.y.mean"]).all()
     assert (table["angle.left_knee.mean"] > np.radians(100)).all()
     left, right = people.arrays["primary"].values, people.arrays["secondary"].values[:, 0]
-    at = people.arrays["primary"].names.index("camera.head.x.mean")
+    at = people.arrays["primary"].names.index("place.x.mean")
     assert (right[:, at] > left[:, at]).all()  # people are numbered from left to right
 
     config = TimestepsConfig(scene="", secondary=("camera_flow",))
