@@ -95,7 +95,7 @@ class Normaliser:
         return cls(
             primary=_statistics(primary),
             secondary=_statistics(secondary),
-            scene=_statistics(part.scene.reshape(-1, part.scene.shape[-1])),
+            scene=_statistics(part.scene.reshape(len(part) * part.scene.shape[1], part.scene.shape[-1])),
             trial=_statistics(part.trial),
             score_range=np.stack([_ignoring_nan(np.min, scores), _ignoring_nan(np.max, scores)], axis=1),
             score_mean=_ignoring_nan(np.mean, scores),
