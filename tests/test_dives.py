@@ -245,6 +245,14 @@ def test_options_change_the_pictures_and_nothing_breaks(options: Options) -> Non
         assert int(np.argmax(jumps)) == 5
 
 
+def test_blurred_divers_stay_where_sharp_ones_are() -> None:
+    dive = plan_dives(1, 4)[0]
+    sharp, blurred = (film_of(dive, Options(motion_blur=blur)).truth.keypoints for blur in (0.0, 0.5))
+    moved = np.linalg.norm(np.diff(sharp, axis=0), axis=-1)
+    offset = np.linalg.norm(blurred - sharp, axis=-1)[:-1]
+    assert (offset <= 0.5 * moved + 1.0).mean() > 0.99  # the middle of the shutter is a quarter frame later
+
+
 def film_of(dive: Dive, options: Options) -> Film:
     """The film of a planned dive, as `render_dive` makes it."""
     rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])

@@ -175,7 +175,7 @@ def _shoot(
     world = scene.at(times)
     flat = view.project(world)
     above = world[..., 1] > 0.0
-    camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples)
+    camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples, options.motion_blur)
     size = np.array(options.size)
     scale = camera[:, None, None, 2:]
     offset = (flat[..., :2] - camera[:, None, None, :2]) * np.array([1.0, -1.0])
@@ -192,12 +192,12 @@ def _shoot(
     return _Shot(view, int(rng.integers(1 << 62)), options.spectators, camera, figures, water, pixels, above & inside)
 
 
-def _every(camera: Floats, samples: int) -> Floats:
-    """Camera at each shutter sample from the camera at each frame."""
+def _every(camera: Floats, samples: int, shutter: float) -> Floats:
+    """Camera at each shutter sample, spread over the share `shutter` of a frame, from the camera at each frame."""
     if samples == 1:
         return camera
-    after = np.concatenate([camera[1:], camera[-1:]])
-    share = (np.arange(samples) / samples)[None, :, None]
+    after = np.concatenate([camera[1:], 2 * camera[-1:] - camera[-2:-1]])
+    share = (np.arange(samples) / samples * shutter)[None, :, None]
     return (camera[:, None] * (1 - share) + after[:, None] * share).reshape(-1, 3)
 
 
