@@ -1,8 +1,8 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the right and y up, one origin and one unit
-for all agents of the performance, so that differences between agents in height, phase and distance
-survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
+Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the
+right and y up, one origin and one unit for all agents of the performance, so that differences between agents
+in height, phase and distance survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
 
 Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
 unit the person's own torso length: what the body does, whatever its place, size and rotation.
