@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tvl1 import Box, Image, compiled
+from models.tvl1_kernels import Box, Image, compiled
 
 BAR_SHARE = 0.3
 """Bars may take up to this share of the picture on each side."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tvl1 import Image, compiled
+from models.tvl1_kernels import Image, compiled
 
 Motion = NDArray[np.float64]
 

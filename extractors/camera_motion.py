@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.camera_kernels import FEWEST, NOISE, TUKEY, Motion, gauss_newton, residuals, shift_costs
-from models.tvl1 import Image
+from models.tvl1_kernels import Image
 
 LEVELS = 4
 """Pyramid levels: full, 1/2, 1/4, 1/8."""

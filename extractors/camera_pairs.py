@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from extractors.camera_border import Border, Overlays, cell_flow
 from extractors.camera_fit import fit_cells
 from extractors.camera_motion import Alignment, Ring, align, flow_of, pyramid, rings
-from models.tvl1 import TVL1, Image, rectangle_flow
+from models.tvl1 import TVL1, rectangle_flow
+from models.tvl1_kernels import Image
 
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""

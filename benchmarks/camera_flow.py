@@ -1,0 +1,243 @@
+"""Camera flow: cost and error of our TV-L1 on the border beside OpenCV's, in one run on one thread.
+
+    python -m benchmarks.camera_flow [--pairs 60] [--clips ../shared/clips] [--out runs/benchmarks/camera_flow.json]
+
+Every method sees the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of
+up to 8 px at the corner, with people moving over the centre and a fifth of the border. Its flow goes through the same
+cells and robust fit; the error is that of the fitted motion over the border. Times are CPU time of the one thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
+from data.video import decode
+from extractors.camera_border import Border, lay_out
+from extractors.camera_fit import fit_cells
+from extractors.camera_flow import CameraFlowConfig
+from extractors.camera_pairs import PairFlow
+from models.tvl1 import TVL1
+
+KINDS = ("pan", "zoom", "rotation", "mixed")
+Sample = tuple[CameraMotion, Grey, Grey]
+Method = Callable[[Grey, Grey], NDArray[np.float64]]
+DEFAULTS = CameraFlowConfig()
+
+
+def border() -> Border:
+    """The stage's default border at 340x256."""
+    return lay_out((0, 0, HEIGHT, WIDTH), DEFAULTS.border, DEFAULTS.columns, DEFAULTS.rows)
+
+
+def backgrounds(clips: Path) -> list[Grey]:
+    """Rendered backgrounds, and landscape parts of real frames where the shared clips are there."""
+    found = [background(seed, grain) for seed, grain in ((0, 1.5), (1, 2.5), (2, 4.0))]
+    for path in sorted(clips.glob("*.mp4")):
+        grey = cv2.cvtColor(next(decode(path)).image, cv2.COLOR_RGB2GRAY)
+        height, width = grey.shape
+        found.append(grey if width > height else grey[height // 6 : height // 6 + int(0.78 * width)])
+    return found
+
+
+def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
+    """`count` pairs, the kinds of motion and the scenes in turns."""
+    rng = np.random.default_rng(7)
+    for k, motion in enumerate(motions(count, largest, 7)):
+        scene = scenes[(k // 4) % len(scenes)]
+        walk = tuple(rng.uniform(-6, 6, 2))
+        yield motion, render(scene, CameraMotion(), (0, 0), 2.0, rng), render(scene, motion, walk, 2.0, rng)
+
+
+def ours() -> Method:
+    """The stage's default path."""
+
+    def run(first: Grey, second: Grey) -> NDArray[np.float64]:
+        engine = PairFlow(border(), [first], "strips", TVL1(), DEFAULTS.reach)
+        return engine.pair((0, first), (1, second)).motion
+
+    return run
+
+
+def opencv(whole: bool) -> Method:
+    """OpenCV's DualTVL1 with its defaults on the full frame, or on each strip cut out; the same cells and fit."""
+    place = border()
+    at = (place.cells[:, [1, 0]] + place.cells[:, [3, 2]] - 1) / 2 - np.array([WIDTH - 1, HEIGHT - 1]) / 2
+    optflow: Any = cv2.optflow
+
+    def run(first: Grey, second: Grey) -> NDArray[np.float64]:
+        solver = optflow.DualTVL1OpticalFlow_create()
+        flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
+        if whole:
+            flow = solver.calc(first, second, None)
+        else:
+            for y0, x0, y1, x1 in place.strips:
+                part = np.ascontiguousarray(first[y0:y1, x0:x1]), np.ascontiguousarray(second[y0:y1, x0:x1])
+                flow[y0:y1, x0:x1] = solver.calc(*part, None)
+        cells = np.array([np.median(flow[a:c, b:d], axis=(0, 1)) for a, b, c, d in place.cells], np.float64)
+        return fit_cells(cells, np.ones(len(cells)), at, np.array([*np.median(cells, axis=0), 0, 0]))[0]
+
+    return run
+
+
+def measure(method: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 2) mean and largest error over the border in pixels, (n,) milliseconds of CPU time."""
+    method(*pairs[0][1:])
+    errors, cost = [], []
+    for motion, first, second in pairs:
+        start = time.thread_time()
+        found = method(first, second)
+        cost.append(1000 * (time.thread_time() - start))
+        errors.append(motion.errors(found))
+    return np.array(errors), np.array(cost)
+
+
+def stream_cost(pairs: list[Sample]) -> float:
+    """Median milliseconds a pair when frames come one after another, as the stage runs: each is prepared once."""
+    engine = PairFlow(border(), [pairs[0][1]], "strips", TVL1(), DEFAULTS.reach)
+    frames = [frame for _, first, second in pairs[:12] for frame in (first, second)]
+    cost = []
+    for k, (first, second) in enumerate(pairwise(frames)):
+        start = time.thread_time()
+        engine.pair((k, first), (k + 1, second))
+        if k % 2 == 0:  # odd pairs join two different samples
+            cost.append(1000 * (time.thread_time() - start))
+    return float(np.median(cost))
+
+
+def first_use() -> dict[str, float]:
+    """Seconds of a process that computes one pair, with an empty and with a filled compile cache."""
+    code = (
+        "import time; t = time.perf_counter(); import numpy as np; from benchmarks.camera_flow import ours;"
+        "ready = time.perf_counter() - t; g = np.random.default_rng(0).integers(0, 255, (256, 340), np.uint8);"
+        "t = time.perf_counter(); ours()(g, g); print(time.perf_counter() - t)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        seconds = [
+            float(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
+            for _ in range(2)
+        ]
+    return {"compile_cache_empty_s": seconds[0], "compile_cache_filled_s": seconds[1]}
+
+
+def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
+    """Mean distance in pixels between our cells and full-frame OpenCV's on real clips, and the cost of both."""
+    rows = []
+    for path in sorted(clips.glob("*.mp4")):
+        frames = [
+            cv2.resize(cv2.cvtColor(f.image, cv2.COLOR_RGB2GRAY), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+            for f in decode(path, range(count + 1))
+        ]
+        found: dict[str, list[Any]] = {"strips": [], "opencv": []}
+        cost: dict[str, list[float]] = {"strips": [], "opencv": []}
+        for backend in found:
+            engine = PairFlow(border(), frames, backend, TVL1(), DEFAULTS.reach)
+            for k in range(count):
+                start = time.thread_time()
+                found[backend].append(engine.pair((k, frames[k]), (k + 1, frames[k + 1])))
+                cost[backend].append(1000 * (time.thread_time() - start))
+        both = [a.mask & b.mask for a, b in zip(found["strips"], found["opencv"], strict=True)]
+        apart = [
+            np.linalg.norm(a.flow - b.flow, axis=1)[m]
+            for a, b, m in zip(found["strips"], found["opencv"], both, strict=True)
+        ]
+        rows.append(
+            {
+                "clip": path.name,
+                "cells_apart_mean_px": float(np.concatenate(apart).mean()),
+                "strips_ms": float(np.median(cost["strips"])),
+                "opencv_ms": float(np.median(cost["opencv"])),
+            }
+        )
+    return rows
+
+
+def summary(name: str, errors: NDArray[np.float64], cost: NDArray[np.float64], pairs: list[Sample]) -> dict[str, Any]:
+    """Figures of one method; samples come in the order of `KINDS`."""
+    kinds = {kind: float(np.median(errors[k::4, 0])) for k, kind in enumerate(KINDS) if len(errors) > k}
+    return {
+        "method": name,
+        "pairs": len(pairs),
+        "ms_median": float(np.median(cost)),
+        "ms_mean": float(cost.mean()),
+        "error_median_px": float(np.median(errors[:, 0])),
+        "error_worst_px": float(errors[:, 0].max()),
+        "error_worst_at_a_point_px": float(errors[:, 1].max()),
+        "median_by_kind_px": kinds,
+    }
+
+
+def main(
+    pairs: Annotated[int, typer.Option(help="Pairs for our method; OpenCV gets the first third.")] = 96,
+    largest: Annotated[float, typer.Option(help="Largest motion of a corner in pixels.")] = 8.0,
+    clips: Annotated[Path, typer.Option(help="Folder of real clips, used where it exists.")] = Path("../shared/clips"),
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("runs/benchmarks/camera_flow.json"),
+) -> None:
+    """Measure, print a table, write JSON."""
+    cv2.setNumThreads(1)
+    made = list(samples(backgrounds(clips), pairs, largest))
+    third = made[: max(4, pairs // 3)]
+    rows = []
+    for name, method, part in (
+        ("strips (ours)", ours(), made),
+        ("OpenCV DualTVL1, full frame", opencv(True), third),
+        ("OpenCV DualTVL1, strips", opencv(False), third),
+    ):
+        rows.append(summary(name, *measure(method, part), part))
+    streaming = stream_cost(made)
+    real = on_clips(clips)
+    result = {
+        "size": [WIDTH, HEIGHT],
+        "largest_motion_px": largest,
+        "methods": rows,
+        "ours_streaming_ms": streaming,
+        "times_faster_than_full_frame": rows[1]["ms_mean"] / rows[0]["ms_mean"],
+        "real_clips": real,
+        **first_use(),
+    }
+    show(result)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def show(result: dict[str, Any]) -> None:
+    """Tables for a person."""
+    table = Table("method", "pairs", "ms a pair", "error median px", "worst px", "worst at a point px")
+    for row in result["methods"]:
+        figures = (row["error_median_px"], row["error_worst_px"], row["error_worst_at_a_point_px"])
+        table.add_row(
+            row["method"], str(row["pairs"]), f"{row['ms_mean']:.1f}", *(f"{figure:.3f}" for figure in figures)
+        )
+    clips = Table("real clip", "strips ms", "OpenCV ms", "ratio", "cells apart px")
+    for row in result["real_clips"]:
+        ratio = row["opencv_ms"] / row["strips_ms"]
+        figures = (row["strips_ms"], row["opencv_ms"], ratio)
+        clips.add_row(row["clip"], *(f"{figure:.1f}" for figure in figures), f"{row['cells_apart_mean_px']:.3f}")
+    console = Console()
+    console.print(table, clips)
+    console.print(
+        f"{result['times_faster_than_full_frame']:.0f} times faster than the full frame; streaming "
+        f"{result['ours_streaming_ms']:.1f} ms a pair; first pair in a new process "
+        f"{result['compile_cache_empty_s']:.1f} s, {result['compile_cache_filled_s']:.1f} s with the compile cache"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
