@@ -182,7 +182,7 @@ def _override(values: dict[str, Any], override: str) -> None:
     if not equals or not name.strip():
         raise UsageError(f"'--set {override}' is not of the form section.key=value", fix="Example: --set pose.stride=2")
     try:
-        value = yaml.load(text, _Loader)  # noqa: S506 -- _Loader is a SafeLoader
+        value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
     except yaml.YAMLError:
         value = text
     *sections, key = name.strip().split(".")

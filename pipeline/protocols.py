@@ -101,16 +101,16 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, str] | N
 def results_rows(results: Results) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of the table in the paper's form: per task and the Fisher average, for each system."""
     tasks = results["tasks"]
-    columns = ("system", *tasks, "Avg. (Fisher)", "MAE", "95 % interval of the first task")
+    columns = ("system", *tasks, "Avg. (Fisher)", "MAE")
     rows = []
     for name, system in results["systems"].items():
         values = [task_value(system["tasks"].get(task)) for task in tasks]
         error = np.mean([system["tasks"][task]["together"]["mae"] for task in tasks if task in system["tasks"]])
         average = system["average"]["folds_fisher"]["fisher"]["value"]
-        rows.append((name, *values, average, float(error), interval_text(system["tasks"].get(tasks[0]))))
+        rows.append((name, *values, average, float(error)))
     for name, values in results["paper"].items():
         cells = [values.get(task, None) for task in tasks]
-        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), None, ""))
+        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), None))
     return columns, rows
 
 
@@ -118,14 +118,6 @@ def task_value(task: Mapping[str, Any] | None) -> float | None:
     """Spearman's rho of a task's folds, averaged by Fisher's z."""
     value = None if task is None else task["over_folds"]["fisher"]["value"]
     return None if value is None else float(value)
-
-
-def interval_text(task: Mapping[str, Any] | None) -> str:
-    """The bootstrap interval of a task, ready to read."""
-    interval = None if task is None else task.get("interval")
-    if not interval or interval.get("low") is None:
-        return ""
-    return f"[{interval['low']:.2f}, {interval['high']:.2f}]"
 
 
 def fisher(percents: Sequence[float | None]) -> float | None:

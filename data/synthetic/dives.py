@@ -37,7 +37,7 @@ COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "spli
 EVENT = "10m"
 """The column `event` of every dive: all are filmed from a platform."""
 
-ENCODING = {"crf": "18", "preset": "veryfast", "x264-params": "mbtree=0"}
+ENCODING = {"crf": "18", "preset": "veryfast"}
 """Options of x264. With mbtree=1, its default, small pictures give other bytes from run to run (measured: three
 different files in eight runs over equal pictures)."""
 
