@@ -45,7 +45,7 @@ class PoseConfig(StageConfig):
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is looked at.", ge=1)
     long_side: int = setting(
-        256, "Longer side of the whole-frame input in pixels; MoveNet is best at 256 to 384.", ge=96
+        384, "Longer side of the whole-frame input in pixels; MoveNet is best at 256 to 384.", ge=96
     )
     crop_side: int = setting(192, "Side of the input for close-ups in pixels, a multiple of 32.", ge=64, multiple_of=32)
     rotations: Literal["none", "four", "tracked"] = setting(
@@ -56,6 +56,7 @@ class PoseConfig(StageConfig):
     search_s: float = setting(1.0, "Seconds between whole-frame searches (tracked).", gt=0)
     zoom: float = setting(1.7, "Side of a close-up in body sizes (tracked).", ge=1, le=4)
     sure_score: float = setting(0.25, "Person score below which somebody counts as nearly lost (tracked).", ge=0, le=1)
+    second_look: bool = setting(True, "Look again, from later frames, where an agent is missing or faint (tracked).")
     min_score: float = setting(0.1, "People scored below this are ignored.", ge=0, le=1)
     new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
     lost_s: float = setting(1.0, "Seconds a person may stay unseen and still come back as themselves.", ge=0)

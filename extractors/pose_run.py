@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.video import Frame
-from extractors.agents import ChoiceSettings, running_salience
+from extractors.agents import ChoiceSettings, choose, running_salience
 from extractors.pose_backends.base import Image, People, PoseBackend
+from extractors.pose_repair import Repair
 from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
 from extractors.tracking import Track, Tracker, TrackSettings
@@ -18,6 +19,9 @@ from extractors.tracking import Track, Tracker, TrackSettings
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
 
+
+WINDOW_BYTES = 96 << 20
+"""Pictures held for the second look take at most this much memory."""
 
 TURNS = (0.8, -0.8, 1.6, -1.6, 3.1)
 """Radians of the close-ups tried for a person who is not surely found, in the body's sense of turning."""
@@ -32,6 +36,8 @@ class PoseRun:
         self.tracker = Tracker(TrackSettings(config.new_score, config.lost_s, config.gate))
         self.scene = SceneWatch(config.cut_threshold)
         self.times: list[float] = []
+        self.cameras: list[NDArray[np.float64]] = []
+        self.images: dict[int, Image] = {}
         self.indices: list[int] = []
         self.shot_starts: list[int] = []
         self.scale = 1.0
@@ -42,6 +48,7 @@ class PoseRun:
         """Take every frame of an iterator."""
         for frame in frames:
             self.add(frame)
+        self.finish()
         return self
 
     def add(self, frame: Frame) -> None:
@@ -53,8 +60,30 @@ class PoseRun:
         if step.cut or not position:
             self.shot_starts.append(position)
         self.tracker.begin(frame.time, step.shift, step.cut)
+        self.cameras.append(self.tracker.camera)
         people = self._people(image, frame.time, fresh=step.cut or not position)
+        people = people.take(people.scores >= self.config.min_score)
         self.tracker.update(position, frame.time, people)
+        self.images[position] = image
+        if len(self.images) * image.nbytes >= WINDOW_BYTES:
+            self.finish()
+
+    def finish(self) -> None:
+        """Look again, with hindsight, at the frames held in memory, and let go of them; call after the last frame."""
+        images, self.images = self.images, {}
+        if not images or self.config.rotations != "tracked" or not self.config.second_look:
+            return
+        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side, self.config.sure_score)
+        choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice)
+        for shot, agents in zip(self.shots, choice.members, strict=True):
+            for agent, chain in enumerate(agents):
+                others = [other for number, other in enumerate(agents) if number != agent]
+                for place, sight in repair.agent(chain, others, shot).items():
+                    nearest = min(
+                        chain, key=lambda track: min(abs(f - place) for f in (track.frames[0], track.frames[-1]))
+                    )
+                    owner = next((track for track in chain if place in track.frames), nearest)
+                    owner.put(place, sight.pose, sight.score, self.cameras[place])
 
     @property
     def shots(self) -> list[tuple[int, int]]:
@@ -73,7 +102,7 @@ class PoseRun:
                 return found
             return merge(People.joined([self._close_ups(image, wanted, time), found]))
         found = self._close_ups(image, wanted, time)
-        for track in wanted:
+        for track in wanted[: self.choice.agents]:
             found = self._turned(image, time, track, found)
         seen = self.tracker.match(time, found)
         if len(seen) < self.choice.agents and time - self._searched >= 0.2 * self.config.search_s:
@@ -84,13 +113,12 @@ class PoseRun:
     def _turned(self, image: Image, time: float, track: Track, found: People) -> People:
         """Somebody who is not surely found may have turned faster than predicted: other turns are tried."""
         person = Person.of(track, time)
+        zoom = self.config.zoom * 1.2 * (1 + min((time - track.time) / 0.3, 1.0))
         for turn in TURNS:
             if self._sure(time, track, found):
                 return found
             way = turn if track.spin >= 0 else -turn
-            more = close_up(
-                self.backend, image, person, zoom=1.2 * self.config.zoom, turn=way, pixels=self.config.crop_side
-            )
+            more = close_up(self.backend, image, person, zoom=zoom, turn=way, pixels=self.config.crop_side)
             found = merge(People.joined([found, more]))
         return found
 

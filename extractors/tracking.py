@@ -6,6 +6,7 @@ decided when the video has ended (`extractors/agents.py`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,6 +82,15 @@ class Track:
         self.keypoints.append(pose)
         self.scores.append(float(score))
         self.places.append(place)
+
+    def put(self, frame: int, pose: NDArray[np.float32], score: float, camera: NDArray[np.float64]) -> None:
+        """Add or replace what was seen in an earlier frame; the motion state stays as it is."""
+        at = bisect_left(self.frames, frame)
+        if at == len(self.frames) or self.frames[at] != frame:
+            self.frames.insert(at, frame)
+            for values in (self.keypoints, self.scores, self.places):
+                values.insert(at, None)  # type: ignore[attr-defined]
+        self.keypoints[at], self.scores[at], self.places[at] = pose, float(score), centre_of(pose) - camera
 
     def predicted(self, time: float, with_camera: bool = False) -> NDArray[np.float32]:
         """(17, 3) the last pose moved to where it should be at `time` (speed fades over half a second unseen).
