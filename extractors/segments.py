@@ -95,7 +95,10 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     centre = bounds.mean(axis=1)
     flat = _bridge(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
     return Steps(
-        names, np.where(mask[:, None], flat, 0.0).clip(-_HUGE, _HUGE).astype(np.float32), mask, share.clip(0.0, 1.0)
+        names,
+        np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE).astype(np.float32),
+        mask,
+        share.clip(0.0, 1.0),
     )
 
 

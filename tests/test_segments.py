@@ -180,6 +180,13 @@ def test_always_finite(time, values, kind):
     assert not result.values[~result.mask].any()
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_too_large_to_square_stay_finite(kind):
+    result = cut(track(np.arange(20.0), np.tile([1e300, -1e300], 10)), kind=kind)
+    assert np.isfinite(result.values).all()
+
+
 def test_average_steps_by_time():
     rows = np.array([[0.0], [1.0]])
     spans = np.array([[0.0, 5.0], [5.0, 10.0]])
