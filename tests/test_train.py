@@ -256,6 +256,15 @@ def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
         train(replace(features, records=tuple(replace(r, labels=None) for r in records)), fast(), TINY)
 
 
+def test_without_scene_and_with_several_secondaries() -> None:
+    features = made_features(20, channels=5, scene=0, agents=2, trial=3)
+    run = train(features, fast(runs=2, epochs=2), replace(TINY, trial="mlp"))
+    predicted = Bundle(run).predict(features)
+    assert np.isfinite(predicted.score).all()
+    assert predicted.execution is None
+    assert predicted.synchronisation is not None
+
+
 def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
     with pytest.raises(UsageError, match="whole-performance"):
         train(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
