@@ -43,8 +43,8 @@ class Shown:
     def pictures(self, size: tuple[int, int]) -> Iterator[Picture]:
         """The frames (height, width, 3) uint8."""
         width, height = size
-        coarse = np.random.default_rng(self.seed).uniform(40, 160, (12, 16, 3))
-        scene = np.kron(coarse, np.ones((height // 4, width // 4, 1))).astype(np.uint8)
+        coarse = np.random.default_rng(self.seed).uniform(40, 160, (24, 32, 3))
+        scene = np.kron(coarse, np.ones((height // 12, width // 12, 1))).astype(np.uint8)
         rows, columns = np.mgrid[:height, :width]
         for spots, camera in zip(self.spots, self.camera, strict=True):
             x, y = round(float(camera[0]) * width), round(float(camera[1]) * height)
@@ -94,21 +94,24 @@ def make_tasd2(
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
     for index in range(originals):
         rng = np.random.default_rng([seed, 2, index])
-        quality, execution = rng.uniform(0, 1), round(float(rng.uniform(4, 9.5)), 1)
-        first, second = follow(rng, relation, quality, frames, 25.0)
-        fall = np.linspace(-0.35, 0.35, frames)[:, None] * [0, 1]
-        spots = np.stack([0.05 * first + fall - [0.15, 0], 0.05 * second + fall + [0.15, 0]], axis=1)
+        quality, execution = float(rng.uniform(0, 1)), round(float(rng.uniform(4, 9.5)), 1)
+        shown = _two_divers(follow(rng, relation, quality, frames, 25.0), index)
         event, split = ("3m", "10m")[index % 2], "test" if index // 2 % 4 == 3 else "train"
         together, difficulty = round(10 * quality, 1), (2.0, 3.1, 3.4)[index % 3]
         final = f"{difficulty * (0.6 * execution + 0.4 * together):.2f}"
-        labels = f"{final},{execution},{together},{difficulty},{split}"
-        for tail, sign in (("", 1.0), ("_mirrored", -1.0)):
-            shown = Shown(spots * [sign, 1.0], np.zeros((frames, 2)), seed=index)
+        for turn, tail, original in ((1, "", ""), (-1, "_mirrored", f"{event}/{index:03d}")):
             name = f"{event}/{index:03d}{tail}.mp4"
-            write_video(root / name, shown.pictures(size), 25.0)
-            lines.append(f"{name},{labels},{f'{event}/{index:03d}' if tail else ''},{event}")
+            write_video(root / name, (picture[:, ::turn] for picture in shown.pictures(size)), 25.0)
+            lines.append(f"{name},{final},{execution},{together},{difficulty},{split},{original},{event}")
     write_text(root / "labels.csv", "\n".join(lines) + "\n")
     return root
+
+
+def _two_divers(signals: tuple[Floats, Floats], seed: int) -> Shown:
+    """Two spots side by side that fall through the picture and sway as the (row, 2) signals say."""
+    fall = np.linspace(-0.35, 0.35, len(signals[0]))[:, None] * [0.0, 1.0]
+    spots = [0.05 * signal + fall + [side, 0.0] for signal, side in zip(signals, (-0.15, 0.15), strict=True)]
+    return Shown(np.stack(spots, axis=1), np.zeros((len(fall), 2)), seed)
 
 
 def make_aqa7(
