@@ -27,7 +27,7 @@ def list_folder(root: Path, *, labels: str | Path | None = None) -> Listing:
 
     Args:
         root: the folder; its videos' ids are their paths below it.
-        labels: the CSV, relative to `root`; None takes "scores.csv" or "labels.csv" where there is one.
+        labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
 
     Raises:
         UsageError: no video, no such label file, or two of them and none named.

@@ -24,13 +24,13 @@ SUGGESTED = 20
 
 
 def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:
-    """The label file: `given` (relative to `root`, or anywhere if absolute), else the one candidate that exists.
+    """The label file: `given` (below `root`, else as the path it is), or the one candidate below `root` that exists.
 
     Raises:
         UsageError: the given file does not exist, or several candidates do.
     """
     if given is not None:
-        path = root / given
+        path = root / given if (root / given).is_file() else Path(given)
         if not path.is_file():
             raise UsageError("no such label file", where=path, fix="Check dataset.labels")
         return path

@@ -36,7 +36,7 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
 
     Args:
         root: the folder with the videos.
-        labels: the CSV, relative to `root`; None takes "labels.csv" or "tasd2.csv".
+        labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
 
     Raises:
         UsageError: no video or no label file.

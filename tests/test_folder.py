@@ -122,12 +122,14 @@ def test_impossible_cells_name_file_and_line(root: Path, text: str | bytes, line
     assert said.isprintable()
 
 
-def test_label_files_are_found_or_named(root: Path) -> None:
+def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     table(root, "video,score\na.mp4,1\n")
     table(root, "video,score\na.mp4,2\n", "labels.csv")
     with pytest.raises(UsageError, match="several label files"):
         list_folder(root)
     assert list_folder(root, labels="labels.csv").records[0].labels == Labels(score=2.0)
+    elsewhere = table(tmp_path_factory.mktemp("elsewhere"), "video,score\na.mp4,5\n")
+    assert list_folder(root, labels=elsewhere).records[0].labels == Labels(score=5.0)
     with pytest.raises(UsageError, match="no such label file"):
         list_folder(root, labels="other.csv")
 
