@@ -19,6 +19,8 @@ import typer
 from data.errors import AimError, UsageError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from data.videos import Listing, Record
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
@@ -86,7 +88,12 @@ def extract(
     stages: StageNames = "",
     force: Annotated[bool, typer.Option("--force", help="run again even where fresh")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="run again what failed before")] = False,
-    shard: Annotated[str, typer.Option("--shard", help="this machine's part of the videos: i/n, such as 1/4")] = "",
+    shard: Annotated[
+        str, typer.Option("--shard", help="this machine's part of the videos: i/n; default: the Slurm array task's")
+    ] = "",
+    engine: Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray")] = "local",
+    address: Annotated[str | None, typer.Option("--address", help="a running Ray cluster; default: one here")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="tell what would run, why and at what cost")] = False,
     workers: Workers = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -94,15 +101,16 @@ def extract(
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
     from pipeline import console
     from pipeline.environment import check_opencv
-    from pipeline.extract import run_extract
-    from pipeline.extract import shard as take_shard
+    from pipeline.extract import pick_engine, run_extract
 
     settings = _settings(config, overrides, cache, workers)
     listing = _listing(inputs, settings)
-    records: list[Record] = list(listing.records)
-    if shard:
-        records = list(take_shard(records, *_parse_shard(shard)))
+    records = _sharded(listing.records, shard)
     planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
+    chosen = pick_engine(engine, settings, address)
+    if dry_run:
+        _print_dry_run(records, planner, settings.run.workers, as_json)
+        return
     stop = _stop_on_interrupt()
     with console.BatchProgress() as bars:
 
@@ -113,7 +121,7 @@ def extract(
 
         summary = run_extract(
             records, settings, planner.cache, planner,
-            stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames,
+            stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames, engine=chosen,
         )  # fmt: skip
     summary.problems = listing.problems
     _print_summary(summary, planner.cache, as_json)
@@ -468,6 +476,36 @@ def _place(name: str) -> str:
         return str(weights.locate(name))
     except AimError:
         return ""
+
+
+def _sharded(records: Sequence[Record], shard: str) -> list[Record]:
+    """The records of this machine: those of `--shard i/n`, or of this task of a Slurm job array, or all."""
+    from pipeline.console import say
+    from pipeline.extract import shard as take_shard
+    from pipeline.extract import slurm_shard
+
+    part = _parse_shard(shard) if shard else slurm_shard()
+    if part is None:
+        return list(records)
+    if not shard:
+        say(f"note: shard {part[0]}/{part[1]} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
+    return list(take_shard(records, *part))
+
+
+def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as_json: bool) -> None:
+    from pipeline import console
+    from pipeline.costs import dry_run, dry_run_tables
+    from pipeline.extract import plan_all
+
+    plans, summary = plan_all(records, planner)
+    told = dry_run(plans, planner.cache, workers)
+    planner.cache.close()
+    if as_json:
+        _print_json({"cache": str(planner.cache.root), "videos": summary.videos, "fresh": summary.fresh, **told})
+        return
+    for title, columns, rows in dry_run_tables(told) if plans else ():
+        console.table(title, columns, rows)
+    console.say(f"{len(plans)} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos")
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

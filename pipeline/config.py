@@ -52,6 +52,8 @@ class RunConfig(Section):
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video before it fails by name")
     memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker; 0: no limit")
+    ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
+    ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
 
 class ProtocolConfig(Section):

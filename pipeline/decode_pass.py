@@ -111,6 +111,11 @@ class DecodePass:
         with self._probe_lock:
             return self._probed
 
+    @property
+    def frames_known(self) -> int:
+        """Number of frames, 0 where no stage has asked for the video or it cannot be read."""
+        return len(self.__dict__["_probed"][1]) if "_probed" in self.__dict__ else 0
+
     @cached_property
     def _probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
         if self.record.path is None:

@@ -78,6 +78,23 @@ def run_local(
             child.end()
 
 
+def lost(plan: Plan, cache: Cache, reason: str) -> Result:
+    """The result of a record whose worker was lost: what it had written is done, the rest failed and is kept so."""
+    result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+    error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
+    for step in plan.steps:
+        if step.stage not in plan.todo:
+            continue
+        if cache.check(step.computation, plan.record.id).state == "fresh":
+            result.done[step.stage] = 0.0
+            continue
+        result.failed[step.stage] = reason
+        if not step.computation.upstream:
+            with suppress(OSError):
+                cache.record_failure(step.computation, plan.record, error)
+    return result
+
+
 def _bound(progress: FrameProgress, record_id: str) -> Callable[[int, int], None]:
     return lambda done, total: progress(record_id, done, total)
 
@@ -171,7 +188,7 @@ class _Child:
         limit = self.config.run
         if time.monotonic() - self.started > limit.timeout_s:
             return f"took longer than {limit.timeout_s:g} s (run.timeout_s)"
-        used = _memory(self.process.pid) if self.process is not None and self.process.pid else 0
+        used = resident_bytes(self.process.pid) if self.process is not None and self.process.pid else 0
         self.peak_bytes = max(self.peak_bytes, used)
         if limit.memory_gb and used > limit.memory_gb * 1e9:
             return f"needed more than {limit.memory_gb:g} GB of memory (run.memory_gb)"
@@ -184,20 +201,7 @@ class _Child:
         self.process.kill()
         self.process.join()
         self.process = None
-        plan = self.plan
-        result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
-        error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
-        for step in plan.steps:
-            if step.stage not in plan.todo:
-                continue
-            if cache.check(step.computation, plan.record.id).state == "fresh":
-                result.done[step.stage] = 0.0
-                continue
-            result.failed[step.stage] = reason
-            if not step.computation.upstream:
-                with suppress(OSError):
-                    cache.record_failure(step.computation, plan.record, error)
-        return result
+        return lost(self.plan, cache, reason)
 
 
 def _ready(children: list[_Child]) -> list[_Child]:
@@ -253,7 +257,7 @@ def _die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _memory(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
     """Resident bytes of a process, 0 where the system does not tell."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

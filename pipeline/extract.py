@@ -1,9 +1,10 @@
-"""`extract` and `status`: plan every record, run what is not fresh, tell what happened."""
+"""`extract` and `status`: plan every record, run what is not fresh, tell and log what happened."""
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +13,18 @@ from data.errors import UsageError, nearest
 from data.videos import Listing, Record
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
+from pipeline.costs import remember
 from pipeline.engines import FrameProgress, run_inline, run_local
+from pipeline.run_records import RunLog
 from pipeline.runner import Plan, Planner, Result
+
+Engine = Callable[
+    [Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None],
+    Iterator[Result],
+]
+"""Runs plans, yields one result per record in the order in which they finish."""
+
+ENGINES = ("local", "ray")
 
 
 @dataclass
@@ -56,29 +67,36 @@ def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...
     return tuple(records[part - 1 :: parts])
 
 
-def run_extract(
-    records: Sequence[Record],
-    config: BaseConfig,
-    cache: Cache,
-    planner: Planner,
-    *,
-    stop: threading.Event | None = None,
-    on_result: Callable[[Result], None] | None = None,
-    on_frames: FrameProgress | None = None,
-    on_plan: Callable[[list[Plan], int], None] | None = None,
-) -> Summary:
-    """Extract what is not fresh.
+def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
 
-    Args:
-        records: what to extract.
-        config: the configuration; `run.workers` child processes, or none for 0.
-        cache: where outputs go; temporaries of killed processes are swept first.
-        planner: decides what is to be done.
-        stop: set it to end cleanly: what is done stays done.
-        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
     """
-    stop = stop or threading.Event()
-    cache.sweep()
+    try:
+        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
+        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
+    except (KeyError, ValueError):
+        return None
+    return (task - first) // max(1, step) + 1, count
+
+
+def pick_engine(name: str, config: BaseConfig, address: str | None = None) -> Engine:
+    """The engine called `name`: child processes of this machine (none for `run.workers` 0), or Ray.
+
+    Raises:
+        UsageError: no such engine, or Ray is not installed.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine '{name}'", fix=nearest(name, ENGINES))
+    if name == "ray":
+        from pipeline.ray_engine import ray_engine
+
+        return ray_engine(address)
+    return run_local if config.run.workers else run_inline
+
+
+def plan_all(records: Sequence[Record], planner: Planner) -> tuple[list[Plan], Summary]:
+    """The plans that have something to do, and a summary of the records that have not."""
     summary = Summary(videos=len(records))
     plans = []
     for record in records:
@@ -89,23 +107,51 @@ def run_extract(
             settled = _settled(plan)
             summary.results += [settled] if settled.failed else []
             summary.fresh += 0 if settled.failed else 1
+    return plans, summary
+
+
+def run_extract(
+    records: Sequence[Record],
+    config: BaseConfig,
+    cache: Cache,
+    planner: Planner,
+    *,
+    stop: threading.Event | None = None,
+    on_result: Callable[[Result], None] | None = None,
+    on_frames: FrameProgress | None = None,
+    on_plan: Callable[[list[Plan], int], None] | None = None,
+    engine: Engine | None = None,
+) -> Summary:
+    """Extract what is not fresh, and log it beside the outputs (see `pipeline.run_records`).
+
+    Args:
+        records: what to extract.
+        config: the configuration; `run.workers` child processes, or none for 0.
+        cache: where outputs go; temporaries of killed processes are swept first.
+        planner: decides what is to be done.
+        stop: set it to end cleanly: what is done stays done.
+        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+        engine: what runs the plans; default: the local engine.
+    """
+    stop = stop or threading.Event()
+    cache.sweep()
+    plans, summary = plan_all(records, planner)
     if on_plan is not None:
         on_plan(plans, summary.fresh)
-    for result in _run(plans, config, cache, stop, on_frames):
-        summary.results.append(result)
-        if on_result is not None:
-            on_result(result)
-    summary.cancelled = stop.is_set()
+    run = engine or pick_engine("local", config)
+    with RunLog(cache.root, config, planner) as log:
+        log.begin(plans, summary.fresh)
+        for result in run(plans, config, cache, stop, on_frames) if plans else ():
+            summary.results.append(result)
+            log.result(result)
+            remember(cache, result)
+            if on_result is not None:
+                on_result(result)
+        summary.cancelled = stop.is_set()
+        if summary.cancelled:
+            log.cancelled()
     cache.index.flush()
     return summary
-
-
-def _run(
-    plans: list[Plan], config: BaseConfig, cache: Cache, stop: threading.Event, on_frames: FrameProgress | None
-) -> Iterator[Result]:
-    if plans:
-        engine = run_local if config.run.workers else run_inline
-        yield from engine(plans, config, cache, stop, on_frames)
 
 
 def _settled(plan: Plan) -> Result:

@@ -17,7 +17,14 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS costs (stage TEXT PRIMARY KEY, frames REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
+
+ADD_COST = """
+INSERT INTO costs VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
+SET frames = frames / 2 + excluded.frames, seconds = seconds / 2 + excluded.seconds
+"""
+"""Halving the past lets an estimate follow a changed machine or setting."""
 
 
 class Index:
@@ -32,6 +39,7 @@ class Index:
         self._connection: sqlite3.Connection | None = None
         self._broken = False
         self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
+        self._costs: dict[str, tuple[float, float]] = {}
 
     def get(self, kind: str, path: Path) -> Any | None:
         """The fact kept for `path`, or None where it is unknown or the file has changed since."""
@@ -54,9 +62,25 @@ class Index:
         if len(self._pending) >= 512:
             self.flush()
 
+    def add_cost(self, stage: str, seconds: float, frames: int) -> None:
+        """Add to what a stage has taken; written by `flush`, which halves the weight of the past."""
+        with self._lock:
+            before = self._costs.get(stage, (0.0, 0.0))
+            self._costs[stage] = (before[0] + frames, before[1] + seconds)
+
+    def costs(self) -> dict[str, float]:
+        """Measured seconds per frame by stage, as far as stages have run on this cache."""
+        with self._lock:
+            rows = self._run("SELECT stage, seconds, frames FROM costs", (), everything=True) or []
+        return {stage: seconds / frames for stage, seconds, frames in rows if frames > 0}
+
     def flush(self) -> None:
         """Write what was put; called at the end of a run."""
         with self._lock:
+            if self._costs:
+                costs = [(stage, frames, seconds) for stage, (frames, seconds) in self._costs.items()]
+                self._run(ADD_COST, costs, many=True)
+                self._costs.clear()
             if not self._pending:
                 return
             rows = [(kind, name, seen, value) for (kind, name), (seen, value) in self._pending.items()]
@@ -71,7 +95,7 @@ class Index:
                 self._connection.close()
                 self._connection = None
 
-    def _run(self, query: str, values: Any, many: bool = False) -> Any | None:
+    def _run(self, query: str, values: Any, *, many: bool = False, everything: bool = False) -> Any | None:
         for _ in range(2):
             if self._broken:
                 return None
@@ -82,7 +106,8 @@ class Index:
                     if many:
                         self._connection.executemany(query, values)
                         return None
-                    return self._connection.execute(query, values).fetchone()
+                    found = self._connection.execute(query, values)
+                    return found.fetchall() if everything else found.fetchone()
             except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
                 self._broken = True
             except sqlite3.DatabaseError:  # not a database any more: begin anew

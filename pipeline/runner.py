@@ -50,6 +50,7 @@ class Result:
         done: stages that ran, with their seconds.
         failed: stages that did not give an output, with one line why.
         skipped: stages that were fresh.
+        frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
     """
 
@@ -57,6 +58,7 @@ class Result:
     done: dict[str, float] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    frames: int = 0
     cancelled: bool = False
 
 
@@ -210,6 +212,7 @@ class Worker:
             entry = self._keep_failure(step, record, error)
             result.failed[step.stage] = entry
         finally:
+            result.frames = max(result.frames, shared.frames_known)
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:

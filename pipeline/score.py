@@ -100,7 +100,7 @@ class Scorer:
         records: Sequence[Record],
         *,
         stop: threading.Event | None = None,
-        **hooks: Callable[..., None] | None,
+        **hooks: Callable[..., Any] | None,
     ) -> list[Scored]:
         """Score many videos; those that fail come back with `error` set.
 

@@ -1,0 +1,154 @@
+"""Who ran what: logs that can be read back, whole or torn; dry runs with reasons and costs; shards of Slurm."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.videos import find_videos
+from pipeline import stages
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.costs import dry_run, dry_run_tables, estimate, remember
+from pipeline.extract import Summary, plan_all, run_extract, shard, slurm_shard
+from pipeline.run_records import FOLDER, read_events, read_runs
+from pipeline.runner import Planner, Result
+
+
+@pytest.fixture(autouse=True)
+def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.toy_stages:Brightness", "contrast": "tests.toy_stages:Contrast"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+
+
+@pytest.fixture
+def videos(make_video: Any, tmp_path: Path) -> Path:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4", frames=10)
+    return tmp_path / "in"
+
+
+def configured(root: Path, **values: object) -> BaseConfig:
+    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
+
+
+def extract(videos: Path, config: BaseConfig, **options: Any) -> Summary:
+    cache = Cache(config.cache)
+    planner = Planner(config, cache, **options)
+    summary = run_extract(find_videos([videos]).records, config, cache, planner)
+    cache.close()
+    return summary
+
+
+def test_a_run_tells_who_what_and_why(videos: Path, tmp_path: Path) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    extract(videos, configured(tmp_path / "cache", brightness={"stride": 2}))
+    (run,) = read_runs(tmp_path / "cache")
+    assert (run.state, run.done, run.failed) == ("failed", 3, 1)
+    assert run.start["who"] == getpass.getuser()
+    assert run.start["config"]["brightness"]["stride"] == 2
+    assert run.start["stages"]["brightness"]["settings"] == {"stride": 2}
+    assert "numpy" in run.start["software"]
+    events = list(read_events(run.path))
+    plans = {event["video"]: event["todo"] for event in events if event["event"] == "plan"}
+    assert plans["0.mp4"] == {"brightness": "not computed yet", "contrast": "not computed yet"}
+    results = {event["video"]: event for event in events if event["event"] == "result"}
+    assert results["0.mp4"]["frames"] == 10
+    assert set(results["0.mp4"]["done"]) == {"brightness", "contrast"}
+    assert "not a readable video" in results["bad.mp4"]["failed"]["brightness"]
+
+
+def test_a_run_with_nothing_to_do_leaves_no_record(videos: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        extract(videos, configured(tmp_path / "cache"))
+    assert [run.state for run in read_runs(tmp_path / "cache")] == ["done"]
+
+
+def test_a_torn_log_is_a_run_without_an_end(videos: Path, tmp_path: Path) -> None:
+    extract(videos, configured(tmp_path / "cache"))
+    (path,) = (tmp_path / "cache" / FOLDER).glob("*.jsonl")
+    content = path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:5]) + lines[5][:20])
+    (run,) = read_runs(tmp_path / "cache")
+    assert (run.state, run.done) == ("interrupted", 1)
+    path.write_bytes(b"\xff\x00[]\n")
+    assert read_runs(tmp_path / "cache") == []
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / FOLDER).write_text("a file where the folder should be")
+    assert extract(videos, configured(tmp_path / "cache")).exit_code == 0
+    assert read_runs(tmp_path / "cache") == []
+
+
+def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path / "cache")
+    extract(videos, config)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")}
+    changed = configured(tmp_path / "cache", brightness={"stride": 5})
+    cache = Cache(changed.cache)
+    planner = Planner(changed, cache)
+    plans, _ = plan_all(find_videos([videos]).records, planner)
+    told = json.loads(json.dumps(dry_run(plans, cache, 2)))
+    expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
+    assert told["plan"][0] == {"video": "0.mp4", "todo": expected}
+    assert (told["estimate"]["videos"], told["estimate"]["frames"]) == (3, 30)
+    assert told["estimate"]["stages"]["brightness"]["measured"]
+    titles = [title for title, _, _ in dry_run_tables(told)]
+    assert titles[0] == "what would run"
+    assert "30 frames with 2 workers" in titles[1]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
+
+
+def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
+    (videos / "bad.mp4").write_text("no video")
+    config = configured(tmp_path / "cache")
+    extract(videos, config)
+    cache = Cache(config.cache)
+    records = find_videos([videos]).records
+    plans, _ = plan_all(records, Planner(config, cache, force=True))
+    assert dry_run(plans, cache, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
+    plans, _ = plan_all(records, Planner(config, cache, retry_failed=True))
+    (row,) = dry_run(plans, cache, 1)["plan"]
+    assert row["video"] == "bad.mp4"
+    assert "tried again by --retry-failed" in row["todo"]["brightness"]
+
+
+def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path / "cache")
+    cache = Cache(config.cache)
+    records = find_videos([videos]).records
+    plans, _ = plan_all(records, Planner(config, cache))
+    assert not estimate(plans, cache).stages["brightness"]["measured"]
+    for _ in range(20):
+        remember(cache, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
+        cache.index.flush()
+    told = estimate(plans, cache, workers=3)
+    assert told.stages["brightness"]["seconds_per_frame"] == pytest.approx(0.2)
+    assert told.seconds == pytest.approx(30 * 0.3 / 3)
+    (config.cache / ".index.sqlite").unlink()
+    assert not estimate(plans, Cache(config.cache)).stages["brightness"]["measured"]
+
+
+@pytest.mark.parametrize(
+    ("task", "count", "first", "step", "expected"),
+    [(0, 10, 0, 1, (1, 10)), (10, 10, 1, 1, (10, 10)), (18, 10, 0, 2, (10, 10)), (7, 3, 5, 1, (3, 3))],
+)
+def test_slurm_arrays(task: int, count: int, first: int, step: int, expected: tuple[int, int]) -> None:
+    names = {"ID": task, "COUNT": count, "MIN": first, "STEP": step}
+    assert slurm_shard({f"SLURM_ARRAY_TASK_{name}": str(value) for name, value in names.items()}) == expected
+
+
+def test_no_slurm_no_shard(videos: Path) -> None:
+    assert slurm_shard({}) is None
+    assert slurm_shard({"SLURM_ARRAY_TASK_ID": "x", "SLURM_ARRAY_TASK_COUNT": "2"}) is None
+    records = find_videos([videos]).records
+    parts = [shard(records, part, 2) for part in (1, 2)]
+    assert sorted(r.id for part in parts for r in part) == [r.id for r in records]
