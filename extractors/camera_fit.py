@@ -15,6 +15,9 @@ CUT = 3.0
 """Tukey's cut-off in robust standard deviations; below the usual 4.7, because people on the border often move almost as
 the camera does."""
 
+CEILING = 0.5
+"""Pixels; largest robust scale. The start is good: cells far from it are people, even where most cells are."""
+
 FLOOR = 0.05
 """Pixels; flow errors below this are not told apart, floor of the robust scale."""
 
@@ -45,7 +48,7 @@ def fit_cells(
     motion = start * span
     for _ in range(12):
         distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
-        cut = CUT * max(1.4826 * _weighted_median(distance, w), FLOOR)
+        cut = CUT * min(max(1.4826 * _weighted_median(distance, w), FLOOR), CEILING)
         q = np.clip(distance / cut, 0, 1)
         rows = np.repeat(w * (1 - q * q) ** 2, 2)
         if rows.max() <= 0:

@@ -19,6 +19,9 @@ from models.tvl1_kernels import Image
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
 
+MAX_TURN = 0.2
+"""Zoom (share) and rotation (rad) together, beyond which no camera turns from one frame to the next."""
+
 MIN_CONTRAST = 2.0
 """Grey levels of spread below which a border is too plain to say anything, as in a black picture."""
 
@@ -115,7 +118,8 @@ class PairFlow:
     def _kind(self, found: Alignment) -> Literal["ok", "cut", "plain"]:
         if found.contrast < MIN_CONTRAST and found.residual < MIN_CONTRAST:
             return "plain"
-        return "ok" if found.agreement >= MIN_AGREEMENT else "cut"
+        possible = float(np.hypot(found.motion[2], found.motion[3])) <= MAX_TURN
+        return "ok" if possible and found.agreement >= MIN_AGREEMENT else "cut"
 
     def _strips(
         self,
