@@ -1,0 +1,86 @@
+"""Prediction intervals from held-out residuals, correct for finite samples: CV+ with groups.
+
+CV+ (Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3): with
+residuals R_i = |y_i - m_k(i)(x_i)| of networks m_k that were trained without the fold k(i) of performance i, the
+interval at a new x reaches from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. It covers
+with probability at least 1 - 2a for any learner (less a term that vanishes with the fold size), and in practice
+close to the nominal 1 - a.
+
+Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
+performance are no independent evidence. With G groups, each of n_g performances, every residual has the weight
+1 / ((G + 1) n_g) and the new performance 1 / (G + 1); with groups of one this is the usual rank ceil((1 - a)(n + 1)).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LEVELS = (0.80, 0.95)
+"""The two intervals that every score comes with."""
+
+_ROUNDING = 1e-9
+"""Sums of weights that should equal the level must not miss it by rounding."""
+
+
+def group_weights(groups: NDArray[np.intp]) -> Floats:
+    """(n,) weight of each performance: 1 / ((G + 1) n_g); all together G / (G + 1)."""
+    _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / ((len(sizes) + 1) * sizes[inverse]))
+
+
+def needed(level: float) -> int:
+    """Fewest independent performances for an interval of this level: 4 for 80 %, 19 for 95 %."""
+    return math.ceil(level / (1 - level) - _ROUNDING)
+
+
+def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
+    """Smallest value whose cumulative weight reaches `level`, for each column; infinite where none does.
+
+    Args:
+        values: (n, m).
+        weights: (n,) of `group_weights`; what is missing to 1 lies at infinity.
+        level: between 0 and 1.
+    """
+    order = np.argsort(values, axis=0, kind="stable")
+    reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
+    rank = np.argmax(reached, axis=0)
+    found = np.take_along_axis(values, np.take_along_axis(order, rank[None], axis=0), axis=0)[0]
+    return np.where(reached.any(axis=0), found, np.inf)
+
+
+def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: float) -> Floats | None:
+    """CV+ intervals.
+
+    Args:
+        centres: (n, m) for every calibration performance i and new performance j, m_k(i)(x_j).
+        residuals: (n,) R_i.
+        weights: (n,) of `group_weights`.
+        level: such as .95.
+
+    Returns:
+        (m, 2) low and high ends, or None where there are too few performances for this level.
+    """
+    reach = residuals[:, None]
+    high = upper_quantile(centres + reach, weights, level)
+    low = -upper_quantile(reach - centres, weights, level)
+    return np.stack([low, high], axis=1) if np.isfinite(high).all() and np.isfinite(low).all() else None
+
+
+def threshold(values: Floats, weights: Floats, level: float) -> float:
+    """What an exchangeable new value exceeds with probability at most 1 - level; the greatest value where there are
+    too few for that, which is exceeded with probability at most 1 / (G + 1)."""
+    found = float(upper_quantile(values[:, None], weights, level)[0])
+    return found if math.isfinite(found) else float(values.max())
+
+
+def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int, int]:
+    """Smallest and greatest number of hits in `count` draws that are not surprising at `level`."""
+    from scipy.stats import binom
+
+    low, high = binom.interval(level, count, chance)
+    return int(low), int(high)
