@@ -18,8 +18,8 @@ from extractors.pose_backends.base import Image, PoseBackend
 from extractors.pose_search import Person, close_up
 from extractors.tracking import Track, centre_of, lean_of, size_of
 
-TURNS = (0.0, 0.6, -0.6, 1.3, -1.3, 3.1)
-"""Radians added to the predicted lean, in the order in which they are tried."""
+LOOKS = ((0.0, 1.0), (0.0, 1.35), (0.6, 1.0), (-0.6, 1.0), (1.3, 1.2), (-1.3, 1.2), (3.1, 1.2))
+"""Radians added to the predicted lean and factors on the zoom, in the order in which they are tried."""
 
 PATIENCE = 3
 """Frames in a row that may fail before a direction is given up."""
@@ -90,8 +90,9 @@ class Repair:
 
     def _look(self, place: int, person: Person, others: Sequence[Pose]) -> Sight | None:
         best: Sight | None = None
-        for turn in TURNS:
-            seen = close_up(self.backend, self.images[place], person, zoom=self.zoom, turn=turn, pixels=self.pixels)
+        for turn, wider in LOOKS:
+            zoom = self.zoom * wider
+            seen = close_up(self.backend, self.images[place], person, zoom=zoom, turn=turn, pixels=self.pixels)
             for pose, score in zip(seen.keypoints, seen.scores, strict=True):
                 if _fits(pose, person, others) and (best is None or score > best.score):
                     best = Sight(pose, float(score))

@@ -42,7 +42,7 @@ class PoseRun:
         self.shot_starts: list[int] = []
         self.scale = 1.0
         self.size = (0, 0)
-        self._searched = -np.inf
+        self._searched = self._complete = -np.inf
 
     def add_all(self, frames: Iterable[Frame]) -> PoseRun:
         """Take every frame of an iterator."""
@@ -73,7 +73,7 @@ class PoseRun:
         images, self.images = self.images, {}
         if not images or self.config.rotations != "tracked" or not self.config.second_look:
             return
-        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side, self.config.sure_score)
+        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side + 64, self.config.sure_score)
         choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice)
         for shot, agents in zip(self.shots, choice.members, strict=True):
             for agent, chain in enumerate(agents):
@@ -104,11 +104,17 @@ class PoseRun:
         found = self._close_ups(image, wanted, time)
         for track in wanted[: self.choice.agents]:
             found = self._turned(image, time, track, found)
-        seen = self.tracker.match(time, found)
-        if len(seen) < self.choice.agents and time - self._searched >= 0.2 * self.config.search_s:
+        if sum(self._sure(time, track, found) for track in wanted) >= self.choice.agents:
+            self._complete = time
+        elif time - self._searched >= self._patience(time):
             self._searched = time
             found = merge(People.joined([found, whole_frame(self.backend, image)]))
         return found
+
+    def _patience(self, time: float) -> float:
+        """Seconds between searches of the whole frame while somebody is missing: short at first, then longer."""
+        missing = time - self._complete
+        return 0.07 if missing < 1 else 0.2 * self.config.search_s if missing < 5 else self.config.search_s
 
     def _turned(self, image: Image, time: float, track: Track, found: People) -> People:
         """Somebody who is not surely found may have turned faster than predicted: other turns are tried."""

@@ -31,7 +31,6 @@ def load_backend(config: PoseConfig) -> PoseBackend:
     return MoveNet(
         locate(config.weights),
         long_side=config.long_side,
-        crop_side=config.crop_side,
         runtime=config.runtime,
         threads=config.threads,
         min_score=config.min_score,

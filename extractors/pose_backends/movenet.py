@@ -28,7 +28,6 @@ class MoveNet:
     Args:
         path: the .tflite file.
         long_side: longer side of the input in pixels; best from 256 to 384.
-        crop_side: side of the input for close-ups in pixels.
         runtime: "openvino", or "litert" (slower to start, kept as the reference).
         threads: CPU threads of one forward.
         min_score: people below this are not returned.
@@ -42,13 +41,12 @@ class MoveNet:
         path: Path,
         *,
         long_side: int = 256,
-        crop_side: int = 192,
         runtime: Literal["openvino", "litert"] = "openvino",
         threads: int = 1,
         min_score: float = 0.1,
     ) -> None:
         self.path, self.runtime, self.threads = Path(path), runtime, threads
-        self.long_side, self.crop_side, self.min_score = long_side, crop_side, min_score
+        self.long_side, self.min_score = long_side, min_score
         self._forwards: dict[tuple[int, int], Forward] = {}
 
     def detect(self, image: Image) -> People:
@@ -56,8 +54,9 @@ class MoveNet:
         return self._people(image, input_size(image.shape[1], image.shape[0], self.long_side))
 
     def close_up(self, image: Image) -> People:
-        """The people in a square crop, at `crop_side`."""
-        return self._people(image, (self.crop_side, self.crop_side))
+        """The people in a square crop, whose side is a multiple of 32: shown as it is."""
+        side = max(STEP, round(image.shape[1] / STEP) * STEP)
+        return self._people(image, (side, side))
 
     def _people(self, image: Image, size: tuple[int, int]) -> People:
         import cv2
