@@ -1,0 +1,141 @@
+"""Raw made videos become scores, on real weights, through the command line: extract, train, pack, score, report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import store, weights
+from data.errors import AimError
+from data.synthetic.dives import render_dives
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = (
+    "clips.frames_per_clip=4",
+    "clips.steps=4",
+    "timesteps.steps=4",
+    "pose.stride=3",
+    "train.runs=2",
+    "train.epochs=5",
+)
+
+pytestmark = [pytest.mark.weights, pytest.mark.slow]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def dives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for name in weights.REGISTRY:
+        try:
+            weights.fetch(name)
+        except AimError as error:
+            pytest.skip(f"weights cannot be had here: {error}")
+    folder = tmp_path_factory.mktemp("dives")
+    render_dives(folder / "set", 6, seed=5, frames=24)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(dives: Path) -> list[object]:
+    settings = [f"dataset.root={dives / 'set'}", *SMALL]
+    shared: list[object] = ["--config", ROOT / "configs/demo.yaml", "--cache", dives / "cache"]
+    return shared + [part for setting in settings for part in ("--set", setting)]
+
+
+@pytest.fixture(scope="module")
+def trained(dives: Path, options: list[object]) -> Path:
+    extracted = run("extract", *options)
+    assert extracted.returncode == 0, extracted.stderr
+    done = run("train", *options, "--out", dives / "run")
+    assert done.returncode == 0, done.stderr
+    return dives / "run"
+
+
+def test_features_have_the_promised_shapes(dives: Path, trained: Path) -> None:
+    arrays = store.read(dives / "cache/timesteps/videos/dive_000.mp4.h5").output.arrays
+    assert arrays["scene"].values.shape == (4, 400)
+    assert arrays["primary"].values.shape[0] == 4
+    assert arrays["secondary"].values.shape == (4, 1, arrays["primary"].values.shape[1])
+    pose = store.read(dives / "cache/pose/videos/dive_000.mp4.h5").output.arrays["keypoints"]
+    assert pose.values.shape == (8, 2, 17, 3)
+    assert pose.dims == ("frame", "agent", "joint", "xyc")
+
+
+def test_a_changed_pose_setting_recomputes_pose_and_timesteps_only(
+    trained: Path, options: list[object], dives: Path
+) -> None:
+    rows = json.loads(run("status", *options, "--set", "pose.min_score=0.11", "--json").stdout)["rows"]
+    states = {row["stage"]: row["state"] for row in rows if row["video"] == "videos/dive_000.mp4"}
+    assert states == {"clips": "fresh", "pose": "stale", "timesteps": "stale"}
+
+
+def test_unseen_videos_get_the_same_scores_twice(dives: Path, trained: Path, tmp_path: Path) -> None:
+    video = dives / "set/videos/dive_001.mp4"
+    first, again = tmp_path / "first.csv", tmp_path / "again.csv"
+    for out in (first, again):
+        done = run("score", video, "--model", trained, "--cache", tmp_path / "scoring", "--out", out, "--json")
+        assert done.returncode == 0, done.stderr
+    assert first.read_bytes() == again.read_bytes()
+    row = next(csv.DictReader(first.open()))
+    steps = [float(row[f"step_{i + 1}"]) for i in range(4)]
+    assert np.isfinite([float(row["score"]), *steps]).all()
+    scored = json.loads(done.stdout)["videos"][0]
+    assert len(scored["attention"]) == 4
+    assert all(sum(pair) == pytest.approx(1) for pair in scored["attention"])
+
+
+def test_a_bad_video_beside_a_good_one_is_named(dives: Path, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/bad.mp4").write_text("no video")
+    (tmp_path / "in/good.mp4").symlink_to(dives / "set/videos/dive_002.mp4")
+    done = run("score", tmp_path / "in", "--model", trained, "--cache", tmp_path / "cache", "--out", tmp_path / "s.csv")
+    assert done.returncode == 1
+    rows = {row["video"]: row for row in csv.DictReader((tmp_path / "s.csv").open())}
+    assert rows["bad.mp4"]["score"] == ""
+    assert "not a readable video" in rows["bad.mp4"]["error"]
+    assert float(rows["good.mp4"]["score"])
+
+
+def test_features_of_other_settings_are_refused(dives: Path, trained: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for path in trained.iterdir():
+        if path.is_file():
+            (other / path.name).write_bytes(path.read_bytes())
+    config = json.loads((other / "config.json").read_text())
+    config["pose"]["min_score"] = 0.3
+    (other / "config.json").write_text(json.dumps(config))
+    done = run("score", dives / "set/videos/dive_001.mp4", "--model", other, "--cache", tmp_path / "cache")
+    assert done.returncode == 2
+    assert "pose.settings.min_score" in " ".join(done.stderr.split())
+
+
+def test_training_from_a_pack_equals_training_from_the_cache(
+    dives: Path, trained: Path, options: list[object], tmp_path: Path
+) -> None:
+    packed = tmp_path / "features.h5"
+    assert run("pack", *options, "--out", packed).returncode == 0
+    done = run("train", *options, "--pack", packed, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    name = "model.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_the_page_of_a_run_is_written(dives: Path, trained: Path, tmp_path: Path) -> None:
+    done = run("report", trained, dives / "set/videos/dive_001.mp4", "--out", tmp_path / "page.html")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "dive_001.mp4" in page
+    assert "data:video/mp4;base64," in page
