@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.features import FeatureSet
+    from pipeline.housekeeping import Finding
     from pipeline.runner import Planner
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
@@ -38,6 +39,8 @@ app = typer.Typer(
 )
 weights_app = typer.Typer(help="Published weights: where they come from, their licence, hash, size and place.")
 app.add_typer(weights_app, name="weights")
+cache_app = typer.Typer(help="Look after a cache: what lies in it, whether it is whole, what nobody needs any more.")
+app.add_typer(cache_app, name="cache")
 
 Inputs = Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders (searched recursively)")]
 ConfigFile = Annotated[
@@ -362,6 +365,81 @@ def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     print(weights.locate(name))
 
 
+@cache_app.command("ls", epilog="Example: python run_pipeline.py cache ls --cache cache --stage pose")
+def cache_ls(
+    config: ConfigFile = None,
+    cache: CacheFolder = None,
+    stage: Annotated[str, typer.Option("--stage", help="list the outputs of this stage")] = "",
+    runs: Annotated[bool, typer.Option("--runs", help="list the runs: who, when, what, how it ended")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a cache holds: per stage, every output of one stage, or the runs that filled it."""
+    from pipeline import console
+    from pipeline.housekeeping import listing, shown
+
+    title, rows = listing(_settings(config, None, cache, None).cache, stage, runs=runs)
+    if as_json:
+        _print_json(rows)
+    else:
+        columns = list(rows[0]) if rows else ["nothing here"]
+        console.table(title, columns, [shown(row) for row in rows])
+
+
+@cache_app.command("verify", epilog="Example: python run_pipeline.py cache verify --cache cache")
+def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
+    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
+    from pipeline import console
+    from pipeline.cache import Cache
+    from pipeline.housekeeping import verify
+
+    with console.steps_bar("outputs") as progress:
+        read, damaged = verify(Cache(_settings(config, None, cache, None).cache), progress)
+    _print_findings(f"{read} outputs read, {len(damaged)} damaged", damaged, as_json)
+    raise typer.Exit(SOME_FAILED if damaged else OK)
+
+
+@cache_app.command("prune", epilog="Example: python run_pipeline.py cache prune videos/ -c configs/folder.yaml --yes")
+def cache_prune(
+    inputs: Inputs = None,
+    config: ConfigFile = None,
+    cache: CacheFolder = None,
+    stages: StageNames = "",
+    yes: Annotated[bool, typer.Option("--yes", help="really delete; without it the files are only listed")] = False,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete outputs of other videos, settings, versions and inputs than the configuration's."""
+    from pipeline.housekeeping import unneeded
+
+    settings = _settings(config, overrides, cache, None)
+    planner = _planner(settings, stages)
+    found = unneeded(planner.cache, _listing(inputs, settings).records, planner)
+    _remove(planner.cache, found, yes, as_json)
+
+
+@cache_app.command("gc", epilog="Example: python run_pipeline.py cache gc --cache cache --max-gb 50 --yes")
+def cache_gc(
+    config: ConfigFile = None,
+    cache: CacheFolder = None,
+    max_gb: Annotated[
+        float | None, typer.Option("--max-gb", min=0, help="delete the oldest outputs beyond this")
+    ] = None,
+    log_days: Annotated[float, typer.Option("--log-days", min=0, help="delete logs of runs older than this")] = 365,
+    yes: Annotated[bool, typer.Option("--yes", help="really delete outputs and logs")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sweep what dead processes left, tidy the index, and keep the cache below a size."""
+    from pipeline.cache import Cache
+    from pipeline.console import say
+    from pipeline.housekeeping import beyond, old_logs, tidy
+
+    kept = Cache(_settings(config, None, cache, None).cache)
+    tidied = tidy(kept)
+    say(f"{tidied['temporaries']} temporaries swept, {tidied['index_entries']} entries of the index dropped")
+    found = old_logs(kept, log_days) + (beyond(kept, int(max_gb * 1e9)) if max_gb is not None else [])
+    _remove(kept, found, yes, as_json)
+
+
 @app.command(epilog="Example: python run_pipeline.py doctor")
 def doctor(as_json: AsJson = False) -> None:
     """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
@@ -476,6 +554,30 @@ def _place(name: str) -> str:
         return str(weights.locate(name))
     except AimError:
         return ""
+
+
+def _remove(cache: Cache, findings: Sequence[Finding], yes: bool, as_json: bool) -> None:
+    """Delete findings where the user said yes, tell about them either way."""
+    from pipeline.housekeeping import remove
+
+    size = sum(finding.size for finding in findings)
+    done = f"{len(findings)} files, {size / 1e6:.1f} MB"
+    if yes:
+        remove(cache, findings)
+    cache.close()
+    _print_findings(f"{done} deleted" if yes else f"{done} would be deleted; add --yes", findings, as_json)
+
+
+def _print_findings(title: str, findings: Sequence[Finding], as_json: bool) -> None:
+    from pipeline import console
+
+    if as_json:
+        _print_json({"summary": title, "files": [finding.row() for finding in findings]})
+        return
+    if findings:
+        shown = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in findings[:1000]]
+        console.table("", ("stage", "video", "why", "bytes"), shown)
+    console.say(title)
 
 
 def _sharded(records: Sequence[Record], shard: str) -> list[Record]:

@@ -144,7 +144,7 @@ class Cache:
         header.pop("version")
         store.write(path, header, output)
         with suppress(FileNotFoundError):
-            self._failure_path(computation.stage, record.id).unlink()
+            self.failure_path(computation.stage, record.id).unlink()
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
@@ -161,13 +161,13 @@ class Cache:
             "traceback": "".join(traceback.format_exception(error)),
             "software": software(),
         }
-        write_text(self._failure_path(computation.stage, record.id), json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        write_text(self.failure_path(computation.stage, record.id), json.dumps(entry, indent=1, sort_keys=True) + "\n")
         return entry
 
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
         try:
-            entry = json.loads(self._failure_path(stage, video_id).read_text("utf-8"))
+            entry = json.loads(self.failure_path(stage, video_id).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
@@ -190,7 +190,8 @@ class Cache:
         """Write the index to disk."""
         self.index.close()
 
-    def _failure_path(self, stage: str, video_id: str) -> Path:
+    def failure_path(self, stage: str, video_id: str) -> Path:
+        """Where the failure of a stage for a video is kept, beside its output."""
         path = self.path(stage, video_id)
         return path.with_name(f"{path.name.removesuffix('.h5')}.failed.json")
 

@@ -74,6 +74,19 @@ class Index:
             rows = self._run("SELECT stage, seconds, frames FROM costs", (), everything=True) or []
         return {stage: seconds / frames for stage, seconds, frames in rows if frames > 0}
 
+    def forget_missing(self) -> int:
+        """Drop what is kept of files that are gone, and give the space back; returns how many facts."""
+        self.flush()
+        with self._lock:
+            rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
+            gone = [(kind, name) for kind, name in rows if not os.path.lexists(name)]
+            if gone:
+                self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
+                with suppress(sqlite3.Error):
+                    if self._connection is not None:
+                        self._connection.execute("VACUUM")
+        return len(gone)
+
     def flush(self) -> None:
         """Write what was put; called at the end of a run."""
         with self._lock:
