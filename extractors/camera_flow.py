@@ -17,7 +17,7 @@ Arrays, P pairs and C = 2 columns + 2 rows cells:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,13 +32,13 @@ from extractors.camera_summary import quality
 if TYPE_CHECKING:
     from extractors.camera_pairs import Pair, PairFlow
 
-MILLISECONDS = {"strips": 10.0, "opencv": 1500.0}
+MILLISECONDS = {"strips": 10.0, "torch": 70.0, "opencv": 1000.0}
 """Cost of a pair at 340x256 on one core, for statements of cost (`python -m benchmarks.camera_flow` measures it)."""
 
 LOOK_AHEAD = 24
 """Frames looked at before the first pair, to find bars and graphics; all that is held in memory."""
 
-OFTEN = 0.1
+OFTEN = 0.25
 """Share of a video's pairs from which a cell that graphics cover is masked throughout."""
 
 MIN_SIDE, MAX_SIDE = 64, 640
@@ -48,9 +48,11 @@ MIN_SIDE, MAX_SIDE = 64, 640
 class CameraFlowConfig(StageConfig):
     """Settings of `camera_flow`."""
 
-    backend: Literal["strips", "opencv"] = setting(
-        "strips", "strips: TV-L1 of our own on the border; opencv: DualTVL1 on the full frame, the slow reference"
+    backend: Literal["strips", "torch", "opencv"] = setting(
+        "strips",
+        "strips: TV-L1 of our own on the border; torch: the same for a GPU; opencv: DualTVL1 on the full frame, slow",
     )
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "device of the torch backend", affects_result=False)
     short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
     border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
     columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)
@@ -78,7 +80,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     def cost(cls, config: CameraFlowConfig, frames: int) -> str:
         """What a video of `frames` frames costs, for a person to read before the run starts."""
         pairs, stride = len(pair_starts(config, frames)), stride_of(config, frames)
-        seconds = pairs * MILLISECONDS[config.backend] / 1000 * (config.short_side / 256)
+        seconds = pairs * MILLISECONDS[config.backend] / 1000 * (config.short_side / 256) ** 2
         every = "every pair of frames" if stride == 1 else f"one pair of frames in {stride}"
         return f"{pairs} pairs ({every}), about {seconds:.0f} s on one core"
 
@@ -97,23 +99,24 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         ahead = list(islice(frames, LOOK_AHEAD))
         if not ahead:
             raise VideoError("no frame came out of this video", where=source.record.path)
-        engine = self._engine([grey for _, grey in ahead])
-        wanted_starts, pairs, at = set(starts), [], []
-        last = ahead[0]
-        for frame in chain(ahead[1:], frames):
-            if last[0] in wanted_starts and frame[0] == last[0] + 1:
-                pairs.append(engine.pair(last, frame))
-                at.append(last[0])
-            last = frame
+        engine, batch = self._engine([grey for _, grey in ahead])
+        chosen = set(starts)
+        pairs: list[Pair] = []
+        neighbours = (both for both in pairwise(chain(ahead, frames)) if _wanted(both, chosen))
+        at: list[int] = []
+        while some := list(islice(neighbours, batch)):
+            pairs += engine.pairs(some)
+            at += [first[0] for first, _ in some]
         return self._output(engine, pairs, np.asarray(at, np.int64), times)
 
     def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Frames as (index, grey at the working size)."""
         import cv2
 
+        size: tuple[int, int] | None = None
         for frame in source.frames(indices):
             height, width = frame.image.shape[:2]
-            size = working_size(width, height, self.config.short_side)
+            size = size or working_size(width, height, self.config.short_side)
             grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
             how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
             yield (
@@ -121,13 +124,16 @@ class CameraFlow(Extractor[CameraFlowConfig]):
                 np.asarray(cv2.resize(grey, size, interpolation=how) if size != (width, height) else grey),
             )
 
-    def _engine(self, ahead: list[NDArray[np.uint8]]) -> PairFlow:
+    def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
+        """What computes the pairs, and how many it wants at a time."""
         from extractors.camera_border import lay_out, picture_area
         from extractors.camera_pairs import PairFlow
+        from extractors.camera_solvers import solver
         from models.tvl1 import TVL1
 
         border = lay_out(picture_area(ahead), self.config.border, self.config.columns, self.config.rows)
-        return PairFlow(border, ahead, self.config.backend, TVL1(), self.config.reach)
+        solve, batch = solver(self.config.backend, TVL1(), self.config.device)
+        return PairFlow(border, ahead, solve, self.config.reach), batch
 
     def _output(
         self, engine: PairFlow, pairs: list[Pair], at: NDArray[np.int64], times: NDArray[np.float64]
@@ -173,6 +179,11 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         bars = engine.border.area
         found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
         return StageOutput(arrays, found)
+
+
+def _wanted(both: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:
+    """Whether two frames that came one after the other are a pair that was asked for."""
+    return both[0][0] in starts and both[1][0] == both[0][0] + 1
 
 
 def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:

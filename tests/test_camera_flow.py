@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
 from data.arrays import StageOutput
+from data.errors import UsageError
 from data.video import Frame, VideoInfo
 from data.videos import Record
 from extractors.camera_border import lay_out, picture_area
@@ -212,6 +213,21 @@ def test_opencv_backend_agrees() -> None:
     found = pixels(run(frames, backend="opencv"))[0]
     assert steps[0].errors(found)[1] < 0.3
     assert np.abs(found - pixels(run(frames))[0])[:2].max() < 0.1
+
+
+def test_torch_backend_agrees() -> None:
+    steps = list(motions(18, 6.0, 5))  # more pairs than one batch
+    frames = video(steps, 6)
+    ours, theirs = run(frames), run(frames, backend="torch", device="cpu")
+    assert max(step.errors(found)[1] for step, found in zip(steps, pixels(theirs), strict=True)) < 0.3
+    assert np.abs(pixels(ours) - pixels(theirs)).max() < 0.05
+
+
+def test_a_missing_gpu_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"camera_flow\.device=auto"):
+        run(video([CameraMotion(1.0)], 0), backend="torch", device="cuda")
 
 
 def test_stride_takes_pairs_of_neighbours_only() -> None:
