@@ -37,8 +37,8 @@ PAPER: dict[tuple[str, str], dict[str, dict[str, float]]] = {
         "AIM (paper, table 7)": {
             "diving": 74.19,
             "gym_vault": 72.96,
-            "skiing": 58.90,
-            "snowboard": 49.60,
+            "ski_big_air": 58.90,
+            "snowboard_big_air": 49.60,
             "sync_diving_3m": 92.98,
             "sync_diving_10m": 90.43,
         }
