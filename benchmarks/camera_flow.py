@@ -4,7 +4,8 @@
 
 Every method sees the same pairs of 340x256 frames: backgrounds moved by known pans, zooms, rotations and mixtures of
 up to 8 px at the corner, with people moving over the centre and a fifth of the border. Its flow goes through the same
-cells and robust fit; the error is that of the fitted motion over the border. Times are CPU time of the one thread.
+alignment, cells and robust fit; the error is that of the fitted motion over the border. Times are CPU time of the one
+thread.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,10 +32,9 @@ from rich.table import Table
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 from data.video import decode
 from extractors.camera_border import Border, lay_out
-from extractors.camera_fit import fit_cells
 from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_pairs import PairFlow
-from extractors.camera_solvers import solver
+from extractors.camera_solvers import Prepared, Solver, solver
 from models.tvl1 import TVL1
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
@@ -67,44 +67,42 @@ def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
         yield motion, render(scene, CameraMotion(), (0, 0), 2.0, rng), render(scene, motion, walk, 2.0, rng)
 
 
-def ours() -> Method:
-    """The stage's default path."""
+def method(solve: Solver) -> Method:
+    """The stage's path for one pair with a given TV-L1: our alignment, `solve`, cells, robust fit."""
 
     def run(first: Grey, second: Grey) -> NDArray[np.float64]:
-        engine = PairFlow(border(), [first], solver("strips", TVL1(), "cpu")[0], DEFAULTS.reach)
+        engine = PairFlow(border(), [first], solve, DEFAULTS.reach)
         return engine.pairs([((0, first), (1, second))])[0].motion
 
     return run
 
 
-def opencv(whole: bool) -> Method:
-    """OpenCV's DualTVL1 with its defaults on the full frame, or on each strip cut out; the same cells and fit."""
-    place = border()
-    at = (place.cells[:, [1, 0]] + place.cells[:, [3, 2]] - 1) / 2 - np.array([WIDTH - 1, HEIGHT - 1]) / 2
+def ours() -> Method:
+    """The stage's default path."""
+    return method(solver("strips", TVL1(), "cpu")[0])
+
+
+def opencv_on_strips(place: Border, pairs: Sequence[Prepared]) -> list[list[NDArray[np.float32]]]:
+    """OpenCV's DualTVL1 with its defaults on each strip cut out of both frames."""
     optflow: Any = cv2.optflow
-
-    def run(first: Grey, second: Grey) -> NDArray[np.float64]:
-        solver = optflow.DualTVL1OpticalFlow_create()
-        flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
-        if whole:
-            flow = solver.calc(first, second, None)
-        else:
-            for y0, x0, y1, x1 in place.strips:
-                part = np.ascontiguousarray(first[y0:y1, x0:x1]), np.ascontiguousarray(second[y0:y1, x0:x1])
-                flow[y0:y1, x0:x1] = solver.calc(*part, None)
-        cells = np.array([np.median(flow[a:c, b:d], axis=(0, 1)) for a, b, c, d in place.cells], np.float64)
-        return fit_cells(cells, np.ones(len(cells)), at, np.array([*np.median(cells, axis=0), 0, 0]))[0]
-
-    return run
+    found = []
+    for pair in pairs:
+        strips = []
+        for y0, x0, y1, x1 in place.strips:
+            parts = [np.ascontiguousarray(frame[y0:y1, x0:x1]) for frame in pair.frames]
+            flow = optflow.DualTVL1OpticalFlow_create().calc(*parts, None)
+            strips.append(np.ascontiguousarray(flow.transpose(2, 0, 1)))
+        found.append(strips)
+    return found
 
 
-def measure(method: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n, 2) mean and largest error over the border in pixels, (n,) milliseconds of CPU time."""
-    method(*pairs[0][1:])
+    run(*pairs[0][1:])
     errors, cost = [], []
     for motion, first, second in pairs:
         start = time.thread_time()
-        found = method(first, second)
+        found = run(first, second)
         cost.append(1000 * (time.thread_time() - start))
         errors.append(motion.errors(found))
     return np.array(errors), np.array(cost)
@@ -208,12 +206,12 @@ def main(
     made = list(samples(backgrounds(clips), pairs, largest))
     third = made[: max(4, pairs // 3)]
     rows = []
-    for name, method, part in (
+    for name, run, part in (
         ("strips (ours)", ours(), made),
-        ("OpenCV DualTVL1, full frame", opencv(True), third),
-        ("OpenCV DualTVL1, strips", opencv(False), third),
+        ("OpenCV DualTVL1, full frame", method(solver("opencv", TVL1(), "cpu")[0]), third),
+        ("OpenCV DualTVL1, strips", method(opencv_on_strips), third),
     ):
-        rows.append(summary(name, *measure(method, part), part))
+        rows.append(summary(name, *measure(run, part), part))
     streaming = stream_cost(made)
     real = on_clips(clips)
     result = {
@@ -248,7 +246,8 @@ def show(result: dict[str, Any]) -> None:
     console.print(table, clips)
     console.print(
         f"{result['times_faster_than_full_frame']:.0f} times faster than the full frame; streaming "
-        f"{result['ours_streaming_ms']:.1f} ms a pair, by torch on the CPU {result['torch_backend_on_cpu_ms']:.1f} ms; first pair in a new process "
+        f"{result['ours_streaming_ms']:.1f} ms a pair, by torch on the CPU "
+        f"{result['torch_backend_on_cpu_ms']:.1f} ms; first pair in a new process "
         f"{result['compile_cache_empty_s']:.1f} s, {result['compile_cache_filled_s']:.1f} s with the compile cache"
     )
 
