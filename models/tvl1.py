@@ -8,11 +8,11 @@ solved by the usual split u, v (coupling theta) with the dual of the total varia
 the published full-frame scheme, because only the border of a picture is wanted and a camera's motion is known roughly:
 
 - the flow starts from a given field (the global motion) instead of from zero at the coarsest level, and only its
-  correction is carried from level to level, so that two levels and few warps are enough;
+  correction is carried from level to level, so that three levels, two warps on each, are enough;
 - the second picture is sampled wherever the flow points to, outside the rectangle too, so a narrow strip loses nothing;
 - the data term uses the mean of the two pictures' gradients, which doubles the range a warp is good for.
 
-Measured by `python -m benchmarks.camera_flow`. Everything here is compiled by Numba on first use (a few seconds, then
+Measured by `python -m benchmarks.camera_flow`. The loops are compiled by Numba on first use (six seconds, then
 cached beside this file or in the user's cache folder).
 """
 
