@@ -162,27 +162,42 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="folder of the trained run")] = Path("runs/model"),
     pack: PackFile = None,
     cache: CacheFolder = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", min=0, help="folds that calibrate the intervals; 0: no intervals")
+    ] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a scorer on the labelled performances of a data set whose features are cached or packed."""
+    """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
+
+    A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
+    """
     from pipeline import console
     from pipeline.bundle import save
-    from pipeline.score import save_config
+    from pipeline.calibration import FOLDS
+    from pipeline.finish import finish_run
     from pipeline.train import train as train_run
 
     settings = _settings(config, overrides, cache, None)
     model, recipe = settings.scorer
     features = _features(settings, pack, labelled=True)
+    if settings.protocol == "fixed":
+        features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     stop = _stop_on_interrupt()
     with console.steps_bar("epochs") as progress:
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
     save(run, out)
-    save_config(settings, out)
+    folds = FOLDS if folds is None else folds
+    with console.steps_bar("epochs of the calibration") as progress:
+        sure, why_not = finish_run(run, features, settings, out, folds=folds, progress=progress, stop=stop.is_set)
     if as_json:
-        _print_json({"run": str(out), "trained_on": len(run.train_ids), "runs": recipe.runs})
+        calibrated = {"calibrated_on": sure.groups if sure else 0, "not_calibrated": why_not}
+        _print_json({"run": str(out), "trained_on": len(run.train_ids), "runs": recipe.runs, **calibrated})
     else:
         console.say(f"{recipe.runs} networks trained on {len(run.train_ids)} performances: {printable(out)}")
+        console.say(
+            f"no intervals: {why_not}" if sure is None else f"intervals from {sure.groups} held-out performances"
+        )
 
 
 @app.command(epilog="Example: python run_pipeline.py evaluate --config configs/jigsaws.yaml --set protocol=louo")
@@ -288,8 +303,9 @@ def score(
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
     from data.videos import find_videos
     from pipeline import console
-    from pipeline.score import Scorer, score_rows, write_csv
-    from pipeline.score import as_json as rows_as_json
+    from pipeline.score import Scorer
+    from pipeline.score_output import as_json as rows_as_json
+    from pipeline.score_output import score_rows, write_csv
 
     records = find_videos(inputs).records
     scorer = Scorer(model, cache, workers)
@@ -304,6 +320,23 @@ def score(
     else:
         console.table(f"scores by {printable(model)}", *score_rows(rows))
     raise typer.Exit(SOME_FAILED if any(row.error for row in rows) else OK)
+
+
+@app.command(epilog="Example: python run_pipeline.py export runs/tasd2 --out model.onnx")
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder that `train` wrote")],
+    out: Annotated[Path, typer.Option("--out", help="the ONNX file")] = Path("model.onnx"),
+    as_json: AsJson = False,
+) -> None:
+    """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5."""
+    from pipeline import console
+    from pipeline.export import export_onnx
+
+    done = export_onnx(run, out)
+    if as_json:
+        _print_json(done.as_dict())
+    else:
+        console.say(done.text())
 
 
 @app.command(epilog="Example: python run_pipeline.py pack --config configs/tasd2.yaml --out tasd2.h5")

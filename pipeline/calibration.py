@@ -21,6 +21,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,17 @@ class FoldNetworks:
     def predict(self, features: FeatureSet) -> Floats:
         """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        net = Aim(self.model, self.sizes, StackedLayers(members))
-        net.load_state_dict(dict(self.state))
         data = _joined([stack_data(features, [n]) for n in self.normalisers]).to(torch.device("cpu"), torch.float64)
         which = torch.arange(folds).repeat_interleave(members // folds)
-        scaled = predict_members(net.double().eval(), data, which, chunk=1).score  # (members, m)
+        scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
         means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
         return np.stack([n.unscale(row, 0) for n, row in zip(self.normalisers, means, strict=True)])
+
+    @cached_property
+    def _net(self) -> Aim:
+        net = Aim(self.model, self.sizes, StackedLayers(len(next(iter(self.state.values())))))
+        net.load_state_dict(dict(self.state))
+        return net.double().eval()
 
 
 @dataclass(frozen=True)

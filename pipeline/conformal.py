@@ -14,6 +14,7 @@ performance are no independent evidence. With G groups, each of n_g performances
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,3 +85,17 @@ def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int,
 
     low, high = binom.interval(level, count, chance)
     return int(low), int(high)
+
+
+def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequence[float], level: float) -> str:
+    """How many true scores lie in their intervals, beside what chance allows at this level.
+
+    Such as "15 of 20 (75 %), nominal 80 %: 12 to 19 by chance". Videos without an interval are left out.
+    """
+    known = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
+    if not known:
+        return "no intervals"
+    hits = sum(low <= value <= high for (low, high), value in known)
+    low, high = binomial_range(len(known), level)
+    share = f"{hits} of {len(known)} ({100 * hits / len(known):.0f} %)"
+    return f"{share}, nominal {100 * level:.0f} %: {low} to {high} by chance"

@@ -23,14 +23,16 @@ from data.videos import Record
 from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
+from pipeline.conformal import coverage_line
 from pipeline.environment import CHECKOUT
 from pipeline.extract import Summary, dataset_records, run_extract
 from pipeline.features import gather
+from pipeline.finish import finish_run
 from pipeline.pages import report_scores
 from pipeline.pose_truth import Agreement, compare
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.runner import Planner
-from pipeline.score import Scored, Scorer, save_config
+from pipeline.score import Scored, Scorer
 from pipeline.train import train
 
 SEED = 7
@@ -141,8 +143,9 @@ def train_on(
     """Train on these performances and keep the run with its configuration."""
     features = gather(records, Planner(config, cache)).features
     model, recipe = config.scorer
-    save(train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set), run)
-    save_config(config, run)
+    trained = train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set)
+    save(trained, run)
+    finish_run(trained, features, config, run, stop=stop.is_set)
 
 
 def write_page(
@@ -158,8 +161,9 @@ def write_page(
     rows = tuple(TableRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
     table = Table("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
     predictions = tuple(
-        Prediction(row.id, label_of(record), row.score, task=record.task)
+        Prediction(row.id, label_of(record), row.score, low, high, record.task)
         for row, record in zip(scored, unseen, strict=True)
+        for low, high in [row.interval80 or (None, None)]
         if row.score is not None
     )
     shown = {"Spearman's rho": f"{metrics['AIM']['spearman']:.3f}", "held-out dives": str(len(unseen))}
@@ -187,15 +191,27 @@ def summary_tables(result: DemoResult) -> list[tuple[str, tuple[str, ...], list[
         ("joints within .2 of a torso length", f"{100 * pose['pck20']:.1f} %"),
         ("joints within .5 of a torso length", f"{100 * pose['pck50']:.1f} %"),
     ]
-    scores = [(row.id, actual, row.score, row.spread) for row, actual in zip(result.scored, result.truth, strict=True)]
+    scores = [
+        (row.id, actual, row.score, _text(row.interval80), "; ".join(flag.title for flag in row.flags))
+        for row, actual in zip(result.scored, result.truth, strict=True)
+    ]
+    coverage = [
+        ("80 %", coverage_line([row.interval80 for row in result.scored], result.truth, 0.80)),
+        ("95 %", coverage_line([row.interval95 for row in result.scored], result.truth, 0.95)),
+    ]
     metrics = [(name, m["spearman"], m["mae"]) for name, m in result.metrics.items()]
     times = [(name, f"{seconds:.1f} s") for name, seconds in result.seconds.items()]
     return [
         ("pose against the rendered truth, all dives", ("figure", "value"), figures),
-        ("held-out dives", ("video", "judges", "AIM", "spread over runs"), scores),
+        ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
         (f"{len(scores)} held-out dives", ("prediction", "Spearman's rho", "mean absolute error"), metrics),
+        ("intervals that hold the judges' score", ("interval", "held-out dives"), coverage),
         ("time", ("part", "wall"), times),
     ]
+
+
+def _text(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else f"{ends[0]:.1f} to {ends[1]:.1f}"
 
 
 class _Clock:

@@ -7,6 +7,7 @@ import json
 import platform
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,6 @@ from pipeline.report.data import (
     BatchRow,
     EvaluationReport,
     Failure,
-    Flag,
     ReportData,
     StageTime,
     VideoReport,
@@ -60,6 +60,7 @@ def scores_page(
     extraction: Summary | None = None,
     evaluation: EvaluationReport | None = None,
     sections: int = EMBEDDED_VIDEOS,
+    names: Mapping[str, str] | None = None,
 ) -> ReportData:
     """The page of a scored batch.
 
@@ -72,16 +73,22 @@ def scores_page(
         extraction: what was extracted in this run, for the run times.
         evaluation: its section, where the videos were held out from training.
         sections: videos that get a section of their own, the first ones that have a score.
+        names: what to call videos by their id, such as the names of uploads; the ids where left out. Untrusted
+            names are safe: the page escapes all text.
     """
     known = {record.id: record for record in records}
+    shown = _shown_names(rows, names or {})
     good = [row for row in rows if row.error is None]
-    videos = tuple(_video(row, known[row.id], scorer, path) for row in good[:sections])
-    shown = {video.id for video in videos}
+    videos = tuple(replace(_video(row, known[row.id], scorer, path), id=shown[row.id]) for row in good[:sections])
     lines = [BatchRow.of(video) for video in videos]
-    lines += [_line(row, known[row.id]) for row in good if row.id not in shown]
+    lines += [replace(_line(row, known[row.id]), id=shown[row.id]) for row in good[sections:]]
     batch = BatchReport(
         rows=tuple(lines),
-        failures=tuple(_failure(row, scorer.cache, scorer.planner.stages) for row in rows if row.error is not None),
+        failures=tuple(
+            replace(_failure(row, scorer.cache, scorer.planner.stages), id=shown[row.id])
+            for row in rows
+            if row.error is not None
+        ),
         times=stage_times(extraction, scorer.planner.stages) if extraction else (),
         training_scores=_training_scores(scorer.bundle),
     )
@@ -110,16 +117,20 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
 
 def _video(row: Scored, record: Record, scorer: Scorer, page: Path) -> VideoReport:
     outputs = _outputs(scorer.cache, scorer.planner.stages, row.id)
-    expected, spread = _training_steps(scorer.bundle)
+    expected, spread = _training_steps(scorer)
     return replace(
         observed(row.id, record.path, outputs, page=page),
         score=row.score,
+        interval80=row.interval80,
+        interval95=row.interval95,
+        percentile=row.percentile,
         execution=row.execution,
         synchronisation=row.synchronisation,
         truth=_truth(record),
         task=record.task,
         steps=steps(np.array(row.bounds), row.step_scores, np.array(row.attention), expected, spread),
-        flags=tuple(Flag("warn", text) for text in row.flags),
+        flags=row.flags,
+        checked=row.checked,
     )
 
 
@@ -127,12 +138,15 @@ def _line(row: Scored, record: Record) -> BatchRow:
     return BatchRow(
         row.id,
         score=row.score,
+        interval80=row.interval80,
+        interval95=row.interval95,
+        percentile=row.percentile,
         execution=row.execution,
         synchronisation=row.synchronisation,
         truth=_truth(record).get("score"),
         duration=row.bounds[-1][1] if row.bounds else None,
         task=record.task,
-        flags=tuple(Flag("warn", text) for text in row.flags),
+        flags=row.flags,
     )
 
 
@@ -162,10 +176,17 @@ def _training_scores(bundle: Bundle) -> tuple[float, ...]:
     return tuple(float(score) for score in scores[np.isfinite(scores)])
 
 
-def _training_steps(bundle: Bundle) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Mean and spread of each step over the training performances, where the run keeps them."""
-    kept = getattr(bundle.run, "train_steps", None)
+def _training_steps(scorer: Scorer) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Mean and spread of each step over the training performances, where the run was calibrated."""
+    kept = scorer.calibration.steps if scorer.calibration is not None else None
     return (None, None) if kept is None else (kept.mean(axis=0), kept.std(axis=0))
+
+
+def _shown_names(rows: Sequence[Scored], names: Mapping[str, str]) -> dict[str, str]:
+    """What each video is called: its given name, with the id where two would be called the same."""
+    wanted = {row.id: names.get(row.id, row.id) for row in rows}
+    counts = Counter(wanted.values())
+    return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in wanted.items()}
 
 
 def _user() -> str:

@@ -1,33 +1,36 @@
-"""Score unseen videos with a trained run: extract what is not cached, predict, say what each step gave.
+"""Score unseen videos with a trained run: extract what is not cached, predict, say how sure and what each step gave.
 
     from pipeline.score import load_scorer
     scored = load_scorer(Path("runs/demo")).score(Path("dive.mp4"))
-    print(scored.score, scored.step_scores)
+    print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
-The command `score` is the same code.
+The command `score` is the same code. The same video and the same run folder give the same numbers to the last bit,
+whatever else is scored in the same batch. `pipeline.score_output` writes tables, CSV and JSON.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.errors import DataError, UsageError, printable
+from data.arrays import StageOutput
+from data.errors import DataError, UsageError
 from data.files import write_text
 from data.videos import Record, find_videos
 from pipeline import bundle
-from pipeline.cache import Cache
+from pipeline.cache import Cache, software
+from pipeline.calibration import Calibration, load_calibration
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.flags import Facts, find_flags
+from pipeline.report.data import Flag, Interval
 from pipeline.runner import Planner, Result
 
 CONFIG_FILE = "config.json"
@@ -42,11 +45,15 @@ class Scored:
         path: the video.
         score: final score in the labels' unit, the mean over the run's networks; None where the video failed.
         spread: standard deviation over the networks.
+        interval80, interval95: prediction intervals (`pipeline.conformal`), None where the run gives none; a flag
+            then says why.
+        percentile: share of the training scores below this score, 0 to 100, ties counted half.
         execution, synchronisation: where the model has these heads.
         bounds: (T, 2) seconds of each time step.
         step_scores: (T,) share of each time step in the score.
         attention: (T, 2) weights of the scene and of the interaction.
-        flags: one sentence per reason to doubt the score.
+        flags: reasons to doubt the score, the worst first, each with a level and a sentence (`pipeline.flags`).
+        checked: what was looked at; where no flag is set, this is all that the absence of flags says.
         error: why there is no score.
         quality: quality figures by stage.
     """
@@ -55,12 +62,16 @@ class Scored:
     path: Path | None
     score: float | None = None
     spread: float | None = None
+    interval80: Interval | None = None
+    interval95: Interval | None = None
+    percentile: float | None = None
     execution: float | None = None
     synchronisation: float | None = None
     bounds: tuple[tuple[float, float], ...] = ()
     step_scores: tuple[float, ...] = ()
     attention: tuple[tuple[float, float], ...] = ()
-    flags: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    checked: tuple[str, ...] = ()
     error: str | None = None
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -85,13 +96,14 @@ class Scorer:
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = Cache(self.config.cache)
         self.planner = Planner(self.config, self.cache, stages=("timesteps",))
-        self._check_settings()
+        self.differing = self._differing()
+        self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
 
     def score(self, video: Path) -> Scored:
         """Score one video.
 
         Raises:
-            UsageError: no such file.
+            UsageError: no such file, or its features have not the shape that the model reads.
         """
         return self.score_records(find_videos([video]).records)[0]
 
@@ -120,41 +132,71 @@ class Scorer:
         scored: dict[str, Scored] = {}
         if good:
             features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
-            bounds = {r.id: outputs[r.id].arrays["bounds"].values for r in good}
-            scored = {s.id: s for s in self._predict(features, bounds)}
+            # One by one: matrix products of a batch may round otherwise than those of a single performance.
+            scored = {r.id: self._predict(features.take([i]), outputs[r.id]) for i, r in enumerate(good)}
         return [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
 
-    def _predict(self, features: FeatureSet, bounds: dict[str, Any]) -> list[Scored]:
-        made = self.bundle.predict(features)
-        rows = []
-        for i, record in enumerate(features.records):
-            rows.append(
-                Scored(
-                    id=record.id,
-                    path=record.path,
-                    score=float(made.score[i]),
-                    spread=float(np.std(made.members[:, i])),
-                    execution=None if made.execution is None else float(made.execution[i]),
-                    synchronisation=None if made.synchronisation is None else float(made.synchronisation[i]),
-                    bounds=tuple((float(a), float(b)) for a, b in bounds[record.id]),
-                    step_scores=tuple(float(v) for v in made.step_scores[i]),
-                    attention=tuple((float(a), float(b)) for a, b in made.attention[i]),
-                    quality={name: self.cache.quality(name, record.id) for name in self.planner.stages},
-                )
-            )
-        return rows
+    def score_features(self, features: FeatureSet) -> bundle.Predictions:
+        """What the networks say of features that are there, whatever their settings; refuses other shapes and names.
 
-    def _check_settings(self) -> None:
-        """The saved configuration must make the features that the model was trained on."""
-        lines = list(
-            bundle.differences(self.bundle.run.settings, json.loads(json.dumps(feature_settings(self.planner))))
+        Raises:
+            UsageError: the model cannot read these features.
+        """
+        return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
+
+    def _predict(self, features: FeatureSet, output: StageOutput) -> Scored:
+        """One performance."""
+        made, record, sure = self.score_features(features), features.records[0], self.calibration
+        score = float(made.score[0])
+        found = {} if sure is None else sure.intervals(features, made.score)
+        far = None if sure is None else sure.novelty.ratios(features)[0]
+        quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
+        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), far, found))
+        return Scored(
+            id=record.id,
+            path=record.path,
+            score=score,
+            spread=float(np.std(made.members[:, 0])),
+            interval80=_ends(found.get(0.80)),
+            interval95=_ends(found.get(0.95)),
+            percentile=percentile(self.bundle.run.train_labels[:, 0], score),
+            execution=None if made.execution is None else float(made.execution[0]),
+            synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
+            bounds=tuple((float(a), float(b)) for a, b in output.arrays["bounds"].values),
+            step_scores=tuple(float(v) for v in made.step_scores[0]),
+            attention=tuple((float(a), float(b)) for a, b in made.attention[0]),
+            flags=flags,
+            checked=checked,
+            quality=quality,
         )
-        if lines:
-            raise UsageError(
-                "this model was trained on features of other settings: " + "; ".join(lines),
-                where=self.folder,
-                fix="Train a model with this version and these weights",
-            )
+
+    def _facts(
+        self,
+        quality: dict[str, dict[str, Any]],
+        duration: float,
+        distance: tuple[float, str] | None,
+        intervals: Mapping[float, Any],
+    ) -> Facts:
+        sure = self.calibration
+        roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
+        return Facts(
+            quality=quality,
+            duration=duration,
+            lengths=None if sure is None else (float(sure.duration.min()), float(sure.duration.max())),
+            distance=distance,
+            differing=self.differing,
+            software=() if sure is None else _other_software(sure.facts["software"]),
+            uncalibrated=self.uncalibrated,
+            levels_missing=[round(100 * level) for level, found in intervals.items() if found is None],
+            independent=0 if sure is None else sure.groups,
+            camera_agent="camera_flow" in roles,
+        )
+
+    def _differing(self) -> tuple[str, ...]:
+        """How the features made here differ from those of training: each scored video is flagged with these lines."""
+        here = json.loads(json.dumps(feature_settings(self.planner)))
+        model = json.loads(json.dumps(self.bundle.run.settings))
+        return tuple(bundle.differences(model, here))
 
 
 def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0) -> Scorer:
@@ -162,7 +204,7 @@ def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0) -> Sc
 
     Raises:
         DataError: no trained run there, or a damaged one.
-        UsageError: its features cannot be made here; says which settings differ.
+        UsageError: its configuration names what this version does not know.
     """
     return Scorer(folder, cache, workers)
 
@@ -176,45 +218,12 @@ def save_config(config: BaseConfig, folder: Path) -> None:
     write_text(folder / CONFIG_FILE, json.dumps(config.dump(), indent=1, sort_keys=True) + "\n")
 
 
-def write_csv(path: Path, rows: Sequence[Scored]) -> None:
-    """One line per video: score, spread, heads, steps, flags, error. Cells cannot start a spreadsheet formula.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    steps = max((len(row.step_scores) for row in rows), default=0)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    heads = ["video", "score", "spread", "execution", "synchronisation", *[f"step_{i + 1}" for i in range(steps)]]
-    writer.writerow([*heads, "flags", "error"])
-    for row in rows:
-        numbers = [row.score, row.spread, row.execution, row.synchronisation]
-        numbers += [*row.step_scores, *[None] * (steps - len(row.step_scores))]
-        cells = ["" if n is None else f"{n:.6g}" for n in numbers]
-        writer.writerow([_cell(row.id), *cells, _cell("; ".join(row.flags)), _cell(row.error or "")])
-    write_text(path, text.getvalue())
-
-
-def score_rows(rows: Sequence[Scored]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and cells of the table that a terminal shows."""
-    heads = any(row.execution is not None for row in rows)
-    columns = ("video", "score", "spread", *(("execution", "synchronisation") if heads else ()), "note")
-    cells = []
-    for row in rows:
-        parts = (row.execution, row.synchronisation) if heads else ()
-        cells.append((printable(row.id), row.score, row.spread, *parts, row.error or "; ".join(row.flags)))
-    return columns, cells
-
-
-def as_json(rows: Sequence[Scored]) -> list[dict[str, Any]]:
-    """The rows as JSON types."""
-    return [vars(row) | {"id": printable(row.id), "path": printable(row.path or "")} for row in rows]
-
-
-def _cell(text: str) -> str:
-    """Text that a spreadsheet takes for text."""
-    shown = printable(text)
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown
+def percentile(training: np.ndarray, score: float) -> float | None:
+    """Share of the training scores below `score`, 0 to 100, ties counted half; None without training scores."""
+    known = training[np.isfinite(training)]
+    if not len(known):
+        return None
+    return float(100 * ((known < score).sum() + 0.5 * (known == score).sum()) / len(known))
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
@@ -237,3 +246,21 @@ def _failure(record: Record, result: Result | None) -> Scored:
     reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
     error = reasons[0] if reasons else "not extracted: the run was stopped"
     return Scored(id=record.id, path=record.path, error=error)
+
+
+def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:
+    """The calibration, or why there is none; a damaged one is an error."""
+    try:
+        return load_calibration(folder, trained.run), None
+    except UsageError as error:
+        return None, error.what
+
+
+def _other_software(training: Mapping[str, str]) -> tuple[str, ...]:
+    here = software()
+    names = sorted(name for name in training if name in here and here[name] != training[name])
+    return tuple(f"{name} {training[name]} in training, {here[name]} here" for name in names)
+
+
+def _ends(intervals: np.ndarray | None) -> Interval | None:
+    return None if intervals is None else (float(intervals[0, 0]), float(intervals[0, 1]))

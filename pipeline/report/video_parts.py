@@ -144,6 +144,7 @@ class VideoReport:
         difference: primary minus secondary over time, by body part or tool.
         kinematics: charts of the tools' motion.
         flags: what to look at twice, worst first or not; the page sorts.
+        checked: what was looked at for flags; without flags the page claims no more than this.
         quality: figures of the stages by "stage: figure".
     """
 
@@ -165,4 +166,5 @@ class VideoReport:
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()
     flags: tuple[Flag, ...] = ()
+    checked: tuple[str, ...] = ()
     quality: Mapping[str, float | int | str | bool] = field(default_factory=dict)

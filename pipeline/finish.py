@@ -1,0 +1,64 @@
+"""What follows training in a run folder: the configuration, the calibration and the model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.errors import DataError
+from data.splits import forbidden
+from pipeline.calibration import FOLDS, Calibration, calibrate, save_calibration
+from pipeline.config import BaseConfig
+from pipeline.features import FeatureSet
+from pipeline.fit import Progress
+from pipeline.model_card import model_card, write_card
+from pipeline.score import save_config
+from pipeline.stack import Stop
+from pipeline.train import TrainedRun
+
+
+def finish_run(
+    run: TrainedRun,
+    features: FeatureSet,
+    config: BaseConfig,
+    folder: Path,
+    *,
+    folds: int = FOLDS,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> tuple[Calibration | None, str | None]:
+    """Calibrate a run that `pipeline.bundle.save` has written to `folder`, and describe it.
+
+    Args:
+        run, features: the run and what it was trained on.
+        config: names the protocol, whose groups the folds keep together.
+        folder: the run's folder.
+        folds: of the calibration; 0 leaves it out, then scores have no intervals and are flagged so.
+        progress: called with (epochs done, epochs in all).
+        stop: asked after every epoch.
+
+    Returns:
+        The calibration, or None and the reason.
+
+    Raises:
+        Cancelled: `stop` said so; the same call goes on from `folder/checkpoints`.
+        UsageError: the configuration names an unknown protocol.
+        OSError: the folder cannot be written.
+    """
+    save_config(config, folder)
+    calibration, why_not = None, "calibration was left out"
+    if folds:
+        try:
+            calibration = calibrate(
+                features,
+                run,
+                folds=folds,
+                kinds=forbidden(config.protocol),
+                checkpoints=folder / "checkpoints" / "calibration",
+                progress=progress,
+                stop=stop,
+            )
+            save_calibration(calibration, folder)
+        except DataError as error:
+            why_not = error.what
+    write_card(folder, model_card(run, features, config, calibration, why_not))
+    return calibration, None if calibration is not None else why_not
