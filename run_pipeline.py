@@ -97,6 +97,9 @@ def extract(
     engine: Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray")] = "local",
     address: Annotated[str | None, typer.Option("--address", help="a running Ray cluster; default: one here")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tell what would run, why and at what cost")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="draw what was found: CACHE/preview/<video>.jpg and .mp4")
+    ] = False,
     workers: Workers = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
@@ -127,9 +130,10 @@ def extract(
             stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames, engine=chosen,
         )  # fmt: skip
     summary.problems = listing.problems
-    _print_summary(summary, planner.cache, as_json)
+    drawn = _draw_previews(records, planner, stop) if preview else {}
+    _print_summary(summary, planner.cache, as_json, drawn)
     planner.cache.close()
-    raise typer.Exit(summary.exit_code)
+    raise typer.Exit(SOME_FAILED if drawn.get("failed") else summary.exit_code)
 
 
 @app.command(epilog="Example: python run_pipeline.py status videos/ --config configs/folder.yaml")
@@ -643,6 +647,20 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
     console.say(f"{len(plans)} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos")
 
 
+def _draw_previews(records: Sequence[Record], planner: Planner, stop: threading.Event) -> dict[str, Any]:
+    """Draw what was found, tell what could not be drawn, and return what was done as JSON types."""
+    from pipeline import console
+    from pipeline.preview import FOLDER, write_previews
+
+    with console.steps_bar("previews") as progress:
+        drawn = write_previews(records, planner, stop=stop, progress=progress)
+    for name, why in list(drawn.failed.items())[:20]:
+        console.say(f"no preview of {name}: {why}")
+    videos = len(drawn.written) // 2
+    console.say(f"{videos} previews drawn, {drawn.fresh} fresh in {printable(planner.cache.root / FOLDER)}")
+    return {"written": [printable(path) for path in drawn.written], "fresh": drawn.fresh, "failed": drawn.failed}
+
+
 def _parse_shard(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
     if not slash or not part.strip().isdigit() or not parts.strip().isdigit():
@@ -666,7 +684,7 @@ def _stop_on_interrupt() -> threading.Event:
     return stop
 
 
-def _print_summary(summary: Any, cache: Cache, as_json: bool) -> None:
+def _print_summary(summary: Any, cache: Cache, as_json: bool, drawn: dict[str, Any]) -> None:
     from pipeline import console
 
     if as_json:
@@ -683,6 +701,7 @@ def _print_summary(summary: Any, cache: Cache, as_json: bool) -> None:
                 "cancelled": summary.cancelled,
                 "problems": list(summary.problems),
             }
+            | ({"preview": drawn} if drawn else {})
         )
         return
     if summary.failed:

@@ -1,0 +1,154 @@
+"""Drawing on one picture: skeletons, boxes, border cells with arrows, text that can be read on any ground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.oks import JOINTS
+from pipeline.preview_scene import Body, Border, Floats
+
+Picture = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
+"""RGB per agent, told apart by colour-blind people too (after Okabe and Ito)."""
+
+WHITE, GREY, DARK, INK = (245, 245, 245), (150, 150, 150), (60, 60, 60), (16, 18, 22)
+FLOW, MASKED = (120, 255, 120), (255, 80, 80)
+
+LIMBS: tuple[tuple[int, int], ...] = tuple(
+    (JOINTS.index(a), JOINTS.index(b))
+    for a, b in (
+        *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (
+            ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"),
+            ("eye", "ear"),
+        )),
+        ("left_shoulder", "right_shoulder"), ("left_hip", "right_hip"), ("nose", "left_eye"), ("nose", "right_eye"),
+    )
+)  # fmt: skip
+"""Pairs of COCO-17 joints that are joined by a line."""
+
+SURE = 0.1
+"""Joints scored below this are drawn hollow, and their limbs thin: the time steps do not use them either."""
+
+ARROW_SECONDS = 0.1
+"""An arrow is as long as the picture's content moves in this time."""
+
+LONGEST_ARROW = 0.12
+"""Longest arrow as a share of the picture's longer side."""
+
+RIGHT_SHADE = 0.55
+"""Brightness of right limbs relative to left ones, so that exchanged sides are seen."""
+
+
+def colour_of(agent: int) -> Colour:
+    """The colour of an agent wherever it is shown."""
+    return AGENT_COLOURS[agent % len(AGENT_COLOURS)]
+
+
+def shade(colour: Colour, share: float) -> Colour:
+    """A darker colour."""
+    return (int(colour[0] * share), int(colour[1] * share), int(colour[2] * share))
+
+
+def write(
+    image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE, size: float = 0.45, *, halo: bool = True
+) -> None:
+    """Text with its baseline's left end at `place` (x, y), outlined in dark."""
+    import cv2
+
+    for tone, thick in ((INK, 3), (colour, 1))[0 if halo else 1 :]:
+        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, tone, thick, cv2.LINE_AA)
+
+
+def text_width(text: str, size: float = 0.45) -> int:
+    """Pixels that `write` takes."""
+    import cv2
+
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0])
+
+
+def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: Colour, thick: int = 1) -> None:
+    """An antialiased line between two points (x, y); nothing where a point is far outside or NaN."""
+    import cv2
+
+    ends = np.array([first, last], np.float64)
+    if not np.isfinite(ends).all() or np.abs(ends).max() > 8 * max(image.shape):
+        return
+    (x1, y1), (x2, y2) = np.rint(ends).astype(int).tolist()
+    cv2.line(image, (x1, y1), (x2, y2), colour, thick, cv2.LINE_AA)
+
+
+def draw_body(image: Picture, body: Body, scale: Floats, name: str) -> None:
+    """Box, name, limbs and joints of one agent; interpolated bodies are thin and grey.
+
+    Args:
+        image: (height, width, 3) RGB, written into.
+        body: coordinates in pixels of the video.
+        scale: (2,) pixels of `image` per pixel of the video, in x and y.
+        name: written above the box, for odd agents below.
+    """
+    import cv2
+
+    colour = colour_of(body.agent)
+    points, scores = body.keypoints[:, :2] * scale, body.keypoints[:, 2]
+    wide = max(2, round(max(image.shape[:2]) / 320))
+    for a, b in LIMBS:
+        sure = min(scores[a], scores[b]) >= SURE and not body.filled
+        tone = shade(colour, RIGHT_SHADE) if JOINTS[a].startswith("right") else colour
+        if sure:
+            line(image, points[a], points[b], INK, wide + 2)
+        line(image, points[a], points[b], tone if sure else shade(colour, 0.8), wide if sure else 1)
+    for point, score in zip(points, scores, strict=True):
+        if np.isfinite(point).all() and np.abs(point).max() < 8 * max(image.shape):
+            x, y = np.rint(point).astype(int).tolist()
+            cv2.circle(image, (x, y), wide, WHITE, -1 if score >= SURE and not body.filled else 1, cv2.LINE_AA)
+    if np.isfinite(body.box).all():
+        x1, y1, x2, y2 = np.rint(np.clip(body.box * np.tile(scale, 2), -9999, 9999)).astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), colour if not body.filled else GREY, 1, cv2.LINE_AA)
+        label = name + (" (interpolated)" if body.filled else "")
+        left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
+        below = body.agent % 2 == 1  # names of two people who overlap stay apart
+        write(image, label, (left, int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))), colour)
+
+
+def draw_border(image: Picture, border: Border) -> None:
+    """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked."""
+    import cv2
+
+    height, width = image.shape[:2]
+    boxes = border.boxes * np.array([width, height, width, height])
+    shifts = border.flow * np.array([width, height]) * ARROW_SECONDS
+    limit = LONGEST_ARROW * max(width, height)
+    _outline(image, boxes, border.usable)
+    for box, shift, usable in zip(boxes, shifts, border.usable, strict=True):
+        middle = (box[:2] + box[2:]) / 2
+        if not usable:
+            arm = np.full(2, 0.22 * float(min(box[2:] - box[:2])))
+            for direction in (arm, arm * (1, -1)):
+                line(image, middle - direction, middle + direction, MASKED)
+            continue
+        length = float(np.linalg.norm(shift))
+        x, y = np.rint(middle).astype(int).tolist()
+        if length < 1:
+            cv2.circle(image, (x, y), 1, FLOW, -1, cv2.LINE_AA)
+            continue
+        tip = middle + shift * min(1.0, limit / length)
+        ends = ((x, y), tuple(np.rint(tip).astype(int).tolist()))
+        head = float(np.clip(6 / min(length, limit), 0.15, 0.6))
+        cv2.arrowedLine(image, *ends, INK, 3, cv2.LINE_AA, 0, head)
+        cv2.arrowedLine(image, *ends, FLOW, 1, cv2.LINE_AA, 0, head)
+
+
+def _outline(image: Picture, boxes: Floats, usable: NDArray[np.bool_]) -> None:
+    """Cells half transparent, so that what they are read from is still seen."""
+    import cv2
+
+    drawn = image.copy()
+    for box, good in zip(boxes, usable, strict=True):
+        x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
+        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), WHITE if good else MASKED, 1)
+    cv2.addWeighted(drawn, 0.45, image, 0.55, 0, dst=image)
