@@ -60,6 +60,7 @@ class Normaliser:
         score_range: (3, 2) least and greatest training label of each of `SCORES`; NaN where there is none.
         score_mean: (3,) mean training label; NaN where there is none.
         clip: standardised values are cut to +- this; infinite cuts nothing.
+        scene_map: (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`.
     """
 
     primary: Floats
@@ -69,9 +70,19 @@ class Normaliser:
     score_range: Floats
     score_mean: Floats
     clip: Floats
+    scene_map: Floats
 
     @classmethod
-    def fit(cls, features: FeatureSet, rows: NDArray[np.intp], *, clip: float | None, same_scale: bool) -> Normaliser:
+    def fit(
+        cls,
+        features: FeatureSet,
+        rows: NDArray[np.intp],
+        *,
+        clip: float | None,
+        same_scale: bool,
+        scene_components: int | None = None,
+        scene_gain: float = 1.0,
+    ) -> Normaliser:
         """Statistics of the training part `rows` and of nothing else.
 
         Args:
@@ -80,6 +91,8 @@ class Normaliser:
             clip: see `Normaliser.clip`.
             same_scale: standardise both agents with common statistics where their channels are the same, so that
                 their difference keeps its meaning.
+            scene_components: principal components of the scene that are kept; None keeps the scene as it is.
+            scene_gain: deviation of the scene after standardisation.
 
         Raises:
             DataError: no training sample has a score.
@@ -92,14 +105,17 @@ class Normaliser:
         scores = label_table(part.records)
         if not np.isfinite(scores[:, 0]).any():
             raise DataError("no sample of the training part has a score", fix="Give the labels of the data set")
+        steps = part.scene.reshape(len(part) * part.scene.shape[1], part.scene.shape[-1])
+        scene = _statistics(steps)
         return cls(
             primary=_statistics(primary),
             secondary=_statistics(secondary),
-            scene=_statistics(part.scene.reshape(len(part) * part.scene.shape[1], part.scene.shape[-1])),
+            scene=scene,
             trial=_statistics(part.trial),
             score_range=np.stack([_ignoring_nan(np.min, scores), _ignoring_nan(np.max, scores)], axis=1),
             score_mean=_ignoring_nan(np.mean, scores),
             clip=np.array(np.inf if clip is None else clip),
+            scene_map=_principal_map((steps - scene[0]) / scene[1], scene_components, scene_gain),
         )
 
     def apply(self, features: FeatureSet) -> Normalised:
@@ -109,7 +125,7 @@ class Normaliser:
             primary_mask=features.primary_mask.astype(np.float32),
             secondary=self._scaled(features.secondary, self.secondary, features.secondary_mask),
             secondary_mask=features.secondary_mask.astype(np.float32),
-            scene=self._scaled(features.scene, self.scene),
+            scene=self._mapped(self._scaled(features.scene, self.scene)),
             trial=self._scaled(features.trial, self.trial),
         )
 
@@ -145,6 +161,9 @@ class Normaliser:
             out *= mask[..., None]
         return np.asarray(out, dtype=np.float32)
 
+    def _mapped(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scene if self.scene_map.size == 0 else (scene @ self.scene_map).astype(np.float32)
+
     def _spans(self) -> Floats:
         span = self.score_range[:, 1] - self.score_range[:, 0]
         return np.where(span > 0, span, 1.0)
@@ -167,6 +186,29 @@ def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
     deviation = np.sqrt((np.where(known, given - mean, 0.0) ** 2).sum(0) / count)
     constant = deviation <= CONSTANT * np.maximum(np.abs(mean), 1e-6)
     return np.stack([mean, np.where(constant, np.inf, deviation)])
+
+
+def _principal_map(rows: Floats, components: int | None, gain: float) -> Floats:
+    """(Nc, Nc) matrix that turns the standardised scene into its leading principal components, all of deviation
+    `gain`, and zeros; without `components` it only scales, and (0, 0) leaves the scene alone.
+
+    400 entries over a few dozen performances can be fitted to any scores. Few components of small deviation learn
+    slowly, so that the scene adds what it has to say without being learnt by heart.
+    """
+    size = rows.shape[1]
+    if size == 0 or (components is None and gain == 1.0):
+        return np.zeros((0, 0))
+    if components is None:
+        return np.eye(size) * gain
+    known = np.nan_to_num(rows)
+    values, vectors = np.linalg.eigh(known.T @ known / max(1, len(rows)))  # ascending
+    order = np.argsort(values)[::-1][:components]
+    values, vectors = values[order], vectors[:, order]
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(len(order))])
+    kept = values > CONSTANT * max(float(values[0]), CONSTANT)
+    out = np.zeros((size, size))
+    out[:, : len(order)] = vectors * np.where(kept, gain / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    return out
 
 
 def _ignoring_nan(reduce: Any, table: Floats) -> Floats:

@@ -22,27 +22,31 @@ RECIPES: dict[str, dict[str, Any]] = {
         "rank_weight": 0.0,
         "clip": None,
         "same_scale": False,
+        "scene_components": None,
+        "scene_gain": 1.0,
         "start_at_mean": False,
         "input_noise": 0.0,
     },
     "fast": {
-        "epochs": 200,
+        "epochs": 100,
         "batch": 0,
         "learning_rates": (2e-3, 1e-3, 3e-4),
-        "switch_epochs": (100, 160, 200),
-        "weight_decay": 1e-3,
+        "switch_epochs": (50, 80, 100),
+        "weight_decay": 0.3,
         "theta": 0.4,
         "rank_weight": 0.0,
         "clip": 5.0,
         "same_scale": True,
+        "scene_components": 24,
+        "scene_gain": 0.2,
         "start_at_mean": True,
-        "input_noise": 0.1,
+        "input_noise": 0.0,
     },
 }
 """Values of the settings that a recipe decides, where the configuration does not say otherwise."""
 
 FAST_MODEL = AimConfig(
-    width=128, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.3
+    width=64, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.1
 )
 """The network that recipe `fast` was tuned with."""
 
@@ -70,6 +74,8 @@ class TrainConfig(BaseModel):
     rank_weight: float = _value("weight of the pairwise ranking loss; 0 in the paper", ge=0)
     clip: float | None = _value("standardised inputs are cut to +- this many deviations; null does not", gt=0)
     same_scale: bool = _value("one standardisation for both agents where their channels are the same")
+    scene_components: int | None = _value("principal components of the scene that are kept; null keeps all of it", ge=1)
+    scene_gain: float = _value("deviation of the scene after standardisation; 1 in the paper", gt=0)
     start_at_mean: bool = _value("the last layer's bias starts at the mean training score")
     input_noise: float = _value("deviation of Gaussian noise on standardised inputs, training only", ge=0)
 

@@ -145,7 +145,14 @@ def check_sizes(sizes: AimSizes, model: AimConfig) -> None:
 
 def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainConfig) -> Normaliser:
     """Statistics of the training part `rows`, by the recipe's settings."""
-    return Normaliser.fit(features, rows, clip=config.clip, same_scale=config.same_scale)
+    return Normaliser.fit(
+        features,
+        rows,
+        clip=config.clip,
+        same_scale=config.same_scale,
+        scene_components=config.scene_components,
+        scene_gain=config.scene_gain,
+    )
 
 
 def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:

@@ -234,6 +234,19 @@ def test_standardisation(features: FeatureSet) -> None:
     assert np.array_equal(both.primary, both.secondary)
 
 
+def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
+    fit = {"clip": None, "same_scale": True}
+    rows = np.arange(40)
+    scene = Normaliser.fit(features, rows, **fit, scene_components=4, scene_gain=0.5).apply(features).scene
+    assert (scene[..., 4:] == 0).all()
+    assert np.allclose(np.cov(scene[..., :4].reshape(-1, 4).T), 0.25 * np.eye(4), atol=0.01)
+    plain = Normaliser.fit(features, rows, **fit).apply(features).scene
+    scaled = Normaliser.fit(features, rows, **fit, scene_gain=0.5).apply(features).scene
+    assert np.allclose(scaled, plain / 2, atol=1e-6)
+    more = Normaliser.fit(features, rows, **fit, scene_components=50).apply(features).scene
+    assert np.isfinite(more).all()
+
+
 def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> None:
     normaliser = Normaliser.fit(features, np.arange(40), clip=None, same_scale=False)
     labels = label_table(features.records)
