@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.video import decode, probe
+from data.video import OPEN_OPTIONS, decode, probe
 from data.video_writer import write_video
 
 DEFAULT_LIMIT = 12 << 20
@@ -82,9 +82,9 @@ def playable_type(path: Path) -> str | None:
     import av
 
     try:
-        with av.open(str(path), mode="r", metadata_errors="replace") as container:
+        with av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS) as container:
             stream = next(iter(container.streams.video), None)
-            if stream is None:
+            if stream is None or stream.codec_context is None:
                 raise VideoError("no video stream in it", where=path, fix="Leave this file out")
             codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
             start = float((stream.start_time or 0) * (stream.time_base or 0))

@@ -43,6 +43,12 @@ from data.files import atomic_path
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
 
+MAX_ARRAY_BYTES = 1 << 33
+"""Larger arrays are refused on reading: a small hostile file may claim any size."""
+
+MAX_HEADER_BYTES = 1 << 28
+"""Longer headers are refused; the longest that are written belong to packs of many performances."""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -168,7 +174,10 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
 def _header(file: Any) -> dict[str, Any]:
     if file.attrs.get("format") != FORMAT or int(file.attrs.get("format_version", 0)) != FORMAT_VERSION:
         raise ValueError(f"not a {FORMAT} file of version {FORMAT_VERSION}")
-    text = bytes(_own_dataset(file, "_header")[()])
+    stored = _own_dataset(file, "_header")
+    if stored.nbytes > MAX_HEADER_BYTES:
+        raise ValueError("the header is too long")
+    text = bytes(stored[()])
     if hashlib.sha256(text).hexdigest() != file.attrs["header_sha256"]:
         raise ValueError("the header does not match its checksum")
     header: dict[str, Any] = json.loads(text)
@@ -191,6 +200,8 @@ def _read_array(file: Any, name: str, about: Mapping[str, Any]) -> Array:
     dataset = _own_dataset(file, name)
     if list(dataset.shape) != about["shape"] or dataset.dtype.str != about["dtype"]:
         raise ValueError(f"array '{name}' has another shape or type than the header says")
+    if dataset.nbytes > MAX_ARRAY_BYTES or (dataset.nbytes and not dataset.id.get_storage_size()):
+        raise ValueError(f"array '{name}' claims {dataset.nbytes} bytes that the file does not hold")
     values = np.asarray(dataset[()])
     if _digest(values) != about["sha256"]:
         raise ValueError(f"array '{name}' does not match its checksum")

@@ -29,6 +29,18 @@ TAIL_SHARE = 0.01
 """Share of frames (at least two frames) that may be missing at the end: some encoders list frames they never show."""
 
 
+CONTAINERS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "ivf", "mxf", "gxf", "dv", "rm", "wtv",
+    "amv", "h264", "hevc", "av1", "obu", "vvc", "m4v", "mjpeg", "mpegvideo", "h263", "vc1", "dirac", "yuv4mpegpipe",
+    "gif", "wav", "mp3", "aac", "flac",
+)  # fmt: skip
+"""Containers that are opened, by FFmpeg's names. Those that name other files or hosts (playlists, concat scripts, SDP)
+are not among them: a file that calls itself a video must not make this program open anything else. A few audio
+containers are there so that a sound file is told to be one."""
+
+OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What the container says and the packets confirm.
@@ -86,12 +98,6 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
         rotation = round(-first.rotation / 90) * 90 % 360
         width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
         info = VideoInfo(width, height, rotation, str(stream.codec_context.name), rate)
-    if info.width * info.height > MAX_PIXELS:
-        raise VideoError(
-            f"pictures of {info.width} x {info.height} pixels are larger than the limit of {MAX_PIXELS} pixels",
-            where=path,
-            fix="Scale the video down first",
-        )
     return info, stamps.times
 
 
@@ -165,7 +171,7 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
     try:
         if path.stat().st_size == 0:
             raise VideoError("the file is empty", where=path, fix="Copy or download the video again")
-        container = av.open(str(path), mode="r", metadata_errors="replace")
+        container = av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
     except av.error.FFmpegError as error:
         raise VideoError(f"not a readable video ({_reason(error)})", where=path, fix="Play it to check it") from error
     except OSError as error:
@@ -176,8 +182,21 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
             kinds = sorted({str(s.type) for s in container.streams}) or ["nothing"]
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
         stream = streams[0]
+        if stream.codec_context is None:
+            raise VideoError("no decoder is known for its pictures", where=path, fix="Convert it to H.264 in MP4")
+        _refuse_large(path, stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may claim more than the header
         yield container, stream
+
+
+def _refuse_large(path: Path, width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"pictures of {width} x {height} pixels are larger than the limit of {MAX_PIXELS} pixels",
+            where=path,
+            fix="Scale the video down first",
+        )
 
 
 def _is_cover(stream: Any) -> bool:

@@ -237,9 +237,11 @@ def saved_config(folder: Path) -> dict[str, Any]:
         values = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
-    return dict(values)
+    if not isinstance(values, dict):
+        raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
+    return values
 
 
 def _failure(record: Record, result: Result | None) -> Scored:
