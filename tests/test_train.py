@@ -189,7 +189,7 @@ def test_checkpoints_of_another_training_or_damaged_are_not_used(
     features: FeatureSet, tmp_path: Path, epochs_run: list[int]
 ) -> None:
     config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
-    for given in (config, config.model_copy(update={"weight_decay": 0.3})):
+    for given in (config, config.model_copy(update={"weight_decay": 0.45})):
         epochs_run.clear()
         train(features, given, TINY, checkpoints=tmp_path)
         assert epochs_run == [0, 1, 2, 3]
