@@ -33,7 +33,8 @@ def test_help_names_an_example(command: str) -> None:
 
 
 def test_help_loads_no_heavy_library() -> None:
-    program = "import sys, run_pipeline; print([m for m in ('torch', 'cv2', 'numpy', 'h5py', 'pydantic') if m in sys.modules])"
+    heavy = ("torch", "cv2", "numpy", "h5py", "pydantic")
+    program = f"import sys, run_pipeline; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
 
