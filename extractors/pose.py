@@ -56,6 +56,9 @@ class PoseConfig(StageConfig):
     search_s: float = setting(1.0, "Seconds between whole-frame searches (tracked).", gt=0)
     zoom: float = setting(1.7, "Side of a close-up in body sizes (tracked).", ge=1, le=4)
     sure_score: float = setting(0.25, "Person score below which somebody counts as nearly lost (tracked).", ge=0, le=1)
+    views: int = setting(
+        2, "Close-ups of each person, mirrored and turned, whose joints are averaged (tracked).", ge=1, le=4
+    )
     second_look: bool = setting(True, "Look again, from later frames, where an agent is missing or faint (tracked).")
     min_score: float = setting(0.1, "People scored below this are ignored.", ge=0, le=1)
     new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
@@ -64,8 +67,9 @@ class PoseConfig(StageConfig):
     cut_threshold: float = setting(
         0.25, "Lost correlation from one frame to the next that may be a cut, 0..1 (see scene.py).", gt=0, le=1
     )
+    fix_sides: bool = setting(True, "Exchange left and right where a frame contradicts its neighbours.")
     fill_s: float = setting(
-        0.25, "Gaps up to this many seconds are interpolated (marked in `filled`); 0 for none.", ge=0
+        0.4, "Gaps up to this many seconds are interpolated (marked in `filled`); 0 for none.", ge=0
     )
     tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Array, StageOutput
 from extractors.agents import FIGURES, Choice, suspected_swaps
-from extractors.oks import boxes_of
+from extractors.oks import MIRRORED, boxes_of
+from extractors.pose_repair import sights
 from extractors.pose_run import PoseRun
-from extractors.tracking import centre_of, lean_of, torso_of
+from extractors.pose_sides import wrong_sides
+from extractors.tracking import centre_of, lean_of, size_of, torso_of
+
+if TYPE_CHECKING:
+    from extractors.pose import PoseConfig
 
 FILLED_SCORE = 0.05
 """Score of an interpolated joint: below what any reader takes for seen."""
@@ -37,6 +43,9 @@ def output(run: PoseRun, choice: Choice, size: tuple[int, int]) -> StageOutput:
     series = _series(choice, len(times), run.config.agents)
     for start, stop in run.shots:
         for agent in range(run.config.agents):
+            _drop_strays(series, agent, start, stop, times, run.config)
+            if run.config.fix_sides:
+                _put_sides_right(series, agent, start, stop, times)
             _fill(series, agent, start, stop, times, run.config.fill_s)
     scale = np.array(size) / np.array(run.size)
     series.keypoints[..., :2] *= scale.astype(np.float32)
@@ -76,12 +85,35 @@ def _series(choice: Choice, frames: int, agents: int) -> _Series:
     series = _Series(keypoints, np.zeros((frames, agents), np.float32), np.zeros((frames, agents), dtype=bool))
     for shot in choice.members:
         for agent, chain in enumerate(shot):
-            for track in chain:
-                better = np.array(track.scores) > series.scores[track.frames, agent]
-                frames = np.array(track.frames)[better]
-                series.keypoints[frames, agent] = np.stack(track.keypoints)[better]
-                series.scores[frames, agent] = np.array(track.scores)[better]
+            for frame, sight in sights(chain).items():
+                series.keypoints[frame, agent] = sight.pose
+                series.scores[frame, agent] = sight.score
     return series
+
+
+def _drop_strays(
+    series: _Series, agent: int, start: int, stop: int, times: NDArray[np.float64], config: PoseConfig
+) -> None:
+    """Forget faint readings that lie off the way between the sure frames around them."""
+    scores = series.scores[start:stop, agent]
+    sure = start + np.flatnonzero(scores >= config.sure_score)
+    for frame in (start + np.flatnonzero((scores > 0) & (scores < config.sure_score))).tolist():
+        at = int(np.searchsorted(sure, frame))
+        if at == 0 or at == len(sure) or times[sure[at]] - times[sure[at - 1]] > config.fill_s + 1e-6:
+            continue
+        before, after = sure[at - 1], sure[at]
+        share = (times[frame] - times[before]) / (times[after] - times[before])
+        expected = between(series.keypoints[before, agent], series.keypoints[after, agent], share)
+        away = np.linalg.norm(centre_of(series.keypoints[frame, agent]) - centre_of(expected))
+        if away > 0.3 * max(size_of(series.keypoints[before, agent]), size_of(series.keypoints[after, agent])):
+            series.keypoints[frame, agent] = (np.nan, np.nan, 0)
+            series.scores[frame, agent] = 0
+
+
+def _put_sides_right(series: _Series, agent: int, start: int, stop: int, times: NDArray[np.float64]) -> None:
+    seen = start + np.flatnonzero(series.seen[start:stop, agent])
+    wrong = seen[wrong_sides(series.keypoints[seen, agent], times[seen])]
+    series.keypoints[wrong, agent] = series.keypoints[wrong, agent][:, MIRRORED]
 
 
 def _fill(series: _Series, agent: int, start: int, stop: int, times: NDArray[np.float64], longest: float) -> None:

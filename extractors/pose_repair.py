@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from extractors.oks import oks
 from extractors.pose_backends.base import Image, PoseBackend
-from extractors.pose_search import Person, close_up
-from extractors.tracking import Track, centre_of, lean_of, size_of
+from extractors.pose_search import Person, close_up, consensus
+from extractors.tracking import FAINT, Track, centre_of, lean_of, size_of
 
 LOOKS = ((0.0, 1.0), (0.0, 1.35), (0.6, 1.0), (-0.6, 1.0), (1.3, 1.2), (-1.3, 1.2), (3.1, 1.2))
 """Radians added to the predicted lean and factors on the zoom, in the order in which they are tried."""
@@ -89,16 +89,23 @@ class Repair:
                 trail = [*trail[-1:], (place, here)]
 
     def _look(self, place: int, person: Person, others: Sequence[Pose]) -> Sight | None:
-        best: Sight | None = None
+        poses: list[Pose] = []
+        scores: list[float] = []
         for turn, wider in LOOKS:
             zoom = self.zoom * wider
             seen = close_up(self.backend, self.images[place], person, zoom=zoom, turn=turn, pixels=self.pixels)
             for pose, score in zip(seen.keypoints, seen.scores, strict=True):
-                if _fits(pose, person, others) and (best is None or score > best.score):
-                    best = Sight(pose, float(score))
-            if best is not None and best.score >= self.sure:
+                if _fits(pose, person, others, 0.4 if score >= FAINT else 0.2):
+                    poses.append(pose)
+                    scores.append(float(score))
+            if len(poses) > 1 and max(scores) >= self.sure:
                 break
-        return best
+        if not poses:
+            return None
+        best = int(np.argmax(scores))
+        alike = oks(poses[best][None], np.stack(poses), widen=2.0)[0] > 0.3
+        alike[best] = True
+        return Sight(consensus(np.stack(poses)[alike], np.array(scores, np.float32)[alike]), scores[best])
 
 
 def sights(chain: Sequence[Track]) -> dict[int, Sight]:
@@ -126,10 +133,10 @@ def _expected(trail: Sequence[tuple[int, Sight]], place: int, size: float) -> Pe
     return Person(pose, max(size, size_of(sight.pose)), lean + float(np.clip(turn, -1.3, 1.3)))
 
 
-def _fits(pose: Pose, person: Person, others: Sequence[Pose]) -> bool:
+def _fits(pose: Pose, person: Person, others: Sequence[Pose], reach: float) -> bool:
     """Near the expected place, of the expected size, and nobody else."""
     away = float(np.linalg.norm(centre_of(pose) - centre_of(person.pose)))
-    if away > 0.4 * person.size or not 0.3 < size_of(pose) / person.size < 1.6:
+    if away > reach * person.size or not 0.3 < size_of(pose) / person.size < 1.6:
         return False
     return all(
         oks(pose[None], other[None])[0, 0] < 0.3 and np.linalg.norm(centre_of(pose) - centre_of(other)) > 0.5 * away

@@ -73,7 +73,7 @@ class PoseRun:
         images, self.images = self.images, {}
         if not images or self.config.rotations != "tracked" or not self.config.second_look:
             return
-        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side + 64, self.config.sure_score)
+        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side, self.config.sure_score)
         choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice)
         for shot, agents in zip(self.shots, choice.members, strict=True):
             for agent, chain in enumerate(agents):
@@ -134,7 +134,7 @@ class PoseRun:
 
     def _close_ups(self, image: Image, wanted: list[Track], time: float) -> People:
         people = [Person.of(track, time) for track in wanted]
-        return close_ups(self.backend, image, people, self.config.zoom, self.config.crop_side)
+        return close_ups(self.backend, image, people, self.config.zoom, self.config.crop_side, self.config.views)
 
     def _wanted(self, time: float) -> list[Track]:
         """The tracks worth a view of their own: as many as there are agents, one more while the shot is young."""

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from extractors.oks import HIPS, SHOULDERS, boxes_of, iou, oks
 from extractors.pose_backends.base import People
 
+FAINT = 0.2
+"""Person score below which a reading counts for little: spectators and folded, blurred athletes both lie there."""
+
 
 @dataclass(frozen=True)
 class TrackSettings:
@@ -67,7 +70,7 @@ class Track:
             ways = (self.predicted(time), self.predicted(time, with_camera=True))
             missed = [float(np.linalg.norm(centre_of(pose) - centre_of(way))) for way in ways]
             self.misses = 0.8 * self.misses + 0.2 * np.array(missed)
-            share = 0.6 if len(self.frames) > 1 else 1.0
+            share = 1.0 if len(self.frames) == 1 else 0.6 if score >= FAINT else 0.2
             self.velocity = (1 - share) * self.velocity + share * (place - self.places[-1]) / gap
             seen = (centre_of(pose) - centre_of(self.keypoints[-1])) / gap
             self.velocity_seen = (1 - share) * self.velocity_seen + share * seen
@@ -88,8 +91,9 @@ class Track:
         at = bisect_left(self.frames, frame)
         if at == len(self.frames) or self.frames[at] != frame:
             self.frames.insert(at, frame)
-            for values in (self.keypoints, self.scores, self.places):
-                values.insert(at, None)  # type: ignore[attr-defined]
+            self.keypoints.insert(at, pose)
+            self.scores.insert(at, score)
+            self.places.insert(at, np.zeros(2))
         self.keypoints[at], self.scores[at], self.places[at] = pose, float(score), centre_of(pose) - camera
 
     def predicted(self, time: float, with_camera: bool = False) -> NDArray[np.float32]:
@@ -180,7 +184,9 @@ class Tracker:
         overlap = iou(boxes_of(expected), boxes_of(people.keypoints))
         practice = np.array([min(len(track.frames), 10) for track in self.alive])[:, None] / 10
         likeness = 0.5 * near + 0.3 * pose + 0.2 * overlap + 0.1 * practice + 0.1 * people.scores[None]
-        allowed = (away < reach) & (ratio > 0.3) & (ratio < 2.5)
+        # Faint readings are often of somebody else, or of nobody: they must lie where this person is expected.
+        faint = (people.scores < FAINT)[None]
+        allowed = np.where(faint, (away < 0.4 * reach) & (ratio > 0.45), (away < reach) & (ratio > 0.3)) & (ratio < 2.0)
         return np.where(allowed, likeness, 0.0)
 
 

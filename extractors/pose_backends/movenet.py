@@ -96,7 +96,7 @@ def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
     (384, 224)
     """
     scale = long_side / max(width, height)
-    sides = [max(STEP, round(side * scale / STEP) * STEP) for side in (width, height)]
+    sides = [max(STEP, int(side * scale / STEP + 0.5) * STEP) for side in (width, height)]
     return sides[0], sides[1]
 
 
