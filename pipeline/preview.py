@@ -175,7 +175,7 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
     """Even (width, height) in which a video of a size is drawn, at most `most` pixels wide.
 
     >>> drawn_size(455, 256), drawn_size(1080, 1920), drawn_size(1920, 1080)
-    ((640, 360), (406, 720), (1280, 720))
+    ((640, 360), (404, 720), (1280, 720))
     """
     scale = min(MOST_HEIGHT / height, most / width)
     if scale > 1:
@@ -222,7 +222,7 @@ class _Drawer:
         text = "  ".join(part for part in parts if part)
         while text_width(text, size) > image.shape[1] - 12 and size > 0.3:
             size -= 0.03
-        write(image, text, (6, 16), size=size, halo=False)
+        write(image, text, (6, 16), size=size)
 
     def _step(self, time: float) -> str:
         spans = self.scene.spans("timesteps")

@@ -55,13 +55,22 @@ def shade(colour: Colour, share: float) -> Colour:
 
 
 def write(
-    image: Picture, text: str, place: tuple[int, int], colour: Colour = WHITE, size: float = 0.45, *, halo: bool = True
+    image: Picture,
+    text: str,
+    place: tuple[int, int],
+    colour: Colour = WHITE,
+    size: float = 0.45,
+    *,
+    plate: bool = False,
 ) -> None:
-    """Text with its baseline's left end at `place` (x, y), outlined in dark."""
+    """Text with its baseline's left end at `place` (x, y), on a dark plate where the ground is not dark already."""
     import cv2
 
-    for tone, thick in ((INK, 3), (colour, 1))[0 if halo else 1 :]:
-        cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, tone, thick, cv2.LINE_AA)
+    if plate:
+        (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+        x, y = place
+        cv2.rectangle(image, (x - 2, y - height - 2), (x + width + 2, y + below - 1), INK, -1)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, colour, 1, cv2.LINE_AA)
 
 
 def text_width(text: str, size: float = 0.45) -> int:
@@ -112,7 +121,9 @@ def draw_body(image: Picture, body: Body, scale: Floats, name: str) -> None:
         label = name + (" (interpolated)" if body.filled else "")
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
         below = body.agent % 2 == 1  # names of two people who overlap stay apart
-        write(image, label, (left, int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))), colour)
+        write(
+            image, label, (left, int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))), colour, plate=True
+        )
 
 
 def draw_border(image: Picture, border: Border) -> None:

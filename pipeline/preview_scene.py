@@ -144,7 +144,7 @@ class Scene:
 def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     """Names of the pose stage's agents by the settings of the time steps.
 
-    >>> roles_of({"primary": "pose:0", "secondary": ["pose:1", "camera_flow"]})
+    >>> roles_of({"primary": "pose:0", "secondary": ["pose:1"]})
     {0: 'primary', 1: 'secondary'}
     """
     from extractors.timesteps import TimestepsConfig

@@ -43,7 +43,7 @@ def contact_sheet(scene: Scene, tiles: Sequence[Picture], frames: Sequence[int])
     lines = [line for text in _title(scene) for line in wrapped(text, width - 16)]
     head = np.full((20 * len(lines) + 8, width, 3), INK, np.uint8)
     for number, text in enumerate(lines):
-        write(head, text, (8, 18 + 20 * number), GREY if number else WHITE, halo=False)
+        write(head, text, (8, 18 + 20 * number), GREY if number else WHITE)
     return np.concatenate([head, grid, bar])
 
 

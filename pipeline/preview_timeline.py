@@ -57,7 +57,7 @@ def draw_timeline(scene: Scene, width: int) -> Timeline:
         top = TOP + ROW * row
         agent = row - (len(names) - scene.agents - sum(n in ("others", "camera") for n in names))
         is_agent = 0 <= agent < scene.agents
-        write(bar.image, name[:11], (6, top + 11), colour_of(agent) if is_agent else WHITE, 0.38, halo=False)
+        write(bar.image, name[:11], (6, top + 11), colour_of(agent) if is_agent else WHITE, 0.38)
         if is_agent:
             _presence(bar, scene, agent, top)
         else:
@@ -83,7 +83,7 @@ def _spans(bar: Timeline, spans: Floats, last: float, top: int, colours: tuple[C
             low, high = (low, low + 5) if number % 2 == 0 else (low + 6, high)
         _block(bar, start, stop + last, low, high, colours[number % 2])
         if not overlap and bar.x(stop + last) - bar.x(start) > 16:
-            write(bar.image, str(number + 1), (bar.x(start) + 2, top + 10), INK, 0.33, halo=False)
+            write(bar.image, str(number + 1), (bar.x(start) + 2, top + 10), INK, 0.33)
 
 
 def _clips(bar: Timeline, scene: Scene, top: int) -> None:
@@ -150,4 +150,4 @@ def _axis(bar: Timeline) -> None:
     for k in range(int(bar.end / step + 1e-6) + 1):
         x = bar.x(k * step)
         line(bar.image, (x, bottom - 16), (x, bottom - 13), GREY)
-        write(bar.image, f"{k * step:g} s", (x - 4, bottom - 3), GREY, 0.33, halo=False)
+        write(bar.image, f"{k * step:g} s", (x - 4, bottom - 3), GREY, 0.33)
