@@ -151,7 +151,8 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
 
     primary, secondary = TimestepsConfig.model_validate(settings).parts()
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}
-    return names | ({primary.agent: "primary"} if primary.kind == "pose" else {})
+    names |= {primary.agent: "primary"} if primary.kind == "pose" else {}
+    return dict(sorted(names.items()))
 
 
 def latest(times: Floats, time: float) -> int:
