@@ -7,12 +7,15 @@ import io
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from data.errors import DataError
 from data.video_writer import LOSSLESS, write_video
@@ -273,3 +276,36 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
 def test_the_worst_flag_comes_first() -> None:
     flags, _ = find_flags(pose(cuts=3, swaps_suspected=1, found_rate_all=0.4))
     assert [flag.level for flag in flags] == ["bad", "warn", "warn"]
+
+
+def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extract, train and score as a person types them, on the toy stage."""
+    import run_pipeline
+
+    monkeypatch.setattr(run_pipeline, "_stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    greys = [40, 70, 100, 130, 160, 190]
+    for grey in greys:
+        film(tmp_path / f"in/{grey}.mp4", grey)
+    splits = ["test" if grey == 100 else "train" for grey in greys]
+    lines = [f"{grey}.mp4,{grey / 2},{split}" for grey, split in zip(greys, splits, strict=True)]
+    (tmp_path / "in/scores.csv").write_text("video,score,split\n" + "\n".join(lines) + "\n")
+    sets = [f"dataset.root={tmp_path / 'in'}", "dataset.kind=folder", "run.workers=0", "stages=[timesteps]"]
+    sets += ["protocol=fixed", "train.epochs=10", "train.runs=2", "model.width=8"]
+    options = [part for text in sets for part in ("--set", text)] + ["--cache", str(tmp_path / "cache")]
+
+    def run(*words: object) -> Any:
+        return CliRunner().invoke(run_pipeline.app, [str(word) for word in words])
+
+    assert run("extract", *options).exit_code == 0
+    done = run("train", *options, "--out", tmp_path / "run", "--folds", 3, "--json")
+    told = json.loads(done.stdout)
+    assert (told["trained_on"], told["calibrated_on"], told["not_calibrated"]) == (5, 5, None)  # never the test part
+    out = tmp_path / "scores.csv"
+    done = run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "run", "--json", "--out", out, "--workers", 0)
+    (row,) = json.loads(done.stdout)["videos"]
+    assert row["interval80"][0] <= row["score"] <= row["interval80"][1]
+    assert row["interval95"] is None
+    assert {"level": "info", "title": "no 95 % interval"}.items() <= row["flags"][-1].items()
+    assert out.read_text().startswith("video,score,spread,low80,high80,low95,high95,percentile")
+    assert run("train", *options, "--out", tmp_path / "bare", "--folds", 0).exit_code == 0
+    assert "no intervals" in run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "bare", "--json").stdout
