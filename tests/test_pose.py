@@ -48,10 +48,10 @@ class Reader:
     def detect(self, image: Image) -> People:
         found = np.zeros((17, 3), dtype=np.float32)
         for joint, colour in enumerate(COLOURS):
-            near = np.abs(image.astype(int) - colour).sum(axis=-1) < 12
+            near = np.abs(image.astype(int) - colour).sum(axis=-1) < 4
             if not near.any():
                 return People.none()
-            found[joint] = (*(np.argwhere(near).mean(axis=0)[::-1] + 0.5), 0.9)
+            found[joint] = (*(np.median(np.argwhere(near), axis=0)[::-1] + 0.5), 0.9)
         x, y = found[[5, 6], :2].mean(axis=0) - found[[11, 12], :2].mean(axis=0)
         lean = abs(np.arctan2(x, -y))
         return People.of(found[None], np.array([0.9 - 0.2 * lean])) if lean < self.blind else People.none()
@@ -75,7 +75,8 @@ class Clip:
 
 
 def extract(images: Sequence[Image], blind: float = np.pi, **settings: object) -> StageOutput:
-    stage = Pose(PoseConfig(agents=settings.pop("agents", 1), crop_side=320, **settings))
+    # One view: the reader knows left from right by colour, so a mirror does not exchange them as for a real network.
+    stage = Pose(PoseConfig(agents=settings.pop("agents", 1), crop_side=320, views=1, **settings))
     stage._backend = Reader(blind)
     return stage.extract(Clip(images))
 
