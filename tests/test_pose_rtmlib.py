@@ -1,0 +1,79 @@
+"""The rtmlib backend on tiny ONNX models whose answers are constants (needs rtmlib, onnx and a runtime)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rtmlib")
+pytest.importorskip("onnx")
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from data.errors import DataError, UsageError
+from extractors.pose import PoseConfig
+from extractors.pose_backends import load_backend
+from tests.test_tracking import person
+
+IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
+
+
+def model(path: Path, shape: tuple[int, int], **outputs: np.ndarray) -> str:
+    """A model of the given input (height, width) that answers constants, tied to its input so that none is pruned."""
+    nodes, values = [], []
+    nodes.append(helper.make_node("ReduceMean", ["input"], ["mean"], keepdims=0))
+    nodes.append(helper.make_node("Mul", ["mean", "zero"], ["nought"]))
+    values.append(numpy_helper.from_array(np.array(0, np.float32), "zero"))
+    for name, value in outputs.items():
+        values.append(numpy_helper.from_array(value.astype(np.float32), f"{name}_is"))
+        nodes.append(helper.make_node("Add", [f"{name}_is", "nought"], [name]))
+    source = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, *shape])
+    sinks = [helper.make_tensor_value_info(name, TensorProto.FLOAT, value.shape) for name, value in outputs.items()]
+    graph = helper.make_graph(nodes, "constants", [source], sinks, values)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, path)
+    return str(path)
+
+
+def backend(**settings: Any) -> Any:
+    return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings))
+
+
+def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
+    poses = np.stack([person(120, 160, score=0.8), person(300, 160, score=0.6)])
+    boxes = np.array([[90, 80, 150, 240, 0.9], [270, 80, 330, 240, 0.7]])
+    path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=poses[None])
+    found = backend(model=path).detect(IMAGE)  # 200 x 100 is shown at 3.2 times its size
+    assert found.scores == pytest.approx([0.8, 0.6])
+    assert found.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
+
+
+def test_nobody_is_nobody(tmp_path: Path) -> None:
+    boxes = np.array([[90, 80, 150, 240, 0.01]])
+    path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
+    assert not len(backend(model=path).detect(IMAGE))
+
+
+def test_top_down_poses_lie_in_the_detectors_boxes(tmp_path: Path) -> None:
+    dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
+    detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)
+    x, y = np.zeros((1, 17, 384)), np.zeros((1, 17, 512))
+    x[..., 192], y[..., 256] = 0.7, 0.7  # the middle of the crop
+    found = backend(model=model(tmp_path / "rtmpose.onnx", (256, 192), x=x, y=y), detector=detector).detect(IMAGE)
+    assert len(found) == 1
+    middle = np.array([70, 60]) / 1.6  # 200 pixels are shown as 320
+    assert np.abs(found.keypoints[0, :, :2] - middle).max() < 1
+
+
+def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such ONNX file"):
+        backend(model=str(tmp_path / "nowhere.onnx"))
+    (tmp_path / "text.onnx").write_text("nothing")
+    with pytest.raises(DataError, match="not a RTMO model"):
+        backend(model=str(tmp_path / "text.onnx"))
+    with pytest.raises(UsageError, match="model is not set"):
+        backend()
