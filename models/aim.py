@@ -80,11 +80,11 @@ class AimOutput:
 class Regression(nn.Module):
     """R: two fully connected layers, d to 128 with ReLU, 128 to 1 without (section 5.1)."""
 
-    def __init__(self, inputs: int, config: AimConfig, layers: Layers) -> None:
+    def __init__(self, inputs: int, hidden: int, rate: float, layers: Layers) -> None:
         super().__init__()
-        self.hidden = layers.linear(inputs, config.regression_width)
-        self.out = layers.linear(config.regression_width, 1)
-        self.rate = config.dropout
+        self.hidden = layers.linear(inputs, hidden)
+        self.out = layers.linear(hidden, 1)
+        self.rate = rate
 
     def forward(self, z: Tensor, dropout: Dropout) -> Tensor:
         """(..., d) to (...)."""
@@ -159,13 +159,14 @@ class Aim(nn.Module):
             self.encoder = layers.linear(sizes.scene + extra, config.width)
         if self.uses_scene and self.uses_agents and config.fusion == "attention":
             self.key = layers.linear(sizes.scene, config.width)
-        self.regression = Regression(config.width, config, layers)
+        head, rate = config.regression_width, config.dropout
+        self.regression = Regression(config.width, head, rate, layers)
         if config.multi_task and self.uses_scene:
-            self.execution = Regression(config.width, config, layers)
+            self.execution = Regression(config.width, head, rate, layers)
         if config.multi_task and self.uses_agents:
-            self.synchronisation = Regression(config.width, config, layers)
+            self.synchronisation = Regression(config.width, head, rate, layers)
         if config.trial == "mlp":
-            self.trial: nn.Module = Regression(sizes.trial, config, layers)
+            self.trial: nn.Module = Regression(sizes.trial, head, rate, layers)
         elif config.trial == "linear":
             self.trial = layers.linear(sizes.trial, 1)
 

@@ -22,6 +22,9 @@ class Layers(Protocol):
     def lstm(self, inputs: int, outputs: int) -> nn.Module:
         """A one-layer LSTM that returns its hidden state at every step."""
 
+    def mixing(self, nodes: int) -> nn.Module:
+        """A learnt matrix that mixes the nodes of a graph along its edges."""
+
 
 class PlainLayers:
     """One member, (B, T, in), on `torch.nn.Linear` and `torch.nn.LSTM`: the readable reference."""
@@ -33,6 +36,10 @@ class PlainLayers:
     def lstm(self, inputs: int, outputs: int) -> nn.Module:
         """`torch.nn.LSTM`, batch first, hidden states only."""
         return _PlainLSTM(inputs, outputs, batch_first=True)
+
+    def mixing(self, nodes: int) -> nn.Module:
+        """`Mixing` of one member."""
+        return Mixing((nodes, nodes))
 
 
 class StackedLayers:
@@ -50,6 +57,10 @@ class StackedLayers:
     def lstm(self, inputs: int, outputs: int) -> nn.Module:
         """`StackedLSTM`."""
         return StackedLSTM(self.members, inputs, outputs)
+
+    def mixing(self, nodes: int) -> nn.Module:
+        """`Mixing` of all members."""
+        return Mixing((self.members, nodes, nodes))
 
 
 class _PlainLSTM(nn.LSTM):
@@ -107,6 +118,23 @@ class StackedLSTM(nn.Module):
         gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # (M, T*B, 4d)
         hidden: Tensor = _Recurrence.apply(gates.view(members, steps, batch, -1), self.weight_hh_l0)
         return hidden.transpose(1, 2)  # (M, B, T, d)
+
+
+class Mixing(nn.Module):
+    """Learnt weights of a graph's edges: the features of a node become the weighted mean of its neighbours'."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(shape))
+
+    def matrix(self, edges: Tensor) -> Tensor:
+        """Weights (..., V, V) on `edges` (V, V), at least 0, each row summing to 1 (to 0 without a neighbour)."""
+        weight = torch.relu(self.weight) * edges
+        return weight / weight.sum(-1, keepdim=True).clamp(min=1e-6)
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        """(..., B, T, V, C) mixed over V."""
+        return self.matrix(edges).unsqueeze(-3).unsqueeze(-3) @ x
 
 
 class _Recurrence(torch.autograd.Function):

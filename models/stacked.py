@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from models.aim import Aim, AimInputs, AimOutput
+from models.aim import AimInputs, AimOutput
 
 _UINT16 = 1 << 16
 
@@ -90,7 +90,7 @@ class MemberDropout:
 
 
 @torch.no_grad()
-def predict_members(net: Aim, data: StackData, folds: Tensor, *, chunk: int = 64) -> AimOutput:
+def predict_members(net: nn.Module, data: StackData, folds: Tensor, *, chunk: int = 64) -> AimOutput:
     """Outputs of every member for every performance, (M, n, ...), computed `chunk` performances at a time."""
     count = data.targets.shape[1]
     parts = []

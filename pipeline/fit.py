@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.aim import Aim
-from models.aim_config import AimConfig, AimSizes
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
+from models.layers import PlainLayers
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig
 from pipeline.stack import Member, Stack, Stop, pick_device
@@ -46,7 +47,7 @@ def fit_members(
     data: StackData,
     members: Sequence[Member],
     sizes: AimSizes,
-    model: AimConfig,
+    model: NetworkConfig,
     config: TrainConfig,
     *,
     checkpoints: Path | None = None,
@@ -84,7 +85,9 @@ def fit_members(
     return Fitted(joined, np.stack([losses for _, losses in ordered], axis=1), kept)
 
 
-def split_members(members: Sequence[Member], sizes: AimSizes, model: AimConfig, config: TrainConfig) -> list[list[int]]:
+def split_members(
+    members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+) -> list[list[int]]:
     """Which members train as one stack.
 
     A stack holds members with as many batches an epoch, so that each keeps the batches it would have alone. On a
@@ -100,7 +103,7 @@ def split_members(members: Sequence[Member], sizes: AimSizes, model: AimConfig, 
     if pick_device(config).type != "cpu":
         return groups
     with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in Aim(model, sizes).parameters())
+        count = sum(parameter.numel() for parameter in build(model, sizes, PlainLayers()).parameters())
     largest = max(1, STACK_PARAMETERS // count)
     parts = []
     for group in groups:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
-from models.aim import Aim, AimInputs
-from models.aim_config import AimConfig, AimSizes
+from models.aim import AimInputs
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
@@ -83,12 +84,12 @@ class Stack:
     """Members with the same number of batches an epoch, their optimiser and their place in the schedule."""
 
     def __init__(
-        self, data: StackData, members: Sequence[Member], sizes: AimSizes, model: AimConfig, config: TrainConfig
+        self, data: StackData, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
     ) -> None:
         self.device = pick_device(config)
         self.members, self.config = members, config
         self.data = data.to(self.device, torch.float32)
-        self.net = Aim(model, sizes, StackedLayers(len(members)))
+        self.net = build(model, sizes, StackedLayers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
         self.net.start([torch.Generator().manual_seed(member.seed) for member in members], starts)
@@ -202,7 +203,7 @@ def pick_device(config: TrainConfig) -> torch.device:
 
 
 def _identity(
-    data: StackData, members: Sequence[Member], sizes: AimSizes, model: AimConfig, config: TrainConfig
+    data: StackData, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
 ) -> str:
     """Digest of everything that decides the result: a checkpoint of another one is not gone on with."""
     settings = config.model_dump(mode="json", exclude={"checkpoint_every"})

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.aim import Aim, AimInputs, AimOutput
-from models.aim_config import AimConfig, AimSizes
+from models.aim import AimInputs, AimOutput
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
@@ -90,7 +91,7 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class AimSystem:
-    """AIM: all runs on all folds of all tasks train at once.
+    """AIM or a compared network: all runs on all folds of all tasks train at once.
 
     Attributes:
         name: shown in tables.
@@ -102,7 +103,7 @@ class AimSystem:
     """
 
     name: str
-    model: AimConfig
+    model: NetworkConfig
     config: TrainConfig
     pool: bool = False
     checkpoints: Path | None = None
@@ -149,7 +150,7 @@ class AimSystem:
         return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
 
     def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:
-        net = Aim(self.model, sizes, StackedLayers(self.config.runs))
+        net = build(self.model, sizes, StackedLayers(self.config.runs))
         net.load_state_dict(state)
         return predict_members(net, data, torch.full((self.config.runs,), fold))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from data.errors import DataError, UsageError
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
+from models.build import NetworkConfig, check
 from models.stacked import StackData
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
@@ -131,14 +132,14 @@ def sizes_of(features: FeatureSet) -> AimSizes:
     )
 
 
-def check_sizes(sizes: AimSizes, model: AimConfig) -> None:
+def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
     """Refuse a network that these features cannot feed.
 
     Raises:
         UsageError: with the setting to change.
     """
     try:
-        sizes.check(model)
+        check(model, sizes)
     except ValueError as error:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 

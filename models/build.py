@@ -1,0 +1,44 @@
+"""Settings become a network: AIM or one of the compared systems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.aim import Aim
+from models.aim_config import AimConfig, AimSizes
+from models.comparisons import ClipLstm, Comparison, ComparisonConfig, JrGcn, Snippets, StGcn
+from models.layers import Layers
+
+NetworkConfig = AimConfig | ComparisonConfig
+Network = Aim | Comparison
+
+_COMPARISONS: dict[str, Callable[[ComparisonConfig, AimSizes, Layers], Comparison]] = {
+    "clip_lstm": ClipLstm,
+    "snippets": Snippets,
+    "st_gcn": StGcn,
+    "jr_gcn": JrGcn,
+}
+
+
+def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
+    """The network of these settings; `layers` decides whether it is one or a stack of many.
+
+    Raises:
+        ValueError: the sizes do not allow it.
+    """
+    check(config, sizes)
+    if isinstance(config, AimConfig):
+        return Aim(config, sizes, layers)
+    return _COMPARISONS[config.kind](config, sizes, layers)
+
+
+def check(config: NetworkConfig, sizes: AimSizes) -> None:
+    """Refuse a network that features of these sizes cannot feed.
+
+    Raises:
+        ValueError: what does not fit.
+    """
+    if isinstance(config, AimConfig):
+        sizes.check(config)
+    else:
+        config.check(sizes)

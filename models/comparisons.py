@@ -1,0 +1,218 @@
+"""The other systems of the paper's tables that are networks; they train in the same stacks as AIM (`models.build`).
+
+Each says how it follows its source and where it departs. All read what AIM reads; T times the regression module's
+output is the score, as AIM sums over T steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.aim import AimInputs, AimOutput, Dropout, Regression
+from models.aim_config import AimSizes
+from models.layers import Layers, start_values
+
+Kind = Literal["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
+
+Nodes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """A compared network.
+
+    Attributes:
+        kind: "clip_lstm" (`ClipLstm`), "snippets" (`Snippets`), "st_gcn" (`StGcn`) or "jr_gcn" (`JrGcn`).
+        primary_nodes: for the graph networks, the channels of each node of the primary agent, as many for each.
+        secondary_nodes: the same for a secondary agent.
+        edges: pairs of nodes that are joined; nodes count through the primary, then each secondary agent.
+        width: size of the hidden layers.
+        regression_width: of the regression module.
+        dropout: inside the regression module.
+        snippet_share: for "snippets", share of the time steps that a training step sees.
+    """
+
+    kind: Kind
+    primary_nodes: Nodes = ()
+    secondary_nodes: Nodes = ()
+    edges: tuple[tuple[int, int], ...] = ()
+    width: int = 64
+    regression_width: int = 64
+    dropout: float = 0.2
+    snippet_share: float = 0.3
+
+    def check(self, sizes: AimSizes) -> None:
+        """Refuse features that this network cannot read.
+
+        Raises:
+            ValueError: what is missing.
+        """
+        if self.kind in ("clip_lstm", "snippets") and sizes.scene == 0:
+            raise ValueError(f"'{self.kind}' reads the whole-scene feature and these features have none")
+        if self.kind in ("st_gcn", "jr_gcn") and not self.primary_nodes:
+            raise ValueError(f"'{self.kind}' needs the nodes of its graph")
+
+
+class Comparison(nn.Module):
+    """A network that ends in a regression module; T times its output is the score, as AIM sums over T steps."""
+
+    def __init__(self, config: ComparisonConfig, features: int, layers: Layers) -> None:
+        super().__init__()
+        self.config = config
+        self.regression = Regression(features, config.regression_width, config.dropout, layers)
+
+    @torch.no_grad()
+    def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
+        """Draw the start values of a stack; `scores` as in `Aim.start`."""
+        start_values(self, generators)
+        bias = self.get_parameter("regression.out.bias")  # (M, 1)
+        bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
+
+
+def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
+    """Output of a network that reads one stream: scores (..., B, T) that sum to the final score."""
+    stream = step_scores.new_tensor([0.0, 1.0] if on_agents else [1.0, 0.0])
+    return AimOutput(step_scores.sum(-1), step_scores, stream.expand(*step_scores.shape, 2))
+
+
+def _keep(values: Tensor, rate: float) -> Tensor:
+    return values
+
+
+class ClipLstm(Comparison):
+    """C3D-LSTM (reference 17) of Parmar and Morris, "Learning to score Olympic events" (2017).
+
+    As there: clip features in order through one LSTM, the score regressed from its last state. Departures: the clip
+    features are those of our `clips` stage instead of C3D's; the regression has AIM's hidden layer; the share of a
+    step is how much it moved the score, as in their incremental labels.
+    """
+
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__(config, config.width, layers)
+        self.temporal = layers.lstm(sizes.scene, config.width)
+
+    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+        """Scores of a batch."""
+        states = self.temporal(x.scene)  # (..., B, T, d)
+        so_far = self.regression(states, dropout if dropout is not None else _keep) * x.scene.shape[-2]  # (..., B, T)
+        before = torch.cat([torch.zeros_like(so_far[..., :1]), so_far[..., :-1]], dim=-1)
+        return _of_steps(so_far - before, on_agents=False)
+
+
+class Snippets(Comparison):
+    """TSN-style ranking of snippets (reference 4): Doughty et al., "Who's better? Who's best?" (2018).
+
+    As there: each training step sees a few random snippets of a video, scores each by itself, takes their mean, and
+    learns from pairs which of two videos is better; all snippets count at test time. Departures: a snippet is a time
+    step's clip feature, not a frame through a trained network, one stream instead of two; their pairs of similar
+    skill are not used; the squared error is added (recipe), so that the output is a score and not only a rank.
+    """
+
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__(config, config.width, layers)
+        self.encoder = layers.linear(sizes.scene, config.width)
+
+    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+        """Scores of a batch."""
+        drop = dropout if dropout is not None else _keep
+        scores: Tensor = self.regression(torch.relu(self.encoder(x.scene)), drop)  # (..., B, T)
+        seen = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
+        share = seen / seen.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
+        return _of_steps(scores * share, on_agents=False)
+
+
+class _Graph(Comparison):
+    """Nodes are the joints or tools of all agents side by side, whichever is primary."""
+
+    edges: Tensor
+
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, features: int, layers: Layers) -> None:
+        super().__init__(config, features, layers)
+        self.channels = len(config.primary_nodes[0])
+        count = len(config.primary_nodes) + sizes.agents * len(config.secondary_nodes)
+        edges = torch.zeros(count, count)
+        for a, b in config.edges:
+            edges[a, b] = edges[b, a] = 1.0
+        self.register_buffer("edges", edges, persistent=False)
+
+    def nodes(self, x: AimInputs) -> Tensor:
+        """Features of all nodes, (..., B, T, V, C)."""
+        primary = x.primary[..., torch.tensor(self.config.primary_nodes)]  # (..., B, T, V1, C)
+        secondary = x.secondary[..., torch.tensor(self.config.secondary_nodes)]  # (..., B, T, A, V2, C)
+        return torch.cat([primary, secondary.flatten(-3, -2)], dim=-2)
+
+
+class StGcn(_Graph):
+    """ST-GCN (reference 27) of Yan et al. (2018).
+
+    As there: blocks of a graph convolution (own weights for a node itself and for its neighbours, edge importance
+    learnt) and a temporal convolution over three steps with a skip connection, mean over nodes and steps, then a
+    score. Departures: two blocks instead of nine, one neighbour partition, no batch normalisation (sets are small);
+    nodes carry our per-step statistics of each joint or tool instead of the coordinates of every frame.
+    """
+
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__(config, sizes, config.width, layers)
+        inputs = (self.channels, config.width)
+        self.own = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
+        self.near = torch.nn.ModuleList(layers.linear(size, config.width) for size in inputs)
+        self.importance = torch.nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
+        self.temporal = torch.nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
+
+    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+        """Scores of a batch."""
+        h = self.nodes(x)
+        for own, near, importance, temporal in zip(self.own, self.near, self.importance, self.temporal, strict=True):
+            h = torch.relu(own(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
+            h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
+        pooled = h.mean((-3, -2))  # (..., B, d)
+        score = self.regression(pooled, dropout if dropout is not None else _keep)  # (..., B)
+        steps = x.primary.shape[-2]
+        return _of_steps(score.unsqueeze(-1).expand(*score.shape, steps), on_agents=True)
+
+
+class JrGcn(_Graph):
+    """JR-GCN (reference 15) of Pan, Gao and Zheng, "Action assessment by joint relation graphs" (2019).
+
+    As there: the joint commonness module takes the learnt weighted mean of neighbouring joints' motion, the joint
+    difference module the learnt weighted differences to the neighbours, each within a step (spatial graph) and
+    against the step before (temporal graph); the means over joints are aggregated in two layers (each module's
+    features encoded alike, then joined by learnt weights) together with the whole-scene feature, and regressed.
+    Departures: motion of a joint or tool is our per-step statistics, not I3D features of patches around it; the
+    difference is the mean absolute one after encoding.
+    """
+
+    def __init__(self, config: ComparisonConfig, sizes: AimSizes, layers: Layers) -> None:
+        super().__init__(config, sizes, config.width, layers)
+        count, width = len(self.edges), config.width
+        self.motion = layers.linear(self.channels, width)
+        self.spatial, self.temporal = layers.mixing(count), layers.mixing(count)
+        self.first = torch.nn.ModuleList(layers.linear(width, width) for _ in range(4))
+        self.scene = layers.linear(sizes.scene, width) if sizes.scene else None
+        self.second = layers.linear(width * (5 if sizes.scene else 4), width)
+
+    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+        """Scores of a batch."""
+        drop = dropout if dropout is not None else _keep
+        h = torch.relu(self.motion(self.nodes(x)))  # (..., B, T, V, d)
+        before = torch.cat([h[..., :1, :, :], h[..., :-1, :, :]], dim=-3)
+        reach = self.edges + torch.eye(len(self.edges), device=h.device)
+        near, earlier = self.spatial(h, reach), self.temporal(before, reach)
+        modules = (near, earlier, (h - near).abs(), (h - earlier).abs())
+        parts = [torch.relu(layer(m.mean(-2))) for layer, m in zip(self.first, modules, strict=True)]  # (..., B, T, d)
+        if self.scene is not None:
+            parts.append(torch.relu(self.scene(x.scene)))
+        joined = torch.relu(self.second(torch.cat(parts, dim=-1)))
+        return _of_steps(self.regression(joined, drop), on_agents=True)
+
+
+def _with_neighbouring_steps(h: Tensor) -> Tensor:
+    """(..., T, V, d) beside the steps before and after, zero beyond the ends: (..., T, V, 3d)."""
+    nothing = torch.zeros_like(h[..., :1, :, :])
+    before = torch.cat([nothing, h[..., :-1, :, :]], dim=-3)
+    after = torch.cat([h[..., 1:, :, :], nothing], dim=-3)
+    return torch.cat([before, h, after], dim=-1)

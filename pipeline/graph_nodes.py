@@ -1,0 +1,81 @@
+"""Channel names become the nodes and edges that the compared graph networks need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from models.comparisons import Nodes
+from pipeline.features import FeatureSet
+
+JOINTS = (
+    "head",
+    *(
+        f"{side}_{part}"
+        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
+)
+"""Body parts by the names that the pose channels use."""
+
+BONES = (
+    ("head", "left_shoulder"),
+    ("head", "right_shoulder"),
+    ("left_shoulder", "right_shoulder"),
+    ("left_hip", "right_hip"),
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for a, b in (("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
+        for side in ("left", "right")
+    ),
+    *(
+        (f"{side}_{a}", f"{side}_{b}")
+        for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+        for side in ("left", "right")
+    ),
+)
+
+
+def graph(features: FeatureSet) -> tuple[Nodes, Nodes, tuple[tuple[int, int], ...]]:
+    """Nodes of the primary, nodes of a secondary agent, edges.
+
+    Pose channels such as "body.left_knee.x.mean" belong to their joint, kinematic ones such as "left_x_m.mean" to
+    their tool; an agent without such names is one node. Only channels that all nodes of an agent have are taken, and
+    as many for either agent. Edges are bones, and join equal nodes of the primary and each secondary agent; tools of
+    one agent are joined with each other.
+    """
+    agents = features.secondary.shape[2]
+    first = _nodes(features.names.get("primary", ()), features.primary.shape[-1])
+    second = _nodes(features.names.get("secondary", ()), features.secondary.shape[-1])
+    size = min(len(next(iter(first.values()))), len(next(iter(second.values()))))
+    primary = tuple(channels[:size] for channels in first.values())
+    secondary = tuple(channels[:size] for channels in second.values())
+    edges = _bones(list(first))
+    for agent in range(agents):
+        offset = len(first) + agent * len(second)
+        edges += [(a + offset, b + offset) for a, b in _bones(list(second))]
+        pairs = [(list(first).index(name), list(second).index(name)) for name in first if name in second]
+        edges += [(a, b + offset) for a, b in pairs or [(0, 0)]]
+    return primary, secondary, tuple(edges)
+
+
+def _nodes(names: Sequence[str], count: int) -> dict[str, tuple[int, ...]]:
+    found: dict[str, dict[str, int]] = {}
+    for index, name in enumerate(names):
+        joint = next((part for part in name.split(".") if part in JOINTS), None)
+        side = name.split("_")[0]
+        if joint is not None and not name.startswith("angle"):
+            found.setdefault(joint, {})[name.replace(joint, "*")] = index
+        elif joint is None and side in ("left", "right"):
+            found.setdefault(side, {})[name.removeprefix(side)] = index
+    if not found:
+        return {"all": tuple(range(count))}
+    common = set.intersection(*(set(channels) for channels in found.values()))
+    if not common:
+        return {"all": tuple(range(count))}
+    return {node: tuple(channels[key] for key in sorted(common)) for node, channels in found.items()}
+
+
+def _bones(nodes: list[str]) -> list[tuple[int, int]]:
+    if set(nodes) <= {"left", "right"}:
+        return [(0, 1)] if len(nodes) == 2 else []
+    return [(nodes.index(a), nodes.index(b)) for a, b in BONES if a in nodes and b in nodes]
