@@ -178,6 +178,7 @@ def train(
     """
     from pipeline import console
     from pipeline.bundle import save
+    from pipeline.cache import Cache
     from pipeline.calibration import FOLDS
     from pipeline.finish import finish_run
     from pipeline.train import train as train_run
@@ -192,8 +193,13 @@ def train(
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
     save(run, out)
     folds = FOLDS if folds is None else folds
+    kept = Cache(settings.cache) if pack is None else None
     with console.steps_bar("epochs of the calibration") as progress:
-        sure, why_not = finish_run(run, features, settings, out, folds=folds, progress=progress, stop=stop.is_set)
+        sure, why_not = finish_run(
+            run, features, settings, out, cache=kept, folds=folds, progress=progress, stop=stop.is_set
+        )
+    if kept is not None:
+        kept.close()
     if as_json:
         calibrated = {"calibrated_on": sure.groups if sure else 0, "not_calibrated": why_not}
         _print_json({"run": str(out), "trained_on": len(run.train_ids), "runs": recipe.runs, **calibrated})

@@ -9,7 +9,7 @@ The training part is cut into folds that keep tied performances together; a few 
 it, predict it, all folds as one stack. See `pipeline.conformal` for what is claimed, `pipeline.novelty` for distances.
 
     RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
-                                  groups, software
+                                  groups, software, quality {stage: {figure: [least, greatest]}}
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
                                   `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block
@@ -101,7 +101,7 @@ class Calibration:
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         novelty: distances and their threshold.
-        facts: folds, runs, kinds (what was kept together), software.
+        facts: folds, runs, kinds (what was kept together), software, quality (ranges of the stages' figures).
     """
 
     networks: FoldNetworks
@@ -188,7 +188,7 @@ def calibrate(
         steps=Bundle(run).predict(own).step_scores,
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
-        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software()},
+        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}},
     )
 
 
@@ -280,7 +280,7 @@ def _read(tensors: Mapping[str, Tensor], told: Mapping[str, Any], run: TrainedRu
     )
     novelty = Novelty(known, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"]))
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
-    kept = ("folds", "runs", "kinds", "software")
+    kept = ("folds", "runs", "kinds", "software", "quality")
     return Calibration(networks, **arrays, novelty=novelty, facts={name: told[name] for name in kept})
 
 

@@ -145,7 +145,7 @@ def train_on(
     model, recipe = config.scorer
     trained = train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set)
     save(trained, run)
-    finish_run(trained, features, config, run, stop=stop.is_set)
+    finish_run(trained, features, config, run, cache=cache, stop=stop.is_set)
 
 
 def write_page(

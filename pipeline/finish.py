@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from data.errors import DataError
 from data.splits import forbidden
+from pipeline.cache import Cache
 from pipeline.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress
+from pipeline.flags import quality_ranges
 from pipeline.model_card import model_card, write_card
 from pipeline.score import save_config
 from pipeline.stack import Stop
@@ -22,6 +25,7 @@ def finish_run(
     config: BaseConfig,
     folder: Path,
     *,
+    cache: Cache | None = None,
     folds: int = FOLDS,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -32,6 +36,7 @@ def finish_run(
         run, features: the run and what it was trained on.
         config: names the protocol, whose groups the folds keep together.
         folder: the run's folder.
+        cache: holds the stages' outputs, whose quality figures over the training part are kept to compare with.
         folds: of the calibration; 0 leaves it out, then scores have no intervals and are flagged so.
         progress: called with (epochs done, epochs in all).
         stop: asked after every epoch.
@@ -57,8 +62,15 @@ def finish_run(
                 progress=progress,
                 stop=stop,
             )
+            calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, cache)})
             save_calibration(calibration, folder)
         except DataError as error:
             why_not = error.what
     write_card(folder, model_card(run, features, config, calibration, why_not))
     return calibration, None if calibration is not None else why_not
+
+
+def _quality(run: TrainedRun, cache: Cache | None) -> dict[str, dict[str, list[float]]]:
+    if cache is None:
+        return {}
+    return quality_ranges([{stage: cache.quality(stage, name) for stage in run.settings} for name in run.train_ids])

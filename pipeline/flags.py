@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.report.data import Flag
+from pipeline.report.data import Flag, Level
 
 Quality = Mapping[str, Mapping[str, Any]]
+Ranges = Mapping[str, Mapping[str, Sequence[float]]]
 
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
@@ -27,6 +28,31 @@ SHAKE = 0.3
 purpose has .12 to .14, one that trembles by 2 % of the picture four times a second .36."""
 
 
+COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
+    ("pose", "found_rate_all"): ("share of frames with all people", False),
+    ("pose", "mean_score"): ("mean score of the joints", False),
+    ("pose", "longest_gap_s"): ("longest gap in the pose in s", True),
+    ("camera_flow", "inliers_mean"): ("share of the border that moves as one", False),
+    ("camera_flow", "unusable_share"): ("share of frame pairs without camera motion", True),
+    ("camera_flow", "shake"): ("jitter of the camera", True),
+}
+"""Figures that are held against those of training: what to call them, and whether more is worse."""
+MARGIN = 0.5
+"""A figure is flagged where it is worse than the worst of training by more than this share of the training range."""
+
+
+def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
+    """Least and greatest of every number and truth value over performances, by stage and figure."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for quality in each:
+        for stage, figures in quality.items():
+            for name, value in figures.items():
+                if isinstance(value, (int, float)):
+                    low, high = found.setdefault(stage, {}).get(name, [float(value)] * 2)
+                    found[stage][name] = [min(low, float(value)), max(high, float(value))]
+    return found
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the checks look at, for one video.
@@ -34,6 +60,7 @@ class Facts:
     Attributes:
         quality: figures of the stages by stage, as the cache keeps them.
         duration: seconds.
+        training: ranges of these figures over the training performances (`quality_ranges`), empty where unknown.
         lengths: shortest and longest training performance in seconds, or None.
         distance: distance to the training performances in units of its limit and the block farthest out, or None.
         differing: settings and versions in which the features differ from those of training, one line each.
@@ -45,6 +72,7 @@ class Facts:
     """
 
     quality: Quality = field(default_factory=dict)
+    training: Ranges = field(default_factory=dict)
     duration: float | None = None
     lengths: tuple[float, float] | None = None
     distance: tuple[float, str] | None = None
@@ -137,8 +165,11 @@ def _camera(facts: Facts) -> list[Flag] | None:
         detail = f"The camera jitters by {shake:.2f} picture widths per second about its path."
         flags.append(Flag("warn", "shaking camera", detail))
     if not moving:
-        why = ", and the model reads the camera's motion." if facts.camera_agent else "."
-        flags.append(Flag("warn" if facts.camera_agent else "info", "static camera", f"The camera hardly moves{why}"))
+        always = facts.training.get("camera_flow", {}).get("moving", [0.0])[0] > 0
+        why = ", and the model reads the camera's motion" if facts.camera_agent else ""
+        why += ", while every training performance was followed" if always else ""
+        level: Level = "warn" if facts.camera_agent or always else "info"
+        flags.append(Flag(level, "static camera", f"The camera hardly moves{why}."))
     if unusable is not None and unusable > 0.3:
         detail = f"In {100 * unusable:.0f} % of the frame pairs the camera's motion could not be measured."
         flags.append(Flag("warn", "camera motion unknown", detail))
@@ -152,6 +183,22 @@ def _kinematics(facts: Facts) -> list[Flag] | None:
     if figures.get("video_mismatch"):
         return [Flag("warn", "kinematics and video differ", "The recording and the video are not equally long.")]
     return []
+
+
+def _against_training(facts: Facts) -> list[Flag] | None:
+    worse, compared = [], 0
+    for (stage, name), (text, more_is_worse) in COMPARED.items():
+        value, known = _figure(facts, stage, name), facts.training.get(stage, {}).get(name)
+        if value is None or known is None:
+            continue
+        compared += 1
+        low, high = known
+        slack = MARGIN * (high - low)
+        if (value > high + slack) if more_is_worse else (value < low - slack):
+            worse.append(f"{text} {value:.3g}, in training {low:.3g} to {high:.3g}")
+    if not compared:
+        return None
+    return [Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")] if worse else []
 
 
 def _length(facts: Facts) -> list[Flag] | None:
@@ -210,6 +257,7 @@ CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "agents in every step": _steps,
     "camera": _camera,
     "kinematics": _kinematics,
+    "quality against training": _against_training,
     "length": _length,
     "distance to the training performances": _distance,
     "settings": _settings,

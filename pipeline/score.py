@@ -181,6 +181,7 @@ class Scorer:
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
         return Facts(
             quality=quality,
+            training={} if sure is None else sure.facts["quality"],
             duration=duration,
             lengths=None if sure is None else (float(sure.duration.min()), float(sure.duration.max())),
             distance=distance,

@@ -29,7 +29,7 @@ from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.features import gather
 from pipeline.finish import finish_run
-from pipeline.flags import CHECKS, Facts, find_flags
+from pipeline.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.model_card import FILE as CARD
 from pipeline.pages import report_scores
 from pipeline.recipes import fast
@@ -75,7 +75,7 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     features = gather(labelled, planner).features
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")
-    calibration, why_not = finish_run(run, features, config, root / "run", folds=4)
+    calibration, why_not = finish_run(run, features, config, root / "run", cache=cache, folds=4)
     cache.close()
     assert (calibration is not None, why_not) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
@@ -265,12 +265,31 @@ def test_each_flag(facts: Facts, level: str, title: str) -> None:
     assert flag.detail.endswith(".")
 
 
+def test_figures_are_held_against_those_of_training() -> None:
+    known = quality_ranges(
+        [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
+    )
+    assert known["pose"]["found_rate_all"] == [0.8, 1.0]
+    for figures, flagged in (
+        ({"mean_score": 0.46}, False),
+        ({"mean_score": 0.4}, True),
+        ({"found_rate_all": 0.6}, True),
+    ):
+        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=known)
+        flags, checked = find_flags(facts)
+        assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
+        assert "quality against training" in checked
+    followed = {"camera_flow": {"moving": [1.0, 1.0]}}
+    (flag,) = find_flags(replace(camera(moving=False)(False), training=followed))[0]
+    assert (flag.level, flag.title) == ("warn", "static camera")
+
+
 def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
     for facts in (pose(), camera()(True), Facts(duration=3.2, lengths=(3.0, 4.0), distance=(0.9, "the scene"))):
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 10
+    assert len(CHECKS) == 11
 
 
 def test_the_worst_flag_comes_first() -> None:
