@@ -20,14 +20,16 @@ any HDF5 reader notices damage. Each carries the attributes `dims` (one name per
 (names along the last axis, may be empty), so that it explains itself without the header.
 
 Nothing in a file depends on when or where it was made: the same computation gives the same bytes in the arrays.
-Files are written to a temporary name in the same folder, flushed and renamed. On reading, links that leave the file
-(external or soft links, external or virtual storage) are refused: a file from elsewhere can open no other file.
+Files are made in memory, written to a temporary name in the same folder, flushed and renamed. On reading, links that
+leave the file (external or soft links, external or virtual storage) are refused: a file from elsewhere can open no
+other file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +40,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array, StageOutput
 from data.errors import CacheError
-from data.files import atomic_path
+from data.files import write_bytes
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
@@ -74,7 +76,9 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
     described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
+    # The name is never seen, but HDF5 tells files in memory apart by it, and stages write side by side.
+    with h5py.File(secrets.token_hex(16), "w", driver="core", backing_store=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["header_sha256"] = hashlib.sha256(text.encode()).hexdigest()
@@ -82,6 +86,9 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
         file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
         for name, array in sorted(output.arrays.items()):
             _write_array(file, name, array)
+        file.flush()
+        content = file.id.get_file_image()
+    write_bytes(path, content)
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def run_extract(
     stop = stop or threading.Event()
     cache.sweep()
     plans, summary = plan_all(records, planner)
+    cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
         on_plan(plans, summary.fresh)
     run = engine or pick_engine("local", config)

@@ -104,7 +104,7 @@ def _run_row(run: RunRecord) -> dict[str, Any]:
 
 
 def list_stages(cache: Cache) -> list[dict[str, Any]]:
-    """Per stage: `outputs`, `failures`, `temporaries`, `bytes`, and when the `oldest` and `newest` were written (UTC)."""
+    """Per stage: `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
     rows = []
     for folder in _stage_folders(cache.root):
         outputs = failures = temporaries = size = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from pipeline.config import BaseConfig
 from pipeline.decode_pass import DecodePass, Progress
 from pipeline.index import stamp
 from pipeline.stages import stage_class, with_inputs
+
+AGAIN = "Run `extract` again"
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Planner:
     def plan(self, record: Record) -> Plan:
         """The steps of one record; reads headers, never arrays of files that did not change."""
         steps: list[Step] = []
-        inputs = self._fingerprints(record)
+        inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
             needs = stage_class(name).inputs(self.configs[name])
@@ -112,15 +115,6 @@ class Planner:
     def _fixed_parts(self, name: str) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
         stage, config = stage_class(name), self.configs[name]
         return stage.version, config.result_settings(), dict(stage.identity(config))
-
-    def _fingerprints(self, record: Record) -> dict[str, str]:
-        found = {}
-        for kind, path in record.files().items():
-            try:
-                found[kind] = self.cache.fingerprint(path)
-            except OSError as error:
-                found[kind] = f"unreadable: {error.strerror}"
-        return found
 
     def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
         """Stages that run: asked for and not usable, what those need that is not usable, and what is damaged.
@@ -165,12 +159,15 @@ class Worker:
             s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
         }
         waiting = [steps[name] for name in plan.todo]
+        seen = _stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
+        now = fingerprints(plan.record, self.cache)
         while waiting and not self.stop.is_set():
             pending = {step.stage for step in waiting}
             wave = [step for step in waiting if not pending & set(step.computation.upstream)]
             waiting = [step for step in waiting if step not in wave]
             runnable = [step for step in wave if not self._blocked(step, result)]
-            self._run_wave(plan.record, runnable, result, progress)
+            runnable = [step for step in runnable if not self._outdated(step, plan.record, now, result)]
+            self._run_wave(plan.record, runnable, result, progress, seen)
         result.cancelled = result.cancelled or bool(waiting)
         return result
 
@@ -180,12 +177,27 @@ class Worker:
             result.failed[step.stage] = f"needs {failed[0]}, which failed"
         return bool(failed)
 
-    def _run_wave(self, record: Record, wave: list[Step], result: Result, progress: Progress | None) -> None:
+    def _outdated(self, step: Step, record: Record, now: Mapping[str, str], result: Result) -> bool:
+        """Whether an input is another one than was planned for; its output would carry the wrong key."""
+        changed = [kind for kind, content in step.computation.inputs.items() if now.get(kind) != content]
+        if changed:
+            error = VideoError(f"the {changed[0]} file changed since the run began", where=record.id, fix=AGAIN)
+            result.failed[step.stage] = self._keep_failure(step, record, error)
+        return bool(changed)
+
+    def _run_wave(
+        self,
+        record: Record,
+        wave: list[Step],
+        result: Result,
+        progress: Progress | None,
+        seen: Mapping[str, str | None],
+    ) -> None:
         if not wave:
             return
         shared = DecodePass(record, [step.stage for step in wave], self.stop, progress)
         threads = [
-            threading.Thread(target=self._run_step, args=(shared, step, result), name=step.stage, daemon=True)
+            threading.Thread(target=self._run_step, args=(shared, step, result, seen), name=step.stage, daemon=True)
             for step in wave
         ]
         for thread in threads:
@@ -194,16 +206,15 @@ class Worker:
         for thread in threads:
             thread.join()
 
-    def _run_step(self, shared: DecodePass, step: Step, result: Result) -> None:
+    def _run_step(self, shared: DecodePass, step: Step, result: Result, seen: Mapping[str, str | None]) -> None:
         start = time.perf_counter()
         record = shared.record
         try:
             _require_inputs(record, step)
-            before = {kind: stamp(path) for kind, path in record.files().items()}
             upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
-            if before != {kind: stamp(path) for kind, path in record.files().items()}:
-                raise VideoError("the input changed while it was read", where=record.id, fix="Run `extract` again")
+            if seen != _stamps(record):
+                raise VideoError("the input changed while it was read", where=record.id, fix=AGAIN)
             self.cache.write(step.computation, record, output)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
@@ -216,6 +227,11 @@ class Worker:
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
+        """One line why; kept in the cache unless the machine is at fault, so that the next run tries it again."""
+        if isinstance(error, OSError):
+            full = error.errno == errno.ENOSPC or "No space left" in str(error)
+            cause = error.strerror or str(error)
+            return "no space left on the disk of the cache" if full else f"{type(error).__name__}: {cause}"
         try:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:
@@ -224,13 +240,28 @@ class Worker:
     def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
         stored = self.cache.read(name, record.id)
         if stored.header["key"] != step.computation.upstream[name]:
-            raise DataError(f"the cached output of {name} was replaced meanwhile", fix="Run `extract` again")
+            raise DataError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
         return stored.output
 
     def _extractor(self, name: str) -> Extractor[Any]:
         if name not in self._extractors:
             self._extractors[name] = stage_class(name)(self._configs[name])
         return self._extractors[name]
+
+
+def fingerprints(record: Record, cache: Cache) -> dict[str, str]:
+    """The content of every input file by kind, as far as it can be read."""
+    found = {}
+    for kind, path in record.files().items():
+        try:
+            found[kind] = cache.fingerprint(path)
+        except OSError as error:
+            found[kind] = f"unreadable: {error.strerror}"
+    return found
+
+
+def _stamps(record: Record) -> dict[str, str | None]:
+    return {kind: stamp(path) for kind, path in record.files().items()}
 
 
 def _require_inputs(record: Record, step: Step) -> None:
