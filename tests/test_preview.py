@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +28,7 @@ from pipeline.runner import Plan, Step
 
 Made = Callable[..., Path]
 FRAMES = 12
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def outputs(width: int = 64, height: int = 48) -> dict[str, StageOutput]:
@@ -220,3 +224,16 @@ def test_batch_draws_what_is_new_and_names_what_fails(scene: Scene, tmp_path: Pa
     store.write(path, {"stage": "pose", "settings": {}}, outputs()["pose"])  # newer than the preview
     assert len(write_previews(records[:1], planner).written) == 2
     planner.cache.close()
+
+
+def test_command_line_draws_beside_a_damaged_video(make_video: Made, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4", size=(128, 96))
+    (tmp_path / "in/b.mp4").write_text("no video")
+    command = [sys.executable, "run_pipeline.py", "extract", str(tmp_path / "in"), "--cache", str(tmp_path / "cache")]
+    command += ["--set", "stages=[camera_flow]", "--workers", "0", "--preview", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    told = json.loads(done.stdout)["preview"]
+    assert done.returncode == 1
+    assert list(told["failed"]) == ["b.mp4"]
+    assert "no preview of b.mp4" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "cache" / "preview").iterdir()) == ["a.mp4.jpg", "a.mp4.mp4"]
