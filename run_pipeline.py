@@ -53,6 +53,7 @@ CacheFolder = Annotated[Path | None, typer.Option("--cache", help="folder of the
 StageNames = Annotated[str, typer.Option("--stages", help="only these, comma separated; those they need are added")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")]
 PackFile = Annotated[Path | None, typer.Option("--pack", help="features from a packed file instead of the cache")]
+OutFolder = Annotated[Path, typer.Option("--out", help="folder of results.json and the page")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
 
 
@@ -213,7 +214,7 @@ def train(
 @app.command(epilog="Example: python run_pipeline.py evaluate --config configs/jigsaws.yaml --set protocol=louo")
 def evaluate(
     config: ConfigFile = None,
-    out: Annotated[Path, typer.Option("--out", help="folder of results.json and the page")] = Path("runs/evaluation"),
+    out: OutFolder = Path("runs/evaluation"),
     pack: PackFile = None,
     cache: CacheFolder = None,
     workers: Workers = None,
@@ -221,38 +222,43 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside."""
-    from pipeline import console
-    from pipeline.evaluate import write_results
-    from pipeline.protocols import audit_lines, evaluation_report, results_rows, run_protocol
-    from pipeline.report import ReportData, write_report
-    from pipeline.score import save_config
-
-    settings = _settings(config, overrides, cache, workers)
-    stop = _stop_on_interrupt()
-    if pack is None:
-        _extract_missing(settings, stop)
-    features = _features(settings, pack, labelled=True)
-    with console.named_bars() as progress:
-        results = run_protocol(settings, features, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
-    write_results(results, out / "results.json")
-    save_config(settings, out)
-    page = ReportData(
-        f"Evaluation: {settings.name}, {settings.protocol}",
-        subtitle=f"{len(features)} performances",
-        config=json.dumps(settings.dump(), indent=1),
-        evaluation=evaluation_report(results),
-    )
-    write_report(out / "report.html", page)
-    if as_json:
-        _print_json(results)
-        return
-    for line in audit_lines(results["audit"]):
-        console.say(line)
-    console.table(f"{settings.name}, {settings.protocol}: Spearman's rho", *results_rows(results))
-    console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
+    _evaluate("aim", _settings(config, overrides, cache, workers), out, pack, as_json)
 
 
-@app.command(epilog="Example: python run_pipeline.py report runs/tasd2 --set dataset.root=videos/ --out page.html")
+@app.command(epilog="Example: python run_pipeline.py leaderboard --config configs/jigsaws.yaml --pack jigsaws.h5")
+def leaderboard(
+    config: ConfigFile = None,
+    out: OutFolder = Path("runs/leaderboard"),
+    pack: PackFile = None,
+    cache: CacheFolder = None,
+    workers: Workers = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every system of the paper's tables, trained and tested on the same features by the same protocol."""
+    _evaluate("all", _settings(config, overrides, cache, workers), out, pack, as_json)
+
+
+@app.command(epilog="Example: python run_pipeline.py reproduce 5 --config configs/jigsaws.yaml")
+def reproduce(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="number of a results table of the paper, 2 to 7")],
+    config: ConfigFile = None,
+    out: OutFolder = Path("runs/reproduce"),
+    pack: PackFile = None,
+    cache: CacheFolder = None,
+    workers: Workers = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run what one of the paper's tables needs and print ours beside its rows."""
+    from pipeline.leaderboard import TABLES
+
+    if table not in TABLES:
+        raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(TABLES)}")
+    _evaluate(table, _settings(config, overrides, cache, workers), out, pack, as_json)
+
+
+@app.command(epilog="Example: python run_pipeline.py report runs/tasd2 new_videos/ --out page.html")
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="folder that `train` or `evaluate` wrote")],
     inputs: Annotated[list[Path] | None, typer.Argument(metavar="INPUT…", help="videos or folders to show")] = None,
@@ -568,6 +574,40 @@ def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -
     for line in gathered.left_out[:20]:
         say(f"left out: {line}")
     return gathered.features
+
+
+def _evaluate(systems: str, settings: BaseConfig, out: Path, pack_file: Path | None, as_json: bool) -> None:
+    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
+    from pipeline import console
+    from pipeline.evaluate import write_results
+    from pipeline.protocols import audit_lines, evaluation_report, results_rows, run_protocol
+    from pipeline.report import ReportData, write_report
+    from pipeline.score import save_config
+
+    stop = _stop_on_interrupt()
+    if pack_file is None:
+        _extract_missing(settings, stop)
+    features = _features(settings, pack_file, labelled=True)
+    with console.named_bars() as progress:
+        results = run_protocol(
+            settings, features, systems=systems, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set
+        )
+    write_results(results, out / "results.json")
+    save_config(settings, out)
+    page = ReportData(
+        f"Evaluation: {settings.name}, {settings.protocol}",
+        subtitle=f"{len(features)} performances",
+        config=json.dumps(settings.dump(), indent=1),
+        evaluation=evaluation_report(results),
+    )
+    write_report(out / "report.html", page)
+    if as_json:
+        _print_json(results)
+        return
+    for line in audit_lines(results["audit"]):
+        console.say(line)
+    console.table(f"{settings.name}, {settings.protocol}: Spearman's rho", *results_rows(results))
+    console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
 
 
 def _extract_missing(settings: BaseConfig, stop: threading.Event) -> None:

@@ -15,6 +15,8 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate import Results, SystemProgress, evaluate
 from pipeline.features import FeatureSet
+from pipeline.leaderboard import OURS, all_systems, table_systems
+from pipeline.paper_tables import TABLES, paper_row
 from pipeline.report.data import (
     Curve,
     CurveChart,
@@ -25,26 +27,7 @@ from pipeline.report.data import (
     TableRow,
 )
 from pipeline.stack import Stop
-from pipeline.systems import AimSystem
-
-OURS = "AIM (ours)"
-
-PAPER: dict[tuple[str, str], dict[str, dict[str, float]]] = {
-    ("jigsaws", "4fold"): {"AIM (paper, table 2)": {"Suturing": 63, "Needle_Passing": 65, "Knot_Tying": 82}},
-    ("jigsaws", "louo"): {"AIM (paper, table 3)": {"Suturing": 45, "Needle_Passing": 34, "Knot_Tying": 61}},
-    ("tasd2", "fixed"): {"AIM (paper, table 4)": {"SyncDiving-3m": 91.50, "SyncDiving-10m": 85.13}},
-    ("aqa7", "fixed"): {
-        "AIM (paper, table 7)": {
-            "diving": 74.19,
-            "gym_vault": 72.96,
-            "ski_big_air": 58.90,
-            "snowboard_big_air": 49.60,
-            "sync_diving_3m": 92.98,
-            "sync_diving_10m": 90.43,
-        }
-    },
-}
-"""The paper's rows in per cent by (kind of data set, protocol), with the task names of our readers."""
+from pipeline.systems import AimSystem, System
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols that claim something about new people or trials: they refuse to run on a leaking split."""
@@ -54,15 +37,17 @@ def run_protocol(
     config: BaseConfig,
     features: FeatureSet,
     *,
+    systems: str = "aim",
     checkpoints: Path | None = None,
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
-    """Evaluate AIM and the trivial baselines by the configuration's protocol.
+    """Evaluate systems and the trivial baselines by the configuration's protocol.
 
     Args:
         config: names the protocol, the network and the recipe.
         features: labelled performances.
+        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         checkpoints: folder for resuming after a kill.
         progress: called with (system, done, total).
         stop: asked now and then.
@@ -76,9 +61,15 @@ def run_protocol(
     found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         found.require()
-    systems = [AimSystem(OURS, model, recipe, checkpoints=checkpoints), *trivial_baselines()]
-    results = evaluate(features, folds, systems, protocol=config.protocol, audit=found, progress=progress, stop=stop)
-    results["paper"] = PAPER.get((config.dataset.kind, config.protocol), {}) if config.name != "demo" else {}
+    chosen: list[System] = [AimSystem(OURS, model, recipe, checkpoints=checkpoints), *trivial_baselines()]
+    if systems != "aim":
+        possible = all_systems(features, model, recipe)
+        chosen = list(possible.values()) if systems == "all" else table_systems(systems, possible)
+    results = evaluate(features, folds, chosen, protocol=config.protocol, audit=found, progress=progress, stop=stop)
+    if systems in TABLES:
+        results["paper"] = TABLES[systems].by_task(full=True)
+    elif config.name != "demo":
+        results["paper"] = paper_row(config.dataset.kind, config.protocol)
     return results
 
 
@@ -138,7 +129,8 @@ def evaluation_report(results: Results) -> EvaluationReport:
         table_rows.append(TableRow(name, tuple(values), kind))  # type: ignore[arg-type]
     note = "Spearman's rho per fold, averaged over folds by Fisher's z; the mean of the runs, last epoch."
     table = Table(f"Protocol {results['protocol']['name']}", columns[1:], tuple(table_rows), note=note)
-    ours = results["systems"][OURS]
+    name = OURS if OURS in results["systems"] else list(results["systems"])[-1]
+    ours = results["systems"][name]
     best = ours["average"]["folds_fisher"]["fisher"]["value"]
     return EvaluationReport(
         summary={
@@ -146,17 +138,17 @@ def evaluation_report(results: Results) -> EvaluationReport:
             "held-out performances": str(len(results["predictions"])),
             "folds": str(len(results["protocol"]["folds"])),
         },
-        predictions=_predictions(results),
+        predictions=_predictions(results, name),
         tables=(table,),
         curves=_curves(ours),
         leaks=leak_checks(results["audit"]),
     )
 
 
-def _predictions(results: Results) -> tuple[Prediction, ...]:
+def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:
     found = []
     for entry in results["predictions"]:
-        ours = entry[OURS]
+        ours = entry[system]
         low, high = ours.get("low"), ours.get("high")
         found.append(Prediction(entry["id"], entry["true"], ours["mean"], low, high, entry["task"], entry["fold"]))
     return tuple(found)
