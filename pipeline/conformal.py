@@ -87,6 +87,35 @@ def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int,
     return int(low), int(high)
 
 
+def held_out_intervals(
+    truth: Sequence[float],
+    predicted: Sequence[float],
+    fold: Sequence[str],
+    level: float,
+    group: Sequence[str] | None = None,
+) -> list[tuple[float, float] | None]:
+    """Intervals about the held-out predictions of an evaluation, each from the residuals of the other folds.
+
+    Args:
+        truth, predicted: (n,) of one task.
+        fold: (n,) which fold held it out; with a single fold there are no residuals and no intervals.
+        level: such as .8.
+        group: (n,) equal for views and copies of one performance; all different where left out.
+    """
+    values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)
+    residuals = np.abs(np.asarray(truth, dtype=np.float64) - values)
+    groups = np.unique(np.arange(len(values)) if group is None else group, return_inverse=True)[1]
+    found: list[tuple[float, float] | None] = [None] * len(values)
+    for name in np.unique(folds):
+        others = (folds != name) & np.isfinite(residuals)
+        if not others.any():
+            continue
+        reach = float(upper_quantile(residuals[others][:, None], group_weights(groups[others]), level)[0])
+        for row in np.flatnonzero(folds == name) if math.isfinite(reach) else ():
+            found[row] = (float(values[row] - reach), float(values[row] + reach))
+    return found
+
+
 def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequence[float], level: float) -> str:
     """How many true scores lie in their intervals, beside what chance allows at this level.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,12 +46,13 @@ def finish_run(
         The calibration, or None and the reason.
 
     Raises:
-        Cancelled: `stop` said so; the same call goes on from `folder/checkpoints`.
+        Cancelled: `stop` said so; the same call goes on from `folder/checkpoints/calibration`.
         UsageError: the configuration names an unknown protocol.
         OSError: the folder cannot be written.
     """
     save_config(config, folder)
     calibration, why_not = None, "calibration was left out"
+    unfinished = folder / "checkpoints" / "calibration"
     if folds:
         try:
             calibration = calibrate(
@@ -58,12 +60,13 @@ def finish_run(
                 run,
                 folds=folds,
                 kinds=forbidden(config.protocol),
-                checkpoints=folder / "checkpoints" / "calibration",
+                checkpoints=unfinished,
                 progress=progress,
                 stop=stop,
             )
             calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, cache)})
             save_calibration(calibration, folder)
+            shutil.rmtree(unfinished, ignore_errors=True)
         except DataError as error:
             why_not = error.what
     write_card(folder, model_card(run, features, config, calibration, why_not))

@@ -21,6 +21,7 @@ from pipeline.conformal import (
     coverage_line,
     cross_interval,
     group_weights,
+    held_out_intervals,
     needed,
     threshold,
     upper_quantile,
@@ -130,6 +131,25 @@ def test_threshold_is_the_greatest_where_there_are_few() -> None:
     values = np.arange(50.0)
     assert threshold(values, group_weights(np.arange(50)), 0.99) == 49
     assert threshold(np.arange(999.0), group_weights(np.arange(999)), 0.99) == 989
+
+
+def test_intervals_of_an_evaluation_come_from_the_other_folds() -> None:
+    rng = np.random.default_rng(3)
+    fold = [str(k) for k in rng.integers(0, 4, 200)]
+    truth, predicted = rng.normal(size=200) * 3, np.zeros(200)
+    truth[[k == "0" for k in fold]] *= 100  # a fold of its own kind must not widen its own intervals
+    found = held_out_intervals(truth, predicted, fold, 0.8)
+    widths = {k: ends[1] - ends[0] for k, ends in zip(fold, found, strict=True) if ends is not None}
+    assert widths["0"] < min(widths["1"], widths["2"], widths["3"])
+    hits = []
+    for _ in range(300):
+        truth = rng.normal(size=60)
+        ends = held_out_intervals(truth, np.zeros(60), ["abc"[i % 3] for i in range(60)], 0.8)
+        hits.append(np.mean([e is not None and e[0] <= y <= e[1] for e, y in zip(ends, truth, strict=True)]))
+    assert abs(np.mean(hits) - 0.8) < 0.02
+    assert held_out_intervals([1.0, 2.0], [1.0, 1.0], ["fixed", "fixed"], 0.8) == [None, None]
+    pairs = held_out_intervals(truth[:8], np.zeros(8), ["a", "a", "b", "b"] * 2, 0.8, group=["x", "x", "y", "y"] * 2)
+    assert pairs == [None] * 8  # one independent performance in the other fold is too few
 
 
 def test_coverage_line() -> None:
