@@ -8,15 +8,16 @@ the agent is not are looked at again, close up, at the place and angle that the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.appearance import Appearance
 from extractors.oks import oks
 from extractors.pose_backends.base import Image, PoseBackend
 from extractors.pose_search import Person, close_up, consensus
-from extractors.tracking import FAINT, Track, centre_of, lean_of, size_of
+from extractors.tracking import FAINT, SURE, UNLIKE, Track, centre_of, lean_of, size_of
 
 LOOKS = ((0.0, 1.0), (0.0, 1.35), (0.6, 1.0), (-0.6, 1.0), (1.3, 1.2), (-1.3, 1.2), (3.1, 1.2))
 """Radians added to the predicted lean and factors on the zoom, in the order in which they are tried."""
@@ -53,7 +54,11 @@ class Repair:
     sure: float
 
     def agent(
-        self, chain: Sequence[Track], others: Sequence[Sequence[Track]], shot: tuple[int, int]
+        self,
+        chain: Sequence[Track],
+        others: Sequence[Sequence[Track]],
+        shot: tuple[int, int],
+        look: Appearance,
     ) -> dict[int, Sight]:
         """What a second look finds of one agent, by position; `others` are the other agents of the shot.
 
@@ -61,6 +66,7 @@ class Repair:
             chain: the agent's tracks.
             others: the other agents' tracks; somebody who is already one of them is not taken.
             shot: first position and one past the last.
+            look: the agent's colours.
         """
         known = sights(chain)
         taken = [sights(other) for other in others]
@@ -69,7 +75,7 @@ class Repair:
         found: dict[int, Sight] = {}
         for order in (places[::-1], places):
             for place, person in self._weak(order, known, found, size):
-                sight = self._look(place, person, [t[place].pose for t in taken if place in t])
+                sight = self._look(place, person, [t[place].pose for t in taken if place in t], look)
                 here = found.get(place) or known.get(place)
                 if sight and (here is None or sight.score > here.score + 0.02):
                     found[place] = sight
@@ -88,14 +94,18 @@ class Repair:
             if here is not None:
                 trail = [*trail[-1:], (place, here)]
 
-    def _look(self, place: int, person: Person, others: Sequence[Pose]) -> Sight | None:
+    def _look(self, place: int, person: Person, others: Sequence[Pose], look: Appearance) -> Sight | None:
+        image = self.images[place]
+        if look.known:
+            person = _placed(person, look.locate(image, centre_of(person.pose), person.size))
         poses: list[Pose] = []
         scores: list[float] = []
         for turn, wider in LOOKS:
             zoom = self.zoom * wider
-            seen = close_up(self.backend, self.images[place], person, zoom=zoom, turn=turn, pixels=self.pixels)
+            seen = close_up(self.backend, image, person, zoom=zoom, turn=turn, pixels=self.pixels)
             for pose, score in zip(seen.keypoints, seen.scores, strict=True):
-                if _fits(pose, person, others, 0.4 if score >= FAINT else 0.2):
+                unlike = look.known and score < SURE and look.likeness(image, pose) < UNLIKE
+                if not unlike and _fits(pose, person, others, 0.4 if score >= FAINT else 0.2):
                     poses.append(pose)
                     scores.append(float(score))
             if len(poses) > 1 and max(scores) >= self.sure:
@@ -131,6 +141,15 @@ def _expected(trail: Sequence[tuple[int, Sight]], place: int, size: float) -> Pe
         turn = change * ratio if abs(change) < 1.3 else 0.0
     pose[:, :2] += step.astype(np.float32)
     return Person(pose, max(size, size_of(sight.pose)), lean + float(np.clip(turn, -1.3, 1.3)))
+
+
+def _placed(person: Person, place: NDArray[np.float64] | None) -> Person:
+    """The person at another place."""
+    if place is None:
+        return person
+    pose = person.pose.copy()
+    pose[:, :2] += (place - centre_of(pose)).astype(np.float32)
+    return replace(person, pose=pose)
 
 
 def _fits(pose: Pose, person: Person, others: Sequence[Pose], reach: float) -> bool:

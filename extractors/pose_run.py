@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from data.video import Frame
 from extractors.agents import ChoiceSettings, choose, running_salience
+from extractors.appearance import Appearance
 from extractors.pose_backends.base import Image, People, PoseBackend
 from extractors.pose_repair import Repair
 from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
-from extractors.tracking import Track, Tracker, TrackSettings
+from extractors.tracking import SURE, Track, Tracker, TrackSettings, centre_of
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
@@ -38,6 +39,7 @@ class PoseRun:
         self.times: list[float] = []
         self.cameras: list[NDArray[np.float64]] = []
         self.images: dict[int, Image] = {}
+        self.looks: dict[int, Appearance] = {}
         self.indices: list[int] = []
         self.shot_starts: list[int] = []
         self.scale = 1.0
@@ -63,7 +65,8 @@ class PoseRun:
         self.cameras.append(self.tracker.camera)
         people = self._people(image, frame.time, fresh=step.cut or not position)
         people = people.take(people.scores >= self.config.min_score)
-        self.tracker.update(position, frame.time, people)
+        self.tracker.update(position, frame.time, people, self._coloured(image, people))
+        self._learn(image, frame.time)
         self.images[position] = image
         if len(self.images) * image.nbytes >= WINDOW_BYTES:
             self.finish()
@@ -78,7 +81,8 @@ class PoseRun:
         for shot, agents in zip(self.shots, choice.members, strict=True):
             for agent, chain in enumerate(agents):
                 others = [other for number, other in enumerate(agents) if number != agent]
-                for place, sight in repair.agent(chain, others, shot).items():
+                look = max((self.looks.get(t.number, Appearance()) for t in chain), key=lambda known: known.seen)
+                for place, sight in repair.agent(chain, others, shot, look).items():
                     nearest = min(
                         chain, key=lambda track: min(abs(f - place) for f in (track.frames[0], track.frames[-1]))
                     )
@@ -94,6 +98,8 @@ class PoseRun:
         if self.config.rotations == "none":
             return whole_frame(self.backend, image, (0,))
         wanted = self._wanted(time)
+        for track in wanted:
+            self._locate(image, time, track)
         due = fresh or time - self._searched >= self.config.search_s
         if self.config.rotations == "four" or due:
             self._searched = time
@@ -104,7 +110,7 @@ class PoseRun:
         found = self._close_ups(image, wanted, time)
         for track in wanted[: self.choice.agents]:
             found = self._turned(image, time, track, found)
-        if sum(self._sure(time, track, found) for track in wanted) >= self.choice.agents:
+        if sum(self._sure(image, time, track, found) for track in wanted) >= self.choice.agents:
             self._complete = time
         elif time - self._searched >= self._patience(time):
             self._searched = time
@@ -119,18 +125,48 @@ class PoseRun:
     def _turned(self, image: Image, time: float, track: Track, found: People) -> People:
         """Somebody who is not surely found may have turned faster than predicted: other turns are tried."""
         person = Person.of(track, time)
-        zoom = self.config.zoom * 1.2 * (1 + min((time - track.time) / 0.3, 1.0))
+        zoom = self.config.zoom * 1.2
         for turn in TURNS:
-            if self._sure(time, track, found):
+            if self._sure(image, time, track, found):
                 return found
             way = turn if track.spin >= 0 else -turn
             more = close_up(self.backend, image, person, zoom=zoom, turn=way, pixels=self.config.crop_side)
             found = merge(People.joined([found, more]))
         return found
 
-    def _sure(self, time: float, track: Track, found: People) -> bool:
-        rows = [row for row, other in self.tracker.match(time, found).items() if other is track]
+    def _sure(self, image: Image, time: float, track: Track, found: People) -> bool:
+        given = self.tracker.match(time, found, self._coloured(image, found))
+        rows = [row for row, other in given.items() if other is track]
         return bool(rows) and float(found.scores[rows[0]]) >= self.config.sure_score
+
+    def _coloured(self, image: Image, people: People) -> NDArray[np.float64]:
+        """(alive tracks, people) how much each person is coloured like each track, 1 where that is not known."""
+        likeness = np.ones((len(self.tracker.alive), len(people)))
+        for row, track in enumerate(self.tracker.alive):
+            look = self.looks.get(track.number)
+            if look is not None and look.known:
+                likeness[row] = [look.likeness(image, pose) for pose in people.keypoints]
+        return likeness
+
+    def _locate(self, image: Image, time: float, track: Track) -> None:
+        """Somebody who was not surely seen in the last frame is expected where their colours gather."""
+        look = self.looks.get(track.number)
+        fresh = track.frames[-1] == len(self.times) - 2
+        if look is None or not look.known or (fresh and track.scores[-1] >= SURE):
+            return
+        expected = centre_of(track.predicted(time, track.with_camera))
+        place = look.locate(image, expected, track.size)
+        if place is not None:
+            track.hint = (time, place)
+
+    def _learn(self, image: Image, time: float) -> None:
+        """Gather the colours of those who are surely seen, and the surroundings of the others."""
+        for track in self._wanted(time)[: self.choice.agents]:
+            look = self.looks.setdefault(track.number, Appearance())
+            if track.frames[-1] == len(self.times) - 1 and track.scores[-1] >= SURE:
+                look.learn(image, track.keypoints[-1])
+            elif look.known:
+                look.learn_around(image, centre_of(track.predicted(time, track.with_camera)), track.size)
 
     def _close_ups(self, image: Image, wanted: list[Track], time: float) -> People:
         people = [Person.of(track, time) for track in wanted]

@@ -19,6 +19,10 @@ FAINT = 0.2
 """Person score below which a reading counts for little: spectators and folded, blurred athletes both lie there."""
 
 
+SURE, UNLIKE = 0.35, 0.4
+"""A reading scored below `SURE` whose colours are less than `UNLIKE` like the person's is of something else."""
+
+
 @dataclass(frozen=True)
 class TrackSettings:
     """How people are linked from frame to frame.
@@ -56,6 +60,7 @@ class Track:
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     velocity_seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     misses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    hint: tuple[float, NDArray[np.float64]] | None = None
     lean: float = 0.0
     spin: float = 0.0
     drift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -80,7 +85,7 @@ class Track:
             self.size = max(size, 0.985 * self.size) if size < self.size else 0.7 * self.size + 0.3 * size
         else:
             self.size = size
-        self.lean, self.time, self.drift = lean, time, np.zeros(2)
+        self.lean, self.time, self.drift, self.hint = lean, time, np.zeros(2), None
         self.frames.append(frame)
         self.keypoints.append(pose)
         self.scores.append(float(score))
@@ -103,6 +108,10 @@ class Track:
         for everybody else it is the other way round (`with_camera`).
         """
         pose = np.array(self.keypoints[-1], dtype=np.float32)
+        if self.hint is not None:  # where the person's colours were last seen
+            pose[:, :2] += (self.hint[1] - centre_of(pose)).astype(np.float32)
+            pose[:, :2] += (self.velocity_seen * min(time - self.hint[0], 0.1)).astype(np.float32)
+            return pose
         fading = 0.5 * (1 - np.exp(-(time - self.time) / 0.5))
         step = self.velocity * fading + self.drift if with_camera else self.velocity_seen * fading
         pose[:, :2] += step.astype(np.float32)
@@ -140,9 +149,11 @@ class Tracker:
         for track in self.alive:
             track.drift = track.drift + shift
 
-    def update(self, frame: int, time: float, people: People) -> list[Track]:
+    def update(
+        self, frame: int, time: float, people: People, coloured: NDArray[np.float64] | None = None
+    ) -> list[Track]:
         """Take the people of one frame; returns the track of each of them in order, begun where none fits."""
-        given = self.match(time, people)
+        given = self.match(time, people, coloured)
         found: list[Track] = []
         for person in range(len(people)):
             track = given.get(person)
@@ -158,13 +169,22 @@ class Tracker:
             found.append(track)
         return found
 
-    def match(self, time: float, people: People) -> dict[int, Track]:
-        """The track that each person (by row) would continue; nothing is changed."""
+    def match(self, time: float, people: People, coloured: NDArray[np.float64] | None = None) -> dict[int, Track]:
+        """The track that each person (by row) would continue; nothing is changed.
+
+        Args:
+            time: of the frame.
+            people: who is seen in it.
+            coloured: (alive tracks, people) 0..1, how much each person is coloured like each track; 1 where unknown.
+        """
         from scipy.optimize import linear_sum_assignment
 
         if not self.alive or not len(people):
             return {}
         likeness = self._likeness(time, people)
+        if coloured is not None:
+            off = (coloured < UNLIKE) & (people.scores < SURE)[None]
+            likeness = np.where(off, 0.0, likeness * (0.5 + 0.5 * coloured))
         rows, columns = linear_sum_assignment(-likeness)
         return {int(c): self.alive[r] for r, c in zip(rows, columns, strict=True) if likeness[r, c] > 0}
 
