@@ -35,9 +35,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
     name = f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
     temporary = target.parent / name
     try:
+        temporary.touch()
+        usual = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
+        temporary.chmod(usual)
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):
@@ -45,14 +48,15 @@ def atomic_path(target: Path) -> Iterator[Path]:
     _sync_folder(target.parent)
 
 
-def write_bytes(target: Path, content: bytes) -> None:
-    """Write a whole file atomically.
+def write_bytes(target: Path, content: bytes) -> int:
+    """Write a whole file atomically; returns its inode number, by which it is known from one that replaces it.
 
     Raises:
         OSError: the folder cannot be written.
     """
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
+        return temporary.stat().st_ino
 
 
 def write_text(target: Path, text: str) -> None:
@@ -67,11 +71,13 @@ def write_text(target: Path, text: str) -> None:
 def sweep(folder: Path) -> int:
     """Remove temporaries below `folder` that no living process writes; returns how many."""
     removed = 0
-    for path in folder.rglob(f"{TEMPORARY}*"):
-        if _abandoned(path):
-            with suppress(OSError):
-                path.unlink()
-                removed += 1
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            path = Path(inner, name) if name.startswith(TEMPORARY) else None
+            if path is not None and _abandoned(path):
+                with suppress(OSError):
+                    path.unlink()
+                    removed += 1
     return removed
 
 

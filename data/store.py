@@ -65,8 +65,8 @@ class Stored:
     output: StageOutput
 
 
-def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
-    """Write one stage's output of one video, atomically.
+def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], int]:
+    """Write one stage's output of one video, atomically; returns the header as stored, and the file's inode number.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; no half-written file remains.
@@ -88,7 +88,7 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> None:
             _write_array(file, name, array)
         file.flush()
         content = file.id.get_file_image()
-    write_bytes(path, content)
+    return full, write_bytes(path, content)
 
 
 def read_header(path: Path) -> dict[str, Any]:

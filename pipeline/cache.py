@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache as memoised
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -50,10 +52,19 @@ class Computation:
     inputs: Mapping[str, str]
     upstream: Mapping[str, str]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """SHA-256 over all parts in canonical JSON."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        parts = {
+            "identity": _canonical(self.identity),
+            "inputs": json.dumps(self.inputs, sort_keys=True),
+            "settings": _canonical(self.settings),
+            "stage": json.dumps(self.stage),
+            "upstream": json.dumps(self.upstream, sort_keys=True),
+            "version": json.dumps(self.version),
+        }
+        text = "{" + ", ".join(f'"{name}": {part}' for name, part in parts.items()) + "}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this computation."""
@@ -75,10 +86,11 @@ class Computation:
 
 @dataclass(frozen=True)
 class Check:
-    """Whether an output can be used, and why not."""
+    """Whether an output can be used, why not, and the quality figures of one that can."""
 
     state: State
     reason: str
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Cache:
@@ -107,17 +119,17 @@ class Cache:
         """Whether the stored output is whole and comes from this computation."""
         path = self.path(computation.stage, video_id)
         try:
-            header = self._verified_header(path)
+            header = self._known_header(path)
         except FileNotFoundError:
             return self._check_failure(computation, video_id)
         except CacheError as error:
             return Check("stale", error.what)
         if header.get("key") == computation.key:
-            return Check("fresh", "")
+            return Check("fresh", "", header.get("quality", {}))
         failed = self._check_failure(computation, video_id)
         if failed.state == "failed":
             return failed
-        return Check("stale", "; ".join(computation.differences(header)) or "another format of key")
+        return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
 
     def read(self, stage: str, video_id: str) -> store.Stored:
         """A whole output, every array checked.
@@ -142,7 +154,11 @@ class Cache:
             "software": software(),
         }
         header.pop("version")
-        store.write(path, header, output)
+        stored, inode = store.write(path, header, output)
+        with suppress(OSError):  # known at once, unless another process has replaced it already
+            seen = stamp(path)
+            if os.stat(path).st_ino == inode:
+                self.index.put("header", path.absolute(), self.index_header(stored), seen)
         with suppress(FileNotFoundError):
             self.failure_path(computation.stage, record.id).unlink()
 
@@ -175,7 +191,7 @@ class Cache:
     def quality(self, stage: str, video_id: str) -> dict[str, Any]:
         """The quality figures of an output, empty where there is none."""
         with suppress(FileNotFoundError, CacheError):
-            return dict(self._verified_header(self.path(stage, video_id)).get("quality", {}))
+            return dict(self._known_header(self.path(stage, video_id)).get("quality", {}))
         return {}
 
     def stored(self, stage: str) -> Iterator[Path]:
@@ -203,20 +219,38 @@ class Cache:
             return Check("missing", "failed before, with other settings or input")
         return Check("failed", str(failed.get("what")))
 
-    def _verified_header(self, path: Path) -> Mapping[str, Any]:
-        """The header of a file whose every array was checked since the file last changed."""
-        known = self.index.get("header", path.absolute())
-        if isinstance(known, dict):
+    def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        """What the index keeps of a header: what freshness, its reasons and `status` need; common parts only once."""
+        kept = {name: header[name] for name in ("key", "inputs", "upstream", "quality") if name in header}
+        common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
+        return kept | {"common": self.index.share(common)}
+
+    def _known_header(self, path: Path) -> Mapping[str, Any]:
+        """What the index keeps of a file that was written here or whose every array was checked since it changed."""
+        absolute = path if path.is_absolute() else path.absolute()
+        known = self.index.get("header", absolute)
+        if isinstance(known, dict) and "common" in known:
             return known
         seen = stamp(path)
-        header = store.read(path).header
-        self.index.put("header", path.absolute(), _index_header(header), seen)
+        header = self.index_header(store.read(path).header)
+        self.index.put("header", absolute, header, seen)
         return header
 
+    def _whole_header(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        return {**known, **(self.index.shared(str(known["common"])) or {})}
 
-def _index_header(header: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("key", "stage_version", "settings", "identity", "inputs", "upstream", "quality")
-    return {name: header[name] for name in kept if name in header}
+
+_TEXTS: dict[int, tuple[Mapping[str, Any], str]] = {}
+"""Canonical JSON of settings, by the identity of the mapping, which is kept alive here: all records share a few."""
+
+
+def _canonical(settings: Mapping[str, Any]) -> str:
+    known = _TEXTS.get(id(settings))
+    if known is None or known[0] is not settings:
+        if len(_TEXTS) > 64:
+            _TEXTS.clear()
+        known = _TEXTS[id(settings)] = (settings, json.dumps(settings, sort_keys=True))
+    return known[1]
 
 
 def _differences(old: Any, new: Any, prefix: str) -> list[str]:

@@ -174,7 +174,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
             state, reason = step.check.state, step.check.reason
             if state in ("missing", "stale") and step.stage in blocked:
                 state, reason = "failed", blocked[step.stage]
-            quality = planner.cache.quality(step.stage, record.id) if state == "fresh" else {}
+            quality = dict(step.check.quality)
             yield {"video": record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
 
 

@@ -5,6 +5,7 @@ Deleting or corrupting it loses nothing but time: every answer can be had from t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -17,6 +18,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS costs (stage TEXT PRIMARY KEY, frames REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
@@ -40,6 +42,7 @@ class Index:
         self._broken = False
         self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
         self._costs: dict[str, tuple[float, float]] = {}
+        self._shared: dict[str, str] = {}
 
     def get(self, kind: str, path: Path) -> Any | None:
         """The fact kept for `path`, or None where it is unknown or the file has changed since."""
@@ -61,6 +64,26 @@ class Index:
             self._pending[kind, os.fsencode(path)] = (seen, json.dumps(value))
         if len(self._pending) >= 512:
             self.flush()
+
+    def share(self, value: Any) -> str:
+        """Keep a value that many facts have in common once; returns the name to get it back by."""
+        text = json.dumps(value, sort_keys=True)
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        with self._lock:
+            if name not in self._shared:
+                self._shared[name] = text
+                self._run("INSERT OR IGNORE INTO shared VALUES (?, ?)", (name, text))
+        return name
+
+    def shared(self, name: str) -> Any | None:
+        """What `share` kept under `name`, or None where it is lost."""
+        with self._lock:
+            if name not in self._shared:
+                row = self._run("SELECT value FROM shared WHERE name = ?", (name,))
+                if row is None:
+                    return None
+                self._shared[name] = str(row[0])
+            return json.loads(self._shared[name])
 
     def add_cost(self, stage: str, seconds: float, frames: int) -> None:
         """Add to what a stage has taken; written by `flush`, which halves the weight of the past."""
@@ -115,12 +138,12 @@ class Index:
             try:
                 if self._connection is None:
                     self._connection = self._open()
-                with self._connection:
-                    if many:
-                        self._connection.executemany(query, values)
-                        return None
+                if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
                     found = self._connection.execute(query, values)
                     return found.fetchall() if everything else found.fetchone()
+                with self._connection:
+                    (self._connection.executemany if many else self._connection.execute)(query, values)
+                return None
             except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
                 self._broken = True
             except sqlite3.DatabaseError:  # not a database any more: begin anew
@@ -146,7 +169,7 @@ class Index:
 def stamp(path: Path) -> str | None:
     """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

@@ -92,6 +92,8 @@ class Planner:
         self.force = force
         self.retry_failed = retry_failed
         self._fixed = {name: self._fixed_parts(name) for name in self.stages}
+        self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
+        self._reads = {name: stage_class(name).reads for name in self.stages}
 
     def plan(self, record: Record) -> Plan:
         """The steps of one record; reads headers, never arrays of files that did not change."""
@@ -99,10 +101,9 @@ class Planner:
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
-            needs = stage_class(name).inputs(self.configs[name])
-            parts = self._fixed[name]
-            reads: dict[str, str] = {kind: inputs[kind] for kind in stage_class(name).reads if kind in inputs}
-            computation = Computation(name, *parts, reads, {need: keys[need] for need in needs})
+            reads: dict[str, str] = {kind: inputs[kind] for kind in self._reads[name] if kind in inputs}
+            upstream = {need: keys[need] for need in self._needs[name]}
+            computation = Computation(name, *self._fixed[name], reads, upstream)
             keys[name] = computation.key
             steps.append(Step(computation, self.cache.check(computation, record.id)))
         return Plan(record, tuple(steps), self._todo(steps))

@@ -1,0 +1,236 @@
+"""Nothing-to-do runs and `status` over large caches: seconds, memory, and what each entry costs.
+
+    python -m benchmarks.scale [--videos 10000] [--sizes 1000,10000] [--million] [--out FILE]
+
+Made-up entries: every video is a small file of its own content, every output a file of one byte whose header the index
+knows, as it does after a first check. What is timed is what `extract` does before it says "nothing to do" and what
+`status` does, over four stages, in a process of its own that starts with cold memory (the disk may be warm).
+`--million` adds 250 000 videos x 4 stages. The cost of a lost index is measured on real cache files and given per file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from data.arrays import Array, StageOutput
+from data.errors import CacheError
+from data.videos import find_videos, fingerprint_file
+from pipeline.cache import Cache, Check
+from pipeline.config import BaseConfig, validate
+from pipeline.extract import run_extract, status_rows
+from pipeline.index import stamp
+from pipeline.runner import Planner
+
+STAGES = ("clips", "pose", "camera_flow", "timesteps")
+QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}
+REAL_FILES = 500
+
+
+@dataclass
+class Row:
+    """One measurement.
+
+    Attributes:
+        what: what ran.
+        videos: number of videos; four outputs each.
+        seconds: wall clock.
+        cpu: seconds of processor time, which other work on the machine disturbs less.
+        peak_mb: largest resident memory of the process.
+    """
+
+    what: str
+    videos: int
+    seconds: float
+    cpu: float
+    peak_mb: float
+
+    @property
+    def micros(self) -> float:
+        """Microseconds of processor time per output."""
+        return self.cpu / self.videos / len(STAGES) * 1e6
+
+
+def configured(cache: Path) -> BaseConfig:
+    """Four stages with seeded weights, so that nothing is fetched."""
+    values: dict[str, Any] = {"stages": list(STAGES), "cache": str(cache), "run": {"workers": 0}}
+    return validate(values)
+
+
+def make(folder: Path, videos: int) -> None:
+    """Made-up videos and a made-up cache of their outputs, in folders of a thousand."""
+    inputs = folder / "in"
+    for number in range(videos):
+        path = inputs / f"{number // 1000:04}" / f"dive_{number:07}.mp4"
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"video {number}")
+    cache = Cache(folder / "cache")
+    planner = Planner(configured(cache.root), cache)
+    cache.check = lambda computation, video_id: Check("missing", "")  # type: ignore[method-assign]
+    folders: set[Path] = set()
+    for record in find_videos([inputs]).records:
+        for step in planner.plan(record).steps:
+            computation = step.computation
+            path = cache.path(step.stage, record.id)
+            if path.parent not in folders:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                folders.add(path.parent)
+            path.write_bytes(b"x")
+            header = vars(computation) | {"stage_version": computation.version, "quality": QUALITY}
+            cache.index.put("header", path, cache.index_header(header), stamp(path))
+    cache.close()
+
+
+def nothing_to_do(folder: Path) -> None:
+    """`extract` on a finished cache, without the terminal."""
+    cache = Cache(folder / "cache")
+    config = configured(cache.root)
+    summary = run_extract(find_videos([folder / "in"]).records, config, cache, Planner(config, cache))
+    if summary.results or summary.fresh != summary.videos:
+        raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the made-up cache is not fresh")
+
+
+def status(folder: Path) -> None:
+    """`status` on a finished cache, without the terminal."""
+    cache = Cache(folder / "cache")
+    planner = Planner(configured(cache.root), cache)
+    for row in status_rows(find_videos([folder / "in"]).records, planner):
+        if row["state"] != "fresh" or "found_rate" not in row["quality"]:
+            raise RuntimeError(f"{row}: the made-up cache is not fresh")
+
+
+def rehash(folder: Path) -> None:
+    """What a lost index costs for the inputs: every video is hashed again."""
+    for record in find_videos([folder / "in"]).records:
+        if record.path is not None:
+            fingerprint_file(record.path)
+
+
+def measured(what: str, action: Callable[[Path], None], folder: Path, videos: int) -> Row:
+    """Time an action in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_timed, args=(action, folder, theirs))
+    process.start()
+    seconds, cpu, peak = ours.recv()
+    process.join()
+    return Row(what, videos, seconds, cpu, peak)
+
+
+def _timed(action: Callable[[Path], None], folder: Path, pipe: Any) -> None:
+    configured(folder)  # imports are not what is measured
+    start, busy = time.perf_counter(), time.process_time()
+    action(folder)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - busy
+    pipe.send((seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def real_files(folder: Path) -> dict[str, float]:
+    """Milliseconds per real cache file: written whole with and without waiting for the disk, and verified."""
+    rng = np.random.default_rng(0)
+    keypoints = rng.random((100, 2, 17, 3), dtype=np.float32)
+    output = StageOutput({"keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "mixed")}, QUALITY)
+    cache = Cache(folder / "real")
+    planner = Planner(configured(cache.root), cache)
+    path = folder / "real.mp4"
+    path.write_text("video")
+    record = find_videos([path]).records[0]
+    computation = planner.plan(record).steps[1].computation
+    records = [type(record)(id=f"{number}.mp4", path=path) for number in range(REAL_FILES)]
+
+    def write_all() -> None:
+        for each in records:
+            cache.write(computation, each, output)
+
+    def verify_all() -> None:
+        (cache.root / ".index.sqlite").unlink()
+        unknown = Cache(cache.root)
+        for each in records:
+            if unknown.check(computation, each.id).state != "fresh":
+                raise CacheError("not fresh", where=each.id)
+
+    waited = _seconds(write_all)
+    cache.close()
+    verified = _seconds(verify_all)
+    synced, os.fsync = os.fsync, lambda handle: None
+    try:
+        unwaited = _seconds(write_all)
+    finally:
+        os.fsync = synced
+    size = cache.path(computation.stage, records[0].id).stat().st_size
+    per_file = 1e3 / REAL_FILES
+    return {
+        "write_ms": waited * per_file,
+        "write_without_sync_ms": unwaited * per_file,
+        "verify_ms": verified * per_file,
+        "bytes": float(size),
+    }
+
+
+def _seconds(action: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def show(rows: list[Row], files: dict[str, float], console: Console) -> None:
+    """The tables."""
+    table = Table(title="four stages a video, everything fresh", title_justify="left")
+    for name in ("what", "videos", "outputs", "seconds", "of them CPU", "CPU microseconds per output", "peak MB"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for row in rows:
+        counts = (f"{row.videos}", f"{row.videos * len(STAGES)}")
+        table.add_row(
+            row.what, *counts, f"{row.seconds:.2f}", f"{row.cpu:.2f}", f"{row.micros:.0f}", f"{row.peak_mb:.0f}"
+        )
+    console.print(table)
+    told = [
+        f"{name.removesuffix('_ms').replace('_', ' ')} {value:.2f} ms" for name, value in files.items() if "_ms" in name
+    ]
+    console.print(f"a real cache file of {files['bytes'] / 1000:.0f} kB (100 frames of pose): {', '.join(told)}")
+
+
+def main() -> None:
+    """Make caches, measure, print, write the JSON."""
+    parser = argparse.ArgumentParser(description="What large caches cost.")
+    parser.add_argument("--sizes", default="1000,10000", help="videos, comma separated")
+    parser.add_argument("--million", action="store_true", help="add 250000 videos, a million outputs")
+    parser.add_argument("--folder", type=Path, help="where the caches are made; default: the temporary folder")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/scale.json"))
+    asked = parser.parse_args()
+    sizes = [int(size) for size in asked.sizes.split(",")] + ([250_000] if asked.million else [])
+    console, rows = Console(width=120), []
+    with tempfile.TemporaryDirectory(prefix="aim-scale-", dir=asked.folder) as made:
+        for videos in sizes:
+            folder = Path(made) / str(videos)
+            make(folder, videos)
+            rows.append(measured("nothing to do", nothing_to_do, folder, videos))
+            rows.append(measured("status", status, folder, videos))
+            rows.append(measured("hash the inputs again", rehash, folder, videos))
+            size = (folder / "cache/.index.sqlite").stat().st_size
+            console.print(f"{videos} videos: the index takes {size / 1e6:.1f} MB")
+            shutil.rmtree(folder)
+        files = real_files(Path(made))
+    show(rows, files, console)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    told = {"rows": [asdict(row) | {"micros_per_output": row.micros} for row in rows], "file": files}
+    asked.out.write_text(json.dumps(told, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
