@@ -10,8 +10,7 @@ neighbours nor the number of threads change what is printed.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
+from data.files import atomic_path, write_text
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -149,9 +149,9 @@ def save(run: TrainedRun, folder: Path) -> None:
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
     }
-    _replace(folder / WEIGHTS, lambda place: save_file(tensors, place))
-    text = json.dumps(told, indent=2, sort_keys=True)
-    _replace(folder / SETTINGS, lambda place: place.write_text(text + "\n", encoding="utf-8"))
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary)
+    write_text(folder / SETTINGS, json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 
 def load(folder: Path) -> Bundle:
@@ -222,12 +222,3 @@ def _run(told: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Traine
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def _replace(place: Path, write: Callable[[Path], object]) -> None:
-    """Write to a temporary name in the same folder, flush, rename."""
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    write(temporary)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(place)

@@ -23,7 +23,6 @@ Figures are those of the last epoch. Correlations are fractions; None (null) is 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -34,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.files import write_text
 from data.leaks import LeakReport
 from data.splits import Fold
 from pipeline.features import FeatureSet
@@ -126,10 +126,7 @@ def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
 
 def write_results(results: Results, place: Path) -> None:
     """Write `results.json`, whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    temporary.replace(place)
+    write_text(place, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
 def read_results(place: Path) -> Results:

@@ -13,6 +13,7 @@ from data.splits import Fold, forbidden, make_folds
 from pipeline.baselines import trivial_baselines
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
+from pipeline.conformal import held_out_intervals
 from pipeline.evaluate import Results, SystemProgress, evaluate
 from pipeline.features import FeatureSet
 from pipeline.leaderboard import OURS, all_systems, table_systems
@@ -146,11 +147,16 @@ def evaluation_report(results: Results) -> EvaluationReport:
 
 
 def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:
-    found = []
-    for entry in results["predictions"]:
-        ours = entry[system]
-        low, high = ours.get("low"), ours.get("high")
-        found.append(Prediction(entry["id"], entry["true"], ours["mean"], low, high, entry["task"], entry["fold"]))
+    """Held-out predictions, each with the 80 % interval that the residuals of the other folds give."""
+    found: list[Prediction] = []
+    for task in results["tasks"]:
+        entries = [entry for entry in results["predictions"] if entry["task"] == task]
+        true, mean = [e["true"] for e in entries], [e[system]["mean"] for e in entries]
+        ranges = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8)
+        for entry, interval in zip(entries, ranges, strict=True):
+            low, high = interval or (None, None)
+            predicted = entry[system]["mean"]
+            found.append(Prediction(entry["id"], entry["true"], predicted, low, high, task, entry["fold"]))
     return tuple(found)
 
 

@@ -45,7 +45,7 @@ class ScoreWork:
             raise VideoError(row.error)
         progress("writing the report", None)
         model = f"scored by {self.scorer.folder.name}"
-        report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model)
+        report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
         return Outcome(row.score, len(row.flags))
 
 
