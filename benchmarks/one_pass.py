@@ -196,8 +196,8 @@ def measure_memory(folder: Path, lengths: tuple[float, float]) -> dict[str, Any]
         if rows[name]["failed"]:
             raise SystemExit(f"extraction failed: {rows[name]['failed']}")
     short, long = rows["short"], rows["long"]
-    more = (long["peak_mib"] - short["peak_mib"]) / max(long["frames"] - short["frames"], 1)
-    return rows | {"long_by_short": long["peak_mib"] / short["peak_mib"], "mib_per_1000_frames": 1000 * more}
+    slope = np.polyfit(*np.array(long["course"]).T, 1)[0] if len(long["course"]) > 2 else float("nan")
+    return rows | {"long_by_short": long["peak_mib"] / short["peak_mib"], "mib_per_1000_frames": 1000 * float(slope)}
 
 
 def show(result: dict[str, Any]) -> None:
@@ -222,7 +222,7 @@ def show(result: dict[str, Any]) -> None:
             table.add_row(
                 f"{row['video_seconds']:g} s", str(row["frames"]), f"{row['peak_mib']:.0f}", f"{row['seconds']:.0f}"
             )
-        growth = f"{held['mib_per_1000_frames']:+.1f} MiB per 1000 frames"
+        growth = f"trend over the long one {held['mib_per_1000_frames']:+.1f} MiB per 1000 frames"
         console.print(table, f"long / short {held['long_by_short']:.3f} (target {MEMORY_TARGET}), {growth}")
 
 
