@@ -196,7 +196,8 @@ def measure_memory(folder: Path, lengths: tuple[float, float]) -> dict[str, Any]
         if rows[name]["failed"]:
             raise SystemExit(f"extraction failed: {rows[name]['failed']}")
     short, long = rows["short"], rows["long"]
-    slope = np.polyfit(*np.array(long["course"]).T, 1)[0] if len(long["course"]) > 2 else float("nan")
+    done, held = np.array(long["course"], np.float64).reshape(-1, 2).T
+    slope = np.polyfit(done, held, 1)[0] if len(done) > 2 else float("nan")
     return rows | {"long_by_short": long["peak_mib"] / short["peak_mib"], "mib_per_1000_frames": 1000 * float(slope)}
 
 
