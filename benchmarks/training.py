@@ -77,7 +77,7 @@ def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: i
     dropout = torch.nn.functional.dropout
     for epoch in range(epochs):
         order = torch.randperm(len(member.rows), generator=torch.Generator().manual_seed(epoch))
-        for rows in order.split(BATCH):
+        for rows in order.chunk(BATCHES):
             x, targets, weights = data.gather(torch.zeros(1, dtype=torch.long, device=device), rows[None].to(device))
             output = net(AimInputs(**{k: v[0] for k, v in vars(x).items()}), lambda v, rate: dropout(v, rate))
             optimizer.zero_grad()

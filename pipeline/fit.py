@@ -19,7 +19,7 @@ from models.build import NetworkConfig, build
 from models.layers import PlainLayers
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig
-from pipeline.stack import Member, Stack, Stop, pick_device
+from pipeline.stack import Member, Stack, Stop, batch_count, pick_device
 
 STACK_PARAMETERS = 2_000_000
 """Parameters of a CPU stack are kept below this number (8 MB, and as much for the gradient and each moment)."""
@@ -97,8 +97,7 @@ def split_members(
     """
     found: dict[int, list[int]] = {}
     for index, member in enumerate(members):
-        count = 1 if config.batch == 0 else -(-len(member.rows) // config.batch)
-        found.setdefault(count, []).append(index)
+        found.setdefault(batch_count(member, config.batch), []).append(index)
     groups = [indices for _, indices in sorted(found.items())]
     if pick_device(config).type != "cpu":
         return groups

@@ -29,7 +29,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "fast": {
         "epochs": 100,
-        "batch": 0,
+        "batch": 64,
         "learning_rates": (2e-3, 1e-3, 3e-4),
         "switch_epochs": (50, 80, 100),
         "weight_decay": 0.3,

@@ -292,6 +292,16 @@ def test_dropout_rate_and_scale() -> None:
     assert not torch.equal(out[0, :300], out[1, :300])
 
 
+def test_batches_are_even_and_cover_every_row_once() -> None:
+    members = [Member(0, 0, np.arange(188), 1), Member(1, 0, np.arange(7, 140), 2)]
+    generators = [np.random.Generator(np.random.SFC64(m.seed)) for m in members]
+    batches = draw_batches(members, generators, 64)
+    assert batches.counts.T.tolist() == [[63, 63, 62], [45, 44, 44]]
+    for m, member in enumerate(members):
+        seen = np.concatenate([rows[m, : counts[m]] for rows, counts in zip(batches.rows, batches.counts, strict=True)])
+        assert sorted(seen.tolist()) == member.rows.tolist()
+
+
 def test_the_papers_schedule() -> None:
     config = paper()
     assert [config.learning_rate(e) for e in (0, 19, 20, 49, 50, 99, 100, 2999)] == [
