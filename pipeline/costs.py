@@ -16,13 +16,13 @@ from pipeline.cache import Cache
 from pipeline.runner import Plan, Result, Step
 
 DEFAULT_SECONDS_PER_FRAME = {
-    "clips": 0.02,
-    "pose": 0.25,
-    "camera_flow": 0.03,
+    "clips": 0.032,
+    "pose": 0.08,
+    "camera_flow": 0.011,
     "kinematics": 0.001,
     "timesteps": 0.001,
 }
-"""Used until a stage has run once: two cores of a small CPU, 100-frame videos of 455 x 256 pixels."""
+"""Used until a stage has run once: core-seconds of one AVX-512 core on 102-frame videos of 448 x 256 pixels."""
 
 UNKNOWN_STAGE_SECONDS = 0.05
 """Seconds per frame of a stage of which nothing is known."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from pipeline.costs import dry_run, dry_run_tables, estimate, remember
 from pipeline.extract import Summary, plan_all, run_extract, shard, slurm_shard
 from pipeline.run_records import FOLDER, read_events, read_runs
 from pipeline.runner import Planner, Result
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +157,22 @@ def test_no_slurm_no_shard(videos: Path) -> None:
     records = find_videos([videos]).records
     parts = [shard(records, part, 2) for part in (1, 2)]
     assert sorted(r.id for part in parts for r in part) == [r.id for r in records]
+
+
+@pytest.mark.slow
+def test_the_slurm_script_divides_the_videos(make_video: Any, tmp_path: Path) -> None:
+    for number in range(3):
+        make_video(tmp_path / f"in/{number}.mp4", size=(128, 96), frames=3)
+    (tmp_path / "config.yaml").write_text("stages: [camera_flow]\n")
+    arguments = [str(tmp_path / "in"), str(tmp_path / "config.yaml"), str(tmp_path / "cache")]
+    (tmp_path / "run_pipeline.py").symlink_to(ROOT / "run_pipeline.py")
+    counts = []
+    for task in ("1", "2"):
+        array = {"SLURM_ARRAY_TASK_ID": task, "SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "1"}
+        folder = str(Path(sys.executable).parent)
+        environment = {**os.environ, **array, "SLURM_CPUS_PER_TASK": "1", "PATH": f"{folder}:{os.environ['PATH']}"}
+        command = ["bash", str(ROOT / "docs/slurm.sh"), *arguments]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
+        told = json.loads((tmp_path / f"extract-{task}.json").read_text())
+        counts.append([row["video"] for row in told["results"] if row["done"]])
+    assert counts == [["0.mp4", "2.mp4"], ["1.mp4"]]
