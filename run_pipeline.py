@@ -143,6 +143,7 @@ def status(
     config: ConfigFile = None,
     cache: CacheFolder = None,
     stages: StageNames = "",
+    quality: Annotated[bool, typer.Option("--quality", help="every quality figure, not only the main ones")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
@@ -157,7 +158,7 @@ def status(
     if as_json:
         _print_json({"cache": str(planner.cache.root), "rows": rows})
     else:
-        console.status_table(rows)
+        console.status_table(rows, all_figures=quality)
     raise typer.Exit(SOME_FAILED if any(row["state"] == "failed" for row in rows) else OK)
 
 

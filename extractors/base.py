@@ -116,6 +116,9 @@ class Extractor(ABC, Generic[C]):
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ("video",)
     """Which input files the result depends on."""
 
+    headline: ClassVar[tuple[str, ...]] = ()
+    """Quality figures that `status` shows without being asked for more."""
+
     def __init__(self, config: C) -> None:
         self.config = config
 

@@ -75,6 +75,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     name = "camera_flow"
     version = 1
     Config = CameraFlowConfig
+    headline = ("moving", "shake", "inliers_mean", "cuts")
 
     @classmethod
     def cost(cls, config: CameraFlowConfig, frames: int) -> str:

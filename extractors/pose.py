@@ -87,6 +87,7 @@ class Pose(Extractor[PoseConfig]):
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = PoseConfig
+    headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 
     def __init__(self, config: PoseConfig) -> None:
         super().__init__(config)

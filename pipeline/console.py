@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from pipeline.runner import Plan, Result
+from pipeline.stages import stage_class
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -162,18 +163,21 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     to.print(grid)
 
 
-def status_table(rows: Iterable[Mapping[str, Any]]) -> None:
-    """What `status` shows: state and reason per video and stage."""
+def status_table(rows: Iterable[Mapping[str, Any]], *, all_figures: bool = False) -> None:
+    """What `status` shows: state per video and stage, why it is not fresh, and quality figures where it is."""
     grid = Table(header_style="bold")
-    for name in ("video", "stage", "state", "reason", "quality"):
+    for name in ("video", "stage", "state", "reason or quality"):
         grid.add_column(name, overflow="fold")
     previous = None
     for row in rows:
         state = f"[{STATE_STYLE[row['state']]}]{row['state']}[/]"
         shown = "" if row["video"] == previous else escape(row["video"])
         previous = row["video"]
-        figures = ", ".join(f"{name} {_cell(value)}" for name, value in row["quality"].items())
-        grid.add_row(shown, row["stage"], state, escape(str(row["reason"])), figures)
+        chosen = (
+            row["quality"] if all_figures else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
+        )
+        figures = ", ".join(f"{name} {_cell(row['quality'][name])}" for name in chosen)
+        grid.add_row(shown, row["stage"], state, escape(str(row["reason"])) or figures)
     out.print(grid)
 
 
