@@ -34,6 +34,7 @@ from pipeline.report.data import (
     VideoReport,
 )
 from pipeline.report.page import write_report
+from pipeline.run_records import run_facts
 from pipeline.score import Scored, Scorer
 
 EMBEDDED_VIDEOS = 12
@@ -96,7 +97,7 @@ def scores_page(
         title=title,
         subtitle=subtitle,
         made=f"{datetime.now():%Y-%m-%d %H:%M} by {_user()} on {platform.node()}",
-        run={"command": " ".join(sys.argv), "model": str(scorer.folder), **software()},
+        run={"command": " ".join(sys.argv), "model": str(scorer.folder), **software(), **run_facts(scorer.cache.root)},
         config=json.dumps(scorer.config.dump(), indent=1, sort_keys=True),
         videos=videos,
         batch=batch,

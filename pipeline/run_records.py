@@ -136,10 +136,21 @@ class RunRecord:
     seconds: float
 
 
-def read_runs(root: Path) -> list[RunRecord]:
-    """Every run on a cache, oldest first; files without a readable start are left out."""
-    found = (_read(path) for path in sorted((root / FOLDER).glob("*.jsonl")))
+def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
+    """Every run on a cache, or the `last` few, oldest first; files without a readable start are left out."""
+    paths = sorted((root / FOLDER).glob("*.jsonl"))
+    found = (_read(path) for path in (paths if last is None else paths[-last:]))
     return [record for record in found if record is not None]
+
+
+def run_facts(root: Path, last: int = 5) -> dict[str, str]:
+    """The last runs on a cache as a report shows them: {"extraction <id>": one line}, newest first."""
+    return {
+        f"extraction {run.run}": f"{run.state} after {run.seconds:.0f} s, {run.done} videos done, {run.failed} failed, "
+        f"by {run.start.get('who')} on {run.start.get('host')}, code {run.start.get('code') or 'unknown'}: "
+        f"{' '.join(map(str, run.start.get('command', [])))}"
+        for run in reversed(read_runs(root, last))
+    }
 
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,7 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.costs import dry_run, dry_run_tables, estimate, remember
 from pipeline.extract import Summary, plan_all, run_extract, shard, slurm_shard
-from pipeline.run_records import FOLDER, read_events, read_runs
+from pipeline.run_records import FOLDER, read_events, read_runs, run_facts
 from pipeline.runner import Planner, Result
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +59,9 @@ def test_a_run_tells_who_what_and_why(videos: Path, tmp_path: Path) -> None:
     assert run.start["config"]["brightness"]["stride"] == 2
     assert run.start["stages"]["brightness"]["settings"] == {"stride": 2}
     assert "numpy" in run.start["software"]
+    ((name, line),) = run_facts(tmp_path / "cache").items()
+    assert name == f"extraction {run.run}"
+    assert "3 videos done, 1 failed, by" in line
     events = list(read_events(run.path))
     plans = {event["video"]: event["todo"] for event in events if event["event"] == "plan"}
     assert plans["0.mp4"] == {"brightness": "not computed yet", "contrast": "not computed yet"}
