@@ -13,23 +13,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data import weights
 from data.errors import AimError, Cancelled, DataError
-from data.synthetic.dives import Dive, plan_dives, read_truth, render_dive, write_labels
+from data.synthetic.dives import Dive, plan_dives, render_dive, write_labels
 from data.synthetic.film import Options
 from data.videos import Record
 from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.conformal import coverage_line
+from pipeline.demo_results import compare_with_baselines, label_of, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
 from pipeline.extract import Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.finish import finish_run
 from pipeline.pages import report_scores
-from pipeline.pose_truth import Agreement, compare
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer
@@ -271,49 +269,3 @@ def render(folder: Path, count: int, hooks: Hooks) -> list[Dive]:
 
 def _rendered(folder: Path, dive: Dive) -> bool:
     return (folder / dive.video).exists() and (folder / "truth" / f"{dive.name}.npz").exists()
-
-
-def pose_agreement(records: Sequence[Record], cache: Cache, dives: Path) -> tuple[Agreement, ...]:
-    """How the found divers agree with the rendered ones, dive by dive, on the frames that were looked at."""
-    found = []
-    for record in records:
-        arrays = cache.read("pose", record.id).output.arrays
-        truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
-        rows = arrays["frame_index"].values.astype(int)
-        keypoints = arrays["keypoints"].values.astype(np.float64)
-        found.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    return tuple(found)
-
-
-def label_of(record: Record) -> float:
-    """The final score of a labelled record."""
-    if record.labels is None or record.labels.score is None:
-        raise DataError("this performance has no final score", where=record.id)
-    return record.labels.score
-
-
-def compare_with_baselines(
-    learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Scored], truth: Sequence[float]
-) -> dict[str, dict[str, float]]:
-    """Metrics of the model and of predictions that look at no video, on the same held-out dives."""
-    from models.metrics import mae, spearman
-
-    known = np.array([label_of(record) for record in learn])
-    actual = np.asarray(truth)
-    guesses = {
-        "AIM": np.array([np.nan if row.score is None else row.score for row in scored]),
-        "training mean": np.full(len(actual), known.mean()),
-        "random": np.random.default_rng(SEED).uniform(known.min(), known.max(), len(actual)),
-    }
-    return {name: {"spearman": spearman(guess, actual), "mae": mae(guess, actual)} for name, guess in guesses.items()}
-
-
-def pooled(pose: Sequence[Agreement]) -> dict[str, float]:
-    """The pose figures over all dives, weighted by frames; swaps are counted."""
-    frames = np.array([one.frames for one in pose], dtype=float)
-
-    def mean(name: str) -> float:
-        return float(np.average([getattr(one, name) for one in pose], weights=frames))
-
-    figures = {name: mean(name) for name in ("found_all", "found", "pck20", "pck50")}
-    return figures | {"frames": float(frames.sum()), "swaps": float(sum(one.swaps for one in pose))}
