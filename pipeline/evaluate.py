@@ -13,6 +13,7 @@
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
+        chosen            [{task, fold, system}] what inner validation chose, or null
     predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
                           are the least and greatest of the runs
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
@@ -171,6 +172,9 @@ def _system(
                 for task in tasks
             }
     out["losses"] = _losses(held_out)
+    out["chosen"] = [
+        {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
+    ] or None
     out["settings"] = None
     if isinstance(system, AimSystem):
         out["settings"] = {"model": asdict(system.model), "train": system.config.model_dump(mode="json")}

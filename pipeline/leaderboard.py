@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from data.errors import UsageError, nearest
+from data.splits import TIED
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.baselines import trivial_baselines
 from pipeline.features import FeatureSet
 from pipeline.graph_nodes import graph
 from pipeline.recipes import TrainConfig
-from pipeline.regressors import regression_systems
+from pipeline.regressors import PooledRidge, regression_systems
+from pipeline.selection import Selected
 from pipeline.systems import AimSystem, System
 
 OURS = "AIM (ours)"
@@ -88,6 +90,24 @@ def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     baselines = [system for system in systems.values() if system.baseline]
     rows = [systems[name] for name in TABLES[table] if name in systems and not systems[name].baseline]
     return [*baselines, *rows]
+
+
+def for_new_users(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:
+    """What may generalise to people never seen, and the choice between them by inner validation over people.
+
+    One network for all tasks, whole-performance figures beside the time steps, a ranking loss, and ridge regression
+    on the figures alone; those that the features can feed.
+    """
+    ranking = config.model_copy(update={"rank_weight": 3.0})
+    found: list[System] = [
+        AimSystem("AIM, all tasks", model, config, pool=True),
+        AimSystem("AIM, all tasks, ranking", model, ranking, pool=True),
+    ]
+    if features.trial.shape[-1]:
+        found.append(AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True))
+        found.append(PooledRidge())
+    kinds = ("subject",) if all("subject" in record.groups for record in features.records) else TIED
+    return [*found, Selected("chosen inside the training part", tuple(found), kinds)]
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

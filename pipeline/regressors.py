@@ -6,15 +6,18 @@ part alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features import FeatureSet
+from pipeline.fit import Progress
 from pipeline.normalise import label_table
-from pipeline.systems import SimpleSystem
+from pipeline.stack import Stop
+from pipeline.systems import HeldOut, Part, SimpleSystem, by_fold
 
 Floats = NDArray[np.float64]
 Describe = Callable[[FeatureSet], Floats]
@@ -101,6 +104,42 @@ def regression_systems(features: FeatureSet) -> list[SimpleSystem]:
     if features.trial.shape[-1]:
         found.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_figures, "ridge", "")))
     return found
+
+
+@dataclass(frozen=True)
+class PooledRidge:
+    """Ridge regression on whole-performance figures over all tasks of a fold at once; ours, for new users.
+
+    Figures and scores are standardised within each task on its training part, so that tasks share what a deviation
+    from their usual means; the penalty is chosen by leave-one-out inside the training part.
+    """
+
+    name: str = "trial figures, all tasks (ours)"
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        from sklearn.linear_model import RidgeCV
+
+        figures, scores = trial_figures(features), label_table(features.records)[:, 0]
+        found: dict[int, Floats] = {}
+        for group in by_fold(parts):
+            model = RidgeCV(alphas=np.logspace(-1, 5, 13))
+            learned = [(_standard(figures, parts[i].train), parts[i].train) for i in group]
+            usual = [(float(scores[rows].mean()), float(scores[rows].std()) or 1.0) for _, rows in learned]
+            targets = [(scores[rows] - mean) / spread for (_, rows), (mean, spread) in zip(learned, usual, strict=True)]
+            model.fit(np.concatenate([values[rows] for values, rows in learned]), np.concatenate(targets))
+            for i, (values, _), (mean, spread) in zip(group, learned, usual, strict=True):
+                found[i] = (model.predict(values[parts[i].test]) * spread + mean)[None]
+        return HeldOut(tuple(found[i] for i in range(len(parts))))
+
+
+def _standard(figures: Floats, rows: NDArray[np.intp]) -> Floats:
+    """(n, K) in deviations of the training rows, cut to +-5; figures that are constant there become 0."""
+    mean, spread = figures[rows].mean(0), figures[rows].std(0)
+    return np.asarray(np.clip((figures - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
 
 
 class _Fitted:

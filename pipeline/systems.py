@@ -59,6 +59,7 @@ class HeldOut:
         synchronisation: the same for synchronisation scores, or empty.
         losses: (epochs kept, members) training loss, for systems that have one.
         loss_epochs: which epochs those are.
+        chosen: for a system that chooses between others, the name of the chosen one per part.
     """
 
     score: tuple[Floats, ...]
@@ -66,6 +67,7 @@ class HeldOut:
     synchronisation: tuple[Floats, ...] = ()
     losses: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     loss_epochs: tuple[int, ...] = ()
+    chosen: tuple[str, ...] = ()
 
 
 class System(Protocol):
@@ -121,7 +123,7 @@ class AimSystem:
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
         normalisers = [fit_normaliser(features, part.train, config) for part in parts]
-        groups = self._groups(parts)
+        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
         data = _joined([stack_data(features, normalisers, _owners(features, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
@@ -140,19 +142,24 @@ class AimSystem:
                     scaled = values[:, torch.from_numpy(parts[i].test)].double().numpy()
                     scores[name][i] = normalisers[i].unscale(scaled, column)
         found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
-        return HeldOut(**found, losses=fitted.losses, loss_epochs=fitted.loss_epochs)
-
-    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
-        """Which parts share a network."""
-        if not self.pool:
-            return [[i] for i in range(len(parts))]
-        names = dict.fromkeys(part.fold for part in parts)
-        return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
+        return HeldOut(
+            score=found["score"],
+            execution=found["execution"],
+            synchronisation=found["synchronisation"],
+            losses=fitted.losses,
+            loss_epochs=fitted.loss_epochs,
+        )
 
     def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:
         net = build(self.model, sizes, StackedLayers(self.config.runs))
         net.load_state_dict(state)
         return predict_members(net, data, torch.full((self.config.runs,), fold))
+
+
+def by_fold(parts: Sequence[Part]) -> list[list[int]]:
+    """Which parts are the same fold of different tasks."""
+    names = dict.fromkeys(part.fold for part in parts)
+    return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
 
 
 def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> NDArray[np.intp]:

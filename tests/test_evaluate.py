@@ -20,7 +20,9 @@ from models.aim_config import AimConfig
 from pipeline.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.evaluate import evaluate, make_parts, read_results, write_results
 from pipeline.features import FeatureSet
+from pipeline.leaderboard import for_new_users
 from pipeline.recipes import fast
+from pipeline.selection import Selected
 from pipeline.systems import AimSystem, SimpleSystem
 from tests.made_features import made_features
 
@@ -181,3 +183,56 @@ def test_intervals_resample_performances_not_views(features: FeatureSet) -> None
     results = evaluate(features, kfold(features.records, k=3), trivial_baselines()[1:2], draws=20)
     assert results["systems"]["duration"]["tasks"]["a"]["interval"]["clusters"] == 8
     assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
+
+
+def test_selection_prefers_what_ranks_inside_the_training_part(features: FeatureSet) -> None:
+    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
+    read: list[np.ndarray] = []
+
+    def good(f: FeatureSet, train: np.ndarray, test: np.ndarray, run: int) -> np.ndarray:
+        read.append(test)
+        return scores[test]
+
+    candidates = (
+        SimpleSystem("bad", lambda f, train, test, run: -scores[test]),
+        SimpleSystem("good", good),
+        SimpleSystem("flat", training_mean),
+    )
+    parts = make_parts(features, louo(features.records))
+    system = Selected("selected", candidates, kinds=("subject",))
+    assert set(system.choose(features, parts)) == {"good"}
+    subjects = np.array([r.groups["subject"] for r in features.records])
+    for inner in read:
+        assert len(set(subjects[inner])) < 8
+    held = system.held_out(features, parts)
+    assert all(np.array_equal(v[0], scores[p.test]) for v, p in zip(held.score, parts, strict=True))
+    assert held.chosen == ("good",) * len(parts)
+
+
+def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features: FeatureSet) -> None:
+    asked: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def spy(f: FeatureSet, train: np.ndarray, test: np.ndarray, run: int) -> np.ndarray:
+        asked.append((train, test))
+        return np.zeros(len(test))
+
+    parts = [part for part in make_parts(features, louo(features.records)) if part.fold == "s3"]
+    Selected("selected", (SimpleSystem("spy", spy),), kinds=("subject",)).choose(features, parts)
+    subjects = np.array([r.groups["subject"] for r in features.records])
+    assert asked
+    for train, test in asked:
+        assert not set(subjects[train]) & set(subjects[test])
+        assert "s3" not in set(subjects[train]) | set(subjects[test])
+
+
+def test_new_users_systems_run_and_say_what_was_chosen() -> None:
+    made = two_tasks(48)
+    quality = np.array([r.labels.execution for r in made.records if r.labels is not None], dtype=float)
+    features = replace(made, trial=np.stack([quality, -quality], axis=1).astype(np.float32))
+    systems = for_new_users(features, AimConfig(width=8, regression_width=4), fast(runs=1, epochs=2))
+    results = evaluate(features, louo(features.records), systems, draws=0)
+    told = results["systems"]["chosen inside the training part"]
+    assert {entry["system"] for entry in told["chosen"]} <= {system.name for system in systems}
+    ridge = results["systems"]["trial figures, all tasks (ours)"]["tasks"]["a"]["together"]["spearman"]
+    assert ridge > 0.3
+    assert results["systems"]["AIM, all tasks"]["chosen"] is None
