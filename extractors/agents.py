@@ -108,21 +108,30 @@ def choose(
     return Choice(tuple(members), table)
 
 
+RECENT_POSES = 120
+"""Poses of a track that its salience looks at while the video runs: the cost of a frame must not grow with the video."""
+
+
 def running_salience(
-    tracks: Sequence[Track], frames: int, size: tuple[int, int], times: NDArray[np.float64]
+    tracks: Sequence[Track], frames: int, size: tuple[int, int], times: Sequence[float]
 ) -> list[float]:
-    """Salience of tracks while the video is still running, `frames` frames into the shot."""
+    """Salience of tracks while the video is still running, `frames` frames into the shot, by their latest poses."""
     if not tracks:
         return []
-    rows = np.array([(0, *_figures(track, frames, size, times), 0) for track in tracks])
+    rows = np.array([(0, *_figures(track, frames, size, times, RECENT_POSES), 0) for track in tracks])
     rows[:, 4] /= max(rows[:, 4].max(), 1e-9)
     return [_salience(row, track, size, ChoiceSettings()) for row, track in zip(rows, tracks, strict=True)]
 
 
-def _figures(track: Track, frames: int, size: tuple[int, int], times: NDArray[np.float64]) -> tuple[float, ...]:
-    """first_frame, last_frame, persistence, size (pixels), motion, position, score, salience (0 for now)."""
-    poses = np.stack(track.keypoints)
-    seen = times[np.array(track.frames)]
+def _figures(
+    track: Track, frames: int, size: tuple[int, int], times: Sequence[float] | NDArray[np.float64], latest: int = 0
+) -> tuple[float, ...]:
+    """first_frame, last_frame, persistence, size (pixels), motion, position, score, salience (0 for now).
+
+    Of the track's poses only the `latest` are looked at, or all for 0.
+    """
+    poses = np.stack(track.keypoints[-latest:])
+    seen = np.array([times[frame] for frame in track.frames[-latest:]])
     body = float(np.median([size_of(pose) for pose in poses]))
     middle = np.median([centre_of(pose) for pose in poses], axis=0)
     offset = np.linalg.norm((middle - np.array(size) / 2) / np.array(size))
@@ -131,14 +140,16 @@ def _figures(track: Track, frames: int, size: tuple[int, int], times: NDArray[np
         track.frames[-1],
         len(track.frames) / max(frames, 1),
         body,
-        _motion(track, poses, seen, body),
+        _motion(track.places[-latest:], poses, seen, body),
         float(np.exp(-0.5 * (offset / 0.35) ** 2)),
-        float(np.mean(track.scores)),
+        float(np.mean(track.scores[-latest:])),
         0.0,
     )
 
 
-def _motion(track: Track, poses: NDArray[np.float32], seen: NDArray[np.float64], body: float) -> float:
+def _motion(
+    where: Sequence[NDArray[np.float64]], poses: NDArray[np.float32], seen: NDArray[np.float64], body: float
+) -> float:
     """Body sizes per second: median speed against the background, plus turning at half a body per radian.
 
     Speeds are taken over at least .1 s, so that the jitter of the joints is no motion.
@@ -151,7 +162,7 @@ def _motion(track: Track, poses: NDArray[np.float32], seen: NDArray[np.float64],
         return 0.0
     last = later[first]
     gap = seen[last] - seen[first]
-    places, leans = np.stack(track.places), np.unwrap([lean_of(pose) for pose in poses])
+    places, leans = np.stack(where), np.unwrap([lean_of(pose) for pose in poses])
     speed = np.linalg.norm(places[last] - places[first], axis=1) / gap / max(body, 1.0)
     turning = np.abs(leans[last] - leans[first]) / gap
     return float(np.median(speed) + 0.5 * np.median(turning))
@@ -168,8 +179,9 @@ def _salience(row: NDArray[np.float64], track: Track, size: tuple[int, int], set
             return 0.0
     if persistence < settings.min_persistence:
         return 0.0
-    moving = 0.25 + motion / (motion + 0.5)
-    return float(persistence * body * moving * (0.5 + 0.5 * position) * np.sqrt(max(score, 0.0)))
+    # Nobody travels and turns at more than about six body sizes a second: beyond that it is readings of nothing.
+    moving = 0.25 + motion / (motion + 0.5) * np.exp(-max(motion - 6, 0.0) / 3)
+    return float(persistence * np.sqrt(max(body, 0.0)) * moving * (0.5 + 0.5 * position) * max(score, 0.0))
 
 
 def _chosen(

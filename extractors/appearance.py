@@ -34,6 +34,8 @@ class Appearance:
     def learn(self, image: Image, pose: Pose) -> None:
         """Take a sure reading of the person in `image` (H, W, 3) uint8 RGB; `pose` is (17, 3) in its pixels."""
         limbs = _colours(image, _along_limbs(pose))
+        if not len(limbs):  # all of the person lies outside the picture
+            return
         self.learn_around(image, pose[5:, :2].mean(axis=0), size_of(pose))
         self.body = 0.9 * self.body + 0.1 * _histogram(limbs)
         self.seen += 1
@@ -43,19 +45,21 @@ class Appearance:
     def learn_around(self, image: Image, centre: NDArray[np.floating], size: float) -> None:
         """Take the surroundings of a person of `size` pixels at `centre`: a ring outside its reach."""
         angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-        rings = [
-            np.asarray(centre) + r * size * np.column_stack([np.cos(angles), np.sin(angles)]) for r in (0.75, 0.95)
-        ]
+        circle = size * np.column_stack([np.cos(angles), np.sin(angles)])
+        rings = [np.asarray(centre) + radius * circle for radius in (0.75, 0.95)]
         self.around = 0.7 * self.around + 0.3 * _histogram(_colours(image, np.concatenate(rings)))
 
     @property
     def known(self) -> bool:
         """Whether enough has been seen, and whether the person's colours stand out from the surroundings."""
-        return self.seen >= 5 and self.usual > 0.55
+        return self.seen >= 3 and self.usual > 0.5
 
     def likeness(self, image: Image, pose: Pose) -> float:
         """How much a reading is coloured like the person: about 1 for the person, about 0 for anything else."""
-        return float(np.clip(self._belongs(_colours(image, _along_limbs(pose))).mean() / max(self.usual, 1e-6), 0, 1))
+        limbs = _colours(image, _along_limbs(pose))
+        if not len(limbs):
+            return 0.0
+        return float(np.clip(self._belongs(limbs).mean() / max(self.usual, 1e-6), 0, 1))
 
     def locate(self, image: Image, centre: NDArray[np.floating], size: float) -> NDArray[np.float64] | None:
         """(2,) where the colours gather within half a body of `centre` (mean shift), None where they do not."""
@@ -96,7 +100,7 @@ def _colours(image: Image, points: NDArray[np.floating]) -> NDArray[np.uint8]:
     """(M, 3) colours at those of the points that lie in the picture."""
     at = np.floor(points).astype(int)
     inside = (at >= 0).all(axis=1) & (at[:, 0] < image.shape[1]) & (at[:, 1] < image.shape[0])
-    return image[at[inside, 1], at[inside, 0]]
+    return np.asarray(image[at[inside, 1], at[inside, 0]], dtype=np.uint8)
 
 
 def _index(colours: NDArray[np.uint8]) -> NDArray[np.intp]:

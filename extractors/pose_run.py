@@ -15,11 +15,14 @@ from extractors.pose_backends.base import Image, People, PoseBackend
 from extractors.pose_repair import Repair
 from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
-from extractors.tracking import SURE, Track, Tracker, TrackSettings, centre_of
+from extractors.tracking import SURE, Track, Tracker, TrackSettings, centre_of, lean_of, size_of
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
 
+
+LEARN = 0.35
+"""Person score from which a reading teaches what the person looks like."""
 
 WINDOW_BYTES = 96 << 20
 """Pictures held for the second look take at most this much memory."""
@@ -106,6 +109,8 @@ class PoseRun:
             found = whole_frame(self.backend, image)
             if self.config.rotations == "four":
                 return found
+            if fresh:
+                found = self._nearer(image, found)
             return merge(People.joined([self._close_ups(image, wanted, time), found]))
         found = self._close_ups(image, wanted, time)
         for track in wanted[: self.choice.agents]:
@@ -116,6 +121,14 @@ class PoseRun:
             self._searched = time
             found = merge(People.joined([found, whole_frame(self.backend, image)]))
         return found
+
+    def _nearer(self, image: Image, found: People) -> People:
+        """What the first search of a shot found, and close-ups of the most prominent of these people."""
+        sizes = np.array([size_of(pose) for pose in found.keypoints])
+        order = np.argsort(-found.scores * sizes, kind="stable")[: self.choice.agents + 1]
+        people = [Person(found.keypoints[i], float(sizes[i]), lean_of(found.keypoints[i])) for i in order]
+        views = (self.config.zoom, self.config.crop_side, self.config.views)
+        return merge(People.joined([found, close_ups(self.backend, image, people, *views)]))
 
     def _patience(self, time: float) -> float:
         """Seconds between searches of the whole frame while somebody is missing: short at first, then longer."""
@@ -163,7 +176,7 @@ class PoseRun:
         """Gather the colours of those who are surely seen, and the surroundings of the others."""
         for track in self._wanted(time)[: self.choice.agents]:
             look = self.looks.setdefault(track.number, Appearance())
-            if track.frames[-1] == len(self.times) - 1 and track.scores[-1] >= SURE:
+            if track.frames[-1] == len(self.times) - 1 and track.scores[-1] >= LEARN:
                 look.learn(image, track.keypoints[-1])
             elif look.known:
                 look.learn_around(image, centre_of(track.predicted(time, track.with_camera)), track.size)
@@ -176,7 +189,7 @@ class PoseRun:
         """The tracks worth a view of their own: as many as there are agents, one more while the shot is young."""
         frames = len(self.times) - self.shot_starts[-1]
         alive = self.tracker.alive
-        salience = running_salience(alive, frames, self.size, np.array(self.times))
+        salience = running_salience(alive, frames, self.size, self.times)
         waited = np.array([time - track.time for track in alive])
         order = np.argsort(-np.array(salience) * np.exp(-waited / 0.3), kind="stable")
         return [alive[i] for i in order[: self.choice.agents + (frames < 25)]]

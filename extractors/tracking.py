@@ -145,9 +145,13 @@ class Tracker:
     def begin(self, time: float, shift: NDArray[np.float64], cut: bool) -> None:
         """Announce the next frame: the background moved by `shift` pixels, or a new shot began."""
         self.camera = np.zeros(2) if cut else self.camera + shift
-        self.alive = [] if cut else [t for t in self.alive if time - t.time <= self.settings.lost_s]
+        self.alive = [] if cut else [t for t in self.alive if time - t.time <= self._wait(t)]
         for track in self.alive:
             track.drift = track.drift + shift
+
+    def _wait(self, track: Track) -> float:
+        """Seconds to wait for somebody: the whole of `lost_s` only for those who have been seen ten times."""
+        return self.settings.lost_s * min(1.0, len(track.frames) / 10)
 
     def update(
         self, frame: int, time: float, people: People, coloured: NDArray[np.float64] | None = None
