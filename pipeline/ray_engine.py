@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,7 @@ def ray_engine(address: str | None = None) -> RayEngine:
     except ImportError:
         raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
 
-    def run(
-        plans: Iterable[Plan],
-        config: BaseConfig,
-        cache: Cache,
-        stop: threading.Event,
-        progress: FrameProgress | None = None,
-    ) -> Iterator[Result]:
-        yield from run_ray(plans, config, cache, stop, progress, address=address)
-
-    return run
+    return partial(run_ray, address=address)
 
 
 def run_ray(
