@@ -179,8 +179,8 @@ def _salience(row: NDArray[np.float64], track: Track, size: tuple[int, int], set
             return 0.0
     if persistence < settings.min_persistence:
         return 0.0
-    # Nobody travels and turns at more than about six body sizes a second: beyond that it is readings of nothing.
-    moving = 0.25 + motion / (motion + 0.5) * np.exp(-max(motion - 6, 0.0) / 3)
+    # Nobody travels and turns at more than about twelve body sizes a second: beyond that it is readings of nothing.
+    moving = 0.25 + motion / (motion + 0.5) * np.exp(-max(motion - 12, 0.0) / 6)
     return float(persistence * np.sqrt(max(body, 0.0)) * moving * (0.5 + 0.5 * position) * max(score, 0.0))
 
 
@@ -218,6 +218,8 @@ def _step(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
 def _both_seen(a: Track, b: Track) -> bool:
     """Whether two tracks are two people: seen in the same frames, but for a few in which one lies on the other."""
     common = sorted(set(a.frames) & set(b.frames))
+    if len(common) <= 3 and len(common) + 2 <= min(len(a.frames), len(b.frames)):
+        return False  # a body read twice in a few frames: the surer reading of each frame is kept
     if len(common) > 0.2 * min(len(a.frames), len(b.frames)):
         return True
     poses = [(a.keypoints[a.frames.index(f)], b.keypoints[b.frames.index(f)]) for f in common]
