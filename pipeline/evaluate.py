@@ -14,6 +14,8 @@
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
         chosen            [{task, fold, system}] what inner validation chose, or null
+    differences           {system: {task: see `pipeline.summary.difference`}}: lead of the system `against` over each
+                          other, with intervals; empty where none was named
     predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
                           are the least and greatest of the runs
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
@@ -40,7 +42,7 @@ from data.splits import Fold
 from pipeline.features import FeatureSet
 from pipeline.normalise import SCORES, label_table
 from pipeline.stack import Stop
-from pipeline.summary import average_summary, known, predictions_of, task_summary
+from pipeline.summary import average_summary, difference, known, predictions_of, task_summary
 from pipeline.systems import AimSystem, HeldOut, Part, System
 
 FORMAT = 1
@@ -59,6 +61,7 @@ def evaluate(
     protocol: str = "",
     audit: LeakReport | None = None,
     draws: int = 1000,
+    against: str = "",
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
@@ -71,6 +74,7 @@ def evaluate(
         protocol: its name, for the record.
         audit: of these folds; its result stands in the output.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
+        against: name of the system whose lead over every other one is reported.
         progress: called as training goes on.
         stop: asked now and then; true ends with `Cancelled`.
 
@@ -98,6 +102,7 @@ def evaluate(
         "audit": None if audit is None else audit.as_dict(),
         "tasks": tasks,
         "systems": {s.name: _system(features, s, parts, tasks, found[s.name], truth, draws) for s in systems},
+        "differences": _differences(features, parts, tasks, found, truth[:, 0], against, draws),
         "predictions": _predictions(features, parts, found, truth[:, 0]),
         "paper": {},
     }
@@ -178,6 +183,27 @@ def _system(
     out["settings"] = None
     if isinstance(system, AimSystem):
         out["settings"] = {"model": asdict(system.model), "train": system.config.model_dump(mode="json")}
+    return out
+
+
+def _differences(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    tasks: Sequence[str],
+    found: Mapping[str, HeldOut],
+    true: NDArray[np.float64],
+    against: str,
+    draws: int,
+) -> Results:
+    if against not in found or draws == 0:
+        return {}
+    out: Results = {}
+    for name in found:
+        for task in tasks if name != against else ():
+            mine, ours = predictions_of(found[against], parts, task)
+            other = predictions_of(found[name], parts, task)[1]
+            told = difference(features, mine, ours, other, true, draws=draws)
+            out.setdefault(name, {})[task] = told
     return out
 
 

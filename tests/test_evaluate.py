@@ -236,3 +236,16 @@ def test_new_users_systems_run_and_say_what_was_chosen() -> None:
     ridge = results["systems"]["trial figures, all tasks (ours)"]["tasks"]["a"]["together"]["spearman"]
     assert ridge > 0.3
     assert results["systems"]["AIM, all tasks"]["chosen"] is None
+
+
+def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
+    scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
+    systems = [
+        SimpleSystem("oracle", lambda f, train, test, run: scores[test]),
+        SimpleSystem("same", lambda f, train, test, run: 2 * scores[test] + 1),
+        SimpleSystem("worse", lambda f, train, test, run: scores[test] * np.where(test % 3 == 0, -1, 1)),
+    ]
+    told = evaluate(features, kfold(features.records, k=3), systems, draws=100, against="oracle")["differences"]
+    assert set(told) == {"same", "worse"}
+    assert told["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
+    assert told["worse"]["b"]["low"] > 0
