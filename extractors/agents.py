@@ -81,6 +81,7 @@ def choose(
     size: tuple[int, int],
     times: NDArray[np.float64],
     settings: ChoiceSettings,
+    latest: int = 0,
 ) -> Choice:
     """Decide who the agents are.
 
@@ -90,13 +91,14 @@ def choose(
         size: width and height of the frame in the tracks' pixels.
         times: (N,) seconds of every processed frame.
         settings: number of agents and overrides.
+        latest: how many of a track's poses to judge it by, 0 for all; while a video still runs, few.
     """
     table = np.full((len(tracks), len(FIGURES)), -1.0)
     members: list[tuple[tuple[Track, ...], ...]] = []
     for number, (start, stop) in enumerate(shots):
         rows = [i for i, track in enumerate(tracks) if start <= track.frames[0] < stop]
         for row in rows:
-            table[row, :9] = number, *_figures(tracks[row], stop - start, size, times)
+            table[row, :9] = number, *_figures(tracks[row], stop - start, size, times, latest)
         if rows:
             table[rows, 4] /= max(table[rows, 4].max(), 1e-9)
             table[rows, 8] = [_salience(table[row], tracks[row], size, settings) for row in rows]
@@ -109,7 +111,7 @@ def choose(
 
 
 RECENT_POSES = 120
-"""Poses of a track that its salience looks at while the video runs: the cost of a frame must not grow with the video."""
+"""Poses of a track that its salience looks at while the video runs: no frame may cost more than the one before."""
 
 
 def running_salience(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.video import Frame
-from extractors.agents import ChoiceSettings, choose, running_salience
+from extractors.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
 from extractors.appearance import Appearance
 from extractors.pose_backends.base import Image, People, PoseBackend
 from extractors.pose_repair import Repair
@@ -80,7 +80,7 @@ class PoseRun:
         if not images or self.config.rotations != "tracked" or not self.config.second_look:
             return
         repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side, self.config.sure_score)
-        choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice)
+        choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice, RECENT_POSES)
         for shot, agents in zip(self.shots, choice.members, strict=True):
             for agent, chain in enumerate(agents):
                 others = [other for number, other in enumerate(agents) if number != agent]
