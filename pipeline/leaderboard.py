@@ -12,7 +12,7 @@ from models.comparisons import ComparisonConfig, Kind
 from pipeline.baselines import trivial_baselines
 from pipeline.features import FeatureSet
 from pipeline.graph_nodes import graph
-from pipeline.recipes import TrainConfig
+from pipeline.recipes import TrainConfig, with_epochs
 from pipeline.regressors import PooledRidge, regression_systems
 from pipeline.selection import Selected
 from pipeline.systems import AimSystem, System
@@ -108,6 +108,13 @@ def for_new_users(features: FeatureSet, model: AimConfig, config: TrainConfig) -
         found.append(PooledRidge())
     kinds = ("subject",) if all("subject" in record.groups for record in features.records) else TIED
     return [*found, Selected("chosen inside the training part", tuple(found), kinds)]
+
+
+def chosen_epochs(model: AimConfig, config: TrainConfig) -> Selected:
+    """AIM with the number of epochs chosen by inner validation, beside the figures of the last epoch."""
+    counts = sorted({max(1, config.epochs // 4), max(1, config.epochs // 2), config.epochs, config.epochs * 2})
+    candidates = tuple(AimSystem(f"{count} epochs", model, with_epochs(config, count)) for count in counts)
+    return Selected("AIM, epochs chosen inside the training part", candidates)
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

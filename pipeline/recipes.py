@@ -65,6 +65,9 @@ class TrainConfig(BaseModel):
     seed: int = Field(0, description="of start values, batches and dropout", ge=0, lt=2**31)
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to compute; does not change the method")
     checkpoint_every: int = Field(100, description="epochs between checkpoints", ge=1)
+    exchange_copies: bool = Field(
+        False, description="train also on every performance with its two agents exchanged, where roles are equal"
+    )
     epochs: int = _value("passes over the training part", ge=1)
     batch: int = _value("samples a step; 0 takes the whole training part", ge=0)
     learning_rates: tuple[float, ...] = _value("of Adam, one per stage of the cycle", min_length=1)
@@ -116,6 +119,14 @@ def paper(**changes: Any) -> TrainConfig:
 def fast(**changes: Any) -> TrainConfig:
     """Recipe `fast`, with changes."""
     return TrainConfig(recipe="fast", **changes)
+
+
+def with_epochs(config: TrainConfig, epochs: int) -> TrainConfig:
+    """The recipe with its whole schedule stretched or shortened to `epochs`."""
+    share = epochs / config.epochs
+    ends = [max(1, round(end * share)) for end in config.switch_epochs]
+    rising = tuple(max(end, i + 1, *(e + 1 for e in ends[:i]), 1) for i, end in enumerate(ends))
+    return config.model_copy(update={"epochs": epochs, "switch_epochs": rising})
 
 
 def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:

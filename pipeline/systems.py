@@ -22,6 +22,7 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
+from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
 from pipeline.normalise import SCORES
@@ -122,12 +123,14 @@ class AimSystem:
         """
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
-        normalisers = [fit_normaliser(features, part.train, config) for part in parts]
+        more = with_copies(features, config)
+        train = [with_copied_rows(part.train, len(features), config) for part in parts]
+        normalisers = [fit_normaliser(more, rows, config) for rows in train]
         groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
-        data = _joined([stack_data(features, normalisers, _owners(features, parts, group)) for group in groups])
+        data = _joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
-            rows = np.concatenate([parts[i].train for i in group])
+            rows = np.concatenate([train[i] for i in group])
             members += run_members(rows, number, normalisers[group[0]], config)
         fitted = fit_members(
             data, members, sizes, self.model, config, checkpoints=self.checkpoints, progress=progress, stop=stop

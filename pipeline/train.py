@@ -17,6 +17,7 @@ from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
 from models.stacked import StackData
+from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
 from pipeline.normalise import SCORES, Normaliser, label_table
@@ -80,16 +81,17 @@ def train(
 
     Raises:
         DataError: fewer than two labelled performances.
-        UsageError: the model does not fit the features.
+        UsageError: the model or the augmentation does not fit the features.
         Cancelled: `stop` said so.
     """
     config = config if config is not None else TrainConfig()
     chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
     sizes = sizes_of(features)
     check_sizes(sizes, model)
-    normaliser = fit_normaliser(features, chosen, config)
-    data = stack_data(features, [normaliser])
-    members = run_members(chosen, 0, normaliser, config)
+    more, learned = with_copies(features, config), with_copied_rows(chosen, len(features), config)
+    normaliser = fit_normaliser(more, learned, config)
+    data = stack_data(more, [normaliser])
+    members = run_members(learned, 0, normaliser, config)
     fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
     return TrainedRun(
         model=model,

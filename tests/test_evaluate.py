@@ -20,7 +20,7 @@ from models.aim_config import AimConfig
 from pipeline.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.evaluate import evaluate, make_parts, read_results, write_results
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import for_new_users
+from pipeline.leaderboard import chosen_epochs, for_new_users
 from pipeline.recipes import fast
 from pipeline.selection import Selected
 from pipeline.systems import AimSystem, SimpleSystem
@@ -249,3 +249,10 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
     assert set(told) == {"same", "worse"}
     assert told["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
     assert told["worse"]["b"]["low"] > 0
+
+
+def test_epochs_are_chosen_inside_the_training_part(features: FeatureSet) -> None:
+    parts = make_parts(features, kfold(features.records, k=3))
+    held = chosen_epochs(MODEL, fast(runs=1, epochs=4)).held_out(features, parts)
+    assert set(held.chosen) <= {"1 epochs", "2 epochs", "4 epochs", "8 epochs"}
+    assert [values.shape[1] for values in held.score] == [len(part.test) for part in parts]
