@@ -45,6 +45,7 @@ KINDS: dict[str, Options] = {
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {"rotations": "none"},
     "four rotations": {"rotations": "four"},
+    "tracked, one view": {"rotations": "tracked", "views": 1},
     "tracked": {"rotations": "tracked"},
 }
 
