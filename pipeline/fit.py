@@ -19,7 +19,7 @@ from models.build import NetworkConfig, build
 from models.layers import PlainLayers
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig
-from pipeline.stack import Member, Stack, Stop, batch_count, pick_device
+from pipeline.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
 STACK_PARAMETERS = 2_000_000
 """Parameters of a CPU stack are kept below this number (8 MB, and as much for the gradient and each moment)."""
@@ -72,7 +72,8 @@ def fit_members(
         ValueError: the sizes do not allow the model.
     """
     parts = split_members(members, sizes, model, config)
-    stacks = [Stack(data, [members[i] for i in part], sizes, model, config) for part in parts]
+    digest = "" if checkpoints is None else data_digest(data)
+    stacks = [Stack(data, [members[i] for i in part], sizes, model, config, digest) for part in parts]
     _run_all(stacks, checkpoints, config.epochs, progress, stop)
     trained: dict[int, tuple[dict[str, Tensor], NDArray[np.float64]]] = {}
     for part, stack in zip(parts, stacks, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -91,10 +90,19 @@ def batch_count(member: Member, batch: int) -> int:
 
 
 class Stack:
-    """Members with the same number of batches an epoch, their optimiser and their place in the schedule."""
+    """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
+
+    `digest` is that of the data (`data_digest`), asked for where checkpoints are kept.
+    """
 
     def __init__(
-        self, data: StackData, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+        self,
+        data: StackData,
+        members: Sequence[Member],
+        sizes: AimSizes,
+        model: NetworkConfig,
+        config: TrainConfig,
+        digest: str = "",
     ) -> None:
         self.device = pick_device(config)
         self.members, self.config = members, config
@@ -110,7 +118,7 @@ class Stack:
         )
         self.losses: list[list[float]] = []
         self.loss_epochs: list[int] = []
-        self._identity = functools.cache(lambda: _identity(data, members, sizes, model, config))
+        self.identity = _identity(digest, members, sizes, model, config)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
         """Train to the end, from the checkpoint at `place` where it belongs to this very training.
@@ -186,11 +194,11 @@ class Stack:
             tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
         tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
-        return Checkpoint(self._identity(), done, {name: values.cpu().contiguous() for name, values in tensors.items()})
+        return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        found = None if place is None else read_checkpoint(place, self._identity())
+        found = None if place is None else read_checkpoint(place, self.identity)
         if found is None:
             return 0
         for name, parameter in self.net.named_parameters():
@@ -212,15 +220,21 @@ def pick_device(config: TrainConfig) -> torch.device:
     return torch.device(config.device)
 
 
+def data_digest(data: StackData) -> str:
+    """Digest of inputs and labels."""
+    digest = hashlib.sha256()
+    for tensor in (*(getattr(data.inputs, f.name) for f in fields(AimInputs)), data.targets, data.weights):
+        digest.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def _identity(
-    data: StackData, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+    digest: str, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
 ) -> str:
     """Digest of everything that decides the result: a checkpoint of another one is not gone on with."""
     settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
-    told = json.dumps([settings, asdict(model), asdict(sizes)], sort_keys=True)
-    digest = hashlib.sha256(told.encode())
+    told = json.dumps([digest, settings, asdict(model), asdict(sizes)], sort_keys=True)
+    whole = hashlib.sha256(told.encode())
     for member in members:
-        digest.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())
-    for tensor in (*(getattr(data.inputs, f.name) for f in fields(AimInputs)), data.targets, data.weights):
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        whole.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())
+    return whole.hexdigest()
