@@ -315,6 +315,9 @@ def score(
     out: Annotated[Path | None, typer.Option("--out", help="CSV with one line per video")] = None,
     cache: CacheFolder = None,
     workers: Workers = None,
+    other_settings: Annotated[
+        bool, typer.Option("--other-settings", help="score features unlike those of training; every score is flagged")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
@@ -325,7 +328,7 @@ def score(
     from pipeline.score_output import score_rows, write_csv
 
     records = find_videos(inputs).records
-    scorer = Scorer(model, cache, workers)
+    scorer = Scorer(model, cache, workers, other_settings=other_settings)
     stop = _stop_on_interrupt()
     with console.BatchProgress() as bars:
         rows = scorer.score_records(records, stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames)

@@ -83,9 +83,17 @@ class Scorer:
         folder: what `train` wrote.
         cache: where features of the videos are kept; default: the cache of the run's configuration.
         workers: processes that extract; 0 is this process.
+        other_settings: score even where the features made here differ from those of training; every score is then
+            flagged with what differs.
+
+    Raises:
+        DataError: no trained run there, or a damaged one.
+        UsageError: the features made here differ from those of training; says in what.
     """
 
-    def __init__(self, folder: Path, cache: Path | None = None, workers: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, cache: Path | None = None, workers: int | None = None, *, other_settings: bool = False
+    ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
         values = saved_config(folder)
@@ -97,6 +105,12 @@ class Scorer:
         self.cache = Cache(self.config.cache)
         self.planner = Planner(self.config, self.cache, stages=("timesteps",))
         self.differing = self._differing()
+        if self.differing and not other_settings:
+            raise UsageError(
+                "this model was trained on features of other settings: " + "; ".join(self.differing),
+                where=folder,
+                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+            )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
 
     def score(self, video: Path) -> Scored:
@@ -200,14 +214,15 @@ class Scorer:
         return tuple(bundle.differences(model, here))
 
 
-def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0) -> Scorer:
+def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0, *, other_settings: bool = False) -> Scorer:
     """A scorer for use from Python; extracts in this process unless `workers` says otherwise.
 
     Raises:
         DataError: no trained run there, or a damaged one.
-        UsageError: its configuration names what this version does not know.
+        UsageError: its configuration names what this version does not know, or makes other features than those of
+            training (see `Scorer`).
     """
-    return Scorer(folder, cache, workers)
+    return Scorer(folder, cache, workers, other_settings=other_settings)
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:

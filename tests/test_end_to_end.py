@@ -92,8 +92,8 @@ def test_unseen_videos_get_the_same_scores_twice(dives: Path, trained: Path, tmp
     steps = [float(row[f"step_{i + 1}"]) for i in range(4)]
     assert np.isfinite([float(row["score"]), *steps]).all()
     scored = json.loads(done.stdout)["videos"][0]
-    assert len(scored["attention"]) == 4
-    assert all(sum(pair) == pytest.approx(1) for pair in scored["attention"])
+    assert len(scored["steps"]) == 4
+    assert all(step["scene"] + step["interaction"] == pytest.approx(1) for step in scored["steps"])
 
 
 def test_a_bad_video_beside_a_good_one_is_named(dives: Path, trained: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from data.video_writer import LOSSLESS, write_video
 from data.videos import Labels, find_videos
 from models.aim_config import AimConfig
@@ -135,7 +135,9 @@ def test_other_settings_are_flagged_never_silent(
     trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ToyTimesteps, "version", 2)
-    scored = Scorer(trained[0], tmp_path, 0).score(trained[1] / "a.mp4")
+    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here"):
+        Scorer(trained[0], tmp_path, 0)
+    scored = Scorer(trained[0], tmp_path, 0, other_settings=True).score(trained[1] / "a.mp4")
     assert scored.score is not None
     assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
     assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
