@@ -73,17 +73,21 @@ def fit_members(
     """
     parts = split_members(members, sizes, model, config)
     digest = "" if checkpoints is None else data_digest(data)
-    stacks = [Stack(data, [members[i] for i in part], sizes, model, config, digest) for part in parts]
-    _run_all(stacks, checkpoints, config.epochs, progress, stop)
-    trained: dict[int, tuple[dict[str, Tensor], NDArray[np.float64]]] = {}
-    for part, stack in zip(parts, stacks, strict=True):
-        losses = np.array(stack.losses)  # (epochs kept, members of this stack)
-        for position, index in enumerate(part):
-            trained[index] = (stack.state(position), losses[:, position])
-    ordered = [trained[index] for index in range(len(members))]
-    joined = {name: torch.stack([state[name] for state, _ in ordered]) for name in ordered[0][0]}
-    kept = tuple(stacks[0].loss_epochs)
-    return Fitted(joined, np.stack([losses for _, losses in ordered], axis=1), kept)
+
+    def train(number: int, told: Callable[[int], None], stopping: Stop) -> Fitted:
+        """Train one stack; it is made here, so that no more are in memory than train at a time."""
+        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest)
+        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
+        for done in stack.run(place, stopping):
+            told(done)
+        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs))
+
+    trained = _run_all(train, len(parts), pick_device(config), config.epochs, progress, stop)
+    places = np.argsort(np.concatenate([np.array(part) for part in parts]))
+    order = torch.from_numpy(places)
+    state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
+    losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
+    return Fitted(state, np.ascontiguousarray(losses), trained[0].loss_epochs)
 
 
 def split_members(
@@ -113,8 +117,13 @@ def split_members(
 
 
 def _run_all(
-    stacks: Sequence[Stack], checkpoints: Path | None, epochs: int, progress: Progress | None, stop: Stop | None
-) -> None:
+    train: Callable[[int, Callable[[int], None], Stop], Fitted],
+    count: int,
+    device: torch.device,
+    epochs: int,
+    progress: Progress | None,
+    stop: Stop | None,
+) -> list[Fitted]:
     """Train all stacks, one per thread at a time, each on one core: no core waits for another within a step."""
     given_up = threading.Event()
     told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
@@ -122,27 +131,25 @@ def _run_all(
     def stopping() -> bool:
         return given_up.is_set() or (stop is not None and stop())
 
-    def run(number: int) -> None:
-        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
+    def run(number: int) -> Fitted:
         try:
-            for done in stacks[number].run(place, stopping):
-                told.put((number, done))
+            return train(number, lambda done: told.put((number, done)), stopping)
         finally:
             told.put((number, -1))
 
     before = torch.get_num_threads()
-    workers = min(before, len(stacks)) if stacks[0].device.type == "cpu" else 1
+    workers = min(before, count) if device.type == "cpu" else 1
     torch.set_num_threads(max(1, before // workers))
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(before // workers,)) as pool:
-            futures = [pool.submit(run, number) for number in range(len(stacks))]
+            futures = [pool.submit(run, number) for number in range(count)]
             try:
-                _tell(told, len(stacks), epochs, progress)
+                _tell(told, count, epochs, progress)
             except BaseException:
                 given_up.set()
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
-            for future in futures:
-                future.result()
+            return [future.result() for future in futures]
     finally:
         torch.set_num_threads(before)
 

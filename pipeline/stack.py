@@ -174,6 +174,10 @@ class Stack:
         """One member's parameters, on the CPU."""
         return {name: values.cpu() for name, values in member_state(self.net.state_dict(), member).items()}
 
+    def whole_state(self) -> dict[str, Tensor]:
+        """Every member's parameters, (members, ...), on the CPU."""
+        return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
+
     def _noisy(self, x: AimInputs, dropout: MemberDropout) -> AimInputs:
         deviation = self.config.input_noise
         if deviation == 0:
