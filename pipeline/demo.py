@@ -34,7 +34,7 @@ from pipeline.score import Scored, Scorer
 from pipeline.train import train
 
 SEED = 7
-DIVES, QUICK_DIVES, PAGE_DIVES = 77, 24, 8
+DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
 
 QUICK = (
     "pose.stride=2",
