@@ -141,8 +141,7 @@ class _Recurrence(torch.autograd.Function):
     """The part of an LSTM that runs over time, with its derivative written out.
 
     Autograd through T small steps would keep and add T gradients of the recurrent weight; here they are one
-    matrix product at the end. Everything that does not depend on the step before is computed for all steps at
-    once, so that the loop itself holds few operations.
+    matrix product at the end. All else is done step by step, so that what a step touches stays in the cache.
     """
 
     @staticmethod
@@ -186,39 +185,26 @@ class _Recurrence(torch.autograd.Function):
         """Gradients for the input part of the gates and for the recurrent weight."""
         inputs, cells, squashed, hidden, weight = ctx.saved_tensors
         members, steps, batch, width = hidden.shape
-        i, f, g, o = inputs.unflatten(-1, (4, width)).unbind(-2)
         grad_inputs = torch.empty_like(inputs)
-        by_gate = grad_inputs.unflatten(-1, (4, width))
-        slopes = torch.empty_like(inputs).unflatten(-1, (4, width))  # of what each gate adds, all steps at once
-        torch.addcmul(i, i, i, value=-1, out=slopes[..., 0, :]).mul_(g)
-        slopes[:, 0, :, 1].zero_()
-        f_later = f[:, 1:]
-        torch.addcmul(f_later, f_later, f_later, value=-1, out=slopes[:, 1:, :, 1]).mul_(cells[:, :-1])
-        torch.mul(i, g, out=slopes[..., 2, :]).mul_(g).neg_().add_(i)
-        torch.addcmul(o, o, o, value=-1, out=slopes[..., 3, :]).mul_(squashed)
-        through = torch.addcmul(o, o, squashed * squashed, value=-1)  # of the hidden state by the cell
-        views = list(
-            zip(
-                grads[0].unbind(1),
-                through.unbind(1),
-                slopes[..., :3, :].unbind(1),
-                slopes[..., 3, :].unbind(1),
-                f.unbind(1),
-                by_gate[..., :3, :].unbind(1),
-                by_gate[..., 3, :].unbind(1),
-                grad_inputs.unbind(1),
-                strict=True,
-            )
-        )
+        gates = [gate.unbind(1) for gate in inputs.unflatten(-1, (4, width)).unbind(-2)]
+        outs = [gate.unbind(1) for gate in grad_inputs.unflatten(-1, (4, width)).unbind(-2)]
+        cell, tanh, given, out = (x.unbind(1) for x in (cells, squashed, grads[0], grad_inputs))
         grad_cell = hidden.new_zeros(members, batch, width)
-        later: Tensor | None = None
-        for given, slope, slopes_ifg, slope_o, forget, out_ifg, out_o, out in reversed(views):
-            grad_hidden = given if later is None else torch.baddbmm(given, later, weight)
-            grad_cell.addcmul_(grad_hidden, slope)
-            torch.mul(grad_cell.unsqueeze(-2), slopes_ifg, out=out_ifg)
-            torch.mul(grad_hidden, slope_o, out=out_o)
-            grad_cell.mul_(forget)
-            later = out
+        scratch = torch.empty_like(grad_cell)
+        for t in range(steps - 1, -1, -1):
+            i, f, g, o = (gate[t] for gate in gates)
+            to_i, to_f, to_g, to_o = (gate[t] for gate in outs)
+            grad_hidden = given[t] if t == steps - 1 else torch.baddbmm(given[t], out[t + 1], weight)
+            torch.mul(tanh[t], tanh[t], out=scratch)
+            grad_cell.addcmul_(grad_hidden, torch.addcmul(o, o, scratch, value=-1, out=scratch))
+            torch.addcmul(o, o, o, value=-1, out=to_o).mul_(tanh[t]).mul_(grad_hidden)
+            torch.addcmul(i, i, i, value=-1, out=to_i).mul_(g).mul_(grad_cell)
+            torch.addcmul(i, i, torch.mul(g, g, out=scratch), value=-1, out=to_g).mul_(grad_cell)
+            if t == 0:
+                to_f.zero_()
+                break
+            torch.addcmul(f, f, f, value=-1, out=to_f).mul_(cell[t - 1]).mul_(grad_cell)
+            grad_cell.mul_(f)
         rest = (steps - 1) * batch
         after = grad_inputs[:, 1:].reshape(members, rest, 4 * width)
         grad_weight = torch.bmm(after.transpose(1, 2), hidden[:, :-1].reshape(members, rest, width))
