@@ -21,8 +21,8 @@ from models.stacked import StackData
 from pipeline.recipes import TrainConfig
 from pipeline.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
-STACK_PARAMETERS = 2_000_000
-"""Parameters of a CPU stack are kept below this number (8 MB, and as much for the gradient and each moment)."""
+STACK_PARAMETERS = 6_000_000
+"""Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
