@@ -36,6 +36,9 @@ from pipeline.train import train
 SEED = 7
 DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
 
+WORKERS = min(os.cpu_count() or 1, 8)
+"""Videos extracted side by side: the pose is found on one core each."""
+
 QUICK = (
     "pose.stride=2",
     "clips.frames_per_clip=8",
@@ -232,7 +235,8 @@ def _all_done(extraction: Summary, out: Path) -> None:
 
 def demo_config(out: Path, quick: bool, further: Sequence[str] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
-    overrides = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}", *(QUICK if quick else ()), *further]
+    overrides = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}", f"run.workers={WORKERS}"]
+    overrides += [*(QUICK if quick else ()), *further]
     return load_config(CHECKOUT / "configs" / "demo.yaml", overrides)
 
 
