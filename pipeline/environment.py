@@ -141,5 +141,8 @@ def _weights() -> Iterator[Finding]:
 
 def _backends() -> Iterator[Finding]:
     yield _package("ai-edge-litert", INSTALL, optional=True)
-    for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("rtmlib", "rtmlib"), ("playwright", "test")):
+    for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
+    yield _package(
+        "rtmlib", "python -m pip install onnxruntime && python -m pip install --no-deps rtmlib", optional=True
+    )
