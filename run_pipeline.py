@@ -14,7 +14,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import typer
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.exit(f"typer is not installed for {sys.executable}\n  fix: python -m pip install -e .")
 
 from data.errors import AimError, UsageError, printable
 
@@ -516,6 +519,10 @@ def main() -> NoReturn:
         app(standalone_mode=True)
     except AimError as error:
         _complain(error)
+        sys.exit(WRONG_USAGE)
+    except ModuleNotFoundError as error:
+        missing = f"package '{error.name}' is not installed for {sys.executable}"
+        _complain(UsageError(missing, fix="Type: python -m pip install -e ."))
         sys.exit(WRONG_USAGE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -182,6 +182,8 @@ def _compile_openvino(network: Network) -> Any:
     hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
     # By default OpenVINO takes bf16 where the CPU has it: other numbers, so always said aloud.
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+    # Pinned, the single threads of two worker processes would both sit on the first core.
+    options["ENABLE_CPU_PINNING"] = False
     if network.threads:
         options["INFERENCE_NUM_THREADS"] = network.threads
     return core.compile_model(_graph(network, core), "CPU", options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -251,6 +252,15 @@ def test_a_kept_graph_gives_the_same_numbers_without_torch(own_cache: Path) -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", first.tobytes().hex()]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell where threads may run")
+def test_no_thread_is_tied_to_a_core(own_cache: Path) -> None:
+    """Worker processes whose only thread OpenVINO ties to the first core take turns on it."""
+    stage = Clips(ClipsConfig(**TINY, runtime="openvino", threads=1))
+    stage.extract(FakeSource(noise(8)))
+    threads = [int(name) for name in os.listdir("/proc/self/task")]
+    assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     assert complaints == []
 
 
-def wait_for(page: Any, script: str, seconds: float = 10) -> None:
+def wait_for(page: Any, script: str, seconds: float = 60) -> None:
     """Until `script` is true. The page's policy forbids the evaluation that Playwright's own waiting needs."""
     end = time.monotonic() + seconds
     while not page.evaluate(script):

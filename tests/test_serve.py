@@ -71,7 +71,7 @@ def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: s
 
 def wait(client: Any, job: str, *states: str) -> dict[str, Any]:
     """The job once it is in one of `states`."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         found: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
         if found["state"] in states:

@@ -108,6 +108,8 @@ def _openvino(path: Path, size: tuple[int, int], threads: int) -> Forward:
     model.reshape([1, size[1], size[0], 3])
     # Without the hint OpenVINO picks bf16 on CPUs that have it, and the numbers depend on the machine.
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    # Pinned, the single threads of two worker processes would both sit on the first core.
+    options["ENABLE_CPU_PINNING"] = False
     request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def forward(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
