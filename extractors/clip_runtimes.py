@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from data.errors import UsageError
 from data.graphs import load_graph, store_graph
 from extractors import backbones
+from extractors.openvino_cpu import compile_for_cpu
 
 if TYPE_CHECKING:
     import torch
@@ -178,15 +179,8 @@ def _place_torch(network: Network) -> torch.nn.Module:
 def _compile_openvino(network: Network) -> Any:
     import openvino
 
-    core = openvino.Core()
     hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
-    # By default OpenVINO takes bf16 where the CPU has it: other numbers, so always said aloud.
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
-    # Pinned, the single threads of two worker processes would both sit on the first core.
-    options["ENABLE_CPU_PINNING"] = False
-    if network.threads:
-        options["INFERENCE_NUM_THREADS"] = network.threads
-    return core.compile_model(_graph(network, core), "CPU", options)
+    return compile_for_cpu(_graph(network, openvino.Core()), precision=hint, threads=network.threads)
 
 
 def _graph(network: Network, core: Any) -> Any:

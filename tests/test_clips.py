@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from extractors import backbones, clip_runtimes, clips
 from extractors.clip_layouts import plan_clips
 from extractors.clip_runtimes import Network
 from extractors.clips import Clips, ClipsConfig
+from extractors.openvino_cpu import compile_for_cpu
 
 TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
 """The quickest network of the table, with seeded weights."""
@@ -254,13 +255,14 @@ def test_a_kept_graph_gives_the_same_numbers_without_torch(own_cache: Path) -> N
     assert done.stdout.split() == ["False", "False", first.tobytes().hex()]
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell where threads may run")
-def test_no_thread_is_tied_to_a_core(own_cache: Path) -> None:
-    """Worker processes whose only thread OpenVINO ties to the first core take turns on it."""
-    stage = Clips(ClipsConfig(**TINY, runtime="openvino", threads=1))
-    stage.extract(FakeSource(noise(8)))
-    threads = [int(name) for name in os.listdir("/proc/self/task")]
-    assert {frozenset(os.sched_getaffinity(thread)) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
+def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
+    """The only thread of each of two workers, tied to the first core by OpenVINO, would take turns on it."""
+    ops = openvino.opset13
+    given = ops.parameter([1, 4], np.float32)
+    compiled = compile_for_cpu(openvino.Model([ops.relu(given)], [given]), threads=1)
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
 
 
 def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose_backends.base import Image, People
 
 STEP = 32
@@ -103,14 +104,10 @@ def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
 def _openvino(path: Path, size: tuple[int, int], threads: int) -> Forward:
     import openvino as ov
 
-    core = ov.Core()
-    model = core.read_model(path)
+    model = ov.Core().read_model(path)
     model.reshape([1, size[1], size[0], 3])
     # Without the hint OpenVINO picks bf16 on CPUs that have it, and the numbers depend on the machine.
-    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    # Pinned, the single threads of two worker processes would both sit on the first core.
-    options["ENABLE_CPU_PINNING"] = False
-    request = core.compile_model(model, "CPU", options).create_infer_request()
+    request = compile_for_cpu(model, threads=threads).create_infer_request()
 
     def forward(batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         request.infer([batch], share_inputs=True)
