@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from data.errors import DataError, UsageError
+from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose import PoseConfig
-from extractors.pose_backends import load_backend
+from extractors.pose_backends import load_backend, rtmlib
 from tests.test_tracking import person
 
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
@@ -43,6 +45,36 @@ def backend(**settings: Any) -> Any:
     return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings))
 
 
+@pytest.fixture(params=["installed", "openvino"])
+def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What runs the models: onnxruntime where it is installed, else OpenVINO; OpenVINO is tried in either case."""
+    if request.param == "openvino":
+        monkeypatch.setattr(rtmlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    return str(request.param)
+
+
+def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """rtmlib's own way leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
+    compiled = []
+
+    def compile_it(graph: Any, **options: Any) -> Any:
+        compiled.append(compile_for_cpu(graph, **options))
+        return compiled[-1]
+
+    monkeypatch.setattr(rtmlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    monkeypatch.setattr(rtmlib, "compile_for_cpu", compile_it)
+    boxes = np.array([[90, 80, 150, 240, 0.9]])
+    path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
+    ready = load_backend(PoseConfig(backend="rtmlib", rtmlib={"model": path}, threads=1))
+    assert len(ready.detect(IMAGE)) == 1
+    assert not hasattr(ready._pose, "compiled_model")
+    (network,) = compiled
+    assert network.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"
+    assert not network.get_property("ENABLE_CPU_PINNING")
+    assert network.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+@pytest.mark.usefixtures("runtime")
 def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     poses = np.stack([person(120, 160, score=0.8), person(300, 160, score=0.6)])
     boxes = np.array([[90, 80, 150, 240, 0.9], [270, 80, 330, 240, 0.7]])
@@ -52,12 +84,14 @@ def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     assert found.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
 
 
+@pytest.mark.usefixtures("runtime")
 def test_nobody_is_nobody(tmp_path: Path) -> None:
     boxes = np.array([[90, 80, 150, 240, 0.01]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
     assert not len(backend(model=path).detect(IMAGE))
 
 
+@pytest.mark.usefixtures("runtime")
 def test_top_down_poses_lie_in_the_detectors_boxes(tmp_path: Path) -> None:
     dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
     detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)

@@ -24,7 +24,7 @@ def load_backend(config: PoseConfig) -> PoseBackend:
     if config.backend == "rtmlib":
         from extractors.pose_backends.rtmlib import RTMLib
 
-        return RTMLib(config.rtmlib, min_score=config.min_score)
+        return RTMLib(config.rtmlib, min_score=config.min_score, threads=config.threads)
     from data.weights import locate
     from extractors.pose_backends.movenet import MoveNet
 

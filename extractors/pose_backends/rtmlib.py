@@ -1,7 +1,8 @@
 """The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
 
-rtmlib runs them on onnxruntime where that is installed, else on OpenVINO. Its own requirements ask for OpenCV builds
-that clash with the contrib headless one of this project, so it is installed without them:
+They run on onnxruntime where that is installed, else on OpenVINO, compiled as every network of this project is
+(rtmlib's own way of compiling takes bf16 on some CPUs and ties threads to cores). rtmlib's requirements ask for OpenCV
+builds that clash with the contrib headless one of this project, so it is installed without them:
 
     python -m pip install --no-deps rtmlib && python -m pip install onnxruntime
 """
@@ -19,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
+from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose_backends.base import Image, People
 
 if TYPE_CHECKING:
     from extractors.pose import RTMLibConfig
+
+Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
 INSTALL = "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime"
 
@@ -33,13 +37,14 @@ class RTMLib:
     Args:
         config: paths of the ONNX files.
         min_score: people below this are not returned.
+        threads: CPU threads of one forward.
 
     Raises:
         UsageError: rtmlib is not installed, or no model is named.
         DataError: a file is missing or is no such model.
     """
 
-    def __init__(self, config: RTMLibConfig, *, min_score: float = 0.1) -> None:
+    def __init__(self, config: RTMLibConfig, *, min_score: float = 0.1, threads: int = 1) -> None:
         if util.find_spec("rtmlib") is None:
             raise UsageError("the rtmlib backend is not installed here", fix=INSTALL)
         if not config.model:
@@ -50,10 +55,10 @@ class RTMLib:
         self._boxes: Callable[[Image], Any] | None = None
         if config.detector:
             kind = rtmlib.RTMDet if "rtmdet" in Path(config.detector).name.lower() else rtmlib.YOLOX
-            self._boxes = _tool(kind, config.detector, score_thr=min_score)
-            self._pose = _tool(rtmlib.RTMPose, config.model)
+            self._boxes = _tool(kind, config.detector, threads, score_thr=min_score)
+            self._pose = _tool(rtmlib.RTMPose, config.model, threads)
         else:
-            self._pose = _tool(rtmlib.RTMO, config.model, score_thr=min_score)
+            self._pose = _tool(rtmlib.RTMO, config.model, threads, score_thr=min_score)
 
     def detect(self, image: Image) -> People:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
@@ -78,7 +83,7 @@ class RTMLib:
         return people.take(order[usable[order]])
 
 
-def _tool(kind: Any, path: str, **options: Any) -> Callable[..., Any]:
+def _tool(kind: Any, path: str, threads: int, **options: Any) -> Callable[..., Any]:
     """One of rtmlib's tools for an ONNX file, whose input size is read from the file.
 
     Raises:
@@ -86,15 +91,46 @@ def _tool(kind: Any, path: str, **options: Any) -> Callable[..., Any]:
     """
     if not Path(path).is_file():
         raise DataError("no such ONNX file", where=path, fix="Check the path")
-    backend = "onnxruntime" if util.find_spec("onnxruntime") else "openvino"
+    runtime = "onnxruntime" if util.find_spec("onnxruntime") else "openvino"
     try:
         height, width = _input_size(path)
         size = (width, height) if kind.__name__ == "RTMPose" else (height, width)
         with contextlib.redirect_stdout(io.StringIO()):  # rtmlib prints what it loads
-            tool: Callable[..., Any] = kind(path, model_input_size=size, backend=backend, device="cpu", **options)
+            tool: Callable[..., Any] = kind(path, model_input_size=size, backend=runtime, device="cpu", **options)
+        forward = (_onnxruntime if runtime == "onnxruntime" else _openvino)(path, threads)
     except Exception as error:
         raise DataError(f"not a {kind.__name__} model ({str(error).splitlines()[0][:120]})", where=path) from error
+    for own in ("session", "compiled_model", "input_layer", "_ov_outputs"):  # what rtmlib compiled itself
+        vars(tool).pop(own, None)
+    vars(tool)["inference"] = lambda picture: forward(picture.transpose(2, 0, 1)[None])
     return tool
+
+
+def _openvino(path: str, threads: int) -> Forward:
+    import openvino as ov
+
+    request = compile_for_cpu(ov.Core().read_model(path), threads=threads).create_infer_request()
+    count = len(request.model_outputs)
+
+    def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
+        return [np.array(request.get_output_tensor(at).data) for at in range(count)]
+
+    return forward
+
+
+def _onnxruntime(path: str, threads: int) -> Forward:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+        return list(session.run(None, {name: np.ascontiguousarray(batch, dtype=np.float32)}))
+
+    return forward
 
 
 def _input_size(path: str) -> tuple[int, int]:
