@@ -110,6 +110,7 @@ def extract(
 ) -> None:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
     from pipeline import console
+    from pipeline.costs import estimate, in_a_line
     from pipeline.environment import check_opencv
     from pipeline.extract import pick_engine, run_extract
 
@@ -127,6 +128,7 @@ def extract(
         def on_plan(plans: list[Any], fresh: int) -> None:
             if plans:
                 check_opencv()
+                console.say(in_a_line(estimate(plans, planner, settings.run.workers)))
             bars.plan(plans, fresh)
 
         summary = run_extract(
@@ -694,7 +696,7 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
     from pipeline.extract import plan_all
 
     plans, summary = plan_all(records, planner)
-    told = dry_run(plans, planner.cache, workers)
+    told = dry_run(plans, planner, workers)
     planner.cache.close()
     if as_json:
         _print_json({"cache": str(planner.cache.root), "videos": summary.videos, "fresh": summary.fresh, **told})

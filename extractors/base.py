@@ -119,6 +119,9 @@ class Extractor(ABC, Generic[C]):
     headline: ClassVar[tuple[str, ...]] = ()
     """Quality figures that `status` shows without being asked for more."""
 
+    unit: ClassVar[str] = "frames"
+    """What the stage's cost grows with; see `work`."""
+
     def __init__(self, config: C) -> None:
         self.config = config
 
@@ -131,6 +134,11 @@ class Extractor(ABC, Generic[C]):
     def identity(cls, config: C) -> Mapping[str, str]:
         """What else the result depends on, such as {"weights": sha256}; part of the cache key."""
         return {}
+
+    @classmethod
+    def work(cls, config: C, frames: int) -> int:
+        """How many `unit` a video of `frames` frames is under these settings: what a run costs is told from it."""
+        return frames
 
     @abstractmethod
     def extract(self, source: Source) -> StageOutput:

@@ -32,9 +32,6 @@ from extractors.camera_summary import quality
 if TYPE_CHECKING:
     from extractors.camera_pairs import Pair, PairFlow
 
-MILLISECONDS = {"strips": 10.0, "torch": 70.0, "opencv": 1000.0}
-"""Cost of a pair at 340x256 on one core, for statements of cost (`python -m benchmarks.camera_flow` measures it)."""
-
 LOOK_AHEAD = 24
 """Frames looked at before the first pair, to find bars and graphics; all that is held in memory."""
 
@@ -75,15 +72,13 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     name = "camera_flow"
     version = 1
     Config = CameraFlowConfig
+    unit = "pairs"
     headline = ("moving", "shake", "inliers_mean", "cuts")
 
     @classmethod
-    def cost(cls, config: CameraFlowConfig, frames: int) -> str:
-        """What a video of `frames` frames costs, for a person to read before the run starts."""
-        pairs, stride = len(pair_starts(config, frames)), stride_of(config, frames)
-        seconds = pairs * MILLISECONDS[config.backend] / 1000 * (config.short_side / 256) ** 2
-        every = "every pair of frames" if stride == 1 else f"one pair of frames in {stride}"
-        return f"{pairs} pairs ({every}), about {seconds:.0f} s on one core"
+    def work(cls, config: CameraFlowConfig, frames: int) -> int:
+        """Pairs of frames that are compared."""
+        return len(pair_starts(config, frames))
 
     def extract(self, source: Source) -> StageOutput:
         """Flow of the sampled pairs, streaming; holds `LOOK_AHEAD` small grey frames at most.

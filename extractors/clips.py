@@ -83,6 +83,7 @@ class Clips(Extractor[ClipsConfig]):
     """
 
     name, version, Config = "clips", 1, ClipsConfig
+    unit = "frames of clips"
 
     @classmethod
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
@@ -97,6 +98,11 @@ class Clips(Extractor[ClipsConfig]):
             found["rounding"] = f"{runtime} {device.split(':')[0]}"
         return found
 
+    @classmethod
+    def work(cls, config: ClipsConfig, frames: int) -> int:
+        """Frames that go through the network, counted once per clip they are in."""
+        return _plan(config, frames).clips.size if frames else 0
+
     def extract(self, source: Source) -> StageOutput:
         """One pass over the frames that some clip needs; in memory are those of one batch of clips.
 
@@ -106,14 +112,7 @@ class Clips(Extractor[ClipsConfig]):
         """
         config = self.config
         times = source.times
-        plan = plan_clips(
-            len(times),
-            layout=config.layout,
-            steps=config.steps,
-            frames=config.frames_per_clip,
-            stride=config.frame_stride,
-            hop=config.dense_hop,
-        )
+        plan = _plan(config, len(times))
         network = self._network()
         entry = backbone(config.backbone)
         short_side = config.short_side or entry.short_side
@@ -148,6 +147,17 @@ class Clips(Extractor[ClipsConfig]):
             device=device,
             threads=config.threads or _threads_of_environment(),
         )
+
+
+def _plan(config: ClipsConfig, count: int) -> ClipPlan:
+    return plan_clips(
+        count,
+        layout=config.layout,
+        steps=config.steps,
+        frames=config.frames_per_clip,
+        stride=config.frame_stride,
+        hop=config.dense_hop,
+    )
 
 
 def _threads_of_environment() -> int:

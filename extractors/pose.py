@@ -104,6 +104,11 @@ class Pose(Extractor[PoseConfig]):
 
         return weight_digests(config)
 
+    @classmethod
+    def work(cls, config: PoseConfig, frames: int) -> int:
+        """Frames in which people are looked for."""
+        return -(-frames // config.stride)
+
     def extract(self, source: Source) -> StageOutput:
         """Find, follow and choose the people of one video.
 

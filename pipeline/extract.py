@@ -145,7 +145,7 @@ def run_extract(
         for result in run(plans, config, cache, stop, on_frames) if plans else ():
             summary.results.append(result)
             log.result(result)
-            remember(cache, result)
+            remember(planner, result)
             if on_result is not None:
                 on_result(result)
         summary.cancelled = stop.is_set()

@@ -19,12 +19,12 @@ CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS costs (stage TEXT PRIMARY KEY, frames REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
 ADD_COST = """
-INSERT INTO costs VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
-SET frames = frames / 2 + excluded.frames, seconds = seconds / 2 + excluded.seconds
+INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
+SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 """
 """Halving the past lets an estimate follow a changed machine or setting."""
 
@@ -85,17 +85,17 @@ class Index:
                 self._shared[name] = str(row[0])
             return json.loads(self._shared[name])
 
-    def add_cost(self, stage: str, seconds: float, frames: int) -> None:
-        """Add to what a stage has taken; written by `flush`, which halves the weight of the past."""
+    def add_cost(self, stage: str, seconds: float, work: int) -> None:
+        """Add to what a stage has taken for `work` of its unit; written by `flush`, which halves the past's weight."""
         with self._lock:
             before = self._costs.get(stage, (0.0, 0.0))
-            self._costs[stage] = (before[0] + frames, before[1] + seconds)
+            self._costs[stage] = (before[0] + work, before[1] + seconds)
 
     def costs(self) -> dict[str, float]:
-        """Measured seconds per frame by stage, as far as stages have run on this cache."""
+        """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
         with self._lock:
-            rows = self._run("SELECT stage, seconds, frames FROM costs", (), everything=True) or []
-        return {stage: seconds / frames for stage, seconds, frames in rows if frames > 0}
+            rows = self._run("SELECT stage, seconds, work FROM rates", (), everything=True) or []
+        return {stage: seconds / work for stage, seconds, work in rows if work > 0}
 
     def forget_missing(self) -> int:
         """Drop what is kept of files that are gone, and give the space back; returns how many facts."""
@@ -114,7 +114,7 @@ class Index:
         """Write what was put; called at the end of a run."""
         with self._lock:
             if self._costs:
-                costs = [(stage, frames, seconds) for stage, (frames, seconds) in self._costs.items()]
+                costs = [(stage, work, seconds) for stage, (work, seconds) in self._costs.items()]
                 self._run(ADD_COST, costs, many=True)
                 self._costs.clear()
             if not self._pending:

@@ -16,12 +16,13 @@ from data.videos import find_videos
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.costs import dry_run, dry_run_tables, estimate, remember
+from pipeline.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.extract import Summary, plan_all, run_extract, shard, slurm_shard
 from pipeline.run_records import FOLDER, read_events, read_runs, run_facts
 from pipeline.runner import Planner, Result
 
 ROOT = Path(__file__).resolve().parent.parent
+REAL_STAGES = dict(stages.STAGES)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     cache = Cache(changed.cache)
     planner = Planner(changed, cache)
     plans, _ = plan_all(find_videos([videos]).records, planner)
-    told = json.loads(json.dumps(dry_run(plans, cache, 2)))
+    told = json.loads(json.dumps(dry_run(plans, planner, 2)))
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
     assert told["plan"][0] == {"video": "0.mp4", "todo": expected}
     assert (told["estimate"]["videos"], told["estimate"]["frames"]) == (3, 30)
@@ -121,10 +122,12 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
     extract(videos, config)
     cache = Cache(config.cache)
     records = find_videos([videos]).records
-    plans, _ = plan_all(records, Planner(config, cache, force=True))
-    assert dry_run(plans, cache, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
-    plans, _ = plan_all(records, Planner(config, cache, retry_failed=True))
-    (row,) = dry_run(plans, cache, 1)["plan"]
+    planner = Planner(config, cache, force=True)
+    plans, _ = plan_all(records, planner)
+    assert dry_run(plans, planner, 1)["plan"][0]["todo"] == {"contrast": "fresh, run again by --force"}
+    planner = Planner(config, cache, retry_failed=True)
+    plans, _ = plan_all(records, planner)
+    (row,) = dry_run(plans, planner, 1)["plan"]
     assert row["video"] == "bad.mp4"
     assert "tried again by --retry-failed" in row["todo"]["brightness"]
 
@@ -133,16 +136,38 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     cache = Cache(config.cache)
     records = find_videos([videos]).records
-    plans, _ = plan_all(records, Planner(config, cache))
-    assert not estimate(plans, cache).stages["brightness"]["measured"]
+    planner = Planner(config, cache)
+    plans, _ = plan_all(records, planner)
+    before = estimate(plans, planner)
+    assert not before.stages["brightness"]["measured"]
+    assert "(not yet measured here) for 3 videos" in in_a_line(before)
     for _ in range(20):
-        remember(cache, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
+        remember(planner, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
         cache.index.flush()
-    told = estimate(plans, cache, workers=3)
-    assert told.stages["brightness"]["seconds_per_frame"] == pytest.approx(0.2)
+    told = estimate(plans, planner, workers=3)
+    assert told.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
     assert told.seconds == pytest.approx(30 * 0.3 / 3)
+    assert in_a_line(told) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
     (config.cache / ".index.sqlite").unlink()
-    assert not estimate(plans, Cache(config.cache)).stages["brightness"]["measured"]
+    assert not estimate(plans, Planner(config, Cache(config.cache))).stages["brightness"]["measured"]
+
+
+def test_sampling_settings_change_what_a_run_is_said_to_cost(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", REAL_STAGES)
+    monkeypatch.setattr("pipeline.config.STAGES", REAL_STAGES)
+
+    def work(**settings: Any) -> dict[str, int]:
+        stages = ["clips", "pose", "camera_flow"]
+        config = validate({"name": "costs", "stages": stages, "cache": str(tmp_path / "cache"), **settings})
+        planner = Planner(config, Cache(config.cache))
+        plans, _ = plan_all(find_videos([videos]).records, planner)
+        return {name: about["work"] for name, about in estimate(plans, planner).stages.items()}
+
+    assert work() == {"clips": 3 * 16, "pose": 30, "camera_flow": 27}
+    sparse = work(clips={"layout": "dense", "frames_per_clip": 8}, pose={"stride": 3}, camera_flow={"max_pairs": 3})
+    assert sparse == {"clips": 3 * 3 * 8, "pose": 12, "camera_flow": 9}
 
 
 @pytest.mark.parametrize(
