@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.report import write_report
+from pipeline.report import ReportData, write_report
+from pipeline.report.data import BatchReport, BatchRow
 from tests import report_samples
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -147,6 +148,24 @@ def test_the_table_sorts_and_filters(page: Any) -> None:
     page.fill("#filter", "final")
     page.select_option("#show", "flagged")
     assert len(page.evaluate(column)) == 3
+
+
+def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
+    rows = tuple(BatchRow(f"dive_{i:04d}.mp4", score=float(i)) for i in range(1000))
+    path = tmp_path / "many.html"
+    write_report(path, ReportData("Many", batch=BatchReport(rows)))
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    assert tab.locator("#scores tbody tr").count() == 200
+    assert tab.eval_on_selector("#shown", "o => o.value") == "1000 videos, the first 200 shown"
+    tab.click("#more")
+    assert tab.locator("#scores tbody tr").count() == 400
+    tab.click("#scores .sort >> text=Score")
+    assert tab.inner_text("#scores tbody tr >> nth=0").startswith("dive_0999.mp4")
+    tab.fill("#filter", "dive_0003")
+    assert tab.locator("#scores tbody tr").count() == 1
+    assert not tab.is_visible("#more")
+    tab.close()
 
 
 def test_a_row_opens_its_video_section(page: Any) -> None:

@@ -15,7 +15,7 @@ Report.results = (() => {
       marks: [
         Plot.rectY(share(data.scores), { x1: "x0", x2: "x1", y: "n", fill: "var(--s0)", fillOpacity: 0.75, inset: 0.5 }),
         data.training.length ? Plot.lineY(steps(share(data.training)), { x: "x", y: "n", stroke: "var(--ink)", strokeWidth: 1.3, strokeDasharray: "4 3" }) : null,
-        Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
+        data.scores.length > 400 ? null : Plot.ruleX(data.scores, { stroke: "var(--ink)", strokeOpacity: 0.5, y1: 0, y2: 0.006 }),
         Plot.ruleY([0], { stroke: "var(--muted)" }),
         data.training.length ? Plot.text(["dashed: training videos"], { frameAnchor: "top-right", fill: "var(--muted)" }) : null,
       ],
