@@ -1,0 +1,154 @@
+"""What the documentation takes from the code at build time, so that it cannot differ: commands and settings.
+
+A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a section per command, `[settings]` a
+section per part of the configuration. Nothing is run; the parser and the configuration's classes are read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Row = tuple[str, ...]
+
+
+def on_config(config: Any) -> Any:
+    """Let this module import the checkout's packages; MkDocs takes paths back that a hook adds on loading."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return config
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Replace the marks of one page; called by MkDocs."""
+    marks: dict[str, Callable[[], str]] = {"[commands]": commands, "[settings]": settings}
+    for mark, make in marks.items():
+        if re.search(rf"^{re.escape(mark)}$", markdown, re.MULTILINE):
+            markdown = markdown.replace(mark, make())
+    return markdown
+
+
+def commands() -> str:
+    """Every command: what it does, its example, its arguments and options."""
+    import typer
+
+    from run_pipeline import app
+
+    return "\n".join(_command(name, command) for name, command in _leaves(typer.main.get_command(app), ""))
+
+
+def settings() -> str:
+    """Every key of a configuration by section: default, whether it is in the cache key, meaning."""
+    from pipeline.config import SCORER_SECTIONS, config_class
+    from pipeline.stages import STAGES
+
+    fields = config_class().model_fields
+    sections = [name for name in fields if name in (*STAGES, *SCORER_SECTIONS, "dataset", "run", "split")]
+    plain = [(f"`{name}`", _value(field.default), _text(field.description)) for name, field in fields.items()
+             if name not in sections]  # fmt: skip
+    parts = ["## Top level\n", _table(("key", "default", "meaning"), plain)]
+    for name in sections:
+        parts.append(f"## Section `{name}`\n")
+        kind = fields[name].default_factory or type(fields[name].default)
+        if name == "train":
+            parts.append(_train(kind))
+        elif name == "model":
+            parts.append(_model(kind))
+        else:
+            rows = list(_rows(kind, name))
+            if name in STAGES:
+                parts.append(_table(("key", "default", "in the cache key", "meaning"), rows))
+            else:
+                parts.append(_table(("key", "default", "meaning"), [(a, b, d) for a, b, _, d in rows]))
+    return "\n".join(parts)
+
+
+def _leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def _command(name: str, command: Any) -> str:
+    example = (command.epilog or "").removeprefix("Example: ")
+    rows = []
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            shown = f"`{parameter.metavar or parameter.name.upper()}`"
+            rows.append((shown, "", _text(parameter.help)))
+        elif "--help" not in parameter.opts:
+            spelled = ", ".join(f"`{opt}`" for opt in parameter.opts)
+            default = "" if parameter.default in (None, "", False) else f"`{parameter.default}`"
+            rows.append((spelled, default, _text(parameter.help)))
+    about = " ".join((command.help or "").split())
+    head = f"## `{name}`\n\n{about}\n"
+    code = f"\n```\n{example}\n```\n" if example else ""
+    return f"{head}{code}\n{_table(('', 'default', 'meaning'), rows)}" if rows else f"{head}{code}"
+
+
+def _rows(kind: Any, prefix: str) -> Iterator[Row]:
+    """(key, default, in the key, meaning) of every setting of a pydantic section, inner sections included."""
+    for name, field in kind.model_fields.items():
+        inner = type(field.default)
+        if hasattr(inner, "model_fields"):
+            yield from _rows(inner, f"{prefix}.{name}")
+            continue
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        kept = "no" if extra.get("affects_result") is False else "yes"
+        yield f"`{prefix}.{name}`", _value(field.default), kept, _text(field.description)
+
+
+def _train(kind: Any) -> str:
+    from pipeline.recipes import RECIPES
+
+    rows = []
+    for name, field in kind.model_fields.items():
+        values = [recipe.get(name, field.default) for recipe in (RECIPES["fast"], RECIPES["paper"])]
+        rows.append((f"`train.{name}`", *(_value(value) for value in values), _text(field.description)))
+    return _table(("key", "recipe `fast`", "recipe `paper`", "meaning"), rows)
+
+
+def _model(kind: Any) -> str:
+    from pipeline.recipes import model_for
+
+    about = _attributes(kind)
+    fast, paper = model_for("fast"), model_for("paper")
+    rows = [
+        (f"`model.{f.name}`", _value(getattr(fast, f.name)), _value(getattr(paper, f.name)), about.get(f.name, ""))
+        for f in dataclasses.fields(kind)
+    ]
+    return _table(("key", "with recipe `fast`", "with recipe `paper`", "meaning"), rows)
+
+
+def _attributes(kind: Any) -> dict[str, str]:
+    """The section `Attributes:` of a docstring: name to text."""
+    _, _, block = inspect.getdoc(kind).partition("Attributes:\n")  # type: ignore[union-attr]
+    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |\Z)", block, re.MULTILINE | re.DOTALL)
+    return {name: _text(text) for name, text in entries}
+
+
+def _table(head: Row, rows: list[Row]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "`null`"
+    if isinstance(value, Path):
+        value = value.as_posix()
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def _text(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")

@@ -1,0 +1,252 @@
+"""What README.md and docs/ name is there: commands parse, links lead somewhere, files, modules and settings exist.
+
+Nothing that a page shows is run here. The site itself is built by `.ci/run`, with warnings as errors.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from data.errors import UsageError
+from pipeline.config import SCORER_SECTIONS, config_class, load_config
+from pipeline.stages import STAGES
+from run_pipeline import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
+TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
+PACKAGES = ("data", "extractors", "models", "pipeline", "benchmarks")
+FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
+SECTIONS = {*STAGES, *SCORER_SECTIONS, "dataset", "run", "split"}
+EXAMPLE = "brightness"
+"""The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
+
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+COMMAND = re.compile(r"python run_pipeline\.py ((?:\\\n|[^\n`])*)")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def code_of(path: Path) -> Iterator[str]:
+    """The words of every span and block of code in a page."""
+    for found in CODE.findall(text_of(path)):
+        yield from re.split(r"[\s,;()=\[\]{}\"'|]+", found.strip("`"))
+
+
+def commands(path: Path) -> list[list[str]]:
+    """Arguments of every command of ours in a page or script; `…` stands for what the reader fills in."""
+    text = text_of(path)
+    found = []
+    for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
+        line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
+        line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
+        if EXAMPLE in line or "mvit" in line:
+            continue
+        found.append([word for word in shlex.split(line) if word != "…"])
+    return found
+
+
+def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict[str, Any]:
+    """What the parser makes of `words`; nothing runs. Raises the parser's usage error."""
+    if hasattr(command, "commands") and words:
+        context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+        assert words[0] in command.commands, f"no command '{words[0]}'"
+        return parse(command.commands[words[0]], words[0], words[1:], context)
+    return dict(command.make_context(name, list(words), parent=parent).params)
+
+
+@cache
+def tree() -> Any:
+    return typer.main.get_command(app)
+
+
+ALL_COMMANDS = [(name_of(path), words) for path in [*PAGES, *SCRIPTS] for words in commands(path)]
+
+
+def check_command(words: list[str]) -> None:
+    """The command parses, its preset exists, and its settings are accepted."""
+    given = parse(tree(), "run_pipeline.py", words)
+    config = given.get("config")
+    preset = None if config is None else ROOT / config
+    if preset is not None and "$" not in str(config):
+        assert preset.is_file(), f"no {config}"
+        load_config(preset, [one for one in given.get("overrides") or () if "…" not in one])
+
+
+@pytest.mark.parametrize(("page", "words"), ALL_COMMANDS, ids=[f"{p}: {' '.join(w)}" for p, w in ALL_COMMANDS])
+def test_commands_parse(page: str, words: list[str]) -> None:
+    complete = not any(word in ("reproduce", "extract") for word in words[:1]) or len(words) > 1
+    assert complete, f"{page}: a command without arguments"
+    check_command(words)
+
+
+def test_there_are_commands_to_look_at() -> None:
+    assert len({page for page, _ in ALL_COMMANDS}) > 8
+    assert len(ALL_COMMANDS) > 50
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "extract videos/ --confg configs/folder.yaml",
+        "extrakt videos/",
+        "extract videos/ --config configs/absent.yaml",
+        "extract videos/ --config configs/folder.yaml --set pose.strid=2",
+        "score new/",
+        "cache lst",
+    ],
+)
+def test_a_wrong_command_is_found(line: str) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 -- the parser's own errors have no common public class
+        check_command(shlex.split(line))
+    assert isinstance(caught.value, (AssertionError, UsageError)) or hasattr(caught.value, "format_message")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_links_lead_somewhere(path: Path) -> None:
+    plain = CODE.sub("", text_of(path))
+    for target in re.findall(r"\]\(([^)\s]+)\)", plain):
+        if re.match(r"https?:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = (path.parent / file).resolve() if file else path
+        assert place.is_file(), f"{name_of(path)} links to {target}"
+        if anchor and place.suffix == ".md" and name_of(place) != "docs/settings.md":
+            assert anchor in anchors(place), f"{name_of(path)} links to {target}"
+
+
+def anchors(path: Path) -> set[str]:
+    """Of the headings of a page, as MkDocs makes them."""
+    headings = re.findall(r"^#+ (.+)$", text_of(path), re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_named_files_exist(path: Path) -> None:
+    for word in code_of(path):
+        word = word.split("#")[0].rstrip("/.:")
+        first, slash, _ = word.partition("/")
+        if not slash or first not in TOP or EXAMPLE in word or re.search(r"[<>…*$A-Z]{2,}|\*|…", word):
+            continue
+        if first == "data" and Path(word).suffix not in (".py", ""):
+            continue
+        assert (ROOT / word).exists(), f"{name_of(path)} names {word}"
+
+
+@cache
+def names_in(module: Path) -> set[str]:
+    """Names that a module defines or imports at its top, and the members of its classes."""
+    found: set[str] = set()
+    for node in ast.parse(text_of(module)).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def missing_name(dotted: str) -> str:
+    """Why a dotted name of ours, such as `pipeline.score.load_scorer`, leads nowhere; empty where it is there."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:length])
+        module = place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
+        if module.is_file():
+            rest = parts[length:]
+            return "" if not rest or rest[0] in names_in(module) else f"{module.name} has no {rest[0]}"
+    return f"no module {dotted}"
+
+
+DOTTED = re.compile(rf"^(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+$")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_named_modules_and_functions_exist(path: Path) -> None:
+    named = {word for word in code_of(path) if DOTTED.match(word) and Path(word).suffix != ".py"}
+    named |= set(re.findall(r"^::: ([\w.]+)$", text_of(path), re.MULTILINE))
+    for dotted in sorted(named):
+        assert not missing_name(dotted), f"{name_of(path)}: {missing_name(dotted)}"
+
+
+def test_python_examples_import_what_there_is() -> None:
+    seen = 0
+    for path in PAGES:
+        for block in re.findall(r"```python\n(.*?)```", text_of(path), re.DOTALL):
+            if not block.startswith(("from", "import", '"""')):
+                continue
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PACKAGES:
+                    for alias in node.names:
+                        assert not missing_name(f"{node.module}.{alias.name}"), name_of(path)
+                        seen += 1
+    assert seen > 10
+
+
+def settings() -> set[str]:
+    """Every key of a configuration, dotted."""
+    found = set()
+
+    def add(kind: Any, prefix: str) -> None:
+        fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
+        for name, field in fields.items():
+            found.add(f"{prefix}{name}")
+            inner = type(getattr(field, "default", None))
+            if hasattr(inner, "model_fields"):
+                add(inner, f"{prefix}{name}.")
+
+    for name, field in config_class().model_fields.items():
+        found.add(name)
+        if name in SECTIONS:
+            add(field.default_factory or type(field.default), f"{name}.")
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_named_settings_exist(path: Path) -> None:
+    known = settings()
+    keys = re.compile(rf"^(?:{'|'.join(sorted(SECTIONS))})(?:\.[a-z_0-9]+)+$")
+    plain = re.sub(r"```python\n.*?```", "", text_of(path), flags=re.DOTALL)
+    for span in re.findall(r"`([^`\n]+)`", plain):
+        for word in re.split(r"[\s,;()=\[\]{}:]+", span):
+            if keys.match(word) and word not in known and Path(word).suffix not in FILES:
+                assert missing_name(word) == "", f"{name_of(path)} names the setting {word}"
+
+
+def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
+    def files(entry: Any) -> Iterator[str]:
+        for value in entry.values() if isinstance(entry, dict) else entry if isinstance(entry, list) else ():
+            if isinstance(value, str):
+                yield value
+            else:
+                yield from files(value)
+
+    site = yaml.safe_load(text_of(ROOT / "mkdocs.yml"))
+    listed = list(files(site["nav"]))
+    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in PAGES[1:])
+    assert site["theme"]["font"] is False
+    assert site["strict"] is True
+
+
+def test_pages_name_no_machine() -> None:
+    for path in [*PAGES, *SCRIPTS, ROOT / "mkdocs.yml", ROOT / "docs" / "generated.py"]:
+        assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|Users)/", text_of(path)), name_of(path)
