@@ -71,7 +71,9 @@ def demo(
 ) -> None:
     """Render labelled dives, extract all stages, train, score dives never seen, write the report page."""
     from pipeline import console
-    from pipeline.demo import Hooks, run_demo, summary_tables
+    from pipeline.demo import Hooks, run_demo
+    from pipeline.demo_summary import as_json as summary_json
+    from pipeline.demo_summary import summary_tables
     from pipeline.environment import check_opencv
 
     check_opencv()
@@ -80,10 +82,11 @@ def demo(
         hooks = Hooks(console.say, bars.extracting(), bars.rendered, bars.epochs)
         result = run_demo(out, quick=quick, overrides=overrides or (), hooks=hooks, stop=stop)
     if as_json:
-        _print_json({"page": str(result.page), "pose": result.pose_figures, "metrics": result.metrics})
+        _print_json(summary_json(result))
         return
     for title, columns, rows in summary_tables(result):
         console.table(title, columns, rows)
+    console.say(result.leaks.lines()[0])
     console.say(f"the report page: {printable(result.page)}")
 
 

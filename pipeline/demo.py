@@ -15,19 +15,20 @@ from typing import Any
 
 from data import weights
 from data.errors import AimError, Cancelled, DataError
+from data.leaks import LeakReport
 from data.synthetic.dives import Dive, plan_dives, render_dive, write_labels
 from data.synthetic.film import Options
 from data.videos import Record
 from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
-from pipeline.conformal import coverage_line
-from pipeline.demo_results import compare_with_baselines, label_of, pooled, pose_agreement
+from pipeline.demo_results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
 from pipeline.extract import Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.finish import finish_run
 from pipeline.pages import report_scores
+from pipeline.protocols import leak_checks
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer
@@ -71,6 +72,7 @@ class DemoResult:
         run: folder of the trained run.
         extraction: what was extracted.
         pose_figures: agreement of the found people with the rendered truth over all dives.
+        leaks: the audit of what training and held-out dives share.
         scored: the held-out dives with their predicted scores.
         truth: (n,) the judges' final scores of these dives.
         metrics: rank correlation and errors of the model and of each trivial baseline, by name.
@@ -81,6 +83,7 @@ class DemoResult:
     run: Path
     extraction: Summary
     pose_figures: dict[str, float]
+    leaks: LeakReport
     scored: tuple[Scored, ...]
     truth: tuple[float, ...]
     metrics: dict[str, dict[str, float]]
@@ -123,6 +126,7 @@ def run_demo(
     pose = pose_agreement(records, cache, out / "dives")
     learn = [record for record in records if record.split == "train"]
     unseen = [record for record in records if record.split == "test"]
+    leaks = leak_audit(learn, unseen, cache)
     hooks.say(f"training on {len(learn)} dives")
     train_on(learn, config, cache, out / "run", hooks, stop)
     cache.close()
@@ -133,9 +137,10 @@ def run_demo(
     metrics = compare_with_baselines(learn, unseen, scored, truth)
     clock.lap("score")
     page = out / "report.html"
-    write_page(page, scorer, scored, unseen, extraction, metrics)
+    write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
     clock.lap("report")
-    return DemoResult(page, out / "run", extraction, pooled(pose), tuple(scored), tuple(truth), metrics, clock.seconds)
+    found = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *found, clock.seconds)
 
 
 def train_on(
@@ -156,6 +161,7 @@ def write_page(
     unseen: Sequence[Record],
     extraction: Summary,
     metrics: dict[str, dict[str, float]],
+    leaks: LeakReport,
 ) -> None:
     """The report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
@@ -168,7 +174,8 @@ def write_page(
         if row.score is not None
     )
     shown = {"Spearman's rho": f"{metrics['AIM']['spearman']:.3f}", "held-out dives": str(len(unseen))}
-    evaluation = EvaluationReport(summary=shown, predictions=predictions, tables=(table,))
+    checks = leak_checks(leaks.as_dict())
+    evaluation = EvaluationReport(summary=shown, predictions=predictions, tables=(table,), leaks=checks)
     report_scores(
         page,
         scorer,
@@ -180,39 +187,6 @@ def write_page(
         evaluation=evaluation,
         sections=PAGE_DIVES,
     )
-
-
-def summary_tables(result: DemoResult) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Title, columns and rows of what the demo prints at the end."""
-    pose = result.pose_figures
-    figures = [
-        ("frames in which both divers can be seen", int(pose["frames"])),
-        ("both divers found", f"{100 * pose['found_all']:.1f} %"),
-        ("identity swaps", int(pose["swaps"])),
-        ("joints within .2 of a torso length", f"{100 * pose['pck20']:.1f} %"),
-        ("joints within .5 of a torso length", f"{100 * pose['pck50']:.1f} %"),
-    ]
-    scores = [
-        (row.id, actual, row.score, _text(row.interval80), "; ".join(flag.title for flag in row.flags))
-        for row, actual in zip(result.scored, result.truth, strict=True)
-    ]
-    coverage = [
-        ("80 %", coverage_line([row.interval80 for row in result.scored], result.truth, 0.80)),
-        ("95 %", coverage_line([row.interval95 for row in result.scored], result.truth, 0.95)),
-    ]
-    metrics = [(name, m["spearman"], m["mae"]) for name, m in result.metrics.items()]
-    times = [(name, f"{seconds:.1f} s") for name, seconds in result.seconds.items()]
-    return [
-        ("pose against the rendered truth, all dives", ("figure", "value"), figures),
-        ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
-        (f"{len(scores)} held-out dives", ("prediction", "Spearman's rho", "mean absolute error"), metrics),
-        ("intervals that hold the judges' score", ("interval", "held-out dives"), coverage),
-        ("time", ("part", "wall"), times),
-    ]
-
-
-def _text(ends: tuple[float, float] | None) -> str:
-    return "" if ends is None else f"{ends[0]:.1f} to {ends[1]:.1f}"
 
 
 class _Clock:

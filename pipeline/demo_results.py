@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import DataError
+from data.leaks import LeakReport, audit
+from data.splits import Fold
 from data.synthetic.dives import read_truth
 from data.videos import Record
 from models.metrics import mae, spearman
 from pipeline.cache import Cache
 from pipeline.pose_truth import Agreement, compare
+from pipeline.runner import fingerprints
 from pipeline.score import Scored
 
 SEED = 7
@@ -36,6 +39,19 @@ def label_of(record: Record) -> float:
     if record.labels is None or record.labels.score is None:
         raise DataError("this performance has no final score", where=record.id)
     return record.labels.score
+
+
+def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakReport:
+    """What stands on both sides.
+
+    Raises:
+        DataError: something does.
+    """
+    fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
+    records = (*learn, *unseen)
+    found = audit([fold], records, {record.id: fingerprints(record, cache).values() for record in records})
+    found.require()
+    return found
 
 
 def compare_with_baselines(
