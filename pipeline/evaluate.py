@@ -13,14 +13,18 @@
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
-        chosen            [{task, fold, system}] what inner validation chose, or null
+        chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
     differences           {system: {task: see `pipeline.summary.difference`}}: lead of the system `against` over each
                           other, with intervals; empty where none was named
     predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
                           are the least and greatest of the runs
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
-Figures are those of the last epoch. Correlations are fractions; None (null) is undefined.
+Figures are those of the last epoch; the rows of `pipeline.epochs` say in their names when they are not.
+Correlations are fractions; None (null) is undefined.
+
+Both forms of a correlation over folds stand in every entry: `over_folds` is per fold (under leave-one-user-out: per
+user), then averaged; `together` ranks all held-out predictions of a task together.
 """
 
 from __future__ import annotations
@@ -39,6 +43,7 @@ from data.errors import DataError
 from data.files import write_text
 from data.leaks import LeakReport
 from data.splits import Fold
+from pipeline.epochs import WithEpochs
 from pipeline.features import FeatureSet
 from pipeline.normalise import SCORES, label_table
 from pipeline.stack import Stop
@@ -65,7 +70,7 @@ def evaluate(
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
-    """Train and test every system on every fold of every task.
+    """Train and test every system on every fold of every task; returns what the module's docstring says.
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
@@ -78,20 +83,16 @@ def evaluate(
         progress: called as training goes on.
         stop: asked now and then; true ends with `Cancelled`.
 
-    Returns:
-        See the module's docstring.
-
     Raises:
         DataError: no fold has labelled performances on both sides.
         Cancelled: `stop` said so.
     """
     parts = make_parts(features, folds)
-    tasks = list(dict.fromkeys(part.task for part in parts))
-    truth = label_table(features.records)
-    found: dict[str, HeldOut] = {}
+    found: dict[str, tuple[System, HeldOut]] = {}
     for system in systems:
         told = None if progress is None else _named(progress, system.name)
-        found[system.name] = system.held_out(features, parts, told, stop)
+        held_out = system.held_out(features, parts, told, stop)
+        found |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -100,11 +101,28 @@ def evaluate(
             "folds": [{"name": f.name, "train": len(f.train), "test": len(f.test)} for f in folds],
         },
         "audit": None if audit is None else audit.as_dict(),
-        "tasks": tasks,
-        "systems": {s.name: _system(features, s, parts, tasks, found[s.name], truth, draws) for s in systems},
-        "differences": _differences(features, parts, tasks, found, truth[:, 0], against, draws),
-        "predictions": _predictions(features, parts, found, truth[:, 0]),
+        **_figures(features, parts, found, draws, against),
         "paper": {},
+    }
+
+
+def _figures(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    found: Mapping[str, tuple[System, HeldOut]],
+    draws: int,
+    against: str,
+) -> Results:
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    truth = label_table(features.records)
+    held = {name: held_out for name, (_, held_out) in found.items()}
+    return {
+        "tasks": tasks,
+        "systems": {
+            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in found.items()
+        },
+        "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
+        "predictions": _predictions(features, parts, held, truth[:, 0]),
     }
 
 
@@ -181,8 +199,9 @@ def _system(
         {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
     ] or None
     out["settings"] = None
-    if isinstance(system, AimSystem):
-        out["settings"] = {"model": asdict(system.model), "train": system.config.model_dump(mode="json")}
+    trained = system.system if isinstance(system, WithEpochs) else system
+    if isinstance(trained, AimSystem):
+        out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 
 

@@ -36,11 +36,13 @@ class Fitted:
         state: parameter name to stacked values (M, ...), on the CPU.
         losses: (epochs kept, M) mean training loss of an epoch.
         loss_epochs: which epochs those are, counted from 1.
+        watched: (epochs watched, M, n) score of every performance after those epochs, in the training scale.
     """
 
     state: dict[str, Tensor]
     losses: NDArray[np.float64]
     loss_epochs: tuple[int, ...]
+    watched: Tensor
 
 
 def fit_members(
@@ -50,6 +52,7 @@ def fit_members(
     model: NetworkConfig,
     config: TrainConfig,
     *,
+    watch: Sequence[int] = (),
     checkpoints: Path | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -62,6 +65,7 @@ def fit_members(
         sizes: of the inputs.
         model: the network.
         config: the recipe.
+        watch: epochs, counted from 1, after which every member scores every performance.
         checkpoints: folder that keeps unfinished training; a call with the same inputs and settings goes on there
             and ends with the same bits as an undisturbed one.
         progress: called after every epoch.
@@ -76,18 +80,26 @@ def fit_members(
 
     def train(number: int, told: Callable[[int], None], stopping: Stop) -> Fitted:
         """Train one stack; it is made here, so that no more are in memory than train at a time."""
-        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest)
+        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest, watch)
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
             told(done)
-        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs))
+        nothing = torch.zeros(0, len(stack.members), data.targets.shape[1])
+        watched = torch.stack(stack.watched) if stack.watched else nothing
+        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), watched)
 
     trained = _run_all(train, len(parts), pick_device(config), config.epochs, progress, stop)
+    return _in_order(trained, parts)
+
+
+def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitted:
+    """The stacks' results as one, members in the order they were given in."""
     places = np.argsort(np.concatenate([np.array(part) for part in parts]))
     order = torch.from_numpy(places)
     state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
     losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
-    return Fitted(state, np.ascontiguousarray(losses), trained[0].loss_epochs)
+    watched = torch.cat([fitted.watched for fitted in trained], dim=1)[:, order]
+    return Fitted(state, np.ascontiguousarray(losses), trained[0].loss_epochs, watched)
 
 
 def split_members(

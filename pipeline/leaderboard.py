@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError, nearest
-from data.splits import TIED
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.baselines import trivial_baselines
 from pipeline.features import FeatureSet
 from pipeline.graph_nodes import graph
-from pipeline.recipes import TrainConfig, with_epochs
+from pipeline.recipes import TrainConfig
 from pipeline.regressors import PooledRidge, regression_systems
 from pipeline.selection import Selected
 from pipeline.systems import AimSystem, System
 
 OURS = "AIM (ours)"
+CHOSEN_FOR_NEW_USERS = "AIM, chosen by inner validation over users"
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "w/o AIM": {"system": "no_aim"},
@@ -51,13 +53,16 @@ TABLES: dict[str, tuple[str, ...]] = {
 """Systems of the paper's tables by their names here."""
 
 
-def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> dict[str, System]:
+def all_systems(
+    features: FeatureSet, model: AimConfig, config: TrainConfig, checkpoints: Path | None = None
+) -> dict[str, System]:
     """Every system that these features can feed, by name, baselines first.
 
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
         config: the recipe of every network.
+        checkpoints: folder for resuming after a kill; every system has its own below.
     """
     found: list[System] = [*trivial_baselines(), *regression_systems(features)]
     found += _compared(features, model, config)
@@ -76,7 +81,7 @@ def all_systems(features: FeatureSet, model: AimConfig, config: TrainConfig) -> 
                 found.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
             found.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
-    return {system.name: system for system in found}
+    return {system.name: _kept(system, checkpoints) for system in found}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
@@ -92,29 +97,44 @@ def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     return [*baselines, *rows]
 
 
-def for_new_users(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:
+def for_new_users(
+    features: FeatureSet,
+    ours: System,
+    model: AimConfig,
+    config: TrainConfig,
+    kinds: tuple[str, ...],
+    checkpoints: Path | None = None,
+) -> Selected:
     """What may generalise to people never seen, and the choice between them by inner validation over people.
 
-    One network for all tasks, whole-performance figures beside the time steps, a ranking loss, and ridge regression
-    on the figures alone; those that the features can feed.
+    Beside AIM for each task: one network for all tasks, a ranking loss, whole-performance figures beside the time
+    steps, and ridge regression on the figures alone; those that the features can feed. Each has a row of its own.
+
+    Args:
+        features: decides what is possible.
+        ours: AIM as every other protocol trains it.
+        model: the network.
+        config: the recipe.
+        kinds: groups that stay on one side of an inner fold, the subject among them.
+        checkpoints: folder for resuming after a kill; every system has its own below.
     """
     ranking = config.model_copy(update={"rank_weight": 3.0})
     found: list[System] = [
+        ours,
         AimSystem("AIM, all tasks", model, config, pool=True),
         AimSystem("AIM, all tasks, ranking", model, ranking, pool=True),
     ]
     if features.trial.shape[-1]:
         found.append(AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True))
         found.append(PooledRidge())
-    kinds = ("subject",) if all("subject" in record.groups for record in features.records) else TIED
-    return [*found, Selected("chosen inside the training part", tuple(found), kinds)]
+    return Selected(CHOSEN_FOR_NEW_USERS, tuple(_kept(system, checkpoints) for system in found), kinds, show=True)
 
 
-def chosen_epochs(model: AimConfig, config: TrainConfig) -> Selected:
-    """AIM with the number of epochs chosen by inner validation, beside the figures of the last epoch."""
-    counts = sorted({max(1, config.epochs // 4), max(1, config.epochs // 2), config.epochs, config.epochs * 2})
-    candidates = tuple(AimSystem(f"{count} epochs", model, with_epochs(config, count)) for count in counts)
-    return Selected("AIM, epochs chosen inside the training part", candidates)
+def _kept(system: System, checkpoints: Path | None) -> System:
+    """The system with a folder of its own for unfinished work, where it has none yet."""
+    if checkpoints is None or not isinstance(system, AimSystem) or system.checkpoints is not None:
+        return system
+    return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:

@@ -14,9 +14,10 @@ from pipeline.baselines import trivial_baselines
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.conformal import held_out_intervals
+from pipeline.epochs import WithEpochs
 from pipeline.evaluate import Results, SystemProgress, evaluate
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import OURS, all_systems, table_systems
+from pipeline.leaderboard import OURS, all_systems, for_new_users, table_systems
 from pipeline.paper_tables import TABLES, paper_row
 from pipeline.report.data import (
     Curve,
@@ -39,16 +40,22 @@ def run_protocol(
     features: FeatureSet,
     *,
     systems: str = "aim",
+    oracle: bool = False,
     checkpoints: Path | None = None,
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
     """Evaluate systems and the trivial baselines by the configuration's protocol.
 
+    AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out what
+    may generalise to new people stands beside (`pipeline.leaderboard.for_new_users`), and inner validation by user
+    chooses among it.
+
     Args:
         config: names the protocol, the network and the recipe.
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
+        oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
         checkpoints: folder for resuming after a kill.
         progress: called with (system, done, total).
         stop: asked now and then.
@@ -62,16 +69,30 @@ def run_protocol(
     found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         found.require()
-    chosen: list[System] = [AimSystem(OURS, model, recipe, checkpoints=checkpoints), *trivial_baselines()]
-    if systems != "aim":
-        possible = all_systems(features, model, recipe)
-        chosen = list(possible.values()) if systems == "all" else table_systems(systems, possible)
+    if systems in TABLES:
+        chosen = table_systems(systems, all_systems(features, model, recipe, checkpoints))
+    else:
+        chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    if systems == "all":
+        names = {system.name for system in chosen}
+        possible = all_systems(features, model, recipe, checkpoints)
+        chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
     results = evaluate(features, folds, chosen, protocol=config.protocol, audit=found, progress=progress, stop=stop)
     if systems in TABLES:
         results["paper"] = TABLES[systems].by_task(full=True)
     elif config.name != "demo":
         results["paper"] = paper_row(config.dataset.kind, config.protocol)
     return results
+
+
+def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
+    """AIM, its epochs chosen inside the training part beside; for new people also what may generalise to them."""
+    model, recipe = config.scorer
+    kinds = forbidden(config.protocol)
+    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle)
+    if config.protocol != "louo":
+        return [ours]
+    return [for_new_users(features, ours, model, recipe, kinds, checkpoints)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
@@ -90,25 +111,57 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, str] | N
     return found
 
 
-def results_rows(results: Results) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of the table in the paper's form: per task and the Fisher average, for each system."""
+FORMS = {
+    "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
+    "together": "Spearman's rho of all held-out predictions ranked together",
+}
+"""The two forms of a correlation over folds, and how their tables are headed."""
+
+
+def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Title, columns and rows of the tables in the paper's form; one per form of the correlation.
+
+    With one fold both forms are the same and one table is given.
+    """
+    titles = dict(FORMS)
+    if results["protocol"]["name"] == "louo":
+        titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
+    if len(results["protocol"]["folds"]) == 1:
+        titles = {"together": "Spearman's rho of the held-out predictions"}
+    return [(title, *results_rows(results, form)) for form, title in titles.items()]
+
+
+def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Columns and rows of one table: per task, the averages over tasks and the error, for each system.
+
+    Args:
+        results: of `evaluate`.
+        form: a key of `FORMS`.
+    """
     tasks = results["tasks"]
-    columns = ("system", *tasks, "Avg. (Fisher)", "MAE")
+    columns = ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE")
     rows = []
     for name, system in results["systems"].items():
-        values = [task_value(system["tasks"].get(task)) for task in tasks]
+        values = [task_value(system["tasks"].get(task), form) for task in tasks]
         error = np.mean([system["tasks"][task]["together"]["mae"] for task in tasks if task in system["tasks"]])
-        average = system["average"]["folds_fisher"]["fisher"]["value"]
-        rows.append((name, *values, average, float(error)))
+        averages = system["average"]
+        both = (
+            (averages["folds_fisher"], averages["folds_arithmetic"]) if form == "folds" else (averages["together"],) * 2
+        )
+        rows.append((name, *values, both[0]["fisher"]["value"], both[1]["arithmetic"]["value"], float(error)))
     for name, values in results["paper"].items():
         cells = [values.get(task, None) for task in tasks]
-        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), None))
+        given = [v / 100 for v in cells if v is not None]
+        mean = float(np.mean(given)) if given else None
+        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), mean, None))
     return columns, rows
 
 
-def task_value(task: Mapping[str, Any] | None) -> float | None:
-    """Spearman's rho of a task's folds, averaged by Fisher's z."""
-    value = None if task is None else task["over_folds"]["fisher"]["value"]
+def task_value(task: Mapping[str, Any] | None, form: str = "folds") -> float | None:
+    """Spearman's rho of a task: of its folds, averaged by Fisher's z, or of all its predictions together."""
+    if task is None:
+        return None
+    value = task["over_folds"]["fisher"]["value"] if form == "folds" else task["together"]["spearman"]
     return None if value is None else float(value)
 
 
@@ -122,28 +175,32 @@ def fisher(percents: Sequence[float | None]) -> float | None:
 
 def evaluation_report(results: Results) -> EvaluationReport:
     """The evaluation's section of a report page."""
-    columns, rows = results_rows(results)
-    table_rows = []
-    for name, *values in rows:
-        system = results["systems"].get(name)
-        kind = "paper" if system is None else "baseline" if system["baseline"] else "ours"
-        table_rows.append(TableRow(name, tuple(values), kind))  # type: ignore[arg-type]
-    note = "Spearman's rho per fold, averaged over folds by Fisher's z; the mean of the runs, last epoch."
-    table = Table(f"Protocol {results['protocol']['name']}", columns[1:], tuple(table_rows), note=note)
     name = OURS if OURS in results["systems"] else list(results["systems"])[-1]
     ours = results["systems"][name]
     best = ours["average"]["folds_fisher"]["fisher"]["value"]
+    together = ours["average"]["together"]["fisher"]["value"]
     return EvaluationReport(
         summary={
             "Spearman's rho, Fisher average": "undefined" if best is None else f"{best:.3f}",
+            "ranked together": "undefined" if together is None else f"{together:.3f}",
             "held-out performances": str(len(results["predictions"])),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
-        tables=(table,),
+        tables=tuple(_page_table(results, *table) for table in results_tables(results)),
         curves=_curves(ours),
         leaks=leak_checks(results["audit"]),
     )
+
+
+def _page_table(results: Results, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Table:
+    shown = []
+    for name, *values in rows:
+        system = results["systems"].get(name)
+        kind = "paper" if system is None else "baseline" if system["baseline"] else "ours"
+        shown.append(TableRow(name, tuple(values), kind))  # type: ignore[arg-type]
+    note = "The mean of the runs; last epoch, where a row does not say otherwise."
+    return Table(f"Protocol {results['protocol']['name']}: {title}", columns[1:], tuple(shown), note=note)
 
 
 def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:

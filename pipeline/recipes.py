@@ -121,14 +121,6 @@ def fast(**changes: Any) -> TrainConfig:
     return TrainConfig(recipe="fast", **changes)
 
 
-def with_epochs(config: TrainConfig, epochs: int) -> TrainConfig:
-    """The recipe with its whole schedule stretched or shortened to `epochs`."""
-    share = epochs / config.epochs
-    ends = [max(1, round(end * share)) for end in config.switch_epochs]
-    rising = tuple(max(end, i + 1, *(e + 1 for e in ends[:i]), 1) for i, end in enumerate(ends))
-    return config.model_copy(update={"epochs": epochs, "switch_epochs": rising})
-
-
 def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
     """The network that belongs to a recipe, with changes."""
     return replace(AimConfig() if recipe == "paper" else FAST_MODEL, **changes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,14 @@ from pipeline.stack import Stop
 from pipeline.systems import HeldOut, Part, System
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+INNER_FOLDS = 3
+"""Parts into which a training part is cut."""
+
+INNER_RUNS = 2
+"""Networks per candidate and inner fold, at most: choosing needs fewer than the figures."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,15 @@ class Selected:
             is the outer one (("subject",) for leave-one-user-out).
         folds: inner folds.
         seed: of the cut.
+        show: train every candidate on every part and give each a row of its own beside the choice.
     """
 
     name: str
     candidates: tuple[System, ...]
     kinds: tuple[str, ...] = TIED
-    folds: int = 3
+    folds: int = INNER_FOLDS
     seed: int = 0
+    show: bool = False
     baseline: bool = False
 
     def held_out(
@@ -50,55 +61,91 @@ class Selected:
         """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
         chosen = self.choose(features, parts, progress, stop)
         scores: dict[int, Floats] = {}
+        variants: list[tuple[System, HeldOut]] = []
         for candidate in self.candidates:
             mine = [i for i, name in enumerate(chosen) if name == candidate.name]
-            if mine:
-                found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
-                scores |= dict(zip(mine, found.score, strict=True))
-        return HeldOut(tuple(scores[i] for i in range(len(parts))), chosen=tuple(chosen))
+            trained = list(range(len(parts))) if self.show else mine
+            if trained:
+                found = candidate.held_out(features, [parts[i] for i in trained], progress, stop)
+                told = dict(zip(trained, found.score, strict=True))
+                scores |= {i: told[i] for i in mine}
+                variants += [(candidate, found), *found.variants] if self.show else []
+        return HeldOut(tuple(scores[i] for i in range(len(parts))), chosen=tuple(chosen), variants=tuple(variants))
 
     def choose(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be cut."""
         true = label_table(features.records)[:, 0]
-        inner = {name: self._inner(features, [p for p in parts if p.fold == name]) for name in _names(parts)}
+        inner = inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
         every = [part for found in inner.values() for part in found]
         if not every:
             return [self.candidates[0].name] * len(parts)
         values: dict[str, dict[str, float]] = {name: {} for name in inner}
         for candidate in self.candidates:
-            held_out = candidate.held_out(features, every, progress, stop)
-            means = [scores.mean(0) for scores in held_out.score]
+            held_out = _inner_version(candidate).held_out(features, every, progress, stop)
+            means = by_outer(inner, [scores.mean(0) for scores in held_out.score])
             for name in values:
-                mine = [(p, m) for p, m in zip(every, means, strict=True) if p.fold.startswith(f"{name}/")]
-                values[name][candidate.name] = _sortable(_agreement(mine, true))
-        best = {name: max(told, key=told.__getitem__) for name, told in values.items() if told}
+                mine = list(zip(inner[name], means[name], strict=True))
+                values[name][candidate.name] = sortable(agreement(mine, true))
+        best = {name: max(told, key=told.__getitem__) for name, told in values.items() if inner[name]}
         return [best.get(part.fold, self.candidates[0].name) for part in parts]
 
-    def _inner(self, features: FeatureSet, outer: Sequence[Part]) -> list[Part]:
-        rows = np.unique(np.concatenate([part.train for part in outer]))
-        records = [features.records[row] for row in rows]
-        try:
-            cuts = kfold(records, k=self.folds, seed=self.seed, kinds=self.kinds)
-        except DataError:
-            return []
-        parts = []
-        for cut in cuts:
-            held = set(cut.test)
-            for part in outer:
-                test = np.array([row for row in part.train if features.ids[row] in held], dtype=np.intp)
-                train = np.setdiff1d(part.train, test)
-                if len(test) and len(train) >= 2:
-                    parts.append(Part(part.task, f"{part.fold}/{cut.name}", train, test))
-        return parts
+
+def inner_parts(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    *,
+    kinds: tuple[str, ...],
+    folds: int = INNER_FOLDS,
+    seed: int = 0,
+) -> dict[str, list[Part]]:
+    """The training part of every outer fold, cut into inner folds; empty where it cannot be cut.
+
+    Args:
+        features: whose rows the parts are.
+        parts: the outer ones.
+        kinds: groups that stay on one side of an inner fold.
+        folds: how many.
+        seed: of the cut.
+    """
+    return {
+        name: _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
+        for name in names(parts)
+    }
 
 
-def _names(parts: Sequence[Part]) -> list[str]:
+def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
+    rows = np.unique(np.concatenate([part.train for part in outer]))
+    records = [features.records[row] for row in rows]
+    try:
+        cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
+    except DataError:
+        return []
+    parts = []
+    for cut in cuts:
+        held = set(cut.test)
+        for part in outer:
+            test = np.array([row for row in part.train if features.ids[row] in held], dtype=np.intp)
+            train = np.setdiff1d(part.train, test)
+            if len(test) and len(train) >= 2:
+                parts.append(Part(part.task, f"{part.fold}/{cut.name}", train, test))
+    return parts
+
+
+def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[str, list[T]]:
+    """`values`, one per inner part in order, by outer fold."""
+    given = iter(values)
+    return {name: [next(given) for _ in found] for name, found in inner.items()}
+
+
+def names(parts: Sequence[Part]) -> list[str]:
+    """The folds, in order."""
     return list(dict.fromkeys(part.fold for part in parts))
 
 
-def _agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
+def agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
+    """Spearman's rho of all predictions (m,) of a task ranked together, averaged over the tasks by Fisher's z."""
     each = []
     for task in dict.fromkeys(part.task for part, _ in pairs):
         rows = np.concatenate([part.test for part, _ in pairs if part.task == task])
@@ -106,5 +153,12 @@ def _agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
     return fisher_average(each).value
 
 
-def _sortable(value: float) -> float:
+def sortable(value: float) -> float:
+    """`value`, below every correlation where it is undefined."""
     return value if np.isfinite(value) else -2.0
+
+
+def _inner_version(candidate: System) -> System:
+    inner = getattr(candidate, "inner", None)
+    found: System = candidate if inner is None else inner(INNER_RUNS)
+    return found

@@ -19,7 +19,7 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.losses import aim_loss
-from models.stacked import MemberDropout, StackData, member_state
+from models.stacked import MemberDropout, StackData, member_state, predict_members
 from pipeline.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pipeline.recipes import TrainConfig
 
@@ -92,7 +92,8 @@ def batch_count(member: Member, batch: int) -> int:
 class Stack:
     """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
 
-    `digest` is that of the data (`data_digest`), asked for where checkpoints are kept.
+    `digest` is that of the data (`data_digest`), asked for where checkpoints are kept. After each epoch of `watch`
+    (counted from 1) every member scores every performance: `watched`, (members, n) each, in the training scale.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Stack:
         model: NetworkConfig,
         config: TrainConfig,
         digest: str = "",
+        watch: Sequence[int] = (),
     ) -> None:
         self.device = pick_device(config)
         self.members, self.config = members, config
@@ -118,7 +120,8 @@ class Stack:
         )
         self.losses: list[list[float]] = []
         self.loss_epochs: list[int] = []
-        self.identity = _identity(digest, members, sizes, model, config)
+        self.watch, self.watched = frozenset(watch), list[Tensor]()
+        self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
         """Train to the end, from the checkpoint at `place` where it belongs to this very training.
@@ -139,6 +142,8 @@ class Stack:
             if last or done % every == 0:
                 self.losses.append(loss.tolist())
                 self.loss_epochs.append(done)
+            if done in self.watch:
+                self.watched.append(predict_members(self.net, self.data, self.folds).score.cpu())
             stopping = not last and stop is not None and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
                 write_checkpoint(place, self._snapshot(done))
@@ -198,6 +203,8 @@ class Stack:
             tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
         tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
+        if self.watched:
+            tensors["watched"] = torch.stack(self.watched)
         return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
 
     @torch.no_grad()
@@ -214,6 +221,7 @@ class Stack:
             }
         self.losses = found.tensors["losses"].tolist()
         self.loss_epochs = found.tensors["loss_epochs"].tolist()
+        self.watched = list(found.tensors["watched"]) if "watched" in found.tensors else []
         return found.epoch
 
 
@@ -233,11 +241,16 @@ def data_digest(data: StackData) -> str:
 
 
 def _identity(
-    digest: str, members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+    digest: str,
+    members: Sequence[Member],
+    sizes: AimSizes,
+    model: NetworkConfig,
+    config: TrainConfig,
+    watch: Sequence[int],
 ) -> str:
     """Digest of everything that decides the result: a checkpoint of another one is not gone on with."""
     settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
-    told = json.dumps([digest, settings, asdict(model), asdict(sizes)], sort_keys=True)
+    told = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
     whole = hashlib.sha256(told.encode())
     for member in members:
         whole.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())

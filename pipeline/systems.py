@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,8 +24,8 @@ from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress, fit_members
-from pipeline.normalise import SCORES
+from pipeline.fit import Fitted, Progress, fit_members
+from pipeline.normalise import SCORES, Normaliser
 from pipeline.recipes import TrainConfig
 from pipeline.stack import Stop
 from pipeline.train import check_sizes, fit_normaliser, run_members, sizes_of, stack_data
@@ -61,6 +61,9 @@ class HeldOut:
         losses: (epochs kept, members) training loss, for systems that have one.
         loss_epochs: which epochs those are.
         chosen: for a system that chooses between others, the name of the chosen one per part.
+        by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
+        watched: which epochs those are, counted from 1.
+        variants: further rows that the same training gives, each with the system that it belongs to.
     """
 
     score: tuple[Floats, ...]
@@ -69,6 +72,9 @@ class HeldOut:
     losses: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     loss_epochs: tuple[int, ...] = ()
     chosen: tuple[str, ...] = ()
+    by_epoch: tuple[Floats, ...] = ()
+    watched: tuple[int, ...] = ()
+    variants: tuple[tuple[System, HeldOut], ...] = ()
 
 
 class System(Protocol):
@@ -103,6 +109,7 @@ class AimSystem:
         pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
             each task on its own, as the paper does.
         checkpoints: folder for resuming after a kill, or None.
+        watch: epochs, counted from 1, whose predictions are kept beside those of the last (`HeldOut.by_epoch`).
     """
 
     name: str
@@ -110,6 +117,7 @@ class AimSystem:
     config: TrainConfig
     pool: bool = False
     checkpoints: Path | None = None
+    watch: tuple[int, ...] = ()
     baseline: bool = False
 
     def held_out(
@@ -133,17 +141,40 @@ class AimSystem:
             rows = np.concatenate([train[i] for i in group])
             members += run_members(rows, number, normalisers[group[0]], config)
         fitted = fit_members(
-            data, members, sizes, self.model, config, checkpoints=self.checkpoints, progress=progress, stop=stop
-        )
+            data, members, sizes, self.model, config,
+            watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
+        )  # fmt: skip
+        return self._read(fitted, parts, groups, normalisers, sizes, data)
+
+    def inner(self, runs: int) -> AimSystem:
+        """The same with as many runs at most, for inner validation; keeps its unfinished work elsewhere."""
+        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
+        place = None if self.checkpoints is None else self.checkpoints / "inner"
+        return replace(self, config=fewer, checkpoints=place)
+
+    def _read(
+        self,
+        fitted: Fitted,
+        parts: Sequence[Part],
+        groups: Sequence[Sequence[int]],
+        normalisers: Sequence[Normaliser],
+        sizes: AimSizes,
+        data: StackData,
+    ) -> HeldOut:
+        """What the trained networks say of the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
+        seen: dict[int, Floats] = {}
         for number, group in enumerate(groups):
-            state = {n: v[number * config.runs : (number + 1) * config.runs] for n, v in fitted.state.items()}
-            output = self._predict(state, sizes, data, number)
+            mine = slice(number * self.config.runs, (number + 1) * self.config.runs)
+            output = self._predict({n: v[mine] for n, v in fitted.state.items()}, sizes, data, number)
             for i, (column, name) in itertools.product(group, enumerate(SCORES)):
                 values = getattr(output, name)
                 if values is not None:
                     scaled = values[:, torch.from_numpy(parts[i].test)].double().numpy()
                     scores[name][i] = normalisers[i].unscale(scaled, column)
+            for i in group if self.watch else ():
+                scaled = fitted.watched[:, mine][..., torch.from_numpy(parts[i].test)].double().numpy()
+                seen[i] = normalisers[i].unscale(scaled, 0)
         found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
         return HeldOut(
             score=found["score"],
@@ -151,6 +182,8 @@ class AimSystem:
             synchronisation=found["synchronisation"],
             losses=fitted.losses,
             loss_epochs=fitted.loss_epochs,
+            by_epoch=tuple(seen[i] for i in sorted(seen)),
+            watched=self.watch,
         )
 
     def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:

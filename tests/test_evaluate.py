@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.errors import DataError
+from data.errors import Cancelled, DataError
 from data.leaks import audit
 from data.splits import Fold, kfold, louo
 from data.videos import Labels
 from models import metrics
 from models.aim_config import AimConfig
 from pipeline.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.evaluate import evaluate, make_parts, read_results, write_results
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import chosen_epochs, for_new_users
+from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
 from pipeline.recipes import fast
 from pipeline.selection import Selected
 from pipeline.systems import AimSystem, SimpleSystem
@@ -229,13 +230,21 @@ def test_new_users_systems_run_and_say_what_was_chosen() -> None:
     made = two_tasks(48)
     quality = np.array([r.labels.execution for r in made.records if r.labels is not None], dtype=float)
     features = replace(made, trial=np.stack([quality, -quality], axis=1).astype(np.float32))
-    systems = for_new_users(features, AimConfig(width=8, regression_width=4), fast(runs=1, epochs=2))
-    results = evaluate(features, louo(features.records), systems, draws=0)
-    told = results["systems"]["chosen inside the training part"]
-    assert {entry["system"] for entry in told["chosen"]} <= {system.name for system in systems}
+    model, config = AimConfig(width=8, regression_width=4), fast(runs=3, epochs=2)
+    choice = for_new_users(features, AimSystem("AIM", model, config), model, config, ("subject",))
+    results = evaluate(features, louo(features.records), [choice], draws=0)
+    names = [system.name for system in choice.candidates]
+    assert list(results["systems"]) == [CHOSEN_FOR_NEW_USERS, *names]
+    told = results["systems"][CHOSEN_FOR_NEW_USERS]
+    assert {entry["system"] for entry in told["chosen"]} <= set(names)
+    for entry in told["chosen"]:
+        rows = [row for row in results["predictions"] if (row["task"], row["fold"]) == (entry["task"], entry["fold"])]
+        assert all(row[CHOSEN_FOR_NEW_USERS] == row[entry["system"]] for row in rows)
     ridge = results["systems"]["trial figures, all tasks (ours)"]["tasks"]["a"]["together"]["spearman"]
     assert ridge > 0.3
     assert results["systems"]["AIM, all tasks"]["chosen"] is None
+    assert results["systems"]["AIM, all tasks"]["settings"]["train"]["runs"] == 3
+    assert choice.candidates[1].inner(2).config.runs == 2  # type: ignore[attr-defined]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
@@ -251,8 +260,59 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
     assert told["worse"]["b"]["low"] > 0
 
 
-def test_epochs_are_chosen_inside_the_training_part(features: FeatureSet) -> None:
+def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) -> None:
+    """One training gives three rows: last epoch, chosen by inner validation, best on the test part on request."""
+    folds, ours = kfold(features.records, k=3), AimSystem("AIM", MODEL, fast(runs=2, epochs=40))
+    plain = evaluate(features, folds, [ours], draws=0)["systems"]["AIM"]["tasks"]
+    asked = evaluate(features, folds, [WithEpochs(ours)], draws=0)["systems"]
+    assert list(asked) == ["AIM", f"AIM, {CHOSEN}"]
+    told = evaluate(features, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
+    assert list(told) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
+    assert told["AIM"]["tasks"] == asked["AIM"]["tasks"] == plain
+    assert "oracle" in ORACLE
+    for task in plain:
+        for fold, found in told[f"AIM, {ORACLE}"]["tasks"][task]["folds"].items():
+            others = [told[name]["tasks"][task]["folds"][fold]["spearman"] for name in list(told)[:2]]
+            assert found["spearman"] >= max(others)
+    chosen = {entry["system"] for entry in told[f"AIM, {CHOSEN}"]["chosen"]}
+    assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
+
+
+def test_watched_epochs_end_with_the_last() -> None:
+    assert watched_epochs(40) == tuple(range(2, 41, 2))
+    assert watched_epochs(3) == (1, 2, 3)
+    assert watched_epochs(1) == (1,)
+    assert watched_epochs(3000)[-1] == 3000
+
+
+def test_no_test_label_decides_the_chosen_epoch(features: FeatureSet) -> None:
+    folds = kfold(features.records, k=3)[:1]
+    test = set(folds[0].test)
+    spoiled = tuple(
+        replace(r, labels=Labels(-r.labels.score)) if r.id in test and r.labels else r for r in features.records
+    )
+    system = WithEpochs(AimSystem("AIM", MODEL, fast(runs=1, epochs=20)), ("trial",))
+    parts = make_parts(features, folds)
+    honest, other = (system.held_out(replace(features, records=r), parts) for r in (features.records, spoiled))
+    assert honest.variants[0][1].chosen == other.variants[0][1].chosen
+    assert all(np.array_equal(a, b) for a, b in zip(honest.score, other.score, strict=True))
+    asked = WithEpochs(system.system, ("trial",), oracle=True)
+    rows = [
+        asked.held_out(replace(features, records=r), parts).variants[1][1].chosen for r in (features.records, spoiled)
+    ]
+    assert rows[0] != rows[1]
+
+
+def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) -> None:
+    """What is watched at the last epoch is the result; watching changes nothing and survives an interruption."""
     parts = make_parts(features, kfold(features.records, k=3))
-    held = chosen_epochs(MODEL, fast(runs=1, epochs=4)).held_out(features, parts)
-    assert set(held.chosen) <= {"1 epochs", "2 epochs", "4 epochs", "8 epochs"}
-    assert [values.shape[1] for values in held.score] == [len(part.test) for part in parts]
+    ours = AimSystem("AIM", MODEL, fast(runs=2, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
+    held = ours.held_out(features, parts)
+    assert [values.shape for values in held.by_epoch] == [(3, 2, len(part.test)) for part in parts]
+    assert all(np.allclose(seen[-1], score) for seen, score in zip(held.by_epoch, held.score, strict=True))
+    assert not np.allclose(held.by_epoch[0][0], held.score[0])
+    asked = iter(range(100))
+    with pytest.raises(Cancelled):
+        replace(ours, checkpoints=tmp_path).held_out(features, parts, stop=lambda: next(asked) > 7)
+    resumed = replace(ours, checkpoints=tmp_path).held_out(features, parts)
+    assert all(np.array_equal(a, b) for a, b in zip(held.by_epoch, resumed.by_epoch, strict=True))

@@ -11,11 +11,12 @@ from data.datasets import list_records
 from data.synthetic.jigsaws import make_jigsaws
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.epochs import CHOSEN, ORACLE
 from pipeline.extract import run_extract
 from pipeline.features import FeatureSet, gather
-from pipeline.leaderboard import OURS
+from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
 from pipeline.paper_tables import TABLES
-from pipeline.protocols import evaluation_report, fisher, results_rows, run_protocol
+from pipeline.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
 from pipeline.runner import Planner
 
 
@@ -48,15 +49,41 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     results = run_protocol(config.model_copy(update={"protocol": protocol}), features)
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
-    columns, rows = results_rows(results)
+    tables = results_tables(results)
+    assert len(tables) == 2
+    assert [title.split(" ")[3] for title, _, _ in tables] == ["user," if protocol == "louo" else "fold,", "all"]
+    columns, rows = tables[0][1:]
     names = [row[0] for row in rows]
-    assert names[:5] == [OURS, "training mean", "duration", "subject mean", "random"]
+    assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
+    assert not any("oracle" in name for name in names)
+    assert (CHOSEN_FOR_NEW_USERS in names) == (protocol == "louo")
     assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
     assert all(len(row) == len(columns) for row in rows)
     json.dumps(results, allow_nan=False)
     page = evaluation_report(results)
     assert page.leaks
     assert all(check.passed for check in page.leaks if "equal files" not in check.name)
+
+
+def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[BaseConfig, FeatureSet]) -> None:
+    """Leave-one-user-out per user then averaged, and all held-out predictions ranked together."""
+    config, features = made
+    results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+    told = results["systems"][OURS]["tasks"]["Suturing"]
+    (_, _, per_user), (_, _, together) = results_tables(results)
+    row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
+    assert row[1] == told["over_folds"]["fisher"]["value"]
+    assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
+    assert row[1] != other[1]
+    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
+    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
+    assert len(evaluation_report(results).tables) == 2
+
+
+def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True)["systems"]
+    assert not any("oracle" in name for name in run_protocol(config, features)["systems"])
 
 
 def test_two_runs_give_the_same_figures(made: tuple[BaseConfig, FeatureSet]) -> None:

@@ -22,7 +22,7 @@ from pipeline.augment import with_exchanged
 from pipeline.bundle import Bundle
 from pipeline.features import FeatureSet
 from pipeline.normalise import Normaliser, label_table
-from pipeline.recipes import TrainConfig, fast, model_for, paper, with_epochs
+from pipeline.recipes import TrainConfig, fast, model_for, paper
 from pipeline.stack import Member, Stack, draw_batches
 from pipeline.train import fit_normaliser, sizes_of, stack_data, train
 from tests.made_features import made_features
@@ -315,13 +315,6 @@ def test_training_on_exchanged_copies(features: FeatureSet) -> None:
     assert Bundle(run).predict(features).score.shape == (40,)
     plain = train(features, fast(runs=1, epochs=3), TINY, rows=np.arange(10))
     assert not torch.equal(run.state["encoder.weight"], plain.state["encoder.weight"])
-
-
-def test_schedules_stretch_with_the_epochs() -> None:
-    assert with_epochs(fast(), 200).switch_epochs == tuple(2 * end for end in fast().switch_epochs)
-    short = with_epochs(fast(), 2)
-    assert short.epochs == 2
-    assert TrainConfig.model_validate(short.model_dump()) == short
 
 
 def test_batches_are_even_and_cover_every_row_once() -> None:
