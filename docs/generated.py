@@ -11,7 +11,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +47,18 @@ def commands() -> str:
 
 def settings() -> str:
     """Every key of a configuration by section: default, whether it is in the cache key, meaning."""
-    from pipeline.config import SCORER_SECTIONS, config_class
+    from pipeline.config import config_class
     from pipeline.stages import STAGES
 
     fields = config_class().model_fields
-    sections = [name for name in fields if name in (*STAGES, *SCORER_SECTIONS, "dataset", "run", "split")]
+    kinds = {name: field.default_factory or type(field.default) for name, field in fields.items()}
+    sections = [n for n, kind in kinds.items() if hasattr(kind, "model_fields") or dataclasses.is_dataclass(kind)]
     plain = [(f"`{name}`", _value(field.default), _text(field.description)) for name, field in fields.items()
              if name not in sections]  # fmt: skip
     parts = ["## Top level\n", _table(("key", "default", "meaning"), plain)]
     for name in sections:
         parts.append(f"## Section `{name}`\n")
-        kind = fields[name].default_factory or type(fields[name].default)
+        kind = kinds[name]
         if name == "train":
             parts.append(_train(kind))
         elif name == "model":
@@ -113,7 +114,7 @@ def _train(kind: Any) -> str:
 
     rows = []
     for name, field in kind.model_fields.items():
-        values = [recipe.get(name, field.default) for recipe in (RECIPES["fast"], RECIPES["paper"])]
+        values = [{"recipe": recipe, **RECIPES[recipe]}.get(name, field.default) for recipe in ("fast", "paper")]
         rows.append((f"`train.{name}`", *(_value(value) for value in values), _text(field.description)))
     return _table(("key", "recipe `fast`", "recipe `paper`", "meaning"), rows)
 
@@ -137,7 +138,7 @@ def _attributes(kind: Any) -> dict[str, str]:
     return {name: _text(text) for name, text in entries}
 
 
-def _table(head: Row, rows: list[Row]) -> str:
+def _table(head: Row, rows: Sequence[Row]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines) + "\n"
 

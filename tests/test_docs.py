@@ -18,8 +18,7 @@ import typer
 import yaml
 
 from data.errors import UsageError
-from pipeline.config import SCORER_SECTIONS, config_class, load_config
-from pipeline.stages import STAGES
+from pipeline.config import config_class, load_config
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +27,12 @@ SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
 TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
 PACKAGES = ("data", "extractors", "models", "pipeline", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
-SECTIONS = {*STAGES, *SCORER_SECTIONS, "dataset", "run", "split"}
+SECTIONS = {
+    name: kind
+    for name, field in config_class().model_fields.items()
+    for kind in [field.default_factory or type(field.default)]
+    if hasattr(kind, "model_fields") or hasattr(kind, "__dataclass_fields__")
+}
 EXAMPLE = "brightness"
 """The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
 
@@ -214,10 +218,10 @@ def settings() -> set[str]:
             if hasattr(inner, "model_fields"):
                 add(inner, f"{prefix}{name}.")
 
-    for name, field in config_class().model_fields.items():
+    for name in config_class().model_fields:
         found.add(name)
         if name in SECTIONS:
-            add(field.default_factory or type(field.default), f"{name}.")
+            add(SECTIONS[name], f"{name}.")
     return found
 
 
