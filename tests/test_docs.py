@@ -188,6 +188,9 @@ DOTTED = re.compile(rf"^(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+$")
 def test_named_modules_and_functions_exist(path: Path) -> None:
     named = {word for word in code_of(path) if DOTTED.match(word) and Path(word).suffix != ".py"}
     named |= set(re.findall(r"^::: ([\w.]+)$", text_of(path), re.MULTILINE))
+    shown = re.compile(r"^::: ([\w.]+)\n +options: .*members: \[([^\]]*)\]", re.MULTILINE)
+    for module, members in shown.findall(text_of(path)):
+        named |= {f"{module}.{member.strip()}" for member in members.split(",")}
     for dotted in sorted(named):
         assert not missing_name(dotted), f"{name_of(path)}: {missing_name(dotted)}"
 
