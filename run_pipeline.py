@@ -124,6 +124,10 @@ def extract(
     listing = _listing(inputs, settings)
     records = _sharded(listing.records, shard)
     planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
+    if preview:
+        from pipeline.preview import refuse_far
+
+        refuse_far(records, planner)
     chosen = pick_engine(engine, settings, address)
     if dry_run:
         _print_dry_run(records, planner, settings.run.workers, as_json)
@@ -167,7 +171,7 @@ def status(
     rows = list(status_rows(_listing(inputs, settings).records, planner))
     planner.cache.close()
     if as_json:
-        _print_json({"cache": str(planner.cache.root), "rows": rows})
+        _print_json({"cache": planner.cache.place, "rows": rows})
     else:
         console.status_table(rows, all_figures=quality)
     raise typer.Exit(SOME_FAILED if any(row["state"] == "failed" for row in rows) else OK)
@@ -191,9 +195,9 @@ def train(
     """
     from pipeline import console
     from pipeline.bundle import save
-    from pipeline.cache import Cache
     from pipeline.calibration import FOLDS
     from pipeline.finish import finish_run
+    from pipeline.remote_cache import open_cache
     from pipeline.train import train as train_run
 
     settings = _settings(config, overrides, cache, None)
@@ -206,7 +210,7 @@ def train(
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
     save(run, out)
     folds = FOLDS if folds is None else folds
-    kept = Cache(settings.cache) if pack is None else None
+    kept = open_cache(settings.cache, settings.storage.reach()) if pack is None else None
     with console.steps_bar("epochs of the calibration") as progress:
         sure, why_not = finish_run(
             run, features, settings, out, cache=kept, folds=folds, progress=progress, stop=stop.is_set
@@ -338,13 +342,14 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
+    from data.remote import is_remote
     from data.videos import find_videos
     from pipeline import console
-    from pipeline.score import Scorer
+    from pipeline.score import Scorer, saved_storage
     from pipeline.score_output import as_json as rows_as_json
     from pipeline.score_output import score_rows, write_csv
 
-    records = find_videos(inputs).records
+    records = find_videos(inputs, saved_storage(model) if any(map(is_remote, inputs)) else None).records
     scorer = Scorer(model, cache, workers, other_settings=other_settings)
     stop = _stop_on_interrupt()
     with console.BatchProgress() as bars:
@@ -568,7 +573,7 @@ def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
     from pipeline.console import say
     from pipeline.extract import dataset_records
 
-    listing = find_videos(inputs) if inputs else dataset_records(settings)
+    listing = find_videos(inputs, settings.storage.reach()) if inputs else dataset_records(settings)
     for problem in listing.problems[:20]:
         say(f"note: {problem}")
     if len(listing.problems) > 20:
@@ -577,11 +582,12 @@ def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
 
 
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
-    from pipeline.cache import Cache
+    from pipeline.remote_cache import open_cache
     from pipeline.runner import Planner
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
-    return Planner(settings, Cache(settings.cache), stages=names, force=force, retry_failed=retry_failed)
+    cache = open_cache(settings.cache, settings.storage.reach())
+    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed)
 
 
 def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -> FeatureSet:
@@ -715,7 +721,7 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
     told = dry_run(plans, planner, workers)
     planner.cache.close()
     if as_json:
-        _print_json({"cache": str(planner.cache.root), "videos": summary.videos, "fresh": summary.fresh, **told})
+        _print_json({"cache": planner.cache.place, "videos": summary.videos, "fresh": summary.fresh, **told})
         return
     for title, columns, rows in dry_run_tables(told) if plans else ():
         console.table(title, columns, rows)
@@ -769,7 +775,7 @@ def _print_summary(summary: Any, cache: Cache, as_json: bool, drawn: dict[str, A
         ]
         _print_json(
             {
-                "cache": str(cache.root),
+                "cache": cache.place,
                 "videos": summary.videos,
                 "fresh": summary.fresh,
                 "results": results,
@@ -783,11 +789,11 @@ def _print_summary(summary: Any, cache: Cache, as_json: bool, drawn: dict[str, A
         console.failure_table(summary.failed)
     ran = sum(1 for result in summary.results if result.done)
     if not ran and not summary.failed and not summary.cancelled:
-        console.say(f"nothing to do: all {summary.videos} videos are fresh in {printable(cache.root)}")
+        console.say(f"nothing to do: all {summary.videos} videos are fresh in {printable(cache.place)}")
     else:
         stopped = "; stopped, run the same command to go on" if summary.cancelled else ""
         counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos"
-        console.say(f"{counts} in {printable(cache.root)}{stopped}")
+        console.say(f"{counts} in {printable(cache.place)}{stopped}")
 
 
 def _print_json(content: Any) -> None:

@@ -48,6 +48,17 @@ class CacheError(AimError):
     """A cache file that is damaged or of another format; it is recomputed."""
 
 
+class StorageError(AimError, OSError):
+    """An object store that does not answer or refuses: a fault of the machine or the set-up, never kept as a video's.
+
+    It is an OSError too, so that it is treated like a disk that fails.
+    """
+
+    def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.strerror = what
+
+
 class Cancelled(Exception):  # noqa: N818 -- it is no error
     """The user asked to stop; nothing is wrong."""
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from data.errors import UsageError
+from data.remote import address, is_remote
+
 TEMPORARY = ".writing-"
 """Prefix of every temporary name; such files are never read."""
 
@@ -30,7 +33,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
     Raises:
         OSError: the folder cannot be written.
+        UsageError: the address of a store, where only the local disk can be written.
     """
+    if is_remote(target):
+        raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     name = f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
     temporary = target.parent / name
@@ -74,7 +80,7 @@ def sweep(folder: Path) -> int:
     for inner, _, names in os.walk(folder):
         for name in names:
             path = Path(inner, name) if name.startswith(TEMPORARY) else None
-            if path is not None and _abandoned(path):
+            if path is not None and is_abandoned(path, TEMPORARY):
                 with suppress(OSError):
                     path.unlink()
                     removed += 1
@@ -90,8 +96,9 @@ def safe_name(part: str) -> str:
     return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
 
 
-def _abandoned(path: Path) -> bool:
-    host, _, rest = path.name.removeprefix(TEMPORARY).rpartition("-")[0].rpartition("-")
+def is_abandoned(path: Path, prefix: str) -> bool:
+    """Whether no living process has made this file or folder, called `<prefix><host>-<process>-<anything>`."""
+    host, _, rest = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
     try:
         age = time.time() - path.stat().st_mtime
         if host != socket.gethostname()[:40]:

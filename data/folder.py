@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from data.labelled import find_labels, join, split_of
+from data.labelled import found_labels, join, split_of
+from data.remote import Storage
 from data.tables import Row
 from data.videos import Labels, Listing, Record, find_videos
 
@@ -22,19 +23,20 @@ CANDIDATES = ("scores.csv", "labels.csv")
 """Label files that are found without being named."""
 
 
-def list_folder(root: Path, *, labels: str | Path | None = None) -> Listing:
+def list_folder(root: Path, *, labels: str | Path | None = None, storage: Storage | None = None) -> Listing:
     """The videos below `root` with the labels of its CSV; without a CSV, plain records.
 
     Args:
         root: the folder; its videos' ids are their paths below it.
         labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
+        storage: how a store is reached where `root` is an address.
 
     Raises:
         UsageError: no video, no such label file, or two of them and none named.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
-    path = find_labels(root, labels, CANDIDATES)
-    return find_videos([root]) if path is None else join(root, path, COLUMNS, _build)
+    with found_labels(root, labels, CANDIDATES, storage) as path:
+        return find_videos([root], storage) if path is None else join(root, path, COLUMNS, _build, storage)
 
 
 def _build(record: Record, row: Row) -> Record:

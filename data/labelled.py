@@ -6,12 +6,16 @@ that repeat a video are dropped when they agree, and when they contradict each o
 
 from __future__ import annotations
 
+import tempfile
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from data.errors import DataError, UsageError, nearest
+from data.files import write_bytes
+from data.remote import RemoteFolder, Storage, is_remote
 from data.tables import Row, Table, clip, inner_path, read_table
 from data.videos import VIDEO_SUFFIXES, Listing, Record, find_videos
 
@@ -41,6 +45,29 @@ def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str])
     return found[0] if found else None
 
 
+@contextmanager
+def found_labels(
+    root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
+) -> Iterator[Path | None]:
+    """The same as `find_labels`; of a folder on a store, a copy that is there until the block ends.
+
+    Raises:
+        UsageError: as `find_labels`.
+        StorageError: the store does not answer or refuses.
+    """
+    if not is_remote(root) or (given is not None and Path(given).is_file()):
+        yield find_labels(root, given, candidates)
+        return
+    folder = RemoteFolder(root, storage or Storage())
+    with tempfile.TemporaryDirectory(prefix="aim-labels-") as copies:
+        for name in candidates if given is None else [str(given)]:
+            with suppress(FileNotFoundError):
+                content = folder.read(name)
+                write_bytes(Path(copies, PurePosixPath(name).name), content)
+        inside = given and PurePosixPath(str(given)).name
+        yield find_labels(Path(copies), inside, candidates)
+
+
 def split_of(row: Row) -> str | None:
     """The row's fixed split, None where the cell is empty.
 
@@ -63,7 +90,13 @@ def key_of(name: str) -> str:
     return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else str(path)
 
 
-def join(root: Path, table_path: Path, columns: tuple[str, ...], build: Callable[[Record, Row], Record]) -> Listing:
+def join(
+    root: Path,
+    table_path: Path,
+    columns: tuple[str, ...],
+    build: Callable[[Record, Row], Record],
+    storage: Storage | None = None,
+) -> Listing:
     """The videos below `root` with what the table says of them.
 
     Args:
@@ -71,13 +104,14 @@ def join(root: Path, table_path: Path, columns: tuple[str, ...], build: Callable
         table_path: the label table.
         columns: the columns that are read, "video" first.
         build: gives the record of a video its labels, groups, task and split from a row.
+        storage: how a store is reached where `root` is an address.
 
     Raises:
         UsageError: `root` holds no video.
         DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
     table = read_table(table_path, columns, ALIASES)
-    videos = {record.id: record for record in find_videos([root]).records}
+    videos = {record.id: record for record in find_videos([root], storage).records}
     rows, problems = _match(table, videos)
     records = []
     for name, record in videos.items():

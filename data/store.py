@@ -28,6 +28,7 @@ other file.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import secrets
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ from numpy.typing import NDArray
 from data.arrays import Array, StageOutput
 from data.errors import CacheError
 from data.files import write_bytes
+from data.remote import address
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
@@ -71,6 +73,12 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> tuple[d
     Raises:
         OSError: the folder cannot be written or the disk is full; no half-written file remains.
     """
+    full, content = encode(header, output)
+    return full, write_bytes(path, content)
+
+
+def encode(header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], bytes]:
+    """The header as stored, and the whole content of the file."""
     import h5py
 
     described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
@@ -87,8 +95,7 @@ def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> tuple[d
         for name, array in sorted(output.arrays.items()):
             _write_array(file, name, array)
         file.flush()
-        content = file.id.get_file_image()
-    return full, write_bytes(path, content)
+        return full, bytes(file.id.get_file_image())
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -102,14 +109,18 @@ def read_header(path: Path) -> dict[str, Any]:
         return _header(file)
 
 
-def read(path: Path) -> Stored:
+def read(path: Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
+
+    Args:
+        path: where it lies.
+        content: what it holds, where that has been fetched already; `path` then only names it.
 
     Raises:
         FileNotFoundError: no such file.
         CacheError: damaged or not of this format.
     """
-    with _opened(path) as file:
+    with _opened(path, content) as file:
         header = _header(file)
         arrays = {name: _read_array(file, name, about) for name, about in header["arrays"].items()}
     return Stored(header, StageOutput(arrays, header["quality"]))
@@ -154,16 +165,19 @@ def _write_array(file: Any, name: str, array: Array) -> None:
 class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
     """An HDF5 file whose every failure while open is told as a CacheError."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        self.path, self.content = path, content
 
     def __enter__(self) -> Any:
         import h5py
 
-        if not self.path.exists():
+        if self.content is None and not self.path.exists():
             raise FileNotFoundError(self.path)
         try:
-            self.file = h5py.File(self.path, "r", locking=False)
+            if self.content is None:
+                self.file = h5py.File(self.path, "r", locking=False)
+            else:
+                self.file = h5py.File(io.BytesIO(self.content), "r")
         except OSError as error:
             raise self._damaged(error) from error
         return self.file
@@ -175,7 +189,7 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
 
     def _damaged(self, error: BaseException) -> CacheError:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return CacheError(f"damaged cache file ({text})", where=self.path, fix="It is recomputed by `extract`")
+        return CacheError(f"damaged cache file ({text})", where=address(self.path), fix="It is recomputed by `extract`")
 
 
 def _header(file: Any) -> dict[str, Any]:

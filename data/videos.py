@@ -6,9 +6,10 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
+from data.remote import RemoteFile, Storage, address, is_remote, list_files, local_path, refuse_unknown
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
@@ -46,6 +47,8 @@ class Record:
         groups: what must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B",
             "supertrial": "1", "original": "..."}.
         split: the data set's own fixed split ("train" or "test"), or None.
+        remote: input files on an object store by kind. They are no local files and `files` does not name them: a
+            worker copies those that it needs (`data.scratch`) and goes on with a record of local files.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Record:
     labels: Labels | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
     split: str | None = None
+    remote: Mapping[str, RemoteFile] = field(default_factory=dict)
 
     def files(self) -> dict[str, Path]:
         """Every input file of this record by kind ("video" first); what the fingerprint covers."""
@@ -80,40 +84,79 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def find_videos(inputs: Sequence[Path]) -> Listing:
+def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
     A file is its own input: its id is its name. Files in a directory are taken by suffix
     (`VIDEO_SUFFIXES`); a file named directly is taken whatever its suffix.
 
+    Args:
+        inputs: paths, or addresses of objects and folders on a store (`data.remote`).
+        storage: how stores are reached.
+
     Raises:
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
+        StorageError: a store does not answer or refuses.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, Path | RemoteFile] = {}
+    problems: list[str] = []
     for given in inputs:
-        for video_id, path in _expand(given):
-            other = found.setdefault(video_id, path)
-            if not _same_place(other, path):
+        remote = is_remote(given)
+        expanded = _expand_remote(given, storage or Storage(), problems) if remote else _expand(local_path(given))
+        for video_id, place in expanded:
+            other = found.setdefault(video_id, place)
+            if not _same_place(other, place):
                 raise UsageError(
-                    f"two inputs have the same id '{printable(video_id)}': {printable(other)} and {printable(path)}",
+                    f"two inputs have the same id '{printable(video_id)}': {_shown(other)} and {_shown(place)}",
                     fix="Give their common folder as the one input, so that the ids differ by folder",
                 )
-    return Listing(tuple(Record(id=key, path=found[key]) for key in sorted(found)))
+    return Listing(tuple(_record(key, found[key]) for key in sorted(found)), tuple(problems))
+
+
+def _record(video_id: str, place: Path | RemoteFile) -> Record:
+    if isinstance(place, RemoteFile):
+        return Record(id=video_id, path=None, remote={"video": place})
+    return Record(id=video_id, path=place)
+
+
+def _shown(place: Path | RemoteFile) -> str:
+    return printable(place.url if isinstance(place, RemoteFile) else place)
 
 
 def _expand(given: Path) -> Iterable[tuple[str, Path]]:
     if given.is_dir():
         paths = sorted(p for p in _walk(given) if p.suffix.lower() in VIDEO_SUFFIXES)
         if not paths:
-            raise UsageError(
-                "no video in this folder",
-                where=given,
-                fix=f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}",
-            )
+            raise _no_video(given)
         return [(p.relative_to(given).as_posix(), p) for p in paths]
     if given.is_file():
         return [(given.name, given)]
+    refuse_unknown(given)
     raise UsageError("no such file or folder", where=given, fix="Check the path; names are case sensitive")
+
+
+def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
+    """The videos among the objects below an address; names that are no paths are told and left out."""
+    found = list_files(given, storage)
+    if not found:
+        raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
+    videos = []
+    for name, file in found.items():
+        path = PurePosixPath(name)
+        if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
+            continue
+        if name and (path.as_posix() != name or path.is_absolute() or ".." in path.parts or "\0" in name):
+            problems.append(f"{printable(file.url)}: left out, its name cannot be a path")
+        else:
+            videos.append((name or file.name, file))
+    if not videos:
+        raise _no_video(address(given))
+    return videos
+
+
+def _no_video(given: Path | str) -> UsageError:
+    known = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    return UsageError("no video in this folder", where=given, fix=known)
 
 
 def _walk(root: Path) -> Iterable[Path]:
@@ -126,14 +169,29 @@ def _walk(root: Path) -> Iterable[Path]:
                 yield path
 
 
-def _same_place(a: Path, b: Path) -> bool:
+def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:
+    if isinstance(a, RemoteFile) or isinstance(b, RemoteFile):
+        return a == b
     return a == b or os.path.samefile(a, b)
 
 
 def fingerprint_file(path: Path) -> str:
     """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies."""
-    digest = hashlib.sha256(str(path.stat().st_size).encode())
     with path.open("rb") as stream:
-        while block := stream.read(FINGERPRINT_BLOCK):
-            digest.update(block)
+        return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
+
+
+def fingerprint_remote(file: RemoteFile) -> str:
+    """The same of an object, which is read once for it.
+
+    Raises:
+        StorageError: it is gone, not to be had, or replaced while it is read.
+    """
+    return _fingerprint(*file.opened())
+
+
+def _fingerprint(size: int, blocks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    for block in blocks:
+        digest.update(block)
     return digest.hexdigest()

@@ -7,81 +7,30 @@ not depend on where anything lies, so a cache moves with its data to another fol
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache as memoised
-from functools import cached_property
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data import store
 from data.arrays import StageOutput
-from data.errors import AimError, CacheError, printable
+from data.errors import AimError, CacheError, UsageError, printable
 from data.files import safe_name, sweep, write_text
-from data.videos import Record, fingerprint_file
-from pipeline.index import Index, stamp
+from data.remote import RemoteFile, address, is_remote
+from data.videos import Record, fingerprint_file, fingerprint_remote
+from pipeline.computation import Computation
+from pipeline.index import OBJECT, Index, stamp
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
-
-
-@dataclass(frozen=True)
-class Computation:
-    """What makes one output: everything that its key covers.
-
-    Attributes:
-        stage, version: the extractor's name and version.
-        settings: every setting that can change the result.
-        identity: what else the result depends on, such as {"weights": sha256}.
-        inputs: SHA-256 of the content of each input file, by kind.
-        upstream: key of each upstream output, by stage.
-    """
-
-    stage: str
-    version: int
-    settings: Mapping[str, Any]
-    identity: Mapping[str, str]
-    inputs: Mapping[str, str]
-    upstream: Mapping[str, str]
-
-    @cached_property
-    def key(self) -> str:
-        """SHA-256 over all parts in canonical JSON."""
-        parts = {
-            "identity": _canonical(self.identity),
-            "inputs": json.dumps(self.inputs, sort_keys=True),
-            "settings": _canonical(self.settings),
-            "stage": json.dumps(self.stage),
-            "upstream": json.dumps(self.upstream, sort_keys=True),
-            "version": json.dumps(self.version),
-        }
-        text = "{" + ", ".join(f'"{name}": {part}' for name, part in parts.items()) + "}"
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def differences(self, header: Mapping[str, Any]) -> list[str]:
-        """One line per part in which a stored header differs from this computation."""
-        lines: list[str] = []
-        if header.get("stage_version") != self.version:
-            lines.append(f"stage version {header.get('stage_version')} -> {self.version}")
-        lines += _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
-        lines += [
-            f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")
-        ]
-        for kind in sorted({*header.get("inputs", {}), *self.inputs}):
-            if header.get("inputs", {}).get(kind) != self.inputs.get(kind):
-                lines.append(f"{kind} file changed")
-        for stage in sorted({*header.get("upstream", {}), *self.upstream}):
-            if header.get("upstream", {}).get(stage) != self.upstream.get(stage):
-                lines.append(f"upstream {stage} changed")
-        return lines
 
 
 @dataclass(frozen=True)
@@ -96,9 +45,24 @@ class Check:
 class Cache:
     """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
 
-    def __init__(self, root: Path) -> None:
+    lanes = 1
+    """How many threads plan side by side."""
+
+    def __init__(self, root: Path, local: Path | None = None) -> None:
+        if is_remote(root) and local is None:
+            raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
         self.root = root
-        self.index = Index(root)
+        self.local = local or root  # the index and the logs of runs, which are no outputs
+        self.index = Index(self.local)
+
+    @property
+    def place(self) -> str:
+        """Where the outputs are, as a user writes it."""
+        return str(self.root)
+
+    def snapshot(self, outputs: int) -> AbstractContextManager[None]:
+        """While it is open so many outputs are looked at, and what they are does not change by this process."""
+        return nullcontext()
 
     def path(self, stage: str, video_id: str) -> Path:
         """Where the output of a stage for a video lies. The id's folders are kept, `..` and the like are not."""
@@ -113,6 +77,18 @@ class Cache:
             seen = stamp(path)  # taken before hashing: a change meanwhile makes the fact void
             known = fingerprint_file(path)
             self.index.put("content", absolute, known, seen)
+        return known
+
+    def fingerprint_object(self, file: RemoteFile) -> str:
+        """SHA-256 of an object's content; not read again while the store lists the same size and tag.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        known = self.index.get(OBJECT, file.url, file.stamp)
+        if not isinstance(known, str):
+            known = fingerprint_remote(file)
+            self.index.put(OBJECT, file.url, known, file.stamp)
         return known
 
     def check(self, computation: Computation, video_id: str) -> Check:
@@ -147,14 +123,7 @@ class Cache:
             OSError: the folder cannot be written or the disk is full.
         """
         path = self.path(computation.stage, record.id)
-        header = asdict(computation) | {
-            "key": computation.key,
-            "stage_version": computation.version,
-            "video": printable(record.id),
-            "software": software(),
-        }
-        header.pop("version")
-        stored, inode = store.write(path, header, output)
+        stored, inode = store.write(path, new_header(computation, record), output)
         with suppress(OSError):  # known at once, unless another process has replaced it already
             seen = stamp(path)
             if os.stat(path).st_ino == inode:
@@ -177,16 +146,22 @@ class Cache:
             "traceback": "".join(traceback.format_exception(error)),
             "software": software(),
         }
-        write_text(self.failure_path(computation.stage, record.id), json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        self._keep_failure(computation.stage, record.id, json.dumps(entry, indent=1, sort_keys=True) + "\n")
         return entry
+
+    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
+        write_text(self.failure_path(stage, video_id), text)
 
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
         try:
-            entry = json.loads(self.failure_path(stage, video_id).read_text("utf-8"))
+            entry = json.loads(self._failure_text(stage, video_id))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
+
+    def _failure_text(self, stage: str, video_id: str) -> str:
+        return self.failure_path(stage, video_id).read_text("utf-8")
 
     def quality(self, stage: str, video_id: str) -> dict[str, Any]:
         """The quality figures of an output, empty where there is none."""
@@ -240,26 +215,16 @@ class Cache:
         return {**known, **(self.index.shared(str(known["common"])) or {})}
 
 
-_TEXTS: dict[int, tuple[Mapping[str, Any], str]] = {}
-"""Canonical JSON of settings, by the identity of the mapping, which is kept alive here: all records share a few."""
-
-
-def _canonical(settings: Mapping[str, Any]) -> str:
-    known = _TEXTS.get(id(settings))
-    if known is None or known[0] is not settings:
-        if len(_TEXTS) > 64:
-            _TEXTS.clear()
-        known = _TEXTS[id(settings)] = (settings, json.dumps(settings, sort_keys=True))
-    return known[1]
-
-
-def _differences(old: Any, new: Any, prefix: str) -> list[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        lines = []
-        for name in sorted({*old, *new}):
-            lines += _differences(old.get(name), new.get(name), f"{prefix}{name}.")
-        return lines
-    return [] if old == new else [f"{prefix.rstrip('.')} {json.dumps(old)} -> {json.dumps(new)}"]
+def new_header(computation: Computation, record: Record) -> dict[str, Any]:
+    """The header of an output that is written now."""
+    header = asdict(computation) | {
+        "key": computation.key,
+        "stage_version": computation.version,
+        "video": printable(record.id),
+        "software": software(),
+    }
+    header.pop("version")
+    return header
 
 
 @memoised

@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from data.errors import UsageError, nearest
+from data.remote import Storage
 from extractors.base import StageConfig
 from pipeline.stages import STAGES, stage_class
 
@@ -56,6 +57,19 @@ class RunConfig(Section):
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
 
+class StorageConfig(Section):
+    """How object stores are reached; nothing here can change a result. Credentials come from the environment."""
+
+    endpoint_url: str = Field("", description="an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon")
+    anonymous: bool = Field(False, description="ask without credentials, for public buckets")
+    scratch: Path | None = Field(None, description="folder of local copies; default: the system's temporary folder")
+    scratch_gb: float = Field(0.0, ge=0, description="largest local copy of one video's files; 0: no limit")
+
+    def reach(self) -> Storage:
+        """The same for the data layer."""
+        return Storage(self.endpoint_url, self.anonymous, self.scratch, self.scratch_gb)
+
+
 class ProtocolConfig(Section):
     """How performances are split for evaluation."""
 
@@ -72,6 +86,7 @@ class BaseConfig(Section):
     protocol: str = Field("kfold", description="kfold, fixed, 4fold, louo or loso")
     dataset: DatasetConfig = DatasetConfig()
     run: RunConfig = RunConfig()
+    storage: StorageConfig = StorageConfig()
     split: ProtocolConfig = ProtocolConfig()
 
     def stage(self, name: str) -> StageConfig:

@@ -23,6 +23,7 @@ from typing import Any
 from data.errors import VideoError
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.remote_cache import open_cache
 from pipeline.runner import Plan, Result, Worker
 
 FrameProgress = Callable[[str, int, int], None]
@@ -218,8 +219,9 @@ def _serve(pipe: Connection, values: dict[str, Any], root: Path, parent: int) ->
     stop = threading.Event()
     plans: queue.SimpleQueue[Plan | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, plans, stop), daemon=True).start()
-    cache = Cache(root)
-    worker = Worker(validate(values), cache, stop)
+    config = validate(values)
+    cache = open_cache(root, config.storage.reach())
+    worker = Worker(config, cache, stop)
     said = 0.0
 
     def progress(done: int, total: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from data.datasets import list_records
 from data.errors import UsageError, nearest
+from data.scratch import sweep_scratch
 from data.videos import Listing, Record
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
@@ -99,8 +100,7 @@ def plan_all(records: Sequence[Record], planner: Planner) -> tuple[list[Plan], S
     """The plans that have something to do, and a summary of the records that have not."""
     summary = Summary(videos=len(records))
     plans = []
-    for record in records:
-        plan = planner.plan(record)
+    for plan in planner.plan_all(records):
         if plan.todo:
             plans.append(plan)
         else:
@@ -135,12 +135,14 @@ def run_extract(
     """
     stop = stop or threading.Event()
     cache.sweep()
+    if any(record.remote for record in records):
+        sweep_scratch(config.storage.reach())
     plans, summary = plan_all(records, planner)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
         on_plan(plans, summary.fresh)
     run = engine or pick_engine("local", config)
-    with RunLog(cache.root, config, planner) as log:
+    with RunLog(cache.local, config, planner) as log:
         log.begin(plans, summary.fresh)
         for result in run(plans, config, cache, stop, on_frames) if plans else ():
             summary.results.append(result)
@@ -167,15 +169,14 @@ def _settled(plan: Plan) -> Result:
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality figures of fresh outputs."""
-    for record in records:
-        plan = planner.plan(record)
+    for plan in planner.plan_all(records):
         blocked = _settled(plan).failed
         for step in plan.steps:
             state, reason = step.check.state, step.check.reason
             if state in ("missing", "stale") and step.stage in blocked:
                 state, reason = "failed", blocked[step.stage]
             quality = dict(step.check.quality)
-            yield {"video": record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
+            yield {"video": plan.record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
 
 
 def dataset_records(config: BaseConfig) -> Listing:
@@ -189,7 +190,7 @@ def dataset_records(config: BaseConfig) -> Listing:
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER, or name videos to extract")
     options = {} if dataset.labels is None else {"labels": dataset.labels}
-    listing = list_records(dataset.kind, dataset.root, **options)
+    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
     if not dataset.tasks:
         return listing
     known = sorted({record.task for record in listing.records})

@@ -86,8 +86,8 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     outputs: list[StageOutput] = []
     kept: list[Record] = []
     left_out: list[str] = []
-    for record in records:
-        step = next(step for step in planner.plan(record).steps if step.stage == "timesteps")
+    for plan in planner.plan_all(records):
+        record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
             left_out.append(f"{record.name}: timesteps are {step.check.state} ({step.check.reason})")
             continue
@@ -96,7 +96,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     if not kept:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
-            where=planner.cache.root,
+            where=planner.cache.place,
             fix="Run `extract` with the same configuration first",
         )
     return Gathered(stack(kept, outputs, feature_settings(planner)), tuple(left_out))

@@ -17,6 +17,7 @@ from typing import Any
 from data import store
 from data.errors import CacheError, UsageError, nearest, printable
 from data.files import TEMPORARY
+from data.remote import is_remote
 from data.videos import Record
 from pipeline.cache import Cache
 from pipeline.run_records import FOLDER as RUNS
@@ -67,6 +68,7 @@ def listing(root: Path, stage: str = "", *, runs: bool = False) -> tuple[str, li
     Raises:
         UsageError: no such cache, or no such stage in it.
     """
+    cache = Cache(root)
     if not root.is_dir():
         raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
     if runs:
@@ -74,7 +76,7 @@ def listing(root: Path, stage: str = "", *, runs: bool = False) -> tuple[str, li
     names = [folder.name for folder in _stage_folders(root)]
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
-    rows = list(list_outputs(Cache(root), stage)) if stage else list_stages(Cache(root))
+    rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
     return f"{stage or 'stages'} in {printable(root)}", rows
 
 
@@ -86,6 +88,16 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
             value = ", ".join(f"{key} {item}" for key, item in value.items())
         cells.append("" if value is None else str(value)[:12] if name == "key" else str(value))
     return tuple(cells)
+
+
+def require_local(cache: Cache) -> None:
+    """Refuse a cache on a store.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if is_remote(cache.root):
+        raise UsageError("not possible for a cache on a store", where=cache.place, fix="Copy the cache here")
 
 
 def _run_row(run: RunRecord) -> dict[str, Any]:
@@ -179,6 +191,7 @@ def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[
 
     These are files of other videos, and outputs of other settings, versions or inputs.
     """
+    require_local(cache)
     expected: dict[Path, str] = {}
     for record in records:
         for step in planner.plan(record).steps:

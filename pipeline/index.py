@@ -22,6 +22,9 @@ CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) W
 CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
+OBJECT = "object"
+"""Kind of the facts about objects on a store, which the file system cannot tell to be gone."""
+
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
 SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
@@ -44,9 +47,12 @@ class Index:
         self._costs: dict[str, tuple[float, float]] = {}
         self._shared: dict[str, str] = {}
 
-    def get(self, kind: str, path: Path) -> Any | None:
-        """The fact kept for `path`, or None where it is unknown or the file has changed since."""
-        now = stamp(path)
+    def get(self, kind: str, path: Path | str, now: str | None = None) -> Any | None:
+        """The fact kept for `path`, or None where it is unknown or the file has changed since.
+
+        `now` is the stamp of what the file system does not know: of an object on a store.
+        """
+        now = stamp(path) if now is None else now
         if now is None:
             return None
         name = os.fsencode(path)
@@ -56,7 +62,7 @@ class Index:
             )
         return json.loads(row[1]) if row and row[0] == now else None
 
-    def put(self, kind: str, path: Path, value: Any, seen: str | None) -> None:
+    def put(self, kind: str, path: Path | str, value: Any, seen: str | None) -> None:
         """Keep a fact about the file as it was when its `stamp` was `seen`; None keeps nothing."""
         if seen is None:
             return
@@ -102,7 +108,7 @@ class Index:
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
-            gone = [(kind, name) for kind, name in rows if not os.path.lexists(name)]
+            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not os.path.lexists(name)]
             if gone:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
                 with suppress(sqlite3.Error):
@@ -166,7 +172,7 @@ class Index:
             self.path.unlink()
 
 
-def stamp(path: Path) -> str | None:
+def stamp(path: Path | str) -> str | None:
     """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number."""
     try:
         found = os.stat(path)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import AimError, Cancelled, DataError
+from data.errors import AimError, Cancelled, DataError, UsageError
 from data.files import write_bytes
 from data.media import jpeg
+from data.remote import is_remote
 from data.video import Frame, decode, probe
 from data.video_writer import write_video
 from data.videos import Record
@@ -67,6 +68,21 @@ def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     path = cache.path(FOLDER, video_id)
     name = path.name.removesuffix(".h5")
     return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
+
+
+def refuse_far(records: Sequence[Record], planner: Planner) -> None:
+    """Refuse what no preview can be drawn of.
+
+    Raises:
+        UsageError: the cache or a video is on a store.
+    """
+    far = [record.name for record in records if record.remote]
+    if far or is_remote(planner.cache.root):
+        raise UsageError(
+            "previews are drawn of videos and caches of this machine only",
+            where=far[0] if far else planner.cache.place,
+            fix="Leave --preview out, or copy the videos and the cache here",
+        )
 
 
 def write_previews(

@@ -11,7 +11,6 @@ import numpy as np
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from pipeline.baselines import trivial_baselines
-from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.conformal import held_out_intervals
 from pipeline.epochs import WithEpochs
@@ -19,6 +18,7 @@ from pipeline.evaluate import Results, SystemProgress, evaluate
 from pipeline.features import FeatureSet
 from pipeline.leaderboard import OURS, all_systems, for_new_users, table_systems
 from pipeline.paper_tables import TABLES, paper_row
+from pipeline.remote_cache import open_cache
 from pipeline.report.data import (
     Curve,
     CurveChart,
@@ -103,10 +103,11 @@ def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
 
 def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, str] | None:
     """Content of each performance's video, so that equal files under two names are found; None for a pack."""
-    if all(record.path is None and not record.sidecars for record in features.records):
+    if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
-    cache = Cache(config.cache)
+    cache = open_cache(config.cache, config.storage.reach())
     found = {r.id: cache.fingerprint(r.path) for r in features.records if r.path is not None and r.path.exists()}
+    found |= {r.id: cache.fingerprint_object(r.remote["video"]) for r in features.records if "video" in r.remote}
     cache.close()
     return found
 

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError
+from data.remote import is_remote
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.engines import THREAD_VARIABLES, FrameProgress, lost, resident_bytes
+from pipeline.remote_cache import open_cache
 from pipeline.runner import Plan, Result, Worker
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -85,8 +87,9 @@ class RayWorker:
     def __init__(self, values: dict[str, Any], cache: Path, folder: str) -> None:
         os.chdir(folder)  # relative paths mean the same on every machine
         self._stop = threading.Event()
-        self._cache = Cache(cache)
-        self._worker = Worker(validate(values), self._cache, self._stop)
+        config = validate(values)
+        self._cache = open_cache(cache, config.storage.reach())
+        self._worker = Worker(config, self._cache, self._stop)
         self._frames = (0, 0)
 
     def ready(self) -> bool:
@@ -254,9 +257,8 @@ class _Crew:
             "max_concurrency": 4,
             "runtime_env": {"env_vars": variables},
         }
-        actor = (
-            ray.remote(RayWorker).options(**options).remote(self.config.dump(), self.cache.root.absolute(), os.getcwd())
-        )
+        root = self.cache.root if is_remote(self.cache.root) else self.cache.root.absolute()
+        actor = ray.remote(RayWorker).options(**options).remote(self.config.dump(), root, os.getcwd())
         return _Seat(actor, actor.ready.remote())
 
 

@@ -14,7 +14,7 @@ from pipeline.extract import dataset_records
 from pipeline.pages import scores_page
 from pipeline.protocols import evaluation_report
 from pipeline.report import ReportData, write_report
-from pipeline.score import Scorer, saved_config
+from pipeline.score import Scorer, saved_config, saved_storage
 
 RESULTS, MODEL = "results.json", "model.json"
 
@@ -55,7 +55,7 @@ def run_report_data(
 
 def _records(run: Path, inputs: Sequence[Path]) -> Sequence[Record]:
     if inputs:
-        return find_videos(inputs).records
+        return find_videos(inputs, saved_storage(run)).records
     config = validate(saved_config(run), where=run)
     if config.dataset.root is None:
         raise UsageError("nothing to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")

@@ -5,19 +5,24 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.arrays import StageOutput
-from data.errors import Cancelled, DataError, VideoError
+from data.errors import AimError, Cancelled, DataError, StorageError, VideoError
 from data.videos import Record
 from extractors.base import Extractor
-from pipeline.cache import Cache, Check, Computation
+from pipeline.cache import Cache, Check
+from pipeline.computation import Computation
 from pipeline.config import BaseConfig
 from pipeline.decode_pass import DecodePass, Progress
-from pipeline.index import stamp
+from pipeline.inputs import fingerprints, local_copies, stamps
 from pipeline.stages import stage_class, with_inputs
+
+FAR_LANES = 8
+"""How many records are planned at once where their inputs lie on a store and may have to be read."""
 
 AGAIN = "Run `extract` again"
 
@@ -108,6 +113,16 @@ class Planner:
             steps.append(Step(computation, self.cache.check(computation, record.id)))
         return Plan(record, tuple(steps), self._todo(steps))
 
+    def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
+        """The steps of many records, in their order; several are planned at once where they are far away."""
+        with self.cache.snapshot(len(records) * len(self.stages)):
+            lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
+            if lanes == 1:
+                yield from map(self.plan, records)
+                return
+            with ThreadPoolExecutor(lanes) as pool:
+                yield from pool.map(self.plan, records)
+
     def describe(self, name: str) -> dict[str, Any]:
         """What a stage's output depends on beside the inputs: version, settings, identity, as JSON types."""
         version, settings, identity = self._fixed[name]
@@ -151,17 +166,28 @@ class Worker:
         self.stop = stop or threading.Event()
         self._configs = config.stage_configs()
         self._extractors: dict[str, Extractor[Any]] = {}
+        self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: Progress | None = None) -> Result:
         """Run what the plan says; a failure costs the stage and those that need it, nothing else."""
+        with local_copies(plan, self.stop) as given:
+            self._origins = given.origins
+            result = self._run(given.plan, progress, given.contents, given.failed)
+        result.cancelled = result.cancelled or given.cancelled
+        return replace(result, record=plan.record)
+
+    def _run(
+        self, plan: Plan, progress: Progress | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
+    ) -> Result:
+        """Run a plan of local files; `contents` are the fingerprints of those that were copied."""
         result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
         steps = {step.stage: step for step in plan.steps}
         result.failed = {
             s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
-        }
+        } | dict(failed)
         waiting = [steps[name] for name in plan.todo]
-        seen = _stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
-        now = fingerprints(plan.record, self.cache)
+        seen = stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
+        now = fingerprints(plan.record, self.cache) if contents is None else contents
         while waiting and not self.stop.is_set():
             pending = {step.stage for step in waiting}
             wave = [step for step in waiting if not pending & set(step.computation.upstream)]
@@ -214,7 +240,7 @@ class Worker:
             _require_inputs(record, step)
             upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
-            if seen != _stamps(record):
+            if seen != stamps(record):
                 raise VideoError("the input changed while it was read", where=record.id, fix=AGAIN)
             self.cache.write(step.computation, record, output)
             result.done[step.stage] = time.perf_counter() - start
@@ -229,6 +255,10 @@ class Worker:
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
         """One line why; kept in the cache unless the machine is at fault, so that the next run tries it again."""
+        if isinstance(error, AimError) and error.where is not None:
+            error.where = self._origins.get(error.where, error.where)
+        if isinstance(error, StorageError):
+            return str(error)
         if isinstance(error, OSError):
             full = error.errno == errno.ENOSPC or "No space left" in str(error)
             cause = error.strerror or str(error)
@@ -248,21 +278,6 @@ class Worker:
         if name not in self._extractors:
             self._extractors[name] = stage_class(name)(self._configs[name])
         return self._extractors[name]
-
-
-def fingerprints(record: Record, cache: Cache) -> dict[str, str]:
-    """The content of every input file by kind, as far as it can be read."""
-    found = {}
-    for kind, path in record.files().items():
-        try:
-            found[kind] = cache.fingerprint(path)
-        except OSError as error:
-            found[kind] = f"unreadable: {error.strerror}"
-    return found
-
-
-def _stamps(record: Record) -> dict[str, str | None]:
-    return {kind: stamp(path) for kind, path in record.files().items()}
 
 
 def _require_inputs(record: Record, step: Step) -> None:

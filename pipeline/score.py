@@ -22,14 +22,16 @@ import numpy as np
 from data.arrays import StageOutput
 from data.errors import DataError, UsageError
 from data.files import write_text
+from data.remote import Storage
 from data.videos import Record, find_videos
 from pipeline import bundle
-from pipeline.cache import Cache, software
+from pipeline.cache import software
 from pipeline.calibration import Calibration, load_calibration
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
 from pipeline.flags import Facts, find_flags
+from pipeline.remote_cache import open_cache
 from pipeline.report.data import Flag, Interval
 from pipeline.runner import Planner, Result
 
@@ -102,7 +104,7 @@ class Scorer:
         if workers is not None:
             values.setdefault("run", {})["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
-        self.cache = Cache(self.config.cache)
+        self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",))
         self.differing = self._differing()
         if self.differing and not other_settings:
@@ -119,7 +121,7 @@ class Scorer:
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        return self.score_records(find_videos([video]).records)[0]
+        return self.score_records(find_videos([video], self.config.storage.reach()).records)[0]
 
     def score_records(
         self,
@@ -258,6 +260,16 @@ def saved_config(folder: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
     return values
+
+
+def saved_storage(folder: Path) -> Storage:
+    """How the configuration that a run folder keeps reaches stores.
+
+    Raises:
+        DataError: none there, or damaged.
+        UsageError: it names what this version does not know.
+    """
+    return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
 
 
 def _failure(record: Record, result: Result | None) -> Scored:

@@ -1,0 +1,446 @@
+"""Inputs and caches on an object store, against an S3 server that these tests start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data import store
+from data.errors import StorageError, UsageError
+from data.remote import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path
+from data.scratch import PREFIX, fetched, sweep_scratch
+from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
+from pipeline import stages
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract import Summary, run_extract, status_rows
+from pipeline.remote_cache import open_cache
+from pipeline.runner import Planner, Worker
+
+pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
+moto_server = pytest.importorskip("moto.server", reason='needs python -m pip install -e ".[test]"')
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The address of an S3 server of these tests."""
+    running = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+class Bucket:
+    """An empty bucket, and the folder of a user of it."""
+
+    def __init__(self, server: str, name: str, home: Path) -> None:
+        import boto3
+
+        self.client = boto3.client("s3", endpoint_url=server)
+        self.client.create_bucket(Bucket=name)
+        self.name, self.server, self.home = name, server, home
+        self.storage = Storage(server, scratch=home / "scratch")
+
+    def put(self, key: str, content: bytes) -> None:
+        """Put an object there, as anybody might."""
+        self.client.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        """The content of an object."""
+        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Names of all objects."""
+        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in found]
+
+    def videos(self) -> tuple[Record, ...]:
+        """The records of the videos in it."""
+        return find_videos([Path(f"s3://{self.name}/in")], self.storage).records
+
+    def config(self, **values: Any) -> BaseConfig:
+        """A configuration whose cache is in it."""
+        storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
+        cache = values.pop("cache", f"s3://{self.name}/cache")
+        given = {"stages": ["contrast"], "cache": cache, "run": {"workers": 0}, "storage": storage}
+        return validate(given | values)
+
+
+@pytest.fixture
+def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return Bucket(server, f"bucket-{os.urandom(6).hex()}", tmp_path)
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.toy_stages:Brightness", "contrast": "tests.toy_stages:Contrast"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+
+
+def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> Summary:
+    cache = open_cache(config.cache, config.storage.reach())
+    summary = run_extract(records, config, cache, Planner(config, cache, **options))
+    cache.close()
+    return summary
+
+
+def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
+    rows = status_rows(records, Planner(config, open_cache(config.cache, config.storage.reach())))
+    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+def scratch_left(bucket: Bucket) -> list[Path]:
+    return list((bucket.home / "scratch").glob("*"))
+
+
+@pytest.fixture
+def filled(bucket: Bucket, toys: None, make_video: Callable[..., Path]) -> Bucket:
+    """A bucket with two videos, also at `home/in`, and a text."""
+    for name, frames in (("a.mp4", 10), ("sub/a.mp4", 20)):
+        bucket.put(f"in/{name}", make_video(bucket.home / "in" / name, frames=frames).read_bytes())
+    bucket.put("in/notes.txt", b"no video")
+    return bucket
+
+
+def test_a_store_gives_the_same_outputs_as_the_disk(filled: Bucket) -> None:
+    records = filled.videos()
+    assert [record.id for record in records] == ["a.mp4", "sub/a.mp4"]
+    assert extract(records, filled.config()).exit_code == 0
+    local = filled.config(cache=str(filled.home / "cache"))
+    assert extract(find_videos([filled.home / "in"]).records, local).exit_code == 0
+    names = [path.relative_to(local.cache).as_posix() for path in sorted(local.cache.rglob("*.h5"))]
+    assert filled.keys("cache/") == [f"cache/{name}" for name in names]
+    for name in names:
+        far, near = store.read(Path(name), filled.get(f"cache/{name}")), store.read(local.cache / name)
+        assert far.header == near.header
+        for key, array in near.output.arrays.items():
+            np.testing.assert_array_equal(array.values, far.output.arrays[key].values)
+    assert set(states(records, filled.config()).values()) == {("fresh", "")}
+    again = extract(records, filled.config())
+    assert (again.fresh, again.results, scratch_left(filled)) == (2, [], [])
+
+
+def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
+    local = filled.config(cache=str(filled.home / "cache"))
+    extract(find_videos([filled.home / "in"]).records, local)
+    for path in local.cache.rglob("*.h5"):
+        filled.put(f"cache/{path.relative_to(local.cache).as_posix()}", path.read_bytes())
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    assert extract(find_videos([filled.home / "in"]).records, filled.config()).fresh == 2, "local videos, far cache"
+    assert extract(filled.videos(), local).fresh == 2, "far videos, local cache"
+    address_ = f"file://{filled.home}/in"
+    assert extract(find_videos([Path(address_)]).records, filled.config(cache=f"file://{local.cache}")).fresh == 2
+
+
+def test_nothing_is_read_again_while_the_listing_is_the_same(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(filled.videos(), filled.config())
+    read: list[str] = []
+    monkeypatch.setattr(RemoteFile, "opened", lambda self: read.append(self.url))
+    monkeypatch.setattr(RemoteFolder, "read", lambda self, name: read.append(name))
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    assert read == []
+
+
+def test_without_the_index_the_store_itself_says_what_is_fresh(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    for path in (filled.home / "home").rglob(".index.sqlite"):
+        path.unlink()
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    many = filled.videos() * 20  # enough to list the cache instead of asking one by one
+    assert extract(many, filled.config()).fresh == 40
+
+
+def test_a_changed_object_is_recognised(filled: Bucket, make_video: Callable[..., Path]) -> None:
+    extract(filled.videos(), filled.config())
+    other = make_video(filled.home / "other.mp4", frames=15).read_bytes()
+    filled.put("in/a.mp4", other)
+    assert states(filled.videos(), filled.config())["a.mp4/brightness"] == ("stale", "video file changed")
+    done = extract(filled.videos(), filled.config())
+    assert (done.fresh, [r.record.id for r in done.results]) == (1, ["a.mp4"])
+    stored = store.read(Path("a"), filled.get("cache/brightness/a.mp4.h5"))
+    assert stored.output.arrays["brightness"].values.shape == (15,)
+
+
+def test_the_same_content_under_a_new_tag_is_fresh(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    content = filled.get("in/a.mp4")
+    begun = filled.client.create_multipart_upload(Bucket=filled.name, Key="in/a.mp4")["UploadId"]
+    part = {"Bucket": filled.name, "Key": "in/a.mp4", "UploadId": begun}
+    tag = filled.client.upload_part(**part, PartNumber=1, Body=content)["ETag"]
+    filled.client.complete_multipart_upload(**part, MultipartUpload={"Parts": [{"ETag": tag, "PartNumber": 1}]})
+    before = {record.id: record.remote["video"].stamp for record in filled.videos()}
+    assert "-1" in before["a.mp4"], "the tag is another one"
+    assert extract(filled.videos(), filled.config()).fresh == 2
+
+
+def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
+    filled: Bucket, make_video: Callable[..., Path]
+) -> None:
+    config = filled.config()
+    cache = open_cache(config.cache, config.storage.reach())
+    plan = Planner(config, cache).plan(filled.videos()[0])
+    filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
+    result = Worker(config, cache).run(plan)
+    assert "changed since the run began" in result.failed["brightness"]
+    assert extract(filled.videos(), config).exit_code == 0
+
+
+def test_damaged_outputs_are_recomputed(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    whole = filled.get("cache/brightness/a.mp4.h5")
+    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500, whole[:1500] + b"\xff" + whole[1501:]):
+        if damaged == whole:
+            continue
+        filled.put("cache/brightness/a.mp4.h5", damaged)
+        extract(filled.videos(), filled.config())
+        assert filled.get("cache/brightness/a.mp4.h5") == whole or store.read(
+            Path("a"), filled.get("cache/brightness/a.mp4.h5")
+        )
+        assert set(states(filled.videos(), filled.config()).values()) == {("fresh", "")}
+
+
+def test_one_bad_object_costs_one_video(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.put("in/bad.mp4", b"no video at all")
+    filled.put("in/gone.mp4", filled.get("in/a.mp4"))
+    records = filled.videos()
+    filled.client.delete_object(Bucket=filled.name, Key="in/gone.mp4")
+    summary = extract(records, filled.config())
+    failed = {result.record.id: result.failed for result in summary.failed}
+    assert set(failed) == {"bad.mp4", "gone.mp4"}
+    assert "not a readable video" in failed["bad.mp4"]["brightness"]
+    assert f"s3://{filled.name}/in/gone.mp4: the object is gone" in failed["gone.mp4"]["brightness"]
+    kept = json.loads(filled.get("cache/brightness/bad.mp4.failed.json"))
+    assert kept["where"] == f"s3://{filled.name}/in/bad.mp4", "not the place of the local copy"
+    assert "gone.mp4.failed.json" not in " ".join(filled.keys()), "a fault of the store is tried again by itself"
+    assert states(records[:3], filled.config())["bad.mp4/brightness"][0] == "failed"
+    filled.put("in/bad.mp4", filled.get("in/a.mp4"))
+    assert extract(filled.videos(), filled.config()).exit_code == 0
+    assert not [key for key in filled.keys("cache/") if key.endswith(".failed.json")]
+
+
+def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(filled.videos(), filled.config())
+    monkeypatch.setattr(RemoteFile, "opened", lambda self: pytest.fail("the video was read"))
+    done = extract(filled.videos(), filled.config(), force=True)
+    assert [result.done.keys() for result in done.results] == [{"contrast"}] * 2
+
+
+def test_local_copies_are_bounded_and_removed(filled: Bucket) -> None:
+    record = filled.videos()[0]
+    size = record.remote["video"].size
+    small = filled.config(storage={"scratch_gb": (size - 1) / 1e9})
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], small.storage.reach()).records
+    assert [record.id for record in records] == ["a.mp4"]
+    failed = extract(records, small).failed[0].failed["brightness"]
+    assert "storage.scratch_gb" in failed
+    enough = filled.config(storage={"scratch_gb": size / 1e9})
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], enough.storage.reach()).records
+    assert extract(records, enough).exit_code == 0
+    with fetched(records[0].remote) as copies:
+        path, content = copies["video"]
+        assert len(scratch_left(filled)) == 1
+        assert content == fingerprint_file(path) == fingerprint_remote(records[0].remote["video"])
+        assert path.read_bytes() == filled.get("in/a.mp4")
+    assert scratch_left(filled) == []
+
+
+def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    scratch = filled.home / "scratch"
+    dead, living, other = (
+        scratch / f"{PREFIX}{socket.gethostname()[:40]}-{pid}-x" for pid in (gone.pid, os.getpid(), "y")
+    )
+    other = scratch / "mine"
+    for folder in (dead, living, other):
+        folder.mkdir(parents=True)
+        (folder / "a.mp4").touch()
+    assert sweep_scratch(filled.storage) == 1
+    assert sorted(scratch.iterdir()) == sorted([living, other])
+
+
+@pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
+def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
+    monkeypatch.setattr("data.videos.list_files", lambda given, storage: files)
+    listing = find_videos([Path("s3://bucket/in")])
+    assert [record.id for record in listing.records] == ["b.mp4"]
+    assert len(listing.problems) == 1
+
+
+def test_outputs_are_read_back(filled: Bucket) -> None:
+    config = filled.config(stages=["contrast"])
+    extract(filled.videos(), config)
+    cache = open_cache(config.cache, config.storage.reach())
+    assert cache.read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
+    assert cache.quality("brightness", "a.mp4")["brightest"] == pytest.approx(34, abs=1)
+    assert [path.name for path in cache.stored("contrast")] == ["a.mp4.h5", "a.mp4.h5"]
+
+
+def test_addresses() -> None:
+    assert address(Path("s3://bucket/a/b/")) == address("S3://bucket/a/b") == "s3://bucket/a/b"
+    assert address(Path("videos/a")) == "videos/a"
+    assert [is_remote(name) for name in ("s3:/b/k", "gs://b/k", "file:///x", "C:/x", "videos", "a:b/c")] == [
+        *(True, True),
+        *[False] * 4,
+    ]
+    assert local_path(Path("file:///tmp/a%20b")) == Path("/tmp/a b")
+    assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
+
+
+def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="'http://' is not read"):
+        find_videos([Path("http://host/a.mp4")])
+    with pytest.raises(UsageError, match="'ftp://' is not read"):
+        open_cache(Path("ftp://host/cache"), Storage())
+    with pytest.raises(UsageError, match="not possible for a cache on a store"):
+        Cache(Path("s3://bucket/cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd:/in").mkdir(parents=True)
+    assert open_cache(Path("odd:/in"), Storage()).root == Path("odd:/in"), "a folder of that name"
+    with pytest.raises(UsageError, match="only a cache can be on a store"):
+        store.write(Path("s3://bucket/pack.h5"), {}, store.StageOutput({}))
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_what_is_wrong_is_told_in_one_line(bucket: Bucket, toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no such bucket") as missing:
+        find_videos([Path("s3://not-there/in")], bucket.storage)
+    assert missing.value.where == "s3://not-there/in"
+    with pytest.raises(UsageError, match="no such object, and none below it"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+    bucket.put("in/a.txt", b"")
+    with pytest.raises(UsageError, match="no video in this folder"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+    with pytest.raises(StorageError, match="does not answer"):
+        find_videos([Path(f"s3://{bucket.name}/in")], Storage("http://127.0.0.1:9"))
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(UsageError, match=r'gcsfs.*pip install -e ".\[gs\]"'):
+        find_videos([Path("gs://bucket/in")])
+    config = bucket.config(cache="s3://not-there/cache")
+    with pytest.raises(UsageError, match="no such bucket"):
+        extract((Record("a.mp4", bucket.home / "a.mp4"),), config)
+    monkeypatch.setattr("data.remote._connected", _refusing)
+    with pytest.raises(StorageError, match="no permission"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+
+
+def _refusing(*_: object) -> Any:
+    class System:
+        def find(self, *args: object, **options: object) -> None:
+            raise PermissionError("Access Denied")
+
+    return System()
+
+
+class _Stalling(socketserver.ThreadingTCPServer):
+    """Hands bytes on to a server; the body of a PUT only in part, and then nothing more."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target, self.stalled = target, threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: _Stalling
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.target) as far:
+            threading.Thread(target=_pour, args=(far, self.request), daemon=True).start()
+            putting = False
+            while content := self.request.recv(1 << 16):
+                putting = putting or (content.startswith(b"PUT ") and b".h5" in content.split(b"\r\n")[0])
+                if putting and b"PUT " not in content[:4]:
+                    far.sendall(content[: len(content) // 2])
+                    self.server.stalled.set()
+                    while self.request.recv(1 << 16):
+                        pass
+                    return
+                far.sendall(content)
+
+
+def _pour(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while content := source.recv(1 << 16):
+            sink.sendall(content)
+    except OSError:
+        return
+
+
+@pytest.mark.parametrize("before", ["nothing", "an old output"])
+def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
+    bucket: Bucket, make_video: Callable[..., Path], before: str
+) -> None:
+    key = "cache/camera_flow/a.mp4.h5"
+    make_video(bucket.home / "in/a.mp4", frames=6)
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(bucket.home / "in")]
+    command += ["--cache", f"s3://{bucket.name}/cache", "--set", "stages=[camera_flow]", "--workers", "0"]
+    if before != "nothing":
+        subprocess.run([*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True)
+        old = bucket.get(key)
+        command.append("--force")
+    host, _, port = bucket.server.removeprefix("http://").partition(":")
+    with _Stalling((host, int(port))) as between:
+        threading.Thread(target=between.serve_forever, daemon=True).start()
+        near = "http://{}:{}".format(*between.server_address[:2])
+        child = subprocess.Popen([*command, "--set", f"storage.endpoint_url={near}"], stderr=subprocess.PIPE)
+        assert between.stalled.wait(60), child.communicate(timeout=5)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        between.shutdown()
+    assert bucket.keys("cache/") == ([] if before == "nothing" else [key])
+    if before != "nothing":
+        assert bucket.get(key) == old
+    again = subprocess.run(
+        [*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True, text=True
+    )
+    assert "1 extracted, 0 fresh, 0 failed" in again.stderr
+    store.read(Path(key), bucket.get(key))
+
+
+def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., Path]) -> None:
+    bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4", frames=6).read_bytes())
+    environment = os.environ | {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=bucket.home, env=environment, check=False)
+
+    videos, cache = f"s3://{bucket.name}/in", f"s3://{bucket.name}/cache"
+    options = ("--cache", cache, "--set", "stages=[camera_flow]", "--json")
+    done = run("extract", videos, *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cache"] == cache
+    assert json.loads(done.stdout)["results"][0]["done"].keys() == {"camera_flow"}
+    told = json.loads(run("status", videos, *options).stdout)
+    assert [(row["video"], row["state"]) for row in told["rows"]] == [("a.mp4", "fresh")]
+    refused = run("extract", "s3://not-there/in", *options)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
+    assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
+    for arguments in (("cache", "ls"), ("cache", "verify"), ("cache", "gc")):
+        assert "not possible for a cache on a store" in run(*arguments, "--cache", cache).stderr
+    assert "previews" in run("extract", videos, *options, "--preview").stderr
+    assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"
