@@ -235,6 +235,7 @@ def evaluate(
     cache: CacheFolder = None,
     workers: Workers = None,
     overrides: Overrides = None,
+    oracle: Oracle = False,
     as_json: AsJson = False,
 ) -> None:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside.
@@ -243,7 +244,6 @@ def evaluate(
     `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
     """
     _evaluate("aim", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle)
-    oracle: Oracle = False,
 
 
 @app.command(epilog="Example: python run_pipeline.py leaderboard --config configs/jigsaws.yaml --pack jigsaws.h5")
@@ -254,11 +254,11 @@ def leaderboard(
     cache: CacheFolder = None,
     workers: Workers = None,
     overrides: Overrides = None,
+    oracle: Oracle = False,
     as_json: AsJson = False,
 ) -> None:
     """Every system of the paper's tables, trained and tested on the same features by the same protocol."""
     _evaluate("all", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle)
-    oracle: Oracle = False,
 
 
 @app.command(epilog="Example: python run_pipeline.py reproduce 5 --config configs/jigsaws.yaml")
