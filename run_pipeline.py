@@ -342,7 +342,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
-    from data.remote import is_remote
+    from data.addresses import is_remote
     from data.videos import find_videos
     from pipeline import console
     from pipeline.score import Scorer, saved_storage
@@ -452,7 +452,8 @@ def cache_ls(
     from pipeline import console
     from pipeline.housekeeping import listing, shown
 
-    title, rows = listing(_settings(config, None, cache, None).cache, stage, runs=runs)
+    settings = _settings(config, None, cache, None)
+    title, rows = listing(settings.cache, stage, runs=runs, storage=settings.storage.reach())
     if as_json:
         _print_json(rows)
     else:
@@ -464,11 +465,12 @@ def cache_ls(
 def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline import console
-    from pipeline.cache import Cache
     from pipeline.housekeeping import verify
+    from pipeline.remote_cache import open_cache
 
+    settings = _settings(config, None, cache, None)
     with console.steps_bar("outputs") as progress:
-        read, damaged = verify(Cache(_settings(config, None, cache, None).cache), progress)
+        read, damaged = verify(open_cache(settings.cache, settings.storage.reach()), progress)
     _print_findings(f"{read} outputs read, {len(damaged)} damaged", damaged, as_json)
     raise typer.Exit(SOME_FAILED if damaged else OK)
 
@@ -504,11 +506,12 @@ def cache_gc(
     as_json: AsJson = False,
 ) -> None:
     """Sweep what dead processes left, tidy the index, and keep the cache below a size."""
-    from pipeline.cache import Cache
     from pipeline.console import say
     from pipeline.housekeeping import beyond, old_logs, tidy
+    from pipeline.remote_cache import open_cache
 
-    kept = Cache(_settings(config, None, cache, None).cache)
+    settings = _settings(config, None, cache, None)
+    kept = open_cache(settings.cache, settings.storage.reach())
     tidied = tidy(kept)
     say(f"{tidied['temporaries']} temporaries swept, {tidied['index_entries']} entries of the index dropped")
     found = old_logs(kept, log_days) + (beyond(kept, int(max_gb * 1e9)) if max_gb is not None else [])

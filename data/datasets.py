@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from data.addresses import is_remote, local_path, refuse_unknown
 from data.aqa7 import list_aqa7
 from data.errors import UsageError, nearest
 from data.folder import list_folder
 from data.jigsaws import list_jigsaws
-from data.remote import Storage, is_remote, local_path, refuse_unknown
+from data.remote import Storage
 from data.tables import clip
 from data.tasd2 import list_tasd2
 from data.videos import Listing

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from data.addresses import address, is_remote
 from data.errors import UsageError
-from data.remote import address, is_remote
 
 TEMPORARY = ".writing-"
 """Prefix of every temporary name; such files are never read."""
@@ -85,6 +85,27 @@ def sweep(folder: Path) -> int:
                     path.unlink()
                     removed += 1
     return removed
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Regular files below `folder` in order, links left out; none where there is no such folder."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_below(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the folders below `folder`, and itself, that hold nothing."""
+    for inner, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # not empty
+            os.rmdir(inner)
 
 
 def safe_name(part: str) -> str:

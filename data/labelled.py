@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from data.addresses import is_remote
 from data.errors import DataError, UsageError, nearest
 from data.files import write_bytes
-from data.remote import RemoteFolder, Storage, is_remote
+from data.remote import RemoteFolder, Storage
 from data.tables import Row, Table, clip, inner_path, read_table
 from data.videos import VIDEO_SUFFIXES, Listing, Record, find_videos
 

@@ -1,7 +1,4 @@
-"""Object stores (s3://, gs://) through fsspec: addresses, listings, reading in blocks, one PUT per written object.
-
-An address may come as text (`s3://bucket/videos`) or as pathlib writes it (`s3:/bucket/videos`): both mean the same
-everywhere, and `address` gives the first. `file://` is the local disk and becomes a plain path (`local_path`).
+"""Object stores (s3://, gs://) through fsspec: listings, reading in blocks, one PUT per written object.
 
 fsspec and the store's package are imported only when an address of a store is given. Credentials come from the
 store's own environment variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL,
@@ -12,29 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
+from data.addresses import PACKAGES, address
 from data.errors import StorageError, UsageError
 from data.remote_errors import AGAIN, asking
-
-PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
-"""By scheme: the package that speaks it, and the extra of this program that brings it."""
 
 BLOCK = 8 << 20
 """Bytes of one read request."""
 
 PUT_LIMIT = (5 << 30) - 1
 """The largest object of one PUT on S3; larger outputs are sent in parts, which become visible together."""
-
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
-"""A scheme has two letters or more: one letter is a drive."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +45,6 @@ class Storage:
     scratch_gb: float = 0.0
 
 
-def scheme_of(path: str | Path) -> str:
-    """The scheme of an address in lower case ("s3", "gs", "file", "http" and so on), empty for a path."""
-    found = _ADDRESS.match(str(path))
-    return found[1].lower() if found else ""
-
-
-def is_remote(path: str | Path) -> bool:
-    """Whether `path` is an address of a store that can be read, `s3://` or `gs://`."""
-    return scheme_of(path) in PACKAGES
-
-
-def address(path: str | Path) -> str:
-    """`s3://bucket/key` however it was written; a path stays as it is."""
-    found = _ADDRESS.match(str(path))
-    return f"{found[1].lower()}://{found[2].strip('/')}" if found and found[1].lower() in PACKAGES else str(path)
-
-
-def local_path(path: Path) -> Path:
-    """The plain path of a `file://` address (percent signs decoded); every other path as it is."""
-    found = _ADDRESS.match(str(path))
-    return Path("/" + unquote(found[2])) if found and found[1].lower() == "file" else path
-
-
-def refuse_unknown(path: Path) -> None:
-    """Refuse an address of a kind that is not read.
-
-    Raises:
-        UsageError: `path` has a scheme that is neither a store's nor `file`.
-    """
-    scheme = scheme_of(path)
-    if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
-        raise UsageError(f"'{scheme}://' is not read", where=path, fix="Use s3://, gs://, file://, or copy it here")
-
-
 @dataclass(frozen=True)
 class RemoteFile:
     """One object as it was listed.
@@ -97,12 +54,14 @@ class RemoteFile:
         size: bytes.
         stamp: what changes whenever the content may have: size with the store's tag (ETag), else with its date.
         storage: how it is reached.
+        written: when it was written, seconds since 1970; 0 where the store does not tell.
     """
 
     url: str
     size: int
     stamp: str
     storage: Storage = field(default_factory=Storage, repr=False)
+    written: float = field(default=0.0, compare=False)
 
     @property
     def name(self) -> str:
@@ -159,7 +118,8 @@ def list_files(root: str | Path, storage: Storage) -> dict[str, RemoteFile]:
     for name, about in found.items():
         if about.get("type") == "file":
             size = int(about.get("size") or 0)
-            files[name[len(place) + 1 :]] = RemoteFile(f"{scheme}://{name}", size, stamp_of(about), storage)
+            url, written = f"{scheme}://{name}", _written(about)
+            files[name[len(place) + 1 :]] = RemoteFile(url, size, stamp_of(about), storage, written)
     return files
 
 
@@ -178,8 +138,16 @@ def require_bucket(url: str, storage: Storage) -> None:
 def stamp_of(about: dict[str, Any]) -> str:
     """What changes whenever the content may have, from what a store tells of an object."""
     tag = about.get("ETag") or about.get("etag") or about.get("md5Hash")
-    told = str(tag).strip('"') if tag else about.get("LastModified") or about.get("updated") or about.get("mtime")
+    told = str(tag).strip('"') if tag else _written(about)
     return f"{int(about.get('size') or 0)} {told}"
+
+
+def _written(about: dict[str, Any]) -> float:
+    """When an object was written: a date, a text in ISO 8601, or nothing, by store."""
+    told = about.get("LastModified") or about.get("mtime") or about.get("updated") or 0.0
+    if isinstance(told, str):
+        told = datetime.fromisoformat(told.replace("Z", "+00:00"))
+    return told.timestamp() if isinstance(told, datetime) else float(told)
 
 
 class RemoteFolder:
@@ -203,15 +171,15 @@ class RemoteFolder:
         """
         require_bucket(self.url, self.storage)
 
-    def stamps(self, below: str = "") -> dict[str, str]:
-        """The stamp of every object below a folder in it, by its name in this one: one request per thousand.
+    def files(self, below: str = "") -> dict[str, RemoteFile]:
+        """Every object below a folder in it, by its name in this one: one request per thousand.
 
         Raises:
             UsageError: no such bucket.
             StorageError: the store does not answer or refuses.
         """
         found = list_files(f"{self.url}/{below}" if below else self.url, self.storage)
-        return {f"{below}/{name}" if below else name: file.stamp for name, file in found.items() if name}
+        return {f"{below}/{name}" if below else name: file for name, file in found.items() if name}
 
     def stamp(self, name: str) -> str | None:
         """The stamp of one object, None where there is none.

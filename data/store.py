@@ -39,10 +39,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.addresses import address
 from data.arrays import Array, StageOutput
 from data.errors import CacheError
 from data.files import write_bytes
-from data.remote import address
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from data.addresses import address, is_remote, local_path, refuse_unknown
 from data.errors import UsageError, printable
-from data.remote import RemoteFile, Storage, address, is_remote, list_files, local_path, refuse_unknown
+from data.remote import RemoteFile, Storage, list_files
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 

@@ -19,10 +19,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data import store
+from data.addresses import address, is_remote
 from data.arrays import StageOutput
 from data.errors import AimError, CacheError, UsageError, printable
-from data.files import safe_name, sweep, write_text
-from data.remote import RemoteFile, address, is_remote
+from data.files import files_below, remove_empty, safe_name, sweep, write_text
+from data.remote import RemoteFile
 from data.videos import Record, fingerprint_file, fingerprint_remote
 from pipeline.computation import Computation
 from pipeline.index import OBJECT, Index, stamp
@@ -169,9 +170,38 @@ class Cache:
             return dict(self._known_header(self.path(stage, video_id)).get("quality", {}))
         return {}
 
-    def stored(self, stage: str) -> Iterator[Path]:
-        """Every output of a stage."""
-        yield from sorted((self.root / stage).rglob("*.h5"))
+    def exists(self) -> bool:
+        """Whether there is a cache."""
+        return self.root.is_dir()
+
+    def stage_names(self) -> list[str]:
+        """Stages that have a folder in it."""
+        try:
+            found = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in found if not name.startswith("."))
+
+    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
+        """Place, bytes and time of writing (seconds since 1970) of every file of a stage, in order."""
+        for path, found in files_below(self.root / stage):
+            yield path, found.st_size, found.st_mtime
+
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave; raises as `read`."""
+        return store.read(path)
+
+    def load_header(self, path: Path) -> dict[str, Any]:
+        """Its header only; raises as `read`."""
+        return store.read_header(path)
+
+    def delete(self, path: Path) -> None:
+        """Remove a file that `entries` gave, or a log."""
+        path.unlink()
+
+    def tidy_folder(self, stage: str) -> None:
+        """Remove empty folders of a stage."""
+        remove_empty(self.root / stage)
 
     def sweep(self) -> int:
         """Remove temporaries that no living process writes; returns how many."""

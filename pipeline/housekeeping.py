@@ -1,12 +1,11 @@
 """Looking after a cache: what lies in it, whether it is whole, what nobody needs any more, and how large it may be.
 
-Nothing here follows links, and nothing outside the cache's stage folders is ever removed. A cache may be in use
-meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
+Nothing here follows links, and nothing outside the cache's stage folders and logs is ever removed. A cache may be in
+use meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data import store
 from data.errors import CacheError, UsageError, nearest, printable
-from data.files import TEMPORARY
-from data.remote import is_remote
+from data.files import TEMPORARY, files_below
+from data.remote import Storage
 from data.videos import Record
 from pipeline.cache import Cache
+from pipeline.remote_cache import open_cache
 from pipeline.run_records import FOLDER as RUNS
 from pipeline.run_records import RunRecord, read_runs
 from pipeline.runner import Planner
@@ -62,22 +61,26 @@ class Finding:
         }
 
 
-def listing(root: Path, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
+def listing(
+    root: Path, stage: str = "", *, runs: bool = False, storage: Storage | None = None
+) -> tuple[str, list[dict[str, Any]]]:
     """What `cache ls` shows: a title and rows of equal keys; stages, the outputs of one, or the runs.
+
+    The runs on a store are those of this machine.
 
     Raises:
         UsageError: no such cache, or no such stage in it.
     """
-    cache = Cache(root)
-    if not root.is_dir():
+    cache = open_cache(root, storage or Storage())
+    if not cache.exists():
         raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
     if runs:
-        return f"runs on {printable(root)}", [_run_row(run) for run in read_runs(root)]
-    names = [folder.name for folder in _stage_folders(root)]
+        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.local)]
+    names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
     rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
-    return f"{stage or 'stages'} in {printable(root)}", rows
+    return f"{stage or 'stages'} in {printable(cache.place)}", rows
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -88,16 +91,6 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
             value = ", ".join(f"{key} {item}" for key, item in value.items())
         cells.append("" if value is None else str(value)[:12] if name == "key" else str(value))
     return tuple(cells)
-
-
-def require_local(cache: Cache) -> None:
-    """Refuse a cache on a store.
-
-    Raises:
-        UsageError: it is one.
-    """
-    if is_remote(cache.root):
-        raise UsageError("not possible for a cache on a store", where=cache.place, fix="Copy the cache here")
 
 
 def _run_row(run: RunRecord) -> dict[str, Any]:
@@ -118,21 +111,21 @@ def _run_row(run: RunRecord) -> dict[str, Any]:
 def list_stages(cache: Cache) -> list[dict[str, Any]]:
     """Per stage: `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
     rows = []
-    for folder in _stage_folders(cache.root):
+    for stage in cache.stage_names():
         outputs = failures = temporaries = size = 0
         oldest, newest = float("inf"), 0.0
-        for path, found in _files(folder):
-            size += found.st_size
+        for path, length, written in cache.entries(stage):
+            size += length
             if path.name.startswith(TEMPORARY):
                 temporaries += 1
             elif path.name.endswith(FAILURE):
                 failures += 1
             elif path.name.endswith(OUTPUT):
                 outputs += 1
-                oldest, newest = min(oldest, found.st_mtime), max(newest, found.st_mtime)
+                oldest, newest = min(oldest, written), max(newest, written)
         rows.append(
             {
-                "stage": folder.name,
+                "stage": stage,
                 "outputs": outputs,
                 "failures": failures,
                 "temporaries": temporaries,
@@ -146,12 +139,12 @@ def list_stages(cache: Cache) -> list[dict[str, Any]]:
 
 def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
     """Every output of a stage: `video`, `bytes`, `key`, `version`, `quality`, or `damaged` with the reason."""
-    for path, found in _files(cache.root / stage):
+    for path, size, _ in cache.entries(stage):
         if path.name.startswith(TEMPORARY) or not path.name.endswith(OUTPUT):
             continue
-        row: dict[str, Any] = {"video": _video(cache, stage, path), "bytes": found.st_size}
+        row: dict[str, Any] = {"video": _video(cache, stage, path), "bytes": size}
         try:
-            header = store.read_header(path)
+            header = cache.load_header(path)
             row |= {
                 "key": header["key"],
                 "version": header["stage_version"],
@@ -166,15 +159,15 @@ def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
 def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Finding]]:
     """Read every output whole and check every array; (files read, those that are damaged)."""
     paths = [
-        (folder.name, path, found.st_size)
-        for folder in _stage_folders(cache.root)
-        for path, found in _files(folder)
+        (stage, path, size)
+        for stage in cache.stage_names()
+        for path, size, _ in cache.entries(stage)
         if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
     ]
     damaged = []
     for done, (stage, path, size) in enumerate(paths, start=1):
         try:
-            stored = store.read(path)
+            stored = cache.load(path)
             if stored.header.get("stage") != stage:
                 raise CacheError(f"an output of stage '{stored.header.get('stage')}' in the folder of '{stage}'")
         except FileNotFoundError:
@@ -191,31 +184,30 @@ def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[
 
     These are files of other videos, and outputs of other settings, versions or inputs.
     """
-    require_local(cache)
     expected: dict[Path, str] = {}
-    for record in records:
-        for step in planner.plan(record).steps:
-            path = cache.path(step.stage, record.id)
+    for plan in planner.plan_all(records):
+        for step in plan.steps:
+            path = cache.path(step.stage, plan.record.id)
             keep = step.check.state in ("fresh", "missing")
             expected[path] = "" if keep else step.check.reason
-            expected[cache.failure_path(step.stage, record.id)] = ""
+            expected[cache.failure_path(step.stage, plan.record.id)] = ""
     findings = []
     for stage in planner.stages:
-        for path, found in _files(cache.root / stage):
+        for path, size, _ in cache.entries(stage):
             if not path.name.endswith((OUTPUT, FAILURE)) or path.name.startswith(TEMPORARY):
                 continue
             why = expected.get(path, "no such video among the inputs")
             if why:
-                findings.append(Finding(path, stage, _video(cache, stage, path), why, found.st_size))
+                findings.append(Finding(path, stage, _video(cache, stage, path), why, size))
     return findings
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
     """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
     outputs = [
-        (found.st_mtime, path, folder.name, found.st_size)
-        for folder in _stage_folders(cache.root)
-        for path, found in _files(folder)
+        (written, path, stage, size)
+        for stage in cache.stage_names()
+        for path, size, written in cache.entries(stage)
         if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
     ]
     excess = sum(size for *_, size in outputs) - most_bytes
@@ -234,7 +226,7 @@ def old_logs(cache: Cache, days: float) -> list[Finding]:
     limit = time.time() - days * 86400
     return [
         Finding(path, "", "", f"log older than {days:g} days", found.st_size)
-        for path, found in _files(cache.root / RUNS)
+        for path, found in files_below(cache.local / RUNS)
         if path.suffix == ".jsonl" and found.st_mtime < limit
     ]
 
@@ -244,47 +236,19 @@ def remove(cache: Cache, findings: Sequence[Finding]) -> int:
     freed = 0
     for finding in findings:
         with suppress(FileNotFoundError):
-            finding.path.unlink()
+            cache.delete(finding.path)
             freed += finding.size
     for stage in {finding.stage for finding in findings} - {""}:
-        _remove_empty(cache.root / stage)
+        cache.tidy_folder(stage)
     return freed
 
 
 def tidy(cache: Cache) -> dict[str, int]:
     """What is always safe: temporaries of dead processes, empty folders, what the index keeps of vanished files."""
     swept = cache.sweep()
-    for folder in _stage_folders(cache.root):
-        _remove_empty(folder)
+    for stage in cache.stage_names():
+        cache.tidy_folder(stage)
     return {"temporaries": swept, "index_entries": cache.index.forget_missing()}
-
-
-def _stage_folders(root: Path) -> list[Path]:
-    try:
-        found = [Path(entry.path) for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return []
-    return sorted(folder for folder in found if not folder.name.startswith("."))
-
-
-def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Regular files below `folder` in order, links left out."""
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False):
-            with suppress(FileNotFoundError):
-                yield Path(entry.path), entry.stat(follow_symlinks=False)
-
-
-def _remove_empty(folder: Path) -> None:
-    for inner, _, _ in os.walk(folder, topdown=False):
-        with suppress(OSError):  # not empty
-            os.rmdir(inner)
 
 
 def _day(seconds: float) -> str:

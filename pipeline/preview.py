@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data.addresses import is_remote
 from data.errors import AimError, Cancelled, DataError, UsageError
 from data.files import write_bytes
 from data.media import jpeg
-from data.remote import is_remote
 from data.video import Frame, decode, probe
 from data.video_writer import write_video
 from data.videos import Record

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from data.addresses import is_remote
 from data.errors import UsageError
-from data.remote import is_remote
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.engines import THREAD_VARIABLES, FrameProgress, lost, resident_bytes

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from data import store
+from data.addresses import address, is_remote, local_path, refuse_unknown
 from data.arrays import StageOutput
-from data.remote import RemoteFolder, Storage, address, is_remote, local_path, refuse_unknown
+from data.remote import RemoteFolder, Storage
 from data.videos import Record
 from data.weights import cache_dir
 from pipeline.cache import Cache, new_header
@@ -71,7 +72,7 @@ class RemoteCache(Cache):
             yield
             return
         if outputs > FEW:
-            self._listed = self.folder.stamps()
+            self._listed = {name: file.stamp for name, file in self.folder.files().items()}
         else:
             self.folder.require_bucket()
         try:
@@ -86,8 +87,7 @@ class RemoteCache(Cache):
             FileNotFoundError: not computed yet.
             CacheError: damaged.
         """
-        path = self.path(stage, video_id)
-        return store.read(path, self.folder.read(self._name(path)))
+        return self.load(self.path(stage, video_id))
 
     def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
         """Keep an output, as one whole object, and forget an earlier failure."""
@@ -97,9 +97,38 @@ class RemoteCache(Cache):
         self.index.put(OBJECT, address(path), self.index_header(stored), seen)
         self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))
 
-    def stored(self, stage: str) -> Iterator[Path]:
-        """Every output of a stage."""
-        yield from sorted(self.root / name for name in self.folder.stamps(stage) if name.endswith(".h5"))
+    def exists(self) -> bool:
+        """Whether there is such a bucket; an address in it with nothing below is an empty cache."""
+        self.folder.require_bucket()
+        return True
+
+    def stage_names(self) -> list[str]:
+        """Stages that have an object in it."""
+        names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
+        return sorted(name for name in names if not name.startswith("."))
+
+    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
+        """Place, bytes and time of writing (seconds since 1970) of every object of a stage, in order."""
+        for name, file in sorted(self.folder.files(stage).items()):
+            yield self.root / name, file.size, file.written
+
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave; raises as `read`."""
+        return store.read(path, self.folder.read(self._name(path)))
+
+    def load_header(self, path: Path) -> dict[str, Any]:
+        """Its header; the whole object is read for it."""
+        return dict(self.load(path).header)
+
+    def delete(self, path: Path) -> None:
+        """Remove an object that `entries` gave, or a log, which lies on this machine."""
+        if is_remote(path):
+            self.folder.remove(self._name(path))
+        else:
+            path.unlink()
+
+    def tidy_folder(self, stage: str) -> None:
+        """Nothing to do: a store has no folders."""
 
     def sweep(self) -> int:
         """Nothing to do: a store has no half-written objects."""
@@ -122,7 +151,7 @@ class RemoteCache(Cache):
         known = self.index.get(OBJECT, address(path), now)
         if isinstance(known, dict) and "common" in known:
             return known
-        header = self.index_header(store.read(path, self.folder.read(name)).header)
+        header = self.index_header(self.load(path).header)
         self.index.put(OBJECT, address(path), header, now)
         return header
 

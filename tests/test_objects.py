@@ -18,14 +18,16 @@ import numpy as np
 import pytest
 
 from data import store
+from data.addresses import address, is_remote, local_path
 from data.errors import StorageError, UsageError
-from data.remote import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path
+from data.remote import RemoteFile, RemoteFolder, Storage
 from data.scratch import PREFIX, fetched, sweep_scratch
 from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, run_extract, status_rows
+from pipeline.extract import Summary, dataset_records, run_extract, status_rows
+from pipeline.housekeeping import beyond, listing, remove, tidy, unneeded, verify
 from pipeline.remote_cache import open_cache
 from pipeline.runner import Planner, Worker
 
@@ -294,7 +296,51 @@ def test_outputs_are_read_back(filled: Bucket) -> None:
     cache = open_cache(config.cache, config.storage.reach())
     assert cache.read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
     assert cache.quality("brightness", "a.mp4")["brightest"] == pytest.approx(34, abs=1)
-    assert [path.name for path in cache.stored("contrast")] == ["a.mp4.h5", "a.mp4.h5"]
+    assert cache.read("contrast", "a.mp4").header["video"] == "a.mp4"
+
+
+def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
+    config, records = filled.config(), filled.videos()
+    extract(records, config)
+    filled.put("cache/brightness/old.mp4.h5", b"damaged")
+    cache = open_cache(config.cache, filled.storage)
+    title, rows = listing(config.cache, storage=filled.storage)
+    assert title == f"stages in s3://{filled.name}/cache"
+    assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
+        ("brightness", 3, 0),
+        ("contrast", 2, 0),
+    ]
+    _, outputs = listing(config.cache, "brightness", storage=filled.storage)
+    assert [(row["video"], bool(row["damaged"])) for row in outputs] == [
+        ("a.mp4", False),
+        ("old.mp4", True),
+        ("sub/a.mp4", False),
+    ]
+    read, damaged = verify(cache)
+    assert (read, [finding.video for finding in damaged]) == (5, ["old.mp4"])
+    unused = unneeded(cache, records, Planner(config, cache))
+    assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
+    assert remove(cache, unused) == 7
+    assert len(filled.keys("cache/")) == 4
+    assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
+    assert beyond(cache, 0) == [], "what was written within the last hour stays"
+    _, runs = listing(config.cache, runs=True, storage=filled.storage)
+    assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
+    assert extract(records, config).fresh == 2
+
+
+def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
+    filled.put("in/scores.csv", b"video,score\na.mp4,7.5\nnone.mp4,1\n")
+    config = filled.config(dataset={"root": f"s3://{filled.name}/in"})
+    found = dataset_records(config)
+    assert [(record.id, record.labels and record.labels.score) for record in found.records] == [
+        ("a.mp4", 7.5),
+        ("sub/a.mp4", None),
+    ]
+    assert [problem for problem in found.problems if "none.mp4" in problem]
+    other = filled.config(dataset={"root": f"s3://{filled.name}/in", "kind": "aqa7"})
+    with pytest.raises(UsageError, match="only data sets of kind 'folder'"):
+        dataset_records(other)
 
 
 def test_addresses() -> None:
@@ -440,7 +486,6 @@ def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., P
     refused = run("extract", "s3://not-there/in", *options)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
     assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
-    for arguments in (("cache", "ls"), ("cache", "verify"), ("cache", "gc")):
-        assert "not possible for a cache on a store" in run(*arguments, "--cache", cache).stderr
+    assert json.loads(run("cache", "ls", "--cache", cache, "--json").stdout)[0]["outputs"] == 1
     assert "previews" in run("extract", videos, *options, "--preview").stderr
     assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"

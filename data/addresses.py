@@ -1,0 +1,53 @@
+"""Addresses of objects and folders, beside plain paths.
+
+An address may come as text (`s3://bucket/videos`) or as pathlib writes it (`s3:/bucket/videos`): both mean the same
+everywhere, and `address` gives the first. `file://` is the local disk and becomes a plain path (`local_path`).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from data.errors import UsageError
+
+PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
+"""By scheme: the package that speaks it, and the extra of this program that brings it."""
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+"""A scheme has two letters or more: one letter is a drive."""
+
+
+def scheme_of(path: str | Path) -> str:
+    """The scheme of an address in lower case ("s3", "gs", "file", "http" and so on), empty for a path."""
+    found = _ADDRESS.match(str(path))
+    return found[1].lower() if found else ""
+
+
+def is_remote(path: str | Path) -> bool:
+    """Whether `path` is an address of a store that can be read, `s3://` or `gs://`."""
+    return scheme_of(path) in PACKAGES
+
+
+def address(path: str | Path) -> str:
+    """`s3://bucket/key` however it was written; a path stays as it is."""
+    found = _ADDRESS.match(str(path))
+    return f"{found[1].lower()}://{found[2].strip('/')}" if found and found[1].lower() in PACKAGES else str(path)
+
+
+def local_path(path: Path) -> Path:
+    """The plain path of a `file://` address (percent signs decoded); every other path as it is."""
+    found = _ADDRESS.match(str(path))
+    return Path("/" + unquote(found[2])) if found and found[1].lower() == "file" else path
+
+
+def refuse_unknown(path: Path) -> None:
+    """Refuse an address of a kind that is not read.
+
+    Raises:
+        UsageError: `path` has a scheme that is neither a store's nor `file`.
+    """
+    scheme = scheme_of(path)
+    if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
+        raise UsageError(f"'{scheme}://' is not read", where=path, fix="Use s3://, gs://, file://, or copy it here")
