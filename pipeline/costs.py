@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.errors import AimError
+from data.scratch import fetched
 from data.videos import Record
 from pipeline.runner import Plan, Planner, Result, Step
 from pipeline.stages import stage_class
@@ -31,6 +32,9 @@ UNKNOWN_STAGE_SECONDS = 0.05
 
 PROBED, PROBING_SECONDS = 64, 1.0
 """At most so many videos are counted for an estimate, for so long; the others are taken to be like them, by bytes."""
+
+PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
+"""At most so many, and none larger, where videos lie on a store: each is copied for it."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,8 @@ def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[s
 
 def _frames(records: Sequence[Record]) -> list[int]:
     """Frames per record: counted for an even sample, by bytes for the rest."""
-    stride = max(1, -(-len(records) // PROBED))
+    far = any(record.remote for record in records)
+    stride = max(1, -(-len(records) // (PROBED_FAR if far else PROBED)))
     counted: dict[int, int] = {}
     end = time.monotonic() + PROBING_SECONDS
     for at in range(0, len(records), stride):
@@ -172,12 +177,19 @@ def _count(record: Record) -> int:
     from data.video import probe
 
     try:
+        if "video" in record.remote:
+            if record.remote["video"].size > PROBED_FAR_BYTES:
+                return 0
+            with fetched({"video": record.remote["video"]}) as copies:
+                return len(probe(copies["video"][0])[1])
         return len(probe(record.path)[1]) if record.path is not None else 0
     except AimError:
         return 0  # it will fail by name when it is extracted
 
 
 def _bytes(record: Record) -> int:
+    if "video" in record.remote:
+        return record.remote["video"].size
     try:
         return record.path.stat().st_size if record.path is not None else 0
     except OSError:

@@ -23,13 +23,23 @@ from data.errors import StorageError, UsageError
 from data.remote import RemoteFile, RemoteFolder, Storage
 from data.scratch import PREFIX, fetched, sweep_scratch
 from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
+from models.aim_config import AimConfig
 from pipeline import stages
+from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.costs import estimate
 from pipeline.extract import Summary, dataset_records, run_extract, status_rows
+from pipeline.features import gather
 from pipeline.housekeeping import beyond, listing, remove, tidy, unneeded, verify
+from pipeline.pack import read_pack, write_pack
+from pipeline.protocols import fingerprints
+from pipeline.recipes import fast
 from pipeline.remote_cache import open_cache
 from pipeline.runner import Planner, Worker
+from pipeline.score import load_scorer, save_config
+from pipeline.score_output import as_json
+from pipeline.train import train
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 moto_server = pytest.importorskip("moto.server", reason='needs python -m pip install -e ".[test]"')
@@ -247,6 +257,14 @@ def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: py
     assert [result.done.keys() for result in done.results] == [{"contrast"}] * 2
 
 
+def test_an_estimate_counts_frames_of_a_few_copies(filled: Bucket) -> None:
+    config = filled.config()
+    planner = Planner(config, open_cache(config.cache, config.storage.reach()))
+    plans = list(planner.plan_all(filled.videos()))
+    assert estimate(plans, planner, 1).frames == 30
+    assert scratch_left(filled) == []
+
+
 def test_local_copies_are_bounded_and_removed(filled: Bucket) -> None:
     record = filled.videos()[0]
     size = record.remote["video"].size
@@ -341,6 +359,36 @@ def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
     other = filled.config(dataset={"root": f"s3://{filled.name}/in", "kind": "aqa7"})
     with pytest.raises(UsageError, match="only data sets of kind 'folder'"):
         dataset_records(other)
+
+
+def test_training_packing_and_scoring_from_a_store(
+    bucket: Bucket, make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {"timesteps": "tests.toy_timesteps:ToyTimesteps"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+    for number in range(6):
+        video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
+        bucket.put(f"in/{number}.mp4", video.read_bytes())
+    bucket.put("in/scores.csv", b"video,score\n" + b"".join(b"%d.mp4,%d\n" % (n, n) for n in range(6)))
+    config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
+    records = dataset_records(config).records
+    assert extract(records, config).exit_code == 0
+    cache = open_cache(config.cache, config.storage.reach())
+    features = gather(records, Planner(config, cache)).features
+    write_pack(bucket.home / "pack.h5", features)
+    np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
+    found = fingerprints(features, config)
+    assert found == {f"{n}.mp4": fingerprint_file(bucket.home / f"in/{n}.mp4") for n in range(6)}, "for the leak audit"
+    run = bucket.home / "run"
+    recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
+    save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
+    save_config(config, run)
+    far = load_scorer(run).score(Path(f"s3://{bucket.name}/in/3.mp4"))
+    near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
+    assert far.score is not None
+    assert (far.score, far.step_scores, far.attention) == (near.score, near.step_scores, near.attention)
+    assert json.loads(json.dumps(as_json([far])))[0]["error"] is None
 
 
 def test_addresses() -> None:
