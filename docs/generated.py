@@ -7,6 +7,7 @@ section per part of the configuration. Nothing is run; the parser and the config
 from __future__ import annotations
 
 import dataclasses
+import html
 import inspect
 import json
 import re
@@ -88,10 +89,10 @@ def _command(name: str, command: Any) -> str:
             shown = f"`{parameter.metavar or parameter.name.upper()}`"
             rows.append((shown, "", _text(parameter.help)))
         elif "--help" not in parameter.opts:
-            spelled = ", ".join(f"`{opt}`" for opt in parameter.opts)
+            spelled = ", ".join(_whole(opt) for opt in parameter.opts)
             default = "" if parameter.default in (None, "", False) else f"`{parameter.default}`"
             rows.append((spelled, default, _text(parameter.help)))
-    about = " ".join((command.help or "").split())
+    about = _text(command.help)
     head = f"## `{name}`\n\n{about}\n"
     code = f"\n```\n{example}\n```\n" if example else ""
     return f"{head}{code}\n{_table(('', 'default', 'meaning'), rows)}" if rows else f"{head}{code}"
@@ -106,7 +107,7 @@ def _rows(kind: Any, prefix: str) -> Iterator[Row]:
             continue
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
         kept = "no" if extra.get("affects_result") is False else "yes"
-        yield f"`{prefix}.{name}`", _value(field.default), kept, _text(field.description)
+        yield _whole(f"{prefix}.{name}"), _value(field.default), kept, _text(field.description)
 
 
 def _train(kind: Any) -> str:
@@ -115,7 +116,7 @@ def _train(kind: Any) -> str:
     rows = []
     for name, field in kind.model_fields.items():
         values = [{"recipe": recipe, **RECIPES[recipe]}.get(name, field.default) for recipe in ("fast", "paper")]
-        rows.append((f"`train.{name}`", *(_value(value) for value in values), _text(field.description)))
+        rows.append((_whole(f"train.{name}"), *(_value(value) for value in values), _text(field.description)))
     return _table(("key", "recipe `fast`", "recipe `paper`", "meaning"), rows)
 
 
@@ -125,7 +126,12 @@ def _model(kind: Any) -> str:
     about = _attributes(kind)
     fast, paper = model_for("fast"), model_for("paper")
     rows = [
-        (f"`model.{f.name}`", _value(getattr(fast, f.name)), _value(getattr(paper, f.name)), about.get(f.name, ""))
+        (
+            _whole(f"model.{f.name}"),
+            _value(getattr(fast, f.name)),
+            _value(getattr(paper, f.name)),
+            about.get(f.name, ""),
+        )
         for f in dataclasses.fields(kind)
     ]
     return _table(("key", "with recipe `fast`", "with recipe `paper`", "meaning"), rows)
@@ -151,5 +157,11 @@ def _value(value: Any) -> str:
     return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
+def _whole(name: str) -> str:
+    """Code that is not broken at its hyphens."""
+    return f"`{name}`{{ .whole }}"
+
+
 def _text(text: str | None) -> str:
-    return " ".join((text or "").split()).replace("|", "\\|")
+    """Plain text as Markdown: one line, nothing in it a tag or the end of a cell."""
+    return html.escape(" ".join((text or "").split()), quote=False).replace("|", "\\|").replace("*", "\\*")
