@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from data.labelled import found_labels, join, split_of
+from data.addresses import address, is_remote
+from data.labelled import COPIES, found_labels, join, split_of
 from data.remote import Storage
 from data.tables import Row
 from data.videos import Labels, Listing, Record, find_videos
@@ -36,7 +37,13 @@ def list_folder(root: Path, *, labels: str | Path | None = None, storage: Storag
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
     with found_labels(root, labels, CANDIDATES, storage) as path:
-        return find_videos([root], storage) if path is None else join(root, path, COLUMNS, _build, storage)
+        if path is None:
+            return find_videos([root], storage)
+        listing = join(root, path, COLUMNS, _build, storage)
+    copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
+    if not is_remote(root) or not copies:
+        return listing
+    return replace(listing, problems=tuple(text.replace(copies[0], address(root)) for text in listing.problems))
 
 
 def _build(record: Record, row: Row) -> Record:

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.addresses import is_remote
+from data.addresses import address, is_remote
 from data.errors import DataError, UsageError, nearest
 from data.files import write_bytes
 from data.remote import RemoteFolder, Storage
@@ -22,6 +22,9 @@ from data.videos import VIDEO_SUFFIXES, Listing, Record, find_videos
 
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
+
+COPIES = "aim-labels-"
+"""Prefix of the folder that holds the copy of a label file from a store."""
 
 SPLITS = ("train", "test")
 SUGGESTED = 20
@@ -54,19 +57,24 @@ def found_labels(
 
     Raises:
         UsageError: as `find_labels`.
+        DataError: what the block raises, with the copy's place put right.
         StorageError: the store does not answer or refuses.
     """
     if not is_remote(root) or (given is not None and Path(given).is_file()):
         yield find_labels(root, given, candidates)
         return
+    inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
     folder = RemoteFolder(root, storage or Storage())
-    with tempfile.TemporaryDirectory(prefix="aim-labels-") as copies:
-        for name in candidates if given is None else [str(given)]:
-            with suppress(FileNotFoundError):
-                content = folder.read(name)
-                write_bytes(Path(copies, PurePosixPath(name).name), content)
-        inside = given and PurePosixPath(str(given)).name
-        yield find_labels(Path(copies), inside, candidates)
+    with tempfile.TemporaryDirectory(prefix=COPIES) as copies:
+        for name in [inner] if inner else candidates:
+            if ".." not in PurePosixPath(name).parts:
+                with suppress(FileNotFoundError):
+                    write_bytes(Path(copies, name), folder.read(name))
+        try:
+            yield find_labels(Path(copies), inner or None, candidates)
+        except (DataError, UsageError) as error:
+            error.where = error.where and error.where.replace(copies, address(root))
+            raise
 
 
 def split_of(row: Row) -> str | None:

@@ -170,6 +170,13 @@ class Cache:
             return dict(self._known_header(self.path(stage, video_id)).get("quality", {}))
         return {}
 
+    def publish_log(self, path: Path) -> None:
+        """Let others see the log of a run that has ended."""
+
+    def with_logs(self) -> Path:
+        """The folder in which the logs of runs lie, those of other machines too."""
+        return self.local
+
     def exists(self) -> bool:
         """Whether there is a cache."""
         return self.root.is_dir()

@@ -96,11 +96,15 @@ def pick_engine(name: str, config: BaseConfig, address: str | None = None) -> En
     return run_local if config.run.workers else run_inline
 
 
-def plan_all(records: Sequence[Record], planner: Planner) -> tuple[list[Plan], Summary]:
-    """The plans that have something to do, and a summary of the records that have not."""
+def plan_all(
+    records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
+) -> tuple[list[Plan], Summary]:
+    """The plans that have something to do, and a summary of the records that have not; ends early at `stop`."""
     summary = Summary(videos=len(records))
     plans = []
     for plan in planner.plan_all(records):
+        if stop is not None and stop.is_set():
+            break
         if plan.todo:
             plans.append(plan)
         else:
@@ -135,16 +139,17 @@ def run_extract(
     """
     stop = stop or threading.Event()
     cache.sweep()
-    if any(record.remote for record in records):
+    far = any(record.remote for record in records)
+    if far:
         sweep_scratch(config.storage.reach())
-    plans, summary = plan_all(records, planner)
+    plans, summary = plan_all(records, planner, stop)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
         on_plan(plans, summary.fresh)
     run = engine or pick_engine("local", config)
     with RunLog(cache.local, config, planner) as log:
         log.begin(plans, summary.fresh)
-        for result in run(plans, config, cache, stop, on_frames) if plans else ():
+        for result in run(plans, config, cache, stop, on_frames) if plans and not stop.is_set() else ():
             summary.results.append(result)
             log.result(result)
             remember(planner, result)
@@ -153,6 +158,9 @@ def run_extract(
         summary.cancelled = stop.is_set()
         if summary.cancelled:
             log.cancelled()
+    cache.publish_log(log.path)
+    if far:
+        sweep_scratch(config.storage.reach())  # of workers that were lost
     cache.index.flush()
     return summary
 

@@ -66,8 +66,6 @@ def listing(
 ) -> tuple[str, list[dict[str, Any]]]:
     """What `cache ls` shows: a title and rows of equal keys; stages, the outputs of one, or the runs.
 
-    The runs on a store are those of this machine.
-
     Raises:
         UsageError: no such cache, or no such stage in it.
     """
@@ -75,7 +73,7 @@ def listing(
     if not cache.exists():
         raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
     if runs:
-        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.local)]
+        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.with_logs())]
     names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
@@ -226,7 +224,7 @@ def old_logs(cache: Cache, days: float) -> list[Finding]:
     limit = time.time() - days * 86400
     return [
         Finding(path, "", "", f"log older than {days:g} days", found.st_size)
-        for path, found in files_below(cache.local / RUNS)
+        for path, found in files_below(cache.with_logs() / RUNS)
         if path.suffix == ".jsonl" and found.st_mtime < limit
     ]
 

@@ -97,7 +97,12 @@ def scores_page(
         title=title,
         subtitle=subtitle,
         made=f"{datetime.now():%Y-%m-%d %H:%M} by {_user()} on {platform.node()}",
-        run={"command": " ".join(sys.argv), "model": str(scorer.folder), **software(), **run_facts(scorer.cache.local)},
+        run={
+            "command": " ".join(sys.argv),
+            "model": str(scorer.folder),
+            **software(),
+            **run_facts(scorer.cache.with_logs()),
+        },
         config=json.dumps(scorer.config.dump(), indent=1, sort_keys=True),
         videos=videos,
         batch=batch,

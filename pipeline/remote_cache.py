@@ -1,26 +1,31 @@
 """A cache on an object store: the same names, keys and rules, every output one object that is written by one PUT.
 
-What stays on this machine is an accelerator, the index, and the logs of runs: both lie in the user's cache folder,
-under `stores/`. Without the index every output is read and checked once more, which loses nothing.
+What stays on this machine is an accelerator, the index, in the user's cache folder under `stores/`: without it every
+output is read and checked once more, which loses nothing. Logs of runs are written there too, and put beside the
+outputs when a run has ended.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from data import store
 from data.addresses import address, is_remote, local_path, refuse_unknown
 from data.arrays import StageOutput
+from data.files import write_bytes
 from data.remote import RemoteFolder, Storage
 from data.videos import Record
 from data.weights import cache_dir
 from pipeline.cache import Cache, new_header
 from pipeline.computation import Computation
 from pipeline.index import OBJECT
+
+LOGS = ".runs"
+"""Folder of the logs of runs, as `pipeline.run_records` has it."""
 
 FEW = 40
 """Up to so many outputs are looked at one by one; for more the whole cache is listed, a thousand names a request."""
@@ -97,6 +102,21 @@ class RemoteCache(Cache):
         self.index.put(OBJECT, address(path), self.index_header(stored), seen)
         self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))
 
+    def publish_log(self, path: Path) -> None:
+        """Put the log of a run that has ended beside the outputs; a log never stops a run."""
+        with suppress(OSError):
+            self.folder.write(f"{LOGS}/{path.name}", path.read_bytes())
+
+    def with_logs(self) -> Path:
+        """The folder on this machine in which the logs of runs lie, after a look for those of other machines."""
+        for name, file in self.folder.files(LOGS).items():
+            copy = self.local / LOGS / Path(name).name
+            if copy.suffix != ".jsonl":
+                continue
+            if not copy.exists() or copy.stat().st_size != file.size:
+                write_bytes(copy, self.folder.read(name))
+        return self.local
+
     def exists(self) -> bool:
         """Whether there is such a bucket; an address in it with nothing below is an empty cache."""
         self.folder.require_bucket()
@@ -121,10 +141,11 @@ class RemoteCache(Cache):
         return dict(self.load(path).header)
 
     def delete(self, path: Path) -> None:
-        """Remove an object that `entries` gave, or a log, which lies on this machine."""
+        """Remove an object that `entries` gave, or a log here and there."""
         if is_remote(path):
             self.folder.remove(self._name(path))
         else:
+            self.folder.remove(f"{LOGS}/{path.name}")
             path.unlink()
 
     def tidy_folder(self, stage: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import socketserver
@@ -19,7 +20,7 @@ import pytest
 
 from data import store
 from data.addresses import address, is_remote, local_path
-from data.errors import StorageError, UsageError
+from data.errors import DataError, StorageError, UsageError
 from data.remote import RemoteFile, RemoteFolder, Storage
 from data.scratch import PREFIX, fetched, sweep_scratch
 from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
@@ -31,7 +32,7 @@ from pipeline.config import BaseConfig, validate
 from pipeline.costs import estimate
 from pipeline.extract import Summary, dataset_records, run_extract, status_rows
 from pipeline.features import gather
-from pipeline.housekeeping import beyond, listing, remove, tidy, unneeded, verify
+from pipeline.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
 from pipeline.pack import read_pack, write_pack
 from pipeline.protocols import fingerprints
 from pipeline.recipes import fast
@@ -141,7 +142,7 @@ def test_a_store_gives_the_same_outputs_as_the_disk(filled: Bucket) -> None:
     local = filled.config(cache=str(filled.home / "cache"))
     assert extract(find_videos([filled.home / "in"]).records, local).exit_code == 0
     names = [path.relative_to(local.cache).as_posix() for path in sorted(local.cache.rglob("*.h5"))]
-    assert filled.keys("cache/") == [f"cache/{name}" for name in names]
+    assert [key for key in filled.keys("cache/") if "/." not in key] == [f"cache/{name}" for name in names]
     for name in names:
         far, near = store.read(Path(name), filled.get(f"cache/{name}")), store.read(local.cache / name)
         assert far.header == near.header
@@ -339,11 +340,15 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     unused = unneeded(cache, records, Planner(config, cache))
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
     assert remove(cache, unused) == 7
-    assert len(filled.keys("cache/")) == 4
+    assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
     assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
+    shutil.rmtree(filled.home / "home")  # as seen from another machine
     _, runs = listing(config.cache, runs=True, storage=filled.storage)
     assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
+    logs = old_logs(open_cache(config.cache, filled.storage), -1)
+    remove(open_cache(config.cache, filled.storage), logs)
+    assert filled.keys("cache/.runs") == []
     assert extract(records, config).fresh == 2
 
 
@@ -355,7 +360,16 @@ def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
         ("a.mp4", 7.5),
         ("sub/a.mp4", None),
     ]
-    assert [problem for problem in found.problems if "none.mp4" in problem]
+    assert f"s3://{filled.name}/in/scores.csv:3: no video 'none.mp4'" in found.problems[0]
+    filled.put("in/notes/bad.csv", b"video,score\na.mp4,high\n")
+    for given in ("notes/bad.csv", f"s3://{filled.name}/in/notes/bad.csv"):
+        bad = filled.config(dataset={"root": f"s3://{filled.name}/in", "labels": given})
+        with pytest.raises(DataError) as damaged:
+            dataset_records(bad)
+        assert str(damaged.value.where).startswith(f"s3://{filled.name}/in/notes/bad.csv:2")
+    gone = filled.config(dataset={"root": f"s3://{filled.name}/in", "labels": "none.csv"})
+    with pytest.raises(UsageError, match="no such label file"):
+        dataset_records(gone)
     other = filled.config(dataset={"root": f"s3://{filled.name}/in", "kind": "aqa7"})
     with pytest.raises(UsageError, match="only data sets of kind 'folder'"):
         dataset_records(other)
@@ -402,6 +416,19 @@ def test_addresses() -> None:
     assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
 
 
+def test_no_package_of_a_store_is_loaded_for_paths() -> None:
+    program = "\n".join(
+        (
+            "import sys, run_pipeline, pipeline.extract, data.videos, data.remote, pipeline.remote_cache, pathlib",
+            "data.videos.find_videos([pathlib.Path('run_pipeline.py')], data.remote.Storage())",
+            "pipeline.remote_cache.open_cache(pathlib.Path('cache'), data.remote.Storage())",
+            "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
+        )
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="'http://' is not read"):
         find_videos([Path("http://host/a.mp4")])
@@ -434,6 +461,12 @@ def test_what_is_wrong_is_told_in_one_line(bucket: Bucket, toys: None, monkeypat
     config = bucket.config(cache="s3://not-there/cache")
     with pytest.raises(UsageError, match="no such bucket"):
         extract((Record("a.mp4", bucket.home / "a.mp4"),), config)
+    file = RemoteFile(f"s3://{bucket.name}/in/a.txt", 0, "", Storage(bucket.server, scratch=Path(__file__)))
+    with (
+        pytest.raises(StorageError, match=r"test_objects.py: cannot be written .*storage.scratch"),
+        fetched({"v": file}),
+    ):
+        pass
     monkeypatch.setattr("data.remote._connected", _refusing)
     with pytest.raises(StorageError, match="no permission"):
         find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
@@ -505,7 +538,8 @@ def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
         child.send_signal(signal.SIGKILL)
         child.communicate()
         between.shutdown()
-    assert bucket.keys("cache/") == ([] if before == "nothing" else [key])
+    outputs = [name for name in bucket.keys("cache/") if "/." not in name]
+    assert outputs == ([] if before == "nothing" else [key])
     if before != "nothing":
         assert bucket.get(key) == old
     again = subprocess.run(
@@ -534,6 +568,5 @@ def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., P
     refused = run("extract", "s3://not-there/in", *options)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
     assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
-    assert json.loads(run("cache", "ls", "--cache", cache, "--json").stdout)[0]["outputs"] == 1
     assert "previews" in run("extract", videos, *options, "--preview").stderr
     assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"
