@@ -46,7 +46,7 @@ class ClipsConfig(StageConfig):
     frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1)
     dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1)
     short_side: int | None = setting(None, "pixels of the short side before the centre is cut; None: the network's own")
-    precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see the README")
+    precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see docs/clips.md")
     runtime: Literal["auto", "openvino", "torch"] = setting(
         "auto", "what runs the network: torch on a GPU, else OpenVINO", affects_result=False
     )

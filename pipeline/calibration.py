@@ -208,7 +208,7 @@ def _folds(
     if len(bundles) < 2:
         raise DataError(
             "all training performances are tied together, so none can be held out",
-            fix="Check the groups of the records, or train with --no-calibration",
+            fix="Check the groups of the records, or train with --folds 0, without intervals",
         )
     number = {name: index for index, bundle in enumerate(bundles) for name in bundle}
     group = np.array([number[name] for name in part.ids], dtype=np.intp)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,8 +29,11 @@ from pipeline.stages import stage_class
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
+WIDE = None if "COLUMNS" in os.environ else 160
+"""Columns of tables that go into a file or a pipe, where nobody says how wide a line may be."""
+
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
