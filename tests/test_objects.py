@@ -499,9 +499,11 @@ class _Handler(socketserver.BaseRequestHandler):
             threading.Thread(target=_pour, args=(far, self.request), daemon=True).start()
             putting = False
             while content := self.request.recv(1 << 16):
-                putting = putting or (content.startswith(b"PUT ") and b".h5" in content.split(b"\r\n")[0])
-                if putting and b"PUT " not in content[:4]:
-                    far.sendall(content[: len(content) // 2])
+                body = content
+                if content.startswith(b"PUT ") and b".h5" in content.split(b"\r\n")[0]:
+                    putting, body = True, content.partition(b"\r\n\r\n")[2]
+                if putting and body:
+                    far.sendall(content[: len(content) - len(body) // 2])
                     self.server.stalled.set()
                     while self.request.recv(1 << 16):
                         pass
