@@ -1,4 +1,4 @@
-"""How the scorer is trained: every setting, and two named recipes, the paper's and a short one of ours."""
+"""How the scorer is trained: every setting, and named recipes: the paper's, and short ones of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.aim_config import AimConfig
 
-RecipeName = Literal["paper", "fast"]
+RecipeName = Literal["paper", "fast", "tools"]
 
 RECIPES: dict[str, dict[str, Any]] = {
     "paper": {
@@ -42,6 +42,21 @@ RECIPES: dict[str, dict[str, Any]] = {
         "start_at_mean": True,
         "input_noise": 0.0,
     },
+    "tools": {
+        "epochs": 300,
+        "batch": 0,
+        "learning_rates": (1e-3,),
+        "switch_epochs": (300,),
+        "weight_decay": 1e-3,
+        "theta": 0.4,
+        "rank_weight": 0.0,
+        "clip": 5.0,
+        "same_scale": False,
+        "scene_components": 24,
+        "scene_gain": 0.2,
+        "start_at_mean": True,
+        "input_noise": 0.0,
+    },
 }
 """Values of the settings that a recipe decides, where the configuration does not say otherwise."""
 
@@ -49,6 +64,13 @@ FAST_MODEL = AimConfig(
     width=64, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.1
 )
 """The network that recipe `fast` was tuned with."""
+
+TOOLS_MODEL = AimConfig(width=128)
+"""The network of recipe `tools`.
+
+Recipe and network are those of one untuned trial on the real JIGSAWS kinematics, which was made before this program and
+not by it: Fisher average .79 on the 4-fold list, against .69 with a weight decay of .5. The scene is as in `fast`.
+"""
 
 
 def _value(about: str, **limits: Any) -> Any:
@@ -123,4 +145,4 @@ def fast(**changes: Any) -> TrainConfig:
 
 def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
     """The network that belongs to a recipe, with changes."""
-    return replace(AimConfig() if recipe == "paper" else FAST_MODEL, **changes)
+    return replace({"paper": AimConfig(), "fast": FAST_MODEL, "tools": TOOLS_MODEL}[recipe], **changes)
