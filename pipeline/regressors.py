@@ -154,9 +154,11 @@ class _Fitted:
         learned, asked = known[: len(train)], known[len(train) :]
         spread = learned.std(0)
         kept = spread > 1e-9 * np.maximum(np.abs(learned).mean(0), 1e-9)
+        scores = label_table(features.records)[train, 0]
+        if not kept.any():  # nothing in it tells one performance from another, as where nobody was found
+            return np.full(len(test), scores.mean())
         scale = spread[kept]
         learned, asked = ((x[:, kept] - known[: len(train), kept].mean(0)) / scale for x in (learned, asked))
-        scores = label_table(features.records)[train, 0]
         low, span = float(scores.min()), float(np.ptp(scores)) or 1.0
         model = self._regressor(learned.shape[1], len(train))
         model.fit(learned, (scores - low) / span)

@@ -132,6 +132,15 @@ def test_regressions_learn() -> None:
             assert spearman(predicted, true) > 0.2
 
 
+def test_features_in_which_nothing_varies_give_the_mean() -> None:
+    features = made_features(24, trial=3)
+    same = replace(features, primary=np.zeros_like(features.primary), scene=np.zeros_like(features.scene))
+    same = replace(same, trial=np.ones_like(features.trial))
+    rows, asked = np.arange(16), np.arange(16, 24)
+    for system in regression_systems(same):
+        assert np.ptp(system.predict(same, rows, asked, 0)) == pytest.approx(0, abs=1e-6), system.name
+
+
 def test_every_row_of_every_table_runs() -> None:
     features = named(("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean"))
     systems = all_systems(features, AimConfig(width=6, regression_width=4), fast(runs=2, epochs=2))
