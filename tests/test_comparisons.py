@@ -134,8 +134,8 @@ def test_regressions_learn() -> None:
 
 def test_features_in_which_nothing_varies_give_the_mean() -> None:
     features = made_features(24, trial=3)
-    same = replace(features, primary=np.zeros_like(features.primary), scene=np.zeros_like(features.scene))
-    same = replace(same, trial=np.ones_like(features.trial))
+    names = ("primary", "secondary", "scene", "trial")
+    same = replace(features, **{name: np.ones_like(getattr(features, name)) for name in names})
     rows, asked = np.arange(16), np.arange(16, 24)
     for system in regression_systems(same):
         assert np.ptp(system.predict(same, rows, asked, 0)) == pytest.approx(0, abs=1e-6), system.name
