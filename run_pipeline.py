@@ -205,6 +205,8 @@ def train(
     features = _features(settings, pack, labelled=True)
     if settings.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
+    if len(tasks := sorted({record.task for record in features.records})) > 1:
+        console.say(f"note: one model of {', '.join(tasks)} together; --set dataset.tasks=[{tasks[0]}] trains one alone")
     stop = _stop_on_interrupt()
     with console.steps_bar("epochs") as progress:
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
