@@ -125,7 +125,8 @@ class Interaction(nn.Module):
             if self.config.difference == "absolute":
                 relation = relation.abs()
         joined = torch.cat([x.primary, self._join(relation, seen)], dim=-1)  # (..., B, T, 2 Np), equation 2
-        hidden: Tensor = self.temporal(joined)  # (..., B, T, d), equation 3
+        given = 0 if x.primary.requires_grad else x.primary.shape[-1]
+        hidden: Tensor = self.temporal(joined, given)  # (..., B, T, d), equation 3
         return hidden
 
     def _join(self, each: Tensor, seen: Tensor) -> Tensor:

@@ -7,8 +7,10 @@ those of `torch.nn.Linear` and `torch.nn.LSTM`, so that a member can be taken ou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -64,8 +66,8 @@ class StackedLayers:
 
 
 class _PlainLSTM(nn.LSTM):
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        """(B, T, in) to hidden states (B, T, out)."""
+    def forward(self, x: Tensor, given: int = 0) -> Tensor:  # type: ignore[override]
+        """(B, T, in) to hidden states (B, T, out); `given` as in `StackedLSTM`."""
         hidden: Tensor = super().forward(x)[0]
         return hidden
 
@@ -88,17 +90,25 @@ class _Linear(torch.autograd.Function):
     """x W' + b per member; its weight gradient is computed in the weight's own layout, which autograd's is not."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """(M, R, in), (M, out, in) and (M, out) to (M, R, out)."""
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, given: int = 0) -> Tensor:
+        """(M, R, in), (M, out, in) and (M, out) to (M, R, out); the first `given` inputs get the gradient 0."""
         ctx.save_for_backward(x, weight)
+        ctx.given = given
         return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         """Gradients for the inputs, where they are asked for, the weight and the bias."""
         x, weight = ctx.saved_tensors
-        given = torch.bmm(grads[0], weight) if ctx.needs_input_grad[0] else None
-        return given, torch.bmm(grads[0].transpose(1, 2), x), grads[0].sum(1)
+        slope, for_x = grads[0], None
+        if ctx.needs_input_grad[0]:
+            asked = torch.bmm(slope, weight[..., ctx.given :])
+            for_x = torch.nn.functional.pad(asked, (ctx.given, 0)) if ctx.given else asked
+        if slope.shape[-1] > 8 * x.shape[-1]:  # a tall product is the quicker one the other way round
+            for_weight = torch.bmm(x.transpose(1, 2), slope).transpose(1, 2).contiguous()
+        else:
+            for_weight = torch.bmm(slope.transpose(1, 2), x)
+        return for_x, for_weight, slope.sum(1), None
 
 
 class StackedLSTM(nn.Module):
@@ -111,13 +121,16 @@ class StackedLSTM(nn.Module):
         self.bias_ih_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
         self.bias_hh_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Hidden state of every step, from zero start states."""
+    def forward(self, x: Tensor, given: int = 0) -> Tensor:
+        """Hidden state of every step, from zero start states.
+
+        The first `given` entries of the inputs are known to need no gradient, which saves its multiplications.
+        """
         members, batch, steps, inputs = x.shape
         flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)  # (M, T*B, in), time outermost
-        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # (M, T*B, 4d)
+        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0, given)  # (M, T*B, 4d)
         hidden: Tensor = _Recurrence.apply(gates.view(members, steps, batch, -1), self.weight_hh_l0)
-        return hidden.transpose(1, 2)  # (M, B, T, d)
+        return hidden.transpose(1, 2).contiguous()  # (M, B, T, d)
 
 
 class Mixing(nn.Module):
@@ -186,29 +199,73 @@ class _Recurrence(torch.autograd.Function):
         inputs, cells, squashed, hidden, weight = ctx.saved_tensors
         members, steps, batch, width = hidden.shape
         grad_inputs = torch.empty_like(inputs)
-        gates = [gate.unbind(1) for gate in inputs.unflatten(-1, (4, width)).unbind(-2)]
-        outs = [gate.unbind(1) for gate in grad_inputs.unflatten(-1, (4, width)).unbind(-2)]
-        cell, tanh, given, out = (x.unbind(1) for x in (cells, squashed, grads[0], grad_inputs))
+        step = _compiled_step(inputs, cells, squashed, grad_inputs) or _plain_step(inputs, cells, squashed, grad_inputs)
+        given, out = grads[0].unbind(1), grad_inputs.unbind(1)
         grad_cell = hidden.new_zeros(members, batch, width)
-        scratch = torch.empty_like(grad_cell)
         for t in range(steps - 1, -1, -1):
-            i, f, g, o = (gate[t] for gate in gates)
-            to_i, to_f, to_g, to_o = (gate[t] for gate in outs)
-            grad_hidden = given[t] if t == steps - 1 else torch.baddbmm(given[t], out[t + 1], weight)
-            torch.mul(tanh[t], tanh[t], out=scratch)
-            grad_cell.addcmul_(grad_hidden, torch.addcmul(o, o, scratch, value=-1, out=scratch))
-            torch.addcmul(o, o, o, value=-1, out=to_o).mul_(tanh[t]).mul_(grad_hidden)
-            torch.addcmul(i, i, i, value=-1, out=to_i).mul_(g).mul_(grad_cell)
-            torch.addcmul(i, i, torch.mul(g, g, out=scratch), value=-1, out=to_g).mul_(grad_cell)
-            if t == 0:
-                to_f.zero_()
-                break
-            torch.addcmul(f, f, f, value=-1, out=to_f).mul_(cell[t - 1]).mul_(grad_cell)
-            grad_cell.mul_(f)
+            last = t == steps - 1
+            step(t, given[t].contiguous() if last else torch.baddbmm(given[t], out[t + 1], weight), grad_cell)
         rest = (steps - 1) * batch
         after = grad_inputs[:, 1:].reshape(members, rest, 4 * width)
         grad_weight = torch.bmm(after.transpose(1, 2), hidden[:, :-1].reshape(members, rest, width))
         return grad_inputs, grad_weight
+
+
+Step = Callable[[int, Tensor, Tensor], None]
+"""Takes t, the gradient of step t's hidden state and that of its cell (M, B, d), which becomes the one before's."""
+
+
+def _plain_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs: Tensor) -> Step:
+    """Writes the gradient of the raw gates of a step with torch's operations, on any device."""
+    width = cells.shape[-1]
+    gates = [gate.unbind(1) for gate in inputs.unflatten(-1, (4, width)).unbind(-2)]
+    outs = [gate.unbind(1) for gate in grad_inputs.unflatten(-1, (4, width)).unbind(-2)]
+    cell, tanh = cells.unbind(1), squashed.unbind(1)
+    scratch = torch.empty_like(cell[0])
+
+    def step(t: int, grad_hidden: Tensor, grad_cell: Tensor) -> None:
+        i, f, g, o = (gate[t] for gate in gates)
+        to_i, to_f, to_g, to_o = (gate[t] for gate in outs)
+        torch.mul(tanh[t], tanh[t], out=scratch)
+        grad_cell.addcmul_(grad_hidden, torch.addcmul(o, o, scratch, value=-1, out=scratch))
+        torch.addcmul(o, o, o, value=-1, out=to_o).mul_(tanh[t]).mul_(grad_hidden)
+        torch.addcmul(i, i, i, value=-1, out=to_i).mul_(g).mul_(grad_cell)
+        torch.addcmul(i, i, torch.mul(g, g, out=scratch), value=-1, out=to_g).mul_(grad_cell)
+        if t == 0:
+            to_f.zero_()
+            return
+        torch.addcmul(f, f, f, value=-1, out=to_f).mul_(cell[t - 1]).mul_(grad_cell)
+        grad_cell.mul_(f)
+
+    return step
+
+
+def _compiled_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs: Tensor) -> Step | None:
+    """The same in one pass over memory; None where the tensors are not float32 on a CPU."""
+    if not on_cpu(inputs, cells, squashed, grad_inputs):
+        return None
+    from models.layers_kernels import lstm_backward
+
+    acts, cell, tanh = (x.detach().numpy() for x in (inputs, cells, squashed))
+    out, work = grad_inputs.numpy(), np.empty(cells.shape[-1], dtype=np.float32)
+
+    def step(t: int, grad_hidden: Tensor, grad_cell: Tensor) -> None:
+        lstm_backward(t, acts, cell, tanh, grad_hidden.numpy(), grad_cell.numpy(), out, work)
+
+    return step
+
+
+def on_cpu(*tensors: Tensor) -> bool:
+    """All are contiguous float32 in the CPU's memory, so that compiled loops can read them.
+
+    Tensors without memory, as `torch.export` traces with, are not.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    return all(
+        x.device.type == "cpu" and x.dtype == torch.float32 and x.is_contiguous() and type(x) in (Tensor, nn.Parameter)
+        for x in tensors
+    )
 
 
 def start_values(module: nn.Module, generators: list[torch.Generator]) -> None:
