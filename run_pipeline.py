@@ -74,9 +74,9 @@ def demo(
 ) -> None:
     """Render labelled dives, extract all stages, train, score dives never seen, write the report page."""
     from pipeline import console
-    from pipeline.demo import Hooks, run_demo
-    from pipeline.demo_summary import as_json as summary_json
-    from pipeline.demo_summary import summary_tables
+    from pipeline.demo.run import Hooks, run_demo
+    from pipeline.demo.summary import as_json as summary_json
+    from pipeline.demo.summary import summary_tables
     from pipeline.environment import check_opencv
 
     check_opencv()
@@ -125,7 +125,7 @@ def extract(
     records = _sharded(listing.records, shard)
     planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
     if preview:
-        from pipeline.preview import refuse_far
+        from pipeline.preview.previews import refuse_far
 
         refuse_far(records, planner)
     chosen = pick_engine(engine, settings, address)
@@ -206,7 +206,7 @@ def train(
     if settings.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     if len(tasks := sorted({record.task for record in features.records})) > 1:
-        console.say(f"note: one model of {', '.join(tasks)} together; --set dataset.tasks=[{tasks[0]}] trains one alone")
+        console.say(f"note: one model of {', '.join(tasks)}; --set dataset.tasks=[{tasks[0]}] trains one alone")
     stop = _stop_on_interrupt()
     with console.steps_bar("epochs") as progress:
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
@@ -292,7 +292,7 @@ def report(
 ) -> None:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos)."""
     from pipeline import console
-    from pipeline.report_command import write_run_report
+    from pipeline.report.command import write_run_report
 
     page = write_run_report(run, inputs or (), out or run / "report.html", sections, workers, _stop_on_interrupt())
     console.say(f"the report page: {printable(page)}")
@@ -307,8 +307,8 @@ def plot(
 ) -> None:
     """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves."""
     from pipeline import console
-    from pipeline.plots import plot_report
-    from pipeline.report_command import run_report_data
+    from pipeline.report.command import run_report_data
+    from pipeline.report.plots import plot_report
 
     data = run_report_data(run, inputs or (), out / "report.html", 12, None, _stop_on_interrupt())
     for path in plot_report(data, out, [name.strip() for name in formats.split(",")]):
@@ -736,7 +736,7 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
 def _draw_previews(records: Sequence[Record], planner: Planner, stop: threading.Event) -> dict[str, Any]:
     """Draw what was found, tell what could not be drawn, and return what was done as JSON types."""
     from pipeline import console
-    from pipeline.preview import FOLDER, write_previews
+    from pipeline.preview.previews import FOLDER, write_previews
 
     with console.steps_bar("previews") as progress:
         drawn = write_previews(records, planner, stop=stop, progress=progress)

@@ -32,7 +32,7 @@ from data.synthetic.dives import plan_dives, render_dive
 from data.tensors import read_tensors
 from data.video import Frame, decode, probe
 from data.videos import Record
-from extractors.clip_runtimes import Network, running
+from extractors.clip.runtimes import Network, running
 from extractors.clips import Clips, ClipsConfig
 from models import i3d
 from models.clip_network import ClipNetwork
@@ -169,7 +169,7 @@ def dives(folder: Path, count: int) -> list[Path]:
 
 def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """(clip, 16, 224, 224, 3): three clips of each video."""
-    from extractors.clip_layouts import plan_clips
+    from extractors.clip.layouts import plan_clips
     from extractors.clips import gather, prepare
 
     found: list[NDArray[np.uint8]] = []

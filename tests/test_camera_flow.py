@@ -15,8 +15,8 @@ from data.arrays import StageOutput
 from data.errors import UsageError
 from data.video import Frame, VideoInfo
 from data.videos import Record
-from extractors.camera_border import lay_out, picture_area
-from extractors.camera_fit import fit_cells, moving, to_rates
+from extractors.camera.border import lay_out, picture_area
+from extractors.camera.fit import fit_cells, moving, to_rates
 from extractors.camera_flow import CameraFlow, CameraFlowConfig, pair_starts, working_size
 
 RATE = 25.0

@@ -21,9 +21,11 @@ from data.arrays import StageOutput
 from data.errors import DataError, UsageError, VideoError
 from data.video import Frame, VideoInfo, decode, probe
 from data.videos import Record
-from extractors import backbones, clip_runtimes, clips
-from extractors.clip_layouts import plan_clips
-from extractors.clip_runtimes import Network
+from extractors import clips
+from extractors.clip import backbones
+from extractors.clip import runtimes as clip_runtimes
+from extractors.clip.layouts import plan_clips
+from extractors.clip.runtimes import Network
 from extractors.clips import Clips, ClipsConfig
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -69,7 +71,7 @@ class Means:
         self.batches: list[int] = []
 
     def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.Pair]:
-        """See `extractors.clip_runtimes.Running`."""
+        """See `extractors.clip.runtimes.Running`."""
         self.batches.append(len(batch))
         means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
         return lambda: (means, 2 * means)

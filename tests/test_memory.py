@@ -18,7 +18,7 @@ from data.video import Frame, VideoInfo
 from data.videos import Record
 from extractors.base import Source
 from extractors.camera_flow import CameraFlow, CameraFlowConfig
-from extractors.clip_layouts import plan_clips
+from extractors.clip.layouts import plan_clips
 from extractors.clips import gather
 from extractors.pose import PoseConfig
 from extractors.pose_backends.base import People

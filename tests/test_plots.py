@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from data.errors import UsageError
-from pipeline.plots import attention_by_task, file_name, plot_report
 from pipeline.report import ReportData
 from pipeline.report import data as d
+from pipeline.report.plots import attention_by_task, file_name, plot_report
 from tests import report_samples
 from tests.test_report import HOSTILE, hostile_report
 

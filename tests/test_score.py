@@ -31,9 +31,9 @@ from pipeline.features import gather
 from pipeline.finish import finish_run
 from pipeline.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.model_card import FILE as CARD
-from pipeline.pages import report_scores
 from pipeline.recipes import fast
 from pipeline.report.data import Flag
+from pipeline.report.pages import report_scores
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer, load_scorer, percentile
 from pipeline.score_output import as_json, csv_text, score_rows, write_csv

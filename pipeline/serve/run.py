@@ -45,7 +45,7 @@ def serve(
     from pipeline.serve.app import create_app
 
     if not is_loopback(host):
-        raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address, such as 127.0.0.1")
+        raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
     listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     app = create_app(folder, work, limits, facts)

@@ -34,7 +34,7 @@ class ScoreWork:
             VideoError: the video cannot be scored.
             Cancelled: stopped by the user.
         """
-        from pipeline.pages import report_scores
+        from pipeline.report.pages import report_scores
 
         record = Record(id=f"uploads/{job.content[:16]}{job.suffix}", path=video)
         progress("preparing", None)

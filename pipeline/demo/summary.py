@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from pipeline.conformal import coverage_line
-from pipeline.demo import DemoResult
+from pipeline.demo.run import DemoResult
 
 
 def summary_tables(result: DemoResult) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

@@ -14,8 +14,8 @@ from data.synthetic.dives import read_truth
 from data.videos import Record
 from models.metrics import mae, spearman
 from pipeline.cache import Cache
+from pipeline.demo.pose_truth import Agreement, compare
 from pipeline.inputs import fingerprints
-from pipeline.pose_truth import Agreement, compare
 from pipeline.score import Scored
 
 SEED = 7

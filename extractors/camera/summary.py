@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Array
-from extractors.camera_fit import window
+from extractors.camera.fit import window
 
 
 def quality(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.errors import printable
-from pipeline.preview_draw import GREY, INK, WHITE, Picture, text_width, write
-from pipeline.preview_scene import Scene, latest
-from pipeline.preview_timeline import draw_timeline
+from pipeline.preview.draw import GREY, INK, WHITE, Picture, text_width, write
+from pipeline.preview.scene import Scene, latest
+from pipeline.preview.timeline import draw_timeline
 
 LEAST_WIDTH = 640
 """Pixels: narrower pictures get dark margins, so that what is written below them can be read."""

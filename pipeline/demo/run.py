@@ -22,14 +22,14 @@ from data.videos import Record
 from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
-from pipeline.demo_results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
+from pipeline.demo.results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
 from pipeline.extract import Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.finish import finish_run
-from pipeline.pages import report_scores
 from pipeline.protocols import leak_checks
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
+from pipeline.report.pages import report_scores
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer
 from pipeline.train import train

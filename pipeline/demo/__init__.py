@@ -1,0 +1,1 @@
+"""The demo: rendered dives from raw video to scores."""
