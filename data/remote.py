@@ -7,6 +7,7 @@ GOOGLE_APPLICATION_CREDENTIALS and so on); nothing of them is ever written down 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 from collections.abc import Iterator
@@ -137,7 +138,8 @@ def require_bucket(url: str, storage: Storage) -> None:
 
 def stamp_of(about: dict[str, Any]) -> str:
     """What changes whenever the content may have, from what a store tells of an object."""
-    tag = about.get("ETag") or about.get("etag") or about.get("md5Hash")
+    digest = about.get("md5Hash")  # Google's, in base64; its etag says more than the content
+    tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
     told = str(tag).strip('"') if tag else _written(about)
     return f"{int(about.get('size') or 0)} {told}"
 
@@ -213,7 +215,7 @@ class RemoteFolder:
         """Write an object in one PUT, so that there is the old one, the new one, or none, and never a part.
 
         Returns:
-            The stamp that the object has where the store's tag is the MD5 of the content, as S3's usually is.
+            The stamp that the object has where the store's tag is the MD5 of the content, as it usually is.
 
         Raises:
             StorageError: no such bucket, the store does not answer or refuses.

@@ -35,8 +35,8 @@ def _told(error: Exception, url: str) -> StorageError:
     if isinstance(error, PermissionError):
         return StorageError(f"no permission ({text})", where=url, fix="Check the credentials and what they may do")
     if "Credential" in kind or "credentials" in text.lower():
-        return StorageError("no credentials", where=url, fix="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                            "AWS_PROFILE, or for public data storage.anonymous=true")  # fmt: skip
+        how = "GOOGLE_APPLICATION_CREDENTIALS" if url.startswith("gs:") else "AWS_PROFILE, AWS_ACCESS_KEY_ID or others"
+        return StorageError("no credentials", where=url, fix=f"Set {how}, or for public data storage.anonymous=true")
     if kind == "FileExpired":
         return StorageError("the object was replaced while it was read", where=url, fix=AGAIN)
     if "Connect" in kind or "Timeout" in kind or "Endpoint" in kind or isinstance(error, (TimeoutError, ValueError)):
