@@ -194,10 +194,10 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
-    from pipeline.bundle import save
-    from pipeline.calibration import FOLDS
     from pipeline.finish import finish_run
     from pipeline.remote_cache import open_cache
+    from pipeline.scoring.bundle import save
+    from pipeline.scoring.calibration import FOLDS
     from pipeline.train import train as train_run
 
     settings = _settings(config, overrides, cache, None)
@@ -348,8 +348,8 @@ def score(
     from data.videos import find_videos
     from pipeline import console
     from pipeline.score import Scorer, saved_storage
-    from pipeline.score_output import as_json as rows_as_json
-    from pipeline.score_output import score_rows, write_csv
+    from pipeline.scoring.output import as_json as rows_as_json
+    from pipeline.scoring.output import score_rows, write_csv
 
     records = find_videos(inputs, saved_storage(model) if any(map(is_remote, inputs)) else None).records
     scorer = Scorer(model, cache, workers, other_settings=other_settings)
@@ -374,7 +374,7 @@ def export(
 ) -> None:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5."""
     from pipeline import console
-    from pipeline.export import export_onnx
+    from pipeline.scoring.export import export_onnx
 
     done = export_onnx(run, out)
     if as_json:

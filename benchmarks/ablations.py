@@ -1,10 +1,15 @@
 """What each part of AIM is worth on planted time steps: full model, every row of table 5, roles exchanged.
 
-    python -m benchmarks.ablations [--train 300] [--test 200] [--runs 10] [--out FILE]
+    python -m benchmarks.ablations [--train 500] [--test 300] [--runs 10] [--seeds 3] [--out FILE]
 
-On the asymmetric set every part has something to do (`data.synthetic.planted_steps`); on the symmetric one the
-roles are equal and exchanging them must make no difference. Leads are in Spearman's rho on the test part, with 95 %
-bootstrap intervals of the paired difference.
+On the asymmetric set every part has something to do (`data.synthetic.planted_steps`); on the symmetric one the roles
+are equal and exchanging them must make no difference, which is shown on sets of several seeds. Leads are in
+Spearman's rho on the test part, with 95 % bootstrap intervals of the paired difference.
+
+All systems train by the recipe `fast` with three changes (`recipe`). As it stands the recipe shows the scene at a
+deviation of .2 and is over after 100 epochs: the weights of both streams then stay near one half on every step
+(.47 and .48, where .3 and .65 are found with the changes) and no fusion can have a lead. The changes were chosen by the
+full model's attention and rho on planted sets of other seeds and sizes than those measured here.
 """
 
 from __future__ import annotations
@@ -25,7 +30,7 @@ from data.videos import Labels, Record
 from pipeline.evaluate import evaluate
 from pipeline.features import FeatureSet
 from pipeline.leaderboard import ABLATIONS, OURS
-from pipeline.recipes import fast, model_for
+from pipeline.recipes import TrainConfig, fast, model_for
 from pipeline.systems import AimSystem
 
 
@@ -48,10 +53,15 @@ def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> F
     )
 
 
-def ablate(train: int, test: int, runs: int, *, symmetric: bool = False) -> dict[str, Any]:
+def recipe(runs: int) -> TrainConfig:
+    """`fast`, longer, with less weight decay and the scene at full size."""
+    return fast(runs=runs, epochs=150, switch_epochs=(75, 120, 150), weight_decay=0.1, scene_gain=1.0)
+
+
+def ablate(train: int, test: int, runs: int, *, symmetric: bool = False, seed: int = 1) -> dict[str, Any]:
     """Results of `evaluate` for the full model and its ablations."""
-    features = planted_features(train + test, symmetric=symmetric)
-    config = fast(runs=runs)
+    features = planted_features(train + test, symmetric=symmetric, seed=seed)
+    config = recipe(runs)
     changes = {"exchanged roles": ABLATIONS["exchanged roles"]} if symmetric else ABLATIONS
     systems = [AimSystem(OURS, model_for("fast"), config)]
     systems += [AimSystem(name, replace(model_for("fast"), **changed), config) for name, changed in changes.items()]
@@ -62,25 +72,31 @@ def ablate(train: int, test: int, runs: int, *, symmetric: bool = False) -> dict
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--train", type=int, default=300)
-    parser.add_argument("--test", type=int, default=200)
+    parser.add_argument("--train", type=int, default=500)
+    parser.add_argument("--test", type=int, default=300)
     parser.add_argument("--runs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=3, help="symmetric sets")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/ablations.json"))
     given = parser.parse_args()
+    sets = [("asymmetric", False, 1), *((f"symmetric, seed {seed}", True, seed) for seed in range(1, given.seeds + 1))]
     found = {}
-    for symmetric in (False, True):
-        title = "symmetric" if symmetric else "asymmetric"
-        found[title] = ablate(given.train, given.test, given.runs, symmetric=symmetric)
-        table = Table(title=f"{title} set, {given.train} train, {given.test} test, {given.runs} runs")
-        for column in ("system", "rho", "full model's lead", "95 % interval"):
-            table.add_column(column, justify="left" if column == "system" else "right")
-        for name, told in found[title]["systems"].items():
-            lead = found[title]["differences"].get(name, {}).get("planted")
-            cells = ("", "") if lead is None else (f"{lead['value']:+.3f}", f"{lead['low']:+.3f} … {lead['high']:+.3f}")
-            table.add_row(name, f"{told['tasks']['planted']['together']['spearman']:.3f}", *cells)
-        Console().print(table)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    for title, symmetric, seed in sets:
+        found[title] = ablate(given.train, given.test, given.runs, symmetric=symmetric, seed=seed)
+        Console().print(table(f"{title}: {given.train} train, {given.test} test, {given.runs} runs", found[title]))
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def table(title: str, results: dict[str, Any]) -> Table:
+    """Every system's rho and the full model's lead over it."""
+    grid = Table(title=title)
+    for column in ("system", "rho", "full model's lead", "95 % interval"):
+        grid.add_column(column, justify="left" if column == "system" else "right")
+    for name, told in results["systems"].items():
+        lead = results["differences"].get(name, {}).get("planted")
+        cells = ("", "") if lead is None else (f"{lead['value']:+.3f}", f"{lead['low']:+.3f} … {lead['high']:+.3f}")
+        grid.add_row(name, f"{told['tasks']['planted']['together']['spearman']:.3f}", *cells)
+    return grid
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from data.synthetic.dives import Dive, plan_dives
 from data.synthetic.film import Options, Truth, film_dive
 from data.videos import Labels, Record
 from extractors.timesteps import Timesteps, TimestepsConfig
-from pipeline.bundle import Bundle
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
+from pipeline.scoring.bundle import Bundle
 from pipeline.train import train
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -27,7 +27,7 @@ from data.arrays import Array, StageOutput
 from data.errors import DataError, VideoError
 from data.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.tool_motion import ONE_TOOL, Tool, two_tools
+from extractors.steps.tool_motion import ONE_TOOL, Tool, two_tools
 
 Floats = NDArray[np.float64]
 

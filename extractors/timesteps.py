@@ -1,6 +1,6 @@
 """Stage `timesteps`: what the other stages stored becomes what AIM reads, T steps of primary, secondary and scene.
 
-Roles bind agents to stages (`extractors.roles`), channels are made per frame (`pose_channels`,
+Roles bind agents to stages (`extractors.steps.roles`), channels are made per frame (`pose_channels`,
 `flow_channels`, `array_channels`), time is cut into equal parts and summed up (`segments`). The result
 depends on stored arrays alone: no file is opened.
 
@@ -19,22 +19,22 @@ from pydantic import field_validator, model_validator
 
 from data.arrays import Array, StageOutput
 from data.errors import DataError, nearest
-from extractors.array_channels import array_channels
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.channels import LONE_PERIOD_S, Channels, Floats
-from extractors.flow_channels import flow_channels
-from extractors.pose_channels import pose_channels
-from extractors.pose_clean import PoseSettings
-from extractors.roles import Role, check_parts, parse_role, parse_scene
-from extractors.segments import Statistics, Steps, average_steps, equal_parts, step_features
-from extractors.trial_figures import trial_figures
+from extractors.steps.array_channels import array_channels
+from extractors.steps.channels import LONE_PERIOD_S, Channels, Floats
+from extractors.steps.flow_channels import flow_channels
+from extractors.steps.pose_channels import pose_channels
+from extractors.steps.pose_clean import PoseSettings
+from extractors.steps.roles import Role, check_parts, parse_role, parse_scene
+from extractors.steps.segments import Statistics, Steps, average_steps, equal_parts, step_features
+from extractors.steps.trial_figures import trial_figures
 
 
 class TimestepsConfig(StageConfig):
     """Which agents play which part, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
-    primary: str = setting("pose:0", "Role of the primary agent, see extractors/roles.py for the grammar.")
+    primary: str = setting("pose:0", "Role of the primary agent, see extractors/steps/roles.py for the grammar.")
     secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
     exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")

@@ -9,13 +9,13 @@ from pathlib import Path
 from data.errors import DataError
 from data.splits import forbidden
 from pipeline.cache import Cache
-from pipeline.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress
-from pipeline.flags import quality_ranges
-from pipeline.model_card import model_card, write_card
 from pipeline.score import save_config
+from pipeline.scoring.calibration import FOLDS, Calibration, calibrate, save_calibration
+from pipeline.scoring.flags import quality_ranges
+from pipeline.scoring.model_card import model_card, write_card
 from pipeline.stack import Stop
 from pipeline.train import TrainedRun
 
@@ -31,7 +31,7 @@ def finish_run(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> tuple[Calibration | None, str | None]:
-    """Calibrate a run that `pipeline.bundle.save` has written to `folder`, and describe it.
+    """Calibrate a run that `pipeline.scoring.bundle.save` has written to `folder`, and describe it.
 
     Args:
         run, features: the run and what it was trained on.

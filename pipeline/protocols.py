@@ -12,7 +12,6 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from pipeline.baselines import trivial_baselines
 from pipeline.config import BaseConfig
-from pipeline.conformal import held_out_intervals
 from pipeline.epochs import WithEpochs
 from pipeline.evaluate import Results, SystemProgress, evaluate
 from pipeline.features import FeatureSet
@@ -28,6 +27,7 @@ from pipeline.report.data import (
     Table,
     TableRow,
 )
+from pipeline.scoring.conformal import held_out_intervals
 from pipeline.stack import Stop
 from pipeline.systems import AimSystem, System
 

@@ -5,7 +5,7 @@
     print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
 The command `score` is the same code. The same video and the same run folder give the same numbers to the last bit,
-whatever else is scored in the same batch. `pipeline.score_output` writes tables, CSV and JSON.
+whatever else is scored in the same batch. `pipeline.scoring.output` writes tables, CSV and JSON.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from data.errors import DataError, UsageError
 from data.files import write_text
 from data.remote import Storage
 from data.videos import Record, find_videos
-from pipeline import bundle
 from pipeline.cache import software
-from pipeline.calibration import Calibration, load_calibration
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
-from pipeline.flags import Facts, find_flags
 from pipeline.remote_cache import open_cache
 from pipeline.report.data import Flag, Interval
 from pipeline.runner import Planner, Result
+from pipeline.scoring import bundle
+from pipeline.scoring.calibration import Calibration, load_calibration
+from pipeline.scoring.flags import Facts, find_flags
 
 CONFIG_FILE = "config.json"
 
@@ -47,14 +47,14 @@ class Scored:
         path: the video.
         score: final score in the labels' unit, the mean over the run's networks; None where the video failed.
         spread: standard deviation over the networks.
-        interval80, interval95: prediction intervals (`pipeline.conformal`), None where the run gives none; a flag
-            then says why.
+        interval80, interval95: prediction intervals (`pipeline.scoring.conformal`), None where the run gives none; a
+            flag then says why.
         percentile: share of the training scores below this score, 0 to 100, ties counted half.
         execution, synchronisation: where the model has these heads.
         bounds: (T, 2) seconds of each time step.
         step_scores: (T,) share of each time step in the score.
         attention: (T, 2) weights of the scene and of the interaction.
-        flags: reasons to doubt the score, the worst first, each with a level and a sentence (`pipeline.flags`).
+        flags: reasons to doubt the score, the worst first, each with a level and a sentence (`pipeline.scoring.flags`).
         checked: what was looked at; where no flag is set, this is all that the absence of flags says.
         error: why there is no score.
         quality: quality figures by stage.

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """Everything that scoring needs; `pipeline.bundle.save` writes it.
+    """Everything that scoring needs; `pipeline.scoring.bundle.save` writes it.
 
     Attributes:
         model: the network.

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
-from pipeline.bundle import save
-from pipeline.calibration import Calibration, calibrate, load_calibration, save_calibration
 from pipeline.config import validate
-from pipeline.conformal import (
+from pipeline.features import FeatureSet
+from pipeline.normalise import label_table
+from pipeline.recipes import fast
+from pipeline.scoring.bundle import save
+from pipeline.scoring.calibration import Calibration, calibrate, load_calibration, save_calibration
+from pipeline.scoring.conformal import (
     LEVELS,
     binomial_range,
     coverage_line,
@@ -26,11 +29,8 @@ from pipeline.conformal import (
     threshold,
     upper_quantile,
 )
-from pipeline.features import FeatureSet
-from pipeline.model_card import model_card
-from pipeline.normalise import label_table
-from pipeline.novelty import BLOCKS
-from pipeline.recipes import fast
+from pipeline.scoring.model_card import model_card
+from pipeline.scoring.novelty import BLOCKS
 from pipeline.train import TrainedRun, train
 from tests.made_features import made_features
 

@@ -25,10 +25,10 @@ from data.errors import AimError, CacheError, DataError, UsageError
 from data.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
 from data.matlab import read_matrix
 from data.tensors import read_tensors
-from pipeline.bundle import SETTINGS, WEIGHTS, load
 from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score import CONFIG_FILE, saved_config
+from pipeline.scoring.bundle import SETTINGS, WEIGHTS, load
 from tests.corpus_videos import Case, build
 
 ROOT = Path(__file__).resolve().parent.parent

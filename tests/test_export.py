@@ -13,11 +13,11 @@ import pytest
 
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
-from pipeline import export
-from pipeline.bundle import load, save
-from pipeline.export import TOLERANCE, export_onnx
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
+from pipeline.scoring import export
+from pipeline.scoring.bundle import load, save
+from pipeline.scoring.export import TOLERANCE, export_onnx
 from pipeline.train import train
 from tests.made_features import made_features
 

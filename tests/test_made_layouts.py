@@ -132,13 +132,16 @@ def steps_explained(steps: PlantedSteps) -> dict[str, float]:
     """What a linear fit on means over time explains of the following: of each agent, and of the right difference."""
     gain = np.array([np.polyfit(p.ravel(), s.ravel(), 1)[0] for p, s in zip(*agents(steps), strict=True)])
     primary, secondary = (np.moveaxis(part, 0, -1) for part in agents(steps))
+    right = np.abs(gain * primary - secondary)
+    counts = steps.together[:, :, None]
     apart = {
-        "right": np.abs(gain * primary - secondary),
-        "plain": np.abs(primary - secondary),
-        "primary": np.abs(primary),
-        "secondary": np.abs(secondary),
+        "right": right.mean(axis=1),
+        "where it counts": (right * counts).sum(axis=1) / counts.sum(axis=1).clip(1),
+        "plain": np.abs(primary - secondary).mean(axis=1),
+        "primary": np.abs(primary).mean(axis=1),
+        "secondary": np.abs(secondary).mean(axis=1),
     }
-    return {name: explained(part.mean(axis=1), steps.quality) for name, part in apart.items()}
+    return {name: explained(part, steps.quality) for name, part in apart.items()}
 
 
 def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -146,13 +149,16 @@ def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32
     return np.moveaxis(steps.primary[..., :6], -1, 0), np.moveaxis(steps.secondary[:, :, 0, :6], -1, 0)
 
 
-def test_steps_need_the_right_difference_and_symmetric_ones_the_plain_one() -> None:
-    told = steps_explained(planted_steps(600))
-    assert told["right"] > 0.4
-    assert max(told["plain"], told["primary"], told["secondary"]) < 0.25
-    told = steps_explained(planted_steps(600, symmetric=True))
-    assert told["plain"] > 0.4
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> None:
+    told = steps_explained(planted_steps(600, symmetric=symmetric))
+    assert told["where it counts"] > 0.7
+    assert told["right"] < told["where it counts"] - 0.25
     assert max(told["primary"], told["secondary"]) < 0.25
+    if symmetric:
+        assert told["plain"] == pytest.approx(told["right"], abs=0.05)
+    else:
+        assert told["plain"] < told["right"] - 0.2
 
 
 def test_steps_have_their_shapes_and_their_score() -> None:

@@ -26,7 +26,6 @@ from data.scratch import PREFIX, fetched, sweep_scratch
 from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.costs import estimate
@@ -39,7 +38,8 @@ from pipeline.recipes import fast
 from pipeline.remote_cache import open_cache
 from pipeline.runner import Planner, Worker
 from pipeline.score import load_scorer, save_config
-from pipeline.score_output import as_json
+from pipeline.scoring.bundle import save
+from pipeline.scoring.output import as_json
 from pipeline.train import train
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')

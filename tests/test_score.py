@@ -22,21 +22,21 @@ from data.video_writer import LOSSLESS, write_video
 from data.videos import Labels, find_videos
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.bundle import save
 from pipeline.cache import Cache
-from pipeline.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.features import gather
 from pipeline.finish import finish_run
-from pipeline.flags import CHECKS, Facts, find_flags, quality_ranges
-from pipeline.model_card import FILE as CARD
 from pipeline.recipes import fast
 from pipeline.report.data import Flag
 from pipeline.report.pages import report_scores
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer, load_scorer, percentile
-from pipeline.score_output import as_json, csv_text, score_rows, write_csv
+from pipeline.scoring.bundle import save
+from pipeline.scoring.calibration import ARRAYS_FILE, FACTS_FILE
+from pipeline.scoring.flags import CHECKS, Facts, find_flags, quality_ranges
+from pipeline.scoring.model_card import FILE as CARD
+from pipeline.scoring.output import as_json, csv_text, score_rows, write_csv
 from pipeline.train import train
 from tests.toy_timesteps import ToyTimesteps
 

@@ -19,10 +19,10 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
 from pipeline.augment import with_exchanged
-from pipeline.bundle import Bundle
 from pipeline.features import FeatureSet
 from pipeline.normalise import Normaliser, label_table
 from pipeline.recipes import TrainConfig, fast, model_for, paper
+from pipeline.scoring.bundle import Bundle
 from pipeline.stack import Member, Stack, draw_batches
 from pipeline.train import fit_normaliser, sizes_of, stack_data, train
 from tests.made_features import made_features

@@ -19,7 +19,6 @@ from data.leaks import LeakReport
 from data.synthetic.dives import Dive, plan_dives, render_dive, write_labels
 from data.synthetic.film import Options
 from data.videos import Record
-from pipeline.bundle import save
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
@@ -32,6 +31,7 @@ from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, Tabl
 from pipeline.report.pages import report_scores
 from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer
+from pipeline.scoring.bundle import save
 from pipeline.train import train
 
 SEED = 7

@@ -20,7 +20,6 @@ import numpy as np
 from data.arrays import StageOutput
 from data.errors import CacheError
 from data.videos import Record
-from pipeline.bundle import Bundle
 from pipeline.cache import Cache, software
 from pipeline.extract import Summary
 from pipeline.report.build import observed, steps
@@ -36,6 +35,7 @@ from pipeline.report.data import (
 from pipeline.report.page import write_report
 from pipeline.run_records import run_facts
 from pipeline.score import Scored, Scorer
+from pipeline.scoring.bundle import Bundle
 
 EMBEDDED_VIDEOS = 12
 """Videos with a section of their own at most; a page must stay small enough to mail. The table lists all."""

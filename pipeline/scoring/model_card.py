@@ -12,11 +12,11 @@ import numpy as np
 from data.errors import printable
 from data.files import write_text
 from models.metrics import mae, spearman
-from pipeline.calibration import Calibration
 from pipeline.config import BaseConfig
-from pipeline.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
 from pipeline.normalise import SCORES
+from pipeline.scoring.calibration import Calibration
+from pipeline.scoring.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.train import TrainedRun
 
 FILE = "card.md"

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.conformal import threshold
 from pipeline.features import FeatureSet
+from pipeline.scoring.conformal import threshold
 
 Floats = NDArray[np.float64]
 
@@ -80,7 +80,7 @@ class Novelty:
     Attributes:
         known: trial-level figures of the training performances.
         held_out: distances of the training performances to the training parts of the folds that held them out.
-        weights: (n,) of `pipeline.conformal.group_weights`.
+        weights: (n,) of `pipeline.scoring.conformal.group_weights`.
     """
 
     known: Mapping[str, Floats]

@@ -3,7 +3,7 @@
 Levels: "info" for information, "warn" believe with care, "bad" do not believe. A check runs where its figures exist:
 a model that has no pose stage is not checked for swapped people, and says so by leaving that check out of `checked`.
 The limits below are absolute choices of ours, but for the distance, whose limit comes from held-out folds
-(`pipeline.novelty`), and for the length, whose limits are those of the training performances.
+(`pipeline.scoring.novelty`), and for the length, whose limits are those of the training performances.
 """
 
 from __future__ import annotations

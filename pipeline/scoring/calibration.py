@@ -1,12 +1,13 @@
 """How sure a trained run is: held-out predictions inside the training part become intervals and a distance threshold.
 
     calibration = calibrate(features, run)
-    save_calibration(calibration, folder)                    # after `pipeline.bundle.save`
+    save_calibration(calibration, folder)                    # after `pipeline.scoring.bundle.save`
     found = load_calibration(folder, run)                    # a Calibration, or the reason why there is none
     found.intervals(new_features)                            # {0.8: (m, 2), 0.95: (m, 2) or None}
 
 The training part is cut into folds that keep tied performances together; a few networks per fold, trained without
-it, predict it, all folds as one stack. See `pipeline.conformal` for what is claimed, `pipeline.novelty` for distances.
+it, predict it, all folds as one stack. See `pipeline.scoring.conformal` for what is claimed and
+`pipeline.scoring.novelty` for distances.
 
     RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
                                   groups, software, quality {stage: {figure: [least, greatest]}}
@@ -40,13 +41,13 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
-from pipeline.bundle import WEIGHTS, Bundle
 from pipeline.cache import software
-from pipeline.conformal import LEVELS, cross_interval, group_weights
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
 from pipeline.normalise import Normaliser, label_table
-from pipeline.novelty import BLOCKS, Distances, Novelty
+from pipeline.scoring.bundle import WEIGHTS, Bundle
+from pipeline.scoring.conformal import LEVELS, cross_interval, group_weights
+from pipeline.scoring.novelty import BLOCKS, Distances, Novelty
 from pipeline.stack import Stop
 from pipeline.train import TrainedRun, fit_normaliser, run_members, stack_data
 

@@ -35,9 +35,9 @@ from data.videos import Record
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
-from pipeline.bundle import Bundle, load
 from pipeline.features import FeatureSet
 from pipeline.normalise import Normaliser
+from pipeline.scoring.bundle import Bundle, load
 
 TOLERANCE = 1e-5
 """Greatest difference between the file and torch, relative to the output where that is above 1."""

@@ -1,0 +1,1 @@
+"""Parts of the stage `timesteps`: roles, channels, segments, figures of a whole trial."""

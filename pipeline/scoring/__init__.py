@@ -1,0 +1,1 @@
+"""Parts of scoring: the model bundle, intervals, flags, export."""
