@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+import run_pipeline
 from data import store
 from data.addresses import address, is_remote, local_path
 from data.errors import DataError, StorageError, UsageError
@@ -565,10 +567,12 @@ def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., P
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["cache"] == cache
     assert json.loads(done.stdout)["results"][0]["done"].keys() == {"camera_flow"}
-    told = json.loads(run("status", videos, *options).stdout)
+    near = (*options, "--set", f"storage.endpoint_url={bucket.server}")
+    told = json.loads(CliRunner().invoke(run_pipeline.app, ["status", videos, *near]).stdout)
     assert [(row["video"], row["state"]) for row in told["rows"]] == [("a.mp4", "fresh")]
     refused = run("extract", "s3://not-there/in", *options)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
     assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
-    assert "previews" in run("extract", videos, *options, "--preview").stderr
+    preview = CliRunner().invoke(run_pipeline.app, ["extract", videos, *near, "--preview"])
+    assert "previews are drawn of videos and caches of this machine only" in str(preview.exception)
     assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"
