@@ -90,6 +90,9 @@ class TrainConfig(BaseModel):
     exchange_copies: bool = Field(
         False, description="train also on every performance with its two agents exchanged, where roles are equal"
     )
+    mirror_copies: bool = Field(
+        False, description="train also on every performance as its mirrored video shows it, left and right swapped"
+    )
     epochs: int = _value("passes over the training part", ge=1)
     batch: int = _value("samples a step; 0 takes the whole training part", ge=0)
     learning_rates: tuple[float, ...] = _value("of Adam, one per stage of the cycle", min_length=1)

@@ -18,7 +18,6 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
-from pipeline.augment import with_exchanged
 from pipeline.features import FeatureSet
 from pipeline.normalise import Normaliser, label_table
 from pipeline.recipes import TrainConfig, fast, model_for, paper
@@ -291,30 +290,6 @@ def test_dropout_rate_and_scale() -> None:
     assert float((out[0] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
     assert float((out[1, :300] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
     assert not torch.equal(out[0, :300], out[1, :300])
-
-
-def test_exchanged_copies_swap_the_agents_and_their_figures() -> None:
-    made = made_features(6, channels=4, scene=3, trial=3)
-    features = replace(made, names={**made.names, "trial": ("log_s", "primary.jerk", "secondary.jerk")})
-    more = with_exchanged(features)
-    assert np.array_equal(more.primary[6:], features.secondary[:, :, 0])
-    assert np.array_equal(more.secondary[6:, :, 0], features.primary)
-    assert np.array_equal(more.secondary_mask[6:, :, 0], features.primary_mask)
-    assert np.array_equal(more.trial[6:], features.trial[:, [0, 2, 1]])
-    assert np.array_equal(more.primary[:6], features.primary)
-    assert np.array_equal(with_exchanged(more).primary[12:18], more.secondary[:6, :, 0])
-    with pytest.raises(UsageError, match="exchanged copies"):
-        with_exchanged(made_features(6, agents=2))
-
-
-def test_training_on_exchanged_copies(features: FeatureSet) -> None:
-    config = fast(runs=1, epochs=3, exchange_copies=True)
-    run = train(features, config, TINY, rows=np.arange(10))
-    assert run.train_ids == features.ids[:10]
-    assert run.train_labels.shape == (10, 3)
-    assert Bundle(run).predict(features).score.shape == (40,)
-    plain = train(features, fast(runs=1, epochs=3), TINY, rows=np.arange(10))
-    assert not torch.equal(run.state["encoder.weight"], plain.state["encoder.weight"])
 
 
 def test_batches_are_even_and_cover_every_row_once() -> None:

@@ -41,6 +41,7 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
+from pipeline.augment import with_copied_rows, with_copies
 from pipeline.cache import software
 from pipeline.features import FeatureSet
 from pipeline.fit import Progress, fit_members
@@ -165,13 +166,14 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
-    normalisers = tuple(fit_normaliser(part, train, config) for train, _ in cuts)
+    more, learned = with_copies(part, config), [with_copied_rows(train, len(part), config) for train, _ in cuts]
+    normalisers = tuple(fit_normaliser(more, rows, config) for rows in learned)
     members = [
         member
-        for number, ((train, _), normaliser) in enumerate(zip(cuts, normalisers, strict=True))
-        for member in run_members(train, number, normaliser, config)
+        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
+        for member in run_members(rows, number, normaliser, config)
     ]
-    data = _joined([stack_data(part, [normaliser]) for normaliser in normalisers])
+    data = _joined([stack_data(more, [normaliser]) for normaliser in normalisers])
     fitted = fit_members(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
