@@ -389,7 +389,7 @@ def changing_input(bench: Bench) -> Outcome:
     paths = sorted(videos.rglob("*.mp4"))
     lock = threading.Lock()
 
-    def change(video: str, done: int, total: int) -> None:
+    def change(video: str, done: int, total: int, _: tuple[str, ...]) -> None:
         with lock:
             if done == 3 and not outcome.disturbed:
                 outcome.disturbed += 2

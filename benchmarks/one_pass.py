@@ -168,8 +168,8 @@ def extract_and_tell(video: Path, folder: Path) -> None:
     record = Record(id=video.name, path=video)
     course: list[tuple[int, float]] = []
 
-    def progress(done: int, total: int) -> None:
-        if done % 50 == 0:
+    def progress(done: int, total: int, _: tuple[str, ...]) -> None:
+        if done and done % 50 == 0:
             course.append((done, resident(False)))
 
     start = time.perf_counter()

@@ -80,8 +80,10 @@ class BatchProgress:
         self._videos = self._bars.add_task(self._title, total=total, completed=fresh, rate="")
         self._frames = self._bars.add_task("frames", total=None, rate="")
 
-    def frames(self, record_id: str, done: int, total: int) -> None:
+    def frames(self, record_id: str, done: int, total: int, _: tuple[str, ...] = ()) -> None:
         """A video in work has `done` of `total` frames decoded."""
+        if not total:
+            return
         with self._lock:
             self._in_work[record_id] = (done, total)
             done_all = self._frames_before + sum(d for d, _ in self._in_work.values())

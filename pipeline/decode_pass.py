@@ -27,8 +27,8 @@ QUEUE_FRAMES = 6
 POLL_SECONDS = 0.1
 """How often a waiting thread looks whether the user asked to stop or its peer has ended."""
 
-Progress = Callable[[int, int], None]
-"""Called with (frames done, frames to do)."""
+Progress = Callable[[int, int, tuple[str, ...]], None]
+"""Called with (frames done, frames to do, stages that still take them)."""
 
 
 @dataclass
@@ -134,7 +134,8 @@ class DecodePass:
             if self.stop.is_set():
                 raise Cancelled
             if self._progress is not None:
-                self._progress(done, len(union))
+                at_work = tuple(name for name in open_ if not self._subscriptions[name].closed)
+                self._progress(done, len(union), at_work)
             if all(self._subscriptions[name].closed for name in open_):
                 return
 

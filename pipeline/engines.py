@@ -23,11 +23,12 @@ from typing import Any
 from data.errors import VideoError
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.decode_pass import Progress
 from pipeline.remote_cache import open_cache
 from pipeline.runner import Plan, Result, Worker
 
-FrameProgress = Callable[[str, int, int], None]
-"""Called with (record id, frames done, frames to do)."""
+FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
+"""Called with (record id, frames done, frames to do, stages at work); no frames to do: these stages begin."""
 
 POLL_SECONDS = 0.2
 PROGRESS_SECONDS = 0.2
@@ -96,8 +97,8 @@ def lost(plan: Plan, cache: Cache, reason: str) -> Result:
     return result
 
 
-def _bound(progress: FrameProgress, record_id: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(record_id, done, total)
+def _bound(progress: FrameProgress, record_id: str) -> Progress:
+    return lambda done, total, stages: progress(record_id, done, total, stages)
 
 
 @dataclass
@@ -224,11 +225,11 @@ def _serve(pipe: Connection, values: dict[str, Any], root: Path, parent: int) ->
     worker = Worker(config, cache, stop)
     said = 0.0
 
-    def progress(done: int, total: int) -> None:
+    def progress(done: int, total: int, stages: tuple[str, ...]) -> None:
         nonlocal said
         if done == total or time.monotonic() - said > PROGRESS_SECONDS:
             said = time.monotonic()
-            pipe.send(("frames", (done, total)))
+            pipe.send(("frames", (done, total, stages)))
 
     with suppress(OSError, KeyboardInterrupt):
         while (plan := plans.get()) is not None:

@@ -90,7 +90,7 @@ class RayWorker:
         config = validate(values)
         self._cache = open_cache(cache, config.storage.reach())
         self._worker = Worker(config, self._cache, self._stop)
-        self._frames = (0, 0)
+        self._frames: tuple[int, int, tuple[str, ...]] = (0, 0, ())
 
     def ready(self) -> bool:
         """Answers as soon as the actor has started."""
@@ -98,7 +98,7 @@ class RayWorker:
 
     def run(self, plan: Plan) -> Result:
         """Run one plan."""
-        self._frames = (0, 0)
+        self._frames = (0, 0, ())
         result = self._worker.run(plan, self._note)
         self._cache.index.flush()
         return result
@@ -107,12 +107,12 @@ class RayWorker:
         """Finish the current write and stop there."""
         self._stop.set()
 
-    def look(self) -> tuple[int, int, int]:
-        """(frames done, frames to do, resident bytes)."""
+    def look(self) -> tuple[int, int, tuple[str, ...], int]:
+        """(frames done, frames to do, stages at work, resident bytes)."""
         return (*self._frames, resident_bytes(os.getpid()))
 
-    def _note(self, done: int, total: int) -> None:
-        self._frames = (done, total)
+    def _note(self, done: int, total: int, stages: tuple[str, ...]) -> None:
+        self._frames = (done, total, stages)
 
 
 @dataclass
@@ -207,14 +207,14 @@ class _Crew:
             seat.look = seat.actor.look.remote()
         answered, _ = ray.wait([seat.look], timeout=0)
         try:
-            done, total, used = ray.get(seat.look) if answered else (0, 0, 0)
+            done, total, stages, used = ray.get(seat.look) if answered else (0, 0, (), 0)
         except ray.exceptions.RayError:
             return None  # its run tells the same a moment later
         if answered:
             seat.look = None
             seat.started = seat.started or time.monotonic()
-        if total and self.progress is not None:
-            self.progress(seat.plan.record.id, done, total)
+        if stages and self.progress is not None:
+            self.progress(seat.plan.record.id, done, total, stages)
         limit = self.config.run
         if seat.started is not None and time.monotonic() - seat.started > limit.timeout_s:
             return self._lost(seat, f"took longer than {limit.timeout_s:g} s (run.timeout_s)", TRIES)

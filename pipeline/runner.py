@@ -227,6 +227,8 @@ class Worker:
             threading.Thread(target=self._run_step, args=(shared, step, result, seen), name=step.stage, daemon=True)
             for step in wave
         ]
+        if progress is not None:
+            progress(0, 0, tuple(step.stage for step in wave))
         for thread in threads:
             thread.start()
         shared.run()

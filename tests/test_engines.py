@@ -41,7 +41,10 @@ def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
     assert extract(videos, configured(tmp_path / "one", 0)).exit_code == 0
-    assert extract(videos, configured(tmp_path / "two", 2)).exit_code == 0
+    told: set[tuple[str, ...]] = set()
+    on_frames = lambda video, done, total, stages: told.add(stages)  # noqa: E731
+    assert extract(videos, configured(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
+    assert ("camera_flow",) in told
     for path in (tmp_path / "one/camera_flow").glob("*.h5"):
         ours, theirs = store.read(path).output, store.read(tmp_path / "two/camera_flow" / path.name).output
         assert ours.arrays.keys() == theirs.arrays.keys()
@@ -53,7 +56,7 @@ def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> 
 def test_a_dying_child_costs_its_video(videos: Path, tmp_path: Path, number: signal.Signals) -> None:
     killed: list[str] = []
 
-    def kill_once(video: str, done: int, total: int) -> None:
+    def kill_once(video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         if not killed:
             killed.append(video)
             for child in multiprocessing.active_children():

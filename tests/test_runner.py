@@ -157,6 +157,18 @@ def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pyt
     assert len(opened) == 1
 
 
+def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4", frames=10)
+    config = configured(tmp_path / "cache")
+    told: list[tuple[str, int, int, tuple[str, ...]]] = []
+    planner = Planner(config, Cache(config.cache))
+    records = find_videos([tmp_path / "a.mp4"]).records
+    run_extract(records, config, planner.cache, planner, on_frames=lambda *what: told.append(what))
+    assert told[0] == ("a.mp4", 0, 0, ("brightness",))
+    assert ("a.mp4", 10, 10, ("brightness",)) in told
+    assert told[-1] == ("a.mp4", 0, 0, ("contrast",))
+
+
 def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     for number in range(4):
         make_video(tmp_path / f"in/{number}.mp4")

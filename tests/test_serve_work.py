@@ -29,7 +29,8 @@ class FakeScorer:
     def score_records(self, records: list[Record], *, stop: threading.Event, on_frames: Any) -> list[Scored]:
         """One row, after half of the frames."""
         self.records += records
-        on_frames(records[0].id, 51, 102)
+        on_frames(records[0].id, 51, 102, ("clips", "pose"))
+        on_frames(records[0].id, 0, 0, ("timesteps",))
         if self.stop:
             stop.set()
         return [self.row]
@@ -51,7 +52,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scorer = FakeScorer(Scored("x", None, score=70.5, flags=("shaking camera",)))
     outcome, told = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags) == (70.5, 1)
-    assert told[1] == ("reading frames and computing features: 51 of 102", 0.5)
+    assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"
     assert named["title"] == JOB.name

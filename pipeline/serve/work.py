@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from pipeline.serve.history import Job
 from pipeline.serve.queue import Outcome, Progress
 
 if TYPE_CHECKING:
+    from pipeline.engines import FrameProgress
     from pipeline.score import Scorer
 
 
@@ -49,10 +49,11 @@ class ScoreWork:
         return Outcome(row.score, len(row.flags))
 
 
-def _frames(progress: Progress) -> Callable[[str, int, int], None]:
-    """A hook of `run_extract` that tells the share of frames that were decoded."""
+def _frames(progress: Progress) -> FrameProgress:
+    """A hook of `run_extract` that tells which stages are at work, and the share of their frames."""
 
-    def told(_: str, done: int, total: int) -> None:
-        progress(f"reading frames and computing features: {done} of {total}", done / total if total else None)
+    def told(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        frames = f": frame {done} of {total}" if total else ""
+        progress(f"{', '.join(stages)}{frames}", done / total if total else None)
 
     return told
