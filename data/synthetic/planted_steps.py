@@ -18,6 +18,7 @@ class PlantedSteps:
         primary: (n, T, channel).
         secondary: (n, T, 1, channel).
         scene: (n, T, entry).
+        together: (n, T) true in steps that count for the following, false in those that count for the execution.
         quality: (n,) from 0 to 1, how well the secondary follows.
         form: (n,) from 0 to 1, shown by the primary's own channels.
         execution: (n,) from 0 to 10, shown by the scene.
@@ -28,6 +29,7 @@ class PlantedSteps:
     primary: NDArray[np.float32]
     secondary: NDArray[np.float32]
     scene: NDArray[np.float32]
+    together: NDArray[np.bool_]
     quality: Floats
     form: Floats
     execution: Floats
@@ -40,6 +42,11 @@ WEIGHTS = (0.4, 0.35, 0.25)
 
 STEP_ERROR = 0.4
 """Largest error of a step and channel, in deviations of the wandering: hidden unless the primary is taken away."""
+
+DISTRACTION = 2.0
+"""Size of what means nothing, against what counts: the follower's error in steps that do not count for the following,
+and what the scene shows in those that do. Whoever averages over all steps loses by it; a fusion that weighs each
+step by what the scene says of it does not."""
 
 STEP_GAINS = (1.3, 1.8)
 """Bounds of the magnification of each channel in `planted_steps`."""
@@ -60,7 +67,8 @@ def planted_steps(
     The secondary is the primary, magnified by a gain per channel, plus an error of random sign in every step and
     channel: neither agent alone, nor a plain difference, nor a linear map of both shows its size. In about half of
     the steps the error's size is 1 - quality and the scene shows nothing but noise; in the others the error's size
-    is noise and the scene shows the execution. One pattern of the scene tells which steps are which. Further
+    is noise and the scene shows the execution. The noise is twice as large as what counts (`DISTRACTION`). One
+    pattern of the scene tells which steps are which: what attention fusion has to find. Further
     channels are each agent's own: the primary's show its form, which counts, the secondary's are as large, of random
     sign in every step, and mean nothing, which is why the roles cannot be exchanged. In a symmetric set the gain is
     1, the error lies half on either agent, both own parts show a form, and their mean counts.
@@ -78,7 +86,7 @@ def planted_steps(
     gain = np.ones(channels) if symmetric else rng.uniform(*STEP_GAINS, channels)
     quality, execution, form, other = rng.uniform(0, 1, (4, count))
     together = rng.uniform(size=(count, steps)) < 0.5
-    size = np.where(together, (1 - quality)[:, None], rng.uniform(0, 1, (count, steps)))
+    size = np.where(together, (1 - quality)[:, None], rng.uniform(0, DISTRACTION, (count, steps)))
     error = STEP_ERROR * size[:, :, None] * rng.choice([-1.0, 1.0], (count, steps, channels))
     wander = 0.8 * rng.normal(size=(count, 1, channels)) + 0.6 * rng.normal(size=(count, steps, channels))
     share = 0.5 if symmetric else 0.0
@@ -89,6 +97,7 @@ def planted_steps(
         primary=primary,
         secondary=secondary[:, :, None],
         scene=_scene(rng, together, execution, entries),
+        together=together,
         quality=quality,
         form=form,
         execution=10 * execution,
@@ -110,7 +119,8 @@ def _scene(
     rng: np.random.Generator, together: NDArray[np.bool_], execution: Floats, entries: int
 ) -> NDArray[np.float32]:
     """(n, T, entry): which steps count for the following, and in the others the execution."""
-    shown = np.where(together, rng.uniform(0, 1, together.shape), execution[:, None]) - 0.5
+    noise = DISTRACTION * (rng.uniform(0, 1, together.shape) - 0.5)
+    shown = np.where(together, noise, execution[:, None] - 0.5)
     patterns = rng.normal(size=(2, entries))
     scene = 0.3 * rng.normal(size=(*together.shape, entries)) + 3.0 * shown[:, :, None] * patterns[0]
     scene += np.where(together, 1.0, -1.0)[:, :, None] * patterns[1]
