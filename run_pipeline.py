@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from data.videos import Listing, Record
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
+    from pipeline.extraction.runner import Planner
     from pipeline.features import FeatureSet
     from pipeline.housekeeping import Finding
-    from pipeline.runner import Planner
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -116,9 +116,9 @@ def extract(
 ) -> None:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
     from pipeline import console
-    from pipeline.costs import estimate, in_a_line
     from pipeline.environment import check_opencv
     from pipeline.extract import pick_engine, run_extract
+    from pipeline.extraction.costs import estimate, in_a_line
 
     settings = _settings(config, overrides, cache, workers)
     listing = _listing(inputs, settings)
@@ -587,8 +587,8 @@ def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
 
 
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
+    from pipeline.extraction.runner import Planner
     from pipeline.remote_cache import open_cache
-    from pipeline.runner import Planner
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
@@ -719,8 +719,8 @@ def _sharded(records: Sequence[Record], shard: str) -> list[Record]:
 
 def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as_json: bool) -> None:
     from pipeline import console
-    from pipeline.costs import dry_run, dry_run_tables
     from pipeline.extract import plan_all
+    from pipeline.extraction.costs import dry_run, dry_run_tables
 
     plans, summary = plan_all(records, planner)
     told = dry_run(plans, planner, workers)

@@ -47,7 +47,7 @@ from data.videos import find_videos
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.runner import Planner
+from pipeline.extraction.runner import Planner
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = "camera_flow"

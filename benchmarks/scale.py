@@ -33,8 +33,8 @@ from data.videos import find_videos, fingerprint_file
 from pipeline.cache import Cache, Check
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract, status_rows
+from pipeline.extraction.runner import Planner
 from pipeline.index import stamp
-from pipeline.runner import Planner
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}

@@ -23,7 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from pipeline.runner import Plan, Result
+from pipeline.extraction.runner import Plan, Result
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from data.scratch import sweep_scratch
 from data.videos import Listing, Record
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
-from pipeline.costs import remember
-from pipeline.engines import FrameProgress, run_inline, run_local
-from pipeline.run_records import RunLog
-from pipeline.runner import Plan, Planner, Result
+from pipeline.extraction.costs import remember
+from pipeline.extraction.engines import FrameProgress, run_inline, run_local
+from pipeline.extraction.run_records import RunLog
+from pipeline.extraction.runner import Plan, Planner, Result
 
 Engine = Callable[
     [Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None],
@@ -90,7 +90,7 @@ def pick_engine(name: str, config: BaseConfig, address: str | None = None) -> En
     if name not in ENGINES:
         raise UsageError(f"unknown engine '{name}'", fix=nearest(name, ENGINES))
     if name == "ray":
-        from pipeline.ray_engine import ray_engine
+        from pipeline.extraction.ray_engine import ray_engine
 
         return ray_engine(address)
     return run_local if config.run.workers else run_inline
@@ -126,7 +126,7 @@ def run_extract(
     on_plan: Callable[[list[Plan], int], None] | None = None,
     engine: Engine | None = None,
 ) -> Summary:
-    """Extract what is not fresh, and log it beside the outputs (see `pipeline.run_records`).
+    """Extract what is not fresh, and log it beside the outputs (see `pipeline.extraction.run_records`).
 
     Args:
         records: what to extract.

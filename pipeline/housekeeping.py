@@ -18,10 +18,10 @@ from data.files import TEMPORARY, files_below
 from data.remote import Storage
 from data.videos import Record
 from pipeline.cache import Cache
+from pipeline.extraction.run_records import FOLDER as RUNS
+from pipeline.extraction.run_records import RunRecord, read_runs
+from pipeline.extraction.runner import Planner
 from pipeline.remote_cache import open_cache
-from pipeline.run_records import FOLDER as RUNS
-from pipeline.run_records import RunRecord, read_runs
-from pipeline.runner import Planner
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 

@@ -25,7 +25,7 @@ from pipeline.computation import Computation
 from pipeline.index import OBJECT
 
 LOGS = ".runs"
-"""Folder of the logs of runs, as `pipeline.run_records` has it."""
+"""Folder of the logs of runs, as `pipeline.extraction.run_records` has it."""
 
 FEW = 40
 """Up to so many outputs are looked at one by one; for more the whole cache is listed, a thousand names a request."""

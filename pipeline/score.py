@@ -27,10 +27,10 @@ from data.videos import Record, find_videos
 from pipeline.cache import software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
+from pipeline.extraction.runner import Planner, Result
 from pipeline.features import FeatureSet, feature_settings, stack
 from pipeline.remote_cache import open_cache
 from pipeline.report.data import Flag, Interval
-from pipeline.runner import Planner, Result
 from pipeline.scoring import bundle
 from pipeline.scoring.calibration import Calibration, load_calibration
 from pipeline.scoring.flags import Facts, find_flags

@@ -18,8 +18,8 @@ from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
+from pipeline.extraction.runner import Planner
 from pipeline.housekeeping import beyond, listing, old_logs, remove, shown, tidy, unneeded, verify
-from pipeline.runner import Planner
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -23,8 +23,8 @@ from extractors.clips import gather
 from extractors.pose import PoseConfig
 from extractors.pose_backends.base import People
 from extractors.pose_run import PoseRun
-from pipeline import decode_pass
-from pipeline.decode_pass import QUEUE_FRAMES, DecodePass
+from pipeline.extraction import decode_pass
+from pipeline.extraction.decode_pass import QUEUE_FRAMES, DecodePass
 
 Picture = NDArray[np.uint8]
 LENGTHS = (80, 400)

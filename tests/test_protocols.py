@@ -13,11 +13,11 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.epochs import CHOSEN, ORACLE
 from pipeline.extract import run_extract
+from pipeline.extraction.runner import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
 from pipeline.paper_tables import TABLES
 from pipeline.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
-from pipeline.runner import Planner
 
 
 @pytest.fixture(scope="module")

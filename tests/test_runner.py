@@ -13,11 +13,12 @@ import pytest
 
 from data import store
 from data.videos import Record, find_videos
-from pipeline import decode_pass, stages
+from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, run_extract, status_rows
-from pipeline.runner import Planner
+from pipeline.extraction import decode_pass
+from pipeline.extraction.runner import Planner
 
 
 @pytest.fixture(autouse=True)

@@ -25,12 +25,12 @@ from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
+from pipeline.extraction.runner import Planner
 from pipeline.features import gather
 from pipeline.finish import finish_run
 from pipeline.recipes import fast
 from pipeline.report.data import Flag
 from pipeline.report.pages import report_scores
-from pipeline.runner import Planner
 from pipeline.score import Scored, Scorer, load_scorer, percentile
 from pipeline.scoring.bundle import save
 from pipeline.scoring.calibration import ARRAYS_FILE, FACTS_FILE

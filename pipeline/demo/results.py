@@ -15,7 +15,7 @@ from data.videos import Record
 from models.metrics import mae, spearman
 from pipeline.cache import Cache
 from pipeline.demo.pose_truth import Agreement, compare
-from pipeline.inputs import fingerprints
+from pipeline.extraction.inputs import fingerprints
 from pipeline.score import Scored
 
 SEED = 7

@@ -22,6 +22,7 @@ from data.errors import CacheError
 from data.videos import Record
 from pipeline.cache import Cache, software
 from pipeline.extract import Summary
+from pipeline.extraction.run_records import run_facts
 from pipeline.report.build import observed, steps
 from pipeline.report.data import (
     BatchReport,
@@ -33,7 +34,6 @@ from pipeline.report.data import (
     VideoReport,
 )
 from pipeline.report.page import write_report
-from pipeline.run_records import run_facts
 from pipeline.score import Scored, Scorer
 from pipeline.scoring.bundle import Bundle
 

@@ -12,7 +12,7 @@ from pipeline.serve.history import Job
 from pipeline.serve.queue import Outcome, Progress
 
 if TYPE_CHECKING:
-    from pipeline.engines import FrameProgress
+    from pipeline.extraction.engines import FrameProgress
     from pipeline.score import Scorer
 
 

@@ -23,9 +23,9 @@ from typing import Any
 from data.errors import VideoError
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.decode_pass import Progress
+from pipeline.extraction.decode_pass import Progress
+from pipeline.extraction.runner import Plan, Result, Worker
 from pipeline.remote_cache import open_cache
-from pipeline.runner import Plan, Result, Worker
 
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
 """Called with (record id, frames done, frames to do, stages at work); no frames to do: these stages begin."""

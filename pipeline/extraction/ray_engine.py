@@ -21,11 +21,10 @@ from data.addresses import is_remote
 from data.errors import UsageError
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.engines import THREAD_VARIABLES, FrameProgress, lost, resident_bytes
+from pipeline.environment import CHECKOUT
+from pipeline.extraction.engines import THREAD_VARIABLES, FrameProgress, lost, resident_bytes
+from pipeline.extraction.runner import Plan, Result, Worker
 from pipeline.remote_cache import open_cache
-from pipeline.runner import Plan, Result, Worker
-
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 POLL_SECONDS = 0.2
 

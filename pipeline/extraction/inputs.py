@@ -16,7 +16,7 @@ from pipeline.index import stamp
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:
-    from pipeline.runner import Plan
+    from pipeline.extraction.runner import Plan
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from extractors.base import Extractor
 from pipeline.cache import Cache, Check
 from pipeline.computation import Computation
 from pipeline.config import BaseConfig
-from pipeline.decode_pass import DecodePass, Progress
-from pipeline.inputs import fingerprints, local_copies, stamps
+from pipeline.extraction.decode_pass import DecodePass, Progress
+from pipeline.extraction.inputs import fingerprints, local_copies, stamps
 from pipeline.stages import stage_class, with_inputs
 
 FAR_LANES = 8

@@ -34,8 +34,8 @@ from typing import IO, Any, Literal
 from data.errors import printable
 from pipeline.cache import software
 from pipeline.config import BaseConfig
-from pipeline.costs import reasons
-from pipeline.runner import Plan, Planner, Result
+from pipeline.extraction.costs import reasons
+from pipeline.extraction.runner import Plan, Planner, Result
 
 FOLDER = ".runs"
 

@@ -15,7 +15,7 @@ from typing import Any
 from data.errors import AimError
 from data.scratch import fetched
 from data.videos import Record
-from pipeline.runner import Plan, Planner, Result, Step
+from pipeline.extraction.runner import Plan, Planner, Result, Step
 from pipeline.stages import stage_class
 
 DEFAULT_SECONDS = {

@@ -1,0 +1,1 @@
+"""Parts of extraction: plans, one decode, engines, costs, run records."""
