@@ -45,12 +45,10 @@ def lstm_backward(
     """Step `t` of an LSTM's derivative. Short loops over few arrays, which the compiler makes vector code of.
 
     Args:
-        t: the step.
-        gates: (M, T, B, 4d) activated. cells, squashed: (M, T, B, d) cell states and their tanh.
+        t: the step. gates: (M, T, B, 4d) activated. cells, squashed: (M, T, B, d) cell states and their tanh.
         grad_hidden: (M, B, d) gradient of the hidden state of step `t`.
         grad_cell: (M, B, d) gradient of the cell from the step after; becomes that for the step before.
-        grad_gates: (M, T, B, 4d) gradient of the raw gates; step `t` is written.
-        work: (d,) to calculate in.
+        grad_gates: (M, T, B, 4d) gradient of the raw gates; step `t` is written. work: (d,) to calculate in.
     """
     members, _, batch, width = cells.shape
     for m in range(members):

@@ -76,12 +76,10 @@ def evaluate(
         features: all performances of the protocol; unlabelled ones are left out.
         folds: over the ids of `features`, all tasks at once.
         systems: what to compare, baselines included.
-        protocol: its name, for the record.
-        audit: of these folds; its result stands in the output.
+        protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
-        progress: called as training goes on.
-        stop: asked now and then; true ends with `Cancelled`.
+        progress, stop: called and asked as training goes on.
 
     Raises:
         DataError: no fold has labelled performances on both sides.
@@ -96,14 +94,15 @@ def evaluate(
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "protocol": {
-            "name": protocol,
-            "folds": [{"name": f.name, "train": len(f.train), "test": len(f.test)} for f in folds],
-        },
+        "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
         **_figures(features, parts, found, draws, against),
         "paper": {},
     }
+
+
+def _counts(fold: Fold) -> Results:
+    return {"name": fold.name, "train": len(fold.train), "test": len(fold.test)}
 
 
 def _figures(

@@ -58,19 +58,15 @@ def fit_members(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Fitted:
-    """Train every member; those with as many batches an epoch train as one stack.
+    """Train every member (at least one); those with as many batches an epoch train as one stack.
 
     Args:
-        data: inputs and labels.
-        members: what to train, at least one.
-        sizes: of the inputs.
-        model: the network.
-        config: the recipe.
+        data: inputs and labels. sizes: of the inputs.
+        model: the network. config: the recipe.
         watch: epochs, counted from 1, after which every member scores every performance.
         checkpoints: folder that keeps unfinished training; a call with the same inputs and settings goes on there
             and ends with the same bits as an undisturbed one.
-        progress: called after every epoch.
-        stop: asked after every epoch; true ends training.
+        progress, stop: called and asked after every epoch; `stop` being true ends training.
 
     Raises:
         Cancelled: `stop` said so; the state is in `checkpoints`.

@@ -57,32 +57,38 @@ def run_protocol(
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
         checkpoints: folder for resuming after a kill.
-        progress: called with (system, done, total).
-        stop: asked now and then.
+        progress: called with (system, done, total). stop: asked now and then.
 
     Raises:
         UsageError: unknown protocol.
         DataError: the records cannot be split this way, or the split leaks and the protocol forbids that.
     """
-    model, recipe = config.scorer
     folds = protocol_folds(config, features)
     found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         found.require()
-    if systems in TABLES:
-        chosen = table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    else:
-        chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
-    if systems == "all":
-        names = {system.name for system in chosen}
-        possible = all_systems(features, model, recipe, checkpoints)
-        chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
+    chosen = _chosen(config, features, systems, oracle, checkpoints)
     results = evaluate(features, folds, chosen, protocol=config.protocol, audit=found, progress=progress, stop=stop)
     if systems in TABLES:
         results["paper"] = TABLES[systems].by_task(full=True)
     elif config.name != "demo":
         results["paper"] = paper_row(config.dataset.kind, config.protocol)
     return results
+
+
+def _chosen(
+    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, checkpoints: Path | None
+) -> list[System]:
+    """The systems that `run_protocol` is asked for."""
+    model, recipe = config.scorer
+    if systems in TABLES:
+        return table_systems(systems, all_systems(features, model, recipe, checkpoints))
+    chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    if systems == "all":
+        names = {system.name for system in chosen}
+        possible = all_systems(features, model, recipe, checkpoints)
+        chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
+    return chosen
 
 
 def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:

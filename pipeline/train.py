@@ -19,7 +19,7 @@ from models.build import NetworkConfig, check
 from models.stacked import StackData
 from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress, fit_members
+from pipeline.fit import Fitted, Progress, fit_members
 from pipeline.normalise import SCORES, Normaliser, label_table
 from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.stack import Member, Stop
@@ -93,16 +93,23 @@ def train(
     data = stack_data(more, [normaliser])
     members = run_members(learned, 0, normaliser, config)
     fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    return _as_run(features.take(chosen), config, model, normaliser, fitted)
+
+
+def _as_run(
+    part: FeatureSet, config: TrainConfig, model: AimConfig, normaliser: Normaliser, fitted: Fitted
+) -> TrainedRun:
+    """What was trained on the training part `part`, with all that scoring needs."""
     return TrainedRun(
         model=model,
-        sizes=sizes,
+        sizes=sizes_of(part),
         config=config,
         normaliser=normaliser,
         state=fitted.state,
-        settings=features.settings,
-        names=features.names,
-        train_ids=tuple(features.ids[row] for row in chosen),
-        train_labels=label_table(features.records)[chosen],
+        settings=part.settings,
+        names=part.names,
+        train_ids=part.ids,
+        train_labels=label_table(part.records),
         losses=fitted.losses,
         loss_epochs=fitted.loss_epochs,
     )

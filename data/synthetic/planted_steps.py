@@ -74,10 +74,8 @@ def planted_steps(
     1, the error lies half on either agent, both own parts show a form, and their mean counts.
 
     Args:
-        count: n.
-        steps: T.
-        channels: in which the secondary follows.
-        own: further channels of either agent.
+        count: n. steps: T.
+        channels: in which the secondary follows. own: further channels of either agent.
         entries: of the scene.
         seed: of everything.
         symmetric: see above.
@@ -86,8 +84,7 @@ def planted_steps(
     gain = np.ones(channels) if symmetric else rng.uniform(*STEP_GAINS, channels)
     quality, execution, form, other = rng.uniform(0, 1, (4, count))
     together = rng.uniform(size=(count, steps)) < 0.5
-    size = np.where(together, (1 - quality)[:, None], rng.uniform(0, DISTRACTION, (count, steps)))
-    error = STEP_ERROR * size[:, :, None] * rng.choice([-1.0, 1.0], (count, steps, channels))
+    error = _error(rng, together, quality, channels)
     wander = 0.8 * rng.normal(size=(count, 1, channels)) + 0.6 * rng.normal(size=(count, steps, channels))
     share = 0.5 if symmetric else 0.0
     primary = _agent(rng, wander + share * error, form, own, meant=True)
@@ -104,6 +101,13 @@ def planted_steps(
         synchronisation=10 * quality,
         score=10 * (np.stack([quality, form, execution], axis=1) @ np.array(WEIGHTS)),
     )
+
+
+def _error(rng: np.random.Generator, together: NDArray[np.bool_], quality: Floats, channels: int) -> Floats:
+    """(n, T, channel): what the follower adds, as large as its lack of quality where that counts, else at random."""
+    size = np.where(together, (1 - quality)[:, None], rng.uniform(0, DISTRACTION, together.shape))
+    signs = rng.choice([-1.0, 1.0], (*together.shape, channels))
+    return np.asarray(STEP_ERROR * size[:, :, None] * signs)
 
 
 def _agent(rng: np.random.Generator, moved: Floats, shows: Floats, own: int, *, meant: bool) -> NDArray[np.float32]:
