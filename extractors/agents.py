@@ -5,7 +5,7 @@ Every track of a shot gets a salience, the product of
 - size: body size against the largest in the shot;
 - motion: travel against the background and change of posture, in body sizes per second;
 - position: closeness to the middle of the frame, where cameras keep athletes;
-- score: how sure the network is on average.
+- score: how sure the network is in the better frames: what is read into a background never scores high.
 
 The most salient track starts agent after agent; each agent takes up further tracks that continue it (a person who was
 lost for longer than the tracker waits), so that one person is one agent.
@@ -144,7 +144,7 @@ def _figures(
         body,
         _motion(track.places[-latest:], poses, seen, body),
         float(np.exp(-0.5 * (offset / 0.35) ** 2)),
-        float(np.mean(track.scores[-latest:])),
+        float(np.percentile(track.scores[-latest:], 75)),
         0.0,
     )
 

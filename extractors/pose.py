@@ -60,8 +60,11 @@ class PoseConfig(StageConfig):
         2, "Close-ups of each person, mirrored and turned, whose joints are averaged (tracked).", ge=1, le=4
     )
     second_look: bool = setting(True, "Look again, from later frames, where an agent is missing or faint (tracked).")
-    min_score: float = setting(0.1, "People scored below this are ignored.", ge=0, le=1)
+    min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, le=1)
     new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
+    faint_score: float = setting(
+        0.08, "As `new_score`, while fewer people than there are agents are followed: small, dark people.", ge=0, le=1
+    )
     lost_s: float = setting(1.0, "Seconds a person may stay unseen and still come back as themselves.", ge=0)
     gate: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
@@ -69,7 +72,13 @@ class PoseConfig(StageConfig):
     )
     fix_sides: bool = setting(True, "Exchange left and right where a frame contradicts its neighbours.")
     fill_s: float = setting(
-        0.4, "Gaps up to this many seconds are interpolated (marked in `filled`); 0 for none.", ge=0
+        0.6, "Gaps up to this many seconds are interpolated (marked in `filled`, score .05); 0 for none.", ge=0
+    )
+    smooth_s: float = setting(
+        0.03,
+        "Width in seconds of the line fitted to each joint's course; 0 keeps the readings.",
+        ge=0,
+        le=1,
     )
     tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(
@@ -85,7 +94,7 @@ class Pose(Extractor[PoseConfig]):
     """The stage; see the module's text."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     Config: ClassVar[type[StageConfig]] = PoseConfig
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 

@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from data.arrays import Array, StageOutput
 from extractors.agents import FIGURES, Choice, suspected_swaps
 from extractors.oks import MIRRORED, boxes_of
+from extractors.pose_between import FILLED_SCORE, between
 from extractors.pose_repair import sights
 from extractors.pose_run import PoseRun
 from extractors.pose_sides import wrong_sides
-from extractors.tracking import centre_of, lean_of, size_of, torso_of
+from extractors.pose_smooth import smoothed
+from extractors.tracking import centre_of, size_of
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
 
-FILLED_SCORE = 0.05
-"""Score of an interpolated joint: below what any reader takes for seen."""
+STRAY_S, HOLD_S = 0.4, 0.12
+"""Seconds between sure frames across which faint ones must lie on the way, and for which edges of shots are held."""
 
 
 @dataclass
@@ -47,6 +49,9 @@ def output(run: PoseRun, choice: Choice, size: tuple[int, int]) -> StageOutput:
             if run.config.fix_sides:
                 _put_sides_right(series, agent, start, stop, times)
             _fill(series, agent, start, stop, times, run.config.fill_s)
+            known = start + np.flatnonzero(np.isfinite(series.keypoints[start:stop, agent, 0, 0]))
+            poses, scores = series.keypoints[known, agent], series.scores[known, agent]
+            series.keypoints[known, agent] = smoothed(poses, scores, times[known], run.config.smooth_s)
     scale = np.array(size) / np.array(run.size)
     series.keypoints[..., :2] *= scale.astype(np.float32)
     boxes = np.stack([boxes_of(series.keypoints[:, agent]) for agent in range(run.config.agents)], axis=1)
@@ -99,7 +104,7 @@ def _drop_strays(
     sure = start + np.flatnonzero(scores >= config.sure_score)
     for frame in (start + np.flatnonzero((scores > 0) & (scores < config.sure_score))).tolist():
         at = int(np.searchsorted(sure, frame))
-        if at == 0 or at == len(sure) or times[sure[at]] - times[sure[at - 1]] > config.fill_s + 1e-6:
+        if at == 0 or at == len(sure) or times[sure[at]] - times[sure[at - 1]] > min(config.fill_s, STRAY_S) + 1e-6:
             continue
         before, after = sure[at - 1], sure[at]
         share = (times[frame] - times[before]) / (times[after] - times[before])
@@ -117,8 +122,17 @@ def _put_sides_right(series: _Series, agent: int, start: int, stop: int, times: 
 
 
 def _fill(series: _Series, agent: int, start: int, stop: int, times: NDArray[np.float64], longest: float) -> None:
-    """Interpolate the gaps of one agent in one shot that last at most `longest` seconds."""
+    """Interpolate the gaps of one agent in one shot that last at most `longest` seconds.
+
+    The first and the last sight of a shot are held for up to `HOLD_S` where the shot begins or ends so near to them.
+    """
     seen = start + np.flatnonzero(series.seen[start:stop, agent])
+    for edge, sight in ((start, seen[0]), (stop - 1, seen[-1])) if len(seen) > 1 else ():
+        if edge != sight and abs(times[edge] - times[sight]) <= min(longest, HOLD_S) + 1e-6:
+            held = series.keypoints[sight, agent]
+            for frame in range(min(edge, sight + 1), max(sight, edge + 1)):
+                series.keypoints[frame, agent] = np.column_stack([held[:, :2], np.full(17, FILLED_SCORE)])
+                series.filled[frame, agent] = True
     for before, after in itertools.pairwise(seen):
         if after - before < 2 or times[after] - times[before] > longest + 1e-6:
             continue
@@ -127,30 +141,6 @@ def _fill(series: _Series, agent: int, start: int, stop: int, times: NDArray[np.
             share = (times[frame] - times[before]) / (times[after] - times[before])
             series.keypoints[frame, agent] = between(first, last, share)
             series.filled[frame, agent] = True
-
-
-def between(first: NDArray[np.float32], last: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """A body (17, 3) part of the way from one pose to another: the centre moves, the trunk turns, the limbs follow.
-
-    Straight lines from joint to joint would shrink a body that turns.
-    """
-    turn = (lean_of(last) - lean_of(first) + np.pi) % (2 * np.pi) - np.pi
-    if min(torso_of(first), torso_of(last)) < 1:
-        turn = 0.0
-    ends = [
-        _turned(first[:, :2], centre_of(first), share * turn),
-        _turned(last[:, :2], centre_of(last), (share - 1) * turn),
-    ]
-    bodies = [end - centre for end, centre in zip(ends, (centre_of(first), centre_of(last)), strict=True)]
-    centre = (1 - share) * centre_of(first) + share * centre_of(last)
-    points = centre + (1 - share) * bodies[0] + share * bodies[1]
-    return np.column_stack([points, np.full(17, FILLED_SCORE)]).astype(np.float32)
-
-
-def _turned(points: NDArray[np.float32], centre: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    """Points turned about `centre` by `angle` radians, clockwise on screen."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(centre + (points - centre) @ np.array([[cos, sin], [-sin, cos]]))
 
 
 def _quality(

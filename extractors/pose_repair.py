@@ -1,39 +1,31 @@
-"""A second look, with hindsight: an agent who is missing or faint in a frame is sought from the frames after it.
+"""A second look, with hindsight: an agent who is missing or faint in a frame is sought from the frames on both sides.
 
-While a video streams, people are known only from the past. Once a stretch of frames has gone by, the agents are known
-from both sides: starting at each frame in which an agent is surely seen, the frames before it (and after it) in which
-the agent is not are looked at again, close up, at the place and angle that the sure frames predict.
+While a video streams, people are known only from the past. Once a stretch of frames has gone by, each agent's way
+through it is chosen as a whole (`pose_path.py`), and the frames in which the agent is missing or faint are looked at
+again, close up, from many sides, at the place and angle that the surer frames around them predict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.appearance import Appearance
-from extractors.oks import oks
 from extractors.pose_backends.base import Image, PoseBackend
-from extractors.pose_search import Person, close_up, consensus
-from extractors.tracking import FAINT, SURE, UNLIKE, Track, centre_of, lean_of, size_of
+from extractors.pose_between import between
+from extractors.pose_hunt import Hunt, longest_bones
+from extractors.pose_path import DOUBT, Sight, best_path
+from extractors.pose_search import Person, whole_frame
+from extractors.tracking import GROWTH, LOW_BAR, PLAIN, Track, centre_of, lean_of, size_of
 
-LOOKS = ((0.0, 1.0), (0.0, 1.35), (0.6, 1.0), (-0.6, 1.0), (1.3, 1.2), (-1.3, 1.2), (3.1, 1.2))
-"""Radians added to the predicted lean and factors on the zoom, in the order in which they are tried."""
+NEAR = 0.25
+"""A reading that the path leaves out is kept if it lies so near to where the path leads, in body sizes."""
 
-PATIENCE = 3
-"""Frames in a row that may fail before a direction is given up."""
-
-Pose = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Sight:
-    """One agent in one frame."""
-
-    pose: Pose
-    score: float
+FAR, PATIENCE = 20, 3
+"""Frames from the nearest sight beyond which nobody is looked for between two sights, and before or after all."""
 
 
 @dataclass
@@ -44,7 +36,9 @@ class Repair:
         backend: the pose network.
         images: the window's pictures by position, at the size in which tracks are measured.
         zoom, pixels: of close-ups.
-        sure: person score from which nothing has to be looked at again.
+        sure: person score from which nothing has to be looked at again, in a good picture.
+        times, cameras: seconds of every position, and the background's summed shift.
+        seen: everything read in each of the window's frames while it streamed.
     """
 
     backend: PoseBackend
@@ -52,6 +46,9 @@ class Repair:
     zoom: float
     pixels: int
     sure: float
+    times: Sequence[float]
+    cameras: Sequence[NDArray[np.float64]]
+    seen: Mapping[int, Sequence[Sight]]
 
     def agent(
         self,
@@ -59,8 +56,8 @@ class Repair:
         others: Sequence[Sequence[Track]],
         shot: tuple[int, int],
         look: Appearance,
-    ) -> dict[int, Sight]:
-        """What a second look finds of one agent, by position; `others` are the other agents of the shot.
+    ) -> dict[int, Sight | None]:
+        """What a second look changes of one agent, by position; None where the agent was somebody else.
 
         Args:
             chain: the agent's tracks.
@@ -68,54 +65,87 @@ class Repair:
             shot: first position and one past the last.
             look: the agent's colours.
         """
-        known = sights(chain)
-        taken = [sights(other) for other in others]
+        known, main = sights(chain), max(chain, key=lambda track: len(track.frames))
         places = [p for p in sorted(self.images) if shot[0] <= p < shot[1]]
-        size = float(np.median([size_of(sight.pose) for sight in known.values()]))
-        found: dict[int, Sight] = {}
-        for order in (places[::-1], places):
-            for place, person in self._weak(order, known, found, size):
-                sight = self._look(place, person, [t[place].pose for t in taken if place in t], look)
-                here = found.get(place) or known.get(place)
-                if sight and (here is None or sight.score > here.score + 0.02):
-                    found[place] = sight
-        return found
+        size = max(float(np.median([size_of(sight.pose) for sight in known.values()])), main.largest / GROWTH)
+        usual = max(float(np.percentile([sight.score for sight in known.values()], 75)), LOW_BAR * PLAIN)
+        taken, bones = [sights(other) for other in others], longest_bones(known, usual)
+        settings = (self.backend, self.images, self.zoom, self.pixels, main.bar(self.sure))
+        hunt = Hunt(*settings, size, look, taken, bones)
+        pool = {p: hunt.fitting(p, self.seen.get(p, ()), known.get(p)) for p in places}
+        path = self._sought(hunt, pool, places, usual)
+        _keep_near(path, {p: known[p] for p in places if p in known}, size)
+        changed = {p: path.get(p) for p in places if (p in path) != (p in known)}
+        return changed | {p: s for p, s in path.items() if p in known and not np.array_equal(s.pose, known[p].pose)}
 
-    def _weak(
-        self, order: Sequence[int], known: Mapping[int, Sight], found: Mapping[int, Sight], size: float
-    ) -> Iterator[tuple[int, Person]]:
-        """Frames to look at in this direction, with where the last two seen frames predict the agent."""
-        trail: list[tuple[int, Sight]] = []
-        for place in order:
-            here = found.get(place) or known.get(place)
-            if (here is None or here.score < self.sure) and trail and abs(place - trail[-1][0]) <= PATIENCE:
-                yield place, _expected(trail, place, size)
-                here = found.get(place) or here
-            if here is not None:
-                trail = [*trail[-1:], (place, here)]
+    def _sought(
+        self, hunt: Hunt, pool: dict[int, list[Sight]], places: Sequence[int], usual: float
+    ) -> dict[int, Sight]:
+        """The best path after whole frames were searched where it is far away, and close-ups made where it is weak."""
+        way = (self.times, self.cameras, hunt.size, usual)
+        path = best_path(pool, *way)
+        lost = _lost(places, path)
+        for place in lost:
+            found = whole_frame(self.backend, self.images[place])
+            seen = [Sight(p, float(s)) for p, s in zip(found.keypoints, found.scores, strict=True)]
+            pool[place] = [*pool[place], *hunt.fitting(place, seen)]
+        path = best_path(pool, *way) if lost else path
+        weak = {p for p in places if p not in path or path[p].score < hunt.sure}
+        if not weak or not path:
+            return path
+        sure = np.array([p for p in path if p not in weak] or list(path))
+        for place in sorted(weak, key=lambda p: (int(np.abs(sure - p).min()), p)):
+            person = _expected(path, place, hunt.size)
+            found_now = hunt.look_again(place, person) if person else []
+            pool[place] = [*pool[place], *found_now]
+            best = max(found_now, key=lambda sight: sight.weight, default=None)
+            if best is not None and best.weight > max(DOUBT * usual, path[place].weight if place in path else 0):
+                path[place] = best
+        return best_path(pool, *way)
 
-    def _look(self, place: int, person: Person, others: Sequence[Pose], look: Appearance) -> Sight | None:
-        image = self.images[place]
-        if look.known:
-            person = _placed(person, look.locate(image, centre_of(person.pose), person.size))
-        poses: list[Pose] = []
-        scores: list[float] = []
-        for turn, wider in LOOKS:
-            zoom = self.zoom * wider
-            seen = close_up(self.backend, image, person, zoom=zoom, turn=turn, pixels=self.pixels)
-            for pose, score in zip(seen.keypoints, seen.scores, strict=True):
-                unlike = look.known and score < SURE and look.likeness(image, pose) < UNLIKE
-                if not unlike and _fits(pose, person, others, 0.4 if score >= FAINT else 0.2):
-                    poses.append(pose)
-                    scores.append(float(score))
-            if len(poses) > 1 and max(scores) >= self.sure:
-                break
-        if not poses:
-            return None
-        best = int(np.argmax(scores))
-        alike = oks(poses[best][None], np.stack(poses), widen=2.0)[0] > 0.3
-        alike[best] = True
-        return Sight(consensus(np.stack(poses)[alike], np.array(scores, np.float32)[alike]), scores[best])
+
+def _keep_near(path: dict[int, Sight], known: Mapping[int, Sight], size: float) -> None:
+    """Readings that the path leaves out are taken up again where they lie near to where it leads."""
+    for place in sorted(set(known) - set(path), key=lambda p: min((abs(p - q) for q in path), default=0)):
+        person = _expected(path, place, size)
+        if person and np.linalg.norm(centre_of(known[place].pose) - centre_of(person.pose)) < NEAR * size:
+            path[place] = known[place]
+
+
+def _expected(path: Mapping[int, Sight], place: int, size: float) -> Person | None:
+    """Where the agent should be: between its sights before and after, or on from the last ones on one side.
+
+    None where it was not seen for too long.
+    """
+    before = [p for p in range(place - 1, place - FAR, -1) if p in path][:2]
+    after = [p for p in range(place + 1, place + FAR) if p in path][:2]
+    if before and after:
+        share = (place - before[0]) / (after[0] - before[0])
+        pose = between(path[before[0]].pose, path[after[0]].pose, share)
+        return Person(pose, size, lean_of(pose))
+    trail = before or after
+    if not trail or abs(place - trail[0]) > PATIENCE:
+        return None
+    sight = path[trail[0]]
+    pose, lean, turn, step = sight.pose.copy(), lean_of(sight.pose), 0.0, np.zeros(2)
+    if len(trail) > 1 and abs(trail[0] - trail[1]) <= PATIENCE:
+        earlier = path[trail[1]].pose
+        ratio = abs(place - trail[0]) / abs(trail[0] - trail[1])
+        step = (centre_of(sight.pose) - centre_of(earlier)) * ratio
+        step *= min(1.0, 0.5 * size / max(float(np.linalg.norm(step)), 1e-6))
+        change = (lean - lean_of(earlier) + np.pi) % (2 * np.pi) - np.pi
+        turn = change * ratio if abs(change) < 1.3 else 0.0
+    pose[:, :2] += step.astype(np.float32)
+    return Person(pose, size, lean + float(np.clip(turn, -1.3, 1.3)))
+
+
+def _lost(places: Sequence[int], path: Mapping[int, Sight]) -> list[int]:
+    """Every third frame that is more than `PATIENCE` and less than `FAR` frames from the nearest sight."""
+    known = np.array(list(path))
+    if not len(known):
+        return []
+    away = {place: int(np.abs(known - place).min()) for place in places}
+    return [place for place in places[::PATIENCE] if PATIENCE < away[place] < FAR]
 
 
 def sights(chain: Sequence[Track]) -> dict[int, Sight]:
@@ -126,38 +156,3 @@ def sights(chain: Sequence[Track]) -> dict[int, Sight]:
             if frame not in seen or score > seen[frame].score:
                 seen[frame] = Sight(pose, score)
     return seen
-
-
-def _expected(trail: Sequence[tuple[int, Sight]], place: int, size: float) -> Person:
-    """The last pose of `trail` moved and turned on at the speed of its last step (for three frames at most)."""
-    last, sight = trail[-1]
-    pose, lean, turn, step = sight.pose.copy(), lean_of(sight.pose), 0.0, np.zeros(2)
-    if len(trail) > 1 and abs(last - trail[0][0]) <= PATIENCE:
-        before, earlier = trail[0]
-        ratio = abs(place - last) / abs(last - before)
-        step = (centre_of(sight.pose) - centre_of(earlier.pose)) * ratio
-        step *= min(1.0, 0.5 * size / max(float(np.linalg.norm(step)), 1e-6))
-        change = (lean - lean_of(earlier.pose) + np.pi) % (2 * np.pi) - np.pi
-        turn = change * ratio if abs(change) < 1.3 else 0.0
-    pose[:, :2] += step.astype(np.float32)
-    return Person(pose, max(size, size_of(sight.pose)), lean + float(np.clip(turn, -1.3, 1.3)))
-
-
-def _placed(person: Person, place: NDArray[np.float64] | None) -> Person:
-    """The person at another place."""
-    if place is None:
-        return person
-    pose = person.pose.copy()
-    pose[:, :2] += (place - centre_of(pose)).astype(np.float32)
-    return replace(person, pose=pose)
-
-
-def _fits(pose: Pose, person: Person, others: Sequence[Pose], reach: float) -> bool:
-    """Near the expected place, of the expected size, and nobody else."""
-    away = float(np.linalg.norm(centre_of(pose) - centre_of(person.pose)))
-    if away > reach * person.size or not 0.3 < size_of(pose) / person.size < 1.6:
-        return False
-    return all(
-        oks(pose[None], other[None])[0, 0] < 0.3 and np.linalg.norm(centre_of(pose) - centre_of(other)) > 0.5 * away
-        for other in others
-    )

@@ -12,6 +12,7 @@ from data.video import Frame
 from extractors.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
 from extractors.appearance import Appearance
 from extractors.pose_backends.base import Image, People, PoseBackend
+from extractors.pose_path import Sight
 from extractors.pose_repair import Repair
 from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
@@ -37,11 +38,14 @@ class PoseRun:
     def __init__(self, backend: PoseBackend, config: PoseConfig) -> None:
         self.backend, self.config = Counted(backend), config
         self.choice = ChoiceSettings(config.agents, config.tracks, config.region)
-        self.tracker = Tracker(TrackSettings(config.new_score, config.lost_s, config.gate))
+        self.tracker = Tracker(
+            TrackSettings(config.new_score, config.faint_score, config.agents, config.lost_s, config.gate)
+        )
         self.scene = SceneWatch(config.cut_threshold)
         self.times: list[float] = []
         self.cameras: list[NDArray[np.float64]] = []
         self.images: dict[int, Image] = {}
+        self.seen: dict[int, list[Sight]] = {}
         self.looks: dict[int, Appearance] = {}
         self.indices: list[int] = []
         self.shot_starts: list[int] = []
@@ -71,21 +75,28 @@ class PoseRun:
         self.tracker.update(position, frame.time, people, self._coloured(image, people))
         self._learn(image, frame.time)
         self.images[position] = image
+        self.seen[position] = [Sight(p, float(s)) for p, s in zip(people.keypoints, people.scores, strict=True)]
         if len(self.images) * image.nbytes >= WINDOW_BYTES:
             self.finish()
 
     def finish(self) -> None:
         """Look again, with hindsight, at the frames held in memory, and let go of them; call after the last frame."""
         images, self.images = self.images, {}
+        seen, self.seen = self.seen, {}
         if not images or self.config.rotations != "tracked" or not self.config.second_look:
             return
-        repair = Repair(self.backend, images, self.config.zoom, self.config.crop_side, self.config.sure_score)
+        settings = (self.config.zoom, self.config.crop_side, self.config.sure_score)
+        repair = Repair(self.backend, images, *settings, self.times, self.cameras, seen)
         choice = choose(self.tracker.tracks, self.shots, self.size, np.array(self.times), self.choice, RECENT_POSES)
         for shot, agents in zip(self.shots, choice.members, strict=True):
             for agent, chain in enumerate(agents):
                 others = [other for number, other in enumerate(agents) if number != agent]
                 look = max((self.looks.get(t.number, Appearance()) for t in chain), key=lambda known: known.seen)
                 for place, sight in repair.agent(chain, others, shot, look).items():
+                    if sight is None:
+                        for track in chain:
+                            track.drop(place)
+                        continue
                     nearest = min(
                         chain, key=lambda track: min(abs(f - place) for f in (track.frames[0], track.frames[-1]))
                     )
@@ -150,7 +161,7 @@ class PoseRun:
     def _sure(self, image: Image, time: float, track: Track, found: People) -> bool:
         given = self.tracker.match(time, found, self._coloured(image, found))
         rows = [row for row, other in given.items() if other is track]
-        return bool(rows) and float(found.scores[rows[0]]) >= self.config.sure_score
+        return bool(rows) and float(found.scores[rows[0]]) >= track.bar(self.config.sure_score)
 
     def _coloured(self, image: Image, people: People) -> NDArray[np.float64]:
         """(alive tracks, people) how much each person is coloured like each track, 1 where that is not known."""
@@ -176,7 +187,7 @@ class PoseRun:
         """Gather the colours of those who are surely seen, and the surroundings of the others."""
         for track in self._wanted(time)[: self.choice.agents]:
             look = self.looks.setdefault(track.number, Appearance())
-            if track.frames[-1] == len(self.times) - 1 and track.scores[-1] >= LEARN:
+            if track.frames[-1] == len(self.times) - 1 and track.scores[-1] >= track.bar(LEARN):
                 look.learn(image, track.keypoints[-1])
             elif look.known:
                 look.learn_around(image, centre_of(track.predicted(time, track.with_camera)), track.size)

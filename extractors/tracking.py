@@ -18,9 +18,15 @@ from extractors.pose_backends.base import People
 FAINT = 0.2
 """Person score below which a reading counts for little: spectators and folded, blurred athletes both lie there."""
 
-
 SURE, UNLIKE = 0.35, 0.4
 """A reading scored below `SURE` whose colours are less than `UNLIKE` like the person's is of something else."""
+
+PLAIN, LOW_BAR = 0.4, 0.35
+"""Usual score of a person in a good picture. Small, dark or blurred people score half of that, or less, throughout:
+what counts as sure and as faint shrinks with a person's own usual score (`Track.bar`), to this share at most."""
+
+HEED, GROWTH = 8, 1.4
+"""A size is trusted once a track was seen so many times: nobody grows by more than this factor from then on."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,15 @@ class TrackSettings:
 
     Attributes:
         new_score: a person scored below this continues a track but begins none.
+        faint_score: as `new_score`, while fewer than `wanted` people are followed.
+        wanted: people to follow.
         lost_s: seconds a person may stay unseen and still come back as the same track.
         gate: farthest step from the predicted place, in body sizes; grows while a person is unseen.
     """
 
     new_score: float = 0.2
+    faint_score: float = 0.08
+    wanted: int = 2
     lost_s: float = 1.0
     gate: float = 0.8
 
@@ -61,6 +71,8 @@ class Track:
     velocity_seen: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     misses: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     hint: tuple[float, NDArray[np.float64]] | None = None
+    usual: float = 0.0
+    largest: float = 0.0
     lean: float = 0.0
     spin: float = 0.0
     drift: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -75,7 +87,7 @@ class Track:
             ways = (self.predicted(time), self.predicted(time, with_camera=True))
             missed = [float(np.linalg.norm(centre_of(pose) - centre_of(way))) for way in ways]
             self.misses = 0.8 * self.misses + 0.2 * np.array(missed)
-            share = 1.0 if len(self.frames) == 1 else 0.6 if score >= FAINT else 0.2
+            share = 1.0 if len(self.frames) == 1 else 0.6 if score >= self.bar(FAINT) else 0.2
             self.velocity = (1 - share) * self.velocity + share * (place - self.places[-1]) / gap
             seen = (centre_of(pose) - centre_of(self.keypoints[-1])) / gap
             self.velocity_seen = (1 - share) * self.velocity_seen + share * seen
@@ -84,12 +96,25 @@ class Track:
             # Folding up is quick and faint readings are small: the size falls slowly, so that a view never cuts off.
             self.size = max(size, 0.985 * self.size) if size < self.size else 0.7 * self.size + 0.3 * size
         else:
-            self.size = size
+            self.size = self.largest = size
+        self._heed(float(score), size)
         self.lean, self.time, self.drift, self.hint = lean, time, np.zeros(2), None
         self.frames.append(frame)
         self.keypoints.append(pose)
         self.scores.append(float(score))
         self.places.append(place)
+
+    def _heed(self, score: float, size: float) -> None:
+        """Learn the person's usual score and full size."""
+        count = len(self.frames) + 1
+        self.usual += max(1 / count, 0.04) * (score - self.usual)
+        if count <= HEED or score >= self.bar(FAINT):
+            share = 0.3 if size > self.largest else 0.01
+            self.largest += share * (min(size, GROWTH * self.largest) - self.largest)
+
+    def bar(self, limit: float) -> float:
+        """A limit on scores, made for good pictures, for this person."""
+        return limit * float(np.clip(self.usual / PLAIN, LOW_BAR, 1.0))
 
     def put(self, frame: int, pose: NDArray[np.float32], score: float, camera: NDArray[np.float64]) -> None:
         """Add or replace what was seen in an earlier frame; the motion state stays as it is."""
@@ -100,6 +125,13 @@ class Track:
             self.scores.insert(at, score)
             self.places.insert(at, np.zeros(2))
         self.keypoints[at], self.scores[at], self.places[at] = pose, float(score), centre_of(pose) - camera
+
+    def drop(self, frame: int) -> None:
+        """Forget what was seen in an earlier frame, unless it is all there is."""
+        at = bisect_left(self.frames, frame)
+        if at < len(self.frames) > 1 and self.frames[at] == frame:
+            for values in (self.frames, self.keypoints, self.scores, self.places):
+                del values[at]
 
     def predicted(self, time: float, with_camera: bool = False) -> NDArray[np.float32]:
         """(17, 3) the last pose moved to where it should be at `time` (speed fades over half a second unseen).
@@ -158,13 +190,14 @@ class Tracker:
     ) -> list[Track]:
         """Take the people of one frame; returns the track of each of them in order, begun where none fits."""
         given = self.match(time, people, coloured)
+        settled = sum(len(track.frames) >= HEED for track in self.alive) >= self.settings.wanted
         found: list[Track] = []
         for person in range(len(people)):
             track = given.get(person)
             score = float(people.scores[person])
             if track is None:
                 track = Track(len(self.tracks))
-                if score < self.settings.new_score:
+                if score < self.settings.new_score and (settled or not self._begins(people, person)):
                     found.append(track)  # too faint to begin a track: belongs to nobody
                     continue
                 self.tracks.append(track)
@@ -172,6 +205,13 @@ class Tracker:
             track.see(frame, time, people.keypoints[person], score, self.camera)
             found.append(track)
         return found
+
+    def _begins(self, people: People, person: int) -> bool:
+        """Whether somebody faint may begin a track: not as a second reading of a body that is already followed."""
+        if people.scores[person] < self.settings.faint_score:
+            return False
+        place, size = centre_of(people.keypoints[person]), size_of(people.keypoints[person])
+        return all(np.linalg.norm(place - centre_of(t.keypoints[-1])) > 0.5 * max(t.size, size) for t in self.alive)
 
     def match(self, time: float, people: People, coloured: NDArray[np.float64] | None = None) -> dict[int, Track]:
         """The track that each person (by row) would continue; nothing is changed.
@@ -202,6 +242,7 @@ class Tracker:
         away = step / np.maximum(sizes[:, None], 1.0)
         reach = self.settings.gate * (1 + 2 * np.clip(unseen - 0.1, 0, 0.5))[:, None]
         found_sizes = np.array([size_of(pose) for pose in people.keypoints])
+        most = np.array([[GROWTH * t.largest if len(t.frames) >= HEED else 2 * t.size] for t in self.alive])
         ratio = found_sizes[None] / np.maximum(sizes[:, None], 1.0)
         near = np.exp(-0.5 * (away / (0.4 * reach)) ** 2)
         pose = oks(expected, people.keypoints, widen=2.0)
@@ -209,8 +250,12 @@ class Tracker:
         practice = np.array([min(len(track.frames), 10) for track in self.alive])[:, None] / 10
         likeness = 0.5 * near + 0.3 * pose + 0.2 * overlap + 0.1 * practice + 0.1 * people.scores[None]
         # Faint readings are often of somebody else, or of nobody: they must lie where this person is expected.
-        faint = (people.scores < FAINT)[None]
-        allowed = np.where(faint, (away < 0.4 * reach) & (ratio > 0.45), (away < reach) & (ratio > 0.3)) & (ratio < 2.0)
+        faint = people.scores[None] < np.array([[track.bar(FAINT)] for track in self.alive])
+        allowed = (
+            np.where(faint, (away < 0.4 * reach) & (ratio > 0.45), (away < reach) & (ratio > 0.3))
+            & (ratio < 2.0)
+            & (found_sizes[None] < most)
+        )
         return np.where(allowed, likeness, 0.0)
 
 

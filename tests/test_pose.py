@@ -19,7 +19,7 @@ from extractors.pose import Pose, PoseConfig
 from extractors.pose_backends import load_backend, weight_digests
 from extractors.pose_backends.base import Image, People, View
 from extractors.pose_backends.movenet import MoveNet, input_size
-from extractors.pose_output import FILLED_SCORE, between
+from extractors.pose_between import FILLED_SCORE, between
 from extractors.pose_search import consensus, merge, whole_frame
 from extractors.pose_sides import wrong_sides
 from extractors.scene import SceneWatch

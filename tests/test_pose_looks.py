@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from extractors import pose_hunt
 from extractors.appearance import BONES, Appearance
 from extractors.pose_repair import Repair, sights
 from extractors.tracking import Track, centre_of
@@ -76,13 +77,26 @@ def track_without(frames: set[int], poses: list[np.ndarray]) -> Track:
     return track
 
 
+@pytest.fixture(autouse=True)
+def never_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader of drawn dots knows each by its colour, so that in a mirrored picture it mistakes the sides."""
+    monkeypatch.setattr(pose_hunt, "LOOKS", tuple((turn, wider, False) for turn, wider, _ in pose_hunt.LOOKS))
+
+
+def repair_of(images: dict[int, np.ndarray]) -> Repair:
+    """A second look at pictures of a still camera, in which nothing was read while they streamed."""
+    times, cameras = [t / 25 for t in images], [np.zeros(2)] * len(images)
+    return Repair(Reader(), images, 1.7, 320, 0.3, times, cameras, {})
+
+
 def test_missing_frames_are_found_from_the_frames_after_them() -> None:
     poses = [person(160, 120, 0.3 * t, 0.9) for t in range(12)]
     track = track_without({0, 1, 5, 6}, poses)
-    repair = Repair(Reader(), {t: picture(pose) for t, pose in enumerate(poses)}, zoom=1.7, pixels=320, sure=0.3)
+    repair = repair_of({t: picture(pose) for t, pose in enumerate(poses)})
     found = repair.agent([track], [], (0, 12), Appearance())
     assert {0, 1, 5, 6} <= set(found)
     for t in (0, 1, 5, 6):
+        assert found[t] is not None
         assert np.abs(found[t].pose[5:, :2] - poses[t][5:, :2]).max() < 4
 
 
@@ -90,10 +104,31 @@ def test_nobody_is_found_where_nobody_is_nor_an_agent_twice() -> None:
     poses = [person(160, 120, 0.3 * t, 0.9) for t in range(8)]
     images = {t: picture(pose) if t != 4 else picture() for t, pose in enumerate(poses)}
     track = track_without({4, 6}, poses)
-    repair = Repair(Reader(), images, zoom=1.7, pixels=320, sure=0.3)
+    repair = repair_of(images)
     found = repair.agent([track], [[track_without(set(), poses)]], (0, 8), Appearance())
     assert 4 not in found
     assert 6 not in found
+
+
+def test_somebody_elses_frames_are_taken_from_an_agent() -> None:
+    """A faint reading of the stands, far from the way between the sure frames, is forgotten; the agent is sought."""
+    poses = [person(100 + 5 * t, 120, 0.0, 0.9) for t in range(12)]
+    track, far = track_without({5, 6}, poses), person(280, 60, 0.0, 0.15)
+    for t in (5, 6):
+        track.put(t, far, 0.15, np.zeros(2))
+    images = {t: picture(pose) if t != 6 else picture() for t, pose in enumerate(poses)}
+    found = repair_of(images).agent([track], [], (0, 12), Appearance())
+    assert found[6] is None
+    assert found[5] is not None
+    assert np.abs(found[5].pose[5:, :2] - poses[5][5:, :2]).max() < 4
+
+
+def test_a_track_forgets_frames_but_never_all() -> None:
+    track = track_without(set(), [person(10 * t, 0) for t in range(2)])
+    for frame in (0, 7, 1):
+        track.drop(frame)
+    assert track.frames == [1]
+    assert len(track.keypoints) == len(track.scores) == len(track.places) == 1
 
 
 def test_overlapping_tracks_of_one_agent_give_the_surer_reading() -> None:

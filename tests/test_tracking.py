@@ -8,7 +8,7 @@ import pytest
 from extractors.agents import FIGURES, ChoiceSettings, choose, suspected_swaps
 from extractors.oks import MIRRORED, iou, keep_distinct, oks
 from extractors.pose_backends.base import People
-from extractors.tracking import Tracker, TrackSettings, centre_of, lean_of, size_of
+from extractors.tracking import Track, Tracker, TrackSettings, centre_of, lean_of, size_of
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
@@ -127,7 +127,7 @@ def test_the_cameras_pan_is_taken_out() -> None:
 def test_faint_people_continue_tracks_but_begin_none() -> None:
     frames = [people(person(100, 200), scores=[0.5 if t == 0 else 0.12]) for t in range(10)]
     assert len(run(frames).tracks[0].frames) == 10
-    assert not run(frames[1:]).tracks
+    assert not run(frames[1:], settings=TrackSettings(faint_score=0.2)).tracks
 
 
 def test_a_cut_ends_every_track() -> None:
@@ -186,3 +186,28 @@ def test_size_of_a_tucked_body_is_at_least_twice_its_torso() -> None:
     pose = person(0, 0)
     pose[:, 1] = np.clip(pose[:, 1], -50, 0)
     assert size_of(pose) >= 100
+
+
+def test_faint_people_are_followed_only_while_nobody_better_is() -> None:
+    """Small, dark or blurred people score low throughout: they begin tracks, but not as second readings of a body."""
+    faint = People.of(np.stack([person(100, 120, score=0.1), person(110, 125, score=0.09)]), np.array([0.1, 0.09]))
+    tracker = Tracker(TrackSettings(wanted=1))
+    tracker.begin(0.0, np.zeros(2), False)
+    tracker.update(0, 0.0, faint)
+    assert len(tracker.tracks) == 1
+    for frame in range(1, 12):
+        tracker.begin(frame / 25, np.zeros(2), False)
+        tracker.update(frame, frame / 25, faint.take([0]))
+    other = People.of(np.stack([person(100, 120, score=0.1), person(250, 120, score=0.1)]), np.array([0.1, 0.1]))
+    tracker.begin(0.5, np.zeros(2), False)
+    tracker.update(12, 0.5, other)
+    assert len(tracker.tracks) == 1  # the one person wanted is known by now
+
+
+def test_what_counts_as_sure_follows_a_persons_own_usual_score() -> None:
+    tracks = [Track(0), Track(1)]
+    for track, score in zip(tracks, (0.6, 0.2), strict=True):
+        for frame in range(20):
+            track.see(frame, frame / 25, person(100, 120), score, np.zeros(2))
+    assert tracks[0].bar(0.25) == pytest.approx(0.25)
+    assert tracks[1].bar(0.25) == pytest.approx(0.125)
