@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.tracking import Track, centre_of, lean_of, size_of
+from extractors.bodies import centre_of, centres_of, leans_of, size_of, sizes_of
+from extractors.tracking import Track
 
 FIGURES = (
     "shot",
@@ -134,8 +135,8 @@ def _figures(
     """
     poses = np.stack(track.keypoints[-latest:])
     seen = np.array([times[frame] for frame in track.frames[-latest:]])
-    body = float(np.median([size_of(pose) for pose in poses]))
-    middle = np.median([centre_of(pose) for pose in poses], axis=0)
+    body = float(np.median(sizes_of(poses)))
+    middle = np.median(centres_of(poses), axis=0)
     offset = np.linalg.norm((middle - np.array(size) / 2) / np.array(size))
     return (
         track.frames[0],
@@ -164,7 +165,7 @@ def _motion(
         return 0.0
     last = later[first]
     gap = seen[last] - seen[first]
-    places, leans = np.stack(where), np.unwrap([lean_of(pose) for pose in poses])
+    places, leans = np.stack(where), np.unwrap(leans_of(poses))
     speed = np.linalg.norm(places[last] - places[first], axis=1) / gap / max(body, 1.0)
     turning = np.abs(leans[last] - leans[first]) / gap
     return float(np.median(speed) + 0.5 * np.median(turning))

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.appearance import Appearance
+from extractors.bodies import centre_of, size_of
 from extractors.oks import oks
 from extractors.pose_backends.base import Image, PoseBackend
 from extractors.pose_path import Sight
 from extractors.pose_search import Person, close_up, consensus
-from extractors.tracking import GROWTH, SURE, UNLIKE, centre_of, size_of
+from extractors.tracking import GROWTH, SURE, UNLIKE
 
 LOOKS = (
     *((0.0, 1.0, False), (0.0, 1.35, True), (0.6, 1.0, False), (-0.6, 1.0, True)),

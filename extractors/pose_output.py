@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from data.arrays import Array, StageOutput
 from extractors.agents import FIGURES, Choice, suspected_swaps
+from extractors.bodies import centre_of, size_of
 from extractors.oks import MIRRORED, boxes_of
 from extractors.pose_between import FILLED_SCORE, between
 from extractors.pose_repair import sights
 from extractors.pose_run import PoseRun
 from extractors.pose_sides import wrong_sides
 from extractors.pose_smooth import smoothed
-from extractors.tracking import centre_of, size_of
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig

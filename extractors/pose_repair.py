@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.appearance import Appearance
+from extractors.bodies import centre_of, lean_of, size_of
 from extractors.pose_backends.base import Image, PoseBackend
 from extractors.pose_between import between
 from extractors.pose_hunt import Hunt, longest_bones
 from extractors.pose_path import DOUBT, Sight, best_path
 from extractors.pose_search import Person, whole_frame
-from extractors.tracking import GROWTH, LOW_BAR, PLAIN, Track, centre_of, lean_of, size_of
+from extractors.tracking import GROWTH, LOW_BAR, PLAIN, Track
 
 NEAR = 0.25
 """A reading that the path leaves out is kept if it lies so near to where the path leads, in body sizes."""

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from data.video import Frame
 from extractors.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
 from extractors.appearance import Appearance
+from extractors.bodies import centre_of, lean_of, sizes_of
 from extractors.pose_backends.base import Image, People, PoseBackend
 from extractors.pose_path import Sight
 from extractors.pose_repair import Repair
-from extractors.pose_search import Counted, Person, close_up, close_ups, merge, whole_frame
+from extractors.pose_search import VIEWS, Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.scene import SceneWatch
-from extractors.tracking import SURE, Track, Tracker, TrackSettings, centre_of, lean_of, size_of
+from extractors.tracking import SURE, Track, Tracker, TrackSettings
 
 if TYPE_CHECKING:
     from extractors.pose import PoseConfig
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 LEARN = 0.35
 """Person score from which a reading teaches what the person looks like."""
+
+DIM = 0.3
+"""People who usually score below this are looked at in two more views."""
 
 WINDOW_BYTES = 96 << 20
 """Pictures held for the second look take at most this much memory."""
@@ -135,7 +139,7 @@ class PoseRun:
 
     def _nearer(self, image: Image, found: People) -> People:
         """What the first search of a shot found, and close-ups of the most prominent of these people."""
-        sizes = np.array([size_of(pose) for pose in found.keypoints])
+        sizes = sizes_of(found.keypoints)
         order = np.argsort(-found.scores * sizes, kind="stable")[: self.choice.agents + 1]
         people = [Person(found.keypoints[i], float(sizes[i]), lean_of(found.keypoints[i])) for i in order]
         views = (self.config.zoom, self.config.crop_side, self.config.views)
@@ -193,8 +197,12 @@ class PoseRun:
                 look.learn_around(image, centre_of(track.predicted(time, track.with_camera)), track.size)
 
     def _close_ups(self, image: Image, wanted: list[Track], time: float) -> People:
-        people = [Person.of(track, time) for track in wanted]
-        return close_ups(self.backend, image, people, self.config.zoom, self.config.crop_side, self.config.views)
+        groups: list[People] = []
+        for faint in (False, True):
+            people = [Person.of(track, time) for track in wanted if (track.usual < DIM) is faint]
+            views = min(self.config.views + 2 * faint, len(VIEWS))
+            groups.append(close_ups(self.backend, image, people, self.config.zoom, self.config.crop_side, views))
+        return groups[0] if not len(groups[1]) else merge(People.joined(groups))
 
     def _wanted(self, time: float) -> list[Track]:
         """The tracks worth a view of their own: as many as there are agents, one more while the shot is young."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.bodies import sizes_of
 from extractors.steps.smoothing import local_line
-from extractors.tracking import size_of
 
 OFF, ROUNDS = 0.05, 2
 """A joint this far from its course, in body sizes, counts half; the course is found again so many times."""
@@ -31,7 +31,7 @@ def smoothed(
     if len(poses) < 3 or sigma <= 0:
         return poses
     points = poses[..., :2].astype(np.float64)
-    size = float(np.median([size_of(pose) for pose in poses]))
+    size = float(np.median(sizes_of(poses)))
     trust = np.maximum(poses[..., 2], 0.01) * np.maximum(scores, 0.03)[:, None]
     weight, fitted = trust, points
     for _ in range(ROUNDS + 1):

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.oks import HIPS, SHOULDERS, boxes_of, iou, oks
+from extractors.bodies import centre_of, centres_of, lean_of, size_of, sizes_of
+from extractors.oks import boxes_of, iou, oks
 from extractors.pose_backends.base import People
 
 FAINT = 0.2
@@ -241,7 +242,7 @@ class Tracker:
         step = np.linalg.norm(places - centres_of(expected)[:, None], axis=-1)
         away = step / np.maximum(sizes[:, None], 1.0)
         reach = self.settings.gate * (1 + 2 * np.clip(unseen - 0.1, 0, 0.5))[:, None]
-        found_sizes = np.array([size_of(pose) for pose in people.keypoints])
+        found_sizes = sizes_of(people.keypoints)
         most = np.array([[GROWTH * t.largest if len(t.frames) >= HEED else 2 * t.size] for t in self.alive])
         ratio = found_sizes[None] / np.maximum(sizes[:, None], 1.0)
         near = np.exp(-0.5 * (away / (0.4 * reach)) ** 2)
@@ -257,40 +258,6 @@ class Tracker:
             & (found_sizes[None] < most)
         )
         return np.where(allowed, likeness, 0.0)
-
-
-def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P, 2) centre of each body (P, 17, 3): the score-weighted mean of shoulders, hips and knees."""
-    body = keypoints[:, [5, 6, 11, 12, 13, 14]].astype(np.float64)
-    weight = np.maximum(body[..., 2:], 0.02)
-    return np.asarray((body[..., :2] * weight).sum(axis=1) / weight.sum(axis=1))
-
-
-def centre_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(2,) centre of one body (17, 3)."""
-    return np.asarray(centres_of(keypoints[None])[0])
-
-
-def size_of(keypoints: NDArray[np.floating]) -> float:
-    """Pixels: the diagonal of the box around all joints, at least twice the torso."""
-    low, high = keypoints[:, :2].min(axis=0), keypoints[:, :2].max(axis=0)
-    return max(float(np.linalg.norm(high - low)), 2 * torso_of(keypoints), 1.0)
-
-
-def torso_of(keypoints: NDArray[np.floating]) -> float:
-    """Pixels from the middle of the hips to the middle of the shoulders."""
-    return float(np.linalg.norm(_axis(keypoints)))
-
-
-def lean_of(keypoints: NDArray[np.floating]) -> float:
-    """Radians clockwise (on screen) from upright at which the torso points, hips to shoulders; -pi..pi."""
-    x, y = _axis(keypoints)
-    return float(np.arctan2(x, -y))
-
-
-def _axis(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    top, bottom = keypoints[list(SHOULDERS), :2].mean(axis=0), keypoints[list(HIPS), :2].mean(axis=0)
-    return np.asarray(top - bottom, dtype=np.float64)
 
 
 def _wrapped(angle: float) -> float:

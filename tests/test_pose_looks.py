@@ -7,8 +7,9 @@ import pytest
 
 from extractors import pose_hunt
 from extractors.appearance import BONES, Appearance
+from extractors.bodies import centre_of
 from extractors.pose_repair import Repair, sights
-from extractors.tracking import Track, centre_of
+from extractors.tracking import Track
 from tests.test_pose import Reader, picture
 from tests.test_tracking import person
 
