@@ -74,7 +74,7 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
 
     Equal to extracting the mirrored video (`extractors.steps.mirror`), with two departures: who is primary stays
     primary, where the pose stage would number two people the other way round; and the whole-scene feature stays that
-    of the plain video, which is close to that of the mirrored one (measured: `docs/training.md`).
+    of the plain video, about as near to the mirrored one's as a neighbouring time step (`docs/training.md`).
 
     Raises:
         UsageError: channels without a mirror image, such as tools or the camera's border cells.
