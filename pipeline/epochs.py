@@ -68,31 +68,33 @@ class WithEpochs:
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
+        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
+        return self.joined(features, parts, trained)
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
         watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
-        held = watching.held_out(features, parts, progress, stop)
-        rows = [(CHOSEN, self._inside(features, parts, watching, progress, stop))]
+        every = [part for found in inner_parts(features, parts, kinds=self.kinds).values() for part in found]
+        return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The row of the last epoch and those beside it, from what `trainings` gave."""
+        last, *inside = held
+        rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
         if self.oracle:
-            best = [_best_on_test(features, part, seen) for part, seen in zip(parts, held.by_epoch, strict=True)]
+            best = [_best_on_test(features, part, seen) for part, seen in zip(parts, last.by_epoch, strict=True)]
             rows.append((ORACLE, best))
-        variants = tuple(self._row(ending, held, places) for ending, places in rows)
-        return replace(held, variants=variants)
+        return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
 
     def _inside(
-        self,
-        features: FeatureSet,
-        parts: Sequence[Part],
-        watching: AimSystem,
-        progress: Progress | None,
-        stop: Stop | None,
+        self, features: FeatureSet, parts: Sequence[Part], watched: Sequence[int], held: Sequence[HeldOut]
     ) -> list[int]:
         """Place among the watched epochs that inner validation chooses for each part; the last where it cannot."""
-        inner = inner_parts(features, parts, kinds=self.kinds)
-        every = [part for found in inner.values() for part in found]
-        last = len(watching.watch) - 1
-        if not every:
+        last = len(watched) - 1
+        if not held:
             return [last] * len(parts)
-        true = label_table(features.records)[:, 0]
-        seen = by_outer(inner, watching.inner(INNER_RUNS).held_out(features, every, progress, stop).by_epoch)
+        inner, true = inner_parts(features, parts, kinds=self.kinds), label_table(features.records)[:, 0]
+        seen = by_outer(inner, held[0].by_epoch)
         best = dict.fromkeys(inner, last)
         for fold, found in inner.items():
             ensembles = [values.mean(1) for values in seen[fold]]  # (epochs watched, m) each

@@ -46,6 +46,7 @@ from data.splits import Fold
 from pipeline.epochs import WithEpochs
 from pipeline.features import FeatureSet
 from pipeline.normalise import SCORES, label_table
+from pipeline.spread import Run, run_here, run_systems
 from pipeline.stack import Stop
 from pipeline.summary import average_summary, difference, known, predictions_of, task_summary
 from pipeline.systems import AimSystem, HeldOut, Part, System
@@ -67,6 +68,7 @@ def evaluate(
     audit: LeakReport | None = None,
     draws: int = 1000,
     against: str = "",
+    run: Run = run_here,
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
@@ -79,17 +81,17 @@ def evaluate(
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
+        run: where the systems train; `pipeline.spread.pick_run` gives others. Changes no figure.
         progress, stop: called and asked as training goes on.
 
     Raises:
         DataError: no fold has labelled performances on both sides.
+        AimError: a system failed; the message begins with its name.
         Cancelled: `stop` said so.
     """
     parts = make_parts(features, folds)
     found: dict[str, tuple[System, HeldOut]] = {}
-    for system in systems:
-        told = None if progress is None else _named(progress, system.name)
-        held_out = system.held_out(features, parts, told, stop)
+    for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
         found |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
     return {
         "format": FORMAT,
@@ -165,10 +167,6 @@ def read_results(place: Path) -> Results:
     if not isinstance(results, dict) or results.get("format") != FORMAT:
         raise DataError("results of another format", where=place, fix="Run 'evaluate' again")
     return results
-
-
-def _named(progress: SystemProgress, name: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(name, done, total)
 
 
 def _system(

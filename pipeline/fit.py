@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from pipeline.stack import Member, Stack, Stop, batch_count, data_digest, pick_d
 
 STACK_PARAMETERS = 6_000_000
 """Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
+
+CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
+"""Stacks that train side by side on a CPU; torch's number of threads where unset. Changes no result."""
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
@@ -149,10 +153,11 @@ def _run_all(
     if device.type == "cpu":
         _keep_memory()
     before = torch.get_num_threads()
-    workers = min(before, count) if device.type == "cpu" else 1
-    torch.set_num_threads(max(1, before // workers))
+    workers = min(CORES.get() or before, count) if device.type == "cpu" else 1
+    threads = max(1, before // workers)
+    torch.set_num_threads(threads)
     try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(before // workers,)) as pool:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
             futures = [pool.submit(run, number) for number in range(count)]
             try:
                 _tell(told, count, epochs, progress)

@@ -28,6 +28,7 @@ from pipeline.report.data import (
     TableRow,
 )
 from pipeline.scoring.conformal import held_out_intervals
+from pipeline.spread import Run, run_here
 from pipeline.stack import Stop
 from pipeline.systems import AimSystem, System
 
@@ -42,6 +43,7 @@ def run_protocol(
     systems: str = "aim",
     oracle: bool = False,
     checkpoints: Path | None = None,
+    run: Run = run_here,
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
@@ -57,6 +59,7 @@ def run_protocol(
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
         checkpoints: folder for resuming after a kill.
+        run: where the systems train.
         progress: called with (system, done, total). stop: asked now and then.
 
     Raises:
@@ -68,7 +71,9 @@ def run_protocol(
     if config.protocol in MUST_BE_CLEAN:
         found.require()
     chosen = _chosen(config, features, systems, oracle, checkpoints)
-    results = evaluate(features, folds, chosen, protocol=config.protocol, audit=found, progress=progress, stop=stop)
+    results = evaluate(
+        features, folds, chosen, protocol=config.protocol, audit=found, run=run, progress=progress, stop=stop
+    )
     if systems in TABLES:
         results["paper"] = TABLES[systems].by_task(full=True)
     elif config.name != "demo":

@@ -59,37 +59,63 @@ class Selected:
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
+        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
+        if trained:
+            return self.joined(features, parts, trained)
         chosen = self.choose(features, parts, progress, stop)
         scores: dict[int, Floats] = {}
-        variants: list[tuple[System, HeldOut]] = []
         for candidate in self.candidates:
             mine = [i for i, name in enumerate(chosen) if name == candidate.name]
-            trained = list(range(len(parts))) if self.show else mine
-            if trained:
-                found = candidate.held_out(features, [parts[i] for i in trained], progress, stop)
-                told = dict(zip(trained, found.score, strict=True))
-                scores |= {i: told[i] for i in mine}
-                variants += [(candidate, found), *found.variants] if self.show else []
-        return HeldOut(tuple(scores[i] for i in range(len(parts))), chosen=tuple(chosen), variants=tuple(variants))
+            if mine:
+                found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
+                scores |= dict(zip(mine, found.score, strict=True))
+        return HeldOut(tuple(scores[i] for i in range(len(parts))), chosen=tuple(chosen))
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """Where all are shown: every candidate on the inner folds, then every candidate on every part.
+
+        Else none: what is trained on the parts depends on the choice.
+        """
+        every = [part for found in self._inner(features, parts).values() for part in found]
+        inside = [(_inner_version(candidate), every) for candidate in self.candidates if every]
+        return [*inside, *((candidate, parts) for candidate in self.candidates)] if self.show else []
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The choice and a row for every candidate, from what `trainings` gave."""
+        count = len(self.candidates)
+        chosen = self._best(features, parts, held[:-count])
+        shown = list(zip(self.candidates, held[-count:], strict=True))
+        told = {candidate.name: found.score for candidate, found in shown}
+        rows = [row for candidate, found in shown for row in ((candidate, found), *found.variants)]
+        return HeldOut(
+            tuple(told[name][i] for i, name in enumerate(chosen)), chosen=tuple(chosen), variants=tuple(rows)
+        )
 
     def choose(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be cut."""
-        true = label_table(features.records)[:, 0]
-        inner = inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
-        every = [part for found in inner.values() for part in found]
-        if not every:
-            return [self.candidates[0].name] * len(parts)
+        every = [part for found in self._inner(features, parts).values() for part in found]
+        tried = self.candidates if every else ()
+        return self._best(features, parts, [_inner_version(c).held_out(features, every, progress, stop) for c in tried])
+
+    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
+
+    def _best(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[str]:
+        """Name of the candidate that ranks best for each part; `held` is what each predicts on the inner folds."""
+        first = self.candidates[0].name
+        if not held:
+            return [first] * len(parts)
+        true, inner = label_table(features.records)[:, 0], self._inner(features, parts)
         values: dict[str, dict[str, float]] = {name: {} for name in inner}
-        for candidate in self.candidates:
-            held_out = _inner_version(candidate).held_out(features, every, progress, stop)
-            means = by_outer(inner, [scores.mean(0) for scores in held_out.score])
+        for candidate, found in zip(self.candidates, held, strict=True):
+            means = by_outer(inner, [scores.mean(0) for scores in found.score])
             for name in values:
                 mine = list(zip(inner[name], means[name], strict=True))
                 values[name][candidate.name] = sortable(agreement(mine, true))
         best = {name: max(told, key=told.__getitem__) for name, told in values.items() if inner[name]}
-        return [best.get(part.fold, self.candidates[0].name) for part in parts]
+        return [best.get(part.fold, first) for part in parts]
 
 
 def inner_parts(

@@ -236,3 +236,14 @@ class SimpleSystem:
             if progress is not None:
                 progress(number + 1, len(parts))
         return HeldOut(tuple(scores))
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """One for each task where there are several (`pipeline.spread.Composed`)."""
+        tasks = dict.fromkeys(part.task for part in parts)
+        return [(self, [part for part in parts if part.task == task]) for task in tasks] if len(tasks) > 1 else []
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The tasks' predictions in the order of the parts."""
+        tasks = dict.fromkeys(part.task for part in parts)
+        given = {task: iter(found.score) for task, found in zip(tasks, held, strict=True)}
+        return HeldOut(tuple(next(given[part.task]) for part in parts))

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from data.addresses import is_remote
-from data.errors import UsageError
 from pipeline.cache import Cache
+from pipeline.cluster import connect, first_line, places, require_ray, worker_options
 from pipeline.config import BaseConfig, validate
-from pipeline.environment import CHECKOUT
-from pipeline.extraction.engines import THREAD_VARIABLES, FrameProgress, lost, resident_bytes
+from pipeline.extraction.engines import FrameProgress, lost, resident_bytes
 from pipeline.extraction.runner import Plan, Result, Worker
 from pipeline.remote_cache import open_cache
 
@@ -40,11 +39,7 @@ def ray_engine(address: str | None = None) -> RayEngine:
     Raises:
         UsageError: Ray is not installed.
     """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
-
+    require_ray()
     return partial(run_ray, address=address)
 
 
@@ -66,10 +61,10 @@ def run_ray(
 
     ours = not ray.is_initialized()
     if ours:
-        _connect(address, config)
+        connect(address, config)
     crew = _Crew(config, cache, iter(plans), stop, progress)
     try:
-        crew.hire(_places(config))
+        crew.hire(places(config))
         while crew.busy:
             if stop.is_set():
                 crew.halt()
@@ -194,7 +189,7 @@ class _Crew:
         except ray.exceptions.RayTaskError as error:
             raise error.as_instanceof_cause() from None  # a fault of the program, as it would be here
         except ray.exceptions.RayError as error:
-            return self._lost(seat, f"the Ray worker was lost ({_first_line(error)})")
+            return self._lost(seat, f"the Ray worker was lost ({first_line(error)})")
         return result
 
     def _overdue(self, seat: _Seat) -> Result | None:
@@ -246,56 +241,7 @@ class _Crew:
     def _seat(self) -> _Seat:
         import ray
 
-        run = self.config.run
-        threads = str(run.threads or max(1, int(run.ray_cpus)))
-        path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, threads)}
-        options = {
-            "num_cpus": run.ray_cpus,
-            "num_gpus": run.ray_gpus,
-            "max_concurrency": 4,
-            "runtime_env": {"env_vars": variables},
-        }
+        options = {"max_concurrency": 4, **worker_options(self.config.run)}
         root = self.cache.root if is_remote(self.cache.root) else self.cache.root.absolute()
         actor = ray.remote(RayWorker).options(**options).remote(self.config.dump(), root, os.getcwd())
         return _Seat(actor, actor.ready.remote())
-
-
-def _connect(address: str | None, config: BaseConfig) -> None:
-    """Join the cluster, or start Ray here with as many places as there are workers."""
-    import ray
-
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address or os.environ.get("RAY_ADDRESS"):
-            ray.init(address=address, **quiet)
-        else:
-            cores = max(1, config.run.workers) * config.run.ray_cpus if config.run.workers else os.cpu_count() or 1
-            ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"no Ray cluster at {address or os.environ.get('RAY_ADDRESS')} ({_first_line(error)})",
-            fix="Start one with `ray start --head`, or leave --address out",
-        ) from None
-
-
-def _places(config: BaseConfig) -> int:
-    """Actors that the cluster has room for, at most `run.workers`."""
-    import ray
-
-    has = ray.cluster_resources()
-    run = config.run
-    room = int(has.get("CPU", 0) / run.ray_cpus)
-    if run.ray_gpus:
-        room = min(room, int(has.get("GPU", 0) / run.ray_gpus))
-    if room < 1:
-        raise UsageError(
-            f"the Ray cluster has {has.get('CPU', 0):g} cores and {has.get('GPU', 0):g} GPUs, too few for one worker",
-            fix="Lower run.ray_cpus or run.ray_gpus",
-        )
-    return min(room, run.workers) if run.workers else room
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__
