@@ -176,6 +176,19 @@ def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
     assert output.quality["found_rate"] == pytest.approx(23 / 40)
 
 
+@pytest.mark.parametrize(("blank", "held"), [(2, True), (6, False)])
+def test_the_edges_of_a_shot_are_held_for_a_moment_and_marked(blank: int, held: bool) -> None:
+    poses = somersault(20, speed=0.05)
+    images = [picture(pose) if blank <= t < 20 - blank else picture() for t, pose in enumerate(poses)]
+    output = extract(images)
+    keypoints, filled = output.arrays["keypoints"].values[:, 0], output.arrays["filled"].values[:, 0]
+    edges = [*range(blank), *range(20 - blank, 20)]
+    assert np.flatnonzero(filled).tolist() == (edges if held else [])
+    assert np.isfinite(keypoints[edges, :, 0]).all() == held
+    assert (keypoints[edges, :, 2] == pytest.approx(FILLED_SCORE)) == held
+    assert output.quality["found_rate"] == pytest.approx(1 - blank / 10)
+
+
 def test_an_empty_video_and_a_single_frame_are_fine() -> None:
     assert extract([picture()] * 5).quality["found_rate"] == 0
     assert extract([picture(person(160, 120))]).quality["found_rate"] == 1
