@@ -119,6 +119,8 @@ class PoseRun:
         for track in wanted:
             self._locate(image, time, track)
         due = fresh or time - self._searched >= self.config.search_s
+        if fresh:
+            self._complete = time
         if self.config.rotations == "four" or due:
             self._searched = time
             found = whole_frame(self.backend, image)

@@ -180,7 +180,7 @@ def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
 def test_the_edges_of_a_shot_are_held_for_a_moment_and_marked(blank: int, held: bool) -> None:
     poses = somersault(20, speed=0.05)
     images = [picture(pose) if blank <= t < 20 - blank else picture() for t, pose in enumerate(poses)]
-    output = extract(images)
+    output = extract(images)  # though nobody is there at first, people are soon sought again
     keypoints, filled = output.arrays["keypoints"].values[:, 0], output.arrays["filled"].values[:, 0]
     edges = [*range(blank), *range(20 - blank, 20)]
     assert np.flatnonzero(filled).tolist() == (edges if held else [])
