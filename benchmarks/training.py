@@ -5,7 +5,8 @@
 188 training samples, batch 64, T = 10, 51 channels (17 joints x 3), 400 scene entries, width 512, multi-task.
 Compared in one process, in turns, on all cores:
 
-    plain loop     one run after the other: nn.Linear, nn.LSTM, torch.optim.Adam, the library's own threads
+    plain loop     one run after the other: nn.Linear, nn.LSTM, the attention as its equations stand, autograd,
+                   torch.optim.Adam, the library's own threads
     stacked        what `train` does
     multiplications  the matrix products of the stacked training alone, on arrays that are there already, one run
                      per core at a time as `train` has them
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -85,6 +87,12 @@ def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: i
             optimizer.step()
 
 
+def plain_attention(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Equations 4 and 5 as they stand, for autograd: what `models.fusion.attend` stands for."""
+    weights = torch.softmax(torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1), dim=-1)
+    return weights[..., :1] * scene + weights[..., 1:] * agents, weights
+
+
 def data_sizes(data: StackData) -> AimSizes:
     """Sizes of the inputs."""
     x = data.inputs
@@ -123,8 +131,9 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
     there = data.to(device, torch.float32)
 
     def plain() -> None:
-        for member in members:
-            plain_epochs(there, member, config, epochs)
+        with patch("models.aim.attend", plain_attention):
+            for member in members:
+                plain_epochs(there, member, config, epochs)
         _wait(device)
 
     def stacked() -> None:
