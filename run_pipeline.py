@@ -19,7 +19,7 @@ try:
 except ModuleNotFoundError:
     sys.exit(f"typer is not installed for {sys.executable}\n  fix: python -m pip install -e .")
 
-from data.errors import AimError, UsageError, printable
+from data.errors import AimError, Cancelled, UsageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from pipeline.housekeeping import Finding
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+
+Place = tuple[str, str | None]
+"""Where work runs: the engine and the address of a Ray cluster."""
 
 app = typer.Typer(
     name="run_pipeline.py",
@@ -60,6 +63,8 @@ OutFolder = Annotated[Path, typer.Option("--out", help="folder of results.json a
 Oracle = Annotated[
     bool, typer.Option("--oracle", help="also the best epoch on the test part: no result, labelled as an oracle")
 ]
+Engine = Annotated[str, typer.Option("--engine", help="local (this machine) or ray; the results are the same")]
+Address = Annotated[str | None, typer.Option("--address", help="a running Ray cluster; default: one here")]
 Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
 
 
@@ -104,8 +109,8 @@ def extract(
     shard: Annotated[
         str, typer.Option("--shard", help="this machine's part of the videos: i/n; default: the Slurm array task's")
     ] = "",
-    engine: Annotated[str, typer.Option("--engine", help="local (processes of this machine) or ray")] = "local",
-    address: Annotated[str | None, typer.Option("--address", help="a running Ray cluster; default: one here")] = None,
+    engine: Engine = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="tell what would run, why and at what cost")] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="draw what was found: CACHE/preview/<video>.jpg and .mp4")
@@ -236,6 +241,8 @@ def evaluate(
     pack: PackFile = None,
     cache: CacheFolder = None,
     workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     overrides: Overrides = None,
     oracle: Oracle = False,
     as_json: AsJson = False,
@@ -245,7 +252,9 @@ def evaluate(
     Figures are those of the last epoch; a row beside takes the epoch that inner validation chooses. Under
     `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
     """
-    _evaluate("aim", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle)
+    _evaluate(
+        "aim", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle, at=(engine, address)
+    )
 
 
 @app.command(epilog="Example: python run_pipeline.py leaderboard --config configs/jigsaws.yaml --pack jigsaws.h5")
@@ -255,12 +264,16 @@ def leaderboard(
     pack: PackFile = None,
     cache: CacheFolder = None,
     workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     overrides: Overrides = None,
     oracle: Oracle = False,
     as_json: AsJson = False,
 ) -> None:
     """Every system of the paper's tables, trained and tested on the same features by the same protocol."""
-    _evaluate("all", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle)
+    _evaluate(
+        "all", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle, at=(engine, address)
+    )
 
 
 @app.command(epilog="Example: python run_pipeline.py reproduce 5 --config configs/jigsaws.yaml")
@@ -271,6 +284,8 @@ def reproduce(
     pack: PackFile = None,
     cache: CacheFolder = None,
     workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
@@ -285,7 +300,62 @@ def reproduce(
     settings = _settings(config, overrides, cache, workers)
     if settings.dataset.kind == TABLES[table].kind:
         settings = _settings(config, [f"protocol={TABLES[table].protocol}", *(overrides or [])], cache, workers)
-    _evaluate(table, settings, out, pack, as_json)
+    _evaluate(table, settings, out, pack, as_json, at=(engine, address))
+
+
+@app.command(epilog="Example: python run_pipeline.py search -c configs/tasd2.yaml --grid train.weight_decay=.1,.3,.5")
+def search(
+    grids: Annotated[
+        list[str],
+        typer.Option(
+            "--grid", help="values of one setting of model or train; repeated: all combinations", metavar="KEY=A,B"
+        ),
+    ],
+    config: ConfigFile = None,
+    out: Annotated[Path, typer.Option("--out", help="folder of search.json and best.yaml")] = Path("runs/search"),
+    pack: PackFile = None,
+    cache: CacheFolder = None,
+    folds: Annotated[int, typer.Option("--folds", min=2, help="inner folds of a training part")] = 3,
+    runs: Annotated[int, typer.Option("--runs", min=1, help="networks per candidate and inner fold")] = 2,
+    sample: Annotated[int, typer.Option("--sample", min=0, help="try so many combinations, drawn by chance")] = 0,
+    workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try settings of the network and the recipe by inner validation, on training parts only; write the best as YAML.
+
+    Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
+    """
+    from pipeline import console
+    from pipeline.protocols import audit_lines
+    from pipeline.search import candidates, parse_grid, search_notes, search_rows, write_search
+    from pipeline.search import search as run_search
+    from pipeline.spread import pick_run
+
+    tried = candidates(
+        parse_grid(grids), lambda more: _settings(config, [*(overrides or []), *more], cache, workers), sample
+    )
+    settings = tried[0].config
+    run = pick_run(engine, settings, address)
+    stop = _stop_on_interrupt()
+    if pack is None:
+        _extract_missing(settings, stop, (engine, address))
+    features = _features(settings, pack, labelled=True)
+    with console.named_bars() as progress:
+        found = run_search(
+            features, tried, folds=folds, runs=runs,
+            checkpoints=out / "checkpoints", run=run, progress=progress, stop=stop.is_set,
+        )  # fmt: skip
+    table, best = write_search(found, tried, out)
+    if as_json:
+        _print_json(found)
+        return
+    for line in (*audit_lines(found["audit"]), *search_notes(found)):
+        console.say(line)
+    console.table(f"{settings.name}, {settings.protocol}: {len(tried)} candidates", *search_rows(found))
+    console.say(f"{printable(table)}; the best settings: {printable(best)}")
 
 
 @app.command(epilog="Example: python run_pipeline.py report runs/tasd2 new_videos/ --out page.html")
@@ -550,6 +620,11 @@ def main() -> NoReturn:
     except AimError as error:
         _complain(error)
         sys.exit(WRONG_USAGE)
+    except Cancelled:
+        from pipeline.console import say
+
+        say("stopped; the same command goes on from there")
+        sys.exit(SOME_FAILED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"
         _complain(UsageError(missing, fix="Type: python -m pip install -e ."))
@@ -619,7 +694,14 @@ def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -
 
 
 def _evaluate(
-    systems: str, settings: BaseConfig, out: Path, pack_file: Path | None, as_json: bool, *, oracle: bool = False
+    systems: str,
+    settings: BaseConfig,
+    out: Path,
+    pack_file: Path | None,
+    as_json: bool,
+    *,
+    oracle: bool = False,
+    at: Place = ("local", None),
 ) -> None:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
     from pipeline import console
@@ -627,15 +709,17 @@ def _evaluate(
     from pipeline.protocols import audit_lines, evaluation_report, results_tables, run_protocol
     from pipeline.report import ReportData, write_report
     from pipeline.score import save_config
+    from pipeline.spread import pick_run
 
+    run = pick_run(at[0], settings, at[1])
     stop = _stop_on_interrupt()
     if pack_file is None:
-        _extract_missing(settings, stop)
+        _extract_missing(settings, stop, at)
     features = _features(settings, pack_file, labelled=True)
     with console.named_bars() as progress:
         results = run_protocol(
             settings, features, systems=systems, oracle=oracle,
-            checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set,
+            checkpoints=out / "checkpoints", run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
     write_results(results, out / "results.json")
     save_config(settings, out)
@@ -656,10 +740,10 @@ def _evaluate(
     console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
 
 
-def _extract_missing(settings: BaseConfig, stop: threading.Event) -> None:
+def _extract_missing(settings: BaseConfig, stop: threading.Event, at: Place) -> None:
     """Extract what the data set's features still lack; failures are listed and cost their videos only."""
     from pipeline import console
-    from pipeline.extract import run_extract
+    from pipeline.extract import pick_engine, run_extract
 
     records = [record for record in _listing(None, settings).records if record.labels is not None]
     planner = _planner(settings, "timesteps")
@@ -667,6 +751,7 @@ def _extract_missing(settings: BaseConfig, stop: threading.Event) -> None:
         summary = run_extract(
             records, settings, planner.cache, planner,
             stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames,
+            engine=pick_engine(at[0], settings, at[1]),
         )  # fmt: skip
     planner.cache.close()
     if summary.failed:

@@ -194,6 +194,31 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values or {}
 
 
+def parse_values(text: str) -> list[Any]:
+    """Values separated by commas, as `--set` reads each: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
+
+    Raises:
+        UsageError: brackets or quotes that do not close.
+    """
+    try:
+        values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
+    except (yaml.YAMLError, RecursionError):
+        raise UsageError(
+            f"'{text}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
+        ) from None
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> Any:
+    """1e-3 as a number: YAML wants 1.0e-3."""
+    if isinstance(value, list):
+        return [_number(one) for one in value]
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _override(values: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     if not equals or not name.strip():
