@@ -106,9 +106,9 @@ def _lengths(pose: Pose) -> NDArray[np.float64]:
     return np.array([np.linalg.norm(pose[a, :2] - pose[b, :2]) for a, b in BONES])
 
 
-def longest_bones(known: Mapping[int, Sight], sure: float) -> NDArray[np.float64] | None:
+def longest_bones(known: Sequence[Sight], sure: float) -> NDArray[np.float64] | None:
     """How long each bone looks at most in the sure frames."""
-    lengths = [_lengths(sight.pose) for sight in known.values() if sight.score >= sure]
+    lengths = [_lengths(sight.pose) for sight in known if sight.score >= sure]
     return np.percentile(lengths, 80, axis=0) if len(lengths) >= 5 else None
 
 

@@ -22,6 +22,9 @@ from extractors.pose_path import DOUBT, Sight, best_path
 from extractors.pose_search import Person, whole_frame
 from extractors.tracking import GROWTH, LOW_BAR, PLAIN, Track
 
+RECENT = 120
+"""Frames before the window whose sights still say how large the agent is and how it usually scores."""
+
 NEAR = 0.25
 """A reading that the path leaves out is kept if it lies so near to where the path leads, in body sizes."""
 
@@ -66,11 +69,14 @@ class Repair:
             shot: first position and one past the last.
             look: the agent's colours.
         """
-        known, main = sights(chain), max(chain, key=lambda track: len(track.frames))
         places = [p for p in sorted(self.images) if shot[0] <= p < shot[1]]
-        size = max(float(np.median([size_of(sight.pose) for sight in known.values()])), main.largest / GROWTH)
-        usual = max(float(np.percentile([sight.score for sight in known.values()], 75)), LOW_BAR * PLAIN)
-        taken, bones = [sights(other) for other in others], longest_bones(known, usual)
+        if not places:
+            return {}
+        known, main = sights(chain), max(chain, key=lambda track: len(track.frames))
+        latest = [sight for place, sight in known.items() if place >= places[0] - RECENT] or list(known.values())
+        size = max(float(np.median([size_of(sight.pose) for sight in latest])), main.largest / GROWTH)
+        usual = max(float(np.percentile([sight.score for sight in latest], 75)), LOW_BAR * PLAIN)
+        taken, bones = [sights(other) for other in others], longest_bones(latest, usual)
         settings = (self.backend, self.images, self.zoom, self.pixels, main.bar(self.sure))
         hunt = Hunt(*settings, size, look, taken, bones)
         pool = {p: hunt.fitting(p, self.seen.get(p, ()), known.get(p)) for p in places}

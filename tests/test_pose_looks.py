@@ -124,6 +124,11 @@ def test_somebody_elses_frames_are_taken_from_an_agent() -> None:
     assert np.abs(found[5].pose[5:, :2] - poses[5][5:, :2]).max() < 4
 
 
+def test_a_shot_that_is_no_longer_in_memory_is_left_alone() -> None:
+    track = track_without(set(), [person(160, 120, 0.0, 0.9)] * 6)
+    assert repair_of({t: picture() for t in range(6)}).agent([track], [], (10, 12), Appearance()) == {}
+
+
 def test_a_track_forgets_frames_but_never_all() -> None:
     track = track_without(set(), [person(10 * t, 0) for t in range(2)])
     for frame in (0, 7, 1):

@@ -68,7 +68,7 @@ def test_a_path_takes_one_of_the_readings_of_a_frame(readings: dict[int, list[tu
 
 
 def test_a_body_with_overlong_bones_is_worth_less() -> None:
-    known = {t: Sight(person(100, 120), 0.4) for t in range(6)}
+    known = [Sight(person(100, 120), 0.4)] * 6
     bones = longest_bones(known, 0.3)
     assert bones is not None
     assert longest_bones(known, 0.5) is None
