@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from pipeline.config import BaseConfig
     from pipeline.extraction.runner import Planner
     from pipeline.features import FeatureSet
+    from pipeline.grid import Candidate
     from pipeline.housekeeping import Finding
+    from pipeline.systems import System
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -244,6 +246,10 @@ def evaluate(
     engine: Engine = "local",
     address: Address = None,
     overrides: Overrides = None,
+    grids: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="a row whose settings are chosen for each fold, as in `search`", metavar="KEY=A,B"),
+    ] = None,
     oracle: Oracle = False,
     as_json: AsJson = False,
 ) -> None:
@@ -252,9 +258,13 @@ def evaluate(
     Figures are those of the last epoch; a row beside takes the epoch that inner validation chooses. Under
     `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
     """
-    _evaluate(
-        "aim", _settings(config, overrides, cache, workers), out, pack, as_json, oracle=oracle, at=(engine, address)
-    )
+    more = []
+    if grids:
+        from pipeline.grid import by_inner_validation
+
+        more.append(by_inner_validation(_candidates(grids, config, overrides, cache, workers), out / "checkpoints"))
+    settings = _settings(config, overrides, cache, workers)
+    _evaluate("aim", settings, out, pack, as_json, oracle=oracle, more=more, at=(engine, address))
 
 
 @app.command(epilog="Example: python run_pipeline.py leaderboard --config configs/jigsaws.yaml --pack jigsaws.h5")
@@ -330,13 +340,11 @@ def search(
     """
     from pipeline import console
     from pipeline.protocols import audit_lines
-    from pipeline.search import candidates, parse_grid, search_notes, search_rows, write_search
     from pipeline.search import search as run_search
+    from pipeline.search import search_notes, search_rows, write_search
     from pipeline.spread import pick_run
 
-    tried = candidates(
-        parse_grid(grids), lambda more: _settings(config, [*(overrides or []), *more], cache, workers), sample
-    )
+    tried = _candidates(grids, config, overrides, cache, workers, sample)
     settings = tried[0].config
     run = pick_run(engine, settings, address)
     stop = _stop_on_interrupt()
@@ -654,6 +662,23 @@ def _settings(config: Path | None, overrides: list[str] | None, cache: Path | No
     return load_config(config, extra)
 
 
+def _candidates(
+    grids: list[str],
+    config: Path | None,
+    overrides: list[str] | None,
+    cache: Path | None,
+    workers: int | None,
+    sample: int = 0,
+) -> list[Candidate]:
+    """Every combination of `--grid`, or `sample` of them."""
+    from pipeline.grid import candidates, parse_grid
+
+    def configure(more: list[str]) -> BaseConfig:
+        return _settings(config, [*(overrides or []), *more], cache, workers)
+
+    return candidates(parse_grid(grids), configure, sample)
+
+
 def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
     from data.videos import find_videos
     from pipeline.console import say
@@ -701,6 +726,7 @@ def _evaluate(
     as_json: bool,
     *,
     oracle: bool = False,
+    more: Sequence[System] = (),
     at: Place = ("local", None),
 ) -> None:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
@@ -719,7 +745,7 @@ def _evaluate(
     with console.named_bars() as progress:
         results = run_protocol(
             settings, features, systems=systems, oracle=oracle,
-            checkpoints=out / "checkpoints", run=run, progress=progress, stop=stop.is_set,
+            checkpoints=out / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
     write_results(results, out / "results.json")
     save_config(settings, out)

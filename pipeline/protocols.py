@@ -43,6 +43,7 @@ def run_protocol(
     systems: str = "aim",
     oracle: bool = False,
     checkpoints: Path | None = None,
+    more: Sequence[System] = (),
     run: Run = run_here,
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
@@ -59,6 +60,7 @@ def run_protocol(
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
         checkpoints: folder for resuming after a kill.
+        more: further systems, beside those.
         run: where the systems train.
         progress: called with (system, done, total). stop: asked now and then.
 
@@ -70,7 +72,7 @@ def run_protocol(
     found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         found.require()
-    chosen = _chosen(config, features, systems, oracle, checkpoints)
+    chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
     results = evaluate(
         features, folds, chosen, protocol=config.protocol, audit=found, run=run, progress=progress, stop=stop
     )

@@ -26,12 +26,9 @@ plain values, written to `search.json` (format 1):
 
 from __future__ import annotations
 
-import itertools
 import json
-import random
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -39,14 +36,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
 from data.files import write_text
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
 from models.metrics import fisher_average
-from pipeline.config import SCORER_SECTIONS, BaseConfig, parse_values
+from pipeline.config import BaseConfig
 from pipeline.evaluate import make_parts
 from pipeline.features import FeatureSet
+from pipeline.grid import Candidate
 from pipeline.normalise import label_table
 from pipeline.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
 from pipeline.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
@@ -57,62 +55,7 @@ from pipeline.systems import AimSystem, Part
 
 FORMAT = 1
 
-NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
-"""Settings that are no part of the method: a seed that does better is luck."""
-
 Found = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One combination of settings, and the whole configuration with it."""
-
-    settings: Mapping[str, Any]
-    config: BaseConfig
-
-
-def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
-    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list stands in brackets.
-
-    Raises:
-        UsageError: not of this form, or a key that is no setting of the network or the recipe.
-    """
-    grid: dict[str, list[Any]] = {}
-    for text in grids:
-        key, equals, values = (part.strip() for part in text.partition("="))
-        if not equals or not values:
-            raise UsageError(f"'--grid {text}' is not of the form key=value,value", fix="--grid model.width=64,128")
-        if key.split(".")[0] not in SCORER_SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
-            why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
-            raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
-        if key in grid:
-            raise UsageError(f"'--grid {key}' stands twice", fix="Give all its values at once, separated by commas")
-        given = parse_values(values)
-        grid[key] = [value for i, value in enumerate(given) if value not in given[:i]]
-    if not grid:
-        raise UsageError("nothing to search", fix="Example: --grid model.width=64,128 --grid train.weight_decay=.1,.3")
-    return grid
-
-
-def candidates(
-    grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig], sample: int = 0, seed: int = 0
-) -> list[Candidate]:
-    """Every combination of the grid, or `sample` of them drawn at random.
-
-    Args:
-        grid: of `parse_grid`.
-        configure: makes a configuration with overrides of the form `key=value`.
-        sample: how many; 0: all.
-        seed: of the draw.
-
-    Raises:
-        UsageError: a combination is no valid configuration.
-    """
-    every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-    if 0 < sample < len(every):
-        drawn = sorted(random.Random(seed).sample(range(len(every)), sample))  # noqa: S311 -- no secret
-        every = [every[i] for i in drawn]
-    return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
 
 
 def search(
@@ -206,7 +149,7 @@ def search_notes(found: Found) -> list[str]:
     return [
         f"best inside the training part of each fold: {chosen}",
         f"note: under {found['protocol']['name']} each performance is in some training part: a figure that `evaluate`"
-        " gives for the best settings on the same performances flatters them",
+        " gives for best.yaml on the same performances flatters it; `evaluate` with the same --grid does not",
     ]
 
 

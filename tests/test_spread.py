@@ -26,11 +26,12 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.epochs import WithEpochs
 from pipeline.evaluate import evaluate, make_parts
 from pipeline.features import FeatureSet
+from pipeline.grid import CHOSEN, Candidate, candidates, parse_grid
 from pipeline.normalise import label_table
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
 from pipeline.regressors import regression_systems
-from pipeline.search import Candidate, candidates, parse_grid, search
+from pipeline.search import search
 from pipeline.selection import Selected
 from pipeline.spread import Job, JobError, JobProgress, Run, pick_run, run_here, run_job, run_systems
 from pipeline.stack import Stop
@@ -287,6 +288,15 @@ class TestSearch:
         config = load_config(tmp_path / "here/best.yaml")
         assert (config.scorer[1].input_noise, config.scorer[1].learning_rates) == (0, (0.01,))
         assert config.protocol == "fixed"
+
+    def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
+        self.made(tmp_path)
+        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
+        words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
+        told = command(*words, "--out", str(tmp_path / "out"))
+        chosen = told["systems"][CHOSEN]["chosen"]
+        assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
+        assert len(chosen) == 4
 
     def test_never_sees_the_test_part(self, tmp_path: Path) -> None:
         """Every training is given the performances of the training part; other test labels change nothing."""
