@@ -186,7 +186,9 @@ def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_failing_system_names_itself(cluster: None, engine: str) -> None:
+def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: str) -> None:
+    if engine == "ray":
+        request.getfixturevalue("cluster")
     made = features()
     run = on_ray() if engine == "ray" else run_here
     folds = make_folds("kfold", made.records, k=2)
@@ -272,22 +274,28 @@ class TestSearch:
         write_pack(folder / "made.h5", turned)
         return turned
 
-    def test_finds_the_planted_setting_here_and_on_ray(self, cluster: None, tmp_path: Path) -> None:
-        self.made(tmp_path)
-        words = ["search", "--pack", str(tmp_path / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
-        words += ["--json", "--workers", "2"]
-        here = command(*words, "--out", str(tmp_path / "here"))
-        best = here["candidates"][here["best"] - 1]
+    def words(self, folder: Path) -> list[str]:
+        self.made(folder)
+        words = ["search", "--pack", str(folder / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
+        return [*words, "--json", "--workers", "2"]
+
+    def test_finds_the_planted_setting(self, tmp_path: Path) -> None:
+        found = command(*self.words(tmp_path), "--out", str(tmp_path / "out"))
+        best = found["candidates"][found["best"] - 1]
         assert best["settings"] == {"train.input_noise": 0, "train.learning_rates": [0.01]}
         assert best["mean"] > 0.7
-        assert all(row["mean"] < 0.5 for row in here["candidates"] if row is not best)
+        assert all(row["mean"] < 0.5 for row in found["candidates"] if row is not best)
         assert best["spread"] > 0
-        assert here == json.loads((tmp_path / "here/search.json").read_text("utf-8"))
-        there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
-        assert without_time(there) == without_time(here)
-        config = load_config(tmp_path / "here/best.yaml")
+        assert found == json.loads((tmp_path / "out/search.json").read_text("utf-8"))
+        config = load_config(tmp_path / "out/best.yaml")
         assert (config.scorer[1].input_noise, config.scorer[1].learning_rates) == (0, (0.01,))
         assert config.protocol == "fixed"
+
+    def test_on_ray_finds_the_same(self, cluster: None, tmp_path: Path) -> None:
+        words = [*self.words(tmp_path), "--set", "train.runs=1"]
+        here = command(*words, "--out", str(tmp_path / "here"))
+        there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
+        assert without_time(there) == without_time(here)
 
     def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
         self.made(tmp_path)
