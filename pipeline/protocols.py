@@ -27,6 +27,7 @@ from pipeline.report.data import (
     Table,
     TableRow,
 )
+from pipeline.report.leads import lead_bars
 from pipeline.scoring.conformal import held_out_intervals
 from pipeline.spread import Run, run_here
 from pipeline.stack import Stop
@@ -74,7 +75,15 @@ def run_protocol(
         found.require()
     chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
     results = evaluate(
-        features, folds, chosen, protocol=config.protocol, audit=found, run=run, progress=progress, stop=stop
+        features,
+        folds,
+        chosen,
+        protocol=config.protocol,
+        audit=found,
+        against=OURS,
+        run=run,
+        progress=progress,
+        stop=stop,
     )
     if systems in TABLES:
         results["paper"] = TABLES[systems].by_task(full=True)
@@ -202,6 +211,7 @@ def evaluation_report(results: Results) -> EvaluationReport:
         },
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, *table) for table in results_tables(results)),
+        bars=lead_bars(results, OURS),
         curves=_curves(ours),
         leaks=leak_checks(results["audit"]),
     )
