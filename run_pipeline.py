@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from data.videos import Listing, Record
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
+    from pipeline.evaluation.systems import System
     from pipeline.extraction.runner import Planner
     from pipeline.features import FeatureSet
-    from pipeline.grid import Candidate
     from pipeline.housekeeping import Finding
-    from pipeline.systems import System
+    from pipeline.training.grid import Candidate
 
 OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 
@@ -201,11 +201,11 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
-    from pipeline.finish import finish_run
     from pipeline.remote_cache import open_cache
     from pipeline.scoring.bundle import save
     from pipeline.scoring.calibration import FOLDS
     from pipeline.train import train as train_run
+    from pipeline.training.finish import finish_run
 
     settings = _settings(config, overrides, cache, None)
     model, recipe = settings.scorer
@@ -260,7 +260,7 @@ def evaluate(
     """
     more = []
     if grids:
-        from pipeline.grid import by_inner_validation
+        from pipeline.training.grid import by_inner_validation
 
         more.append(by_inner_validation(_candidates(grids, config, overrides, cache, workers), out / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
@@ -303,7 +303,7 @@ def reproduce(
 
     On a data set of the table's kind the table's protocol is taken (3: `louo`) where `--set protocol=…` names no other.
     """
-    from pipeline.paper_tables import TABLES
+    from pipeline.evaluation.paper_tables import TABLES
 
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(TABLES)}")
@@ -339,10 +339,10 @@ def search(
     Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
     """
     from pipeline import console
-    from pipeline.protocols import audit_lines
-    from pipeline.search import search as run_search
-    from pipeline.search import search_notes, search_rows, write_search
-    from pipeline.spread import pick_run
+    from pipeline.evaluation.protocols import audit_lines
+    from pipeline.evaluation.spread import pick_run
+    from pipeline.training.search import search as run_search
+    from pipeline.training.search import search_notes, search_rows, write_search
 
     tried = _candidates(grids, config, overrides, cache, workers, sample)
     settings = tried[0].config
@@ -671,7 +671,7 @@ def _candidates(
     sample: int = 0,
 ) -> list[Candidate]:
     """Every combination of `--grid`, or `sample` of them."""
-    from pipeline.grid import candidates, parse_grid
+    from pipeline.training.grid import candidates, parse_grid
 
     def configure(more: list[str]) -> BaseConfig:
         return _settings(config, [*(overrides or []), *more], cache, workers)
@@ -732,10 +732,10 @@ def _evaluate(
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
     from pipeline import console
     from pipeline.evaluate import write_results
-    from pipeline.protocols import audit_lines, evaluation_report, results_tables, run_protocol
+    from pipeline.evaluation.protocols import audit_lines, evaluation_report, results_tables, run_protocol
+    from pipeline.evaluation.spread import pick_run
     from pipeline.report import ReportData, write_report
     from pipeline.score import save_config
-    from pipeline.spread import pick_run
 
     run = pick_run(at[0], settings, at[1])
     stop = _stop_on_interrupt()

@@ -32,10 +32,10 @@ from data.splits import Fold
 from data.synthetic.planted_steps import planted_steps
 from data.videos import Labels, Record
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.leaderboard import ABLATIONS, OURS
+from pipeline.evaluation.systems import AimSystem
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import ABLATIONS, OURS
-from pipeline.recipes import TrainConfig, fast, model_for
-from pipeline.systems import AimSystem
+from pipeline.training.recipes import TrainConfig, fast, model_for
 
 
 def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> FeatureSet:

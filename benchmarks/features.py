@@ -33,9 +33,9 @@ from data.synthetic.film import Options, Truth, film_dive
 from data.videos import Labels, Record
 from extractors.timesteps import Timesteps, TimestepsConfig
 from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig
 from pipeline.scoring.bundle import Bundle
 from pipeline.train import train
+from pipeline.training.recipes import TrainConfig
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},

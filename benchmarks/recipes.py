@@ -27,8 +27,8 @@ from rich.table import Table
 from benchmarks.ablations import planted_features
 from data.splits import Fold, kfold
 from pipeline.evaluate import evaluate, make_parts
-from pipeline.recipes import fast, model_for, paper
-from pipeline.systems import AimSystem
+from pipeline.evaluation.systems import AimSystem
+from pipeline.training.recipes import fast, model_for, paper
 from tests.made_features import made_features
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47

@@ -22,12 +22,12 @@ from pipeline.stages import STAGES, stage_class
 
 if TYPE_CHECKING:
     from models.aim_config import AimConfig
-    from pipeline.recipes import TrainConfig
+    from pipeline.training.recipes import TrainConfig
 
 MAX_BYTES = 1 << 20
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
-SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.recipes:TrainConfig"}
+SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.training.recipes:TrainConfig"}
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
 
 
@@ -153,7 +153,7 @@ def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
 
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     """The network that belongs to the recipe, where the `model` section does not say otherwise."""
-    from pipeline.recipes import RECIPES, model_for
+    from pipeline.training.recipes import RECIPES, model_for
 
     train, model = values.get("train", {}), values.get("model", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"

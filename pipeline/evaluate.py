@@ -7,20 +7,20 @@
     audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
     tasks                 names, in the order of the tables
     systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
-        tasks[t]          see `pipeline.summary.task_summary`: folds, over_folds, together, runs, interval
-        average           see `pipeline.summary.average_summary`
+        tasks[t]          see `pipeline.evaluation.summary.task_summary`: folds, over_folds, together, runs, interval
+        average           see `pipeline.evaluation.summary.average_summary`
         execution,
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
         chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
-    differences           {system: {task: see `pipeline.summary.difference`}}: lead of the system `against` over each
-                          other, with intervals; empty where none was named
+    differences           {system: {task: see `pipeline.evaluation.summary.difference`}}: lead of the system `against`
+                          over each other, with intervals; empty where none was named
     predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
                           are the least and greatest of the runs
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
-Figures are those of the last epoch; the rows of `pipeline.epochs` say in their names when they are not.
+Figures are those of the last epoch; the rows of `pipeline.training.epochs` say in their names when they are not.
 Correlations are fractions; None (null) is undefined.
 
 Both forms of a correlation over folds stand in every entry: `over_folds` is per fold (under leave-one-user-out: per
@@ -43,13 +43,13 @@ from data.errors import DataError
 from data.files import write_text
 from data.leaks import LeakReport
 from data.splits import Fold
-from pipeline.epochs import WithEpochs
+from pipeline.evaluation.spread import Run, run_here, run_systems
+from pipeline.evaluation.summary import average_summary, difference, known, predictions_of, task_summary
+from pipeline.evaluation.systems import AimSystem, HeldOut, Part, System
 from pipeline.features import FeatureSet
-from pipeline.normalise import SCORES, label_table
-from pipeline.spread import Run, run_here, run_systems
-from pipeline.stack import Stop
-from pipeline.summary import average_summary, difference, known, predictions_of, task_summary
-from pipeline.systems import AimSystem, HeldOut, Part, System
+from pipeline.training.epochs import WithEpochs
+from pipeline.training.normalise import SCORES, label_table
+from pipeline.training.stack import Stop
 
 FORMAT = 1
 
@@ -81,7 +81,7 @@ def evaluate(
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
-        run: where the systems train; `pipeline.spread.pick_run` gives others. Changes no figure.
+        run: where the systems train; `pipeline.evaluation.spread.pick_run` gives others. Changes no figure.
         progress, stop: called and asked as training goes on.
 
     Raises:

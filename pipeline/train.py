@@ -17,12 +17,12 @@ from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
 from models.stacked import StackData
-from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
-from pipeline.fit import Fitted, Progress, fit_members
-from pipeline.normalise import SCORES, Normaliser, label_table
-from pipeline.recipes import FAST_MODEL, TrainConfig
-from pipeline.stack import Member, Stop
+from pipeline.training.augment import with_copied_rows, with_copies
+from pipeline.training.fit import Fitted, Progress, fit_members
+from pipeline.training.normalise import SCORES, Normaliser, label_table
+from pipeline.training.recipes import FAST_MODEL, TrainConfig
+from pipeline.training.stack import Member, Stop
 
 Floats = NDArray[np.float64]
 

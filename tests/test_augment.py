@@ -12,14 +12,14 @@ from data.errors import UsageError
 from data.splits import kfold
 from data.videos import Labels
 from models.aim_config import AimConfig
-from pipeline.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
 from pipeline.evaluate import make_parts
+from pipeline.evaluation.systems import AimSystem
 from pipeline.features import FeatureSet
-from pipeline.recipes import TrainConfig, fast
 from pipeline.scoring.bundle import Bundle
 from pipeline.scoring.calibration import calibrate
-from pipeline.systems import AimSystem
 from pipeline.train import train
+from pipeline.training.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
+from pipeline.training.recipes import TrainConfig, fast
 from tests.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)

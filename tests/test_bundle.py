@@ -13,9 +13,9 @@ import torch
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
-from pipeline.recipes import fast
 from pipeline.scoring.bundle import Bundle, load, save
 from pipeline.train import TrainedRun, train
+from pipeline.training.recipes import fast
 from tests.made_features import made_features
 
 

@@ -14,8 +14,6 @@ from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.config import validate
 from pipeline.features import FeatureSet
-from pipeline.normalise import label_table
-from pipeline.recipes import fast
 from pipeline.scoring.bundle import save
 from pipeline.scoring.calibration import Calibration, calibrate, load_calibration, save_calibration
 from pipeline.scoring.conformal import (
@@ -32,6 +30,8 @@ from pipeline.scoring.conformal import (
 from pipeline.scoring.model_card import model_card
 from pipeline.scoring.novelty import BLOCKS
 from pipeline.train import TrainedRun, train
+from pipeline.training.normalise import label_table
+from pipeline.training.recipes import fast
 from tests.made_features import made_features
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))

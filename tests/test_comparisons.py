@@ -17,11 +17,11 @@ from models.comparisons import ComparisonConfig, Kind
 from models.layers import PlainLayers, StackedLayers
 from models.stacked import member_state
 from pipeline.evaluate import evaluate
+from pipeline.evaluation.graph_nodes import graph
+from pipeline.evaluation.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
+from pipeline.evaluation.regressors import approximate_entropy, regression_systems
 from pipeline.features import FeatureSet
-from pipeline.graph_nodes import graph
-from pipeline.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
-from pipeline.recipes import fast
-from pipeline.regressors import approximate_entropy, regression_systems
+from pipeline.training.recipes import fast
 from tests.made_features import made_features
 from tests.test_aim import inputs
 

@@ -17,14 +17,14 @@ from data.splits import Fold, kfold, louo
 from data.videos import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.evaluate import evaluate, make_parts, read_results, write_results
+from pipeline.evaluation.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
+from pipeline.evaluation.systems import AimSystem, SimpleSystem
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
-from pipeline.recipes import fast
-from pipeline.selection import Selected
-from pipeline.systems import AimSystem, SimpleSystem
+from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
+from pipeline.training.recipes import fast
+from pipeline.training.selection import Selected
 from tests.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)

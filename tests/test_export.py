@@ -14,11 +14,11 @@ import pytest
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
-from pipeline.recipes import fast
 from pipeline.scoring import export
 from pipeline.scoring.bundle import load, save
 from pipeline.scoring.export import TOLERANCE, export_onnx
 from pipeline.train import train
+from pipeline.training.recipes import fast
 from tests.made_features import made_features
 
 pytest.importorskip("onnxscript")

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from data.datasets import list_records
 from data.synthetic.jigsaws import make_jigsaws
 from data.synthetic.layouts import make_tasd2
-from pipeline.epochs import CHOSEN, ORACLE
 from pipeline.evaluate import read_results
+from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
+from pipeline.evaluation.paper_tables import TABLES as PAPER
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
 from pipeline.pack import write_pack
-from pipeline.paper_tables import TABLES as PAPER
+from pipeline.training.epochs import CHOSEN, ORACLE
 from run_pipeline import app
 from tests.made_features import made_features
 

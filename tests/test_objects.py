@@ -30,19 +30,19 @@ from models.aim_config import AimConfig
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.evaluation.protocols import fingerprints
 from pipeline.extract import Summary, dataset_records, run_extract, status_rows
 from pipeline.extraction.costs import estimate
 from pipeline.extraction.runner import Planner, Worker
 from pipeline.features import gather
 from pipeline.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
 from pipeline.pack import read_pack, write_pack
-from pipeline.protocols import fingerprints
-from pipeline.recipes import fast
 from pipeline.remote_cache import open_cache
 from pipeline.score import load_scorer, save_config
 from pipeline.scoring.bundle import save
 from pipeline.scoring.output import as_json
 from pipeline.train import train
+from pipeline.training.recipes import fast
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 moto_server = pytest.importorskip("moto.server", reason='needs python -m pip install -e ".[test]"')

@@ -11,13 +11,13 @@ from data.datasets import list_records
 from data.synthetic.jigsaws import make_jigsaws
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.epochs import CHOSEN, ORACLE
+from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
+from pipeline.evaluation.paper_tables import TABLES
+from pipeline.evaluation.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
 from pipeline.extract import run_extract
 from pipeline.extraction.runner import Planner
 from pipeline.features import FeatureSet, gather
-from pipeline.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
-from pipeline.paper_tables import TABLES
-from pipeline.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
+from pipeline.training.epochs import CHOSEN, ORACLE
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,6 @@ from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
 from pipeline.extraction.runner import Planner
 from pipeline.features import gather
-from pipeline.finish import finish_run
-from pipeline.recipes import fast
 from pipeline.report.data import Flag
 from pipeline.report.pages import report_scores
 from pipeline.score import Scored, Scorer, load_scorer, percentile
@@ -38,6 +36,8 @@ from pipeline.scoring.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.scoring.model_card import FILE as CARD
 from pipeline.scoring.output import as_json, csv_text, score_rows, write_csv
 from pipeline.train import train
+from pipeline.training.finish import finish_run
+from pipeline.training.recipes import fast
 from tests.toy_timesteps import ToyTimesteps
 
 COUNT = 22

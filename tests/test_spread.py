@@ -21,21 +21,21 @@ from typer.testing import CliRunner
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.videos import Labels
-from pipeline.baselines import trivial_baselines
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.epochs import WithEpochs
 from pipeline.evaluate import evaluate, make_parts
+from pipeline.evaluation.baselines import trivial_baselines
+from pipeline.evaluation.regressors import regression_systems
+from pipeline.evaluation.spread import Job, JobError, JobProgress, Run, pick_run, run_here, run_job, run_systems
+from pipeline.evaluation.systems import AimSystem, HeldOut, Part, SimpleSystem, System
 from pipeline.features import FeatureSet
-from pipeline.grid import CHOSEN, Candidate, candidates, parse_grid
-from pipeline.normalise import label_table
 from pipeline.pack import write_pack
-from pipeline.recipes import fast, model_for
-from pipeline.regressors import regression_systems
-from pipeline.search import search
-from pipeline.selection import Selected
-from pipeline.spread import Job, JobError, JobProgress, Run, pick_run, run_here, run_job, run_systems
-from pipeline.stack import Stop
-from pipeline.systems import AimSystem, HeldOut, Part, SimpleSystem, System
+from pipeline.training.epochs import WithEpochs
+from pipeline.training.grid import CHOSEN, Candidate, candidates, parse_grid
+from pipeline.training.normalise import label_table
+from pipeline.training.recipes import fast, model_for
+from pipeline.training.search import search
+from pipeline.training.selection import Selected
+from pipeline.training.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
 from tests.made_features import made_features
@@ -53,7 +53,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2) -> Any:
-    from pipeline.spread_ray import run_on_ray
+    from pipeline.evaluation.spread_ray import run_on_ray
 
     return partial(run_on_ray, config=validate({"run": {"workers": workers}}))
 
@@ -220,8 +220,8 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
 
 def test_local_runs_do_not_import_ray() -> None:
     script = (
-        "import sys\nfrom pipeline.spread import pick_run\nfrom pipeline.config import validate\n"
-        "import pipeline.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
+        "import sys\nfrom pipeline.evaluation.spread import pick_run\nfrom pipeline.config import validate\n"
+        "import pipeline.evaluation.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
     with pytest.raises(UsageError, match="unknown engine 'rai'"):

@@ -19,11 +19,11 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
 from pipeline.features import FeatureSet
-from pipeline.normalise import Normaliser, label_table
-from pipeline.recipes import TrainConfig, fast, model_for, paper
 from pipeline.scoring.bundle import Bundle
-from pipeline.stack import Member, Stack, draw_batches
 from pipeline.train import fit_normaliser, sizes_of, stack_data, train
+from pipeline.training.normalise import Normaliser, label_table
+from pipeline.training.recipes import TrainConfig, fast, model_for, paper
+from pipeline.training.stack import Member, Stack, draw_batches
 from tests.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
@@ -94,7 +94,7 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     parts = [np.arange(40), np.arange(17)]
     data = stacked(features, [fit_normaliser(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
-    from pipeline.fit import fit_members
+    from pipeline.training.fit import fit_members
 
     together = fit_members(data, members, sizes_of(features), TINY, config)
     for position, member in enumerate(members):

@@ -23,16 +23,16 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
+from pipeline.evaluation.protocols import leak_checks
 from pipeline.extract import Summary, dataset_records, run_extract
 from pipeline.extraction.runner import Planner
 from pipeline.features import gather
-from pipeline.finish import finish_run
-from pipeline.protocols import leak_checks
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.report.pages import report_scores
 from pipeline.score import Scored, Scorer
 from pipeline.scoring.bundle import save
 from pipeline.train import train
+from pipeline.training.finish import finish_run
 
 SEED = 7
 DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8

@@ -10,8 +10,8 @@ from data.errors import UsageError
 from data.videos import Record, find_videos
 from pipeline.config import validate
 from pipeline.evaluate import read_results
+from pipeline.evaluation.protocols import evaluation_report
 from pipeline.extract import dataset_records
-from pipeline.protocols import evaluation_report
 from pipeline.report import ReportData, write_report
 from pipeline.report.pages import scores_page
 from pipeline.score import Scorer, saved_config, saved_storage

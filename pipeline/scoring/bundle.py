@@ -28,9 +28,9 @@ from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
-from pipeline.normalise import Normaliser
-from pipeline.recipes import TrainConfig
 from pipeline.train import TrainedRun, sizes_of, stack_data
+from pipeline.training.normalise import Normaliser
+from pipeline.training.recipes import TrainConfig
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"

@@ -41,16 +41,16 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
-from pipeline.augment import with_copied_rows, with_copies
 from pipeline.cache import software
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress, fit_members
-from pipeline.normalise import Normaliser, label_table
 from pipeline.scoring.bundle import WEIGHTS, Bundle
 from pipeline.scoring.conformal import LEVELS, cross_interval, group_weights
 from pipeline.scoring.novelty import BLOCKS, Distances, Novelty
-from pipeline.stack import Stop
 from pipeline.train import TrainedRun, fit_normaliser, run_members, stack_data
+from pipeline.training.augment import with_copied_rows, with_copies
+from pipeline.training.fit import Progress, fit_members
+from pipeline.training.normalise import Normaliser, label_table
+from pipeline.training.stack import Stop
 
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"

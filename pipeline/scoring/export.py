@@ -36,8 +36,8 @@ from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
-from pipeline.normalise import Normaliser
 from pipeline.scoring.bundle import Bundle, load
+from pipeline.training.normalise import Normaliser
 
 TOLERANCE = 1e-5
 """Greatest difference between the file and torch, relative to the output where that is above 1."""

@@ -14,10 +14,10 @@ from data.files import write_text
 from models.metrics import mae, spearman
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
-from pipeline.normalise import SCORES
 from pipeline.scoring.calibration import Calibration
 from pipeline.scoring.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.train import TrainedRun
+from pipeline.training.normalise import SCORES
 
 FILE = "card.md"
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from data.errors import UsageError
 from extractors.steps.mirror import Plan, exchange_plan, mirror_plan
 from pipeline.features import FeatureSet
-from pipeline.normalise import same_channels
-from pipeline.recipes import TrainConfig
+from pipeline.training.normalise import same_channels
+from pipeline.training.recipes import TrainConfig
 
 
 def with_copies(features: FeatureSet, config: TrainConfig) -> FeatureSet:

@@ -13,8 +13,8 @@ from typing import Any
 from data.errors import UsageError
 from data.splits import forbidden
 from pipeline.config import SCORER_SECTIONS, BaseConfig, parse_values
-from pipeline.selection import Selected
-from pipeline.systems import AimSystem
+from pipeline.evaluation.systems import AimSystem
+from pipeline.training.selection import Selected
 
 NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
 """Settings that are no part of the method: a seed that does better is luck."""

@@ -10,13 +10,13 @@ from typing import Any
 from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
-from pipeline.baselines import trivial_baselines
+from pipeline.evaluation.baselines import trivial_baselines
+from pipeline.evaluation.graph_nodes import graph
+from pipeline.evaluation.regressors import PooledRidge, regression_systems
+from pipeline.evaluation.systems import AimSystem, System
 from pipeline.features import FeatureSet
-from pipeline.graph_nodes import graph
-from pipeline.recipes import TrainConfig
-from pipeline.regressors import PooledRidge, regression_systems
-from pipeline.selection import Selected
-from pipeline.systems import AimSystem, System
+from pipeline.training.recipes import TrainConfig
+from pipeline.training.selection import Selected
 
 OURS = "AIM (ours)"
 CHOSEN_FOR_NEW_USERS = "AIM, chosen by inner validation over users"

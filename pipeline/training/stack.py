@@ -20,8 +20,8 @@ from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state, predict_members
-from pipeline.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pipeline.recipes import TrainConfig
+from pipeline.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.training.recipes import TrainConfig
 
 Stop = Callable[[], bool]
 """Asked after every epoch; true ends training cleanly."""

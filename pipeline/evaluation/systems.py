@@ -1,7 +1,7 @@
 """What an evaluation compares: anything that learns from a training part and predicts a test part.
 
-AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.baselines`) and the other systems
-of the paper's tables (`models.comparisons`).
+AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.evaluation.baselines`) and the other
+systems of the paper's tables (`models.comparisons`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
-from pipeline.augment import with_copied_rows, with_copies
 from pipeline.features import FeatureSet
-from pipeline.fit import Fitted, Progress, fit_members
-from pipeline.normalise import SCORES, Normaliser
-from pipeline.recipes import TrainConfig
-from pipeline.stack import Stop
 from pipeline.train import check_sizes, fit_normaliser, run_members, sizes_of, stack_data
+from pipeline.training.augment import with_copied_rows, with_copies
+from pipeline.training.fit import Fitted, Progress, fit_members
+from pipeline.training.normalise import SCORES, Normaliser
+from pipeline.training.recipes import TrainConfig
+from pipeline.training.stack import Stop
 
 Floats = NDArray[np.float64]
 
@@ -238,7 +238,7 @@ class SimpleSystem:
         return HeldOut(tuple(scores))
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """One for each task where there are several (`pipeline.spread.Composed`)."""
+        """One for each task where there are several (`pipeline.evaluation.spread.Composed`)."""
         tasks = dict.fromkeys(part.task for part in parts)
         return [(self, [part for part in parts if part.task == task]) for task in tasks] if len(tasks) > 1 else []
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import metrics
+from pipeline.evaluation.systems import HeldOut, Part
 from pipeline.features import FeatureSet
-from pipeline.systems import HeldOut, Part
 
 Floats = NDArray[np.float64]
 Figures = dict[str, Any]

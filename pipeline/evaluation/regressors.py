@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.systems import HeldOut, Part, SimpleSystem, by_fold
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress
-from pipeline.normalise import label_table
-from pipeline.stack import Stop
-from pipeline.systems import HeldOut, Part, SimpleSystem, by_fold
+from pipeline.training.fit import Progress
+from pipeline.training.normalise import label_table
+from pipeline.training.stack import Stop
 
 Floats = NDArray[np.float64]
 Describe = Callable[[FeatureSet], Floats]

@@ -20,8 +20,8 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import PlainLayers
 from models.stacked import StackData
-from pipeline.recipes import TrainConfig
-from pipeline.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
+from pipeline.training.recipes import TrainConfig
+from pipeline.training.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
 STACK_PARAMETERS = 6_000_000
 """Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""

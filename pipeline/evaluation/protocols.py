@@ -10,13 +10,14 @@ import numpy as np
 
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
-from pipeline.baselines import trivial_baselines
 from pipeline.config import BaseConfig
-from pipeline.epochs import WithEpochs
 from pipeline.evaluate import Results, SystemProgress, evaluate
+from pipeline.evaluation.baselines import trivial_baselines
+from pipeline.evaluation.leaderboard import OURS, all_systems, for_new_users, table_systems
+from pipeline.evaluation.paper_tables import TABLES, paper_row
+from pipeline.evaluation.spread import Run, run_here
+from pipeline.evaluation.systems import AimSystem, System
 from pipeline.features import FeatureSet
-from pipeline.leaderboard import OURS, all_systems, for_new_users, table_systems
-from pipeline.paper_tables import TABLES, paper_row
 from pipeline.remote_cache import open_cache
 from pipeline.report.data import (
     Curve,
@@ -29,9 +30,8 @@ from pipeline.report.data import (
 )
 from pipeline.report.leads import lead_bars
 from pipeline.scoring.conformal import held_out_intervals
-from pipeline.spread import Run, run_here
-from pipeline.stack import Stop
-from pipeline.systems import AimSystem, System
+from pipeline.training.epochs import WithEpochs
+from pipeline.training.stack import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols that claim something about new people or trials: they refuse to run on a leaking split."""
@@ -52,8 +52,8 @@ def run_protocol(
     """Evaluate systems and the trivial baselines by the configuration's protocol.
 
     AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out what
-    may generalise to new people stands beside (`pipeline.leaderboard.for_new_users`), and inner validation by user
-    chooses among it.
+    may generalise to new people stands beside (`pipeline.evaluation.leaderboard.for_new_users`), and inner validation
+    by user chooses among it.
 
     Args:
         config: names the protocol, the network and the recipe.

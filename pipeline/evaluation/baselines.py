@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.evaluation.systems import SimpleSystem, System
 from pipeline.features import FeatureSet
-from pipeline.normalise import label_table
-from pipeline.systems import SimpleSystem, System
+from pipeline.training.normalise import label_table
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from data.splits import TIED
 from models.metrics import spearman
+from pipeline.evaluation.systems import AimSystem, HeldOut, Part, System
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress
-from pipeline.normalise import label_table
-from pipeline.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
-from pipeline.stack import Stop
-from pipeline.systems import AimSystem, HeldOut, Part, System
+from pipeline.training.fit import Progress
+from pipeline.training.normalise import label_table
+from pipeline.training.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
+from pipeline.training.stack import Stop
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class WithEpochs:
 
     Attributes:
         system: what is trained.
-        kinds: groups that stay on one side of an inner fold, as in `pipeline.selection.Selected`.
+        kinds: groups that stay on one side of an inner fold, as in `pipeline.training.selection.Selected`.
         oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels:
             an upper bound, to compare with figures that were made so, and no result.
     """

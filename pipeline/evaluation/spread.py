@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled, UsageError, nearest
 from pipeline.config import BaseConfig
+from pipeline.evaluation.systems import HeldOut, Part, System
 from pipeline.features import FeatureSet
-from pipeline.fit import CORES, Progress
-from pipeline.stack import Stop
-from pipeline.systems import HeldOut, Part, System
+from pipeline.training.fit import CORES, Progress
+from pipeline.training.stack import Stop
 
 JobProgress = Callable[[str, int, int], None]
 """Called with (what, steps done, steps in all)."""
@@ -90,7 +90,7 @@ def pick_run(engine: str, config: BaseConfig, address: str | None = None) -> Run
     if engine == "local":
         return run_here
     from pipeline.cluster import require_ray
-    from pipeline.spread_ray import run_on_ray
+    from pipeline.evaluation.spread_ray import run_on_ray
 
     require_ray()
     return partial(run_on_ray, config=config, address=address)

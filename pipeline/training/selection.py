@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.splits import TIED, kfold
 from models.metrics import fisher_average, spearman
+from pipeline.evaluation.systems import HeldOut, Part, System
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress
-from pipeline.normalise import label_table
-from pipeline.stack import Stop
-from pipeline.systems import HeldOut, Part, System
+from pipeline.training.fit import Progress
+from pipeline.training.normalise import label_table
+from pipeline.training.stack import Stop
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

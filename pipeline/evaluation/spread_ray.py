@@ -1,4 +1,4 @@
-"""Jobs (`pipeline.spread`) on the machines of a Ray cluster, or on a Ray started here.
+"""Jobs (`pipeline.evaluation.spread`) on the machines of a Ray cluster, or on a Ray started here.
 
 The features go once into the object store, from which the workers of a machine read them together. No more jobs are
 handed out than run at once. All machines must see this checkout, and the folder that the command
@@ -16,10 +16,10 @@ from typing import Any
 from data.errors import AimError, Cancelled
 from pipeline.cluster import connect, first_line, places, worker_options
 from pipeline.config import BaseConfig
+from pipeline.evaluation.spread import Job, JobError, JobProgress, run_job
+from pipeline.evaluation.systems import HeldOut
 from pipeline.features import FeatureSet
-from pipeline.spread import Job, JobError, JobProgress, run_job
-from pipeline.stack import Stop
-from pipeline.systems import HeldOut
+from pipeline.training.stack import Stop
 
 TRIES = 2
 """Workers that one job may lose before it fails by name."""

@@ -43,15 +43,15 @@ from data.splits import Fold, forbidden
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate import make_parts
+from pipeline.evaluation.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
+from pipeline.evaluation.spread import Job, JobProgress, Run, run_here
+from pipeline.evaluation.summary import known
+from pipeline.evaluation.systems import AimSystem, Part
 from pipeline.features import FeatureSet
-from pipeline.grid import Candidate
-from pipeline.normalise import label_table
-from pipeline.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
-from pipeline.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
-from pipeline.spread import Job, JobProgress, Run, run_here
-from pipeline.stack import Stop
-from pipeline.summary import known
-from pipeline.systems import AimSystem, Part
+from pipeline.training.grid import Candidate
+from pipeline.training.normalise import label_table
+from pipeline.training.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
+from pipeline.training.stack import Stop
 
 FORMAT = 1
 
@@ -77,7 +77,7 @@ def search(
         folds: inner folds of a training part.
         runs: networks per candidate and inner fold, at most.
         checkpoints: folder for resuming after a kill.
-        run: where candidates train (`pipeline.spread.pick_run`). Changes no figure.
+        run: where candidates train (`pipeline.evaluation.spread.pick_run`). Changes no figure.
         progress, stop: called and asked as training goes on.
 
     Raises:

@@ -11,13 +11,13 @@ from data.splits import forbidden
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
-from pipeline.fit import Progress
 from pipeline.score import save_config
 from pipeline.scoring.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.scoring.flags import quality_ranges
 from pipeline.scoring.model_card import model_card, write_card
-from pipeline.stack import Stop
 from pipeline.train import TrainedRun
+from pipeline.training.fit import Progress
+from pipeline.training.stack import Stop
 
 
 def finish_run(

@@ -1,0 +1,1 @@
+"""Parts of evaluation: protocols, baselines, every system of the paper's tables, its tables."""

@@ -1,0 +1,1 @@
+"""Parts of training: recipes, all runs as one stack, normalisation, checkpoints, inner validation, search."""
