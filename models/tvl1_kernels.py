@@ -1,7 +1,9 @@
 """Compiled inner loops of TV-L1 (`models/tvl1.py` says what they are for), and how things are compiled here.
 
 Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files:
-a compiled function calls only compiled functions of its own file.
+a compiled function calls only functions of its own file. Those it calls are written into it (`inlined`): as functions
+of their own they would be there twice, optimised alone and together with the caller, and which of the two runs depends
+on whether the caller was just compiled or read from the disk cache. With `fastmath` the two round differently.
 """
 
 from __future__ import annotations
@@ -23,14 +25,23 @@ FLAT = np.float32(1e-3)
 
 def compiled(function: F) -> F:
     """`function` compiled by Numba, without the interpreter lock; cached on disk where a folder can be written."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+    return _compile(function, inline="never")
+
+
+def inlined(function: F) -> F:
+    """The same for a function that compiled functions of its file call: it becomes a part of each of them."""
+    return _compile(function, inline="always")
+
+
+def _compile(function: F, **more: Any) -> F:
+    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", **more}
     try:
         return cast(F, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # no folder for the cache: compile in every process instead
         return cast(F, numba.njit(**options)(function))
 
 
-@compiled
+@inlined
 def sample(image: Image, y: float, x: float) -> tuple[float, float, float]:
     """Value and gradient (d/dx, d/dy) of `image` at (y, x) by bicubic interpolation (Keys, a = -1/2).
 
@@ -118,7 +129,7 @@ def solve_level(
                 break
 
 
-@compiled
+@inlined
 def _linearise(
     first: Image,
     second: Image,
@@ -155,7 +166,7 @@ def _linearise(
             inverse[i, j] = np.float32(1) / (a * a + b * b + FLAT)
 
 
-@compiled
+@inlined
 def _primal(
     flow: Image, dual: Image, rest: Image, gx: Image, gy: Image, inverse: Image, bound: float, coupling: float
 ) -> float:
@@ -181,7 +192,7 @@ def _primal(
     return change
 
 
-@compiled
+@inlined
 def _dual(flow: Image, dual: Image, step: float) -> None:
     """p = (p + tau/theta grad u) / (1 + tau/theta |grad u|), per flow component."""
     h, w = flow.shape[1] - 1, flow.shape[2] - 1

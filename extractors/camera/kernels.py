@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tvl1_kernels import Image, compiled
+from models.tvl1_kernels import Image, compiled, inlined
 
 Motion = NDArray[np.float64]
 
@@ -113,7 +113,7 @@ def gauss_newton(
     return state
 
 
-@compiled
+@inlined
 def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solution of a symmetric system given by its lower triangle, with a slight ridge, by Cholesky's factors."""
     n = vector.shape[0]
@@ -140,7 +140,7 @@ def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[
     return out
 
 
-@compiled
+@inlined
 def _middle(counts: NDArray[np.int64], total: int) -> float:
     """Median, in grey levels, of a histogram of absolute residuals."""
     seen, k = 0, 0
@@ -152,7 +152,7 @@ def _middle(counts: NDArray[np.int64], total: int) -> float:
     return middle
 
 
-@compiled
+@inlined
 def residuals(
     first: Image, second: Image, xs: Image, ys: Image, cx: float, cy: float, state: Motion, thin: int
 ) -> tuple[Image, Image]:
@@ -176,7 +176,7 @@ def residuals(
     return residual[:n], values[:n]
 
 
-@compiled
+@inlined
 def _cut(first: Image, second: Image, xs: Image, ys: Image, cx: float, cy: float, state: Motion) -> float:
     """Cut-off of Tukey's weight from the median absolute residual of a third of the pixels."""
     residual, _ = residuals(first, second, xs, ys, cx, cy, state, 3)
