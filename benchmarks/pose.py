@@ -38,8 +38,9 @@ from data.synthetic.film import Options, Truth
 from data.video import Frame, VideoInfo, decode, probe
 from data.videos import Record
 from data.weights import fetch
-from extractors.bodies import centre_of
-from extractors.pose import Pose, PoseConfig
+from extractors.people.bodies import centre_of
+from extractors.pose import Pose
+from extractors.pose_config import PoseConfig
 
 KINDS: dict[str, Options] = {
     "demo": Options(),

@@ -33,7 +33,7 @@ from data.videos import find_videos, fingerprint_file
 from pipeline.cache import Cache, Check
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract, status_rows
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.index import stamp
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")

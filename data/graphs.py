@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.weights import cache_dir, sha256_file
+from data.files import sha256_file
+from data.weights import cache_dir
 
 _FILES = ("model.xml", "model.bin")
 _STRAY_SECONDS = 86_400.0

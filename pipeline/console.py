@@ -23,7 +23,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from pipeline.extraction.runner import Plan, Result
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.runner import Result
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:

@@ -130,8 +130,9 @@ def _device() -> Finding:
 
 def _weights() -> Iterator[Finding]:
     from data import weights
+    from data.weights_registry import REGISTRY
 
-    for name in weights.REGISTRY:
+    for name in REGISTRY:
         fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"
         try:
             yield Finding(f"weights {name}", "ok", str(weights.locate(name)))

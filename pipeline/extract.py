@@ -16,8 +16,9 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.extraction.costs import remember
 from pipeline.extraction.engines import FrameProgress, run_inline, run_local
+from pipeline.extraction.plan import Plan, Planner
 from pipeline.extraction.run_records import RunLog
-from pipeline.extraction.runner import Plan, Planner, Result
+from pipeline.extraction.runner import Result
 
 Engine = Callable[
     [Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None],
@@ -196,7 +197,7 @@ def dataset_records(config: BaseConfig) -> Listing:
     """
     dataset = config.dataset
     if dataset.root is None:
-        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER, or name videos to extract")
+        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
     options = {} if dataset.labels is None else {"labels": dataset.labels}
     listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
     if not dataset.tasks:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.arrays import StageOutput
 from data.errors import DataError
 from data.videos import Record
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.stages import with_inputs
 
 

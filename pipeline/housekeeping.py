@@ -18,9 +18,9 @@ from data.files import TEMPORARY, files_below
 from data.remote import Storage
 from data.videos import Record
 from pipeline.cache import Cache
+from pipeline.extraction.plan import Planner
 from pipeline.extraction.run_records import FOLDER as RUNS
 from pipeline.extraction.run_records import RunRecord, read_runs
-from pipeline.extraction.runner import Planner
 from pipeline.remote_cache import open_cache
 
 OUTPUT, FAILURE = ".h5", ".failed.json"

@@ -27,7 +27,8 @@ from data.videos import Record, find_videos
 from pipeline.cache import software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
-from pipeline.extraction.runner import Planner, Result
+from pipeline.extraction.plan import Planner
+from pipeline.extraction.runner import Result
 from pipeline.features import FeatureSet, feature_settings, stack
 from pipeline.remote_cache import open_cache
 from pipeline.report.data import Flag, Interval

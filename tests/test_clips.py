@@ -21,6 +21,7 @@ from data.arrays import StageOutput
 from data.errors import DataError, UsageError, VideoError
 from data.video import Frame, VideoInfo, decode, probe
 from data.videos import Record
+from data.weights_registry import I3D
 from extractors import clips
 from extractors.clip import backbones
 from extractors.clip import runtimes as clip_runtimes
@@ -197,7 +198,7 @@ def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
     by_path = [Clips.identity(ClipsConfig(weights=str(path))) for path in (one, two)]
     assert by_path[0] == by_path[1]
     assert "weights" not in ClipsConfig().result_settings()
-    assert Clips.identity(ClipsConfig()) == {"weights": weights.I3D.member_sha256}
+    assert Clips.identity(ClipsConfig()) == {"weights": I3D.member_sha256}
     random = [Clips.identity(ClipsConfig(weights="random", seed=seed)) for seed in (0, 1)]
     assert random[0] != random[1]
 

@@ -15,6 +15,7 @@ import pytest
 from data import store, weights
 from data.errors import AimError
 from data.synthetic.dives import render_dives
+from data.weights_registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (
@@ -37,7 +38,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def dives(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for name in weights.REGISTRY:
+    for name in REGISTRY:
         try:
             weights.fetch(name)
         except AimError as error:

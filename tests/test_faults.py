@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import faults
-from benchmarks.faults import Bench, Outcome
+from benchmarks.faults import kills, surroundings
+from benchmarks.faults.bench import Bench, Outcome, damaged, differing, run_in_process
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +25,39 @@ def check(outcome: Outcome) -> None:
 
 @pytest.mark.slow
 def test_killed_runs(bench: Bench) -> None:
-    outcome = faults.killed_runs(bench, 12)
+    outcome = kills.killed_runs(bench, 12)
     check(outcome)
     assert outcome.unfinished > 0
 
 
 @pytest.mark.slow
 def test_killed_workers(bench: Bench) -> None:
-    check(faults.killed_workers(bench, 2))
+    check(kills.killed_workers(bench, 2))
 
 
 @pytest.mark.slow
 def test_two_commands_on_one_cache(bench: Bench) -> None:
-    check(faults.many_processes(bench, 2))
+    check(kills.many_processes(bench, 2))
 
 
 def test_a_full_disk_fails_by_name_and_mends_itself(bench: Bench) -> None:
-    outcome = faults.full_disk(bench)
+    outcome = surroundings.full_disk(bench)
     check(outcome)
     assert "no space left on the disk of the cache" in outcome.notes[0]
 
 
 def test_a_read_only_cache_is_still_read(bench: Bench) -> None:
-    outcome = faults.read_only(bench)
+    outcome = surroundings.read_only(bench)
     check(outcome)
     assert outcome.notes == ["5 fresh; OSError: Read-only file system"]
 
 
 def test_a_clock_set_back_hides_no_change(bench: Bench) -> None:
-    check(faults.clock_back(bench))
+    check(surroundings.clock_back(bench))
 
 
 def test_an_input_that_changes_is_not_believed(bench: Bench) -> None:
-    outcome = faults.changing_input(bench)
+    outcome = surroundings.changing_input(bench)
     check(outcome)
     assert outcome.notes == ["the input changed while it was read", "the video file changed since the run began"]
 
@@ -65,10 +65,10 @@ def test_an_input_that_changes_is_not_believed(bench: Bench) -> None:
 def test_a_wrong_output_is_counted(bench: Bench, tmp_path: Path) -> None:
     outcome = Outcome("a check of the checks", disturbed=1)
     cache = tmp_path / "cache"
-    faults.run_in_process(bench.videos, cache)
+    run_in_process(bench.videos, cache)
     first, second = sorted(cache.rglob("*.h5"))[:2]
     first.write_bytes(second.read_bytes())
     second.write_bytes(b"damaged")
-    assert (faults.damaged(cache), faults.differing(bench.whole, cache)) == (1, 2)
-    outcome.wrong = faults.differing(bench.whole, cache)
+    assert (damaged(cache), differing(bench.whole, cache)) == (1, 2)
+    outcome.wrong = differing(bench.whole, cache)
     assert not outcome.passed

@@ -20,9 +20,9 @@ from extractors.base import Source
 from extractors.camera_flow import CameraFlow, CameraFlowConfig
 from extractors.clip.layouts import plan_clips
 from extractors.clips import gather
-from extractors.pose import PoseConfig
+from extractors.people.run import PoseRun
 from extractors.pose_backends.base import People
-from extractors.pose_run import PoseRun
+from extractors.pose_config import PoseConfig
 from pipeline.extraction import decode_pass
 from pipeline.extraction.decode_pass import QUEUE_FRAMES, DecodePass
 
@@ -176,7 +176,7 @@ def test_pose_holds_one_window(monkeypatch: pytest.MonkeyPatch, length: int) -> 
         close_up = detect
 
     window = 20
-    monkeypatch.setattr("extractors.pose_run.WINDOW_BYTES", window * SIZE[0] * SIZE[1] * 3)
+    monkeypatch.setattr("extractors.people.run.WINDOW_BYTES", window * SIZE[0] * SIZE[1] * 3)
     alive = Alive()
     PoseRun(Nobody(), PoseConfig()).add_all(alive.frames(range(length)))
     assert window <= alive.most <= window + 3

@@ -33,7 +33,8 @@ from pipeline.config import BaseConfig, validate
 from pipeline.evaluation.protocols import fingerprints
 from pipeline.extract import Summary, dataset_records, run_extract, status_rows
 from pipeline.extraction.costs import estimate
-from pipeline.extraction.runner import Planner, Worker
+from pipeline.extraction.plan import Planner
+from pipeline.extraction.runner import Worker
 from pipeline.features import gather
 from pipeline.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
 from pipeline.pack import read_pack, write_pack

@@ -14,15 +14,16 @@ from data.arrays import StageOutput
 from data.errors import DataError, UsageError
 from data.video import Frame, VideoInfo
 from data.videos import Record
-from extractors.oks import MIRRORED, oks
-from extractors.pose import Pose, PoseConfig
+from extractors.people.between import FILLED_SCORE, between
+from extractors.people.oks import MIRRORED, oks
+from extractors.people.scene import SceneWatch
+from extractors.people.search import consensus, merge, whole_frame
+from extractors.people.sides import wrong_sides
+from extractors.pose import Pose
 from extractors.pose_backends import load_backend, weight_digests
 from extractors.pose_backends.base import Image, People, View
 from extractors.pose_backends.movenet import MoveNet, input_size
-from extractors.pose_between import FILLED_SCORE, between
-from extractors.pose_search import consensus, merge, whole_frame
-from extractors.pose_sides import wrong_sides
-from extractors.scene import SceneWatch
+from extractors.pose_config import PoseConfig
 from tests.test_tracking import BODY, person
 
 SIZE = (320, 240)

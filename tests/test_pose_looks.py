@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors import pose_hunt
-from extractors.appearance import BONES, Appearance
-from extractors.bodies import centre_of
-from extractors.pose_repair import Repair, sights
-from extractors.tracking import Track
+from extractors.people import hunt
+from extractors.people.appearance import BONES, Appearance
+from extractors.people.bodies import centre_of
+from extractors.people.repair import Repair, sights
+from extractors.people.tracking import Track
 from tests.test_pose import Reader, picture
 from tests.test_tracking import person
 
@@ -81,7 +81,7 @@ def track_without(frames: set[int], poses: list[np.ndarray]) -> Track:
 @pytest.fixture(autouse=True)
 def never_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader of drawn dots knows each by its colour, so that in a mirrored picture it mistakes the sides."""
-    monkeypatch.setattr(pose_hunt, "LOOKS", tuple((turn, wider, False) for turn, wider, _ in pose_hunt.LOOKS))
+    monkeypatch.setattr(hunt, "LOOKS", tuple((turn, wider, False) for turn, wider, _ in hunt.LOOKS))
 
 
 def repair_of(images: dict[int, np.ndarray]) -> Repair:

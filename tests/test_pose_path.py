@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.appearance import Appearance
-from extractors.pose_hunt import Hunt, longest_bones
-from extractors.pose_path import Sight, best_path
-from extractors.pose_smooth import smoothed
+from extractors.people.appearance import Appearance
+from extractors.people.hunt import Hunt, longest_bones
+from extractors.people.path import Sight, best_path
+from extractors.people.smooth import smoothed
 from tests.test_pose import Reader, picture
 from tests.test_tracking import person
 

@@ -19,7 +19,7 @@ from data.errors import Cancelled
 from data.video import decode, probe
 from data.videos import Record
 from pipeline.cache import Cache, Check, Computation
-from pipeline.extraction.runner import Plan, Step
+from pipeline.extraction.plan import Plan, Step
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
 from pipeline.preview.previews import draw_preview, drawn_size, film_frames, preview_paths, write_previews
 from pipeline.preview.scene import Body, Border, Scene, roles_of

@@ -15,7 +15,7 @@ from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
 from pipeline.evaluation.paper_tables import TABLES
 from pipeline.evaluation.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
 from pipeline.extract import run_extract
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.training.epochs import CHOSEN, ORACLE
 

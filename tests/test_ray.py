@@ -20,7 +20,7 @@ from data.videos import find_videos
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 
 ray = pytest.importorskip("ray")
 

@@ -18,7 +18,7 @@ from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, run_extract, status_rows
 from pipeline.extraction import decode_pass
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 
 
 @pytest.fixture(autouse=True)

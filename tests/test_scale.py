@@ -17,7 +17,7 @@ from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract, status_rows
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 
 
 def test_keys_are_canonical_json(tmp_path: Path) -> None:

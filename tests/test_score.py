@@ -25,7 +25,7 @@ from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.features import gather
 from pipeline.report.data import Flag
 from pipeline.report.pages import report_scores

@@ -25,7 +25,8 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.evaluate import evaluate, make_parts
 from pipeline.evaluation.baselines import trivial_baselines
 from pipeline.evaluation.regressors import regression_systems
-from pipeline.evaluation.spread import Job, JobError, JobProgress, Run, pick_run, run_here, run_job, run_systems
+from pipeline.evaluation.spread import Run, pick_run, run_here, run_systems
+from pipeline.evaluation.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.evaluation.systems import AimSystem, HeldOut, Part, SimpleSystem, System
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from data import graphs, weights, weights_fetch
 from data.errors import DataError
 from data.tensors import read_tensors
-from data.weights import Weights
+from data.weights_registry import MOVENET, REGISTRY, Weights
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"
@@ -33,7 +33,7 @@ NAME = "tiny-net"
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user cache of this test's own, and no override from the environment."""
-    for variable in ("AIM_WEIGHTS_DIR", *(entry.variable for entry in weights.REGISTRY.values())):
+    for variable in ("AIM_WEIGHTS_DIR", *(entry.variable for entry in REGISTRY.values())):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "aim" / "weights"
@@ -74,7 +74,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
         size=len(content),
         filename=f"{NAME}.safetensors",
     )
-    monkeypatch.setitem(weights.REGISTRY, NAME, made)
+    monkeypatch.setitem(REGISTRY, NAME, made)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     return made
@@ -115,7 +115,7 @@ def test_digest_is_known_without_the_file_and_follows_a_copy(
 def test_another_hash_is_refused_and_leaves_nothing(
     entry: Weights, own_cache: Path, monkeypatch: pytest.MonkeyPatch, field: str
 ) -> None:
-    monkeypatch.setitem(weights.REGISTRY, NAME, dataclasses.replace(entry, **{field: "0" * 64}))
+    monkeypatch.setitem(REGISTRY, NAME, dataclasses.replace(entry, **{field: "0" * 64}))
     with pytest.raises(DataError, match=r"hash|HASH"):
         weights.fetch(NAME)
     assert [p.name for p in own_cache.iterdir() if not p.name.endswith(".lock")] == []
@@ -148,7 +148,7 @@ def test_lookup_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache
     shared, single = tmp_path / "lab", tmp_path / "one.tflite"
     for folder in (shared, own_cache):
         folder.mkdir(parents=True)
-        (folder / weights.MOVENET.filename).write_bytes(b"x")
+        (folder / MOVENET.filename).write_bytes(b"x")
     single.write_bytes(b"y")
     assert weights.locate("movenet-multipose").parent == own_cache
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(shared))
@@ -206,7 +206,7 @@ def test_a_member_inside_a_member(tmp_path: Path) -> None:
     with zipfile.ZipFile(outer, "w") as zipped:
         zipped.writestr("pack/net.zip", inner.getvalue())
     entry = dataclasses.replace(
-        weights.MOVENET,
+        MOVENET,
         members=("pack/net.zip", "models/net.bin"),
         member_sha256=hashlib.sha256(b"numbers").hexdigest(),
     )
@@ -262,7 +262,7 @@ def test_graphs_are_kept_whole_and_checked() -> None:
 
 
 def test_registry_is_complete_and_light() -> None:
-    for name, entry in weights.REGISTRY.items():
+    for name, entry in REGISTRY.items():
         assert name == entry.name
         assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
     heavy = ("torch", "numpy", "safetensors")
@@ -274,6 +274,6 @@ def test_registry_is_complete_and_light() -> None:
 @pytest.mark.weights
 def test_published_files_can_be_brought(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()  # the user's own cache: both are large
-    for name, entry in weights.REGISTRY.items():
+    for name, entry in REGISTRY.items():
         path = weights.fetch(name)
         assert weights.digest(str(path)) == entry.member_sha256

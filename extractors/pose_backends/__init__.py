@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from extractors.pose_config import PoseConfig
+
 if TYPE_CHECKING:
-    from extractors.pose import PoseConfig
     from extractors.pose_backends.base import PoseBackend
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.oks import MIRRORED, boxes_of
+from extractors.people.oks import MIRRORED, boxes_of
 
 Image = NDArray[np.uint8]
 

@@ -11,17 +11,14 @@ from importlib import util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from extractors.pose_backends.base import Image, People
-
-if TYPE_CHECKING:
-    from extractors.pose import MMPoseConfig
-
+from extractors.pose_config import MMPoseConfig
 
 MOST_PEOPLE = 20
 """More people than this in one picture are not returned."""

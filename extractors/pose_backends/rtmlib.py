@@ -14,7 +14,7 @@ import io
 from collections.abc import Callable
 from importlib import util
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 from data.errors import DataError, UsageError
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose_backends.base import Image, People
-
-if TYPE_CHECKING:
-    from extractors.pose import RTMLibConfig
+from extractors.pose_config import RTMLibConfig
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 

@@ -19,13 +19,14 @@ from data.leaks import LeakReport
 from data.synthetic.dives import Dive, plan_dives, render_dive, write_labels
 from data.synthetic.film import Options
 from data.videos import Record
+from data.weights_registry import REGISTRY
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
 from pipeline.evaluation.protocols import leak_checks
 from pipeline.extract import Summary, dataset_records, run_extract
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.features import gather
 from pipeline.report.data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.report.pages import report_scores
@@ -224,7 +225,7 @@ def fetch_weights(say: Callable[[str], None]) -> None:
         try:
             weights.locate(name)
         except AimError:
-            entry = weights.REGISTRY[name]
+            entry = REGISTRY[name]
             say(f"fetching {name} ({entry.size / 1e6:.0f} MB, {entry.licence})")
             weights.fetch(name, say)
 

@@ -1,4 +1,4 @@
-"""Jobs (`pipeline.evaluation.spread`) on the machines of a Ray cluster, or on a Ray started here.
+"""Jobs (`pipeline.evaluation.spread_jobs`) on the machines of a Ray cluster, or on a Ray started here.
 
 The features go once into the object store, from which the workers of a machine read them together. No more jobs are
 handed out than run at once. All machines must see this checkout, and the folder that the command
@@ -16,7 +16,7 @@ from typing import Any
 from data.errors import AimError, Cancelled
 from pipeline.cluster import connect, first_line, places, worker_options
 from pipeline.config import BaseConfig
-from pipeline.evaluation.spread import Job, JobError, JobProgress, run_job
+from pipeline.evaluation.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.evaluation.systems import HeldOut
 from pipeline.features import FeatureSet
 from pipeline.training.stack import Stop

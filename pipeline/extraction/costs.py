@@ -15,7 +15,8 @@ from typing import Any
 from data.errors import AimError
 from data.scratch import fetched
 from data.videos import Record
-from pipeline.extraction.runner import Plan, Planner, Result, Step
+from pipeline.extraction.plan import Plan, Planner, Step
+from pipeline.extraction.runner import Result
 from pipeline.stages import stage_class
 
 DEFAULT_SECONDS = {

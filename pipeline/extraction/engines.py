@@ -24,7 +24,8 @@ from data.errors import VideoError
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extraction.decode_pass import Progress
-from pipeline.extraction.runner import Plan, Result, Worker
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.runner import Result, Worker
 from pipeline.remote_cache import open_cache
 
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]

@@ -22,7 +22,8 @@ from pipeline.cache import Cache
 from pipeline.cluster import connect, first_line, places, require_ray, worker_options
 from pipeline.config import BaseConfig, validate
 from pipeline.extraction.engines import FrameProgress, lost, resident_bytes
-from pipeline.extraction.runner import Plan, Result, Worker
+from pipeline.extraction.plan import Plan
+from pipeline.extraction.runner import Result, Worker
 from pipeline.remote_cache import open_cache
 
 POLL_SECONDS = 0.2

@@ -35,7 +35,8 @@ from data.errors import printable
 from pipeline.cache import software
 from pipeline.config import BaseConfig
 from pipeline.extraction.costs import reasons
-from pipeline.extraction.runner import Plan, Planner, Result
+from pipeline.extraction.plan import Plan, Planner
+from pipeline.extraction.runner import Result
 
 FOLDER = ".runs"
 

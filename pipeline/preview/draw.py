@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.oks import JOINTS
+from extractors.people.oks import JOINTS
 from pipeline.preview.scene import Body, Border, Floats
 
 Picture = NDArray[np.uint8]

@@ -23,7 +23,7 @@ from data.video import Frame, decode, probe
 from data.video_writer import write_video
 from data.videos import Record
 from pipeline.cache import Cache
-from pipeline.extraction.runner import Planner
+from pipeline.extraction.plan import Planner
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.scene import Scene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames

@@ -44,7 +44,8 @@ from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate import make_parts
 from pipeline.evaluation.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
-from pipeline.evaluation.spread import Job, JobProgress, Run, run_here
+from pipeline.evaluation.spread import Run, run_here
+from pipeline.evaluation.spread_jobs import Job, JobProgress
 from pipeline.evaluation.summary import known
 from pipeline.evaluation.systems import AimSystem, Part
 from pipeline.features import FeatureSet

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, lean_of, size_of
-from extractors.oks import MIRRORED
+from extractors.people.bodies import centre_of, lean_of, size_of
+from extractors.people.oks import MIRRORED
 
 DISTRUST = 0.02
 """Cost of going against the network's naming in one frame, in body sizes of movement a joint."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, size_of
+from extractors.people.bodies import centre_of, size_of
 
 Pose = NDArray[np.float32]
 

@@ -1,7 +1,7 @@
 """A second look, with hindsight: an agent who is missing or faint in a frame is sought from the frames on both sides.
 
 While a video streams, people are known only from the past. Once a stretch of frames has gone by, each agent's way
-through it is chosen as a whole (`pose_path.py`), and the frames in which the agent is missing or faint are looked at
+through it is chosen as a whole (`path.py`), and the frames in which the agent is missing or faint are looked at
 again, close up, from many sides, at the place and angle that the surer frames around them predict.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.appearance import Appearance
-from extractors.bodies import centre_of, lean_of, size_of
+from extractors.people.appearance import Appearance
+from extractors.people.between import between
+from extractors.people.bodies import centre_of, lean_of, size_of
+from extractors.people.hunt import Hunt, longest_bones
+from extractors.people.path import DOUBT, Sight, best_path
+from extractors.people.search import Person, whole_frame
+from extractors.people.tracking import GROWTH, LOW_BAR, PLAIN, Track
 from extractors.pose_backends.base import Image, PoseBackend
-from extractors.pose_between import between
-from extractors.pose_hunt import Hunt, longest_bones
-from extractors.pose_path import DOUBT, Sight, best_path
-from extractors.pose_search import Person, whole_frame
-from extractors.tracking import GROWTH, LOW_BAR, PLAIN, Track
 
 RECENT = 120
 """Frames before the window whose sights still say how large the agent is and how it usually scores."""

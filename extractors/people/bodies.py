@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.oks import HIPS, SHOULDERS
+from extractors.people.oks import HIPS, SHOULDERS
 
 
 def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import size_of
+from extractors.people.bodies import size_of
 
 BONES = ((5, 6), (5, 7), (6, 8), (5, 11), (6, 12), (11, 12), (11, 13), (12, 14), (13, 15), (14, 16))
 """Joints at both ends of the limbs whose colours are gathered; forearms and head are too thin or too varied."""

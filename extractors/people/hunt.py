@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.appearance import Appearance
-from extractors.bodies import centre_of, size_of
-from extractors.oks import oks
+from extractors.people.appearance import Appearance
+from extractors.people.bodies import centre_of, size_of
+from extractors.people.oks import oks
+from extractors.people.path import Sight
+from extractors.people.search import Person, close_up, consensus
+from extractors.people.tracking import GROWTH, SURE, UNLIKE
 from extractors.pose_backends.base import Image, PoseBackend
-from extractors.pose_path import Sight
-from extractors.pose_search import Person, close_up, consensus
-from extractors.tracking import GROWTH, SURE, UNLIKE
 
 LOOKS = (
     *((0.0, 1.0, False), (0.0, 1.35, True), (0.6, 1.0, False), (-0.6, 1.0, True)),

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.video import Frame
-from extractors.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
-from extractors.appearance import Appearance
-from extractors.bodies import centre_of, lean_of, sizes_of
+from extractors.people.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
+from extractors.people.appearance import Appearance
+from extractors.people.bodies import centre_of, lean_of, sizes_of
+from extractors.people.path import Sight
+from extractors.people.repair import Repair
+from extractors.people.scene import SceneWatch
+from extractors.people.search import VIEWS, Counted, Person, close_up, close_ups, merge, whole_frame
+from extractors.people.tracking import SURE, Track, Tracker, TrackSettings
 from extractors.pose_backends.base import Image, People, PoseBackend
-from extractors.pose_path import Sight
-from extractors.pose_repair import Repair
-from extractors.pose_search import VIEWS, Counted, Person, close_up, close_ups, merge, whole_frame
-from extractors.scene import SceneWatch
-from extractors.tracking import SURE, Track, Tracker, TrackSettings
-
-if TYPE_CHECKING:
-    from extractors.pose import PoseConfig
-
+from extractors.pose_config import PoseConfig
 
 LEARN = 0.35
 """Person score from which a reading teaches what the person looks like."""

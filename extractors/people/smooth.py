@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import sizes_of
+from extractors.people.bodies import sizes_of
 from extractors.steps.smoothing import local_line
 
 OFF, ROUNDS = 0.05, 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, lean_of, torso_of
+from extractors.people.bodies import centre_of, lean_of, torso_of
 
 FILLED_SCORE = 0.05
 """Score of an interpolated joint: below what any reader takes for seen."""

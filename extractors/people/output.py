@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import Array, StageOutput
-from extractors.agents import FIGURES, Choice, suspected_swaps
-from extractors.bodies import centre_of, size_of
-from extractors.oks import MIRRORED, boxes_of
-from extractors.pose_between import FILLED_SCORE, between
-from extractors.pose_repair import sights
-from extractors.pose_run import PoseRun
-from extractors.pose_sides import wrong_sides
-from extractors.pose_smooth import smoothed
-
-if TYPE_CHECKING:
-    from extractors.pose import PoseConfig
+from extractors.people.agents import FIGURES, Choice, suspected_swaps
+from extractors.people.between import FILLED_SCORE, between
+from extractors.people.bodies import centre_of, size_of
+from extractors.people.oks import MIRRORED, boxes_of
+from extractors.people.repair import sights
+from extractors.people.run import PoseRun
+from extractors.people.sides import wrong_sides
+from extractors.people.smooth import smoothed
+from extractors.pose_config import PoseConfig
 
 STRAY_S, HOLD_S = 0.4, 0.12
 """Seconds between sure frames across which faint ones must lie on the way, and for which edges of shots are held."""

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, centres_of, leans_of, size_of, sizes_of
-from extractors.tracking import Track
+from extractors.people.bodies import centre_of, centres_of, leans_of, size_of, sizes_of
+from extractors.people.tracking import Track
 
 FIGURES = (
     "shot",

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, centres_of
-from extractors.oks import keep_distinct, oks
+from extractors.people.bodies import centre_of, centres_of
+from extractors.people.oks import keep_distinct, oks
+from extractors.people.tracking import Track
 from extractors.pose_backends.base import Image, People, PoseBackend, View
-from extractors.tracking import Track
 
 Rotations = Literal["none", "four", "tracked"]
 

@@ -1,7 +1,7 @@
 """People per frame become tracks: who is who over time, by pose, box overlap and motion.
 
 The tracker runs while frames stream by and keeps joints only, never pictures. Which of the tracks are the agents is
-decided when the video has ended (`extractors/agents.py`).
+decided when the video has ended (`agents.py`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.bodies import centre_of, centres_of, lean_of, size_of, sizes_of
-from extractors.oks import boxes_of, iou, oks
+from extractors.people.bodies import centre_of, centres_of, lean_of, size_of, sizes_of
+from extractors.people.oks import boxes_of, iou, oks
 from extractors.pose_backends.base import People
 
 FAINT = 0.2
