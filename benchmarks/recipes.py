@@ -29,7 +29,7 @@ from data.splits import Fold, kfold
 from pipeline.evaluate import evaluate, make_parts
 from pipeline.evaluation.systems import AimSystem
 from pipeline.training.recipes import fast, model_for, paper
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47
 

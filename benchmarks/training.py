@@ -36,7 +36,7 @@ from pipeline.train import fit_normaliser, run_members, sizes_of, stack_data
 from pipeline.training.fit import fit_members
 from pipeline.training.recipes import TrainConfig, model_for, paper
 from pipeline.training.stack import Member, pick_device
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 SAMPLES, BATCH, STEPS, CHANNELS, SCENE, WIDTH, HEAD = 188, 64, 10, 51, 400, 512, 128
 BATCHES = -(-SAMPLES // BATCH)

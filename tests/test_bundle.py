@@ -16,7 +16,7 @@ from pipeline.features import FeatureSet
 from pipeline.scoring.bundle import Bundle, load, save
 from pipeline.train import TrainedRun, train
 from pipeline.training.recipes import fast
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 
 @pytest.fixture(scope="module")

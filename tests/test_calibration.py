@@ -32,7 +32,7 @@ from pipeline.scoring.novelty import BLOCKS
 from pipeline.train import TrainedRun, train
 from pipeline.training.normalise import label_table
 from pipeline.training.recipes import fast
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
 MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")

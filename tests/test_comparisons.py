@@ -22,7 +22,7 @@ from pipeline.evaluation.leaderboard import ABLATIONS, OURS, TABLES, all_systems
 from pipeline.evaluation.regressors import approximate_entropy, regression_systems
 from pipeline.features import FeatureSet
 from pipeline.training.recipes import fast
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 from tests.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)

@@ -25,7 +25,7 @@ from pipeline.features import FeatureSet
 from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.training.recipes import fast
 from pipeline.training.selection import Selected
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

@@ -19,7 +19,7 @@ from pipeline.scoring.bundle import load, save
 from pipeline.scoring.export import TOLERANCE, export_onnx
 from pipeline.train import train
 from pipeline.training.recipes import fast
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 pytest.importorskip("onnxscript")
 

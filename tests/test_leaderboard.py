@@ -20,7 +20,7 @@ from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.training.epochs import CHOSEN, ORACLE
 from run_pipeline import app
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 

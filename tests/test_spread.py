@@ -39,7 +39,7 @@ from pipeline.training.selection import Selected
 from pipeline.training.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)

@@ -24,7 +24,7 @@ from pipeline.train import fit_normaliser, sizes_of, stack_data, train
 from pipeline.training.normalise import Normaliser, label_table
 from pipeline.training.recipes import TrainConfig, fast, model_for, paper
 from pipeline.training.stack import Member, Stack, draw_batches
-from tests.made_features import made_features
+from benchmarks.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
