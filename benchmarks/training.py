@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.made_features import made_features
 from models.aim import Aim, AimInputs
 from models.aim_config import AimSizes
 from models.losses import aim_loss
@@ -36,7 +37,6 @@ from pipeline.train import fit_normaliser, run_members, sizes_of, stack_data
 from pipeline.training.fit import fit_members
 from pipeline.training.recipes import TrainConfig, model_for, paper
 from pipeline.training.stack import Member, pick_device
-from benchmarks.made_features import made_features
 
 SAMPLES, BATCH, STEPS, CHANNELS, SCENE, WIDTH, HEAD = 188, 64, 10, 51, 400, 512, 128
 BATCHES = -(-SAMPLES // BATCH)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.made_features import made_features
 from data.errors import UsageError
 from data.splits import kfold
 from data.videos import Labels
@@ -20,7 +21,6 @@ from pipeline.scoring.calibration import calibrate
 from pipeline.train import train
 from pipeline.training.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
 from pipeline.training.recipes import TrainConfig, fast
-from benchmarks.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 BOTH = fast(runs=1, epochs=3, exchange_copies=True, mirror_copies=True)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.scoring.bundle import Bundle, load, save
 from pipeline.train import TrainedRun, train
 from pipeline.training.recipes import fast
-from benchmarks.made_features import made_features
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.config import validate
@@ -32,7 +33,6 @@ from pipeline.scoring.novelty import BLOCKS
 from pipeline.train import TrainedRun, train
 from pipeline.training.normalise import label_table
 from pipeline.training.recipes import fast
-from benchmarks.made_features import made_features
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
 MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.made_features import made_features
 from data.errors import UsageError
 from data.splits import kfold
 from models.aim import AimInputs
@@ -22,7 +23,6 @@ from pipeline.evaluation.leaderboard import ABLATIONS, OURS, TABLES, all_systems
 from pipeline.evaluation.regressors import approximate_entropy, regression_systems
 from pipeline.features import FeatureSet
 from pipeline.training.recipes import fast
-from benchmarks.made_features import made_features
 from tests.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)

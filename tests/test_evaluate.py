@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.made_features import made_features
 from data.errors import Cancelled, DataError
 from data.leaks import audit
 from data.splits import Fold, kfold, louo
@@ -25,7 +26,6 @@ from pipeline.features import FeatureSet
 from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.training.recipes import fast
 from pipeline.training.selection import Selected
-from benchmarks.made_features import made_features
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
@@ -19,7 +20,6 @@ from pipeline.scoring.bundle import load, save
 from pipeline.scoring.export import TOLERANCE, export_onnx
 from pipeline.train import train
 from pipeline.training.recipes import fast
-from benchmarks.made_features import made_features
 
 pytest.importorskip("onnxscript")
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.made_features import made_features
 from data.datasets import list_records
 from data.synthetic.jigsaws import make_jigsaws
 from data.synthetic.layouts import make_tasd2
@@ -20,7 +21,6 @@ from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.training.epochs import CHOSEN, ORACLE
 from run_pipeline import app
-from benchmarks.made_features import made_features
 
 QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 

@@ -1,4 +1,4 @@
-"""Inputs and caches on an object store, against an S3 server that these tests start."""
+"""Inputs and caches on an object store, against an S3 server that the tests start (`conftest.py`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from data.videos import Record, find_videos, fingerprint_file, fingerprint_remot
 from models.aim_config import AimConfig
 from pipeline import stages
 from pipeline.cache import Cache
-from pipeline.config import BaseConfig, validate
+from pipeline.config import BaseConfig
 from pipeline.evaluation.protocols import fingerprints
 from pipeline.extract import Summary, dataset_records, run_extract, status_rows
 from pipeline.extraction.costs import estimate
@@ -44,66 +44,11 @@ from pipeline.scoring.bundle import save
 from pipeline.scoring.output import as_json
 from pipeline.train import train
 from pipeline.training.recipes import fast
+from tests.object_store import Bucket
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
-moto_server = pytest.importorskip("moto.server", reason='needs python -m pip install -e ".[test]"')
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of an S3 server of these tests."""
-    running = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
-class Bucket:
-    """An empty bucket, and the folder of a user of it."""
-
-    def __init__(self, server: str, name: str, home: Path) -> None:
-        import boto3
-
-        self.client = boto3.client("s3", endpoint_url=server)
-        self.client.create_bucket(Bucket=name)
-        self.name, self.server, self.home = name, server, home
-        self.storage = Storage(server, scratch=home / "scratch")
-
-    def put(self, key: str, content: bytes) -> None:
-        """Put an object there, as anybody might."""
-        self.client.put_object(Bucket=self.name, Key=key, Body=content)
-
-    def get(self, key: str) -> bytes:
-        """The content of an object."""
-        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
-        return content
-
-    def keys(self, prefix: str = "") -> list[str]:
-        """Names of all objects."""
-        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
-        return [entry["Key"] for entry in found]
-
-    def videos(self) -> tuple[Record, ...]:
-        """The records of the videos in it."""
-        return find_videos([Path(f"s3://{self.name}/in")], self.storage).records
-
-    def config(self, **values: Any) -> BaseConfig:
-        """A configuration whose cache is in it."""
-        storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
-        cache = values.pop("cache", f"s3://{self.name}/cache")
-        given = {"stages": ["contrast"], "cache": cache, "run": {"workers": 0}, "storage": storage}
-        return validate(given | values)
-
-
-@pytest.fixture
-def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    return Bucket(server, f"bucket-{os.urandom(6).hex()}", tmp_path)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.made_features import made_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.videos import Labels
@@ -39,7 +40,6 @@ from pipeline.training.selection import Selected
 from pipeline.training.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
-from benchmarks.made_features import made_features
 
 MODEL = model_for("fast", width=8, regression_width=8)
 RECIPE = fast(runs=2, epochs=3)

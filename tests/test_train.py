@@ -12,6 +12,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from benchmarks.made_features import made_features
 from data.errors import AimError, Cancelled, UsageError
 from data.videos import Labels
 from models.aim import Aim, AimInputs
@@ -24,7 +25,6 @@ from pipeline.train import fit_normaliser, sizes_of, stack_data, train
 from pipeline.training.normalise import Normaliser, label_table
 from pipeline.training.recipes import TrainConfig, fast, model_for, paper
 from pipeline.training.stack import Member, Stack, draw_batches
-from benchmarks.made_features import made_features
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 

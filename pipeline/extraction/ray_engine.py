@@ -3,7 +3,7 @@
 One actor per worker holds the models, which load once, and works on one record at a time; the next record is handed out
 when a result has come back, so nothing piles up. An actor that is lost (killed, out of memory, its machine gone) is
 replaced and its record tried once more; a record that loses two actors fails by name. All machines must see the
-inputs, the cache and this checkout under the same paths, such as a shared file system.
+inputs, the cache and this checkout under the same paths: a shared file system, or a store for inputs and cache.
 """
 
 from __future__ import annotations
