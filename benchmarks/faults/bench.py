@@ -38,11 +38,13 @@ class Outcome:
     left: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    must_interrupt: bool = False
 
     @property
     def passed(self) -> bool:
-        """Nothing damaged, wrong or left, and the scenario did disturb something."""
-        return not (self.damaged or self.wrong or self.left) and self.disturbed > 0
+        """Nothing damaged, wrong or left, and the scenario did disturb something; kills must come before the end."""
+        disturbed = self.unfinished if self.must_interrupt else self.disturbed
+        return not (self.damaged or self.wrong or self.left) and disturbed > 0
 
 
 class Bench:

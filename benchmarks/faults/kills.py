@@ -26,7 +26,7 @@ def killed_runs(bench: Bench, kills: int) -> Outcome:
     Runs are forked from this process, which has everything imported, so that the kills fall into the work. A finished
     cache is thrown away, so that there is always something to interrupt.
     """
-    outcome = Outcome("kill the run (forked)")
+    outcome = Outcome("kill the run (forked)", must_interrupt=True)
     cache, times = bench.fresh("killed"), random.Random(1)
     context = multiprocessing.get_context("fork")
     took = _typical_seconds(bench, context)
@@ -38,11 +38,16 @@ def killed_runs(bench: Bench, kills: int) -> Outcome:
         outcome.unfinished += process.is_alive()
         process.kill()
         process.join()
-        outcome.damaged += damaged(cache)
-        if len([p for p in cache.rglob("*.h5") if not p.name.startswith(".")]) == len(list(bench.whole.rglob("*.h5"))):
-            outcome.wrong += differing(bench.whole, cache)
-            shutil.rmtree(cache)
+        _look_at(cache, bench, outcome)
     return bench.judge(outcome, cache)
+
+
+def _look_at(cache: Path, bench: Bench, outcome: Outcome) -> None:
+    """Count what a kill has damaged; a finished cache is compared and thrown away."""
+    outcome.damaged += damaged(cache)
+    if len([p for p in cache.rglob("*.h5") if not p.name.startswith(".")]) == len(list(bench.whole.rglob("*.h5"))):
+        outcome.wrong += differing(bench.whole, cache)
+        shutil.rmtree(cache)
 
 
 def _typical_seconds(bench: Bench, context: Any) -> float:
@@ -56,17 +61,20 @@ def _typical_seconds(bench: Bench, context: Any) -> float:
 
 def killed_commands(bench: Bench, kills: int) -> Outcome:
     """The same with the real command and a child process: children must die with it."""
-    outcome = Outcome("kill the command, 1 worker")
+    outcome = Outcome("kill the command, 1 worker", must_interrupt=True)
     cache, times = bench.fresh("commands"), random.Random(2)
+    start = time.monotonic()
+    subprocess.run(command(bench.videos, bench.fresh("timed"), 1), capture_output=True, check=True)
+    took = time.monotonic() - start
     for _ in range(kills):
         process = subprocess.Popen(command(bench.videos, cache, 1), stderr=subprocess.DEVNULL)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(times.uniform(0.5, 3.5))
+            process.wait(times.uniform(0.2 * took, took))
         outcome.disturbed += 1
         outcome.unfinished += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
-        outcome.damaged += damaged(cache)
+        _look_at(cache, bench, outcome)
     time.sleep(0.5)  # the last orphan has noticed by now
     return bench.judge(outcome, cache)
 
