@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError
@@ -118,8 +118,11 @@ def test_hostile_text_is_harmless_everywhere(name: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(st.characters(codec=None, categories=None), min_size=1, max_size=30))
+@example("\ud800")  # half a surrogate pair: no file's name, and nothing that UTF-8 can write
 def test_any_text_is_harmless(name: str) -> None:
-    harmless(render_report(hostile_report(name)))
+    made = render_report(hostile_report(name))
+    harmless(made)
+    made.encode("utf-8")
 
 
 def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
@@ -202,6 +205,8 @@ def test_every_asset_and_template_is_used() -> None:
         ("data:text/html,x", "./data%3Atext/html%2Cx"),
         ("https://example.org/x.mp4?t=1", "https://example.org/x.mp4?t=1"),
         ("non-utf8-\udcff.mp4", "./non-utf8-%FF.mp4"),
+        ("half-a-pair-\ud800.mp4", None),
+        ("https://example.org/\ud800", None),
         ("C:\\videos\\x.mp4", None),
         ("", None),
         (None, None),

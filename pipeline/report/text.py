@@ -77,14 +77,19 @@ def data_uri(uri: str | None) -> str | None:
 def address(link: str | None) -> str | None:
     """A link that a page may carry: http, https, file or a path relative to the page, percent-encoded.
 
-    Undecodable bytes of a file name stay themselves (`%ff`). `javascript:` and other schemes give None.
+    Undecodable bytes of a file name stay themselves (`%ff`). `javascript:` and other schemes give None, and so does
+    text that no file's name can be (half a surrogate pair).
     """
     if not link or _DRIVE.match(link):
         return None
+    try:
+        encoded = os.fsencode(link)
+    except UnicodeEncodeError:
+        return None
     scheme = _scheme(link)
     if scheme:
-        return quote(link, safe=":/?&=%#[]@+,;~", errors="surrogateescape") if scheme in _SCHEMES else None
-    path = quote(os.fsencode(link), safe="/~")
+        return quote(encoded, safe=":/?&=%#[]@+,;~") if scheme in _SCHEMES else None
+    path = quote(encoded, safe="/~")
     absolute = path.startswith("/") and not path.startswith("//")
     return path if absolute or path.startswith(("./", "../")) else f"./{path.lstrip('/')}"
 
