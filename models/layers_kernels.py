@@ -2,33 +2,20 @@
 
 Each does in one pass over memory what takes torch five to fourteen: at the sizes of the paper the passes, not the
 multiplications, are what a plain loop loses. Arrays are C-contiguous. The GPU path has none of this.
-
-Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files:
-a compiled function calls only compiled functions of its own file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.numba_cpu import compiler
+
 Array = NDArray[np.float32]
-F = TypeVar("F", bound=Callable[..., Any])
 
 ONE = np.float32(1)
 
-
-def compiled(function: F) -> F:
-    """`function` compiled by Numba, without the interpreter lock; cached on disk where a folder can be written."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
-    try:
-        return cast(F, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # no folder for the cache: compile in every process instead
-        return cast(F, numba.njit(**options)(function))
+compiled = compiler(fastmath={"contract", "reassoc", "nsz"})
 
 
 @compiled

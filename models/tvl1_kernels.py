@@ -1,44 +1,20 @@
-"""Compiled inner loops of TV-L1 (`models/tvl1.py` says what they are for), and how things are compiled here.
-
-Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files:
-a compiled function calls only functions of its own file. Those it calls are written into it (`inlined`): as functions
-of their own they would be there twice, optimised alone and together with the caller, and which of the two runs depends
-on whether the caller was just compiled or read from the disk cache. With `fastmath` the two round differently.
-"""
+"""Compiled inner loops of TV-L1; `models/tvl1.py` says what they are for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.numba_cpu import compiler
+
 Image = NDArray[np.float32]
 Box = tuple[int, int, int, int]
-F = TypeVar("F", bound=Callable[..., Any])
 
 FLAT = np.float32(1e-3)
 """Added to the squared gradient, so that a flat pixel has no say instead of an infinite one."""
 
-
-def compiled(function: F) -> F:
-    """`function` compiled by Numba, without the interpreter lock; cached on disk where a folder can be written."""
-    return _compile(function, inline="never")
-
-
-def inlined(function: F) -> F:
-    """The same for a function that compiled functions of its file call: it becomes a part of each of them."""
-    return _compile(function, inline="always")
-
-
-def _compile(function: F, **more: Any) -> F:
-    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", **more}
-    try:
-        return cast(F, numba.njit(cache=True, **options)(function))
-    except RuntimeError:  # no folder for the cache: compile in every process instead
-        return cast(F, numba.njit(**options)(function))
+compiled, inlined = compiler(fastmath=True), compiler(fastmath=True, inline="always")
+"""For functions that Python calls, and for those that the compiled functions of their file call."""
 
 
 @inlined

@@ -21,10 +21,10 @@ from data.videos import Record
 from extractors.camera.border import lay_out, picture_area
 from extractors.camera.fit import fit_cells, moving, to_rates
 from extractors.camera_flow import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from tests.conftest import ROOT, SHARED
 
 RATE = 25.0
-CLIPS = Path(__file__).parents[2] / "shared" / "clips"
-ROOT = Path(__file__).resolve().parent.parent
+CLIPS = SHARED / "clips"
 
 
 class Shown:
@@ -336,7 +336,7 @@ sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.array
 
 @pytest.mark.slow
 def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> None:
-    """With functions that call each other the two differed by rounding, on some processors: see `tvl1_kernels`."""
+    """With functions that call each other the two differed by rounding, on some processors: see `numba_cpu`."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     command = [sys.executable, "-c", FLOW_OF_NOISE]
     first, second = (
