@@ -10,6 +10,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,10 @@ MAX_PIXELS = 64 * 1024 * 1024
 """Larger pictures are refused by name: one RGB frame of this size takes 192 MiB."""
 
 TAIL_SHARE = 0.01
-"""Share of frames (at least two frames) that may be missing at the end: some encoders list frames they never show."""
+"""Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
+
+ASPECTS = (0.25, 4.0)
+"""Widths of a pixel against its height that are believed; a file that claims another is shown as if it claimed none."""
 
 
 CONTAINERS = (
@@ -46,7 +50,7 @@ class VideoInfo:
     """What the container says and the packets confirm.
 
     Attributes:
-        width, height: size in pixels as shown, after rotation.
+        width, height: size in square pixels as shown, after rotation: that of the first picture.
         rotation: degrees clockwise that the decoded picture was turned by, one of 0, 90, 180, 270.
         codec: name of the codec, such as "h264".
         rate: nominal frames per second, information only.
@@ -79,60 +83,65 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
 
     Packets are read, not decoded, but for the first frame, which tells the size as shown.
 
+    A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
+    time starts at the first one that can.
+
     Raises:
         VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
     with _opened(path) as (container, stream):
-        stamps, rate = _packet_times(path, container, stream), float(stream.average_rate or stream.base_rate or 25)
-        promised = int(stream.frames or 0)
-    if promised > len(stamps.times) and promised - len(stamps.times) > _tolerated(promised):
-        raise VideoError(
-            f"the file ends early: {promised} frames announced, {len(stamps.times)} present",
-            where=path,
-            fix="Copy or download the video again",
-        )
+        stamps, rate = _packet_times(path, container, stream), _rate(stream)
     with _opened(path) as (container, stream):
         first = next(_decoded(path, container, stream), None)
         if first is None:
             raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
         rotation = round(-first.rotation / 90) * 90 % 360
-        width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
+        width, height = _shown(stream, first)
+        width, height = (height, width) if rotation % 180 else (width, height)
         info = VideoInfo(width, height, rotation, str(stream.codec_context.name), rate)
-    return info, stamps.times
+    return info, stamps.since(path, first.pts).times
 
 
 def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
-    Frames that the stream lists but does not contain are filled with the last one shown where they are no more
-    than `TAIL_SHARE` of the video (at least two); a stream that ends earlier is damaged.
+    Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
+    more than `TAIL_SHARE` of the video (at least two); a stream that lacks more is damaged.
 
     Raises:
         VideoError: the stream is damaged at or before a frame that was asked for.
     """
     with _opened(path) as (container, stream):
-        stamps = _packet_times(path, container, stream)
-    total = len(stamps.times)
-    wanted = range(total) if indices is None else indices
-    pending = iter(wanted)
-    target = next(pending, None)
-    last: Frame | None = None
+        listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
-        for position, frame in enumerate(_decoded(path, container, stream)):
+        decoded = _decoded(path, container, stream)
+        first = next(decoded, None)
+        if first is None:
+            raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+        stamps, size = listed.since(path, first.pts), _shown(stream, first)
+        total = len(stamps.times)
+        pending = iter(range(total) if indices is None else indices)
+        target = next(pending, None)
+        last: Frame | None = None
+        filled = 0
+        for position, frame in enumerate(chain([first], decoded)):
             if target is None:
                 return
             index = stamps.index(position, frame.pts)
             if index is None or (last is not None and index <= last.index):
                 continue
             while target is not None and target < index:  # a listed frame that the decoder left out
-                yield _filled(path, last, target, stamps, index)
+                filled += 1
+                if last is None or max(filled, index - target) > _tolerated(total):
+                    raise VideoError(f"frame {target} is missing", where=path, fix="Copy or download the video again")
+                yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
             if target == index:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
                 yield last
                 target = next(pending, None)
             elif total - index <= _tolerated(total) + 1:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
@@ -147,17 +156,41 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class _Stamps:
+    """When the frames of a stream are shown.
+
+    Attributes:
+        times: (N,) seconds from the first, ascending.
+        pts: (N,) presentation stamps, or None where the stream has none that can be told apart: frames are counted.
+    """
+
     times: NDArray[np.float64]
     pts: NDArray[np.int64] | None
-    """Sorted presentation stamps, or None where the stream has none that can be told apart: frames are counted."""
 
     def index(self, position: int, pts: int | None) -> int | None:
+        """Place of a decoded frame, the `position`-th; None for one that the stream does not list."""
         if self.pts is None:
             return position if position < len(self.times) else None
         if pts is None:
             return None
         found = int(np.searchsorted(self.pts, pts))
         return found if found < len(self.pts) and self.pts[found] == pts else None
+
+    def since(self, path: Path, first: int | None) -> _Stamps:
+        """Without the frames before the one with stamp `first`, which is the first that can be decoded.
+
+        Raises:
+            VideoError: more than half of the frames lie before it.
+        """
+        place = self.index(0, first)
+        if self.pts is None or not place:
+            return self
+        if place > len(self.times) / 2:
+            raise VideoError(
+                f"the first {place} of {len(self.times)} frames cannot be decoded",
+                where=path,
+                fix="Copy or download the video again",
+            )
+        return _Stamps(self.times[place:] - self.times[place], self.pts[place:])
 
 
 def _tolerated(total: int) -> int:
@@ -207,24 +240,90 @@ def _is_cover(stream: Any) -> bool:
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
+    """When the frames of the stream are shown, from its packets.
+
+    Raises:
+        VideoError: damaged, without a frame, or shorter than its header says.
+    """
     import av
 
     stamps: list[int | None] = []
+    slots: list[int | None] = []
+    listed, end = 0, 0
     try:
         for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
+            if not packet.size:
+                continue
+            listed += 1
+            end = max(end, (packet.pts or 0) + (packet.duration or 0))
+            if not packet.is_discard:
                 stamps.append(packet.pts)
+                slots.append(packet.dts)
     except av.error.FFmpegError as error:
         raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    known = [stamp for stamp in stamps if stamp is not None]
-    unique = np.unique(np.asarray(known, dtype=np.int64))
-    if len(known) == len(stamps) and len(unique) == len(stamps) and stream.time_base:
-        times = (unique - unique[0]) * float(stream.time_base)
-        return _Stamps(times.astype(np.float64), unique)
-    rate = float(stream.average_rate or stream.base_rate or 25)
-    return _Stamps(np.arange(len(stamps), dtype=np.float64) / rate, None)
+    shown = _ascending(slots) if container.format.name == "avi" else None
+    if shown is not None:
+        listed = max(listed, int(shown[-1]) + 1)  # a slot without a picture repeats the one before
+        found = _Stamps(_seconds(shown, stream), None)
+    else:
+        unique = _ascending(sorted(stamp for stamp in stamps if stamp is not None))
+        if unique is not None and len(unique) == len(stamps) and stream.time_base:
+            found = _Stamps(_seconds(unique, stream), unique)
+        else:
+            found = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
+    _require_whole(path, container, stream, listed, end)
+    return found
+
+
+def _ascending(stamps: Sequence[int | None]) -> NDArray[np.int64] | None:
+    """The stamps, or None where one is missing or not above the one before.
+
+    In an AVI file they are the places of the pictures in the order of decoding, a picture each, and the only times
+    there are: what FFmpeg gives as presentation stamps is a guess, which fails for H.264 with B-frames and for packed
+    B-frames (DivX). The decoder gives the pictures in order, so the k-th is shown at the k-th place.
+    """
+    if not stamps or any(stamp is None for stamp in stamps):
+        return None
+    found = np.asarray(stamps, dtype=np.int64)
+    return found if (np.diff(found) > 0).all() else None
+
+
+def _seconds(stamps: NDArray[np.int64], stream: Any) -> NDArray[np.float64]:
+    seconds: NDArray[np.float64] = (stamps - stamps[0]) * float(stream.time_base or 1 / _rate(stream))
+    return seconds
+
+
+def _rate(stream: Any) -> float:
+    return float(stream.average_rate or stream.base_rate or 25)
+
+
+def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
+    """The header's number of frames, or in Matroska the stream's duration, is reached."""
+    promised, fix = int(stream.frames or 0), "Copy or download the video again"
+    if promised - listed > _tolerated(promised):
+        raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=fix)
+    if "matroska" not in container.format.name or not stream.time_base:
+        return
+    told = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
+    if not told and len(container.streams) == 1:
+        told = [float("inf")]
+    announced = min([*told, (container.duration or 0) / 1e6]) if told else 0.0
+    present = end * float(stream.time_base)
+    if announced - present > max(0.01 * announced, 3 / _rate(stream)):
+        raise VideoError(
+            f"the file ends early: {announced:.1f} s announced, {present:.1f} s present", where=path, fix=fix
+        )
+
+
+def _clock(text: str) -> float:
+    """Seconds of "00:01:02.5"; 0 for anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0
 
 
 def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
@@ -236,20 +335,22 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         raise VideoError(f"damaged video stream ({_reason(error)})", where=path, fix="Copy the video again") from error
 
 
-def _picture(path: Path, frame: Any, index: int) -> NDArray[np.uint8]:
+def _shown(stream: Any, frame: Any) -> tuple[int, int]:
+    """Width and height of a picture in square pixels, before rotation."""
+    aspect = float(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
+    stretched = aspect if ASPECTS[0] <= aspect <= ASPECTS[1] else 1.0
+    return max(1, round(frame.width * stretched)), int(frame.height)
+
+
+def _picture(path: Path, frame: Any, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then turned."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix="Copy or download the video again")
-    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     turns = round(frame.rotation / 90) % 4  # counter-clockwise, as the display matrix states it
     image = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
     image.flags.writeable = False
     return image
-
-
-def _filled(path: Path, last: Frame | None, target: int, stamps: _Stamps, reached: int) -> Frame:
-    if last is None or reached - target > _tolerated(len(stamps.times)):
-        raise VideoError(f"frame {target} is missing", where=path, fix="Copy or download the video again")
-    return Frame(target, float(stamps.times[target]), last.image)
 
 
 def _reason(error: BaseException) -> str:

@@ -82,7 +82,7 @@ class Clips(Extractor[ClipsConfig]):
     Stores `logits` (step, class), `features` (step, channel), `frame_index` (step, frame) and `bounds` (step, 2).
     """
 
-    name, version, Config = "clips", 1, ClipsConfig
+    name, version, Config = "clips", 2, ClipsConfig
     unit = "frames of clips"
 
     @classmethod

@@ -21,7 +21,7 @@ class Pose(Extractor[PoseConfig]):
     """The stage; see the module's text."""
 
     name: ClassVar[str] = "pose"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     Config: ClassVar[type[StageConfig]] = PoseConfig
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -138,3 +140,165 @@ def test_audio_only_is_named(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     with pytest.raises(VideoError, match="no video stream in it, only audio"):
         probe(path)
+
+
+def numbered(number: int, width: int = 160, height: int = 96) -> np.ndarray:
+    """A picture that carries its number as ten bright or dark bars, over noise that differs from picture to picture."""
+    image = np.full((height, width, 3), 20, np.uint8)
+    image[: height // 2] = np.random.default_rng(number).integers(0, 255, (height // 2, width, 1))
+    for bit in range(10):
+        if number >> bit & 1:
+            image[height // 2 :, bit * width // 10 : (bit + 1) * width // 10] = 220
+    return image
+
+
+def number_of(image: np.ndarray) -> int:
+    """The number that `numbered` wrote."""
+    height, width = image.shape[:2]
+    bars = [
+        image[height // 2 + 8 : -8, b * width // 10 + 4 : (b + 1) * width // 10 - 4].mean() > 120 for b in range(10)
+    ]
+    return sum(bright << bit for bit, bright in enumerate(bars))
+
+
+def encode(
+    path: Path,
+    codec: str,
+    stamps: Sequence[int],
+    aspect: int = 1,
+    size: tuple[int, int] = (160, 96),
+    first: int = 0,
+    **options: str,
+) -> Path:
+    """Numbered pictures shown at `stamps`, 25 a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"threads": "1", **options}
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(numbered(first + number, *size), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def remuxed(source: Path, target: Path, start: int, stop: int | None = None) -> Path:
+    """The packets of a video from the `start`-th on, as cutting tools and recorders leave them."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        packets = [packet for packet in read.demux(video=0) if packet.dts is not None]
+        for packet in packets[start:stop]:
+            packet.stream = stream
+            container.mux(packet)
+    return target
+
+
+def numbers(path: Path) -> list[int]:
+    """Numbers of the decoded pictures, after a look at their places and times."""
+    info, times = probe(path)
+    frames = list(decode(path))
+    assert [frame.index for frame in frames] == list(range(len(times)))
+    np.testing.assert_allclose([frame.time for frame in frames], times)
+    assert all(frame.image.shape[:2] == (info.height, info.width) for frame in frames)
+    return [number_of(frame.image) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [("libx264", {}), ("libx264", {"bf": "2", "g": "15"}), ("mpeg4", {"bf": "2", "b": "2M"}), ("mpeg4", {"bf": "1"})],
+)
+def test_pictures_of_an_avi_file_come_in_order(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    """AVI has no presentation stamps; what FFmpeg guesses is wrong where pictures refer to later ones."""
+    path = encode(tmp_path / "a.avi", codec, range(60), **options)
+    assert numbers(path) == list(range(60))
+    np.testing.assert_allclose(probe(path)[1], np.arange(60) / 25)
+
+
+def test_packed_pictures_of_divx_come_in_order(tmp_path: Path) -> None:
+    """DivX put two pictures into one chunk of an AVI file and an empty one into the next."""
+    source = encode(tmp_path / "b.avi", "mpeg4", range(41), bf="1", b="3M", b_strategy="0")
+    picture = b"\x00\x00\x01\xb6"
+    with av.open(str(source)) as read:
+        chunks = [(bytes(packet), packet.is_keyframe) for packet in read.demux(video=0) if packet.size]
+    start = chunks[0][0].index(picture)
+    chunks[0] = (chunks[0][0][:start] + b"\x00\x00\x01\xb2DivX503b1393p" + chunks[0][0][start:], True)
+    packed: list[tuple[bytes, bool]] = []
+    place = 0
+    while place < len(chunks):
+        content, key = chunks[place]
+        follower = chunks[place + 1][0] if place + 1 < len(chunks) else b""
+        if follower and follower[follower.index(picture) + 4] >> 6 == 2:
+            packed += [(content + follower, key), (picture + bytes([0x50, 0x4F, 0xFF]), False)]
+            place += 1
+        else:
+            packed.append((content, key))
+        place += 1
+    assert any(len(content) == 7 for content, _ in packed)
+    path = tmp_path / "packed.avi"
+    with av.open(str(source)) as read, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        for number, (content, key) in enumerate(packed):
+            packet = av.Packet(content)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 25)
+            packet.is_keyframe = key
+            container.mux(packet)
+    assert numbers(path) == list(range(41))
+
+
+def test_a_pause_in_an_avi_file_is_kept(tmp_path: Path) -> None:
+    """Places without a picture, which recorders leave when they cannot keep up, are time and no missing frames."""
+    stamps = [*range(20), *range(25, 35)]
+    path = encode(tmp_path / "a.avi", "mpeg4", stamps, b="3M")
+    assert numbers(path) == list(range(30))
+    np.testing.assert_allclose(probe(path)[1], np.array(stamps) / 25)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mp4"])
+def test_a_video_cut_at_an_open_group_begins_with_its_first_whole_picture(tmp_path: Path, suffix: str) -> None:
+    whole = encode(tmp_path / "a.ts", "mpeg2video", range(60), g="12", bf="2", b="3M", flags="-cgop")
+    with av.open(str(whole)) as read:
+        keys = [n for n, packet in enumerate(p for p in read.demux(video=0) if p.dts is not None) if packet.is_keyframe]
+    got = numbers(remuxed(whole, tmp_path / f"cut{suffix}", keys[2]))
+    assert got == list(range(got[0], 60))
+    assert got[0] <= 26
+    assert probe(tmp_path / f"cut{suffix}")[1][0] == 0
+
+
+def test_a_recording_that_begins_between_key_frames_begins_with_the_next(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "a.ts", "libx264", range(60), g="15", bf="2")
+    got = numbers(remuxed(whole, tmp_path / "cut.ts", 20))
+    assert got == list(range(got[0], 60))
+    assert 20 <= got[0] <= 31
+
+
+def test_a_recording_with_little_that_can_be_decoded_is_named(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "a.ts", "libx264", range(40), g="30", bf="0", sc_threshold="0")
+    with pytest.raises(VideoError, match=r"the first \d+ of \d+ frames cannot be decoded"):
+        probe(remuxed(whole, tmp_path / "cut.ts", 2, 34))
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "libx264"), (".webm", "libvpx-vp9")])
+def test_a_truncated_matroska_is_named(tmp_path: Path, suffix: str, codec: str) -> None:
+    content = encode(tmp_path / f"a{suffix}", codec, range(60), g="15").read_bytes()
+    for share in (0.5, 0.8):
+        path = tmp_path / f"b{suffix}"
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(VideoError, match=r"ends early: 2.4 s announced, [12].\d s present"):
+            probe(path)
+
+
+def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+    info, _ = probe(encode(tmp_path / "a.mp4", "libx264", range(5), aspect=2))
+    assert (info.width, info.height) == (320, 96)
+    assert numbers(tmp_path / "a.mp4") == list(range(5))
+
+
+def test_a_size_that_changes_is_brought_to_the_first(tmp_path: Path) -> None:
+    first = encode(tmp_path / "a.ts", "libx264", range(10), bf="0")
+    second = encode(tmp_path / "b.ts", "libx264", range(10, 20), size=(240, 144), first=10, bf="0")
+    path = tmp_path / "c.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    assert probe(path)[0].width == 160
+    assert numbers(path) == list(range(20))
