@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from extractors.camera.pairs import Pair, PairFlow
 
 LOOK_AHEAD = 24
-"""Frames looked at before the first pair, to find bars and graphics; all that is held in memory."""
+"""Frames with something to see that are looked at before the first pair, to find bars and graphics."""
+
+MAX_LEAD = 240
+"""Frames that are held in memory at most while those are looked for: many videos begin with a black picture."""
+
+CONTENT = 24
+"""Grey levels between the darkest and the brightest twentieth of a picture from which there is something to see."""
 
 OFTEN = 0.25
 """Share of a video's pairs from which a cell that graphics cover is masked throughout."""
@@ -70,10 +76,10 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     """TV-L1 flow at the picture's border and the camera's motion."""
 
     name = "camera_flow"
-    version = 1
+    version = 2
     Config = CameraFlowConfig
     unit = "pairs"
-    headline = ("moving", "shake", "inliers_mean", "cuts")
+    headline = ("moving", "shake", "inliers_mean", "unusable_share", "cuts")
 
     @classmethod
     def work(cls, config: CameraFlowConfig, frames: int) -> int:
@@ -81,7 +87,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         return len(pair_starts(config, frames))
 
     def extract(self, source: Source) -> StageOutput:
-        """Flow of the sampled pairs, streaming; holds `LOOK_AHEAD` small grey frames at most.
+        """Flow of the sampled pairs, streaming; holds `MAX_LEAD` small grey frames at most.
 
         A video of one frame has no pair: it gives one row of zeros, all of it masked.
 
@@ -92,10 +98,10 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         starts = pair_starts(self.config, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
-        ahead = list(islice(frames, LOOK_AHEAD))
+        ahead = _look_ahead(frames)
         if not ahead:
             raise VideoError("no frame came out of this video", where=source.record.path)
-        engine, batch = self._engine([grey for _, grey in ahead])
+        engine, batch = self._engine([grey for _, grey in ahead if _has_content(grey)] or [ahead[-1][1]])
         chosen = set(starts)
         pairs: list[Pair] = []
         neighbours = (both for both in pairwise(chain(ahead, frames)) if _wanted(both, chosen))
@@ -150,7 +156,8 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             if seconds[k] > 0:
                 mask[k], inliers[k], pixels[k] = pair.mask, pair.inliers, pair.motion
                 cells[k] = pair.flow / (np.array([width, height]) * seconds[k])
-        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still)
+        stride = stride_of(self.config, len(times))
+        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
         rates = to_rates(pixels, width, height, np.where(seconds > 0, seconds, 1.0))
         motion = np.where(moved[:, None], rates, 0.0).astype(np.float32)
         names = ("pan_x", "pan_y", "zoom", "rotation")
@@ -171,10 +178,27 @@ class CameraFlow(Extractor[CameraFlowConfig]):
                 ("x1", "y1", "x2", "y2"),
             ),
         }
-        found = quality(arrays, moved, allowed, stride_of(self.config, len(times)))
+        found = quality(arrays, moved, allowed, stride)
         bars = engine.border.area
         found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
         return StageOutput(arrays, found)
+
+
+def _look_ahead(frames: Iterator[tuple[int, NDArray[np.uint8]]]) -> list[tuple[int, NDArray[np.uint8]]]:
+    """The first frames, until `LOOK_AHEAD` of them show something."""
+    found: list[tuple[int, NDArray[np.uint8]]] = []
+    telling = 0
+    for frame in islice(frames, MAX_LEAD):
+        found.append(frame)
+        telling += _has_content(frame[1])
+        if telling == LOOK_AHEAD:
+            break
+    return found
+
+
+def _has_content(grey: NDArray[np.uint8]) -> bool:
+    low, high = np.percentile(grey[::4, ::4], [5, 95])
+    return bool(high - low >= CONTENT)
 
 
 def _wanted(both: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:

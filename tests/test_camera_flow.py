@@ -345,3 +345,23 @@ def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> 
     assert list((tmp_path / "compiled").rglob("*.nbc")), "nothing was kept on disk"
     assert len(first) > 1000
     assert first == second
+
+
+@pytest.mark.parametrize("lead", [30, 120])
+def test_bars_are_found_after_a_black_start(lead: int) -> None:
+    """Many videos begin in the dark; what bars and graphics are must not be judged there."""
+    frames = video([CameraMotion(pan_x=2.0)] * 30, 3, person=False)
+    for frame in frames:
+        frame[:30] = frame[-30:] = 0
+    output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * lead + frames)
+    assert str(output.quality["bars_px"]).startswith("top 32, bottom 32")
+    found = pixels(output)[lead + 1 :]
+    np.testing.assert_allclose(found[:, 0], pixels(run(frames))[1:, 0], atol=0.05)
+    assert output.quality["moving"]
+
+
+def test_a_slow_pan_is_seen_with_a_stride() -> None:
+    time = np.arange(0, 100, 5) / RATE
+    drift = np.tile([0.05, 0, 0, 0], (len(time), 1))
+    assert not moving(drift, time, WIDTH, HEIGHT, 0.2).any()
+    assert moving(drift, time, WIDTH, HEIGHT, 0.2, stride=5).all()

@@ -84,7 +84,7 @@ def window(time: NDArray[np.float64], half: float) -> tuple[NDArray[np.int64], N
 
 
 def moving(
-    motion: NDArray[np.float64], time: NDArray[np.float64], width: int, height: int, still: float
+    motion: NDArray[np.float64], time: NDArray[np.float64], width: int, height: int, still: float, stride: int = 1
 ) -> NDArray[np.bool_]:
     """(n,) true where the camera moves.
 
@@ -97,9 +97,11 @@ def moving(
         time: (n,) ascending middle of the pairs in seconds.
         width, height: of the picture in pixels.
         still: pixels.
+        stride: frames from one pair to the next. Those between are taken to have moved alike, so that as many times
+            the way is gone; what a pair errs by grows in the same measure but does not add up, hence the root.
     """
     low, high = window(time, 0.25)
-    total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)])
+    total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
     travelled = largest_shift(total[high] - total[low], width, height)
     moved: NDArray[np.bool_] = np.maximum(largest_shift(motion, width, height), travelled) > still
     return moved
