@@ -16,6 +16,9 @@ class AimError(Exception):
         fix: what to do or type next.
     """
 
+    momentary = False
+    """Whether the set-up or the moment is at fault, not the file: then the next run tries again without being told."""
+
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
         self.what = what
@@ -33,11 +36,19 @@ class AimError(Exception):
 
 
 class UsageError(AimError):
-    """Wrong command line or configuration (exit code 2)."""
+    """Wrong command line or configuration (exit code 2), or something that it asks for is not installed."""
+
+    momentary = True
 
 
 class VideoError(AimError):
     """A video that cannot be used; costs that video and no other."""
+
+
+class ChangedError(VideoError):
+    """An input or an output changed while it was used."""
+
+    momentary = True
 
 
 class DataError(AimError):
@@ -53,6 +64,8 @@ class StorageError(AimError, OSError):
 
     It is an OSError too, so that it is treated like a disk that fails.
     """
+
+    momentary = True
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what, where=where, fix=fix)

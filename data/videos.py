@@ -12,6 +12,9 @@ from data.addresses import address, is_remote, local_path, refuse_unknown
 from data.errors import UsageError, printable
 from data.remote import RemoteFile, Storage, list_files
 
+CACHE_INDEX = ".index.sqlite"
+"""A folder with a file of this name is a cache of this program."""
+
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
 FINGERPRINT_BLOCK = 1 << 20
@@ -102,8 +105,11 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
     found: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
     for given in inputs:
-        remote = is_remote(given)
-        expanded = _expand_remote(given, storage or Storage(), problems) if remote else _expand(local_path(given))
+        expanded: Iterable[tuple[str, Path | RemoteFile]]
+        if is_remote(given):
+            expanded = _expand_remote(given, storage or Storage(), problems)
+        else:
+            expanded = _expand(local_path(given), problems)
         for video_id, place in expanded:
             other = found.setdefault(video_id, place)
             if not _same_place(other, place):
@@ -124,9 +130,13 @@ def _shown(place: Path | RemoteFile) -> str:
     return printable(place.url if isinstance(place, RemoteFile) else place)
 
 
-def _expand(given: Path) -> Iterable[tuple[str, Path]]:
+def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
     if given.is_dir():
-        paths = sorted(p for p in _walk(given) if p.suffix.lower() in VIDEO_SUFFIXES)
+        named = sorted(p for p in _walk(given) if p.suffix.lower() in VIDEO_SUFFIXES)
+        paths = [p for p in named if p.is_file()]
+        problems += [
+            f"{printable(p)}: left out, the link leads nowhere" for p in named if p.is_symlink() and not p.exists()
+        ]
         if not paths:
             raise _no_video(given)
         return [(p.relative_to(given).as_posix(), p) for p in paths]
@@ -161,13 +171,18 @@ def _no_video(given: Path | str) -> UsageError:
 
 
 def _walk(root: Path) -> Iterable[Path]:
-    """Files below `root`; folders that are links are not entered, so a loop cannot hang the search."""
+    """What lies below `root` and is no folder; links to folders are not entered, so a loop cannot hang the search.
+
+    Nor are caches of this program, unless `root` is one: previews drawn there are no inputs.
+    """
     for folder, subfolders, names in os.walk(root, followlinks=False):
+        if CACHE_INDEX in names and Path(folder) != root:
+            subfolders.clear()
+            continue
         subfolders.sort()
         for name in names:
-            path = Path(folder, name)
-            if path.is_file() and not name.startswith("."):
-                yield path
+            if not name.startswith("."):
+                yield Path(folder, name)
 
 
 def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from data.videos import CACHE_INDEX
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
     kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
@@ -39,7 +41,7 @@ class Index:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / ".index.sqlite"
+        self.path = folder / CACHE_INDEX
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._broken = False

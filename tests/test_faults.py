@@ -59,7 +59,11 @@ def test_a_clock_set_back_hides_no_change(bench: Bench) -> None:
 def test_an_input_that_changes_is_not_believed(bench: Bench) -> None:
     outcome = surroundings.changing_input(bench)
     check(outcome)
-    assert outcome.notes == ["the input changed while it was read", "the video file changed since the run began"]
+    again = "Run `extract` again"
+    assert outcome.notes == [
+        f"the input changed while it was read. {again}",
+        f"the video file changed since the run began. {again}",
+    ]
 
 
 def test_a_wrong_output_is_counted(bench: Bench, tmp_path: Path) -> None:

@@ -123,3 +123,13 @@ def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_p
         extract(videos, configured(tmp_path / "cache", ray_cpus=64))
     with pytest.raises(UsageError, match="0 GPUs"):
         extract(videos, configured(tmp_path / "cache", ray_gpus=1))
+
+
+def test_a_machine_that_cannot_start_a_worker_costs_no_video(
+    cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.extraction.ray_engine.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
+        extract(videos, configured(tmp_path / "cache"))
+    assert "\x1b" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))

@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 
 from data import store
+from data.arrays import StageOutput
+from data.errors import UsageError
 from data.videos import Record, find_videos
+from extractors.base import Source
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, run_extract, status_rows
 from pipeline.extraction import decode_pass
 from pipeline.extraction.plan import Planner
+from tests.toy_stages import Brightness
 
 
 @pytest.fixture(autouse=True)
@@ -198,3 +202,46 @@ def _second() -> type:
 
 
 Second = _second()
+
+
+class Wants(Brightness):
+    """Asks for what is not installed until `there` says otherwise."""
+
+    there = False
+
+    def extract(self, source: Source) -> StageOutput:
+        """As the stage above, or refused."""
+        if not type(self).there:
+            raise UsageError("no such device", fix="Set device to cpu")
+        return super().extract(source)
+
+
+def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing device or package, or a file that changed in the meantime: the next run tries again by itself."""
+    monkeypatch.setattr(stages, "STAGES", {"brightness": "tests.test_runner:Wants"})
+    monkeypatch.setattr("pipeline.config.STAGES", stages.STAGES)
+    make_video(tmp_path / "in/a.mp4")
+    records = find_videos([tmp_path / "in"]).records
+    config = configured(tmp_path / "cache", stages=["brightness"])
+    assert [r.failed for r in extract(records, config).failed] == [{"brightness": "no such device. Set device to cpu"}]
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))
+    monkeypatch.setattr(Wants, "there", True)
+    assert extract(records, config).exit_code == 0
+
+
+def test_a_cache_among_the_videos_is_no_input(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4")
+    config = configured(tmp_path / "in/cache")
+    extract(find_videos([tmp_path / "in"]).records, config)
+    make_video(tmp_path / "in/cache/preview/a.mp4.mp4")
+    assert [record.id for record in find_videos([tmp_path / "in"]).records] == ["a.mp4"]
+
+
+def test_a_link_that_leads_nowhere_is_told(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4")
+    (tmp_path / "in/b.mp4").symlink_to(tmp_path / "gone.mp4")
+    found = find_videos([tmp_path / "in"])
+    assert [record.id for record in found.records] == ["a.mp4"]
+    assert [line.endswith("b.mp4: left out, the link leads nowhere") for line in found.problems] == [True]

@@ -9,6 +9,7 @@ inputs, the cache and this checkout under the same paths: a shared file system, 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from data.addresses import is_remote
+from data.errors import UsageError, printable
 from pipeline.cache import Cache
 from pipeline.cluster import connect, first_line, places, require_ray, worker_options
 from pipeline.config import BaseConfig, validate
@@ -30,6 +32,9 @@ POLL_SECONDS = 0.2
 
 TRIES = 2
 """Actors that one record may lose before it fails by name: one loss may be the machine's fault, two are the video's."""
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""What Ray puts into its messages for terminals."""
 
 RayEngine = Callable[[Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None], Iterator[Result]]
 
@@ -186,6 +191,16 @@ class _Crew:
         assert seat.plan is not None
         try:
             ray.get(seat.ready)
+        except ray.exceptions.ActorDiedError as error:
+            if "creation task" in str(error):  # the machine is at fault, and no video
+                cause = COLOURS.sub("", str(error)).strip().splitlines()[-1].strip()
+                raise UsageError(
+                    f"a Ray worker cannot start ({printable(cause)})",
+                    fix="Give every machine of the cluster this folder, under the same path, and this environment",
+                ) from None
+        except ray.exceptions.RayError:
+            pass  # its run tells the same
+        try:
             result: Result = ray.get(seat.run)
         except ray.exceptions.RayTaskError as error:
             raise error.as_instanceof_cause() from None  # a fault of the program, as it would be here

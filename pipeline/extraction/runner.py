@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.arrays import StageOutput
-from data.errors import AimError, Cancelled, DataError, StorageError, VideoError
+from data.errors import AimError, Cancelled, ChangedError, DataError, printable
 from data.videos import Record
 from extractors.base import Extractor
 from pipeline.cache import Cache
@@ -101,7 +101,7 @@ class Worker:
         """Whether an input is another one than was planned for; its output would carry the wrong key."""
         changed = [kind for kind, content in step.computation.inputs.items() if now.get(kind) != content]
         if changed:
-            error = VideoError(f"the {changed[0]} file changed since the run began", where=record.id, fix=AGAIN)
+            error = ChangedError(f"the {changed[0]} file changed since the run began", where=record.id, fix=AGAIN)
             result.failed[step.stage] = self._keep_failure(step, record, error)
         return bool(changed)
 
@@ -136,7 +136,7 @@ class Worker:
             upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if seen != stamps(record):
-                raise VideoError("the input changed while it was read", where=record.id, fix=AGAIN)
+                raise ChangedError("the input changed while it was read", where=record.id, fix=AGAIN)
             self.cache.write(step.computation, record, output)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
@@ -149,10 +149,12 @@ class Worker:
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
-        """One line why; kept in the cache unless the machine is at fault, so that the next run tries it again."""
+        """One line why; kept in the cache unless machine, set-up or moment are at fault: those are tried again."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        if isinstance(error, StorageError):
+        if isinstance(error, AimError) and error.momentary:
+            if error.where == printable(record.id):
+                error.where = None  # whoever shows the line names the video
             return str(error)
         if isinstance(error, OSError):
             full = error.errno == errno.ENOSPC or "No space left" in str(error)
@@ -166,7 +168,7 @@ class Worker:
     def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
         stored = self.cache.read(name, record.id)
         if stored.header["key"] != step.computation.upstream[name]:
-            raise DataError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
+            raise ChangedError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
         return stored.output
 
     def _extractor(self, name: str) -> Extractor[Any]:
