@@ -36,7 +36,7 @@ class Summary:
     Attributes:
         videos: number of records.
         results: one per record that had something to do or that failed.
-        fresh: records with nothing to do.
+        fresh: records with nothing to do; `ready` are their ids.
         cancelled: the user asked to stop; `extract` goes on where it stopped.
         problems: what the listing of the inputs found wrong.
     """
@@ -44,6 +44,7 @@ class Summary:
     videos: int = 0
     results: list[Result] = field(default_factory=list)
     fresh: int = 0
+    ready: set[str] = field(default_factory=set)
     cancelled: bool = False
     problems: tuple[str, ...] = ()
 
@@ -110,8 +111,11 @@ def plan_all(
             plans.append(plan)
         else:
             settled = _settled(plan)
-            summary.results += [settled] if settled.failed else []
-            summary.fresh += 0 if settled.failed else 1
+            if settled.failed:
+                summary.results.append(settled)
+            else:
+                summary.fresh += 1
+                summary.ready.add(plan.record.id)
     return plans, summary
 
 

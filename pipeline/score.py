@@ -135,16 +135,14 @@ class Scorer:
 
         Args:
             records: what to score.
-            stop: set it to end after the current writes.
+            stop: set it to end after the current writes; what was not extracted then comes back as failed.
             hooks: progress hooks of `pipeline.extract.run_extract`.
         """
         summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)
         results = {result.record.id: result for result in summary.results}
-        outputs = {}
-        for record in records:
-            failed = results[record.id].failed if record.id in results else {}
-            if not failed and (record.id not in results or "timesteps" in results[record.id].done):
-                outputs[record.id] = self.cache.read("timesteps", record.id).output
+        done = {key for key, result in results.items() if not result.failed and "timesteps" in result.done}
+        done |= summary.ready
+        outputs = {r.id: self.cache.read("timesteps", r.id).output for r in records if r.id in done}
         good = [record for record in records if record.id in outputs]
         scored: dict[str, Scored] = {}
         if good:

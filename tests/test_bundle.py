@@ -109,3 +109,20 @@ def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(DataError, match="no trained model here"):
         load(tmp_path)
+
+
+def test_a_training_that_dies_while_saving_leaves_no_mixture(
+    run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New weights beside the facts of an earlier run would be scored without a word."""
+    save(run, tmp_path)
+    other = train(features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.scoring.bundle.write_text", die)
+    with pytest.raises(KeyboardInterrupt):
+        save(other, tmp_path)
+    with pytest.raises(DataError, match="no trained model here"):
+        load(tmp_path)

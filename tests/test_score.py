@@ -330,3 +330,19 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     assert out.read_text().startswith("video,score,spread,low80,high80,low95,high95,percentile")
     assert run("train", *options, "--out", tmp_path / "bare", "--folds", 0).exit_code == 0
     assert "no intervals" in run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "bare", "--json").stdout
+
+
+def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Ctrl-C: outputs that are fresh are scored, stale and missing ones come back as not extracted."""
+    run, new = trained
+    videos = [Path(shutil.copy(new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
+    scorer = Scorer(run, tmp_path / "cache", 0)
+    before = scorer.score_records(find_videos(videos[:2]).records)
+    film(videos[1], 90)  # its output is stale now
+    stop = threading.Event()
+    records = find_videos(videos).records
+    rows = scorer.score_records(records, stop=stop, on_plan=lambda *_: stop.set())
+    assert [row.score for row in rows] == [before[0].score, None, None]
+    assert [row.error for row in rows[1:]] == ["not extracted: the run was stopped"] * 2
+    stop.set()
+    assert [row.score for row in scorer.score_records(records, stop=stop)] == [None] * 3

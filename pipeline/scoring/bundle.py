@@ -149,6 +149,7 @@ def save(run: TrainedRun, folder: Path) -> None:
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
     }
+    (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not stand beside other weights
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
     write_text(folder / SETTINGS, json.dumps(told, indent=2, sort_keys=True) + "\n")
