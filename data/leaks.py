@@ -125,7 +125,8 @@ def audit(
     Args:
         folds: as made by a protocol, or by anybody else.
         records: the performances the folds speak of.
-        fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison.
+        fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison,
+            and where a record has none it does not count as made.
         forbid: group kinds that must not stand on both sides. A repeated record and equal contents always count
             as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
 
@@ -146,7 +147,9 @@ def audit(
                 shared[leak.kind] += 1
     tested = {name for fold in folds for name in fold.test}
     untested = tuple(sorted(set(by_id) - tested))
-    return LeakReport(tuple(forbid), tuple(leaks), dict(shared), fingerprints is not None, untested)
+    used = {name for fold in folds for name in (*fold.train, *fold.test)}
+    compared = fingerprints is not None and all(fingerprints.get(name) for name in used)
+    return LeakReport(tuple(forbid), tuple(leaks), dict(shared), compared, untested)
 
 
 def _both_sides(

@@ -171,7 +171,7 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
 def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
     seen: list[str] = []
     for delimiter in DELIMITERS:
-        raw = [cell.strip(" \t\"'").lower() for cell in line.rstrip("\n").split(delimiter)]
+        raw = [cell.strip(" \t\"'").lower() for cell in _cells(line.rstrip("\n"), delimiter)]
         names = [aliases.get(name, name) for name in raw]
         if columns[0] in names:
             twice = {name for name in names if name and names.count(name) > 1}
@@ -184,6 +184,14 @@ def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[st
         where=at_line(path, 1),
         fix=f"The first line names the columns: {','.join(columns)}",
     )
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """A header's cells; a delimiter between quotes belongs to its cell."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
+    except csv.Error:  # longer than a cell may be
+        return line.split(delimiter)
 
 
 def _rows(path: Path, lines: io.StringIO, delimiter: str, header: list[str]) -> tuple[Row, ...]:

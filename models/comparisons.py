@@ -121,6 +121,7 @@ class Snippets(Comparison):
         drop = dropout if dropout is not None else _keep
         scores: Tensor = self.regression(torch.relu(self.encoder(x.scene)), drop)  # (..., B, T)
         seen = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
+        seen = seen.where(seen.any(-1, keepdim=True), torch.ones_like(seen))  # a draw of none would score 0
         share = seen / seen.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
         return _of_steps(scores * share, on_agents=False)
 

@@ -26,7 +26,7 @@ def ranks(values: ArrayLike) -> Floats:
 def pearson(a: ArrayLike, b: ArrayLike) -> float:
     """Linear correlation; NaN (undefined) below two samples or where one side is constant."""
     x, y = _pair(a, b)
-    if len(x) < 2:
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     x, y = x - x.mean(), y - y.mean()
     size = float(np.sqrt((x @ x) * (y @ y)))

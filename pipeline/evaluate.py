@@ -16,8 +16,10 @@
         chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
     differences           {system: {task: see `pipeline.evaluation.summary.difference`}}: lead of the system `against`
                           over each other, with intervals; empty where none was named
-    predictions           [{id, task, fold, true, system: {mean, low, high}}]: held-out performances; low and high
-                          are the least and greatest of the runs
+    left_out              [{task, fold, train, test}]: tasks and folds with too few performances to learn from, with
+                          counts; what is to be tested there stands in no figure
+    predictions           [{id, task, fold, performance, true, system: {mean, low, high}}]: held-out performances;
+                          `performance` is equal for views and copies; low and high are the least and greatest run
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
 Figures are those of the last epoch; the rows of `pipeline.training.epochs` say in their names when they are not.
@@ -30,7 +32,7 @@ user), then averaged; `together` ranks all held-out predictions of a task togeth
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,7 +46,7 @@ from data.files import write_text
 from data.leaks import LeakReport
 from data.splits import Fold
 from pipeline.evaluation.spread import Run, run_here, run_systems
-from pipeline.evaluation.summary import average_summary, difference, known, predictions_of, task_summary
+from pipeline.evaluation.summary import average_summary, difference, known, performance, predictions_of, task_summary
 from pipeline.evaluation.systems import AimSystem, HeldOut, Part, System
 from pipeline.features import FeatureSet
 from pipeline.training.epochs import WithEpochs
@@ -52,6 +54,9 @@ from pipeline.training.normalise import SCORES, label_table
 from pipeline.training.stack import Stop
 
 FORMAT = 1
+
+MIN_TRAIN = 2
+"""Fewest training performances of a task that a fold is evaluated with."""
 
 Results = dict[str, Any]
 
@@ -98,6 +103,7 @@ def evaluate(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
+        "left_out": left_out(features, folds),
         **_figures(features, parts, found, draws, against),
         "paper": {},
     }
@@ -127,21 +133,39 @@ def _figures(
     }
 
 
+def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
+    """Tasks and folds with labelled test performances that too few to learn from stand against."""
+    return [
+        {"task": task, "fold": fold, "train": len(train), "test": len(test)}
+        for task, fold, train, test in _by_task(features, folds)
+        if len(test) and len(train) < MIN_TRAIN
+    ]
+
+
+def _by_task(
+    features: FeatureSet, folds: Sequence[Fold]
+) -> Iterator[tuple[str, str, NDArray[np.intp], NDArray[np.intp]]]:
+    """(task, fold, labelled training rows, labelled test rows)."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    tasks = np.array([record.task for record in features.records])
+    for task in sorted(set(tasks.tolist())):
+        mine = labelled & (tasks == task)
+        for fold in folds:
+            train, test = (rows[mine[rows]] for rows in fold.indices(features.ids))
+            yield task, fold.name, train, test
+
+
 def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
     """Folds by task, as rows of `features`, labelled performances only.
 
     Raises:
         DataError: none has at least two training rows and one test row.
     """
-    labelled = np.isfinite(label_table(features.records)[:, 0])
-    tasks = np.array([record.task for record in features.records])
-    parts = []
-    for task in sorted(set(tasks.tolist())):
-        mine = labelled & (tasks == task)
-        for fold in folds:
-            train, test = (rows[mine[rows]] for rows in fold.indices(features.ids))
-            if len(train) >= 2 and len(test) >= 1:
-                parts.append(Part(task, fold.name, train, test))
+    parts = [
+        Part(task, fold, train, test)
+        for task, fold, train, test in _by_task(features, folds)
+        if len(train) >= MIN_TRAIN and len(test)
+    ]
     if not parts:
         raise DataError(
             "no fold has labelled performances on both sides", fix="Check the labels, the split and the protocol"
@@ -240,6 +264,7 @@ def _predictions(
                 "id": features.ids[row],
                 "task": part.task,
                 "fold": part.fold,
+                "performance": performance(features.records[row]),
                 "true": known(float(truth[row])),
             }
             for name, held_out in found.items():

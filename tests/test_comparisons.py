@@ -69,6 +69,9 @@ def test_snippets_see_few_steps_while_training() -> None:
     out = net(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
     seen = (out.step_scores != 0).float().mean()
     assert 0.15 < seen < 0.45
+    few = replace(config("snippets"), snippet_share=0.02)
+    drawn = build(few, SIZES, PlainLayers())(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
+    assert (drawn.step_scores != 0).any(-1).all(), "a draw of no snippet at all counts all of them"
     assert (net(x).step_scores != 0).all()
 
 

@@ -53,6 +53,13 @@ def results(features: FeatureSet) -> dict[str, Any]:
     return evaluate(features, folds, systems, protocol="kfold", audit=report, draws=50)
 
 
+def test_predictions_name_the_performance_that_they_show(results: dict[str, Any], features: FeatureSet) -> None:
+    """Views of one performance share the name, so that the intervals of the report count it once."""
+    shown = {row["id"]: row["performance"] for row in results["predictions"]}
+    assert shown == {record.id: f"trial:{record.groups['trial']}" for record in features.records}
+    assert len(set(shown.values())) == len(shown) / 2
+
+
 def test_figures_follow_from_the_predictions(results: dict[str, Any]) -> None:
     for task in ("a", "b"):
         rows = [row for row in results["predictions"] if row["task"] == task]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from data.datasets import list_records
 from data.errors import AimError, DataError, UsageError
 from data.folder import list_folder
+from data.tables import read_table
 from data.videos import Labels
 
 SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -163,3 +164,10 @@ def test_scores_survive_the_table_exactly(root: Path, scores: list[float]) -> No
     names = ("a.mp4", "day 1/b.mp4", "day 1/ä.avi")
     table(root, "video,score\n" + "".join(f"{n},{s!r}\n" for n, s in zip(names, scores, strict=True)))
     assert [record.labels and record.labels.score for record in list_folder(root).records] == scores
+
+
+def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> None:
+    place = tmp_path / "scores.csv"
+    place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
+    table = read_table(place, ("video", "score"), {})
+    assert [row.cells["score"] for row in table.rows] == ["7.5"]

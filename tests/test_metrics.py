@@ -101,3 +101,7 @@ def test_bootstrap_interval_covers() -> None:
     assert 85 <= hits <= 100
     assert math.isnan(metrics.bootstrap_interval(lambda rows: float("nan"), 5, draws=3)[0])
     assert math.isnan(metrics.bootstrap_interval(lambda rows: 0.0, 0)[0])
+
+
+def test_equal_values_have_no_correlation_even_where_their_mean_rounds() -> None:
+    assert math.isnan(metrics.pearson([0.1, 0.1, 0.1], [1, 2, 3]))

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data.datasets import list_records
+from data.errors import DataError
 from data.synthetic.jigsaws import make_jigsaws
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.evaluate import make_parts
 from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
 from pipeline.evaluation.paper_tables import TABLES
-from pipeline.evaluation.protocols import evaluation_report, fisher, results_rows, results_tables, run_protocol
+from pipeline.evaluation.protocols import (
+    _ours,
+    audit_lines,
+    evaluation_report,
+    fisher,
+    protocol_folds,
+    results_rows,
+    results_tables,
+    run_protocol,
+)
+from pipeline.evaluation.systems import Part
 from pipeline.extract import run_extract
 from pipeline.extraction.plan import Planner
 from pipeline.features import FeatureSet, gather
-from pipeline.training.epochs import CHOSEN, ORACLE
+from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs
+from pipeline.training.selection import Selected
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +155,75 @@ def test_results_lie_where_they_are_read(made: tuple[BaseConfig, FeatureSet], tm
     results = run_protocol(config, features)
     write_results(results, tmp_path / "run/results.json")
     assert read_results(tmp_path / "run/results.json") == results
+
+
+def test_every_choice_of_systems_for_new_users_gives_figures(
+    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates train several networks or one; any mixture of them over the folds has to be summed up."""
+    config, features = made
+    config = config.model_copy(update={"protocol": "louo"})
+    ways = ("ridge first", "network first")
+    for way in ways:
+
+        def choose(
+            self: Selected, features: FeatureSet, parts: Sequence[Part], held: object, way: str = way
+        ) -> list[str]:
+            names = [self.candidates[-1].name, self.candidates[0].name]
+            names = names if way == "ridge first" else names[::-1]
+            return [names[i % 2] for i in range(len(parts))]
+
+        monkeypatch.setattr(Selected, "_best", choose)
+        results = run_protocol(config, features)
+        row = results["systems"][CHOSEN_FOR_NEW_USERS]
+        assert {entry["system"] for entry in row["chosen"]} == {"AIM (ours)", "trial figures, all tasks (ours)"}
+        assert row["tasks"]["Suturing"]["runs"]["count"] == 2
+
+
+def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
+    config, features = made
+    files = {record.id: record.sidecars["kinematics"] for record in features.records}
+    by_user = {record.groups["subject"]: files[record.id] for record in features.records}
+    first, second, *_ = by_user.values()
+    kept = second.read_bytes()
+    try:
+        second.write_bytes(first.read_bytes())
+        with pytest.raises(DataError, match=r"content .* trains as .* and tests as"):
+            run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+    finally:
+        second.write_bytes(kept)
+
+
+def test_contents_that_cannot_be_compared_are_said_not_to_be(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    bare = [replace(record, path=None, sidecars={}) for record in features.records]
+    results = run_protocol(config, replace(features, records=tuple(bare)))
+    assert not results["audit"]["content_checked"]
+    assert "leak audit: contents not compared, since not all files are here" in audit_lines(results["audit"])
+    page = evaluation_report(results)
+    assert page.leaks is not None
+    assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
+
+
+def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    records = [replace(r, task="rare" if i == 0 else r.task) for i, r in enumerate(features.records)]
+    results = run_protocol(config, replace(features, records=tuple(records)))
+    assert [(entry["task"], entry["train"], entry["test"]) for entry in results["left_out"]] == [("rare", 0, 1)]
+    line = audit_lines(results["audit"], results["left_out"])[-1]
+    assert line.startswith("note: rare, fold")
+    assert line.endswith("is in no figure: 0 to train on, 1 to test")
+
+
+def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    parts = make_parts(features, protocol_folds(config, features))
+    cuts = []
+    for seed in (0, 5):
+        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, None)
+        assert isinstance(ours, WithEpochs)
+        cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
+    assert cuts[0] != cuts[1]
+    split = config.model_copy(update={"protocol": "holdout"})
+    folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
+    assert folds[0] != folds[1]

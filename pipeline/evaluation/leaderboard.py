@@ -104,6 +104,7 @@ def for_new_users(
     config: TrainConfig,
     kinds: tuple[str, ...],
     checkpoints: Path | None = None,
+    seed: int = 0,
 ) -> Selected:
     """What may generalise to people never seen, and the choice between them by inner validation over people.
 
@@ -117,6 +118,7 @@ def for_new_users(
         config: the recipe.
         kinds: groups that stay on one side of an inner fold, the subject among them.
         checkpoints: folder for resuming after a kill; every system has its own below.
+        seed: of the inner folds.
     """
     ranking = config.model_copy(update={"rank_weight": 3.0})
     found: list[System] = [
@@ -127,7 +129,8 @@ def for_new_users(
     if features.trial.shape[-1]:
         found.append(AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True))
         found.append(PooledRidge())
-    return Selected(CHOSEN_FOR_NEW_USERS, tuple(_kept(system, checkpoints) for system in found), kinds, show=True)
+    kept = tuple(_kept(system, checkpoints) for system in found)
+    return Selected(CHOSEN_FOR_NEW_USERS, kept, kinds, seed=seed, show=True)
 
 
 def _kept(system: System, checkpoints: Path | None) -> System:

@@ -86,7 +86,8 @@ def run_protocol(
         stop=stop,
     )
     if systems in TABLES:
-        results["paper"] = TABLES[systems].by_task(full=True)
+        table, ours = TABLES[systems], (config.dataset.kind, config.protocol)
+        results["paper"] = table.by_task(full=True) if (table.kind, table.protocol) == ours else {}
     elif config.name != "demo":
         results["paper"] = paper_row(config.dataset.kind, config.protocol)
     return results
@@ -111,25 +112,32 @@ def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: P
     """AIM, its epochs chosen inside the training part beside; for new people also what may generalise to them."""
     model, recipe = config.scorer
     kinds = forbidden(config.protocol)
-    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle)
+    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=config.split.seed)
     if config.protocol != "louo":
         return [ours]
-    return [for_new_users(features, ours, model, recipe, kinds, checkpoints)]
+    return [for_new_users(features, ours, model, recipe, kinds, checkpoints, config.split.seed)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
     """The folds of the configuration's protocol over these performances."""
-    options = {"k": config.split.folds, "seed": config.split.seed} if config.protocol == "kfold" else {}
-    return make_folds(config.protocol, features.records, **options)
+    options = {"kfold": {"k": config.split.folds, "seed": config.split.seed}, "holdout": {"seed": config.split.seed}}
+    return make_folds(config.protocol, features.records, **options.get(config.protocol, {}))
 
 
-def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, str] | None:
-    """Content of each performance's video, so that equal files under two names are found; None for a pack."""
+RECORDINGS = ("video", "kinematics")
+"""Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
+
+
+def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]] | None:
+    """Contents of each performance's recordings, so that equal ones under two names are found; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
     cache = open_cache(config.cache, config.storage.reach())
-    found = {r.id: cache.fingerprint(r.path) for r in features.records if r.path is not None and r.path.exists()}
-    found |= {r.id: cache.fingerprint_object(r.remote["video"]) for r in features.records if "video" in r.remote}
+    found = {
+        record.id: {cache.fingerprint(p) for kind, p in record.files().items() if kind in RECORDINGS and p.exists()}
+        | {cache.fingerprint_object(file) for kind, file in record.remote.items() if kind in RECORDINGS}
+        for record in features.records
+    }
     cache.close()
     return found
 
@@ -233,7 +241,8 @@ def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:
     for task in results["tasks"]:
         entries = [entry for entry in results["predictions"] if entry["task"] == task]
         true, mean = [e["true"] for e in entries], [e[system]["mean"] for e in entries]
-        ranges = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8)
+        shown = [e["performance"] for e in entries]
+        ranges = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8, shown)
         for entry, interval in zip(entries, ranges, strict=True):
             low, high = interval or (None, None)
             predicted = entry[system]["mean"]
@@ -260,17 +269,25 @@ def leak_checks(found: Mapping[str, Any] | None) -> tuple[LeakCheck, ...] | None
     if found["content_checked"]:
         checks.append(LeakCheck("no equal files on both sides", "content" not in kinds))
     else:
-        checks.append(LeakCheck("equal files", False, "not compared: the videos are not here"))
+        checks.append(LeakCheck("equal files", None, "not compared: not all files are here"))
     for leak in found["leaks"][:20]:
         checks.append(LeakCheck(f"fold {leak['fold']}", False, f"{leak['kind']} '{leak['value']}' on both sides"))
     return tuple(checks)
 
 
-def audit_lines(report: LeakReport | Mapping[str, Any]) -> list[str]:
-    """What the terminal says of the audit."""
+def _not_evaluated(entry: Mapping[str, Any]) -> str:
+    counts = f"{entry['train']} to train on, {entry['test']} to test"
+    return f"note: {entry['task']}, fold {entry['fold']}, is in no figure: {counts}"
+
+
+def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """What the terminal says of the audit, and of `left_out` in the results."""
     found = report.as_dict() if isinstance(report, LeakReport) else report
     verdict = "no leak" if found["ok"] else f"{len(found['leaks'])} leak(s)"
     lines = [f"leak audit: {verdict}; kept apart: {', '.join(found['forbid'])}"]
+    if not found["content_checked"]:
+        lines.append("leak audit: contents not compared, since not all files are here")
+    lines += [_not_evaluated(entry) for entry in left_out]
     return lines + [
         f"leak: fold {leak['fold']}, {leak['kind']} '{leak['value']}' on both sides" for leak in found["leaks"][:10]
     ]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.videos import Record
 from models import metrics
 from pipeline.evaluation.systems import HeldOut, Part
 from pipeline.features import FeatureSet
@@ -206,11 +207,14 @@ def _resampled(
     )
 
 
+def performance(record: Record) -> str:
+    """Names the performance that a record shows, the same for its views and copies."""
+    return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
+
+
 def _clusters(features: FeatureSet, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """Positions in `rows` of each performance: its views and copies belong together."""
     found: dict[str, list[int]] = {}
     for position, row in enumerate(rows):
-        record = features.records[row]
-        key = next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
-        found.setdefault(key, []).append(position)
+        found.setdefault(performance(features.records[row]), []).append(position)
     return [np.array(positions, dtype=np.intp) for positions in found.values()]

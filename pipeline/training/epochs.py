@@ -48,12 +48,14 @@ class WithEpochs:
         kinds: groups that stay on one side of an inner fold, as in `pipeline.training.selection.Selected`.
         oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels:
             an upper bound, to compare with figures that were made so, and no result.
+        seed: of the inner folds.
     """
 
     system: AimSystem
     kinds: tuple[str, ...] = TIED
     oracle: bool = False
     baseline: bool = False
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -74,7 +76,9 @@ class WithEpochs:
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
         watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
-        every = [part for found in inner_parts(features, parts, kinds=self.kinds).values() for part in found]
+        every = [
+            part for found in inner_parts(features, parts, kinds=self.kinds, seed=self.seed).values() for part in found
+        ]
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
@@ -93,7 +97,10 @@ class WithEpochs:
         last = len(watched) - 1
         if not held:
             return [last] * len(parts)
-        inner, true = inner_parts(features, parts, kinds=self.kinds), label_table(features.records)[:, 0]
+        inner, true = (
+            inner_parts(features, parts, kinds=self.kinds, seed=self.seed),
+            label_table(features.records)[:, 0],
+        )
         seen = by_outer(inner, held[0].by_epoch)
         best = dict.fromkeys(inner, last)
         for fold, found in inner.items():

@@ -88,4 +88,5 @@ def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = N
         name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
         place = None if checkpoints is None else checkpoints / f"settings-{number}"
         systems.append(AimSystem(name, model, recipe, checkpoints=place))
-    return Selected(CHOSEN, tuple(systems), forbidden(tried[0].config.protocol))
+    first = tried[0].config
+    return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)

@@ -69,7 +69,7 @@ class Selected:
             if mine:
                 found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
                 scores |= dict(zip(mine, found.score, strict=True))
-        return HeldOut(tuple(scores[i] for i in range(len(parts))), chosen=tuple(chosen))
+        return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """Where all are shown: every candidate on the inner folds, then every candidate on every part.
@@ -87,9 +87,8 @@ class Selected:
         shown = list(zip(self.candidates, held[-count:], strict=True))
         told = {candidate.name: found.score for candidate, found in shown}
         rows = [row for candidate, found in shown for row in ((candidate, found), *found.variants)]
-        return HeldOut(
-            tuple(told[name][i] for i, name in enumerate(chosen)), chosen=tuple(chosen), variants=tuple(rows)
-        )
+        scores = _as_many_runs([told[name][i] for i, name in enumerate(chosen)])
+        return HeldOut(scores, chosen=tuple(chosen), variants=tuple(rows))
 
     def choose(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
@@ -116,6 +115,16 @@ class Selected:
                 values[name][candidate.name] = sortable(agreement(mine, true))
         best = {name: max(told, key=told.__getitem__) for name, told in values.items() if inner[name]}
         return [best.get(part.fold, first) for part in parts]
+
+
+def _as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+    """(runs, m) of every part with the runs of the part that has most.
+
+    Where candidates of several networks and of a single one are chosen for different parts, the single one counts in
+    every run: a run's figure needs a prediction for every part.
+    """
+    most = max((len(values) for values in scores), default=0)
+    return tuple(values[np.arange(most) % len(values)] for values in scores)
 
 
 def inner_parts(
