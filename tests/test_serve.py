@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import secrets
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from data.errors import Cancelled, UsageError, VideoError
+from data.errors import CacheError, Cancelled, UsageError, VideoError
 from pipeline.report import ReportData, write_report
+from pipeline.serve import queue as queues
 from pipeline.serve import uploads
 from pipeline.serve.app import Limits, create_app, refusal
 from pipeline.serve.history import History, Job
-from pipeline.serve.queue import Outcome, Progress
+from pipeline.serve.queue import Outcome, Progress, Queue
 from pipeline.serve.run import is_loopback, serve
 from tests.test_report import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")
+httpx = pytest.importorskip("httpx")
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(1000)
 OURS = {"x-aim-serve": "1", "host": "127.0.0.1:8765", "origin": "http://127.0.0.1:8765"}
@@ -246,6 +255,224 @@ def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) 
         wait(client, second, "done")
 
 
+def lock(history: History, path: Path) -> sqlite3.Connection:
+    """Another program's connection to the history, which does not wait long for it."""
+    history._db.execute("pragma busy_timeout = 10")
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def eventually(reached: Callable[[], bool]) -> None:
+    """Wait until something has come true."""
+    end = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_locked_history_costs_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(queues, "RETRY_SECONDS", 0.01)
+    history = History(tmp_path / "h.sqlite")
+    other = lock(history, tmp_path / "h.sqlite")
+
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        other.execute("begin immediate")
+        for share in (0.1, 0.2, 0.3):
+            progress("computing", share)
+        if "bad" in job.name:
+            raise VideoError("no frame in the video stream")
+        return Outcome(71.25)
+
+    def has_state(job_id: str, state: str) -> bool:
+        job = history.get(job_id)
+        return job is not None and job.state == state
+
+    queue = Queue(history, tmp_path / "jobs", work)
+    queue.start()
+    for name, state in (("good.mp4", "done"), ("bad.mp4", "failed"), ("next.mp4", "done")):
+        caplog.clear()
+        job = queue.submit(Job(secrets.token_hex(16), name, ".mp4", 1, "c"))
+        eventually(lambda: "database is locked" in caplog.text)
+        time.sleep(0.1)  # several attempts, told once
+        assert has_state(job.id, "running")
+        assert len(caplog.records) == 1
+        other.execute("rollback")
+        eventually(partial(has_state, job.id, state))
+    queue.close()
+    history.close()
+
+
+def test_no_fault_ends_the_queue(
+    tmp_path: Path, work: FakeWork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    monkeypatch.setattr(queues, "RETRY_SECONDS", 0.01)
+    faults: list[Exception] = [sqlite3.OperationalError("disk I/O error"), sqlite3.DatabaseError("malformed")]
+    whole = History.next_queued
+
+    def flaky(self: History) -> Job | None:
+        if faults:
+            raise faults.pop()
+        return whole(self)
+
+    monkeypatch.setattr(History, "next_queued", flaky)
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, send(client).json()["id"], "done")
+    assert not faults
+
+
+def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        return Outcome(object() if "odd" in job.name else 1.0)  # type: ignore[arg-type]
+
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, send(client, "odd.mp4").json()["id"], "failed")
+        wait(client, send(client).json()["id"], "done")
+
+
+def test_a_server_ends_although_the_history_is_locked(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite")
+    other = lock(history, tmp_path / "h.sqlite")
+
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        other.execute("begin immediate")
+        return Outcome(1.0)
+
+    queue = Queue(history, tmp_path / "jobs", work)
+    queue.start()
+    queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+    eventually(lambda: other.in_transaction)
+    queue.close()
+    assert not queue._thread.is_alive()
+    other.close()
+    assert history.settle() == 1
+    history.close()
+
+
+def test_done_takes_an_earlier_error_away(client: Any, work: FakeWork) -> None:
+    work.hold.clear()
+    job = send(client).json()["id"]
+    wait(client, job, "running")
+    client.app.state.queue.history.update(job, error="the server stopped")
+    work.hold.set()
+    assert wait(client, job, "done")["error"] == ""
+
+
+def test_long_names_keep_their_suffix(client: Any) -> None:
+    answer = send(client, "a" * 210 + ".MP4")
+    assert answer.status_code == 201
+    assert answer.json()["suffix"] == ".mp4"
+    assert answer.json()["name"] == "a" * 196 + ".MP4"
+    assert send(client, "a.mp4" * 50 + ".txt").status_code == 415
+    assert len(uploads.shown_name("a." + "b" * 300)) == 200
+
+
+def send_together(app: Any, *bodies: AsyncIterator[bytes]) -> list[int]:
+    """The statuses of uploads that arrive at the same time."""
+
+    async def run() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765", headers=OURS) as client:
+            posts = (client.post("/api/videos", content=b, headers={"x-file-name": "x.mp4"}) for b in bodies)
+            return sorted(answer.status_code for answer in await asyncio.gather(*posts))
+
+    return asyncio.run(run())
+
+
+def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> None:
+    app = create_app(tmp_path / "serve", work, Limits(waiting=3, spare_bytes=0))
+
+    async def slow(content: bytes = MP4) -> AsyncIterator[bytes]:
+        for at in range(0, len(content), 100):
+            await asyncio.sleep(0.01)
+            yield content[at : at + 100]
+
+    refused = send_together(app, *(slow(b"no video, but longer than its head") for _ in range(3)))
+    assert refused == [415] * 3  # and these count no longer
+    assert send_together(app, *(slow() for _ in range(20))) == [201] * 3 + [429] * 17
+    assert len(files(tmp_path)) == 3
+    app.state.queue.history.close()
+
+
+def test_the_limit_is_looked_at_again_when_the_file_is_whole(tmp_path: Path, work: FakeWork) -> None:
+    app = create_app(tmp_path / "serve", work, Limits(waiting=1, spare_bytes=0))
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield MP4
+        app.state.queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+
+    assert send_together(app, overtaken()) == [429]
+    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    app.state.queue.history.close()
+
+
+def test_an_upload_that_cannot_be_queued_leaves_nothing(client: Any, tmp_path: Path) -> None:
+    other = lock(client.app.state.queue.history, tmp_path / "serve" / "history.sqlite")
+    other.execute("begin immediate")
+    answer = send(client)
+    assert answer.status_code == 503
+    assert "database is locked" in answer.json()["detail"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    other.close()
+    assert send(client).status_code == 201
+
+
+def test_a_start_sweeps_uploads_that_never_became_a_job(tmp_path: Path, work: FakeWork) -> None:
+    jobs = tmp_path / "serve" / "jobs"
+    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS) as client:
+        done = send(client).json()["id"]
+        wait(client, done, "done")
+    for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "notes/video.mp4"):
+        (jobs / name).parent.mkdir()
+        (jobs / name).write_bytes(MP4)
+    (jobs / ("c" * 32)).mkdir()
+    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS):
+        # A page without a job is of a history that was moved away; a name that is not ours is none of our business.
+        assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "notes"}
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.serve.history import History
+history = History(Path(sys.argv[1]) / "history.sqlite")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match=r"another server uses this folder.*--folder"):
+            serve(tmp_path, work, port=0)
+    finally:
+        process.kill()
+        process.wait()
+        process.communicate()
+    app = create_app(tmp_path, work)  # the lock of a killed server is none
+    with pytest.raises(UsageError, match="another server"):
+        create_app(tmp_path, work)
+    app.state.queue.history.close()
+
+
+def test_a_history_that_is_none_holds_no_folder(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(CacheError, match="Move it away"):
+        History(path)
+    path.unlink()
+    History(path).close()
+    path.with_suffix(".lock").unlink()
+    path.with_suffix(".lock").mkdir()
+    with pytest.raises(CacheError, match=r"cannot be locked.*Remove this file"):
+        History(path)
+
+
 def test_names_and_kinds() -> None:
     assert uploads.shown_name(None) == "video"
     assert uploads.shown_name("..%2F..%5Cx.mp4") == "x.mp4"
@@ -267,3 +494,4 @@ def test_only_the_loopback_interface(tmp_path: Path, work: Callable[..., Outcome
         taken.listen()
         with pytest.raises(UsageError, match="cannot be used"):
             serve(tmp_path, work, port=taken.getsockname()[1])
+    create_app(tmp_path, work).state.queue.history.close()  # a start that failed holds no folder

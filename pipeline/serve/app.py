@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
@@ -52,7 +53,7 @@ class Limits:
 
     Attributes:
         file_bytes: largest upload.
-        waiting: most jobs that are queued or running.
+        waiting: most jobs that are queued or running, with the uploads that are under way.
         spare_bytes: room that must stay free on the disk.
     """
 
@@ -71,6 +72,10 @@ def create_app(
         work: scores one video.
         limits: see `Limits`.
         facts: shown at the foot of the page: model, data, results.
+
+    Raises:
+        UsageError: another server uses the folder.
+        CacheError: its history cannot be used.
     """
     bounds = limits or Limits()
     history = History(folder / "history.sqlite")
@@ -88,6 +93,7 @@ def create_app(
     app.add_middleware(Guard)
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
+    app.add_exception_handler(sqlite3.OperationalError, _unwritable)
     _pages(app, queue, bounds, dict(facts or {}))
     _api(app, queue, bounds)
     return app
@@ -156,6 +162,8 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str]) ->
 
 
 def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
+    under_way = 0  # only the event loop's thread counts them
+
     @app.get("/api/jobs")
     def jobs() -> dict[str, Any]:
         return {"jobs": [_shown(job) for job in queue.history.latest()]}
@@ -166,17 +174,20 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
 
     @app.post("/api/videos", status_code=201)
     async def upload(request: Request) -> dict[str, Any]:
-        if queue.history.waiting() >= bounds.waiting:
-            raise uploads.UploadError(429, f"{bounds.waiting} videos are waiting already")
+        nonlocal under_way
+        _refuse_when_full(queue, under_way, bounds.waiting)
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
             raise uploads.UploadError(507, "no room on the disk")
         name = request.headers.get(NAME_HEADER)
+        under_way += 1
         try:
             file = await uploads.receive(request.stream(), name, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection broke before the file was whole") from error
-        return _shown(queue.submit(Job(file.id, file.name, file.suffix, file.size, file.content)))
+        finally:
+            under_way -= 1
+        return _shown(_submit(queue, file, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
@@ -190,6 +201,21 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
         if not queue.remove(_job(queue, job_id)):
             raise HTTPException(409, "cancel the job first")
         return Response(status_code=204)
+
+
+def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
+    if queue.history.waiting() + under_way >= most:
+        raise uploads.UploadError(429, f"{most} videos are waiting already; upload this one once a score is there")
+
+
+def _submit(queue: Queue, file: uploads.Upload, most: int) -> Job:
+    """Queue an upload; where that fails nothing of it stays behind."""
+    try:
+        _refuse_when_full(queue, 0, most)
+        return queue.submit(Job(file.id, file.name, file.suffix, file.size, file.content))
+    except BaseException:
+        shutil.rmtree(file.path.parent, ignore_errors=True)
+        raise
 
 
 def _job(queue: Queue, job_id: str) -> Job:
@@ -217,3 +243,8 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, 500)
+
+
+def _unwritable(_: Request, error: Exception) -> JSONResponse:
+    fix = "Try again; if it stays so, free space on the server's disk or close what else has its history open"
+    return JSONResponse({"detail": f"the history cannot be used ({error}). {fix}"}, 503)

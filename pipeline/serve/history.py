@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from data.errors import CacheError
+from data.errors import CacheError, UsageError
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -66,23 +66,26 @@ _COLUMNS = tuple(field.name for field in fields(Job))
 
 
 class History:
-    """The jobs of one folder. Safe to use from several threads.
+    """The jobs of one folder, which it holds for this process until it is closed. Safe to use from several threads.
 
     Args:
         path: the database file; made where absent.
 
     Raises:
+        UsageError: another server holds the folder; it would take the other's jobs and uploads for abandoned ones.
         CacheError: the file is not a usable database.
     """
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._hold = _hold(path.with_suffix(".lock"))
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute(_SCHEMA)
         except sqlite3.DatabaseError as error:
+            self._hold.close()
             raise CacheError(
                 f"the history cannot be used ({error})", where=path, fix="Move it away; a new one will be made"
             ) from error
@@ -139,11 +142,32 @@ class History:
             return self._db.execute(query, (INTERRUPTED, time.time())).rowcount
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database and let the folder go."""
         with self._lock:
             self._db.close()
+            self._hold.close()
 
     def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
         with self._lock:
             rows = self._db.execute(f"select {', '.join(_COLUMNS)} from job {rest}", values).fetchall()  # noqa: S608
         return [Job(*row) for row in rows]
+
+
+def _hold(path: Path) -> sqlite3.Connection:
+    """An empty database, locked until it is closed: SQLite locks on every system, and a killed process's lock ends
+    with it although its children live on.
+    """
+    try:
+        lock = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)
+        try:
+            lock.execute("begin exclusive")
+        except sqlite3.DatabaseError:
+            lock.close()
+            raise
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            fix = "Use that server's page, stop it, or name another folder with --folder"
+            raise UsageError("another server uses this folder", where=path.parent, fix=fix) from error
+        fix = "Remove this file, or name a folder that can be written with --folder"
+        raise CacheError(f"the folder cannot be locked ({error})", where=path, fix=fix) from error
+    return lock

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Job
+from pipeline.serve.history import History, Job, State
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 5.0
+"""After this time the queue tries again what the database refused (it is locked, the disk is full)."""
+
+_FAULT: dict[str, Any] = {"state": "failed", "error": "a fault of the program; the server's terminal shows it"}
 
 Progress = Callable[[str, float | None], None]
 """Called with what is being done and its share from 0 to 1, or None where unknown."""
@@ -55,8 +64,9 @@ class Queue:
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Settle what an earlier server left and begin."""
+        """Settle and sweep what an earlier server left and begin."""
         self.history.settle()
+        self._sweep()
         self._thread.start()
 
     def close(self, timeout: float = 20.0) -> None:
@@ -97,46 +107,90 @@ class Queue:
         """Where a job's report lies."""
         return self.folder / job.id / "report.html"
 
+    def _sweep(self) -> None:
+        """Delete the folders of uploads that a killed server left before they became jobs.
+
+        A folder with a page stays: it was a job of a history that was moved away, and the page is its result.
+        """
+        for place in self.folder.glob("[0-9a-f]" * 32):
+            if self.history.get(place.name) is None and not (place / "report.html").exists():
+                shutil.rmtree(place, ignore_errors=True)
+
     def _loop(self) -> None:
         while not self._closing.is_set():
             self._wake.clear()
-            job = self.history.next_queued()
-            if job is None:
-                self._wake.wait(timeout=5)
-                continue
-            self._run(job)
+            try:
+                job = self._insist(self.history.next_queued)
+                if job is None:
+                    self._wake.wait(timeout=5)
+                else:
+                    self._run(job)
+            except Exception:  # without this thread no job would ever run again
+                log.exception("the queue stumbled and goes on")
+                self._closing.wait(RETRY_SECONDS)
+
+    def _insist(self, act: Callable[[], T]) -> T | None:
+        """Do what the database may refuse for a time until it is done; None where the server closes before."""
+        told = False
+        while True:
+            try:
+                return act()
+            except sqlite3.OperationalError as error:
+                if not told:
+                    fix = f"Free space on the disk of {self.folder.parent}, or close what else has its history open"
+                    log.warning("the history cannot be used (%s); the queue waits for it. %s", error, fix)
+                told = True
+                if self._closing.wait(RETRY_SECONDS):
+                    return None
 
     def _run(self, job: Job) -> None:
         stop = threading.Event()
         with self._lock:
             self._running = (job.id, stop)
-        started = self.history.update(job.id, only_from=("queued",), state="running", started=time.time())
         try:
-            if started:
+            if self._change(job, only_from=("queued",), state="running", started=time.time()):
                 self._settle(job, stop)
         finally:
             with self._lock:
                 self._running = None
 
-    def _settle(self, job: Job, stop: threading.Event) -> None:
-        def progress(stage: str, share: float | None) -> None:
-            if not stop.is_set():
-                self.history.update(job.id, stage=stage, share=share)
+    def _change(self, job: Job, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+        return bool(self._insist(lambda: self.history.update(job.id, only_from=only_from, **values)))
 
-        end: dict[str, Any]
+    def _settle(self, job: Job, stop: threading.Event) -> None:
+        end = self._end(job, stop)
+        finished = None if end["state"] == "queued" else time.time()
+        rest = {"finished": finished, "stage": "", "share": None}
+        try:
+            self._change(job, **({"error": ""} | end | rest))
+        except Exception:  # a result that no column takes
+            log.exception("job %s failed", job.id)
+            self._change(job, **(_FAULT | rest))
+
+    def _end(self, job: Job, stop: threading.Event) -> dict[str, Any]:
+        """Do the work; the fields that say how it ended."""
+        mute = 0.0
+
+        def progress(stage: str, share: float | None) -> None:
+            nonlocal mute
+            if stop.is_set() or time.monotonic() < mute:
+                return
+            try:
+                self.history.update(job.id, stage=stage, share=share)
+            except sqlite3.OperationalError:  # costs what is shown, not the job, nor a wait at every frame
+                mute = time.monotonic() + RETRY_SECONDS
+
         try:
             video = self.folder / job.id / f"video{job.suffix}"
             outcome = self._work(job, video, self.report(job), progress, stop)
-            end = {"state": "done", "score": outcome.score, "flags": outcome.flags}
+            return {"state": "done", "score": outcome.score, "flags": outcome.flags}
         except Cancelled:
-            end = {"state": "queued" if self._closing.is_set() else "cancelled"}
+            return {"state": "queued" if self._closing.is_set() else "cancelled"}
         except AimError as error:
-            end = {"state": "failed", "error": f"{error.what}. {error.fix}" if error.fix else error.what}
+            return {"state": "failed", "error": f"{error.what}. {error.fix}" if error.fix else error.what}
         except Exception:
             log.exception("job %s failed", job.id)
-            end = {"state": "failed", "error": "a fault of the program; the server's terminal shows it"}
-        finished = None if end["state"] == "queued" else time.time()
-        self.history.update(job.id, **(end | {"finished": finished, "stage": "", "share": None}))
+            return _FAULT
 
     def _stop_running(self) -> None:
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,8 @@ def serve(
         on_start: called with the address once it is taken.
 
     Raises:
-        UsageError: not a loopback address, or the port is taken.
+        UsageError: not a loopback address, another server uses the folder, or the port is taken.
+        CacheError: the folder's history cannot be used.
     """
     import uvicorn
 
@@ -46,14 +47,15 @@ def serve(
 
     if not is_loopback(host):
         raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
-    listener = _listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    app = create_app(folder, work, limits, facts)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
-    if on_start is not None:
-        on_start(f"http://{shown}:{listener.getsockname()[1]}/")
-    with suppress(KeyboardInterrupt):  # uvicorn has closed all in order and tells the interrupt once more
-        uvicorn.Server(config).run(sockets=[listener])
+    app = create_app(folder, work, limits, facts)  # before the port: where both are taken, another port is no help
+    with closing(app.state.queue.history):
+        listener = _listen(host, port)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        if on_start is not None:
+            on_start(f"http://{shown}:{listener.getsockname()[1]}/")
+        with suppress(KeyboardInterrupt):  # uvicorn has closed all in order and tells the interrupt once more
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def is_loopback(host: str) -> bool:

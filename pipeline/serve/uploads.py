@@ -72,10 +72,11 @@ class Upload:
 
 
 def shown_name(header: str | None) -> str:
-    """The client's file name from its percent-encoded header: last part, printable, shortened."""
+    """The client's file name from its percent-encoded header: last part, printable, shortened before its suffix."""
     decoded = unquote(header or "", errors="replace")
-    last = PureWindowsPath(PurePosixPath(decoded).name).name
-    return printable(last)[:NAME_LENGTH] or "video"
+    name = printable(PureWindowsPath(PurePosixPath(decoded).name).name) or "video"
+    suffix = PurePosixPath(name).suffix[:NAME_LENGTH]
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - len(suffix)] + suffix
 
 
 def suffix_of(name: str) -> str:
