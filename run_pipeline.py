@@ -6,11 +6,15 @@ Heavy libraries are imported by the commands that need them, so that help answer
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import math
 import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -19,10 +23,10 @@ try:
 except ModuleNotFoundError:
     sys.exit(f"typer is not installed for {sys.executable}\n  fix: python -m pip install -e .")
 
-from data.errors import AimError, Cancelled, UsageError, printable
+from data.errors import AimError, Cancelled, DataError, UsageError, nearest, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from data.videos import Listing, Record
     from pipeline.cache import Cache
@@ -33,7 +37,10 @@ if TYPE_CHECKING:
     from pipeline.housekeeping import Finding
     from pipeline.training.grid import Candidate
 
-OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk that takes no more; they name no file."""
 
 Place = tuple[str, str | None]
 """Where work runs: the engine and the address of a Ray cluster."""
@@ -67,7 +74,10 @@ Oracle = Annotated[
 ]
 Engine = Annotated[str, typer.Option("--engine", help="local (this machine) or ray; the results are the same")]
 Address = Annotated[str | None, typer.Option("--address", help="a running Ray cluster; default: one here")]
-Workers = Annotated[int | None, typer.Option("--workers", min=0, help="processes side by side; 0: in this process")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=0, help="processes side by side; 0: in this process, on Ray as many as fit"),
+]
 
 
 @app.command(epilog="Example: python run_pipeline.py demo --quick")
@@ -75,7 +85,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="folder of the dives, the cache, the run and the page")] = Path(
         "demo"
     ),
-    quick: Annotated[bool, typer.Option("--quick", help="fewer dives, frames and clips")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="fewer dives, every second frame, short clips")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
@@ -86,9 +96,10 @@ def demo(
     from pipeline.demo.summary import summary_tables
     from pipeline.environment import check_opencv
 
+    _check_folder(out)
     check_opencv()
     stop = _stop_on_interrupt()
-    with console.DemoProgress() as bars:
+    with _writing(out), console.DemoProgress() as bars:
         hooks = Hooks(console.say, bars.extracting(), bars.rendered, bars.epochs)
         result = run_demo(out, quick=quick, overrides=overrides or (), hooks=hooks, stop=stop)
     if as_json:
@@ -184,7 +195,7 @@ def status(
     raise typer.Exit(SOME_FAILED if any(row["state"] == "failed" for row in rows) else OK)
 
 
-@app.command(epilog="Example: python run_pipeline.py train --config configs/tasd2.yaml --out runs/tasd2")
+@app.command(epilog="Example: python run_pipeline.py train --config configs/tasd2.yaml --set dataset.root=TASD-2")
 def train(
     config: ConfigFile = None,
     out: Annotated[Path, typer.Option("--out", help="folder of the trained run")] = Path("runs/model"),
@@ -201,16 +212,16 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
-    from pipeline.pack import read_pack
     from pipeline.remote_cache import open_cache
     from pipeline.scoring.bundle import save
     from pipeline.scoring.calibration import FOLDS
     from pipeline.train import train as train_run
     from pipeline.training.finish import finish_run
 
+    _check_folder(out)
     settings = _settings(config, overrides, cache, None)
     model, recipe = settings.scorer
-    features = read_pack(pack) if pack is not None else _gathered(_labelled(settings), settings)
+    features = _packed(pack, settings) if pack is not None else _gathered(_labelled(settings), settings)
     if settings.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -218,10 +229,11 @@ def train(
     stop = _stop_on_interrupt()
     with console.steps_bar("epochs") as progress:
         run = train_run(features, recipe, model, checkpoints=out / "checkpoints", progress=progress, stop=stop.is_set)
-    save(run, out)
+    with _writing(out):
+        save(run, out)
     folds = FOLDS if folds is None else folds
     kept = open_cache(settings.cache, settings.storage.reach()) if pack is None else None
-    with console.steps_bar("epochs of the calibration") as progress:
+    with _writing(out), console.steps_bar("epochs of the calibration") as progress:
         sure, why_not = finish_run(
             run, features, settings, out, cache=kept, folds=folds, progress=progress, stop=stop.is_set
         )
@@ -232,12 +244,10 @@ def train(
         _print_json({"run": str(out), "trained_on": len(run.train_ids), "runs": recipe.runs, **calibrated})
     else:
         console.say(f"{recipe.runs} networks trained on {len(run.train_ids)} performances: {printable(out)}")
-        console.say(
-            f"no intervals: {why_not}" if sure is None else f"intervals from {sure.groups} held-out performances"
-        )
+        console.say(f"no intervals: {why_not}" if sure is None else _sureness(sure.groups))
 
 
-@app.command(epilog="Example: python run_pipeline.py evaluate --config configs/jigsaws.yaml --set protocol=louo")
+@app.command(epilog="Example: python run_pipeline.py evaluate --config configs/jigsaws.yaml --set dataset.root=JIGSAWS")
 def evaluate(
     config: ConfigFile = None,
     out: OutFolder = Path("runs/evaluation"),
@@ -287,7 +297,9 @@ def leaderboard(
     )
 
 
-@app.command(epilog="Example: python run_pipeline.py reproduce 5 --config configs/jigsaws.yaml")
+@app.command(
+    epilog="Example: python run_pipeline.py reproduce 5 --config configs/jigsaws.yaml --set dataset.root=JIGSAWS"
+)
 def reproduce(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="number of a results table of the paper, 2 to 7")],
     config: ConfigFile = None,
@@ -314,7 +326,7 @@ def reproduce(
     _evaluate(table, settings, out, pack, as_json, at=(engine, address))
 
 
-@app.command(epilog="Example: python run_pipeline.py search -c configs/tasd2.yaml --grid train.weight_decay=.1,.3,.5")
+@app.command(epilog="Example: python run_pipeline.py search --pack tasd2.h5 --grid train.weight_decay=.1,.3,.5")
 def search(
     grids: Annotated[
         list[str],
@@ -345,6 +357,7 @@ def search(
     from pipeline.training.search import search as run_search
     from pipeline.training.search import search_notes, search_rows, write_search
 
+    _check_folder(out)
     tried = _candidates(grids, config, overrides, cache, workers, sample)
     settings = tried[0].config
     run = pick_run(engine, settings, address)
@@ -355,7 +368,8 @@ def search(
             features, tried, folds=folds, runs=runs,
             checkpoints=out / "checkpoints", run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
-    table, best = write_search(found, tried, out)
+    with _writing(out):
+        table, best = write_search(found, tried, out)
     if as_json:
         _print_json(found)
         return
@@ -377,7 +391,10 @@ def report(
     from pipeline import console
     from pipeline.report.command import write_run_report
 
-    page = write_run_report(run, inputs or (), out or run / "report.html", sections, workers, _stop_on_interrupt())
+    page = out or run / "report.html"
+    _check_file(page)
+    with _writing(page):
+        write_run_report(run, inputs or (), page, sections, workers, _stop_on_interrupt())
     console.say(f"the report page: {printable(page)}")
 
 
@@ -393,9 +410,12 @@ def plot(
     from pipeline.report.command import run_report_data
     from pipeline.report.plots import plot_report
 
+    _check_folder(out)
     data = run_report_data(run, inputs or (), out / "report.html", 12, None, _stop_on_interrupt())
-    for path in plot_report(data, out, [name.strip() for name in formats.split(",")]):
-        console.say(str(path))
+    with _writing(out):
+        drawn = plot_report(data, out, [name.strip() for name in formats.split(",")])
+    for path in drawn:
+        console.say(printable(path))
 
 
 @app.command(epilog="Example: python run_pipeline.py serve --model runs/tasd2")
@@ -410,6 +430,7 @@ def serve(
     from pipeline.serve.run import serve as run_server
     from pipeline.serve.work import ScoreWork
 
+    _check_folder(folder)
     work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
     run_server(folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: console.say(f"serving {url}"))
 
@@ -434,6 +455,8 @@ def score(
     from pipeline.scoring.output import as_json as rows_as_json
     from pipeline.scoring.output import score_rows, write_csv
 
+    if out is not None:
+        _check_file(out)
     records = find_videos(inputs, saved_storage(model) if any(map(is_remote, inputs)) else None).records
     scorer = Scorer(model, cache, workers, other_settings=other_settings)
     stop = _stop_on_interrupt()
@@ -441,7 +464,8 @@ def score(
         rows = scorer.score_records(records, stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames)
     scorer.cache.close()
     if out is not None:
-        write_csv(out, rows)
+        with _writing(out):
+            write_csv(out, rows)
     if as_json:
         _print_json({"model": str(model), "videos": rows_as_json(rows)})
     else:
@@ -459,14 +483,18 @@ def export(
     from pipeline import console
     from pipeline.scoring.export import export_onnx
 
-    done = export_onnx(run, out)
+    _check_file(out)
+    with _writing(out):
+        done = export_onnx(run, out)
     if as_json:
         _print_json(done.as_dict())
     else:
         console.say(done.text())
 
 
-@app.command(epilog="Example: python run_pipeline.py pack --config configs/tasd2.yaml --out tasd2.h5")
+@app.command(
+    epilog="Example: python run_pipeline.py pack --config configs/tasd2.yaml --set dataset.root=TASD-2 --out tasd2.h5"
+)
 def pack(
     config: ConfigFile = None,
     out: Annotated[Path, typer.Option("--out", help="the packed file")] = Path("features.h5"),
@@ -477,9 +505,11 @@ def pack(
     from pipeline import console
     from pipeline.pack import write_pack
 
+    _check_file(out)
     settings = _settings(config, overrides, cache, None)
     features = _gathered(_listing(None, settings).records, settings)
-    write_pack(out, features)
+    with _writing(out):
+        write_pack(out, features)
     console.say(f"{len(features)} performances in {printable(out)}, {out.stat().st_size / 1e6:.1f} MB")
 
 
@@ -527,7 +557,7 @@ def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     print(weights.locate(name))
 
 
-@cache_app.command("ls", epilog="Example: python run_pipeline.py cache ls --cache cache --stage pose")
+@cache_app.command("ls", epilog="Example: python run_pipeline.py cache ls -c configs/folder.yaml --stage pose")
 def cache_ls(
     config: ConfigFile = None,
     cache: CacheFolder = None,
@@ -548,7 +578,7 @@ def cache_ls(
         console.table(title, columns, [shown(row) for row in rows])
 
 
-@cache_app.command("verify", epilog="Example: python run_pipeline.py cache verify --cache cache")
+@cache_app.command("verify", epilog="Example: python run_pipeline.py cache verify -c configs/folder.yaml")
 def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline import console
@@ -556,8 +586,9 @@ def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: 
     from pipeline.remote_cache import open_cache
 
     settings = _settings(config, None, cache, None)
+    kept = _there(open_cache(settings.cache, settings.storage.reach()))
     with console.steps_bar("outputs") as progress:
-        read, damaged = verify(open_cache(settings.cache, settings.storage.reach()), progress)
+        read, damaged = verify(kept, progress)
     _print_findings(f"{read} outputs read, {len(damaged)} damaged", damaged, as_json)
     raise typer.Exit(SOME_FAILED if damaged else OK)
 
@@ -577,11 +608,11 @@ def cache_prune(
 
     settings = _settings(config, overrides, cache, None)
     planner = _planner(settings, stages)
-    found = unneeded(planner.cache, _listing(inputs, settings).records, planner)
+    found = unneeded(_there(planner.cache), _listing(inputs, settings).records, planner)
     _remove(planner.cache, found, yes, as_json)
 
 
-@cache_app.command("gc", epilog="Example: python run_pipeline.py cache gc --cache cache --max-gb 50 --yes")
+@cache_app.command("gc", epilog="Example: python run_pipeline.py cache gc -c configs/folder.yaml --max-gb 50 --yes")
 def cache_gc(
     config: ConfigFile = None,
     cache: CacheFolder = None,
@@ -597,8 +628,10 @@ def cache_gc(
     from pipeline.housekeeping import beyond, old_logs, tidy
     from pipeline.remote_cache import open_cache
 
+    if max_gb is not None and not math.isfinite(max_gb * 1e9):  # min=0 lets inf pass
+        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
     settings = _settings(config, None, cache, None)
-    kept = open_cache(settings.cache, settings.storage.reach())
+    kept = _there(open_cache(settings.cache, settings.storage.reach()))
     tidied = tidy(kept)
     say(f"{tidied['temporaries']} temporaries swept, {tidied['index_entries']} entries of the index dropped")
     found = old_logs(kept, log_days) + (beyond(kept, int(max_gb * 1e9)) if max_gb is not None else [])
@@ -621,11 +654,16 @@ def doctor(as_json: AsJson = False) -> None:
 
 def main() -> NoReturn:
     """Run one command; every error a user can mend is one message and exit code 2 (1 where videos failed)."""
+    _mend_streams()
     from pipeline.environment import check_checkout
 
     try:
         check_checkout()
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        except SystemExit:
+            sys.stdout.flush()  # here a disk that is full is told; later the interpreter would only grumble
+            raise
     except AimError as error:
         _complain(error)
         sys.exit(WRONG_USAGE)
@@ -639,17 +677,104 @@ def main() -> NoReturn:
         _complain(UsageError(missing, fix="Type: python -m pip install -e ."))
         sys.exit(WRONG_USAGE)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         sys.exit(SOME_FAILED)
+    except OSError as error:
+        place = _full_stdout()
+        if place is None and error.filename is None and error.errno not in FULL:
+            raise  # no file of the user's
+        _complain(_file_error(error, place))
+        sys.exit(WRONG_USAGE)
     sys.exit(OK)
+
+
+def _mend_streams() -> None:
+    """Escape what the terminal's encoding lacks, as a video's name may; let a closed stream (`>&-`) swallow all."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- open to the end
+
+
+def _give_up_stdout() -> None:
+    """Send what standard output still holds nowhere, so that the interpreter does not try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _full_stdout() -> str | None:
+    """What to call standard output where it takes no more. One more write tells: what failed before is forgotten."""
+    try:
+        print(flush=True)
+    except OSError:
+        _give_up_stdout()
+        return "standard output"
+    return None
+
+
+def _file_error(error: Exception, place: str | Path | None = None) -> UsageError:
+    """What the system refuses, as something to mend: to write `place`, or to use the file that it names itself."""
+    what = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in FULL or not isinstance(error, OSError):
+        fix = "Make room on that disk, then type the same command again"
+    else:
+        fix = "Name another place, or check that this one is there and that you may use it"
+    if place is not None:
+        return UsageError(f"cannot be written ({what})", where=place, fix=fix)
+    named = getattr(error, "filename", None)
+    return UsageError(what, where=os.fsdecode(named) if isinstance(named, (str, bytes, Path)) else None, fix=fix)
+
+
+def _check_file(out: Path) -> None:
+    """Refuse a file that cannot be written before the work for it begins."""
+    if out.exists() and not out.is_file():
+        raise UsageError("cannot be written (it is no file)", where=out, fix="Name a file, such as FOLDER/NAME")
+    _check_folder(out.parent, out)
+
+
+def _check_folder(folder: Path, out: Path | None = None) -> None:
+    """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it."""
+    from tempfile import TemporaryFile
+
+    from data.addresses import is_remote
+
+    out = out or folder
+    if is_remote(out):
+        raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    try:
+        with TemporaryFile(dir=there):  # nothing less tells: root may write everywhere by the modes, but not in /proc
+            pass
+    except OSError as error:
+        raise _file_error(error, out) from None
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Name the output of this command where the system does not: a full disk names no file, or a temporary one."""
+    from safetensors import SafetensorError
+
+    from data.files import TEMPORARY
+
+    try:
+        yield
+    except SafetensorError as error:  # what it makes of a full disk
+        raise _file_error(error, out) from None
+    except OSError as error:
+        named = error.filename is not None and not Path(os.fsdecode(error.filename)).name.startswith(TEMPORARY)
+        if named or isinstance(error, (AimError, ConnectionError)):
+            raise
+        raise _file_error(error, out) from None
 
 
 def _complain(error: AimError) -> None:
     from pipeline.console import say
 
-    say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
-    if error.fix:
-        say(f"  -> {error.fix}")
+    with suppress(OSError):  # nowhere left to tell it; the exit code does
+        say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
+        if error.fix:
+            say(f"  -> {error.fix}")
 
 
 def _settings(config: Path | None, overrides: list[str] | None, cache: Path | None, workers: int | None) -> BaseConfig:
@@ -693,6 +818,13 @@ def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
     return listing
 
 
+def _there(cache: Cache) -> Cache:
+    """The same cache; refused where there is none, since a misspelt name would seem an empty cache."""
+    if not cache.exists():
+        raise UsageError("no cache here", where=cache.root, fix="Name it: --cache FOLDER")
+    return cache
+
+
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
     from pipeline.extraction.plan import Planner
     from pipeline.remote_cache import open_cache
@@ -702,20 +834,56 @@ def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_fa
     return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed)
 
 
+def _sureness(independent: int) -> str:
+    """Which intervals so many held-out performances allow."""
+    from pipeline.scoring.conformal import needed
+
+    levels = [level for level in (0.8, 0.95) if independent >= needed(level)]
+    if not levels:
+        return f"no intervals: {needed(0.8)} independent performances are needed, {independent} are there"
+    shown = " and ".join(f"{100 * level:.0f} %" for level in levels)
+    return f"{shown} intervals from {independent} held-out performances"
+
+
 def _labelled(settings: BaseConfig) -> list[Record]:
     """The performances of the configuration's data set that have labels."""
-    return [record for record in _listing(None, settings).records if record.labels is not None]
+    records = _listing(None, settings).records
+    labelled = [record for record in records if record.labels is not None]
+    if records and not labelled:
+        raise DataError(
+            f"none of the {len(records)} performances has a score",
+            where=settings.dataset.labels or settings.dataset.root,
+            fix="Add the file of scores that docs/datasets describes for this kind of data set, or name yours:"
+            " --set dataset.labels=FILE",
+        )
+    return labelled
 
 
 def _all_features(settings: BaseConfig, pack_file: Path | None, stop: threading.Event, at: Place) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted."""
-    from pipeline.pack import read_pack
-
     if pack_file is not None:
-        return read_pack(pack_file)
+        return _packed(pack_file, settings)
     records = _labelled(settings)
     _extract_missing(records, settings, stop, at)
     return _gathered(records, settings)
+
+
+def _packed(place: Path, settings: BaseConfig) -> FeatureSet:
+    """The features of a pack's labelled performances, of the configuration's tasks where it names some."""
+    from pipeline.pack import read_pack
+
+    features = read_pack(place)
+    tasks, known = settings.dataset.tasks, {record.task for record in features.records}
+    if missing := [task for task in tasks if task not in known]:
+        raise UsageError(f"no performance of task '{missing[0]}' in it", where=place, fix=nearest(missing[0], known))
+    wanted = [
+        number
+        for number, record in enumerate(features.records)
+        if record.labels is not None and (not tasks or record.task in tasks)
+    ]
+    if not wanted:
+        raise DataError("no performance in it has a score", where=place, fix="Pack a data set that has labels")
+    return features.take(wanted)
 
 
 def _gathered(records: Sequence[Record], settings: BaseConfig) -> FeatureSet:
@@ -728,6 +896,8 @@ def _gathered(records: Sequence[Record], settings: BaseConfig) -> FeatureSet:
     planner.cache.close()
     for line in gathered.left_out[:20]:
         say(f"left out: {line}")
+    if len(gathered.left_out) > 20:
+        say(f"left out: {len(gathered.left_out) - 20} more, {len(gathered.left_out)} in all")
     return gathered.features
 
 
@@ -745,11 +915,14 @@ def _evaluate(
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
     from pipeline import console
     from pipeline.evaluate import write_results
+    from pipeline.evaluation.leaderboard import TABLES
+    from pipeline.evaluation.paper_tables import TABLES as PAPER
     from pipeline.evaluation.protocols import audit_lines, evaluation_report, results_tables, run_protocol
     from pipeline.evaluation.spread import pick_run
     from pipeline.report import ReportData, write_report
     from pipeline.score import save_config
 
+    _check_folder(out)
     run = pick_run(at[0], settings, at[1])
     stop = _stop_on_interrupt()
     features = _all_features(settings, pack_file, stop, at)
@@ -758,20 +931,27 @@ def _evaluate(
             settings, features, systems=systems, oracle=oracle,
             checkpoints=out / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
-    write_results(results, out / "results.json")
-    save_config(settings, out)
     page = ReportData(
         f"Evaluation: {settings.name}, {settings.protocol}",
         subtitle=f"{len(features)} performances",
         config=json.dumps(settings.dump(), indent=1),
         evaluation=evaluation_report(results),
     )
-    write_report(out / "report.html", page)
+    with _writing(out):
+        write_results(results, out / "results.json")
+        save_config(settings, out)
+        write_report(out / "report.html", page)
     if as_json:
         _print_json(results)
         return
-    for line in audit_lines(results["audit"]):
+    for line in audit_lines(results["audit"], results["left_out"]):
         console.say(line)
+    if systems in TABLES:
+        if not results["paper"]:
+            theirs = f"{PAPER[systems].kind}, {PAPER[systems].protocol}"
+            console.say(f"note: the paper's rows are of {theirs}, so they do not stand beside these")
+        if missing := [name for name in TABLES[systems] if name not in results["systems"]]:
+            console.say(f"note: these features cannot feed {', '.join(missing)}")
     for title, columns, rows in results_tables(results):
         console.table(f"{settings.name}, {settings.protocol}: {title}", columns, rows)
     console.say(f"{printable(out / 'results.json')} and {printable(out / 'report.html')}")
@@ -883,13 +1063,21 @@ def _parse_shard(text: str) -> tuple[int, int]:
 
 def _stop_on_interrupt() -> threading.Event:
     """First Ctrl-C: finish the current write and stop; second: stop at once."""
-    from pipeline.console import say
+    import multiprocessing
+
+    from pipeline.console import err, say
 
     stop = threading.Event()
 
     def interrupted(number: int, frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
+        if stop.is_set():  # not by an exception: the interpreter would wait for threads, or abort in those of libraries
+            with suppress(OSError, RuntimeError, ValueError):
+                err.show_cursor()  # a bar hides it
+                sys.stdout.flush()
+                sys.stderr.flush()
+            for child in multiprocessing.active_children():
+                child.kill()
+            os._exit(INTERRUPTED)
         stop.set()
         say("stopping after the current write; press Ctrl-C again to stop at once")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
+UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What PyYAML raises: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
+
 SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.training.recipes:TrainConfig"}
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
 
@@ -40,7 +43,7 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Literal["folder", "jigsaws", "aqa7", "tasd2"] = Field("folder", description="official layout, see README")
+    kind: Literal["folder", "jigsaws", "aqa7", "tasd2"] = Field("folder", description="official layout: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
@@ -49,7 +52,7 @@ class DatasetConfig(Section):
 class RunConfig(Section):
     """How the work is done; nothing here can change a result."""
 
-    workers: int = Field(1, ge=0, description="processes that extract side by side; 0: in this process")
+    workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video before it fails by name")
     memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker; 0: no limit")
@@ -74,7 +77,7 @@ class ProtocolConfig(Section):
     """How performances are split for evaluation."""
 
     folds: int = Field(5, ge=2, description="folds of kfold")
-    seed: int = Field(0, description="seed of kfold and of the inner validation")
+    seed: int = Field(0, description="seed of kfold, holdout and the inner validation")
 
 
 class BaseConfig(Section):
@@ -83,7 +86,9 @@ class BaseConfig(Section):
     name: str = Field("folder", description="name of this configuration, shown in reports")
     stages: tuple[str, ...] = Field(("timesteps",), description="stages to run; those they need are added")
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
-    protocol: str = Field("kfold", description="kfold, fixed, 4fold, louo or loso")
+    protocol: Literal["kfold", "holdout", "fixed", "4fold", "louo", "loso"] = Field(
+        "kfold", description="how performances are split: docs/protocols.md"
+    )
     dataset: DatasetConfig = DatasetConfig()
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
@@ -153,13 +158,13 @@ def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
 
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     """The network that belongs to the recipe, where the `model` section does not say otherwise."""
-    from pipeline.training.recipes import RECIPES, model_for
+    from pipeline.training.recipes import RECIPES, RecipeName, model_for
 
     train, model = values.get("train", {}), values.get("model", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"
-    if recipe not in RECIPES or not isinstance(model, dict):
+    if not isinstance(recipe, str) or recipe not in RECIPES or not isinstance(model, dict):
         return values
-    return {**values, "model": {**asdict(model_for(recipe)), **model}}
+    return {**values, "model": {**asdict(model_for(cast("RecipeName", recipe))), **model}}
 
 
 class _Loader(yaml.SafeLoader):
@@ -186,9 +191,11 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         here = sorted(p.as_posix() for p in Path("configs").glob("*.yaml"))
         raise UsageError("no such configuration file", where=path, fix=nearest(str(path), here)) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         text = " ".join(str(error).split())
-        raise UsageError(f"not a readable YAML configuration ({text})", where=path) from None
+        raise UsageError(
+            f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
+        ) from None
     if not isinstance(values or {}, dict):
         raise UsageError("a configuration is a mapping of sections", where=path, fix="See configs/folder.yaml")
     return values or {}
@@ -198,13 +205,13 @@ def parse_values(text: str) -> list[Any]:
     """Values separated by commas, as `--set` reads each: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
 
     Raises:
-        UsageError: brackets or quotes that do not close.
+        UsageError: brackets or quotes that do not close, or a value that cannot be.
     """
     try:
         values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except (yaml.YAMLError, RecursionError):
+    except UNREADABLE:
         raise UsageError(
-            f"'{text}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
+            f"'{text[:80]}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
         ) from None
     return [_number(value) for value in values]
 
@@ -227,6 +234,10 @@ def _override(values: dict[str, Any], override: str) -> None:
         value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
     except yaml.YAMLError:
         value = text
+    except UNREADABLE as error:
+        raise UsageError(
+            f"the value of '--set {name}' is not readable ({error})", fix=f"""Is it text? --set '{name}="TEXT"'"""
+        ) from None
     *sections, key = name.strip().split(".")
     for section in sections:
         inner = values.setdefault(section, {})

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -22,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.extraction.plan import Plan
 from pipeline.extraction.runner import Result
@@ -33,15 +33,16 @@ if TYPE_CHECKING:
 WIDE = None if "COLUMNS" in os.environ else 160
 """Columns of tables that go into a file or a pipe, where nobody says how wide a line may be."""
 
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else WIDE)
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(stderr=True, markup=False, emoji=False, highlight=False, width=None if sys.stderr.isatty() else WIDE)
+out = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
+"""Text is shown as it is: names of videos and folders may hold `[red]` or `:on:`. What has a style is a `Text`."""
 
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
 
 def say(text: str) -> None:
     """One line for people, on standard error, as it is."""
-    err.print(escape(text), soft_wrap=True)
+    err.print(text, soft_wrap=True)
 
 
 class BatchProgress:
@@ -54,7 +55,7 @@ class BatchProgress:
         self._frames_before = 0
         self._bars = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -101,9 +102,8 @@ class BatchProgress:
             self._bars.advance(self._videos)
         if result.failed:
             stage, reason = next(iter(result.failed.items()))
-            self._bars.console.print(
-                f"[red]failed[/] {escape(result.record.name)} [{stage}] {escape(reason)}", soft_wrap=True
-            )
+            told = Text.assemble(("failed", "red"), f" {result.record.name} [{stage}] {reason}")
+            self._bars.console.print(told, soft_wrap=True)
 
     def _rate(self) -> str:
         task = next((t for t in self._bars.tasks if t.id == self._frames), None)
@@ -141,7 +141,7 @@ def steps_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """One bar over steps such as epochs; gives the function to call with (done, total)."""
     bars = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -162,7 +162,7 @@ def named_bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:
-    """A table; every cell is text and nothing in it is taken for markup. A float is shown with three decimals."""
+    """A table; nothing in it is taken for markup. A float is shown with three decimals."""
     grid = Table(title=title, title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
         grid.add_column(name, overflow="fold", justify="left" if position == 0 else "default")
@@ -178,14 +178,14 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_figures: bool = False
         grid.add_column(name, overflow="fold")
     previous = None
     for row in rows:
-        state = f"[{STATE_STYLE[row['state']]}]{row['state']}[/]"
-        shown = "" if row["video"] == previous else escape(row["video"])
+        state = Text(row["state"], STATE_STYLE[row["state"]])
+        shown = "" if row["video"] == previous else row["video"]
         previous = row["video"]
         chosen = (
             row["quality"] if all_figures else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
         )
         figures = ", ".join(f"{name} {_cell(row['quality'][name])}" for name in chosen)
-        grid.add_row(shown, row["stage"], state, escape(str(row["reason"])) or figures)
+        grid.add_row(shown, row["stage"], state, str(row["reason"]) or figures)
     out.print(grid)
 
 
@@ -202,4 +202,4 @@ def failure_table(results: Sequence[Result]) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    return escape("" if value is None else str(value))
+    return "" if value is None else str(value)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
+
+import run_pipeline
+from data.errors import UsageError
+from data.files import write_bytes
+from pipeline.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = ["--set", "stages=[camera_flow]", "--workers", "0"]
 
 
-def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "run_pipeline.py"), *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env={**os.environ, "COLUMNS": "200"}, check=False
-    )
+    environment = {**os.environ, "COLUMNS": "200", **variables}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
 
 
 @pytest.mark.parametrize("command", ["", "extract", "status", "train", "score", "pack", "demo", "doctor", "weights"])
@@ -124,3 +133,161 @@ def test_hostile_names_stay_names(make_video, tmp_path: Path) -> None:
     assert json.loads(done.stdout)["videos"] == 5
     status = run("status", tmp_path / "in", "--cache", tmp_path / "cache", *FLOW[:2])
     assert (status.returncode, status.stdout.count("fresh")) == (0, 5)
+
+
+def program(code: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python code with this checkout's modules."""
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False, **options
+    )
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    """One error and what to do, exit code 2."""
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert "\n  -> " in done.stderr
+    assert all(text in done.stderr for text in said), done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "{tmp}/file", "--model", "{tmp}/none", "--out", "{tmp}/file/x.csv"],
+        ["train", "--out", "{tmp}/file/x"],
+        ["pack", "--out", "{tmp}/file/x"],
+        ["serve", "--model", "{tmp}/none", "--folder", "{tmp}/file"],
+        ["export", "{tmp}/none", "--out", "/proc/x.onnx"],
+        ["report", "{tmp}/none", "--out", "{tmp}"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "file").touch()
+    given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    assert_refused(run(*given), f"error: {given[-1]}: cannot be written")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_test_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("old")
+    for place in ("new.csv", "old.csv", "a/b/new.csv"):
+        run_pipeline._check_file(tmp_path / place)
+    for place in (".", "a/b"):
+        run_pipeline._check_folder(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
+    for place in (tmp_path, Path("/dev/full"), Path("s3://bucket/x.csv")):
+        with pytest.raises(UsageError):
+            run_pipeline._check_file(place)
+
+
+@contextmanager
+def full_disk(most_bytes: int = 4096) -> Iterator[None]:
+    """No file of this process can grow larger."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_checkpoint_on_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "a.safetensors"
+    write_checkpoint(place, Checkpoint("x", 1, {"w": torch.zeros(2)}))
+    with full_disk(), pytest.raises(UsageError) as caught:
+        write_checkpoint(place, Checkpoint("x", 2, {"w": torch.zeros(100_000)}))
+    assert str(place) in str(caught.value)
+    assert caught.value.fix
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+    kept = read_checkpoint(place, "x")
+    assert kept is not None
+    assert kept.epoch == 1
+
+
+def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(UsageError, match="cannot be written") as caught, run_pipeline._writing(tmp_path):
+        write_bytes(tmp_path / "x", bytes(100_000))
+    assert caught.value.where == str(tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["weights", "list"]], ids=" ".join)
+def test_a_full_standard_output_is_told(arguments: list[str]) -> None:
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert_refused(done, "standard output: cannot be written")
+
+
+def test_text_of_the_user_is_no_markup() -> None:
+    name = "m [bold] [/x] \\[y] :on:"
+    code = f"""
+from pathlib import Path
+from data.videos import Record
+from pipeline import console
+from pipeline.extraction.runner import Result
+console.say({name!r})
+console.table({name!r}, ({name!r},), [({name!r},)])
+result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})
+console.BatchProgress().result(result)
+console.failure_table([result])
+console.status_table([{{"video": {name!r}, "stage": "pose", "state": "stale", "reason": {name!r}, "quality": {{}}}}])
+with console.named_bars() as bar:
+    bar({name!r}, 1, 2)
+"""
+    done = program(code, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout.count(name), done.stderr.count(name)) == (5, 5), done.stdout + done.stderr
+    assert f"failed {name} [pose] {name}" in done.stderr
+
+
+def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
+    code = """
+import os, signal, sys, threading, time
+import run_pipeline
+stop = run_pipeline._stop_on_interrupt()
+threading.Thread(target=time.sleep, args=(20,)).start()
+sys.stdout.write("half a line")
+os.kill(os.getpid(), signal.SIGINT)
+assert stop.is_set()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = program(code, timeout=15)
+    assert (done.returncode, done.stdout) == (130, "half a line"), done.stderr
+
+
+@pytest.mark.parametrize("command", ["ls", "verify", "prune", "gc"])
+def test_a_cache_that_is_not_there_is_refused(tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").touch()
+    inputs = [tmp_path / "file"] if command == "prune" else []
+    for place in ("typo", "file"):
+        assert_refused(
+            run("cache", command, *inputs, "--cache", tmp_path / place), f"{tmp_path / place}: no cache here"
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("value", ["inf", "1e300"])
+def test_a_size_that_is_no_number_of_bytes_is_refused(tmp_path: Path, value: str) -> None:
+    assert_refused(run("cache", "gc", "--cache", tmp_path, "--max-gb", value), "'--max-gb ")
+
+
+def test_text_that_the_encoding_lacks_is_escaped(make_video, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "é日.mp4", size=(128, 96), frames=3)
+    options = ["--cache", tmp_path / "cache", *FLOW[:2]]
+    for arguments in (["extract", "--help"], ["status", video, *options], ["extract", video, "--dry-run", *options]):
+        done = run(*arguments, PYTHONIOENCODING="ascii")
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        if arguments[0] == "status":
+            assert "\\xe9\\u65e5.mp4" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_swallow_what_they_get(tmp_path: Path, closed: str) -> None:
+    for arguments in ("weights list", "weights list --json", f"cache ls --cache '{tmp_path}'"):
+        line = f"exec '{sys.executable}' '{ROOT / 'run_pipeline.py'}' {arguments} {closed}"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from data.errors import UsageError
 from extractors.base import StageConfig
-from pipeline.config import load_config, validate
+from pipeline.config import load_config, parse_values, validate
 from pipeline.stages import STAGES, stage_class
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +53,11 @@ def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
         ("- 1\n- 2", "mapping"),
         ("a: [", "not a readable YAML"),
         ("!!python/object/apply:os.system [ls]", "not a readable YAML"),
+        ("!!map [a]", "not a readable YAML"),
+        ("name: !!timestamp x", "not a readable YAML"),
+        ("name: !!bool x", "not a readable YAML"),
+        ("[" * 3000, "not a readable YAML"),
+        ("train: {recipe: [fast]}", "'train.recipe'"),
     ],
 )
 def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -60,6 +65,25 @@ def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: st
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["2001-99-99", "!!int foo", "[" * 3000, "!!map [a]", "!!timestamp x", "!!bool x", "!!int ''", "1" * 5000]
+)
+def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
+    with pytest.raises(UsageError, match="'--set name'") as caught:
+        load_config(None, [f"name={value}"])
+    assert caught.value.fix
+    assert len(str(caught.value)) < 300, "the value itself may be of any length"
+    with pytest.raises(UsageError, match="no list of values"):
+        parse_values(value)
+
+
+@given(st.text(max_size=50))
+def test_any_override_gives_a_configuration_or_a_usage_error(text: str) -> None:
+    for override in (f"name={text}", f"train.recipe={text}", text):
+        with contextlib.suppress(UsageError):
+            load_config(None, [override])
 
 
 @given(st.binary(max_size=200))

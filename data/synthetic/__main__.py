@@ -1,7 +1,7 @@
 """Make a tiny data set in an official layout, to try the commands on before the real one is there.
 
 python -m data.synthetic jigsaws made/JIGSAWS --kinematics-only
-python -m data.synthetic tasd2 made/TASD2
+python -m data.synthetic tasd2 made/TASD-2
 python -m data.synthetic aqa7 made/AQA7
 """
 

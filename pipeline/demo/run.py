@@ -103,7 +103,7 @@ def run_demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, frames and clips; for a first look.
+        quick: fewer dives, every second frame for the pose, short clips; for a first look.
         overrides: further `section.key=value` settings.
         hooks: progress.
         stop: set it to end after the current writes.

@@ -7,13 +7,15 @@ the number of epochs done. Random numbers need no state: those of an epoch are d
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from data.errors import UsageError
+from data.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,21 @@ class Checkpoint:
 
 
 def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
-    """Write to a temporary name in the same folder, flush, rename."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    """Write it whole or not at all; the one before stays where it cannot be written.
+
+    Raises:
+        UsageError: the disk is full, or the folder cannot be written.
+    """
     metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch)}
-    save_file(checkpoint.tensors, temporary, metadata)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(place)
+    try:
+        with atomic_path(place) as temporary:
+            save_file(checkpoint.tensors, temporary, metadata)
+    except (SafetensorError, OSError) as error:
+        raise UsageError(
+            f"unfinished training cannot be kept ({error})",
+            where=place,
+            fix="Make room on that disk, then type the same command: it goes on from the last epoch that was kept",
+        ) from None
 
 
 def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
