@@ -115,26 +115,25 @@ def _train(kind: Any) -> str:
 
     rows = []
     for name, field in kind.model_fields.items():
-        values = [{"recipe": recipe, **RECIPES[recipe]}.get(name, field.default) for recipe in ("fast", "paper")]
+        values = [{"recipe": recipe, **RECIPES[recipe]}.get(name, field.default) for recipe in sorted(RECIPES)]
         rows.append((_whole(f"train.{name}"), *(_value(value) for value in values), _text(field.description)))
-    return _table(("key", "recipe `fast`", "recipe `paper`", "meaning"), rows)
+    return _table(("key", *(f"recipe `{recipe}`" for recipe in sorted(RECIPES)), "meaning"), rows)
 
 
 def _model(kind: Any) -> str:
-    from pipeline.training.recipes import model_for
+    from pipeline.training.recipes import RECIPES, model_for
 
     about = _attributes(kind)
-    fast, paper = model_for("fast"), model_for("paper")
+    networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}  # type: ignore[arg-type]
     rows = [
         (
             _whole(f"model.{f.name}"),
-            _value(getattr(fast, f.name)),
-            _value(getattr(paper, f.name)),
+            *(_value(getattr(network, f.name)) for network in networks.values()),
             about.get(f.name, ""),
         )
         for f in dataclasses.fields(kind)
     ]
-    return _table(("key", "with recipe `fast`", "with recipe `paper`", "meaning"), rows)
+    return _table(("key", *(f"with recipe `{recipe}`" for recipe in networks), "meaning"), rows)
 
 
 def _attributes(kind: Any) -> dict[str, str]:

@@ -50,7 +50,9 @@ USUAL_EXTRA_FRAMES = 20
 class KinematicsConfig(StageConfig):
     """Which channels are made of the 76 columns."""
 
-    pairing: Literal["motion", "column"] = setting("motion", "which slave belongs to which master, see the module")
+    pairing: Literal["motion", "column"] = setting(
+        "motion", "which slave belongs to which master, see docs/datasets/jigsaws.md"
+    )
     rate_hz: float = setting(RATE_HZ, "rows a second", gt=0, le=10_000)
     offset_s: float = setting(0.0, "time of the first row on the video's clock, in seconds", ge=-3600, le=3600)
     smoothing_s: float = setting(0.1, "standard deviation of the fits that give derivatives, in seconds", gt=0, le=5)

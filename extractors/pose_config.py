@@ -57,7 +57,10 @@ class PoseConfig(StageConfig):
     lost_s: float = setting(1.0, "Seconds a person may stay unseen and still come back as themselves.", ge=0)
     gate: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
-        0.25, "Lost correlation from one frame to the next that may be a cut, 0..1 (see people/scene.py).", gt=0, le=1
+        0.25,
+        "Lost correlation from one frame to the next that may be a cut, 0..1 (see extractors/people/scene.py).",
+        gt=0,
+        le=1,
     )
     fix_sides: bool = setting(True, "Exchange left and right where a frame contradicts its neighbours.")
     fill_s: float = setting(

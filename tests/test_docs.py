@@ -6,6 +6,7 @@ Nothing that a page shows is run here. The site itself is built by `.ci/run`, wi
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import yaml
 
 from data.errors import UsageError
 from pipeline.config import config_class, load_config
+from pipeline.training.recipes import RECIPES
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,3 +259,15 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
 def test_pages_name_no_machine() -> None:
     for path in [*PAGES, *SCRIPTS, ROOT / "mkdocs.yml", ROOT / "docs" / "generated.py"]:
         assert not re.search(r"(?<![\w.])/(?:work|root|home|tmp|Users)/", text_of(path)), name_of(path)
+
+
+def test_the_settings_page_shows_every_recipe() -> None:
+    made = importlib.util.spec_from_file_location("generated", ROOT / "docs" / "generated.py")
+    assert made is not None
+    assert made.loader is not None
+    generated = importlib.util.module_from_spec(made)
+    made.loader.exec_module(generated)
+    page = generated.settings()
+    for recipe in RECIPES:
+        assert page.count(f"recipe `{recipe}` |") == 2
+        assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")

@@ -262,3 +262,12 @@ def test_parts_that_are_absent_leave_no_trace() -> None:
     bare = render_report(ReportData("t", videos=(d.VideoReport("a"), replace(d.VideoReport("b"), score=1.0))))
     assert "No video in this report." in bare
     assert 'id="batch"' in bare  # several videos make a batch of themselves
+
+
+def test_the_leak_audit_answers_what_it_asks() -> None:
+    checks = (d.LeakCheck("no trial on both sides", True), d.LeakCheck("no group on both sides", False, "fold 1"))
+    open_one = d.LeakCheck("equal files", None, "not compared")
+    shown = render_report(ReportData("Audit", evaluation=d.EvaluationReport(leaks=(*checks, open_one))))
+    assert '<li class="pass"><strong>trial on both sides:</strong> <span>none</span>' in shown
+    assert '<li class="fail"><strong>group on both sides:</strong> <span>FOUND</span>' in shown
+    assert '<li class="open"><strong>equal files:</strong> <span>not known</span>' in shown

@@ -177,10 +177,13 @@ class CurveChart:
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """One question of the leak audit: what was looked for, whether it was absent, what was found."""
+    """One question of the leak audit: what was looked for, whether it was absent (None: not looked), what was found.
+
+    A leading "no " of the name is left out by the page, which gives the answer itself.
+    """
 
     name: str
-    passed: bool
+    passed: bool | None
     detail: str = ""
 
 

@@ -13,6 +13,7 @@ from pipeline.report.data import (
     BatchRow,
     Flag,
     Interval,
+    LeakCheck,
     Prediction,
     ReportData,
     Step,
@@ -154,6 +155,12 @@ def _counts(row: TableRow, column: int) -> bool:
 def chart_list(video: VideoReport) -> list[dict[str, Any]]:
     """Titles, units, names and notes of the charts, in the order of the payload's."""
     return [{"title": c.title, "unit": c.unit, "names": list(c.series), "about": c.about} for c in charts(video)]
+
+
+def leak_line(check: LeakCheck) -> tuple[str, str, str]:
+    """Class, question and answer of a line of the leak audit, such as ("pass", "trial on both sides", "none")."""
+    kind, answer = {True: ("pass", "none"), False: ("fail", "FOUND"), None: ("open", "not known")}[check.passed]
+    return kind, check.name.removeprefix("no "), answer
 
 
 def tasks_of(predictions: Sequence[Prediction]) -> list[str]:
