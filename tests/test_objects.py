@@ -341,7 +341,8 @@ def test_training_packing_and_scoring_from_a_store(
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
     found = fingerprints(features, config)
-    assert found == {f"{n}.mp4": fingerprint_file(bucket.home / f"in/{n}.mp4") for n in range(6)}, "for the leak audit"
+    contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
+    assert found == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
