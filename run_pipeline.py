@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:
     sys.exit(f"typer is not installed for {sys.executable}\n  fix: python -m pip install -e .")
 
-from data.errors import AimError, Cancelled, DataError, UsageError, nearest, printable
+from data.errors import AimError, Cancelled, DataError, UsageError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -212,6 +212,7 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
+    from pipeline.pack import read_labelled
     from pipeline.remote_cache import open_cache
     from pipeline.scoring.bundle import save
     from pipeline.scoring.calibration import FOLDS
@@ -221,7 +222,9 @@ def train(
     _check_folder(out)
     settings = _settings(config, overrides, cache, None)
     model, recipe = settings.scorer
-    features = _packed(pack, settings) if pack is not None else _gathered(_labelled(settings), settings)
+    features = (
+        read_labelled(pack, settings.dataset.tasks) if pack is not None else _gathered(_labelled(settings), settings)
+    )
     if settings.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -836,11 +839,11 @@ def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_fa
 
 def _sureness(independent: int) -> str:
     """Which intervals so many held-out performances allow."""
-    from pipeline.scoring.conformal import needed
+    from pipeline.scoring.conformal import LEVELS, needed
 
-    levels = [level for level in (0.8, 0.95) if independent >= needed(level)]
+    levels = [level for level in LEVELS if independent >= needed(level)]
     if not levels:
-        return f"no intervals: {needed(0.8)} independent performances are needed, {independent} are there"
+        return f"no intervals: {needed(LEVELS[0])} independent performances are needed, {independent} are there"
     shown = " and ".join(f"{100 * level:.0f} %" for level in levels)
     return f"{shown} intervals from {independent} held-out performances"
 
@@ -861,29 +864,13 @@ def _labelled(settings: BaseConfig) -> list[Record]:
 
 def _all_features(settings: BaseConfig, pack_file: Path | None, stop: threading.Event, at: Place) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted."""
+    from pipeline.pack import read_labelled
+
     if pack_file is not None:
-        return _packed(pack_file, settings)
+        return read_labelled(pack_file, settings.dataset.tasks)
     records = _labelled(settings)
     _extract_missing(records, settings, stop, at)
     return _gathered(records, settings)
-
-
-def _packed(place: Path, settings: BaseConfig) -> FeatureSet:
-    """The features of a pack's labelled performances, of the configuration's tasks where it names some."""
-    from pipeline.pack import read_pack
-
-    features = read_pack(place)
-    tasks, known = settings.dataset.tasks, {record.task for record in features.records}
-    if missing := [task for task in tasks if task not in known]:
-        raise UsageError(f"no performance of task '{missing[0]}' in it", where=place, fix=nearest(missing[0], known))
-    wanted = [
-        number
-        for number, record in enumerate(features.records)
-        if record.labels is not None and (not tasks or record.task in tasks)
-    ]
-    if not wanted:
-        raise DataError("no performance in it has a score", where=place, fix="Pack a data set that has labels")
-    return features.take(wanted)
 
 
 def _gathered(records: Sequence[Record], settings: BaseConfig) -> FeatureSet:

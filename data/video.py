@@ -92,9 +92,7 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     with _opened(path) as (container, stream):
         stamps, rate = _packet_times(path, container, stream), _rate(stream)
     with _opened(path) as (container, stream):
-        first = next(_decoded(path, container, stream), None)
-        if first is None:
-            raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+        first, _ = _begun(path, container, stream)
         rotation = round(-first.rotation / 90) * 90 % 360
         width, height = _shown(stream, first)
         width, height = (height, width) if rotation % 180 else (width, height)
@@ -114,17 +112,14 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
     with _opened(path) as (container, stream):
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
-        decoded = _decoded(path, container, stream)
-        first = next(decoded, None)
-        if first is None:
-            raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+        first, decoded = _begun(path, container, stream)
         stamps, size = listed.since(path, first.pts), _shown(stream, first)
         total = len(stamps.times)
         pending = iter(range(total) if indices is None else indices)
         target = next(pending, None)
         last: Frame | None = None
         filled = 0
-        for position, frame in enumerate(chain([first], decoded)):
+        for position, frame in enumerate(decoded):
             if target is None:
                 return
             index = stamps.index(position, frame.pts)
@@ -242,13 +237,17 @@ def _is_cover(stream: Any) -> bool:
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
     """When the frames of the stream are shown, from its packets.
 
+    In an AVI file the places of the pictures are the only times there are. What FFmpeg gives as presentation stamps is
+    a guess, which fails for H.264 with B-frames and for packed B-frames (DivX). The decoder gives the pictures in
+    order, so the k-th is shown at the k-th place.
+
     Raises:
         VideoError: damaged, without a frame, or shorter than its header says.
     """
     import av
 
+    by_place = container.format.name == "avi"
     stamps: list[int | None] = []
-    slots: list[int | None] = []
     listed, end = 0, 0
     try:
         for packet in container.demux(stream):
@@ -257,42 +256,20 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
             listed += 1
             end = max(end, (packet.pts or 0) + (packet.duration or 0))
             if not packet.is_discard:
-                stamps.append(packet.pts)
-                slots.append(packet.dts)
+                stamps.append(packet.dts if by_place else packet.pts)
     except av.error.FFmpegError as error:
         raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    shown = _ascending(slots) if container.format.name == "avi" else None
-    if shown is not None:
-        listed = max(listed, int(shown[-1]) + 1)  # a slot without a picture repeats the one before
-        found = _Stamps(_seconds(shown, stream), None)
+    known = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
+    if len(known) == len(stamps) and stream.time_base:
+        if by_place:
+            listed = max(listed, int(known[-1]) + 1)  # a place without a picture repeats the one before
+        found = _Stamps((known - known[0]) * float(stream.time_base), None if by_place else known)
     else:
-        unique = _ascending(sorted(stamp for stamp in stamps if stamp is not None))
-        if unique is not None and len(unique) == len(stamps) and stream.time_base:
-            found = _Stamps(_seconds(unique, stream), unique)
-        else:
-            found = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
+        found = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
     _require_whole(path, container, stream, listed, end)
     return found
-
-
-def _ascending(stamps: Sequence[int | None]) -> NDArray[np.int64] | None:
-    """The stamps, or None where one is missing or not above the one before.
-
-    In an AVI file they are the places of the pictures in the order of decoding, a picture each, and the only times
-    there are: what FFmpeg gives as presentation stamps is a guess, which fails for H.264 with B-frames and for packed
-    B-frames (DivX). The decoder gives the pictures in order, so the k-th is shown at the k-th place.
-    """
-    if not stamps or any(stamp is None for stamp in stamps):
-        return None
-    found = np.asarray(stamps, dtype=np.int64)
-    return found if (np.diff(found) > 0).all() else None
-
-
-def _seconds(stamps: NDArray[np.int64], stream: Any) -> NDArray[np.float64]:
-    seconds: NDArray[np.float64] = (stamps - stamps[0]) * float(stream.time_base or 1 / _rate(stream))
-    return seconds
 
 
 def _rate(stream: Any) -> float:
@@ -333,6 +310,15 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
         raise VideoError(f"damaged video stream ({_reason(error)})", where=path, fix="Copy the video again") from error
+
+
+def _begun(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
+    """The first frame that can be decoded, and all of them with it."""
+    decoded = _decoded(path, container, stream)
+    first = next(decoded, None)
+    if first is None:
+        raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+    return first, chain([first], decoded)
 
 
 def _shown(stream: Any, frame: Any) -> tuple[int, int]:

@@ -98,10 +98,10 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         starts = pair_starts(self.config, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
-        ahead = _look_ahead(frames)
+        ahead, telling = _look_ahead(frames)
         if not ahead:
             raise VideoError("no frame came out of this video", where=source.record.path)
-        engine, batch = self._engine([grey for _, grey in ahead if _has_content(grey)] or [ahead[-1][1]])
+        engine, batch = self._engine(telling or [ahead[-1][1]])
         chosen = set(starts)
         pairs: list[Pair] = []
         neighbours = (both for both in pairwise(chain(ahead, frames)) if _wanted(both, chosen))
@@ -184,16 +184,19 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         return StageOutput(arrays, found)
 
 
-def _look_ahead(frames: Iterator[tuple[int, NDArray[np.uint8]]]) -> list[tuple[int, NDArray[np.uint8]]]:
-    """The first frames, until `LOOK_AHEAD` of them show something."""
+def _look_ahead(
+    frames: Iterator[tuple[int, NDArray[np.uint8]]],
+) -> tuple[list[tuple[int, NDArray[np.uint8]]], list[NDArray[np.uint8]]]:
+    """The first frames, until `LOOK_AHEAD` of them show something; and those that do."""
     found: list[tuple[int, NDArray[np.uint8]]] = []
-    telling = 0
-    for frame in islice(frames, MAX_LEAD):
-        found.append(frame)
-        telling += _has_content(frame[1])
-        if telling == LOOK_AHEAD:
+    telling: list[NDArray[np.uint8]] = []
+    for index, grey in islice(frames, MAX_LEAD):
+        found.append((index, grey))
+        if _has_content(grey):
+            telling.append(grey)
+        if len(telling) == LOOK_AHEAD:
             break
-    return found
+    return found, telling
 
 
 def _has_content(grey: NDArray[np.uint8]) -> bool:

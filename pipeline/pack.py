@@ -6,13 +6,14 @@ dimension `performance`, and in the header the records (without paths) and the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from data import store
 from data.arrays import Array, StageOutput
-from data.errors import CacheError, DataError, printable
+from data.errors import CacheError, DataError, UsageError, nearest, printable
 from data.videos import Labels, Record
 from pipeline.cache import software
 from pipeline.features import ARRAYS, FeatureSet
@@ -70,6 +71,27 @@ def read_pack(path: Path) -> FeatureSet:
     names = {name: found[name].names for name in ("primary", "secondary", "trial")}
     records = tuple(_record_in(entry) for entry in header["records"])
     return FeatureSet(records=records, settings=header["settings"], names=names, **arrays)
+
+
+def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
+    """A pack's labelled performances, of `tasks` alone where some are named: what is learnt from, as from the cache.
+
+    Raises:
+        UsageError: no performance of a task.
+        DataError: see `read_pack`, or none has a label.
+    """
+    features = read_pack(path)
+    known = {record.task for record in features.records}
+    if missing := [task for task in tasks if task not in known]:
+        raise UsageError(f"no performance of task '{missing[0]}' in it", where=path, fix=nearest(missing[0], known))
+    wanted = [
+        number
+        for number, record in enumerate(features.records)
+        if record.labels is not None and (not tasks or record.task in tasks)
+    ]
+    if not wanted:
+        raise DataError("no performance in it has a score", where=path, fix="Pack a data set that has labels")
+    return features.take(wanted)
 
 
 def _record_out(record: Record) -> dict[str, Any]:

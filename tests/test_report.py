@@ -265,7 +265,7 @@ def test_parts_that_are_absent_leave_no_trace() -> None:
 
 
 def test_the_leak_audit_answers_what_it_asks() -> None:
-    checks = (d.LeakCheck("no trial on both sides", True), d.LeakCheck("no group on both sides", False, "fold 1"))
+    checks = (d.LeakCheck("trial on both sides", True), d.LeakCheck("group on both sides", False, "fold 1"))
     open_one = d.LeakCheck("equal files", None, "not compared")
     shown = render_report(ReportData("Audit", evaluation=d.EvaluationReport(leaks=(*checks, open_one))))
     assert '<li class="pass"><strong>trial on both sides:</strong> <span>none</span>' in shown

@@ -264,10 +264,10 @@ def leak_checks(found: Mapping[str, Any] | None) -> tuple[LeakCheck, ...] | None
     if found is None:
         return None
     kinds = {leak["kind"] for leak in found["leaks"]}
-    checks = [LeakCheck(f"no {kind} on both sides", kind not in kinds) for kind in found["forbid"]]
-    checks.append(LeakCheck("no performance on both sides", "record" not in kinds))
+    checks = [LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in found["forbid"]]
+    checks.append(LeakCheck("performance on both sides", "record" not in kinds))
     if found["content_checked"]:
-        checks.append(LeakCheck("no equal files on both sides", "content" not in kinds))
+        checks.append(LeakCheck("equal files on both sides", "content" not in kinds))
     else:
         checks.append(LeakCheck("equal files", None, "not compared: not all files are here"))
     for leak in found["leaks"][:20]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.arrays import StageOutput
-from data.errors import AimError, Cancelled, ChangedError, DataError, printable
+from data.errors import AimError, Cancelled, ChangedError, DataError
 from data.videos import Record
 from extractors.base import Extractor
 from pipeline.cache import Cache
@@ -101,7 +101,7 @@ class Worker:
         """Whether an input is another one than was planned for; its output would carry the wrong key."""
         changed = [kind for kind, content in step.computation.inputs.items() if now.get(kind) != content]
         if changed:
-            error = ChangedError(f"the {changed[0]} file changed since the run began", where=record.id, fix=AGAIN)
+            error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[step.stage] = self._keep_failure(step, record, error)
         return bool(changed)
 
@@ -136,7 +136,7 @@ class Worker:
             upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if seen != stamps(record):
-                raise ChangedError("the input changed while it was read", where=record.id, fix=AGAIN)
+                raise ChangedError("the input changed while it was read", fix=AGAIN)
             self.cache.write(step.computation, record, output)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
@@ -153,8 +153,6 @@ class Worker:
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
         if isinstance(error, AimError) and error.momentary:
-            if error.where == printable(record.id):
-                error.where = None  # whoever shows the line names the video
             return str(error)
         if isinstance(error, OSError):
             full = error.errno == errno.ENOSPC or "No space left" in str(error)

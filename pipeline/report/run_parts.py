@@ -177,10 +177,7 @@ class CurveChart:
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """One question of the leak audit: what was looked for, whether it was absent (None: not looked), what was found.
-
-    A leading "no " of the name is left out by the page, which gives the answer itself.
-    """
+    """One question of the leak audit: what was looked for, whether it was absent (None: not looked), what was found."""
 
     name: str
     passed: bool | None

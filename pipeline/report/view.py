@@ -160,7 +160,7 @@ def chart_list(video: VideoReport) -> list[dict[str, Any]]:
 def leak_line(check: LeakCheck) -> tuple[str, str, str]:
     """Class, question and answer of a line of the leak audit, such as ("pass", "trial on both sides", "none")."""
     kind, answer = {True: ("pass", "none"), False: ("fail", "FOUND"), None: ("open", "not known")}[check.passed]
-    return kind, check.name.removeprefix("no "), answer
+    return kind, check.name, answer
 
 
 def tasks_of(predictions: Sequence[Prediction]) -> list[str]:

@@ -76,9 +76,7 @@ class WithEpochs:
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
         watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
-        every = [
-            part for found in inner_parts(features, parts, kinds=self.kinds, seed=self.seed).values() for part in found
-        ]
+        every = [part for found in self._inner(features, parts).values() for part in found]
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
@@ -90,6 +88,9 @@ class WithEpochs:
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
 
+    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        return inner_parts(features, parts, kinds=self.kinds, seed=self.seed)
+
     def _inside(
         self, features: FeatureSet, parts: Sequence[Part], watched: Sequence[int], held: Sequence[HeldOut]
     ) -> list[int]:
@@ -97,10 +98,7 @@ class WithEpochs:
         last = len(watched) - 1
         if not held:
             return [last] * len(parts)
-        inner, true = (
-            inner_parts(features, parts, kinds=self.kinds, seed=self.seed),
-            label_table(features.records)[:, 0],
-        )
+        inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
         seen = by_outer(inner, held[0].by_epoch)
         best = dict.fromkeys(inner, last)
         for fold, found in inner.items():
