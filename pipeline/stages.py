@@ -11,7 +11,7 @@ from extractors.base import Extractor, StageConfig
 
 STAGES: dict[str, str] = {
     "clips": "extractors.clips:Clips",
-    "pose": "extractors.pose:Pose",
+    "pose": "extractors.pose.stage:Pose",
     "camera_flow": "extractors.camera_flow:CameraFlow",
     "kinematics": "extractors.kinematics:Kinematics",
     "timesteps": "extractors.timesteps:Timesteps",

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose_backends.base import Image, People
-from extractors.pose_config import RTMLibConfig
+from extractors.pose.detections import Detections, Image
+from extractors.pose.config import RTMLibConfig
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
@@ -58,24 +58,20 @@ class RTMLib:
         else:
             self._pose = _tool(rtmlib.RTMO, config.model, threads, score_thr=min_score)
 
-    def detect(self, image: Image) -> People:
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         picture = np.ascontiguousarray(image[..., ::-1])  # rtmlib takes BGR, as OpenCV reads
         if self._boxes is None:
             return self._people(*self._pose(picture))
         found = self._boxes(picture)
         boxes = np.asarray(found[0] if isinstance(found, tuple) else found, dtype=np.float32).reshape(-1, 4)
-        return self._people(*self._pose(picture, boxes)) if len(boxes) else People.none()
+        return self._people(*self._pose(picture, boxes)) if len(boxes) else Detections.none()
 
-    def close_up(self, image: Image) -> People:
-        """As `detect`: these networks take one input size."""
-        return self.detect(image)
-
-    def _people(self, points: NDArray[np.floating], joints: NDArray[np.floating]) -> People:
+    def _people(self, points: NDArray[np.floating], joints: NDArray[np.floating]) -> Detections:
         """rtmlib returns no score of a person: the mean of the joints' takes its place. Nobody is one row of zeros."""
         joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
         poses = np.concatenate([np.asarray(points, dtype=np.float32)[:, :17], joints[..., None]], axis=-1)
-        people = People.of(poses, joints.mean(axis=1))
+        people = Detections.of(poses, joints.mean(axis=1))
         usable = np.isfinite(poses).all(axis=(1, 2)) & (people.scores >= max(self.min_score, 1e-6))
         order = np.argsort(-people.scores, kind="stable")
         return people.take(order[usable[order]])

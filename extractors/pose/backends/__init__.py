@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from extractors.pose_config import PoseConfig
+from extractors.pose.config import PoseConfig
 
 if TYPE_CHECKING:
-    from extractors.pose_backends.base import PoseBackend
+    from extractors.pose.backends.base import PoseBackend
 
 
 def load_backend(config: PoseConfig) -> PoseBackend:
@@ -19,15 +19,15 @@ def load_backend(config: PoseConfig) -> PoseBackend:
         UsageError: its package is not installed, or its settings are incomplete.
     """
     if config.backend == "mmpose":
-        from extractors.pose_backends.mmpose import load
+        from extractors.pose.backends.mmpose import load
 
         return load(config.mmpose, device=config.device, min_score=config.min_score)
     if config.backend == "rtmlib":
-        from extractors.pose_backends.rtmlib import RTMLib
+        from extractors.pose.backends.rtmlib import RTMLib
 
         return RTMLib(config.rtmlib, min_score=config.min_score, threads=config.threads)
     from data.weights import locate
-    from extractors.pose_backends.movenet import MoveNet
+    from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
         locate(config.weights),

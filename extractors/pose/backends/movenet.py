@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose_backends.base import Image, People
+from extractors.pose.detections import Detections, Image
 
 STEP = 32
 """Both sides of the input are multiples of this."""
@@ -50,30 +50,24 @@ class MoveNet:
         self.long_side, self.min_score = long_side, min_score
         self._forwards: dict[tuple[int, int], Forward] = {}
 
-    def detect(self, image: Image) -> People:
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
-        return self._people(image, input_size(image.shape[1], image.shape[0], self.long_side))
+        return self._people(image, input_size(image.shape[1], image.shape[0], long_side or self.long_side))
 
-    def close_up(self, image: Image) -> People:
-        """The people in a square crop, whose side is a multiple of 32: shown as it is."""
-        side = max(STEP, round(image.shape[1] / STEP) * STEP)
-        return self._people(image, (side, side))
-
-    def _people(self, image: Image, size: tuple[int, int]) -> People:
+    def _people(self, image: Image, size: tuple[int, int]) -> Detections:
         import cv2
 
         height, width = image.shape[:2]
         if size != (width, height):
-            way = cv2.INTER_AREA if width > size[0] else cv2.INTER_LINEAR
-            image = np.asarray(cv2.resize(image, size, interpolation=way), dtype=np.uint8)
+            interpolation = cv2.INTER_AREA if width > size[0] else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
         rows = self._forward(size)(np.ascontiguousarray(image)[None])[0]
         rows = rows[rows[:, 55] >= self.min_score]
         rows = rows[np.argsort(-rows[:, 55], kind="stable")]
         scale = np.array([width, height], dtype=np.float32)
         joints = rows[:, :51].reshape(-1, 17, 3)
         keypoints = np.concatenate([joints[..., 1::-1] * scale, joints[..., 2:]], axis=-1)
-        boxes = rows[:, [52, 51, 54, 53]] * np.tile(scale, 2)
-        return People(keypoints.astype(np.float32), rows[:, 55].astype(np.float32), boxes.astype(np.float32))
+        return Detections.of(keypoints, rows[:, 55])
 
     def _forward(self, size: tuple[int, int]) -> Forward:
         """The network compiled for one input size; a handful of sizes occur."""

@@ -1,7 +1,6 @@
-"""What the camera did from one frame to the next: a coarse shift of the background, and cuts.
+"""Cuts, and a coarse shift of the background from frame to frame, both from thumbnails.
 
-Both come from thumbnails, so they cost about a millisecond. The shift only helps the tracker to predict people; the
-measured camera motion is the business of the `camera_flow` stage.
+The shift says whether a person moves against the background. The stage `camera_flow` measures the camera's motion.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ LEAP, LEAST = 4.0, 8.0
 
 
 @dataclass(frozen=True)
-class Step:
+class FrameChange:
     """From the previous frame to this one.
 
     Attributes:
@@ -31,8 +30,8 @@ class Step:
     cut: bool
 
 
-class SceneWatch:
-    """Follows the background of one video, frame by frame.
+class ShotDetector:
+    """Finds cuts and the background's shift of one video, frame by frame.
 
     The shift is the median motion of corners followed by sparse optical flow, starting from the last shift since
     cameras pan smoothly. For cuts, the middle of the last thumbnail is sought in this one. A frame begins a new shot
@@ -45,10 +44,10 @@ class SceneWatch:
         self.threshold = threshold
         self._grey: NDArray[np.uint8] | None = None
         self._small: NDArray[np.float32] | None = None
-        self._left: list[float] = []
+        self._differences: list[float] = []
         self._shift = np.zeros(2, dtype=np.float32)
 
-    def step(self, image: NDArray[np.uint8]) -> Step:
+    def step(self, image: NDArray[np.uint8]) -> FrameChange:
         """Take the next frame, (H, W, 3) uint8 RGB."""
         import cv2
 
@@ -58,17 +57,17 @@ class SceneWatch:
         lab = cv2.cvtColor(_thumbnail(reduced, CUT_SIDE), cv2.COLOR_RGB2LAB).astype(np.float32)
         self._small = np.asarray(cv2.GaussianBlur(lab, (0, 0), 1), dtype=np.float32)
         if before is None or before_small is None or before.shape != self._grey.shape:
-            return Step(np.zeros(2), False)
-        likeness, left = _best_match(before_small, self._small)
-        usual = max([1.0, *self._left])
-        cut = 1 - likeness > self.threshold and left > max(LEAST, LEAP * usual)
-        self._left = [] if cut else [*self._left[-2:], left]
+            return FrameChange(np.zeros(2), False)
+        correlation, difference = _best_match(before_small, self._small)
+        recent = max([1.0, *self._differences])
+        cut = 1 - correlation > self.threshold and difference > max(LEAST, LEAP * recent)
+        self._differences = [] if cut else [*self._differences[-2:], difference]
         if cut:
             self._shift = np.zeros(2, dtype=np.float32)
         else:
             moved, agreement = _common_motion(before, self._grey, self._shift)
             self._shift = moved if agreement >= 0.3 else 0.8 * self._shift
-        return Step(self._shift.astype(np.float64) * (image.shape[1] / reduced.shape[1]), cut)
+        return FrameChange(self._shift.astype(np.float64) * (image.shape[1] / reduced.shape[1]), cut)
 
 
 def _thumbnail(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -85,9 +84,9 @@ def _best_match(before: NDArray[np.float32], after: NDArray[np.float32]) -> tupl
 
     rows, columns = (max(side // 5, 1) for side in before.shape[:2])
     middle = np.ascontiguousarray(before[rows:-rows, columns:-columns])
-    likeness = float(cv2.matchTemplate(after, middle, cv2.TM_CCOEFF_NORMED).max())
+    correlation = float(cv2.matchTemplate(after, middle, cv2.TM_CCOEFF_NORMED).max())
     squares = float(cv2.matchTemplate(after, middle, cv2.TM_SQDIFF).min())
-    return likeness, float(np.sqrt(max(squares, 0.0) / middle.size))
+    return correlation, float(np.sqrt(max(squares, 0.0) / middle.size))
 
 
 def _common_motion(

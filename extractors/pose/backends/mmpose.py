@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
-from extractors.pose_backends.base import Image, People
-from extractors.pose_config import MMPoseConfig
+from extractors.pose.detections import Detections, Image
+from extractors.pose.config import MMPoseConfig
 
 MOST_PEOPLE = 20
 """More people than this in one picture are not returned."""
@@ -55,7 +55,7 @@ class MMPose:
                 f"the {kind} model {config.config} needs {need} detector", fix="Set pose.mmpose.detector_config"
             )
 
-    def detect(self, image: Image) -> People:
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
         from mmpose.apis import inference_bottomup, inference_topdown
 
@@ -63,11 +63,7 @@ class MMPose:
         if self.detector is None:
             return self._people(inference_bottomup(self.model, picture), None)
         boxes, scores = self._boxes(picture)
-        return self._people(inference_topdown(self.model, picture, boxes), scores) if len(boxes) else People.none()
-
-    def close_up(self, image: Image) -> People:
-        """As `detect`: these networks take one input size."""
-        return self.detect(image)
+        return self._people(inference_topdown(self.model, picture, boxes), scores) if len(boxes) else Detections.none()
 
     def _boxes(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         from mmdet.apis import inference_detector
@@ -76,7 +72,7 @@ class MMPose:
         people = (found.labels == 0) & (found.scores >= self.min_score)
         return found.bboxes[people].astype(np.float32), found.scores[people].astype(np.float32)
 
-    def _people(self, samples: list[Any], scores: NDArray[np.float32] | None) -> People:
+    def _people(self, samples: list[Any], scores: NDArray[np.float32] | None) -> Detections:
         groups = []
         for row, sample in enumerate(samples):
             found = sample.pred_instances
@@ -87,8 +83,8 @@ class MMPose:
                 person = person * scores[row]
             elif "bbox_scores" in found:
                 person = np.asarray(found.bbox_scores, dtype=np.float32)
-            groups.append(People.of(np.concatenate([points, joint_scores[..., None]], axis=-1), person))
-        people = People.joined(groups)
+            groups.append(Detections.of(np.concatenate([points, joint_scores[..., None]], axis=-1), person))
+        people = Detections.joined(groups)
         usable = np.isfinite(people.keypoints).all(axis=(1, 2)) & (people.scores >= self.min_score)
         order = np.argsort(-people.scores, kind="stable")
         return people.take(order[usable[order]][:MOST_PEOPLE])

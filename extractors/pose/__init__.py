@@ -1,0 +1,1 @@
+"""The `pose` stage: people are detected, followed and chosen; see `stage.py`."""

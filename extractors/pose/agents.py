@@ -1,0 +1,218 @@
+"""Which of the tracked people are the agents: decided over the whole video, inspectable and overridable.
+
+Every track of a shot gets a salience, the product of
+- persistence: share of the shot's frames with a detection;
+- size: square root of the body size against the largest in the shot;
+- motion: travel against the background and change of orientation, in body sizes per second;
+- position: closeness to the middle of the frame, where cameras keep athletes;
+- score: the network's score in the better frames; what it reads into a background never scores high.
+
+The most salient track starts an agent. Later tracks that continue an agent (a person who was missing for longer than
+the tracker waits) are joined to it. Agents are numbered from left to right by their median place over the frames that
+show all of them; a shot after a cut is numbered anew by the same rule.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.pose.keypoints import centres_of, orientations_of, sizes_of
+from extractors.pose.tracking import Track
+
+TRACK_COLUMNS = (
+    *("shot", "first_frame", "last_frame", "persistence", "size", "motion", "position", "score"),
+    *("salience", "agent"),
+)
+"""Columns of the table of tracks, in order; `agent` is -1 for people who were not chosen."""
+
+MIN_PERSISTENCE = 0.1
+"""Share of a shot's frames below which a person is never an agent."""
+
+RECENT = 60
+"""Detections by which a track is judged while the video still runs: no frame may cost more than the one before."""
+
+MAX_OVERLAP = 3
+"""Two tracks with more common frames are two people; with fewer, one body that was detected twice for a moment."""
+
+MAX_GAP_S, MAX_JUMP = 3.0, 1.0
+"""A track continues an agent after at most so many seconds, and body sizes (growing by three a second)."""
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The agents of a video.
+
+    Attributes:
+        shots: for each shot, for each agent in order, its tracks in order of time.
+        table: (tracks, len(TRACK_COLUMNS)) float64, one row per track.
+    """
+
+    shots: tuple[tuple[tuple[Track, ...], ...], ...]
+    table: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """Chooses agents among tracks.
+
+    Attributes:
+        agents: how many at most.
+        size: (width, height) of the frame in the tracks' pixels.
+        tracks: numbers of the tracks to take instead of choosing.
+        region: x1 y1 x2 y2 relative to the frame, in which an agent's median centre must be.
+    """
+
+    agents: int
+    size: tuple[int, int]
+    tracks: tuple[int, ...] = ()
+    region: tuple[float, float, float, float] | None = None
+
+    def choose(
+        self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: NDArray[np.float64]
+    ) -> Agents:
+        """The agents of a whole video.
+
+        Args:
+            tracks: all tracks, each inside one shot.
+            shots: first frame and one past the last frame of every shot, by position in `times`.
+            times: (N,) seconds of every processed frame.
+        """
+        table = np.full((len(tracks), len(TRACK_COLUMNS)), -1.0)
+        members: list[tuple[tuple[Track, ...], ...]] = []
+        for number, (start, stop) in enumerate(shots):
+            rows = [row for row, track in enumerate(tracks) if start <= track.frames[0] < stop]
+            here = [tracks[row] for row in rows]
+            if rows:
+                table[rows, 0] = number
+                table[rows, 1:9] = self._rated(here, stop - start, times)
+            members.append(_left_to_right(self._grouped(here, table[rows, 8], times)))
+            for agent, chain in enumerate(members[-1]):
+                for track in chain:
+                    table[rows[here.index(track)], 9] = agent
+        return Agents(tuple(members), table)
+
+    def likeliest(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
+        """Active tracks that may become agents, best first, `frames` frames into a shot of a video that still runs."""
+        if not tracks:
+            return []
+        salience = self._rated(tracks, frames, times, RECENT)[:, 7]
+        missing = np.array([times[-1] - track.time for track in tracks])
+        order = np.argsort(-salience * np.exp(-missing / 0.3), kind="stable")
+        return [tracks[row] for row in order[: self.agents]]
+
+    def _rated(
+        self, tracks: Sequence[Track], frames: int, times: Sequence[float] | NDArray[np.float64], recent: int = 0
+    ) -> NDArray[np.float64]:
+        """(tracks, 8) the columns of the table from first_frame to salience."""
+        rows = np.array([self._measured(track, frames, times, recent) for track in tracks])
+        rows[:, 3] /= rows[:, 3].max()
+        persistence, size, motion, position, score = rows[:, 2:7].T
+        salience = persistence * np.sqrt(size) * (0.25 + motion / (motion + 0.5)) * (0.5 + 0.5 * position) * score
+        salience[persistence < MIN_PERSISTENCE] = 0.0
+        if self.tracks:
+            salience = np.array([float(track.number in self.tracks) for track in tracks])
+        elif self.region is not None:
+            salience[[not self._inside(track) for track in tracks]] = 0.0
+        return np.column_stack([rows, salience])
+
+    def _measured(
+        self, track: Track, frames: int, times: Sequence[float] | NDArray[np.float64], recent: int
+    ) -> tuple[float, ...]:
+        """first_frame, last_frame, persistence, size (pixels), motion, position, score of one track."""
+        poses = np.stack(track.keypoints[-recent:])
+        seconds = np.array([times[frame] for frame in track.frames[-recent:]])
+        size = float(np.median(sizes_of(poses)))
+        offset = np.linalg.norm(np.median(centres_of(poses), axis=0) / np.array(self.size) - 0.5)
+        return (
+            track.frames[0],
+            track.frames[-1],
+            len(track.frames) / max(frames, 1),
+            size,
+            _motion(np.stack(track.travelled[-recent:]), orientations_of(poses), seconds, size),
+            float(np.exp(-0.5 * (offset / 0.35) ** 2)),
+            float(np.percentile(track.scores[-recent:], 75)),
+        )
+
+    def _inside(self, track: Track) -> bool:
+        assert self.region is not None
+        x, y = np.median(centres_of(np.stack(track.keypoints)), axis=0) / np.array(self.size)
+        x1, y1, x2, y2 = self.region
+        return bool(x1 <= x <= x2 and y1 <= y <= y2)
+
+    def _grouped(
+        self, tracks: Sequence[Track], salience: NDArray[np.float64], times: NDArray[np.float64]
+    ) -> list[list[Track]]:
+        """Tracks grouped into agents, most salient agent first."""
+        agents: list[list[Track]] = []
+        for row in np.argsort(-salience, kind="stable"):
+            track = tracks[row]
+            jumps = [(_jump(agent, track, times), number) for number, agent in enumerate(agents)]
+            if any(np.isfinite(jump) for jump, _ in jumps):
+                agents[min(jumps)[1]].append(track)
+            elif len(agents) < self.agents and salience[row] > 0:
+                agents.append([track])
+        return [sorted(agent, key=lambda track: track.frames[0]) for agent in agents]
+
+
+def _motion(
+    travelled: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
+) -> float:
+    """Body sizes per second: median speed against the background, plus turning at half a body size per radian.
+
+    Speeds are taken over at least .1 s, so that jitter of the joints is no motion.
+    """
+    later = np.searchsorted(seconds, seconds + 0.1)
+    first = np.flatnonzero(later < len(seconds))
+    if not len(first):
+        return 0.0
+    last = later[first]
+    gap = seconds[last] - seconds[first]
+    angles = np.unwrap(orientations)
+    speed = np.linalg.norm(travelled[last] - travelled[first], axis=1) / gap / size
+    return float(np.median(speed) + 0.5 * np.median(np.abs(angles[last] - angles[first]) / gap))
+
+
+def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> float:
+    """Body sizes between `track` and the nearest-in-time track of `agent`; infinite where it cannot continue it."""
+    jumps: list[tuple[float, float, float]] = []
+    for other in agent:
+        if len(set(other.frames) & set(track.frames)) > MAX_OVERLAP:
+            return np.inf
+        early, late = (other, track) if other.frames[0] <= track.frames[0] else (track, other)
+        ends = np.stack([early.keypoints[-1], late.keypoints[0]])
+        sizes = sizes_of(ends)
+        gap = max(float(times[late.frames[0]] - times[early.frames[-1]]), 0.0)
+        distance = float(np.linalg.norm(np.diff(centres_of(ends), axis=0)))
+        jumps.append((gap, distance / sizes.max(), sizes.max() / sizes.min()))
+    gap, jump, ratio = min(jumps)
+    return jump if jump < MAX_JUMP + 3 * gap and ratio < 2.5 and gap < MAX_GAP_S else np.inf
+
+
+def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
+    """Agents by their median horizontal place over the frames that show all of them, or over their own."""
+    places = [
+        {f: pose for track in agent for f, pose in zip(track.frames, track.keypoints, strict=True)} for agent in agents
+    ]
+    common = set.intersection(*map(set, places)) if places else set()
+    across = [np.median(centres_of(np.stack([of[f] for f in (common or of)]))[:, 0]) for of in places]
+    return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
+
+
+def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
+    """Steps of one shot at which two agents may have been exchanged, over all pairs of agents.
+
+    An identity switch is suspected where exchanging the two would make both clearly move less.
+    """
+    count = 0
+    for pair in itertools.combinations(agents, 2):
+        a, b = ({f: p for track in one for f, p in zip(track.frames, track.travelled, strict=True)} for one in pair)
+        for before, after in itertools.pairwise(sorted(set(a) & set(b))):
+            kept = np.linalg.norm(a[after] - a[before]) + np.linalg.norm(b[after] - b[before])
+            exchanged = np.linalg.norm(b[after] - a[before]) + np.linalg.norm(a[after] - b[before])
+            count += bool(exchanged < 0.5 * kept)
+    return count

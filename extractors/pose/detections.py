@@ -1,0 +1,121 @@
+"""People of one picture, and the views of a frame in which a pose network looks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.pose.keypoints import boxes_of, iou, oks
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The people that a network finds in one picture.
+
+    Attributes:
+        keypoints: (P, 17, 3) float32, x and y in pixels of the picture (pixel centres at .5) and score 0..1, COCO-17.
+        scores: (P,) float32 score of each person, 0..1.
+    """
+
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> Detections:
+        """No people."""
+        return cls(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32))
+
+    @classmethod
+    def of(cls, keypoints: NDArray[np.floating], scores: NDArray[np.floating]) -> Detections:
+        """People from arrays of any floating type."""
+        return cls(np.asarray(keypoints, dtype=np.float32), np.asarray(scores, dtype=np.float32))
+
+    def take(self, rows: Sequence[int] | NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+        """The people at `rows`, in that order."""
+        index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
+        return Detections(self.keypoints[index], self.scores[index])
+
+    @staticmethod
+    def joined(groups: Sequence[Detections]) -> Detections:
+        """All people of several groups, in order."""
+        if not groups:
+            return Detections.none()
+        return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
+
+    def distinct(self, max_oks: float = 0.55, max_iou: float = 0.75) -> Detections:
+        """Each person once, best first (non-maximum suppression).
+
+        Two detections are one person where their OKS exceeds `max_oks`, where their boxes overlap by more than
+        `max_iou` (the same body with left and right or head and feet confused), or where a clearly fainter one is
+        on the middle of the other.
+        """
+        boxes = boxes_of(self.keypoints)
+        overlap = iou(boxes, boxes)
+        middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1.0)
+        apart = np.linalg.norm(middles[:, None] - middles[None], axis=-1) / sides[None]
+        inside = (apart < 0.25) & (overlap > 0.2) & (self.scores[:, None] < 0.7 * self.scores[None])
+        same = (oks(self.keypoints, self.keypoints) > max_oks) | (overlap > max_iou) | inside
+        kept: list[int] = []
+        for row in np.argsort(-self.scores, kind="stable"):
+            if not same[row, kept].any():
+                kept.append(int(row))
+        return self.take(kept)
+
+
+@dataclass(frozen=True)
+class View:
+    """A rectangle of a frame, turned clockwise by quarter turns before the network sees it.
+
+    Attributes:
+        left, top, width, height: the rectangle in frame pixels; what is outside the frame is black.
+        turns: quarter turns, 0..3.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    turns: int = 0
+
+    @classmethod
+    def whole(cls, image: Image, turns: int = 0) -> View:
+        """All of a frame."""
+        return cls(0, 0, image.shape[1], image.shape[0], turns)
+
+    @classmethod
+    def around(cls, centre: NDArray[np.floating], side: float, turns: int = 0) -> View:
+        """A square of `side` pixels around `centre` (2,)."""
+        pixels = max(int(round(side)), 8)
+        left, top = (int(round(float(middle) - pixels / 2)) for middle in centre)
+        return cls(left, top, pixels, pixels, turns)
+
+    def draw(self, image: Image) -> Image:
+        """The picture that the network sees, (H, W, 3)."""
+        rows, columns = image.shape[:2]
+        top, bottom = max(self.top, 0), min(self.top + self.height, rows)
+        left, right = max(self.left, 0), min(self.left + self.width, columns)
+        part = image[top : max(bottom, top), left : max(right, left)]
+        if part.shape[:2] != (self.height, self.width):
+            inside = part
+            part = np.zeros((self.height, self.width, 3), dtype=np.uint8)
+            y, x = top - self.top, left - self.left
+            if inside.size:
+                part[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
+        return np.ascontiguousarray(np.rot90(part, -self.turns))
+
+    def in_frame(self, detections: Detections) -> Detections:
+        """Detections in this view's pixels, in pixels of the frame."""
+        keypoints = detections.keypoints.copy()
+        u, v = detections.keypoints[..., 0], detections.keypoints[..., 1]
+        w, h = self.width, self.height
+        x, y = ((u, v), (v, h - u), (w - u, h - v), (w - v, u))[self.turns % 4]
+        keypoints[..., 0], keypoints[..., 1] = x + self.left, y + self.top
+        return Detections(keypoints, detections.scores)

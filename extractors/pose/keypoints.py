@@ -1,0 +1,109 @@
+"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and how alike two people are.
+
+Object keypoint similarity (OKS) follows the COCO keypoint evaluation (Ronchi and Perona, ICCV 2017):
+exp(-d^2 / (2 s^2 k^2)) averaged over joints, with the published per-joint constants k = 2 sigma and the scale s^2 taken
+from the person's own extent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+JOINTS = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+"""COCO-17 order, as every back end returns it."""
+
+MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+"""(17,) index of each joint's left/right counterpart."""
+
+_SIGMAS = np.repeat([0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089], [1] + [2] * 8)
+"""(17,) COCO's per-joint standard deviations, relative to the square root of the person's area."""
+
+_TRUNK = [5, 6, 11, 12, 13, 14]
+"""Shoulders, hips and knees."""
+
+
+def boxes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(P, 4) x1 y1 x2 y2 around the joints of (P, 17, 3) with a score above 0; NaN where there is none."""
+    scored = np.isfinite(keypoints[..., 0]) & (keypoints[..., 2] > 0)
+    points = np.where(scored[..., None], keypoints[..., :2], np.nan)
+    boxes = np.full((len(keypoints), 4), np.nan, dtype=np.float32)
+    rows = scored.any(axis=-1)
+    boxes[rows] = np.concatenate([np.nanmin(points[rows], axis=1), np.nanmax(points[rows], axis=1)], axis=-1)
+    return boxes
+
+
+def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P, 2) centre of each body (P, 17, 3) in pixels: the score-weighted mean of shoulders, hips and knees."""
+    body = np.nan_to_num(keypoints[:, _TRUNK].astype(np.float64))
+    weight = np.maximum(body[..., 2:], 0.02)
+    return np.asarray((body[..., :2] * weight).sum(axis=1) / weight.sum(axis=1))
+
+
+def sizes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P,) pixels: the diagonal of the box around the joints of (P, 17, 3), at least twice the torso and 1."""
+    boxes = np.nan_to_num(boxes_of(keypoints)).astype(np.float64)
+    diagonal = np.hypot(*(boxes[:, 2:] - boxes[:, :2]).T)
+    return np.asarray(np.maximum(np.maximum(diagonal, 2 * torsos_of(keypoints)), 1.0), dtype=np.float64)
+
+
+def torsos_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P,) pixels from the middle of the hips to the middle of the shoulders."""
+    return np.asarray(np.nan_to_num(np.hypot(*_spines(keypoints).T)), dtype=np.float64)
+
+
+def orientations_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P,) radians clockwise on screen from upright at which the torso points, hips to shoulders; -pi..pi."""
+    x, y = _spines(keypoints).T
+    return np.asarray(np.nan_to_num(np.arctan2(x, -y)), dtype=np.float64)
+
+
+def _spines(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    points = keypoints[..., :2].astype(np.float64)
+    return np.asarray(0.5 * (points[:, 5] + points[:, 6] - points[:, 11] - points[:, 12]))
+
+
+def wrapped(angle: float) -> float:
+    """The same angle in -pi..pi radians."""
+    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def oks(a: NDArray[np.floating], b: NDArray[np.floating], widen: float = 1.0) -> NDArray[np.float64]:
+    """Object keypoint similarity 0..1 of every person in `a` to every person in `b`.
+
+    Args:
+        a: (P, 17, 3) x, y, score in pixels; a joint with score 0 or NaN counts in neither.
+        b: (Q, 17, 3) likewise.
+        widen: factor on the tolerance, above 1 for people who moved or folded between two frames.
+
+    Returns:
+        (P, Q), 0 where two people share no joint.
+    """
+    area = np.maximum(_areas(a)[:, None], _areas(b)[None])
+    offset = a[:, None, :, :2].astype(np.float64) - b[None, :, :, :2]
+    distance = (offset**2).sum(axis=-1)
+    shared = np.isfinite(distance) & (a[:, None, :, 2] > 0) & (b[None, :, :, 2] > 0)
+    spread = 2 * area[..., None] * (2 * _SIGMAS * widen) ** 2
+    alike = np.where(shared, np.exp(-np.where(shared, distance, 0.0) / np.maximum(spread, 1e-9)), 0.0)
+    return np.asarray(alike.sum(axis=-1) / np.maximum(shared.sum(axis=-1), 1), dtype=np.float64)
+
+
+def _areas(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(P,) square pixels: area of the boxes, at least a sixteenth of the squared longer side."""
+    boxes = boxes_of(keypoints).astype(np.float64)
+    sides = np.nan_to_num(boxes[:, 2:] - boxes[:, :2])
+    return np.asarray(np.maximum(sides.prod(axis=-1), (sides.max(axis=-1, initial=0.0) ** 2) / 16), dtype=np.float64)
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union of boxes (P, 4) and (Q, 4), x1 y1 x2 y2 in pixels; (P, Q), 0 where a box is NaN."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    common = np.clip(high - low, 0, None).prod(axis=-1)
+    area = [np.clip(box[:, 2:] - box[:, :2], 0, None).prod(axis=-1) for box in (a, b)]
+    union = area[0][:, None] + area[1][None] - common
+    return np.nan_to_num(np.asarray(common / np.maximum(union, 1e-9), dtype=np.float64))

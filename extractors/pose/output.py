@@ -1,0 +1,137 @@
+"""The agents' tracks become the arrays and quality values that the `pose` stage stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import Array, StageOutput
+from data.video import Frame
+from extractors.pose.agents import TRACK_COLUMNS, Agents, suspected_switches
+from extractors.pose.cleaning import INTERPOLATED_SCORE, clean_poses
+from extractors.pose.config import PoseConfig
+from extractors.pose.keypoints import boxes_of
+from extractors.signals import runs_between
+
+
+@dataclass
+class Run:
+    """The frames of one video, as they were processed.
+
+    Attributes:
+        config: of the stage.
+        full_size: (width, height) of the video in pixels.
+        size: (width, height) in which people are detected and followed.
+        times: seconds of every processed frame.
+        indices: number of every processed frame in display order.
+        shot_starts: positions of the first frame of every shot.
+    """
+
+    config: PoseConfig
+    full_size: tuple[int, int]
+    size: tuple[int, int]
+    times: list[float] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    shot_starts: list[int] = field(default_factory=list)
+
+    def begin(self, frame: Frame, cut: bool) -> bool:
+        """Take note of the next frame; true where it begins a shot."""
+        if cut or not self.times:
+            self.shot_starts.append(len(self.times))
+        self.times.append(frame.time)
+        self.indices.append(frame.index)
+        return self.shot_starts[-1] == len(self.times) - 1
+
+    @property
+    def shots(self) -> list[tuple[int, int]]:
+        """First position and one past the last position of every shot."""
+        return list(zip(self.shot_starts, [*self.shot_starts[1:], len(self.times)], strict=True))
+
+
+def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
+    """Arrays in pixels of the video, and quality."""
+    times = np.array(run.times)
+    count = run.config.agents
+    keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float64)
+    keypoints[..., 2] = 0
+    scores = np.zeros((len(times), count))
+    for shot in agents.shots:
+        for agent, chain in enumerate(shot):
+            for track in chain:
+                for frame, pose, score in zip(track.frames, track.keypoints, track.scores, strict=True):
+                    if score > scores[frame, agent]:
+                        keypoints[frame, agent], scores[frame, agent] = pose, score
+    detected = scores > 0
+    cuts = times[run.shot_starts[1:]]
+    cleaning = run.config.cleaning
+    for rows in runs_between(times, cuts):
+        for agent in range(count):
+            keypoints[rows, agent] = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], cleaning)
+    interpolated = ~detected & np.isfinite(keypoints[..., 0]).all(axis=2)
+    keypoints[..., :2] *= np.array(run.full_size) / np.array(run.size)
+    keypoints = keypoints.astype(np.float32)
+    boxes = np.stack([boxes_of(keypoints[:, agent]) for agent in range(count)], axis=1)
+    arrays = {
+        "time": Array(times, ("frame",), "s", "presentation time from the first frame"),
+        "keypoints": Array(
+            keypoints,
+            ("frame", "agent", "joint", "xyc"),
+            "px",
+            "COCO-17 joints: x, y in pixels and score 0..1; x, y NaN and score 0 where there is no detection",
+            ("x", "y", "score"),
+        ),
+        "boxes": Array(boxes, ("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
+        "agent_score": Array(
+            scores.astype(np.float32), ("frame", "agent"), "1", "the network's score of the person, 0 without detection"
+        ),
+        "filled": Array(
+            interpolated,
+            ("frame", "agent"),
+            "1",
+            f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})",
+        ),
+        "size": Array(
+            np.array(run.full_size, dtype=np.int32), ("side",), "px", "frame size", ("width", "height")
+        ),
+        "frame_index": Array(np.array(run.indices, dtype=np.int32), ("frame",), "1", "frame number in display order"),
+        "cuts": Array(cuts, ("cut",), "s", "first frame of every shot but the first"),
+        "tracks": Array(
+            agents.table, ("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS
+        ),
+    }
+    quality = _quality(detected, scores, interpolated, times)
+    quality |= {
+        "swaps_suspected": sum(suspected_switches(shot) for shot in agents.shots),
+        "cuts": len(cuts),
+        "people_seen": len(agents.table),
+        "forwards_per_frame": round(forwards / max(len(times), 1), 2),
+    }
+    return StageOutput(arrays, quality)
+
+
+def _quality(
+    detected: NDArray[np.bool_], scores: NDArray[np.floating], interpolated: NDArray[np.bool_], times: NDArray[np.float64]
+) -> dict[str, float | int]:
+    """Shares over frames and agents; an agent that is never detected counts as missing in every frame."""
+    return {
+        "found_rate": round(float(detected.mean()), 4),
+        "found_rate_all": round(float(detected.all(axis=1).mean()), 4),
+        "filled_rate": round(float(interpolated.mean()), 4),
+        "mean_score": round(float(scores[detected].mean()) if detected.any() else 0.0, 4),
+        "longest_gap_s": round(max(_longest_gap(one, times) for one in detected.T), 3),
+    }
+
+
+def _longest_gap(detected: NDArray[np.bool_], times: NDArray[np.float64]) -> float:
+    """Seconds of the longest run of frames without detection, each frame lasting until the next."""
+    if detected.all() or not len(times):
+        return 0.0
+    period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    ends = np.append(times[1:], times[-1] + period)
+    longest = gap = 0.0
+    for begin, end, here in zip(times, ends, detected, strict=True):
+        gap = 0.0 if here else gap + float(end - begin)
+        longest = max(longest, gap)
+    return longest

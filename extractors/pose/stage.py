@@ -1,0 +1,91 @@
+"""The `pose` stage: who the agents are and where their 17 joints are, frame after frame.
+
+From a frame to stored arrays: `search.py` shows the frame to a pose network (`backends/`) and gets detections
+(`detections.py`); `tracking.py` links them over time; after the last frame `agents.py` chooses the agents among the
+tracks, and `output.py` cleans their joints (`extractors/signals.py`) and names the arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.arrays import StageOutput
+from extractors.base import Extractor, Source, StageConfig
+from extractors.pose.config import PoseConfig
+
+
+class Pose(Extractor[PoseConfig]):
+    """The stage; see the module's text."""
+
+    name: ClassVar[str] = "pose"
+    version: ClassVar[int] = 4
+    Config: ClassVar[type[StageConfig]] = PoseConfig
+    headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
+
+    def __init__(self, config: PoseConfig) -> None:
+        super().__init__(config)
+        self._backend: Any = None
+
+    @classmethod
+    def identity(cls, config: PoseConfig) -> Mapping[str, str]:
+        """Hashes of the weights in use.
+
+        Raises:
+            DataError: a file of weights that the configuration names is not there.
+        """
+        from extractors.pose.backends import weight_digests
+
+        return weight_digests(config)
+
+    @classmethod
+    def work(cls, config: PoseConfig, frames: int) -> int:
+        """Frames in which people are looked for."""
+        return -(-frames // config.stride)
+
+    def extract(self, source: Source) -> StageOutput:
+        """Find, follow and choose the people of one video.
+
+        Raises:
+            DataError: the network's weights are missing or damaged.
+            VideoError: the stream is damaged.
+        """
+        from extractors.pose.agents import Chooser
+        from extractors.pose.backends import load_backend
+        from extractors.pose.output import Run, output
+        from extractors.pose.search import Search
+        from extractors.pose.shots import ShotDetector
+        from extractors.pose.tracking import Tracker
+
+        config = self.config
+        if self._backend is None:
+            self._backend = load_backend(config)
+        full_size = source.info.width, source.info.height
+        scale = min(1.0, config.work_side / max(full_size))
+        size = round(full_size[0] * scale), round(full_size[1] * scale)
+        run = Run(config, full_size, size)
+        shots = ShotDetector(config.cut_threshold)
+        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
+        search = Search(self._backend, config, tracker)
+        chooser = Chooser(config.agents, size, config.tracks, config.region)
+        for frame in source.frames(range(0, len(source.times), config.stride)):
+            image = _resized(frame.image, size)
+            change = shots.step(image)
+            new_shot = run.begin(frame, change.cut)
+            tracker.begin(frame.time, change.shift, change.cut)
+            followed = chooser.likeliest(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
+            detections = search.detect(image, frame.time, followed, new_shot)
+            tracker.update(len(run.times) - 1, frame.time, detections)
+        agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))
+        return output(run, agents, search.forwards)
+
+
+def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    import cv2
+
+    if image.shape[1::-1] == size:
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

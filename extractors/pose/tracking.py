@@ -1,0 +1,154 @@
+"""Detections of successive frames are linked to tracks: one track is one person of one shot.
+
+Association in two stages, confident detections first and faint ones to the tracks that are left, follows ByteTrack
+(Zhang et al., ECCV 2022); the cost compares poses (OKS), boxes (IoU) and centres with the place predicted by a constant
+velocity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.pose.detections import Detections
+from extractors.pose.keypoints import boxes_of, centres_of, iou, oks, orientations_of, sizes_of, wrapped
+
+FAINT_REACH = 0.5
+"""Faint detections must be this much nearer to the predicted place than confident ones."""
+
+MAX_EXTRAPOLATION_S = 0.2
+"""A person who is missing for longer is expected where the velocity led until then."""
+
+
+@dataclass
+class Track:
+    """One person of one shot.
+
+    Attributes:
+        number: counts tracks from 0 over the video.
+        frames: positions (in the sequence of processed frames) with a detection, ascending.
+        keypoints: (17, 3) float32 for each of `frames`, pixels.
+        scores: person score for each of `frames`.
+        time: seconds of the latest detection.
+        velocity: (2,) pixels per second of the centre in the picture.
+        spin: radians per second clockwise of the orientation.
+        travelled: (2,) centre against the background for each of `frames`, pixels.
+    """
+
+    number: int
+    frames: list[int] = field(default_factory=list)
+    keypoints: list[NDArray[np.float32]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    travelled: list[NDArray[np.float64]] = field(default_factory=list)
+    time: float = 0.0
+    size: float = 0.0
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    spin: float = 0.0
+
+    def add(
+        self, frame: int, time: float, pose: NDArray[np.float32], score: float, background: NDArray[np.float64]
+    ) -> None:
+        """Take the detection of the frame at `time`; `background` (2,) is the background's summed shift so far."""
+        centre, size = centres_of(pose[None])[0], float(sizes_of(pose[None])[0])
+        if self.frames:
+            gap = max(time - self.time, 1e-3)
+            share = 1.0 if len(self.frames) == 1 else 0.6
+            moved = (centre - centres_of(self.keypoints[-1][None])[0]) / gap
+            self.velocity = (1 - share) * self.velocity + share * moved
+            turn = wrapped(float(orientations_of(pose[None])[0]) - self.orientation)
+            # More than a quarter turn from one frame to the next is a head taken for feet, not a rotation.
+            self.spin = 0.5 * self.spin + (0.5 * turn / gap if abs(turn) < np.pi / 2 else 0.0)
+            self.size = 0.8 * self.size + 0.2 * size
+        else:
+            self.size = size
+        self.time = time
+        self.frames.append(frame)
+        self.keypoints.append(pose)
+        self.scores.append(float(score))
+        self.travelled.append(centre - background)
+
+    @property
+    def orientation(self) -> float:
+        """Radians clockwise from upright in the latest detection."""
+        return float(orientations_of(self.keypoints[-1][None])[0])
+
+    def predicted(self, time: float) -> NDArray[np.float32]:
+        """(17, 3) the latest pose, moved by the velocity to `time`."""
+        pose = self.keypoints[-1].copy()
+        pose[:, :2] += (self.velocity * min(time - self.time, MAX_EXTRAPOLATION_S)).astype(np.float32)
+        return pose
+
+    def predicted_orientation(self, time: float) -> float:
+        """Radians clockwise from upright expected at `time`."""
+        return wrapped(self.orientation + self.spin * min(time - self.time, MAX_EXTRAPOLATION_S))
+
+
+class Tracker:
+    """Links detections to tracks, frame by frame. A cut ends every track.
+
+    Args:
+        new_score: a person scored below this continues a track but begins none.
+        max_missing_s: seconds after which a person who comes back begins a new track.
+        max_step: farthest distance from the predicted place in body sizes; grows to twice that while missing.
+    """
+
+    def __init__(self, new_score: float, max_missing_s: float, max_step: float) -> None:
+        self.new_score, self.max_missing_s, self.max_step = new_score, max_missing_s, max_step
+        self.tracks: list[Track] = []
+        self.active: list[Track] = []
+        self.background = np.zeros(2)
+
+    def begin(self, time: float, shift: NDArray[np.float64], cut: bool) -> None:
+        """Announce the next frame: the background moved by `shift` pixels, or a new shot begins."""
+        self.background = np.zeros(2) if cut else self.background + shift
+        self.active = [] if cut else [t for t in self.active if time - t.time <= self.max_missing_s]
+
+    def update(self, frame: int, time: float, detections: Detections) -> None:
+        """Give every detection of a frame to the track that it continues, or begin a track."""
+        matches = self.match(time, detections)
+        for row in range(len(detections)):
+            track, score = matches.get(row), float(detections.scores[row])
+            if track is None:
+                if score < self.new_score:
+                    continue
+                track = Track(len(self.tracks))
+                self.tracks.append(track)
+                self.active.append(track)
+            track.add(frame, time, detections.keypoints[row], score, self.background)
+
+    def match(self, time: float, detections: Detections) -> dict[int, Track]:
+        """The track that each detection (by row) continues; changes nothing."""
+        matches: dict[int, Track] = {}
+        confident = detections.scores >= self.new_score
+        for stage in (confident, ~confident):
+            rows = np.flatnonzero(stage)
+            free = [track for track in self.active if not any(track is taken for taken in matches.values())]
+            reach = 1.0 if stage is confident else FAINT_REACH
+            for row, track in self._assign(time, detections.take(rows), free, reach):
+                matches[int(rows[row])] = track
+        return matches
+
+    def _assign(self, time: float, detections: Detections, tracks: list[Track], reach: float) -> list[tuple[int, Track]]:
+        from scipy.optimize import linear_sum_assignment
+
+        if not tracks or not len(detections):
+            return []
+        gain = self._likeness(time, detections, tracks, reach)
+        pairs = zip(*linear_sum_assignment(-gain), strict=True)
+        return [(int(column), tracks[row]) for row, column in pairs if gain[row, column] > 0]
+
+    def _likeness(self, time: float, detections: Detections, tracks: list[Track], reach: float) -> NDArray[np.float64]:
+        """(tracks, detections), 0 where a detection cannot be that person."""
+        expected = np.stack([track.predicted(time) for track in tracks])
+        sizes = np.array([track.size for track in tracks])[:, None]
+        missing = np.array([time - track.time for track in tracks])[:, None]
+        distance = np.linalg.norm(centres_of(detections.keypoints)[None] - centres_of(expected)[:, None], axis=-1)
+        limit = reach * self.max_step * (1 + np.clip(2 * missing - 0.1, 0, 1))
+        steps, ratio = distance / sizes / limit, sizes_of(detections.keypoints)[None] / sizes
+        near = np.exp(-0.5 * (steps / 0.4) ** 2)
+        alike = oks(expected, detections.keypoints, widen=2.0)
+        overlap = iou(boxes_of(expected), boxes_of(detections.keypoints))
+        allowed = (steps < 1) & (ratio > 0.35) & (ratio < 2.2)
+        return np.where(allowed, 0.5 * near + 0.3 * alike + 0.2 * overlap + 0.1 * detections.scores[None], 0.0)
