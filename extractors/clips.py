@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from data.arrays import Array, StageOutput
 from data.errors import AimError, VideoError
+from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clip.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clip.layouts import ClipPlan, Layout, plan_clips

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from data.arrays import Array, StageOutput
+from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
-from data.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
+from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.steps.tool_motion import ONE_TOOL, Tool, two_tools
 

@@ -17,8 +17,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import field_validator, model_validator
 
-from data.arrays import Array, StageOutput
 from data.errors import DataError, nearest
+from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.steps.array_channels import array_channels
 from extractors.steps.channels import LONE_PERIOD_S, Channels, Floats

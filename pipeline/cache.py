@@ -18,13 +18,13 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data import store
-from data.addresses import address, is_remote
-from data.arrays import StageOutput
 from data.errors import AimError, CacheError, UsageError, printable
-from data.files import files_below, remove_empty, safe_name, sweep, write_text
-from data.remote import RemoteFile
-from data.videos import Record, fingerprint_file, fingerprint_remote
+from data.store import hdf5 as store
+from data.store.addresses import address, is_remote
+from data.store.arrays import StageOutput
+from data.store.files import files_below, remove_empty, safe_name, sweep, write_text
+from data.store.remote import RemoteFile
+from data.video.records import Record, fingerprint_file, fingerprint_remote
 from pipeline.computation import Computation
 from pipeline.index import OBJECT, Index, stamp
 

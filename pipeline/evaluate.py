@@ -42,9 +42,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.files import write_text
 from data.leaks import LeakReport
 from data.splits import Fold
+from data.store.files import write_text
 from pipeline.evaluation.spread import Run, run_here, run_systems
 from pipeline.evaluation.summary import average_summary, difference, known, performance, predictions_of, task_summary
 from pipeline.evaluation.systems import AimSystem, HeldOut, Part, System

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from data.datasets import list_records
+from data.datasets.listing import list_records
 from data.errors import UsageError, nearest
-from data.scratch import sweep_scratch
-from data.videos import Listing, Record
+from data.store.scratch import sweep_scratch
+from data.video.records import Listing, Record
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.extraction.costs import remember

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
 from data.errors import DataError
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.records import Record
 from pipeline.extraction.plan import Planner
 from pipeline.stages import with_inputs
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import CacheError, UsageError, nearest, printable
-from data.files import TEMPORARY, files_below
-from data.remote import Storage
-from data.videos import Record
+from data.store.files import TEMPORARY, files_below
+from data.store.remote import Storage
+from data.video.records import Record
 from pipeline.cache import Cache
 from pipeline.extraction.plan import Planner
 from pipeline.extraction.run_records import FOLDER as RUNS

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from data.videos import CACHE_INDEX
+from data.video.records import CACHE_INDEX
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (

@@ -13,13 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data import store
-from data.addresses import address, is_remote, local_path, refuse_unknown
-from data.arrays import StageOutput
-from data.files import write_bytes
-from data.remote import RemoteFolder, Storage
-from data.videos import Record
-from data.weights import cache_dir
+from data.store import hdf5 as store
+from data.store.addresses import address, is_remote, local_path, refuse_unknown
+from data.store.arrays import StageOutput
+from data.store.files import write_bytes
+from data.store.remote import RemoteFolder, Storage
+from data.video.records import Record
+from data.weights.weight_files import cache_dir
 from pipeline.cache import Cache, new_header
 from pipeline.computation import Computation
 from pipeline.index import OBJECT

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import StageOutput
 from data.errors import DataError, UsageError
-from data.files import write_text
-from data.remote import Storage
-from data.videos import Record, find_videos
+from data.store.arrays import StageOutput
+from data.store.files import write_text
+from data.store.remote import Storage
+from data.video.records import Record, find_videos
 from pipeline.cache import software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import run_extract

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from data.video_writer import LOSSLESS, write_video
+from data.video.writer import LOSSLESS, write_video
 
 if TYPE_CHECKING:
     from tests.object_store import Bucket

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from data.errors import VideoError
-from data.video import decode, probe
+from data.video.decoder import decode, probe
 
 
 def read(path: Path) -> dict[str, object]:

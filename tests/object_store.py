@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data.remote import Storage
-from data.videos import Record, find_videos
+from data.store.remote import Storage
+from data.video.records import Record, find_videos
 from pipeline.config import BaseConfig, validate
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.media import embed_video, key_frames
-from data.video_writer import write_video
+from data.video.media import embed_video, key_frames
+from data.video.writer import write_video
 from pipeline.report import data as d
 
 SIZE = (320, 240)
@@ -172,7 +172,7 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
             "broken/truncated.mp4",
             "clips",
             "the file ends early: 102 frames announced, 61 present. Copy or download the video again",
-            'Traceback (most recent call last):\n  File "data/video.py", line 61, in probe\ndata.errors.VideoError: …',
+            'Traceback (most recent call last):\n  File "data/video/decoder.py", line 61, in probe\ndata.errors.VideoError: …',
         ),
         d.Failure(
             "notes.mp4", "clips", "not a readable video (the file is damaged or of another kind). Play it to check it"

@@ -12,7 +12,7 @@ import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.aqa7 import list_aqa7, read_list
+from data.datasets.aqa7 import list_aqa7, read_list
 from data.errors import DataError, UsageError
 
 TRAIN = [[1, 1, 8150], [1, 2, 4500], [3, 7, 3975], [1, 1, 8150]]

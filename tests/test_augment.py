@@ -11,7 +11,7 @@ import torch
 from benchmarks.made_features import made_features
 from data.errors import UsageError
 from data.splits import kfold
-from data.videos import Labels
+from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate import make_parts
 from pipeline.evaluation.systems import AimSystem

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
-from data.arrays import StageOutput
 from data.errors import UsageError
-from data.video import Frame, VideoInfo
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
 from extractors.camera.border import lay_out, picture_area
 from extractors.camera.fit import fit_cells, moving, to_rates
 from extractors.camera_flow import CameraFlow, CameraFlowConfig, pair_starts, working_size
@@ -313,7 +313,7 @@ def test_strips_and_cells_cover_the_border_once() -> None:
 
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="shared clips are not here")
 def test_real_still_camera_is_still() -> None:
-    from data.video import decode, probe
+    from data.video.decoder import decode, probe
 
     path = CLIPS / "two_people_pose2sim.mp4"
     source = Shown([np.zeros((1, 1), np.uint8)])

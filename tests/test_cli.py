@@ -19,7 +19,7 @@ import torch
 
 import run_pipeline
 from data.errors import UsageError
-from data.files import write_bytes
+from data.store.files import write_bytes
 from pipeline.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -224,7 +224,7 @@ def test_text_of_the_user_is_no_markup() -> None:
     name = "m [bold] [/x] \\[y] :on:"
     code = f"""
 from pathlib import Path
-from data.videos import Record
+from data.video.records import Record
 from pipeline import console
 from pipeline.extraction.runner import Result
 console.say({name!r})

@@ -16,12 +16,12 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from data import weights
-from data.arrays import StageOutput
 from data.errors import DataError, UsageError, VideoError
-from data.video import Frame, VideoInfo, decode, probe
-from data.videos import Record
-from data.weights_registry import I3D
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
+from data.weights import weight_files as weights
+from data.weights.registry import I3D
 from extractors import clips
 from extractors.clip import backbones
 from extractors.clip import runtimes as clip_runtimes

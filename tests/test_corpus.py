@@ -18,13 +18,13 @@ import h5py
 import numpy as np
 import pytest
 
-from data import store
-from data.arrays import Array, StageOutput
-from data.datasets import list_records
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
+from data.datasets.listing import list_records
+from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError
-from data.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
-from data.matlab import read_matrix
-from data.tensors import read_tensors
+from data.store import hdf5 as store
+from data.store.arrays import Array, StageOutput
+from data.store.tensors import read_tensors
 from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score import CONFIG_FILE, saved_config

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import store
-from data.video_writer import write_video
+from data.store import hdf5 as store
+from data.video.writer import write_video
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS = 20

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from data.synthetic.body import centre_of_mass, mass_points
-from data.synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
-from data.synthetic.film import Film, Options, film_dive
-from data.synthetic.judging import (
+from synthetic.body import centre_of_mass, mass_points
+from synthetic.dive_motion import PLATFORM, STEP, Motion, move
+from synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
+from synthetic.judging import (
     EXECUTION_RANGE,
     GRAVITY,
     ExecutionErrors,
@@ -28,8 +28,8 @@ from data.synthetic.judging import (
     shapes,
     synchronisation_quality,
 )
-from data.synthetic.moves import PLATFORM, STEP, Motion, move
-from data.synthetic.pool import look_at
+from synthetic.pool import look_at
+from synthetic.rendering import Film, Options, film_dive
 
 
 @pytest.fixture(scope="module")

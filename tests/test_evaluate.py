@@ -15,7 +15,7 @@ from benchmarks.made_features import made_features
 from data.errors import Cancelled, DataError
 from data.leaks import audit
 from data.splits import Fold, kfold, louo
-from data.videos import Labels
+from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
 from pipeline.evaluate import evaluate, make_parts, read_results, write_results

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.datasets import list_records
+from data.datasets.folder import list_folder
+from data.datasets.listing import list_records
+from data.datasets.tables import read_table
 from data.errors import AimError, DataError, UsageError
-from data.folder import list_folder
-from data.tables import read_table
-from data.videos import Labels
+from data.video.records import Labels
 
 SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

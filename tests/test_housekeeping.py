@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from data.errors import UsageError
-from data.videos import Record, find_videos
+from data.video.records import Record, find_videos
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate

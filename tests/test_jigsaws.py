@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
 from data.errors import DataError, UsageError
-from data.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
 
 ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
 SAME_FOLDER = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from data.arrays import StageOutput
 from data.errors import DataError, VideoError
-from data.video import Frame, VideoInfo
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
 from extractors.kinematics import Kinematics, KinematicsConfig
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
-from data.datasets import list_records
-from data.synthetic.jigsaws import make_jigsaws
-from data.synthetic.layouts import make_tasd2
+from data.datasets.listing import list_records
 from pipeline.evaluate import read_results
 from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
 from pipeline.evaluation.paper_tables import TABLES as PAPER
@@ -21,6 +19,8 @@ from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.training.epochs import CHOSEN, ORACLE
 from run_pipeline import app
+from synthetic.tiny_datasets import make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws
 
 QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets import list_records
-from data.jigsaws import parse_kinematics, parse_transcription
+from data.datasets.jigsaws import parse_kinematics, parse_transcription
+from data.datasets.listing import list_records
 from data.leaks import audit
 from data.splits import TIED, forbidden, make_folds
-from data.synthetic.jigsaws import make_jigsaws, official_trials
-from data.synthetic.layouts import make_aqa7, make_tasd2
-from data.synthetic.planted import Relation, follow
-from data.synthetic.planted_steps import WEIGHTS, PlantedSteps, planted_steps
-from data.video import probe
-from data.videos import Record
+from data.video.decoder import probe
+from data.video.records import Record
+from synthetic.planted_relation import Relation, follow
+from synthetic.planted_steps import WEIGHTS, PlantedSteps, planted_steps
+from synthetic.tiny_datasets import make_aqa7, make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws, official_trials
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from data.errors import VideoError
-from data.media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
-from data.video import decode, probe
-from data.video_writer import write_video
+from data.video.decoder import decode, probe
+from data.video.media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
+from data.video.writer import write_video
 
 
 def content(uri: str) -> bytes:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data import video as video_module
-from data.arrays import StageOutput
-from data.video import Frame, VideoInfo
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video import decoder as video_module
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
 from extractors.base import Source
 from extractors.camera_flow import CameraFlow, CameraFlowConfig
 from extractors.clip.layouts import plan_clips

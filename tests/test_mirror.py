@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from extractors.steps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps import Timesteps, TimestepsConfig
 

@@ -20,12 +20,12 @@ import pytest
 from typer.testing import CliRunner
 
 import run_pipeline
-from data import store
-from data.addresses import address, is_remote, local_path
 from data.errors import DataError, StorageError, UsageError
-from data.remote import RemoteFile, RemoteFolder, Storage
-from data.scratch import PREFIX, fetched, sweep_scratch
-from data.videos import Record, find_videos, fingerprint_file, fingerprint_remote
+from data.store import hdf5 as store
+from data.store.addresses import address, is_remote, local_path
+from data.store.remote import RemoteFile, RemoteFolder, Storage
+from data.store.scratch import PREFIX, fetched, sweep_scratch
+from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
 from pipeline.cache import Cache
@@ -251,7 +251,7 @@ def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
 def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
-    monkeypatch.setattr("data.videos.list_files", lambda given, storage: files)
+    monkeypatch.setattr("data.video.records.list_files", lambda given, storage: files)
     listing = find_videos([Path("s3://bucket/in")])
     assert [record.id for record in listing.records] == ["b.mp4"]
     assert len(listing.problems) == 1
@@ -368,9 +368,9 @@ def test_addresses() -> None:
 def test_no_package_of_a_store_is_loaded_for_paths() -> None:
     program = "\n".join(
         (
-            "import sys, run_pipeline, pipeline.extract, data.videos, data.remote, pipeline.remote_cache, pathlib",
-            "data.videos.find_videos([pathlib.Path('run_pipeline.py')], data.remote.Storage())",
-            "pipeline.remote_cache.open_cache(pathlib.Path('cache'), data.remote.Storage())",
+            "import sys, run_pipeline, pipeline.extract, data.video.records, data.store.remote, pipeline.remote_cache, pathlib",
+            "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
+            "pipeline.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
             "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
         )
     )
@@ -416,7 +416,7 @@ def test_what_is_wrong_is_told_in_one_line(bucket: Bucket, toys: None, monkeypat
         fetched({"v": file}),
     ):
         pass
-    monkeypatch.setattr("data.remote._connected", _refusing)
+    monkeypatch.setattr("data.store.remote._connected", _refusing)
     with pytest.raises(StorageError, match="no permission"):
         find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
 

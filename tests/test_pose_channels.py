@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from extractors.steps.flow_channels import flow_channels
 from extractors.steps.pose_channels import pose_channels
 from extractors.steps.pose_clean import POINTS, PoseSettings, clean_pose

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data import store
-from data.arrays import Array, StageOutput
 from data.errors import Cancelled
-from data.video import decode, probe
-from data.videos import Record
+from data.store import hdf5 as store
+from data.store.arrays import Array, StageOutput
+from data.video.decoder import decode, probe
+from data.video.records import Record
 from pipeline.cache import Cache, Check, Computation
 from pipeline.extraction.plan import Plan, Step
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data.datasets import list_records
+from data.datasets.listing import list_records
 from data.errors import DataError
-from data.synthetic.jigsaws import make_jigsaws
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate import make_parts
@@ -33,6 +32,7 @@ from pipeline.extraction.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs
 from pipeline.training.selection import Selected
+from synthetic.tiny_jigsaws import make_jigsaws
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +131,9 @@ def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average
 
 
 def test_the_papers_rows_have_our_task_names() -> None:
-    from data.aqa7 import ACTIONS
-    from data.jigsaws import TASKS
-    from data.tasd2 import EVENTS
+    from data.datasets.aqa7 import ACTIONS
+    from data.datasets.jigsaws import TASKS
+    from data.datasets.tasd2 import EVENTS
 
     names = {"jigsaws": TASKS, "aqa7": ACTIONS, "tasd2": EVENTS.values()}
     for table in TABLES.values():

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data import store
 from data.errors import UsageError
-from data.video_writer import write_video
-from data.videos import find_videos
+from data.store import hdf5 as store
+from data.video.records import find_videos
+from data.video.writer import write_video
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Summary, pick_engine, run_extract

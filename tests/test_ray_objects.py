@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import store
-from data.videos import find_videos
+from data.store import hdf5 as store
+from data.video.records import find_videos
 from pipeline.extract import Summary, pick_engine, run_extract
 from pipeline.extraction.plan import Planner
 from pipeline.remote_cache import open_cache

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from pipeline.report import ReportData, build, motion, render_report
 from tests import report_samples
 

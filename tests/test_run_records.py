@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from data.videos import find_videos
+from data.video.records import find_videos
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate

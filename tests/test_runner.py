@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-from data import store
-from data.arrays import StageOutput
 from data.errors import UsageError
-from data.videos import Record, find_videos
+from data.store import hdf5 as store
+from data.store.arrays import StageOutput
+from data.video.records import Record, find_videos
 from extractors.base import Source
 from pipeline import stages
 from pipeline.cache import Cache

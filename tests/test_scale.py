@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks import scale
-from data import store
-from data.videos import find_videos
+from data.store import hdf5 as store
+from data.video.records import find_videos
 from pipeline import stages
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate

@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from data.errors import DataError, UsageError
-from data.video_writer import LOSSLESS, write_video
-from data.videos import Labels, find_videos
+from data.video.records import Labels, find_videos
+from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import stages
 from pipeline.cache import Cache

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from data.errors import Cancelled, VideoError
-from data.videos import Record
+from data.video.records import Record
 from pipeline.score import Scored
 from pipeline.serve import work
 from pipeline.serve.history import Job

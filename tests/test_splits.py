@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.errors import DataError, UsageError
 from data.leaks import audit
 from data.splits import JIGSAWS_4FOLD, PROTOCOLS, Fold, for_task, forbidden, holdout, kfold, make_folds, tied
-from data.videos import Record
+from data.video.records import Record
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "splits" / "jigsaws_4fold.json"
 

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from benchmarks.made_features import made_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
-from data.videos import Labels
+from data.video.records import Labels
 from pipeline.config import BaseConfig, load_config, validate
 from pipeline.evaluate import evaluate, make_parts
 from pipeline.evaluation.baselines import trivial_baselines

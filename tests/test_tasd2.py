@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from data.datasets.tasd2 import list_tasd2
 from data.errors import DataError, UsageError
 from data.leaks import audit
 from data.splits import kfold
-from data.tasd2 import list_tasd2
-from data.videos import Labels
+from data.video.records import Labels
 
 HEAD = "video,final,execution,synchronisation,difficulty,split,original,event\n"
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from data.arrays import Array, StageOutput
 from data.errors import DataError
+from data.store.arrays import Array, StageOutput
 from extractors.steps.channels import make_channels
 from extractors.steps.motion_figures import lag_by_correlation, spectral_centroid
 from extractors.steps.roles import parse_role, parse_scene

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.arrays import StageOutput
-from data.video import Frame, VideoInfo, decode, probe
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
 from extractors.camera_flow import CameraFlow
 from extractors.pose import Pose
 from extractors.timesteps import Timesteps, TimestepsConfig

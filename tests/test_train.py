@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from benchmarks.made_features import made_features
 from data.errors import AimError, Cancelled, UsageError
-from data.videos import Labels
+from data.video.records import Labels
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig
 from models.losses import aim_loss

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from data.errors import VideoError
-from data.video import decode, probe
-from data.video_writer import LOSSLESS, write_video
+from data.video.decoder import decode, probe
+from data.video.writer import LOSSLESS, write_video
 
 
 def levels(path: Path, indices: list[int] | None = None) -> list[tuple[int, int]]:

@@ -21,10 +21,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import graphs, weights, weights_fetch
 from data.errors import DataError
-from data.tensors import read_tensors
-from data.weights_registry import MOVENET, REGISTRY, Weights
+from data.store.tensors import read_tensors
+from data.weights import compiled_models as graphs
+from data.weights import download as weights_fetch
+from data.weights import weight_files as weights
+from data.weights.registry import MOVENET, REGISTRY, Weights
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"
@@ -266,7 +268,9 @@ def test_registry_is_complete_and_light() -> None:
         assert name == entry.name
         assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
     heavy = ("torch", "numpy", "safetensors")
-    code = f"import sys; from data import weights; print([m for m in {heavy} if m in sys.modules])"
+    code = (
+        f"import sys; from data.weights import weight_files as weights; print([m for m in {heavy} if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from data import weights
 from data.errors import DataError, UsageError, nearest
+from data.weights import weight_files as weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -187,7 +187,7 @@ def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module
 
 
 def _tensors(given: str) -> Mapping[str, Tensor]:
-    from data.tensors import read_tensors
+    from data.store.tensors import read_tensors
 
     return read_tensors(weights.locate(given))
 

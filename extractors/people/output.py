@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from extractors.people.agents import FIGURES, Choice, suspected_swaps
 from extractors.people.between import FILLED_SCORE, between
 from extractors.people.bodies import centre_of, size_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video import Frame
+from data.video.decoder import Frame
 from extractors.people.agents import RECENT_POSES, ChoiceSettings, choose, running_salience
 from extractors.people.appearance import Appearance
 from extractors.people.bodies import centre_of, lean_of, sizes_of

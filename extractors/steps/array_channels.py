@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.arrays import StageOutput
 from data.errors import DataError, nearest
+from data.store.arrays import StageOutput
 from extractors.steps.channels import Channels, make_channels
 
 

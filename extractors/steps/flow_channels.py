@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.arrays import StageOutput
+from data.store.arrays import StageOutput
 from extractors.steps.channels import Channels, make_channels
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")

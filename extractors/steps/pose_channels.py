@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.arrays import StageOutput
+from data.store.arrays import StageOutput
 from extractors.steps.channels import Channels, Floats, make_channels
 from extractors.steps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 

@@ -10,13 +10,13 @@ import numpy as np
 from data.errors import DataError
 from data.leaks import LeakReport, audit
 from data.splits import Fold
-from data.synthetic.dives import read_truth
-from data.videos import Record
+from data.video.records import Record
 from models.metrics import mae, spearman
 from pipeline.cache import Cache
 from pipeline.demo.pose_truth import Agreement, compare
 from pipeline.extraction.inputs import fingerprints
 from pipeline.score import Scored
+from synthetic.dives import read_truth
 
 SEED = 7
 """Of the random scores."""

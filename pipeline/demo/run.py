@@ -13,13 +13,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from data import weights
 from data.errors import AimError, Cancelled, DataError
 from data.leaks import LeakReport
-from data.synthetic.dives import Dive, plan_dives, render_dive, write_labels
-from data.synthetic.film import Options
-from data.videos import Record
-from data.weights_registry import REGISTRY
+from data.video.records import Record
+from data.weights import weight_files as weights
+from data.weights.registry import REGISTRY
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.results import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
@@ -34,6 +32,8 @@ from pipeline.score import Scored, Scorer
 from pipeline.scoring.bundle import save
 from pipeline.train import train
 from pipeline.training.finish import finish_run
+from synthetic.dives import Dive, plan_dives, render_dive, write_labels
+from synthetic.rendering import Options
 
 SEED = 7
 DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.videos import Record
+from data.video.records import Record
 from models import metrics
 from pipeline.evaluation.systems import HeldOut, Part
 from pipeline.features import FeatureSet

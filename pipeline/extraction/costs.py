@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.errors import AimError
-from data.scratch import fetched
-from data.videos import Record
+from data.store.scratch import fetched
+from data.video.records import Record
 from pipeline.extraction.plan import Plan, Planner, Step
 from pipeline.extraction.runner import Result
 from pipeline.stages import stage_class
@@ -175,7 +175,7 @@ def _frames(records: Sequence[Record]) -> list[int]:
 
 
 def _count(record: Record) -> int:
-    from data.video import probe
+    from data.video.decoder import probe
 
     try:
         if "video" in record.remote:

@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
 from data.errors import Cancelled, VideoError
-from data.video import Frame, VideoInfo, decode, probe
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
 
 QUEUE_FRAMES = 6
 """Frames that wait for a stage at most; bounds the memory at this many pictures per stage."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.errors import StorageError
-from data.videos import Record
+from data.video.records import Record
 from pipeline.cache import Cache
 from pipeline.index import stamp
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from data.videos import Record
+from data.video.records import Record
 from pipeline.cache import Cache, Check
 from pipeline.computation import Computation
 from pipeline.config import BaseConfig

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.addresses import is_remote
 from data.errors import UsageError, printable
+from data.store.addresses import is_remote
 from pipeline.cache import Cache
 from pipeline.cluster import connect, first_line, places, require_ray, worker_options
 from pipeline.config import BaseConfig, validate

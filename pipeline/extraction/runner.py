@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from data.arrays import StageOutput
 from data.errors import AimError, Cancelled, ChangedError, DataError
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.records import Record
 from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.addresses import is_remote
 from data.errors import AimError, Cancelled, DataError, UsageError
-from data.files import write_bytes
-from data.media import jpeg
-from data.video import Frame, decode, probe
-from data.video_writer import write_video
-from data.videos import Record
+from data.store.addresses import is_remote
+from data.store.files import write_bytes
+from data.video.decoder import Frame, decode, probe
+from data.video.media import jpeg
+from data.video.records import Record
+from data.video.writer import write_video
 from pipeline.cache import Cache
 from pipeline.extraction.plan import Planner
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write

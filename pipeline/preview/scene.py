@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.records import Record
 
 STEADY = 0.01
 """Picture widths per second (or log scale, or radians) below which a camera is called still in words."""

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
 from data.errors import VideoError
-from data.media import DEFAULT_LIMIT, embed_video, key_frames
-from data.video import probe
+from data.store.arrays import StageOutput
+from data.video.decoder import probe
+from data.video.media import DEFAULT_LIMIT, embed_video, key_frames
 from pipeline.report import motion
 from pipeline.report.data import KeyFrame, Media, Step, Traces, VideoReport
 

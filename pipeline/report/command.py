@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import UsageError
-from data.videos import Record, find_videos
+from data.video.records import Record, find_videos
 from pipeline.config import validate
 from pipeline.evaluate import read_results
 from pipeline.evaluation.protocols import evaluation_report

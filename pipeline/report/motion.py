@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
+from data.store.arrays import StageOutput
 from pipeline.report.data import CameraPath, Skeleton, Traces
 
 Floats = NDArray[np.float64]

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from data.arrays import StageOutput
 from data.errors import CacheError
-from data.videos import Record
+from data.store.arrays import StageOutput
+from data.video.records import Record
 from pipeline.cache import Cache, software
 from pipeline.extract import Summary
 from pipeline.extraction.run_records import run_facts

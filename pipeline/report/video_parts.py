@@ -41,7 +41,7 @@ class Media:
     """The video itself.
 
     Attributes:
-        uri: the whole video as a `data:` URI (`data.media.embed_video`), or None.
+        uri: the whole video as a `data:` URI (`data.video.media.embed_video`), or None.
         link: address of the file relative to the page, used where `uri` is None; it may not exist elsewhere.
         width, height: pixels as shown, after rotation.
         note: why the video is linked, re-encoded or absent.

@@ -35,8 +35,8 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from data.errors import DataError, UsageError, printable
-from data.files import write_bytes, write_text
 from data.splits import TIED, kfold, tied
+from data.store.files import write_bytes, write_text
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers

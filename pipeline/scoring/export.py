@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.errors import DataError, UsageError, printable
-from data.files import atomic_path
-from data.videos import Record
+from data.store.files import atomic_path
+from data.video.records import Record
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state

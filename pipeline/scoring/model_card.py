@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import printable
-from data.files import write_text
+from data.store.files import write_text
 from models.metrics import mae, spearman
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import printable
-from data.files import write_text
+from data.store.files import write_text
 from pipeline.score import Scored
 
 NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")

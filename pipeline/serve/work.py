@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import Cancelled, VideoError
-from data.videos import Record
+from data.video.records import Record
 from pipeline.serve.history import Job
 from pipeline.serve.queue import Outcome, Progress
 

@@ -37,9 +37,9 @@ import numpy as np
 import yaml
 
 from data.errors import DataError
-from data.files import write_text
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
+from data.store.files import write_text
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate import make_parts

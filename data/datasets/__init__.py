@@ -1,0 +1,1 @@
+"""Data sets: each official layout of labels and files becomes a list of records."""
