@@ -31,8 +31,8 @@ from data.store.tensors import read_tensors
 from data.video.decoder import Frame, decode, probe
 from data.video.records import Record
 from data.weights import weight_files as weights
-from extractors.clip.runtimes import Network, running
-from extractors.clips import Clips, ClipsConfig
+from extractors.clips.runtimes import Network, running
+from extractors.clips.stage import Clips, ClipsConfig
 from models import i3d
 from models.clip_network import ClipNetwork
 from synthetic.dives import plan_dives, render_dive
@@ -169,8 +169,8 @@ def dives(folder: Path, count: int) -> list[Path]:
 
 def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """(clip, 16, 224, 224, 3): three clips of each video."""
-    from extractors.clip.layouts import plan_clips
-    from extractors.clips import gather, prepare
+    from extractors.clips.layouts import plan_clips
+    from extractors.clips.stage import gather, prepare
 
     found: list[NDArray[np.uint8]] = []
     for path in paths:

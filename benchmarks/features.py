@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 
 from data.store.arrays import Array, StageOutput
 from data.video.records import Labels, Record
-from extractors.timesteps import Timesteps, TimestepsConfig
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from pipeline.features import FeatureSet
 from pipeline.scoring.bundle import Bundle
 from pipeline.train import train

@@ -10,11 +10,11 @@ from data.errors import UsageError, nearest
 from extractors.base import Extractor, StageConfig
 
 STAGES: dict[str, str] = {
-    "clips": "extractors.clips:Clips",
+    "clips": "extractors.clips.stage:Clips",
     "pose": "extractors.pose:Pose",
-    "camera_flow": "extractors.camera_flow:CameraFlow",
-    "kinematics": "extractors.kinematics:Kinematics",
-    "timesteps": "extractors.timesteps:Timesteps",
+    "camera_flow": "extractors.camera_flow.stage:CameraFlow",
+    "kinematics": "extractors.kinematics.stage:Kinematics",
+    "timesteps": "extractors.timesteps.stage:Timesteps",
 }
 """Stage name -> "module:class"; a stage stands after the stages it needs."""
 

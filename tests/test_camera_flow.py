@@ -18,9 +18,9 @@ from data.errors import UsageError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.camera.border import lay_out, picture_area
-from extractors.camera.fit import fit_cells, moving, to_rates
-from extractors.camera_flow import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from extractors.camera_flow.border import lay_out, picture_area
+from extractors.camera_flow.similarity_fit import fit_cells, moving, to_rates
+from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
 from tests.conftest import ROOT, SHARED
 
 RATE = 25.0

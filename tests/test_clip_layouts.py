@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.clip import layouts as clip_layouts
-from extractors.clip.layouts import Layout, plan_clips
+from extractors.clips import layouts as clip_layouts
+from extractors.clips.layouts import Layout, plan_clips
 
 LAYOUTS = st.sampled_from(["uniform", "windows", "dense"])
 NUMBERS = {"count": st.integers(1, 400), "steps": st.integers(1, 20), "frames": st.integers(1, 32)}

@@ -22,12 +22,12 @@ from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.records import Record
 from data.weights import weight_files as weights
 from data.weights.registry import I3D
-from extractors import clips
-from extractors.clip import backbones
-from extractors.clip import runtimes as clip_runtimes
-from extractors.clip.layouts import plan_clips
-from extractors.clip.runtimes import Network
-from extractors.clips import Clips, ClipsConfig
+from extractors.clips import backbones
+from extractors.clips import runtimes as clip_runtimes
+from extractors.clips import stage as clips
+from extractors.clips.layouts import plan_clips
+from extractors.clips.runtimes import Network
+from extractors.clips.stage import Clips, ClipsConfig
 from extractors.openvino_cpu import compile_for_cpu
 
 TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
@@ -72,7 +72,7 @@ class Means:
         self.batches: list[int] = []
 
     def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.Pair]:
-        """See `extractors.clip.runtimes.Running`."""
+        """See `extractors.clips.runtimes.Running`."""
         self.batches.append(len(batch))
         means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
         return lambda: (means, 2 * means)

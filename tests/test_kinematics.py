@@ -17,7 +17,7 @@ from data.errors import DataError, VideoError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.kinematics import Kinematics, KinematicsConfig
+from extractors.kinematics.stage import Kinematics, KinematicsConfig
 
 Floats = NDArray[np.float64]
 

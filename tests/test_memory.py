@@ -17,9 +17,9 @@ from data.video import decoder as video_module
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.base import Source
-from extractors.camera_flow import CameraFlow, CameraFlowConfig
-from extractors.clip.layouts import plan_clips
-from extractors.clips import gather
+from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
+from extractors.clips.layouts import plan_clips
+from extractors.clips.stage import gather
 from extractors.people.run import PoseRun
 from extractors.pose_backends.base import People
 from extractors.pose_config import PoseConfig

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data.store.arrays import Array, StageOutput
-from extractors.steps.mirror import exchange_plan, mirror_plan
-from extractors.timesteps import Timesteps, TimestepsConfig
+from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
 SWAP = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, 17))]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.steps.channels import Channels, make_channels, row_cells, row_span
-from extractors.steps.segments import average_steps, equal_parts, overlap, statistic_names, step_features
+from extractors.timesteps.channels import Channels, make_channels, row_cells, row_span
+from extractors.timesteps.segments import average_steps, equal_parts, overlap, statistic_names, step_features
 
 KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
 

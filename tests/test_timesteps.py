@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from data.errors import DataError
 from data.store.arrays import Array, StageOutput
-from extractors.steps.channels import make_channels
-from extractors.steps.motion_figures import lag_by_correlation, spectral_centroid
-from extractors.steps.roles import parse_role, parse_scene
-from extractors.steps.trial_figures import trial_figures
-from extractors.timesteps import Timesteps, TimestepsConfig
+from extractors.timesteps.channels import make_channels
+from extractors.timesteps.motion_descriptors import lag_by_correlation, spectral_centroid
+from extractors.timesteps.roles import parse_role, parse_scene
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from extractors.timesteps.trial_descriptors import trial_figures
 
 RNG = np.random.default_rng(3)
 BASE = RNG.normal(0, 40, (17, 2))

@@ -11,9 +11,9 @@ import pytest
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.records import Record
-from extractors.camera_flow import CameraFlow
+from extractors.camera_flow.stage import CameraFlow
 from extractors.pose import Pose
-from extractors.timesteps import Timesteps, TimestepsConfig
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
 CLIP = Path(__file__).resolve().parents[2] / "shared" / "clips" / "two_people_pose2sim.mp4"
 FRAMES = 16

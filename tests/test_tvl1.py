@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
-from extractors.camera.motion import flow_of, pyramid
+from extractors.camera_flow.alignment import flow_of, pyramid
 from models.tvl1 import TVL1, rectangle_flow
 from models.tvl1_kernels import sample
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.people.bodies import sizes_of
-from extractors.steps.smoothing import local_line
+from extractors.timesteps.smoothing import local_line
 
 OFF, ROUNDS = 0.05, 2
 """A joint this far from its course, in body sizes, counts half; the course is found again so many times."""

@@ -147,7 +147,7 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     >>> roles_of({"primary": "pose:0", "secondary": ["pose:1"]})
     {0: 'primary', 1: 'secondary'}
     """
-    from extractors.timesteps import TimestepsConfig
+    from extractors.timesteps.stage import TimestepsConfig
 
     primary, secondary = TimestepsConfig.model_validate(settings).parts()
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}

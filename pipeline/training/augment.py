@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from extractors.steps.mirror import Plan, exchange_plan, mirror_plan
+from extractors.timesteps.mirror import Plan, exchange_plan, mirror_plan
 from pipeline.features import FeatureSet
 from pipeline.training.normalise import same_channels
 from pipeline.training.recipes import TrainConfig
@@ -72,7 +72,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
 def with_mirrored(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each as its mirrored video gives it, left and right joints swapped.
 
-    Equal to extracting the mirrored video (`extractors.steps.mirror`), with two departures: who is primary stays
+    Equal to extracting the mirrored video (`extractors.timesteps.mirror`), with two departures: who is primary stays
     primary, where the pose stage would number two people the other way round; and the whole-scene feature stays that
     of the plain video, about as near to the mirrored one's as a neighbouring time step (`docs/training.md`).
 

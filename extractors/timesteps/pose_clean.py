@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 
 from extractors.base import StageConfig, setting
-from extractors.steps.channels import Bools, Floats
-from extractors.steps.sides import exchange_sides, swapped_frames
-from extractors.steps.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
+from extractors.timesteps.channels import Bools, Floats
+from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
+from extractors.timesteps.smoothing import FILL_WEIGHT, fill_gaps, local_line, runs_between
 
 POINTS = (
     "head",

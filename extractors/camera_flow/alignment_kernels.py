@@ -1,4 +1,4 @@
-"""Compiled inner loops of the border's alignment (`extractors/camera/motion.py` says what they are for).
+"""Compiled inner loops of the border's alignment (`extractors/camera_flow/alignment.py` says what they are for).
 
 Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files:
 what is compiled here calls nothing compiled elsewhere.

@@ -27,7 +27,7 @@ from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
 from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.steps.tool_motion import ONE_TOOL, Tool, two_tools
+from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.camera.kernels import FEWEST, NOISE, TUKEY, Motion, gauss_newton, residuals, shift_costs
+from extractors.camera_flow.alignment_kernels import (
+    FEWEST,
+    NOISE,
+    TUKEY,
+    Motion,
+    gauss_newton,
+    residuals,
+    shift_costs,
+)
 from models.tvl1_kernels import Image
 
 LEVELS = 4

@@ -1,6 +1,6 @@
 """From flow in cells to the camera's motion: a robust similarity fit, and the conversion to rates.
 
-Pure numpy; conventions as in `extractors/camera/motion.py`.
+Pure numpy; conventions as in `extractors/camera_flow/alignment.py`.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from pydantic import model_validator
 from data.errors import AimError, VideoError
 from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.clip.backbones import BACKBONES, HUB, backbone, weights_identity
-from extractors.clip.layouts import ClipPlan, Layout, plan_clips
-from extractors.clip.runtimes import Network, Precision, resolve, running
+from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
+from extractors.clips.layouts import ClipPlan, Layout, plan_clips
+from extractors.clips.runtimes import Network, Precision, resolve, running
 
 Picture = NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ class ClipsConfig(StageConfig):
     seed: int = setting(0, "seed of `random` weights; in the key where they are random", affects_result=False, ge=0)
     steps: int = setting(10, "time steps, T in the paper", ge=1)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1)
-    layout: Layout = setting("windows", "uniform, windows or dense; see extractors/clip/layouts.py")
+    layout: Layout = setting("windows", "uniform, windows or dense; see extractors/clips/layouts.py")
     frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1)
     dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1)
     short_side: int | None = setting(None, "pixels of the short side before the centre is cut; None: the network's own")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from extractors.steps.channels import Bools, Floats
+from extractors.timesteps.channels import Bools, Floats
 
 LEFT = (1, 3, 5, 7, 9, 11, 13, 15)
 """COCO's left joints; the right ones follow directly."""

@@ -13,8 +13,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.steps.channels import Channels, Floats
-from extractors.steps.motion_figures import Track, activity, correlation, lag_by_correlation, log, track_figures
+from extractors.timesteps.channels import Channels, Floats
+from extractors.timesteps.motion_descriptors import (
+    Track,
+    activity,
+    correlation,
+    lag_by_correlation,
+    log,
+    track_figures,
+)
 
 LONGEST_LAG_S = 0.5
 """Two divers who are further apart than half a second do not dive together."""

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.camera.border import Border, Overlays, cell_flow
-from extractors.camera.fit import fit_cells
-from extractors.camera.motion import Alignment, Ring, align, flow_of, pyramid, rings
-from extractors.camera.solvers import Prepared, Solver
+from extractors.camera_flow.alignment import Alignment, Ring, align, flow_of, pyramid, rings
+from extractors.camera_flow.border import Border, Overlays, cell_flow
+from extractors.camera_flow.similarity_fit import fit_cells
+from extractors.camera_flow.solvers import Prepared, Solver
 from models.tvl1_kernels import Image
 
 Grey = NDArray[np.uint8]
@@ -45,7 +45,7 @@ class Pair:
         mask: (cell,) usable.
         weight: (cell,) say in the fit.
         covered: (cell,) graphics cover most of what is textured there.
-        motion: (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera/motion.py`.
+        motion: (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`.
         inliers: share of usable cells that agree.
         kind: "ok", "cut" (the frames show different scenes) or "plain" (nothing to see at the border).
     """
@@ -65,7 +65,7 @@ class PairFlow:
     Args:
         border: the layout.
         frames: some grey frames at the working size, for graphics that are there from the start.
-        solve: TV-L1 on the strips, from `extractors.camera.solvers.solver`.
+        solve: TV-L1 on the strips, from `extractors.camera_flow.solvers.solver`.
         reach: pixels of shift that the search for the global motion covers.
     """
 

@@ -1,6 +1,6 @@
 """What a robot's tool does over time, as named channels: from one 19-number block of JIGSAWS and from two of them.
 
-Derivatives come from a straight line fitted to the neighbourhood of each row (`extractors.steps.smoothing.local_line`),
+Derivatives come from a straight line fitted to the neighbourhood of each row (`extractors.timesteps.smoothing.local_line`),
 since differences of neighbouring rows at 30 Hz are mostly sensor noise.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.steps.smoothing import local_line
+from extractors.timesteps.smoothing import local_line
 
 Floats = NDArray[np.float64]
 Named = tuple[str, Floats]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.steps.channels import Floats, row_cells, row_period, row_span
-from extractors.steps.smoothing import local_line
+from extractors.timesteps.channels import Floats, row_cells, row_period, row_span
+from extractors.timesteps.smoothing import local_line
 
 SMOOTHING_S = 0.1
 """Width of the Gaussian of the local fits that give speed, acceleration and jerk."""

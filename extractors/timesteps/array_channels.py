@@ -6,7 +6,7 @@ import numpy as np
 
 from data.errors import DataError, nearest
 from data.store.arrays import StageOutput
-from extractors.steps.channels import Channels, make_channels
+from extractors.timesteps.channels import Channels, make_channels
 
 
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:

@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from data.errors import VideoError
 from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.camera.fit import moving, to_rates
-from extractors.camera.summary import quality
+from extractors.camera_flow.flow_quality import quality
+from extractors.camera_flow.similarity_fit import moving, to_rates
 
 if TYPE_CHECKING:
-    from extractors.camera.pairs import Pair, PairFlow
+    from extractors.camera_flow.pairs import Pair, PairFlow
 
 LOOK_AHEAD = 24
 """Frames with something to see that are looked at before the first pair, to find bars and graphics."""
@@ -128,9 +128,9 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
     def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
         """What computes the pairs, and how many it wants at a time."""
-        from extractors.camera.border import lay_out, picture_area
-        from extractors.camera.pairs import PairFlow
-        from extractors.camera.solvers import solver
+        from extractors.camera_flow.border import lay_out, picture_area
+        from extractors.camera_flow.pairs import PairFlow
+        from extractors.camera_flow.solvers import solver
         from models.tvl1 import TVL1
 
         border = lay_out(picture_area(ahead), self.config.border, self.config.columns, self.config.rows)

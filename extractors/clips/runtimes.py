@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError
 from data.weights.compiled_models import load_graph, store_graph
-from extractors.clip import backbones
+from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Network:
     """What is compiled: two equal ones share a compiled network.
 
     Attributes:
-        backbone, weights, seed: see `extractors.clip.backbones.build`.
+        backbone, weights, seed: see `extractors.clips.backbones.build`.
         frames: frames of a clip.
         precision: what the arithmetic may be rounded to.
         runtime: "openvino" or "torch".

@@ -1,6 +1,6 @@
 """Stage `timesteps`: what the other stages stored becomes what AIM reads, T steps of primary, secondary and scene.
 
-Roles bind agents to stages (`extractors.steps.roles`), channels are made per frame (`pose_channels`,
+Roles bind agents to stages (`extractors.timesteps.roles`), channels are made per frame (`pose_channels`,
 `flow_channels`, `array_channels`), time is cut into equal parts and summed up (`segments`). The result
 depends on stored arrays alone: no file is opened.
 
@@ -20,21 +20,21 @@ from pydantic import field_validator, model_validator
 from data.errors import DataError, nearest
 from data.store.arrays import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.steps.array_channels import array_channels
-from extractors.steps.channels import LONE_PERIOD_S, Channels, Floats
-from extractors.steps.flow_channels import flow_channels
-from extractors.steps.pose_channels import pose_channels
-from extractors.steps.pose_clean import PoseSettings
-from extractors.steps.roles import Role, check_parts, parse_role, parse_scene
-from extractors.steps.segments import Statistics, Steps, average_steps, equal_parts, step_features
-from extractors.steps.trial_figures import trial_figures
+from extractors.timesteps.array_channels import array_channels
+from extractors.timesteps.channels import LONE_PERIOD_S, Channels, Floats
+from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_clean import PoseSettings
+from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
+from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
+from extractors.timesteps.trial_descriptors import trial_figures
 
 
 class TimestepsConfig(StageConfig):
     """Which agents play which part, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
-    primary: str = setting("pose:0", "Role of the primary agent, see extractors/steps/roles.py for the grammar.")
+    primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
     secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
     exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Array
-from extractors.camera.fit import window
+from extractors.camera_flow.similarity_fit import window
 
 
 def quality(

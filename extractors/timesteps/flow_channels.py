@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.store.arrays import StageOutput
-from extractors.steps.channels import Channels, make_channels
+from extractors.timesteps.channels import Channels, make_channels
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 """The global fit: image widths and heights per second, log scale per second, radians per second."""

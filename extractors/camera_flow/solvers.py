@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from extractors.camera.border import Border
-from extractors.camera.motion import Alignment
+from extractors.camera_flow.alignment import Alignment
+from extractors.camera_flow.border import Border
 from models.tvl1 import TVL1, rectangle_flow
 from models.tvl1_kernels import Image
 

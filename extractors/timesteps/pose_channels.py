@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store.arrays import StageOutput
-from extractors.steps.channels import Channels, Floats, make_channels
-from extractors.steps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+from extractors.timesteps.channels import Channels, Floats, make_channels
+from extractors.timesteps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {
     f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)
