@@ -30,11 +30,11 @@ from scipy import stats
 
 from data.splits import Fold
 from data.video.records import Labels, Record
-from pipeline.evaluate import evaluate
-from pipeline.evaluation.leaderboard import ABLATIONS, OURS
-from pipeline.evaluation.systems import AimSystem
+from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.leaderboard import ABLATIONS, OURS
 from pipeline.features import FeatureSet
-from pipeline.training.recipes import TrainConfig, fast, model_for
+from pipeline.recipes import TrainConfig, fast, model_for
+from pipeline.systems.interface import AimSystem
 from synthetic.planted_steps import planted_steps
 
 

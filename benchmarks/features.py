@@ -31,9 +31,9 @@ from data.store.arrays import Array, StageOutput
 from data.video.records import Labels, Record
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import Bundle
-from pipeline.train import train
-from pipeline.training.recipes import TrainConfig
+from pipeline.recipes import TrainConfig
+from pipeline.score.bundle import Bundle
+from pipeline.train.trainer import train
 from synthetic.dives import Dive, plan_dives
 from synthetic.rendering import Options, Truth, film_dive
 

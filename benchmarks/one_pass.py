@@ -38,10 +38,10 @@ from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.records import Record
 from data.video.writer import write_video
 from extractors.base import Extractor
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extraction.plan import Planner
-from pipeline.extraction.runner import Worker
+from pipeline.extract.plan import Planner
+from pipeline.extract.runner import Worker
 from pipeline.stages import stage_class
 from synthetic.dives import render_dives
 

@@ -27,9 +27,9 @@ from rich.table import Table
 from benchmarks.ablations import planted_features
 from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
-from pipeline.evaluate import evaluate, make_parts
-from pipeline.evaluation.systems import AimSystem
-from pipeline.training.recipes import fast, model_for, paper
+from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.recipes import fast, model_for, paper
+from pipeline.systems.interface import AimSystem
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47
 

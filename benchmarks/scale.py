@@ -30,11 +30,11 @@ from rich.table import Table
 from data.errors import CacheError
 from data.store.arrays import Array, StageOutput
 from data.video.records import find_videos, fingerprint_file
-from pipeline.cache import Cache, Check
+from pipeline.cache.index import stamp
+from pipeline.cache.local_cache import Cache, Check
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import run_extract, status_rows
-from pipeline.extraction.plan import Planner
-from pipeline.index import stamp
+from pipeline.extract.batch import run_extract, status_rows
+from pipeline.extract.plan import Planner
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}

@@ -8,7 +8,7 @@ from typing import Any
 from data.errors import UsageError
 from pipeline.config import BaseConfig, RunConfig
 from pipeline.environment import CHECKOUT
-from pipeline.extraction.engines import THREAD_VARIABLES
+from pipeline.extract.engines import THREAD_VARIABLES
 
 
 def require_ray() -> None:

@@ -23,8 +23,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.extraction.plan import Plan
-from pipeline.extraction.runner import Result
+from pipeline.extract.plan import Plan
+from pipeline.extract.runner import Result
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class DemoProgress(BatchProgress):
         self._tasks: dict[str, TaskID] = {}
 
     def extracting(self) -> dict[str, Any]:
-        """Hooks of `pipeline.extract.run_extract`."""
+        """Hooks of `pipeline.extract.batch.run_extract`."""
         return {"on_plan": self.plan, "on_result": self.result, "on_frames": self.frames}
 
     def rendered(self, done: int, total: int) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.store.arrays import StageOutput
 from data.video.records import Record
-from pipeline.extraction.plan import Planner
+from pipeline.extract.plan import Planner
 from pipeline.stages import with_inputs
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
-from pipeline.report import data as d
+from pipeline.report import page_data as d
 
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0

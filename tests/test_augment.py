@@ -13,14 +13,14 @@ from data.errors import UsageError
 from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
-from pipeline.evaluate import make_parts
-from pipeline.evaluation.systems import AimSystem
+from pipeline.evaluate.cross_validation import make_parts
 from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import Bundle
-from pipeline.scoring.calibration import calibrate
-from pipeline.train import train
-from pipeline.training.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
-from pipeline.training.recipes import TrainConfig, fast
+from pipeline.recipes import TrainConfig, fast
+from pipeline.score.bundle import Bundle
+from pipeline.score.calibration import calibrate
+from pipeline.systems.interface import AimSystem
+from pipeline.train.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
+from pipeline.train.trainer import train
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 BOTH = fast(runs=1, epochs=3, exchange_copies=True, mirror_copies=True)

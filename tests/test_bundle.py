@@ -14,9 +14,9 @@ from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import Bundle, load, save
-from pipeline.train import TrainedRun, train
-from pipeline.training.recipes import fast
+from pipeline.recipes import fast
+from pipeline.score.bundle import Bundle, load, save
+from pipeline.train.trainer import TrainedRun, train
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_training_that_dies_while_saving_leaves_no_mixture(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.scoring.bundle.write_text", die)
+    monkeypatch.setattr("pipeline.score.bundle.write_text", die)
     with pytest.raises(KeyboardInterrupt):
         save(other, tmp_path)
     with pytest.raises(DataError, match="no trained model here"):

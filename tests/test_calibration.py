@@ -14,10 +14,7 @@ from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.config import validate
-from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import save
-from pipeline.scoring.calibration import Calibration, calibrate, load_calibration, save_calibration
-from pipeline.scoring.conformal import (
+from pipeline.evaluate.conformal import (
     LEVELS,
     binomial_range,
     coverage_line,
@@ -28,11 +25,14 @@ from pipeline.scoring.conformal import (
     threshold,
     upper_quantile,
 )
-from pipeline.scoring.model_card import model_card
-from pipeline.scoring.novelty import BLOCKS
-from pipeline.train import TrainedRun, train
-from pipeline.training.normalise import label_table
-from pipeline.training.recipes import fast
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.score.bundle import save
+from pipeline.score.calibration import Calibration, calibrate, load_calibration, save_calibration
+from pipeline.score.model_card import model_card
+from pipeline.score.novelty import BLOCKS
+from pipeline.train.normalise import label_table
+from pipeline.train.trainer import TrainedRun, train
 
 RECIPE = fast(runs=2, epochs=30, switch_epochs=(15, 25, 30))
 MODEL = AimConfig(width=12, regression_width=8, identity_start=True, difference="absolute")

@@ -20,7 +20,7 @@ import torch
 import run_pipeline
 from data.errors import UsageError
 from data.store.files import write_bytes
-from pipeline.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = ["--set", "stages=[camera_flow]", "--workers", "0"]
@@ -226,7 +226,7 @@ def test_text_of_the_user_is_no_markup() -> None:
 from pathlib import Path
 from data.video.records import Record
 from pipeline import console
-from pipeline.extraction.runner import Result
+from pipeline.extract.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})

@@ -17,12 +17,12 @@ from models.build import build
 from models.comparisons import ComparisonConfig, Kind
 from models.layers import PlainLayers, StackedLayers
 from models.stacked import member_state
-from pipeline.evaluate import evaluate
-from pipeline.evaluation.graph_nodes import graph
-from pipeline.evaluation.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
-from pipeline.evaluation.regressors import approximate_entropy, regression_systems
+from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
 from pipeline.features import FeatureSet
-from pipeline.training.recipes import fast
+from pipeline.recipes import fast
+from pipeline.systems.graph_nodes import graph
+from pipeline.systems.regressors import approximate_entropy, regression_systems
 from tests.test_aim import inputs
 
 SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)

@@ -27,8 +27,8 @@ from data.store.arrays import Array, StageOutput
 from data.store.tensors import read_tensors
 from pipeline.config import load_config
 from pipeline.pack import read_pack
-from pipeline.score import CONFIG_FILE, saved_config
-from pipeline.scoring.bundle import SETTINGS, WEIGHTS, load
+from pipeline.score.bundle import SETTINGS, WEIGHTS, load
+from pipeline.score.scorer import CONFIG_FILE, saved_config
 from tests.corpus_videos import Case, build
 
 ROOT = Path(__file__).resolve().parent.parent

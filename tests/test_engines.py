@@ -14,10 +14,10 @@ import pytest
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import Summary, run_extract
+from pipeline.extract.plan import Planner
 
 
 @pytest.fixture

@@ -18,14 +18,14 @@ from data.splits import Fold, kfold, louo
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
-from pipeline.evaluate import evaluate, make_parts, read_results, write_results
-from pipeline.evaluation.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
-from pipeline.evaluation.systems import AimSystem, SimpleSystem
+from pipeline.evaluate.cross_validation import evaluate, make_parts, read_results, write_results
+from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
 from pipeline.features import FeatureSet
-from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs, watched_epochs
-from pipeline.training.recipes import fast
-from pipeline.training.selection import Selected
+from pipeline.recipes import fast
+from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
+from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs, watched_epochs
+from pipeline.systems.interface import AimSystem, SimpleSystem
+from pipeline.systems.selection import Selected
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

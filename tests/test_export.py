@@ -15,11 +15,11 @@ from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
-from pipeline.scoring import export
-from pipeline.scoring.bundle import load, save
-from pipeline.scoring.export import TOLERANCE, export_onnx
-from pipeline.train import train
-from pipeline.training.recipes import fast
+from pipeline.recipes import fast
+from pipeline.score import export
+from pipeline.score.bundle import load, save
+from pipeline.score.export import TOLERANCE, export_onnx
+from pipeline.train.trainer import train
 
 pytest.importorskip("onnxscript")
 

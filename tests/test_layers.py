@@ -50,7 +50,7 @@ def test_imports_go_one_way() -> None:
 @pytest.mark.parametrize(
     ("place", "line"),
     [
-        ("data/bad.py", "import pipeline.cache"),
+        ("data/bad.py", "import pipeline.cache.local_cache"),
         ("models/bad.py", "from data.errors import AimError"),
         ("extractors/bad.py", "def f():\n    from pipeline import config"),
         ("extractors/bad.py", "import h5py"),

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
-from pipeline.evaluate import read_results
-from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
-from pipeline.evaluation.paper_tables import TABLES as PAPER
+from pipeline.evaluate.cross_validation import read_results
+from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
+from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
-from pipeline.training.epochs import CHOSEN, ORACLE
+from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws

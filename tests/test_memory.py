@@ -23,8 +23,8 @@ from extractors.clips.stage import gather
 from extractors.people.run import PoseRun
 from extractors.pose_backends.base import People
 from extractors.pose_config import PoseConfig
-from pipeline.extraction import decode_pass
-from pipeline.extraction.decode_pass import QUEUE_FRAMES, DecodePass
+from pipeline.extract import decode_pass
+from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass
 
 Picture = NDArray[np.uint8]
 LENGTHS = (80, 400)

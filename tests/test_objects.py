@@ -28,22 +28,22 @@ from data.store.scratch import PREFIX, fetched, sweep_scratch
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.cache import Cache
+from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
+from pipeline.cache.local_cache import Cache
+from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
-from pipeline.evaluation.protocols import fingerprints
-from pipeline.extract import Summary, dataset_records, run_extract, status_rows
-from pipeline.extraction.costs import estimate
-from pipeline.extraction.plan import Planner
-from pipeline.extraction.runner import Worker
+from pipeline.evaluate.protocols import fingerprints
+from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
+from pipeline.extract.costs import estimate
+from pipeline.extract.plan import Planner
+from pipeline.extract.runner import Worker
 from pipeline.features import gather
-from pipeline.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
 from pipeline.pack import read_pack, write_pack
-from pipeline.remote_cache import open_cache
-from pipeline.score import load_scorer, save_config
-from pipeline.scoring.bundle import save
-from pipeline.scoring.output import as_json
-from pipeline.train import train
-from pipeline.training.recipes import fast
+from pipeline.recipes import fast
+from pipeline.score.bundle import save
+from pipeline.score.score_tables import as_json
+from pipeline.score.scorer import load_scorer, save_config
+from pipeline.train.trainer import train
 from tests.object_store import Bucket
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
@@ -368,9 +368,9 @@ def test_addresses() -> None:
 def test_no_package_of_a_store_is_loaded_for_paths() -> None:
     program = "\n".join(
         (
-            "import sys, run_pipeline, pipeline.extract, data.video.records, data.store.remote, pipeline.remote_cache, pathlib",
+            "import sys, run_pipeline, pipeline.extract.batch, data.video.records, data.store.remote, pipeline.cache.remote_cache, pathlib",
             "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
-            "pipeline.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
+            "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
             "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
         )
     )

@@ -10,7 +10,7 @@ import pytest
 
 from data.errors import UsageError
 from pipeline.report import ReportData
-from pipeline.report import data as d
+from pipeline.report import page_data as d
 from pipeline.report.plots import attention_by_task, file_name, plot_report
 from tests import report_samples
 from tests.test_report import HOSTILE, hostile_report

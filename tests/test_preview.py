@@ -18,11 +18,11 @@ from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
 from data.video.decoder import decode, probe
 from data.video.records import Record
-from pipeline.cache import Cache, Check, Computation
-from pipeline.extraction.plan import Plan, Step
+from pipeline.cache.local_cache import Cache, Check, Computation
+from pipeline.extract.plan import Plan, Step
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
-from pipeline.preview.previews import draw_preview, drawn_size, film_frames, preview_paths, write_previews
-from pipeline.preview.scene import Body, Border, Scene, roles_of
+from pipeline.preview.frame_content import Body, Border, Scene, roles_of
+from pipeline.preview.preview_files import draw_preview, drawn_size, film_frames, preview_paths, write_previews
 from pipeline.preview.sheet import tile_frames, wrapped
 from pipeline.preview.timeline import draw_timeline
 

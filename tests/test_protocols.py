@@ -11,12 +11,12 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import DataError
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.evaluate import make_parts
-from pipeline.evaluation.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
-from pipeline.evaluation.paper_tables import TABLES
-from pipeline.evaluation.protocols import (
+from pipeline.evaluate.cross_validation import make_parts
+from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
+from pipeline.evaluate.paper_tables import TABLES
+from pipeline.evaluate.protocols import (
     _ours,
     audit_lines,
     evaluation_report,
@@ -26,12 +26,12 @@ from pipeline.evaluation.protocols import (
     results_tables,
     run_protocol,
 )
-from pipeline.evaluation.systems import Part
-from pipeline.extract import run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import run_extract
+from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
-from pipeline.training.epochs import CHOSEN, ORACLE, WithEpochs
-from pipeline.training.selection import Selected
+from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.interface import Part
+from pipeline.systems.selection import Selected
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -149,7 +149,7 @@ def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConf
 
 
 def test_results_lie_where_they_are_read(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
-    from pipeline.evaluate import read_results, write_results
+    from pipeline.evaluate.cross_validation import read_results, write_results
 
     config, features = made
     results = run_protocol(config, features)

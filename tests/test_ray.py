@@ -17,10 +17,10 @@ from data.errors import UsageError
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.extract.plan import Planner
 
 ray = pytest.importorskip("ray")
 
@@ -128,7 +128,7 @@ def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_p
 def test_a_machine_that_cannot_start_a_worker_costs_no_video(
     cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.extraction.ray_engine.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("pipeline.extract.ray_engine.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
         extract(videos, configured(tmp_path / "cache"))
     assert "\x1b" not in str(caught.value)

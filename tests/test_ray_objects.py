@@ -10,9 +10,9 @@ import pytest
 
 from data.store import hdf5 as store
 from data.video.records import find_videos
-from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.extraction.plan import Planner
-from pipeline.remote_cache import open_cache
+from pipeline.cache.remote_cache import open_cache
+from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.extract.plan import Planner
 from tests.object_store import Bucket
 
 pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')

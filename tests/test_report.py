@@ -16,8 +16,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.errors import UsageError
-from pipeline.report import ReportData, page, payload, render_report, text, view, write_report
-from pipeline.report import data as d
+from pipeline.report import ReportData, payload, render_report, text, view, write_report
+from pipeline.report import page_data as d
+from pipeline.report import page_writer as page
 from tests import report_samples
 
 HOSTILE = [

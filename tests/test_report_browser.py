@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.report import ReportData, write_report
-from pipeline.report.data import BatchReport, BatchRow
+from pipeline.report.page_data import BatchReport, BatchRow
 from tests import report_samples
 
 playwright = pytest.importorskip("playwright.sync_api")

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from data.store.arrays import Array, StageOutput
-from pipeline.report import ReportData, build, motion, render_report
+from pipeline.report import ReportData, render_report
+from pipeline.report import motion_charts as motion
+from pipeline.report import video_section as build
 from tests import report_samples
 
 

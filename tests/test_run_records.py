@@ -14,13 +14,13 @@ import pytest
 
 from data.video.records import find_videos
 from pipeline import stages
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, plan_all, run_extract, shard, slurm_shard
-from pipeline.extraction.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
-from pipeline.extraction.plan import Planner
-from pipeline.extraction.run_records import FOLDER, read_events, read_runs, run_facts
-from pipeline.extraction.runner import Result
+from pipeline.extract.batch import Summary, plan_all, run_extract, shard, slurm_shard
+from pipeline.extract.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
+from pipeline.extract.plan import Planner
+from pipeline.extract.run_log import FOLDER, read_events, read_runs, run_facts
+from pipeline.extract.runner import Result
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL_STAGES = dict(stages.STAGES)

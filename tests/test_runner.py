@@ -17,11 +17,11 @@ from data.store.arrays import StageOutput
 from data.video.records import Record, find_videos
 from extractors.base import Source
 from pipeline import stages
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, run_extract, status_rows
-from pipeline.extraction import decode_pass
-from pipeline.extraction.plan import Planner
+from pipeline.extract import decode_pass
+from pipeline.extract.batch import Summary, run_extract, status_rows
+from pipeline.extract.plan import Planner
 from tests.toy_stages import Brightness
 
 

@@ -14,10 +14,10 @@ from benchmarks import scale
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline import stages
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import run_extract, status_rows
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import run_extract, status_rows
+from pipeline.extract.plan import Planner
 
 
 def test_keys_are_canonical_json(tmp_path: Path) -> None:

@@ -22,22 +22,22 @@ from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import run_extract
+from pipeline.extract.plan import Planner
 from pipeline.features import gather
-from pipeline.report.data import Flag
-from pipeline.report.pages import report_scores
-from pipeline.score import Scored, Scorer, load_scorer, percentile
-from pipeline.scoring.bundle import save
-from pipeline.scoring.calibration import ARRAYS_FILE, FACTS_FILE
-from pipeline.scoring.flags import CHECKS, Facts, find_flags, quality_ranges
-from pipeline.scoring.model_card import FILE as CARD
-from pipeline.scoring.output import as_json, csv_text, score_rows, write_csv
-from pipeline.train import train
-from pipeline.training.finish import finish_run
-from pipeline.training.recipes import fast
+from pipeline.recipes import fast
+from pipeline.report.page_data import Flag
+from pipeline.report.score_page import report_scores
+from pipeline.score.bundle import save
+from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
+from pipeline.score.finish import finish_run
+from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
+from pipeline.score.scorer import Scored, Scorer, load_scorer, percentile
+from pipeline.train.trainer import train
 from tests.toy_timesteps import ToyTimesteps
 
 COUNT = 22

@@ -20,12 +20,12 @@ import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
 from pipeline.report import ReportData, write_report
-from pipeline.serve import queue as queues
+from pipeline.serve import job_queue as queues
 from pipeline.serve import uploads
 from pipeline.serve.app import Limits, create_app, refusal
 from pipeline.serve.history import History, Job
-from pipeline.serve.queue import Outcome, Progress, Queue
-from pipeline.serve.run import is_loopback, serve
+from pipeline.serve.job_queue import Outcome, Progress, Queue
+from pipeline.serve.server import is_loopback, serve
 from tests.test_report import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")

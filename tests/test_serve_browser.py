@@ -15,7 +15,7 @@ import pytest
 from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
 from pipeline.serve.history import Job
-from pipeline.serve.queue import Outcome, Progress
+from pipeline.serve.job_queue import Outcome, Progress
 from tests import report_samples
 from tests.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
 

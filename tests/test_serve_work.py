@@ -10,8 +10,8 @@ import pytest
 
 from data.errors import Cancelled, VideoError
 from data.video.records import Record
-from pipeline.score import Scored
-from pipeline.serve import work
+from pipeline.score.scorer import Scored
+from pipeline.serve import score_work as work
 from pipeline.serve.history import Job
 
 JOB = Job("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
@@ -48,7 +48,9 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("pipeline.report.pages.report_scores", lambda *parts, **named: pages.append((parts, named)))
+    monkeypatch.setattr(
+        "pipeline.report.score_page.report_scores", lambda *parts, **named: pages.append((parts, named))
+    )
     scorer = FakeScorer(Scored("x", None, score=70.5, flags=("shaking camera",)))
     outcome, told = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags) == (70.5, 1)

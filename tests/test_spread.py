@@ -23,21 +23,21 @@ from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.video.records import Labels
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.evaluate import evaluate, make_parts
-from pipeline.evaluation.baselines import trivial_baselines
-from pipeline.evaluation.regressors import regression_systems
-from pipeline.evaluation.spread import Run, pick_run, run_here, run_systems
-from pipeline.evaluation.spread_jobs import Job, JobError, JobProgress, run_job
-from pipeline.evaluation.systems import AimSystem, HeldOut, Part, SimpleSystem, System
+from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_grid
+from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
+from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
-from pipeline.training.epochs import WithEpochs
-from pipeline.training.grid import CHOSEN, Candidate, candidates, parse_grid
-from pipeline.training.normalise import label_table
-from pipeline.training.recipes import fast, model_for
-from pipeline.training.search import search
-from pipeline.training.selection import Selected
-from pipeline.training.stack import Stop
+from pipeline.recipes import fast, model_for
+from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.epoch_choice import WithEpochs
+from pipeline.systems.interface import AimSystem, HeldOut, Part, SimpleSystem, System
+from pipeline.systems.regressors import regression_systems
+from pipeline.systems.selection import Selected
+from pipeline.train.normalise import label_table
+from pipeline.train.stack import Stop
 from run_pipeline import app
 from tests.conftest import ROOT
 
@@ -54,7 +54,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2) -> Any:
-    from pipeline.evaluation.spread_ray import run_on_ray
+    from pipeline.evaluate.spread_ray import run_on_ray
 
     return partial(run_on_ray, config=validate({"run": {"workers": workers}}))
 
@@ -221,8 +221,8 @@ def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> Non
 
 def test_local_runs_do_not_import_ray() -> None:
     script = (
-        "import sys\nfrom pipeline.evaluation.spread import pick_run\nfrom pipeline.config import validate\n"
-        "import pipeline.evaluation.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
+        "import sys\nfrom pipeline.evaluate.spread import pick_run\nfrom pipeline.config import validate\n"
+        "import pipeline.evaluate.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
     with pytest.raises(UsageError, match="unknown engine 'rai'"):

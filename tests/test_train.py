@@ -20,11 +20,11 @@ from models.aim_config import AimConfig
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state
 from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import Bundle
-from pipeline.train import fit_normaliser, sizes_of, stack_data, train
-from pipeline.training.normalise import Normaliser, label_table
-from pipeline.training.recipes import TrainConfig, fast, model_for, paper
-from pipeline.training.stack import Member, Stack, draw_batches
+from pipeline.recipes import TrainConfig, fast, model_for, paper
+from pipeline.score.bundle import Bundle
+from pipeline.train.normalise import Normaliser, label_table
+from pipeline.train.stack import Member, Stack, draw_batches
+from pipeline.train.trainer import fit_normaliser, sizes_of, stack_data, train
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
@@ -94,7 +94,7 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     parts = [np.arange(40), np.arange(17)]
     data = stacked(features, [fit_normaliser(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
-    from pipeline.training.fit import fit_members
+    from pipeline.train.fit import fit_members
 
     together = fit_members(data, members, sizes_of(features), TINY, config)
     for position, member in enumerate(members):

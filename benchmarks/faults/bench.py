@@ -16,10 +16,10 @@ from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from data.video.records import find_videos
 from data.video.writer import write_video
-from pipeline.cache import Cache
+from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.extract.plan import Planner
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGE = "camera_flow"

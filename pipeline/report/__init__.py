@@ -6,7 +6,7 @@ write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 
 from __future__ import annotations
 
-from pipeline.report.data import ReportData
-from pipeline.report.page import render_report, write_report
+from pipeline.report.page_data import ReportData
+from pipeline.report.page_writer import render_report, write_report
 
 __all__ = ["ReportData", "render_report", "write_report"]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store.files import atomic_path
-from pipeline.report.data import BarChart, CurveChart, Prediction, ReportData, VideoReport
+from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.view import compares_with_training, step_views, tasks_of
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the page shows of one video, as plain values; part of `pipeline.report.data`."""
+"""What the page shows of one video, as plain values; part of `pipeline.report.page_data`."""
 
 from __future__ import annotations
 

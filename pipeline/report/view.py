@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
-from pipeline.report.data import (
+from pipeline.report.page_data import (
     BatchReport,
     BatchRow,
     Flag,

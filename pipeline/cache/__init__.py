@@ -1,0 +1,1 @@
+"""The cache of stage outputs: keys, freshness, local and remote stores, housekeeping."""
