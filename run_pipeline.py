@@ -607,7 +607,7 @@ def cache_prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete outputs of other videos, settings, versions and inputs than the configuration's."""
-    from pipeline.cache.housekeeping import unneeded
+    from pipeline.extract.unneeded import unneeded
 
     settings = _settings(config, overrides, cache, None)
     planner = _planner(settings, stages)
@@ -904,9 +904,10 @@ def _evaluate(
     from pipeline.evaluate.cross_validation import write_results
     from pipeline.evaluate.leaderboard import TABLES
     from pipeline.evaluate.paper_tables import TABLES as PAPER
-    from pipeline.evaluate.protocols import audit_lines, evaluation_report, results_tables, run_protocol
+    from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
     from pipeline.evaluate.spread import pick_run
     from pipeline.report import ReportData, write_report
+    from pipeline.report.evaluation_section import evaluation_report
     from pipeline.score.scorer import save_config
 
     _check_folder(out)

@@ -34,7 +34,7 @@ from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for
-from pipeline.systems.interface import AimSystem
+from pipeline.systems.aim_system import AimSystem
 from synthetic.planted_steps import planted_steps
 
 

@@ -29,7 +29,7 @@ from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.recipes import fast, model_for, paper
-from pipeline.systems.interface import AimSystem
+from pipeline.systems.aim_system import AimSystem
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47
 

@@ -172,7 +172,7 @@ def names_in(module: Path) -> set[str]:
 
 
 def missing_name(dotted: str) -> str:
-    """Why a dotted name of ours, such as `pipeline.score.scorer.load_scorer`, leads nowhere; empty where it is there."""
+    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, leads nowhere; empty where it is there."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:length])

@@ -1,46 +1,154 @@
-"""Imports go one way: data and models know nothing of ours, extractors know those two, pipeline knows all."""
+"""The order of the tree: imports go one way, pipeline/ has rows, and a name stands for one thing.
+
+`docs/extend/design.md` draws the order; ../README.md lists the packages.
+"""
 
 from __future__ import annotations
 
 import ast
+import configparser
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"data", "models", "extractors", "pipeline", "benchmarks", "tests", "run_pipeline"}
+OURS = ("data", "models", "extractors", "pipeline", "synthetic", "benchmarks", "tests", "run_pipeline")
 ALLOWED = {
     "data": {"data"},
     "models": {"models"},
     "extractors": {"extractors", "data", "models"},
+    "synthetic": {"synthetic", "data"},
     "pipeline": {"pipeline", "extractors", "data", "models"},
 }
+USES_SYNTHETIC = ("pipeline/demo/",)
+"""What may also import rendered and planted data."""
+
 OPENERS = {"av", "h5py"}
 """Libraries that open videos and HDF5 files: only `data` may import them."""
 
+ROWS: tuple[tuple[str, ...], ...] = (
+    ("stages", "recipes", "environment", "config", "cluster", "console"),
+    ("cache",),
+    ("extract",),
+    ("features", "results", "pack"),
+    ("train",),
+    ("systems",),
+    ("evaluate",),
+    ("score",),
+    ("report",),
+    ("demo", "serve", "preview"),
+    ("api",),
+    ("cli",),
+)
+"""The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
 
-def imported(source: str) -> set[str]:
-    """Top-level names of every module imported anywhere in `source`, also inside functions."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
+"""(importing, imported) parts of pipeline/ that point upwards today. Only ever made shorter."""
+
+CONVENTIONAL = {"__init__.py", "__main__.py", "config.py", "stage.py", "conftest.py"}
+"""File names that may stand more than once."""
+
+KNOWN_FILE_NAMES: frozenset[str] = frozenset()
+"""Further file names that stand more than once today. Only ever made shorter."""
+
+KNOWN_CLASS_NAMES: frozenset[str] = frozenset()
+"""Class names that stand more than once today. Only ever made shorter."""
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+def sources(root: Path, *packages: str) -> Iterator[Path]:
+    """Python files of the packages, or of single modules, in order."""
+    for package in packages:
+        single = root / f"{package}.py"
+        yield from [single] if single.exists() else sorted((root / package).rglob("*.py"))
+
+
+def module_of(path: Path, root: Path) -> str:
+    """The dotted name of a file."""
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(module, names taken from it) of every import in a file, also inside functions; a relative one begins with "."."""
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            yield from ((alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            names.add("relative import" if node.level else (node.module or "").split(".")[0])
-    return names
+            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+
+
+def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
+    """Which modules of ours each module imports."""
+    there = {module_of(path, root): path for path in sources(root, *packages)}
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, path in there.items():
+        for name, taken in imported(path):
+            inner = [f"{name}.{one}" for one in taken if f"{name}.{one}" in there]
+            found[module] |= {*inner} if inner else {name} & set(there)
+    return found
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes that reach each other."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        reach[start] = seen
+    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in graph if a in reach[a]})  # type: ignore[arg-type]
 
 
 def violations(root: Path) -> list[str]:
     """One line per import that goes the wrong way below `root`."""
     found = []
     for layer, allowed in ALLOWED.items():
-        for path in sorted((root / layer).rglob("*.py")):
-            names = imported(path.read_text("utf-8"))
-            wrong = (names & OURS) - allowed | names & {"relative import"}
+        for path in sources(root, layer):
+            place = path.relative_to(root).as_posix()
+            names = {
+                name.split(".")[0] if not name.startswith(".") else "relative import" for name, _ in imported(path)
+            }
+            more = {"synthetic"} if place.startswith(USES_SYNTHETIC) else set()
+            wrong = (names & set(OURS)) - allowed - more | names & {"relative import"}
             if layer != "data":
                 wrong |= names & OPENERS
-            found += [f"{path.relative_to(root)} imports {name}" for name in sorted(wrong)]
+            found += [f"{place} imports {name}" for name in sorted(wrong)]
     return found
+
+
+def part_of(module: str) -> str:
+    """The part of pipeline/ that a module belongs to, such as "cache"."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def part_arrows(root: Path) -> dict[str, set[str]]:
+    """Which parts of pipeline/ each part imports, itself left out."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, targets in arrows(root, "pipeline").items():
+        found[part_of(module)] |= {part_of(target) for target in targets} - {part_of(module), ""}
+    return found
+
+
+def upward(root: Path) -> set[tuple[str, str]]:
+    """Arrows of pipeline/ that point to a higher row."""
+    row = {part: number for number, parts in enumerate(ROWS) for part in parts}
+    return {(a, b) for a, targets in part_arrows(root).items() if a for b in targets if row[b] > row[a]}
+
+
+def repeated(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Names that stand in several places."""
+    return {name: where for name, where in places.items() if len(where) > 1}
 
 
 def test_imports_go_one_way() -> None:
@@ -54,8 +162,11 @@ def test_imports_go_one_way() -> None:
         ("models/bad.py", "from data.errors import AimError"),
         ("extractors/bad.py", "def f():\n    from pipeline import config"),
         ("extractors/bad.py", "import h5py"),
+        ("synthetic/bad.py", "from models import metrics"),
         ("pipeline/bad.py", "import av"),
         ("pipeline/bad.py", "from . import config"),
+        ("pipeline/score/bad.py", "from synthetic import dives"),
+        ("pipeline/score/bad.py", "from tests import helpers"),
     ],
 )
 def test_a_planted_wrong_import_is_found(tmp_path: Path, place: str, line: str) -> None:
@@ -64,15 +175,59 @@ def test_a_planted_wrong_import_is_found(tmp_path: Path, place: str, line: str) 
     assert len(violations(tmp_path)) == 1
 
 
+def test_every_part_of_pipeline_has_a_row() -> None:
+    there = {part_of(module_of(path, ROOT)) for path in sources(ROOT, "pipeline")} - {""}
+    assert there <= {part for parts in ROWS for part in parts}
+
+
+def test_rows_of_pipeline_import_downwards() -> None:
+    assert upward(ROOT) == KNOWN_VIOLATIONS
+
+
+def test_a_planted_upward_import_is_found(tmp_path: Path) -> None:
+    for name, line in (("cache/index.py", "from pipeline.score import scorer"), ("score/scorer.py", "")):
+        (tmp_path / "pipeline" / name).parent.mkdir(parents=True)
+        (tmp_path / "pipeline" / name).write_text(f"{line}\n")
+    assert upward(tmp_path) == {("cache", "score")}
+
+
+def test_no_circles() -> None:
+    assert circles(part_arrows(ROOT)) == []
+    assert circles(arrows(ROOT, *OURS)) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [("b", "c")]
+
+
+def test_file_names_are_unique() -> None:
+    places = defaultdict(list)
+    for path in sources(ROOT, *OURS):
+        if path.name not in CONVENTIONAL:
+            places[path.name].append(path.relative_to(ROOT).as_posix())
+    found = repeated(places)
+    assert {name: where for name, where in found.items() if name not in KNOWN_FILE_NAMES} == {}
+    assert set(found) >= KNOWN_FILE_NAMES, "a name is unique now: shorten KNOWN_FILE_NAMES"
+
+
+def test_class_names_are_unique() -> None:
+    places = defaultdict(list)
+    for path in sources(ROOT, "data", "models", "extractors", "pipeline", "synthetic", "run_pipeline"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    found = repeated(places)
+    assert {name: where for name, where in found.items() if name not in KNOWN_CLASS_NAMES} == {}
+    assert set(found) >= KNOWN_CLASS_NAMES, "a name is unique now: shorten KNOWN_CLASS_NAMES"
+
+
 def test_models_open_nothing() -> None:
-    for path in (ROOT / "models").rglob("*.py"):
-        names = imported(path.read_text("utf-8"))
+    for path in sources(ROOT, "models"):
+        names = {name.split(".")[0] for name, _ in imported(path)}
         assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
 
 
 def test_every_package_is_listed_in_setup_cfg() -> None:
-    import configparser
-
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
     listed = {line.strip() for line in parser["options"]["packages"].splitlines() if line.strip() and "#" not in line}

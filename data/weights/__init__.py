@@ -1,1 +1,1 @@
-"""Weights of networks: the table of published files, their download and hashes, and compiled models in the user's cache."""
+"""Weights of networks: the table of published files, their download and hashes, and models compiled before."""

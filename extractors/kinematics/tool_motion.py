@@ -1,7 +1,7 @@
 """What a robot's tool does over time, as named channels: from one 19-number block of JIGSAWS and from two of them.
 
-Derivatives come from a straight line fitted to the neighbourhood of each row (`extractors.timesteps.smoothing.local_line`),
-since differences of neighbouring rows at 30 Hz are mostly sensor noise.
+Derivatives come from a straight line fitted to the neighbourhood of each row
+(`extractors.timesteps.smoothing.local_line`), since differences of neighbouring rows at 30 Hz are mostly sensor noise.
 """
 
 from __future__ import annotations

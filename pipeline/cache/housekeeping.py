@@ -16,12 +16,10 @@ from typing import Any
 from data.errors import CacheError, UsageError, nearest, printable
 from data.store.files import TEMPORARY, files_below
 from data.store.remote import Storage
-from data.video.records import Record
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
-from pipeline.extract.plan import Planner
-from pipeline.extract.run_log import FOLDER as RUNS
-from pipeline.extract.run_log import RunRecord, read_runs
+from pipeline.cache.run_history import FOLDER as RUNS
+from pipeline.cache.run_history import RunRecord, read_runs
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
@@ -140,7 +138,7 @@ def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
     for path, size, _ in cache.entries(stage):
         if path.name.startswith(TEMPORARY) or not path.name.endswith(OUTPUT):
             continue
-        row: dict[str, Any] = {"video": _video(cache, stage, path), "bytes": size}
+        row: dict[str, Any] = {"video": video_of(cache, stage, path), "bytes": size}
         try:
             header = cache.load_header(path)
             row |= {
@@ -171,33 +169,10 @@ def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Fi
         except FileNotFoundError:
             continue  # a run has replaced or removed it meanwhile
         except (CacheError, OSError) as error:
-            damaged.append(Finding(path, stage, _video(cache, stage, path), _what(error), size))
+            damaged.append(Finding(path, stage, video_of(cache, stage, path), _what(error), size))
         if progress is not None:
             progress(done, len(paths))
     return len(paths), damaged
-
-
-def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[Finding]:
-    """Outputs and failures of the planner's stages that its configuration and `records` do not use.
-
-    These are files of other videos, and outputs of other settings, versions or inputs.
-    """
-    expected: dict[Path, str] = {}
-    for plan in planner.plan_all(records):
-        for step in plan.steps:
-            path = cache.path(step.stage, plan.record.id)
-            keep = step.check.state in ("fresh", "missing")
-            expected[path] = "" if keep else step.check.reason
-            expected[cache.failure_path(step.stage, plan.record.id)] = ""
-    findings = []
-    for stage in planner.stages:
-        for path, size, _ in cache.entries(stage):
-            if not path.name.endswith((OUTPUT, FAILURE)) or path.name.startswith(TEMPORARY):
-                continue
-            why = expected.get(path, "no such video among the inputs")
-            if why:
-                findings.append(Finding(path, stage, _video(cache, stage, path), why, size))
-    return findings
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
@@ -215,7 +190,7 @@ def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
             break
         excess -= size
         why = f"written {_day(written)}, the oldest go first"
-        findings.append(Finding(path, stage, _video(cache, stage, path), why, size))
+        findings.append(Finding(path, stage, video_of(cache, stage, path), why, size))
     return findings
 
 
@@ -253,7 +228,8 @@ def _day(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
 
 
-def _video(cache: Cache, stage: str, path: Path) -> str:
+def video_of(cache: Cache, stage: str, path: Path) -> str:
+    """The id of the video that an output belongs to, from its place, safe to print."""
     name = path.relative_to(cache.root / stage).as_posix()
     return printable(name.removesuffix(FAILURE).removesuffix(OUTPUT))
 

@@ -22,15 +22,16 @@ from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
-from pipeline.evaluate.protocols import leak_checks
 from pipeline.extract.batch import Summary, dataset_records, run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import gather
+from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, Table, TableRow
 from pipeline.report.score_page import report_scores
+from pipeline.results import Score
 from pipeline.score.bundle import save
 from pipeline.score.finish import finish_run
-from pipeline.score.scorer import Scored, Scorer
+from pipeline.score.scorer import Scorer
 from pipeline.train.trainer import train
 from synthetic.dives import Dive, plan_dives, render_dive, write_labels
 from synthetic.rendering import Options
@@ -85,7 +86,7 @@ class DemoResult:
     extraction: Summary
     pose_figures: dict[str, float]
     leaks: LeakReport
-    scored: tuple[Scored, ...]
+    scored: tuple[Score, ...]
     truth: tuple[float, ...]
     metrics: dict[str, dict[str, float]]
     seconds: dict[str, float]
@@ -158,7 +159,7 @@ def train_on(
 def write_page(
     page: Path,
     scorer: Scorer,
-    scored: Sequence[Scored],
+    scored: Sequence[Score],
     unseen: Sequence[Record],
     extraction: Summary,
     metrics: dict[str, dict[str, float]],

@@ -15,7 +15,7 @@ from models.metrics import mae, spearman
 from pipeline.cache.inputs import fingerprints
 from pipeline.cache.local_cache import Cache
 from pipeline.demo.pose_truth import Agreement, compare
-from pipeline.score.scorer import Scored
+from pipeline.results import Score
 from synthetic.dives import read_truth
 
 SEED = 7
@@ -55,7 +55,7 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
 
 
 def compare_with_baselines(
-    learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Scored], truth: Sequence[float]
+    learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
 ) -> dict[str, dict[str, float]]:
     """Metrics of the model and of predictions that look at no video, on the same held-out dives."""
     known = np.array([label_of(record) for record in learn])

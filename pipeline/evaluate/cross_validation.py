@@ -14,8 +14,8 @@
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
         chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
-    differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system `against`
-                          over each other, with intervals; empty where none was named
+    differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
+                          `against` over each other, with intervals; empty where none was named
     left_out              [{task, fold, train, test}]: tasks and folds with too few performances to learn from, with
                           counts; what is to be tested there stands in no figure
     predictions           [{id, task, fold, performance, true, system: {mean, low, high}}]: held-out performances;
@@ -55,8 +55,9 @@ from pipeline.evaluate.fold_summary import (
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet
+from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.interface import AimSystem, HeldOut, Part, System
+from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.train.normalise import SCORES, label_table
 from pipeline.train.stack import Stop
 

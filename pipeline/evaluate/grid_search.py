@@ -49,7 +49,8 @@ from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_fo
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.evaluate.spread_jobs import Job, JobProgress
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import AimSystem, Part
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.interface import Part
 from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop

@@ -23,6 +23,7 @@ from typing import Any
 from data.errors import VideoError
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
+from pipeline.cluster import THREAD_VARIABLES
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.decode_pass import Progress
 from pipeline.extract.plan import Plan
@@ -33,7 +34,6 @@ FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
 
 POLL_SECONDS = 0.2
 PROGRESS_SECONDS = 0.2
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
 
 
 def run_inline(

@@ -25,18 +25,7 @@ from pipeline.report.run_parts import (
     Table,
     TableRow,
 )
-from pipeline.report.video_parts import (
-    CameraPath,
-    Flag,
-    Interval,
-    KeyFrame,
-    Level,
-    Media,
-    Skeleton,
-    Step,
-    Traces,
-    VideoReport,
-)
+from pipeline.report.video_parts import CameraPath, KeyFrame, Media, Skeleton, Step, Traces, VideoReport
 
 __all__ = [
     "Bar",
@@ -48,12 +37,9 @@ __all__ = [
     "CurveChart",
     "EvaluationReport",
     "Failure",
-    "Flag",
-    "Interval",
     "KeyFrame",
     "Kind",
     "LeakCheck",
-    "Level",
     "Media",
     "Prediction",
     "ReportData",

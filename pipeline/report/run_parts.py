@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.report.video_parts import Flag, Interval, VideoReport
+from pipeline.report.video_parts import VideoReport
+from pipeline.results import Flag, Interval
 
 Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
 """What a row of a results table is."""

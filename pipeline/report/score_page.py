@@ -21,8 +21,8 @@ from data.errors import CacheError
 from data.store.arrays import StageOutput
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache, software
+from pipeline.cache.run_history import run_facts
 from pipeline.extract.batch import Summary
-from pipeline.extract.run_log import run_facts
 from pipeline.report.page_data import (
     BatchReport,
     BatchRow,
@@ -34,14 +34,15 @@ from pipeline.report.page_data import (
 )
 from pipeline.report.page_writer import write_report
 from pipeline.report.video_section import observed, steps
+from pipeline.results import Score
 from pipeline.score.bundle import Bundle
-from pipeline.score.scorer import Scored, Scorer
+from pipeline.score.scorer import Scorer
 
 EMBEDDED_VIDEOS = 12
 """Videos with a section of their own at most; a page must stay small enough to mail. The table lists all."""
 
 
-def report_scores(path: Path, scorer: Scorer, rows: Sequence[Scored], records: Sequence[Record], **parts: Any) -> None:
+def report_scores(path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any) -> None:
     """Write the page of a scored batch to `path`; arguments as in `scores_page`.
 
     Raises:
@@ -53,7 +54,7 @@ def report_scores(path: Path, scorer: Scorer, rows: Sequence[Scored], records: S
 def scores_page(
     path: Path,
     scorer: Scorer,
-    rows: Sequence[Scored],
+    rows: Sequence[Score],
     records: Sequence[Record],
     *,
     title: str,
@@ -121,7 +122,7 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
     return tuple(times)
 
 
-def _video(row: Scored, record: Record, scorer: Scorer, page: Path) -> VideoReport:
+def _video(row: Score, record: Record, scorer: Scorer, page: Path) -> VideoReport:
     outputs = _outputs(scorer.cache, scorer.planner.stages, row.id)
     expected, spread = _training_steps(scorer)
     return replace(
@@ -140,7 +141,7 @@ def _video(row: Scored, record: Record, scorer: Scorer, page: Path) -> VideoRepo
     )
 
 
-def _line(row: Scored, record: Record) -> BatchRow:
+def _line(row: Score, record: Record) -> BatchRow:
     return BatchRow(
         row.id,
         score=row.score,
@@ -169,7 +170,7 @@ def _outputs(cache: Cache, stages: Sequence[str], video_id: str) -> Mapping[str,
     return found
 
 
-def _failure(row: Scored, cache: Cache, stages: Sequence[str]) -> Failure:
+def _failure(row: Score, cache: Cache, stages: Sequence[str]) -> Failure:
     for stage in stages:
         entry = cache.failures(stage, row.id)
         if entry:
@@ -188,7 +189,7 @@ def _training_steps(scorer: Scorer) -> tuple[np.ndarray | None, np.ndarray | Non
     return (None, None) if kept is None else (kept.mean(axis=0), kept.std(axis=0))
 
 
-def _shown_names(rows: Sequence[Scored], names: Mapping[str, str]) -> dict[str, str]:
+def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:
     """What each video is called: its given name, with the id where two would be called the same."""
     wanted = {row.id: names.get(row.id, row.id) for row in rows}
     counts = Counter(wanted.values())

@@ -11,8 +11,6 @@ from typing import Any
 from pipeline.report.page_data import (
     BatchReport,
     BatchRow,
-    Flag,
-    Interval,
     LeakCheck,
     Prediction,
     ReportData,
@@ -22,6 +20,7 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.payload import charts, duration
+from pipeline.results import Flag, Interval
 
 _LOUDNESS = {"bad": 0, "warn": 1, "info": 2}
 

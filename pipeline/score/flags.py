@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.report.page_data import Flag, Level
+from pipeline.results import Flag, Level
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]

@@ -27,12 +27,12 @@ from typing import Any
 
 from data.errors import printable
 from data.store.files import write_text
-from pipeline.score.scorer import Scored
+from pipeline.results import Score
 
 NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")
 
 
-def write_csv(path: Path, rows: Sequence[Scored]) -> None:
+def write_csv(path: Path, rows: Sequence[Score]) -> None:
     """One line per video: `NUMBERS`, the steps, the worst level, the flags, the error.
 
     Cells cannot start a spreadsheet formula.
@@ -43,7 +43,7 @@ def write_csv(path: Path, rows: Sequence[Scored]) -> None:
     write_text(path, csv_text(rows))
 
 
-def csv_text(rows: Sequence[Scored]) -> str:
+def csv_text(rows: Sequence[Score]) -> str:
     """The content of `write_csv`."""
     steps = max((len(row.step_scores) for row in rows), default=0)
     text = io.StringIO()
@@ -59,7 +59,7 @@ def csv_text(rows: Sequence[Scored]) -> str:
     return text.getvalue()
 
 
-def score_rows(rows: Sequence[Scored]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and cells of the table that a terminal shows."""
     heads = any(row.execution is not None for row in rows)
     columns = (
@@ -75,12 +75,12 @@ def score_rows(rows: Sequence[Scored]) -> tuple[tuple[str, ...], list[tuple[Any,
     return columns, cells
 
 
-def as_json(rows: Sequence[Scored]) -> list[dict[str, Any]]:
+def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     """The rows as JSON types; the schema is in the module's docstring."""
     return [_object(row) for row in rows]
 
 
-def _object(row: Scored) -> dict[str, Any]:
+def _object(row: Score) -> dict[str, Any]:
     found: dict[str, Any] = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
     found |= {name: getattr(row, name) for name in ("score", "spread")}
     found |= {name: None if (v := getattr(row, name)) is None else list(v) for name in ("interval80", "interval95")}
@@ -93,7 +93,7 @@ def _object(row: Scored) -> dict[str, Any]:
     return found | {"checked": list(row.checked), "quality": row.quality, "error": row.error}
 
 
-def _flags(row: Scored) -> str:
+def _flags(row: Score) -> str:
     return "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
 
 

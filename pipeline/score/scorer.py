@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,52 +31,12 @@ from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.extract.runner import Result
 from pipeline.features import FeatureSet, feature_settings, stack
-from pipeline.report.page_data import Flag, Interval
+from pipeline.results import Interval, Score
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
 
 CONFIG_FILE = "config.json"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """The score of one video and what made it.
-
-    Attributes:
-        id: the video's id, as it is on disk; `printable` makes it safe to show.
-        path: the video.
-        score: final score in the labels' unit, the mean over the run's networks; None where the video failed.
-        spread: standard deviation over the networks.
-        interval80, interval95: prediction intervals (`pipeline.evaluate.conformal`), None where the run gives none; a
-            flag then says why.
-        percentile: share of the training scores below this score, 0 to 100, ties counted half.
-        execution, synchronisation: where the model has these heads.
-        bounds: (T, 2) seconds of each time step.
-        step_scores: (T,) share of each time step in the score.
-        attention: (T, 2) weights of the scene and of the interaction.
-        flags: reasons to doubt the score, the worst first, each with a level and a sentence (`pipeline.score.flags`).
-        checked: what was looked at; where no flag is set, this is all that the absence of flags says.
-        error: why there is no score.
-        quality: quality figures by stage.
-    """
-
-    id: str
-    path: Path | None
-    score: float | None = None
-    spread: float | None = None
-    interval80: Interval | None = None
-    interval95: Interval | None = None
-    percentile: float | None = None
-    execution: float | None = None
-    synchronisation: float | None = None
-    bounds: tuple[tuple[float, float], ...] = ()
-    step_scores: tuple[float, ...] = ()
-    attention: tuple[tuple[float, float], ...] = ()
-    flags: tuple[Flag, ...] = ()
-    checked: tuple[str, ...] = ()
-    error: str | None = None
-    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Scorer:
@@ -116,7 +76,7 @@ class Scorer:
             )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
 
-    def score(self, video: Path) -> Scored:
+    def score(self, video: Path) -> Score:
         """Score one video.
 
         Raises:
@@ -130,7 +90,7 @@ class Scorer:
         *,
         stop: threading.Event | None = None,
         **hooks: Callable[..., Any] | None,
-    ) -> list[Scored]:
+    ) -> list[Score]:
         """Score many videos; those that fail come back with `error` set.
 
         Args:
@@ -144,7 +104,7 @@ class Scorer:
         done |= summary.ready
         outputs = {r.id: self.cache.read("timesteps", r.id).output for r in records if r.id in done}
         good = [record for record in records if record.id in outputs]
-        scored: dict[str, Scored] = {}
+        scored: dict[str, Score] = {}
         if good:
             features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round otherwise than those of a single performance.
@@ -159,7 +119,7 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
-    def _predict(self, features: FeatureSet, output: StageOutput) -> Scored:
+    def _predict(self, features: FeatureSet, output: StageOutput) -> Score:
         """One performance."""
         made, record, sure = self.score_features(features), features.records[0], self.calibration
         score = float(made.score[0])
@@ -167,7 +127,7 @@ class Scorer:
         far = None if sure is None else sure.novelty.ratios(features)[0]
         quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
         flags, checked = find_flags(self._facts(quality, float(features.duration[0]), far, found))
-        return Scored(
+        return Score(
             id=record.id,
             path=record.path,
             score=score,
@@ -271,10 +231,10 @@ def saved_storage(folder: Path) -> Storage:
     return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
 
 
-def _failure(record: Record, result: Result | None) -> Scored:
+def _failure(record: Record, result: Result | None) -> Score:
     reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
     error = reasons[0] if reasons else "not extracted: the run was stopped"
-    return Scored(id=record.id, path=record.path, error=error)
+    return Score(id=record.id, path=record.path, error=error)
 
 
 def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:

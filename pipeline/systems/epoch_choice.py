@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from data.splits import TIED
 from models.metrics import spearman
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import AimSystem, HeldOut, Part, System
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
 from pipeline.train.fit import Progress
 from pipeline.train.normalise import label_table

@@ -28,7 +28,7 @@ from data.store.scratch import PREFIX, fetched, sweep_scratch
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, tidy, unneeded, verify
+from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, tidy, verify
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
@@ -37,6 +37,7 @@ from pipeline.extract.batch import Summary, dataset_records, run_extract, status
 from pipeline.extract.costs import estimate
 from pipeline.extract.plan import Planner
 from pipeline.extract.runner import Worker
+from pipeline.extract.unneeded import unneeded
 from pipeline.features import gather
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
@@ -368,7 +369,8 @@ def test_addresses() -> None:
 def test_no_package_of_a_store_is_loaded_for_paths() -> None:
     program = "\n".join(
         (
-            "import sys, run_pipeline, pipeline.extract.batch, data.video.records, data.store.remote, pipeline.cache.remote_cache, pathlib",
+            "import pathlib, sys, run_pipeline, pipeline.extract.batch, data.video.records, data.store.remote",
+            "import pipeline.cache.remote_cache",
             "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
             "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
             "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",

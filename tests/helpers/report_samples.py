@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.report import page_data as d
+from pipeline.results import Flag
 
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
@@ -102,9 +103,9 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     embedded = embed_video(clip)
     assert embedded is not None
     flags = [
-        d.Flag("warn", "pose rarely found", "second diver seen in 88 % of the frames"),
-        d.Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
-        d.Flag("info", "shaking camera", "rms .8 % of the picture width"),
+        Flag("warn", "pose rarely found", "second diver seen in 88 % of the frames"),
+        Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
+        Flag("info", "shaking camera", "rms .8 % of the picture width"),
     ]
     return d.VideoReport(
         id=name,
@@ -172,7 +173,8 @@ def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.Batc
             "broken/truncated.mp4",
             "clips",
             "the file ends early: 102 frames announced, 61 present. Copy or download the video again",
-            'Traceback (most recent call last):\n  File "data/video/decoder.py", line 61, in probe\ndata.errors.VideoError: …',
+            'Traceback (most recent call last):\n  File "data/video/decoder.py", line 61, in probe\n'
+            "data.errors.VideoError: …",
         ),
         d.Failure(
             "notes.mp4", "clips", "not a readable video (the file is damaged or of another kind). Play it to check it"

@@ -15,11 +15,12 @@ import pytest
 from data.errors import UsageError
 from data.video.records import Record, find_videos
 from pipeline import stages
-from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, unneeded, verify
+from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, verify
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
+from pipeline.extract.unneeded import unneeded
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -22,9 +22,10 @@ from pipeline.evaluate.cross_validation import evaluate, make_parts, read_result
 from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
+from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs, watched_epochs
-from pipeline.systems.interface import AimSystem, SimpleSystem
+from pipeline.systems.interface import SimpleSystem
 from pipeline.systems.selection import Selected
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)

@@ -19,7 +19,6 @@ from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
     _ours,
     audit_lines,
-    evaluation_report,
     fisher,
     protocol_folds,
     results_rows,
@@ -29,6 +28,7 @@ from pipeline.evaluate.protocols import (
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
+from pipeline.report.evaluation_section import evaluation_report
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
 from pipeline.systems.interface import Part
 from pipeline.systems.selection import Selected

@@ -31,9 +31,10 @@ from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
+from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.interface import AimSystem, HeldOut, Part, SimpleSystem, System
+from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table

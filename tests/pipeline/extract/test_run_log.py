@@ -15,11 +15,11 @@ import pytest
 from data.video.records import find_videos
 from pipeline import stages
 from pipeline.cache.local_cache import Cache
+from pipeline.cache.run_history import FOLDER, read_events, read_runs, run_facts
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import Summary, plan_all, run_extract, shard, slurm_shard
 from pipeline.extract.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
 from pipeline.extract.plan import Planner
-from pipeline.extract.run_log import FOLDER, read_events, read_runs, run_facts
 from pipeline.extract.runner import Result
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -19,6 +19,7 @@ from data.errors import UsageError
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
+from pipeline.results import Flag
 from tests.helpers import report_samples
 
 HOSTILE = [
@@ -63,7 +64,7 @@ class Parsed(html.parser.HTMLParser):
 
 def hostile_report(name: str) -> ReportData:
     """A page in which every text is `name`."""
-    flag = d.Flag("bad", name, name)
+    flag = Flag("bad", name, name)
     trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
     video = d.VideoReport(
         id=name,

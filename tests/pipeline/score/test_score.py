@@ -28,15 +28,15 @@ from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import gather
 from pipeline.recipes import fast
-from pipeline.report.page_data import Flag
 from pipeline.report.score_page import report_scores
+from pipeline.results import Flag, Score
 from pipeline.score.bundle import save
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
-from pipeline.score.scorer import Scored, Scorer, load_scorer, percentile
+from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
 from tests.helpers.toy_timesteps import ToyTimesteps
 
@@ -202,7 +202,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
 
 
 def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
-    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Scored("x", None, error="no frame")]
+    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", None, error="no frame")]
     good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
@@ -212,7 +212,7 @@ def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
 def test_hostile_names_are_text(name: str) -> None:
-    row = Scored(name, Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
+    row = Score(name, Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     assert line["video"][:1] not in ("=", "@", "+", "-")
     assert "\n" not in line["video"]

@@ -18,7 +18,7 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast
 from pipeline.score.bundle import Bundle
 from pipeline.score.calibration import calibrate
-from pipeline.systems.interface import AimSystem
+from pipeline.systems.aim_system import AimSystem
 from pipeline.train.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
 from pipeline.train.trainer import train
 
