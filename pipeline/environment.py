@@ -15,7 +15,7 @@ from typing import Literal
 from data.errors import AimError, UsageError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGES = ("data", "extractors", "models", "pipeline")
+PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
 INSTALL = "python -m pip install -e ."
 OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
