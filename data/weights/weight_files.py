@@ -1,4 +1,4 @@
-"""Files of weights by name or path: where they lie, their hashes, bringing those of `weights_registry.py`.
+"""Files of weights by name or path: where they lie, their hashes, bringing those of `registry.py`.
 
 A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up in this order:
 

@@ -6,4 +6,16 @@ limits), `queue` (one job after the other, cancellation), `history` (jobs in SQL
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from data.lazy import importer
+
+if TYPE_CHECKING:
+    from pipeline.serve.server import serve
+else:
+    __getattr__ = importer(
+        __name__,
+        server="serve",
+    )
+
+__all__ = ["serve"]
