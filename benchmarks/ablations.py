@@ -29,12 +29,12 @@ from rich.table import Table
 from scipy import stats
 
 from data.splits import Fold
-from data.video.records import Labels, Record
-from pipeline.evaluate.cross_validation import evaluate
+from data.video import Labels, Record
+from pipeline.evaluate import evaluate
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for
-from pipeline.systems.aim_system import AimSystem
+from pipeline.systems import AimSystem
 from synthetic.planted_steps import planted_steps
 
 

@@ -26,16 +26,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.store.arrays import StageOutput
-from data.store.tensors import read_tensors
-from data.video.decoder import Frame, decode, probe
-from data.video.records import Record
+from data.store import StageOutput, read_tensors
+from data.video import Frame, Record, decode, probe
 from data.weights import weight_files as weights
+from extractors.clips import Clips, ClipsConfig
 from extractors.clips.runtimes import Network, running
-from extractors.clips.stage import Clips, ClipsConfig
 from models import i3d
 from models.clip_network import ClipNetwork
-from synthetic.dives import plan_dives, render_dive
+from synthetic import plan_dives
+from synthetic.dives import render_dive
 
 WEIGHTS = "i3d-kinetics400"
 MATRIX = 2048

@@ -27,14 +27,15 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data.store.arrays import Array, StageOutput
-from data.video.records import Labels, Record
-from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from data.store import Array, StageOutput
+from data.video import Labels, Record
+from extractors.timesteps import Timesteps, TimestepsConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.score.bundle import Bundle
-from pipeline.train.trainer import train
-from synthetic.dives import Dive, plan_dives
+from pipeline.score import Bundle
+from pipeline.train import train
+from synthetic import plan_dives
+from synthetic.dives import Dive
 from synthetic.rendering import Options, Truth, film_dive
 
 SETTINGS: dict[str, dict[str, Any]] = {

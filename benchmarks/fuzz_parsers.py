@@ -34,7 +34,7 @@ from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, pa
 from data.datasets.tasd2 import list_tasd2
 from data.errors import AimError
 from data.splits import jigsaws_4fold
-from data.store.files import write_text
+from data.store import write_text
 
 TOKENS = (
     *(

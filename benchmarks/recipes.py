@@ -27,9 +27,10 @@ from rich.table import Table
 from benchmarks.ablations import planted_features
 from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
-from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.evaluate import evaluate
+from pipeline.evaluate.cross_validation import make_parts
 from pipeline.recipes import fast, model_for, paper
-from pipeline.systems.aim_system import AimSystem
+from pipeline.systems import AimSystem
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47
 

@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.table import Table
 
 from data.errors import CacheError
-from data.store.arrays import Array, StageOutput
-from data.video.records import find_videos, fingerprint_file
+from data.store import Array, StageOutput
+from data.video import find_videos
+from data.video.records import fingerprint_file
+from pipeline.cache import Cache, Check
 from pipeline.cache.index import stamp
-from pipeline.cache.local_cache import Cache, Check
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.plan import Planner
+from pipeline.extract import Planner, run_extract, status_rows
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}

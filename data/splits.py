@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from data.datasets.tables import clip, read_text
 from data.errors import DataError, UsageError, nearest
-from data.video.records import Record
+from data.video import Record
 
 SAME_PERFORMANCE = ("trial", "original")
 """Groups whose members are the same performance again: another view, a mirrored copy."""

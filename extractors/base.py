@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.store.arrays import StageOutput
-from data.video.decoder import Frame, VideoInfo
-from data.video.records import Record
+from data.store import StageOutput
+from data.video import Frame, Record, VideoInfo
 
 
 class StageConfig(BaseModel):

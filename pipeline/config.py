@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from data.errors import UsageError, nearest
-from data.store.remote import Storage
+from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.stages import STAGES, stage_class
 

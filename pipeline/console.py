@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from data.video.records import Record
+from data.video import Record
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:

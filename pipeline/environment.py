@@ -129,8 +129,8 @@ def _device() -> Finding:
 
 
 def _weights() -> Iterator[Finding]:
+    from data.weights import REGISTRY
     from data.weights import weight_files as weights
-    from data.weights.registry import REGISTRY
 
     for name in REGISTRY:
         fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"

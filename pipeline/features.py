@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store.arrays import StageOutput
-from data.video.records import Record
-from pipeline.extract.plan import Planner
+from data.store import StageOutput
+from data.video import Record
+from pipeline.extract import Planner
 from pipeline.stages import with_inputs
 
 

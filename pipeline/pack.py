@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import CacheError, DataError, UsageError, nearest, printable
+from data.store import Array, StageOutput
 from data.store import hdf5 as store
-from data.store.arrays import Array, StageOutput
-from data.video.records import Labels, Record
-from pipeline.cache.local_cache import software
+from data.video import Labels, Record
+from pipeline.cache import software
 from pipeline.features import ARRAYS, FeatureSet
 
 PACK_VERSION = 1

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.store.files import atomic_path, write_text
-from data.video.writer import write_video
+from data.store import atomic_path, write_text
+from data.video import write_video
 from synthetic.judging import ExecutionErrors, Scores, Shape, SynchronisationErrors, draw_errors, judge, shapes
 from synthetic.rendering import Options, Truth, film_dive
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.aqa7 import ACTIONS
-from data.store.files import atomic_path, write_text
-from data.video.writer import write_video
+from data.store import atomic_path, write_text
+from data.video import write_video
 from synthetic.planted_relation import Relation, follow
 
 Floats = NDArray[np.float64]

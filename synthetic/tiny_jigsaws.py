@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from data.datasets.jigsaws_files import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
-from data.store.files import write_text
+from data.store import write_text
 from synthetic.planted_relation import Relation, follow
 from synthetic.tiny_datasets import SIZE, Shown, write_avi
 

@@ -14,12 +14,10 @@ import numpy as np
 from data.errors import CacheError
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
-from data.video.records import find_videos
-from data.video.writer import write_video
-from pipeline.cache.local_cache import Cache
+from data.video import find_videos, write_video
+from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, pick_engine, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.extract import Planner, Summary, pick_engine, run_extract
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGE = "camera_flow"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.bench import Bench, Outcome, command, damaged, differing, run_in_process
-from pipeline.extract.batch import Summary
+from pipeline.extract import Summary
 
 Hooks = dict[str, Any]
 

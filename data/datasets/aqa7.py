@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from data.datasets.matlab import read_matrix
 from data.datasets.tables import clip, read_bytes
 from data.errors import DataError, UsageError
-from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
 """Folder and task of action 1, 2, ... 6."""

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from data.datasets.labelled import COPIES, found_labels, join, split_of
 from data.datasets.tables import Row
-from data.store.addresses import address, is_remote
-from data.store.remote import Storage
-from data.video.records import Labels, Listing, Record, find_videos
+from data.store import Storage, address, is_remote
+from data.video import Labels, Listing, Record, find_videos
 
 COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "group", "subject", "split", "task")
 CANDIDATES = ("scores.csv", "labels.csv")

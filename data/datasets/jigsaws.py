@@ -27,7 +27,7 @@ from data.datasets.jigsaws_files import (
 )
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, nearest
-from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 __all__ = [
     "ITEMS",

@@ -15,10 +15,8 @@ from pathlib import Path, PurePosixPath
 
 from data.datasets.tables import Row, Table, clip, inner_path, read_table
 from data.errors import DataError, UsageError, nearest
-from data.store.addresses import address, is_remote
-from data.store.files import write_bytes
-from data.store.remote import RemoteFolder, Storage
-from data.video.records import VIDEO_SUFFIXES, Listing, Record, find_videos
+from data.store import RemoteFolder, Storage, address, is_remote, write_bytes
+from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""

@@ -13,9 +13,8 @@ from data.datasets.jigsaws import list_jigsaws
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
 from data.errors import UsageError, nearest
-from data.store.addresses import is_remote, local_path, refuse_unknown
-from data.store.remote import Storage
-from data.video.records import Listing
+from data.store import Storage, is_remote, local_path, refuse_unknown
+from data.video import Listing
 
 KINDS: Mapping[str, Callable[..., Listing]] = {
     "folder": list_folder,

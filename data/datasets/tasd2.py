@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from data.datasets.labelled import find_labels, join, key_of, split_of
 from data.datasets.tables import Row, clip
 from data.errors import DataError, UsageError
-from data.video.records import Labels, Listing, Record
+from data.video import Labels, Listing, Record
 
 COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "split", "original", "event")
 EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
-from data.store.addresses import address, is_remote, local_path, refuse_unknown
-from data.store.remote import RemoteFile, Storage, list_files
+from data.store import RemoteFile, Storage, address, is_remote, local_path, refuse_unknown
+from data.store.remote import list_files
 
 CACHE_INDEX = ".index.sqlite"
 """A folder with a file of this name is a cache of this program."""

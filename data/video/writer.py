@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.files import atomic_path
+from data.store import atomic_path
 
 LOSSLESS = {"crf": "0", "preset": "veryfast"}
 """Options with which decoding gives the same pictures up to the colour conversion."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.store.files import sha256_file
+from data.store import sha256_file
 from data.weights.weight_files import cache_dir
 
 _FILES = ("model.xml", "model.bin")

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store.files import sha256_file
+from data.store import sha256_file
 from data.weights.registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """

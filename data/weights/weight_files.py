@@ -16,7 +16,7 @@ import struct
 from pathlib import Path
 
 from data.errors import DataError, nearest
-from data.store.files import sha256_file
+from data.store import sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 _MAX_HEADER = 100_000_000

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Array
+from data.store import Array
 from extractors.camera_flow.similarity_fit import window
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.store.arrays import Array, StageOutput
+from data.store import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera_flow.flow_quality import quality
 from extractors.camera_flow.similarity_fit import moving, to_rates

@@ -187,7 +187,7 @@ def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module
 
 
 def _tensors(given: str) -> Mapping[str, Tensor]:
-    from data.store.tensors import read_tensors
+    from data.store import read_tensors
 
     return read_tensors(weights.locate(given))
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.weights.compiled_models import load_graph, store_graph
+from data.weights import load_graph, store_graph
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from data.errors import AimError, VideoError
-from data.store.arrays import Array, StageOutput
+from data.store import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips

@@ -25,7 +25,7 @@ from pydantic import model_validator
 
 from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
-from data.store.arrays import Array, StageOutput
+from data.store import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.errors import DataError, nearest
-from data.store.arrays import StageOutput
+from data.store import StageOutput
 from extractors.timesteps.channels import Channels, make_channels
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.store.arrays import StageOutput
+from data.store import StageOutput
 from extractors.timesteps.channels import Channels, make_channels
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")

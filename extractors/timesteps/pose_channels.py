@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.store.arrays import StageOutput
+from data.store import StageOutput
 from extractors.timesteps.channels import Channels, Floats, make_channels
 from extractors.timesteps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 

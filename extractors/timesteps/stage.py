@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import field_validator, model_validator
 
 from data.errors import DataError, nearest
-from data.store.arrays import Array, StageOutput
+from data.store import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.timesteps.array_channels import array_channels
 from extractors.timesteps.channels import LONE_PERIOD_S, Channels, Floats

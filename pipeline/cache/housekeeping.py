@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import CacheError, UsageError, nearest, printable
-from data.store.files import TEMPORARY, files_below
-from data.store.remote import Storage
+from data.store import Storage, files_below
+from data.store.files import TEMPORARY
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.cache.run_history import FOLDER as RUNS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data.errors import StorageError
-from data.video.records import Record
+from data.video import Record
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 

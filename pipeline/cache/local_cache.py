@@ -19,12 +19,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data.errors import AimError, CacheError, UsageError, printable
+from data.store import RemoteFile, StageOutput, address, files_below, is_remote, write_text
 from data.store import hdf5 as store
-from data.store.addresses import address, is_remote
-from data.store.arrays import StageOutput
-from data.store.files import files_below, remove_empty, safe_name, sweep, write_text
-from data.store.remote import RemoteFile
-from data.video.records import Record, fingerprint_file, fingerprint_remote
+from data.store.files import remove_empty, safe_name, sweep
+from data.video import Record
+from data.video.records import fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT, Index, stamp
 

@@ -13,13 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from data.store import RemoteFolder, StageOutput, Storage, address, is_remote, local_path, refuse_unknown, write_bytes
 from data.store import hdf5 as store
-from data.store.addresses import address, is_remote, local_path, refuse_unknown
-from data.store.arrays import StageOutput
-from data.store.files import write_bytes
-from data.store.remote import RemoteFolder, Storage
-from data.video.records import Record
-from data.weights.weight_files import cache_dir
+from data.video import Record
+from data.weights import cache_dir
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT
 from pipeline.cache.local_cache import Cache, new_header

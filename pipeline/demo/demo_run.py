@@ -15,25 +15,24 @@ from typing import Any
 
 from data.errors import AimError, Cancelled, DataError
 from data.leaks import LeakReport
-from data.video.records import Record
+from data.video import Record
+from data.weights import REGISTRY
 from data.weights import weight_files as weights
-from data.weights.registry import REGISTRY
-from pipeline.cache.local_cache import Cache
+from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.environment import CHECKOUT
-from pipeline.extract.batch import Summary, dataset_records, run_extract
-from pipeline.extract.plan import Planner
+from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
+from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, Table, TableRow
-from pipeline.report.score_page import report_scores
 from pipeline.results import Score
+from pipeline.score import Scorer, finish_run
 from pipeline.score.bundle import save
-from pipeline.score.finish import finish_run
-from pipeline.score.scorer import Scorer
-from pipeline.train.trainer import train
-from synthetic.dives import Dive, plan_dives, render_dive, write_labels
+from pipeline.train import train
+from synthetic import plan_dives
+from synthetic.dives import Dive, render_dive, write_labels
 from synthetic.rendering import Options
 
 SEED = 7

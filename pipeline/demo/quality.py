@@ -10,13 +10,12 @@ import numpy as np
 from data.errors import DataError
 from data.leaks import LeakReport, audit
 from data.splits import Fold
-from data.video.records import Record
+from data.video import Record
 from models.metrics import mae, spearman
-from pipeline.cache.inputs import fingerprints
-from pipeline.cache.local_cache import Cache
+from pipeline.cache import Cache, fingerprints
 from pipeline.demo.pose_truth import Agreement, compare
 from pipeline.results import Score
-from synthetic.dives import read_truth
+from synthetic import read_truth
 
 SEED = 7
 """Of the random scores."""

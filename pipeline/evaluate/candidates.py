@@ -13,8 +13,7 @@ from typing import Any
 from data.errors import UsageError
 from data.splits import forbidden
 from pipeline.config import SCORER_SECTIONS, BaseConfig, parse_values
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.selection import Selected
+from pipeline.systems import AimSystem, Selected
 
 NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
 """Settings that are no part of the method: a seed that does better is luck."""

@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
-from data.store.files import write_text
+from data.store import write_text
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -55,11 +55,8 @@ from pipeline.evaluate.fold_summary import (
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train.normalise import SCORES, label_table
-from pipeline.train.stack import Stop
+from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
+from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video.records import Record
+from data.video import Record
 from models import metrics
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import HeldOut, Part
+from pipeline.systems import HeldOut, Part
 
 Floats = NDArray[np.float64]
 Figures = dict[str, Any]

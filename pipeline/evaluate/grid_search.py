@@ -39,7 +39,7 @@ import yaml
 from data.errors import DataError
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
-from data.store.files import write_text
+from data.store import write_text
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
@@ -49,11 +49,9 @@ from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_fo
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.evaluate.spread_jobs import Job, JobProgress
 from pipeline.features import FeatureSet
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.interface import Part
+from pipeline.systems import AimSystem, Part
 from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
-from pipeline.train.normalise import label_table
-from pipeline.train.stack import Stop
+from pipeline.train import Stop, label_table
 
 FORMAT = 1
 

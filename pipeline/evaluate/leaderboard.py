@@ -12,12 +12,9 @@ from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems import AimSystem, Selected, System, trivial_baselines
 from pipeline.systems.graph_nodes import graph
-from pipeline.systems.interface import System
 from pipeline.systems.regressors import PooledRidge, regression_systems
-from pipeline.systems.selection import Selected
 
 OURS = "AIM (ours)"
 CHOSEN_FOR_NEW_USERS = "AIM, chosen by inner validation over users"

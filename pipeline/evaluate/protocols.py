@@ -10,18 +10,15 @@ import numpy as np
 
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
-from pipeline.cache.remote_cache import open_cache
+from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, SystemProgress, evaluate
 from pipeline.evaluate.leaderboard import OURS, all_systems, for_new_users, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.interface import System
-from pipeline.train.stack import Stop
+from pipeline.systems import AimSystem, System, WithEpochs, trivial_baselines
+from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols that claim something about new people or trials: they refuse to run on a leaking split."""

@@ -19,8 +19,8 @@ from data.errors import UsageError, nearest
 from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import Job, JobProgress, run_job
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train.stack import Stop
+from pipeline.systems import HeldOut, Part, System
+from pipeline.train import Stop
 
 
 @runtime_checkable

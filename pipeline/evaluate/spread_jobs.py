@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train.fit import CORES, Progress
-from pipeline.train.stack import Stop
+from pipeline.systems import HeldOut, Part, System
+from pipeline.train import Progress, Stop
+from pipeline.train.fit import CORES
 
 JobProgress = Callable[[str, int, int], None]
 """Called with (what, steps done, steps in all)."""

@@ -18,8 +18,8 @@ from pipeline.cluster import connect, first_line, places, worker_options
 from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import HeldOut
-from pipeline.train.stack import Stop
+from pipeline.systems import HeldOut
+from pipeline.train import Stop
 
 TRIES = 2
 """Workers that one job may lose before it fails by name."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from data.datasets.listing import list_records
+from data.datasets import list_records
 from data.errors import UsageError, nearest
-from data.store.scratch import sweep_scratch
-from data.video.records import Listing, Record
-from pipeline.cache.local_cache import Cache
+from data.store import sweep_scratch
+from data.video import Listing, Record
+from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.extract.costs import remember
 from pipeline.extract.engines import FrameProgress, run_inline, run_local

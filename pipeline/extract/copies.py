@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from data.errors import Cancelled, StorageError, printable
-from data.store.scratch import fetched
+from data.store import fetched
 from pipeline.extract.plan import Plan
 from pipeline.stages import stage_class
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from data.errors import AimError
-from data.store.scratch import fetched
-from data.video.records import Record
+from data.store import fetched
+from data.video import Record
 from pipeline.extract.plan import Plan, Planner, Step
 from pipeline.extract.runner import Result
 from pipeline.stages import stage_class
@@ -175,7 +175,7 @@ def _frames(records: Sequence[Record]) -> list[int]:
 
 
 def _count(record: Record) -> int:
-    from data.video.decoder import probe
+    from data.video import probe
 
     try:
         if "video" in record.remote:

@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import Cancelled, VideoError
-from data.store.arrays import StageOutput
-from data.video.decoder import Frame, VideoInfo, decode, probe
-from data.video.records import Record
+from data.store import StageOutput
+from data.video import Frame, Record, VideoInfo, decode, probe
 
 QUEUE_FRAMES = 6
 """Frames that wait for a stage at most; bounds the memory at this many pictures per stage."""

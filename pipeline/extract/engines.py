@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import VideoError
-from pipeline.cache.local_cache import Cache
-from pipeline.cache.remote_cache import open_cache
+from pipeline.cache import Cache, open_cache
 from pipeline.cluster import THREAD_VARIABLES
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.decode_pass import Progress

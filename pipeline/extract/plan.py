@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from data.video.records import Record
-from pipeline.cache.computation import Computation
-from pipeline.cache.inputs import fingerprints
-from pipeline.cache.local_cache import Cache, Check
+from data.video import Record
+from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
 from pipeline.stages import stage_class, with_inputs
 

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import UsageError, printable
-from data.store.addresses import is_remote
-from pipeline.cache.local_cache import Cache
-from pipeline.cache.remote_cache import open_cache
+from data.store import is_remote
+from pipeline.cache import Cache, open_cache
 from pipeline.cluster import connect, first_line, places, require_ray, worker_options
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.engines import FrameProgress, lost, resident_bytes

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from data.errors import printable
-from pipeline.cache.local_cache import software
+from pipeline.cache import software
 from pipeline.cache.run_history import FOLDER
 from pipeline.config import BaseConfig
 from pipeline.extract.costs import reasons

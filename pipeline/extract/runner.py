@@ -10,11 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.errors import AimError, Cancelled, ChangedError, DataError
-from data.store.arrays import StageOutput
-from data.video.records import Record
+from data.store import StageOutput
+from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache.inputs import fingerprints, stamps
-from pipeline.cache.local_cache import Cache
+from pipeline.cache import Cache, fingerprints, stamps
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, Progress

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.store.files import TEMPORARY
-from data.video.records import Record
+from data.video import Record
+from pipeline.cache import Cache
 from pipeline.cache.housekeeping import FAILURE, OUTPUT, Finding, video_of
-from pipeline.cache.local_cache import Cache
 from pipeline.extract.plan import Planner
 
 

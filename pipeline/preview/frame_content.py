@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import StageOutput
-from data.video.records import Record
+from data.store import StageOutput
+from data.video import Record
 
 STEADY = 0.01
 """Picture widths per second (or log scale, or radians) below which a camera is called still in words."""
@@ -147,7 +147,7 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     >>> roles_of({"primary": "pose:0", "secondary": ["pose:1"]})
     {0: 'primary', 1: 'secondary'}
     """
-    from extractors.timesteps.stage import TimestepsConfig
+    from extractors.timesteps import TimestepsConfig
 
     primary, secondary = TimestepsConfig.model_validate(settings).parts()
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}

@@ -16,14 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled, DataError, UsageError
-from data.store.addresses import is_remote
-from data.store.files import write_bytes
-from data.video.decoder import Frame, decode, probe
-from data.video.media import jpeg
-from data.video.records import Record
-from data.video.writer import write_video
-from pipeline.cache.local_cache import Cache
-from pipeline.extract.plan import Planner
+from data.store import is_remote, write_bytes
+from data.video import Frame, Record, decode, jpeg, probe, write_video
+from pipeline.cache import Cache
+from pipeline.extract import Planner
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import Scene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.evaluate import Results, results_tables
 from pipeline.evaluate.conformal import held_out_intervals
-from pipeline.evaluate.cross_validation import Results
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import results_tables
 from pipeline.report.leads import lead_bars
 from pipeline.report.page_data import (
     Curve,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import StageOutput
+from data.store import StageOutput
 from pipeline.report.page_data import CameraPath, Skeleton, Traces
 
 Floats = NDArray[np.float64]

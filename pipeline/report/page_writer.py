@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from data.errors import UsageError
-from data.store.files import write_text
+from data.store import write_text
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import UsageError
-from data.video.records import Record, find_videos
+from data.video import Record, find_videos
 from pipeline.config import validate
-from pipeline.evaluate.cross_validation import read_results
-from pipeline.extract.batch import dataset_records
+from pipeline.evaluate import read_results
+from pipeline.extract import dataset_records
+from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import write_report
-from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.score_page import scores_page
-from pipeline.score.scorer import Scorer, saved_config, saved_storage
+from pipeline.score import Scorer
+from pipeline.score.scorer import saved_config, saved_storage
 
 RESULTS, MODEL = "results.json", "model.json"
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import CacheError
-from data.store.arrays import StageOutput
-from data.video.records import Record
-from pipeline.cache.local_cache import Cache, software
+from data.store import StageOutput
+from data.video import Record
+from pipeline.cache import Cache, software
 from pipeline.cache.run_history import run_facts
-from pipeline.extract.batch import Summary
+from pipeline.extract import Summary
 from pipeline.report.page_data import (
     BatchReport,
     BatchRow,
@@ -35,8 +35,7 @@ from pipeline.report.page_data import (
 from pipeline.report.page_writer import write_report
 from pipeline.report.video_section import observed, steps
 from pipeline.results import Score
-from pipeline.score.bundle import Bundle
-from pipeline.score.scorer import Scorer
+from pipeline.score import Bundle, Scorer
 
 EMBEDDED_VIDEOS = 12
 """Videos with a section of their own at most; a page must stay small enough to mail. The table lists all."""

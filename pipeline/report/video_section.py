@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.store.arrays import StageOutput
-from data.video.decoder import probe
-from data.video.media import DEFAULT_LIMIT, embed_video, key_frames
+from data.store import StageOutput
+from data.video import embed_video, key_frames, probe
+from data.video.media import DEFAULT_LIMIT
 from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import KeyFrame, Media, Step, Traces, VideoReport
 

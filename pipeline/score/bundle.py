@@ -22,15 +22,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
-from data.store.files import atomic_path, write_text
+from data.store import atomic_path, write_text
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.train.normalise import Normaliser
-from pipeline.train.trainer import TrainedRun, sizes_of, stack_data
+from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"

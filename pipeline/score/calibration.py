@@ -36,21 +36,29 @@ from torch import Tensor
 
 from data.errors import DataError, UsageError, printable
 from data.splits import TIED, kfold, tied
-from data.store.files import write_bytes, write_text
+from data.store import write_bytes, write_text
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
-from pipeline.cache.local_cache import software
+from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import WEIGHTS, Bundle
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
-from pipeline.train.augment import with_copied_rows, with_copies
-from pipeline.train.fit import Progress, fit_members
-from pipeline.train.normalise import Normaliser, label_table
-from pipeline.train.stack import Stop
-from pipeline.train.trainer import TrainedRun, fit_normaliser, run_members, stack_data
+from pipeline.train import (
+    Normaliser,
+    Progress,
+    Stop,
+    TrainedRun,
+    fit_members,
+    fit_normaliser,
+    label_table,
+    run_members,
+    stack_data,
+    with_copied_rows,
+    with_copies,
+)
 
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"

@@ -30,14 +30,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from data.errors import DataError, UsageError, printable
-from data.store.files import atomic_path
-from data.video.records import Record
+from data.store import atomic_path
+from data.video import Record
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import Bundle, load
-from pipeline.train.normalise import Normaliser
+from pipeline.train import Normaliser
 
 TOLERANCE = 1e-5
 """Greatest difference between the file and torch, relative to the output where that is above 1."""

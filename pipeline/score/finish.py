@@ -8,16 +8,14 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.splits import forbidden
-from pipeline.cache.local_cache import Cache
+from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import model_card, write_card
 from pipeline.score.scorer import save_config
-from pipeline.train.fit import Progress
-from pipeline.train.stack import Stop
-from pipeline.train.trainer import TrainedRun
+from pipeline.train import Progress, Stop, TrainedRun
 
 
 def finish_run(

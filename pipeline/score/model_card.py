@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from data.errors import printable
-from data.store.files import write_text
+from data.store import write_text
 from models.metrics import mae, spearman
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
 from pipeline.score.calibration import Calibration
-from pipeline.train.normalise import SCORES
-from pipeline.train.trainer import TrainedRun
+from pipeline.train import SCORES, TrainedRun
 
 FILE = "card.md"
 

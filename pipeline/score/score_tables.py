@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import printable
-from data.store.files import write_text
+from data.store import write_text
 from pipeline.results import Score
 
 NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")

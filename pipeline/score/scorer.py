@@ -1,6 +1,6 @@
 """Score unseen videos with a trained run: extract what is not cached, predict, say how sure and what each step gave.
 
-    from pipeline.score.scorer import load_scorer
+    from pipeline.score import load_scorer
     scored = load_scorer(Path("runs/demo")).score(Path("dive.mp4"))
     print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
@@ -20,16 +20,11 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store.arrays import StageOutput
-from data.store.files import write_text
-from data.store.remote import Storage
-from data.video.records import Record, find_videos
-from pipeline.cache.local_cache import software
-from pipeline.cache.remote_cache import open_cache
+from data.store import StageOutput, Storage, write_text
+from data.video import Record, find_videos
+from pipeline.cache import open_cache, software
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract
-from pipeline.extract.plan import Planner
-from pipeline.extract.runner import Result
+from pipeline.extract import Planner, Result, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
 from pipeline.results import Interval, Score
 from pipeline.score import bundle

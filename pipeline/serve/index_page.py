@@ -10,7 +10,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
-from data.video.records import VIDEO_SUFFIXES
+from data.video import VIDEO_SUFFIXES
 from pipeline.report import text
 from pipeline.report.page_writer import asset
 

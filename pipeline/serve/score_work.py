@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import Cancelled, VideoError
-from data.video.records import Record
+from data.video import Record
 from pipeline.serve.history import Job
 from pipeline.serve.job_queue import Outcome, Progress
 
 if TYPE_CHECKING:
-    from pipeline.extract.engines import FrameProgress
-    from pipeline.score.scorer import Scorer
+    from pipeline.extract import FrameProgress
+    from pipeline.score import Scorer
 
 
 class ScoreWork:
@@ -34,7 +34,7 @@ class ScoreWork:
             VideoError: the video cannot be scored.
             Cancelled: stopped by the user.
         """
-        from pipeline.report.score_page import report_scores
+        from pipeline.report import report_scores
 
         record = Record(id=f"uploads/{job.content[:16]}{job.suffix}", path=video)
         progress("preparing", None)

@@ -20,11 +20,21 @@ from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.systems.interface import Floats, HeldOut, Part, by_fold
-from pipeline.train.augment import with_copied_rows, with_copies
-from pipeline.train.fit import Fitted, Progress, fit_members
-from pipeline.train.normalise import SCORES, Normaliser
-from pipeline.train.stack import Stop
-from pipeline.train.trainer import check_sizes, fit_normaliser, run_members, sizes_of, stack_data
+from pipeline.train import (
+    SCORES,
+    Fitted,
+    Normaliser,
+    Progress,
+    Stop,
+    check_sizes,
+    fit_members,
+    fit_normaliser,
+    run_members,
+    sizes_of,
+    stack_data,
+    with_copied_rows,
+    with_copies,
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import SimpleSystem, System
-from pipeline.train.normalise import label_table
+from pipeline.train import label_table
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]

@@ -18,9 +18,7 @@ from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
-from pipeline.train.fit import Progress
-from pipeline.train.normalise import label_table
-from pipeline.train.stack import Stop
+from pipeline.train import Progress, Stop, label_table
 
 Floats = NDArray[np.float64]
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features import FeatureSet
-from pipeline.train.fit import Progress
-from pipeline.train.stack import Stop
+from pipeline.train import Progress, Stop
 
 Floats = NDArray[np.float64]
 

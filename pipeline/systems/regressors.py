@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, by_fold
-from pipeline.train.fit import Progress
-from pipeline.train.normalise import label_table
-from pipeline.train.stack import Stop
+from pipeline.train import Progress, Stop, label_table
 
 Floats = NDArray[np.float64]
 Describe = Callable[[FeatureSet], Floats]

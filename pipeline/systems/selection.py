@@ -14,9 +14,7 @@ from data.splits import TIED, kfold
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train.fit import Progress
-from pipeline.train.normalise import label_table
-from pipeline.train.stack import Stop
+from pipeline.train import Progress, Stop, label_table
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from extractors.timesteps.mirror import Plan, exchange_plan, mirror_plan
+from extractors.timesteps import exchange_plan, mirror_plan
+from extractors.timesteps.mirror import Plan
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.train.normalise import same_channels

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from data.errors import UsageError
-from data.store.files import atomic_path
+from data.store import atomic_path
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.video.records import Record
+from data.video import Record
 from pipeline.features import FeatureSet
 
 Floats = NDArray[np.float64]
