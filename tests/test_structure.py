@@ -1,7 +1,4 @@
-"""The order of the tree: imports go one way, pipeline/ has rows, and a name stands for one thing.
-
-`docs/extend/design.md` draws the order; ../README.md lists the packages.
-"""
+"""The order of the tree: imports go one way, pipeline/ has rows, and a name means one thing."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import configparser
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -96,7 +94,7 @@ def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
     return found
 
 
-def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+def circles(graph: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
     """Groups of nodes that reach each other."""
     reach: dict[str, set[str]] = {}
     for start in graph:
@@ -107,7 +105,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
             seen |= new
             waiting += new
         reach[start] = seen
-    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in graph if a in reach[a]})  # type: ignore[arg-type]
+    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in graph if a in reach[a]})
 
 
 def violations(root: Path) -> list[str]:
@@ -196,6 +194,22 @@ def test_no_circles() -> None:
 
 def test_a_planted_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [("b", "c")]
+
+
+def packages() -> list[str]:
+    """Every package that exports names."""
+    inits = (path for path in sources(ROOT, *ALLOWED) if path.name == "__init__.py")
+    return [module_of(path, ROOT) for path in inits if "__all__" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("package", packages())
+def test_exported_names_are_there(package: str) -> None:
+    module = import_module(package)
+    path = ROOT / package.replace(".", "/") / "__init__.py"
+    for_types = {name for source, names in imported(path) if source.startswith(f"{package}.") for name in names}
+    assert set(module.__all__) == for_types, "the list for type checkers, `importer` and `__all__` differ"
+    for name in module.__all__:
+        assert getattr(module, name) is not None
 
 
 def test_file_names_are_unique() -> None:

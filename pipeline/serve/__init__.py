@@ -1,7 +1,7 @@
 """`serve`: a local web application. Drop a video, watch the stages, get the report page.
 
 It listens on this machine only. Modules: `app` (addresses and who may call them), `uploads` (bytes to disk within
-limits), `queue` (one job after the other, cancellation), `history` (jobs in SQLite), `work` (scoring one video).
+limits), `job_queue` (one job after the other, cancellation), `history` (jobs in SQLite), `score_work` (one video).
 """
 
 from __future__ import annotations
