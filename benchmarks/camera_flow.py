@@ -31,10 +31,10 @@ from rich.table import Table
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, Grey, background, motions, render
 from data.video import decode
-from extractors.camera.border import Border, lay_out
-from extractors.camera.pairs import PairFlow
-from extractors.camera.solvers import Prepared, Solver, solver
 from extractors.camera_flow import CameraFlowConfig
+from extractors.camera_flow.border import Border, lay_out
+from extractors.camera_flow.pairs import PairFlow
+from extractors.camera_flow.solvers import Prepared, Solver, solver
 from models.tvl1 import TVL1
 
 KINDS = ("pan", "zoom", "rotation", "mixed")

@@ -26,16 +26,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data import weights
-from data.arrays import StageOutput
-from data.synthetic.dives import plan_dives, render_dive
-from data.tensors import read_tensors
-from data.video import Frame, decode, probe
-from data.videos import Record
-from extractors.clip.runtimes import Network, running
+from data.store import StageOutput, read_tensors
+from data.video import Frame, Record, decode, probe
+from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
+from extractors.clips.runtimes import Network, running
 from models import i3d
 from models.clip_network import ClipNetwork
+from synthetic import plan_dives
+from synthetic.dives import render_dive
 
 WEIGHTS = "i3d-kinetics400"
 MATRIX = 2048
@@ -169,8 +168,8 @@ def dives(folder: Path, count: int) -> list[Path]:
 
 def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     """(clip, 16, 224, 224, 3): three clips of each video."""
-    from extractors.clip.layouts import plan_clips
-    from extractors.clips import gather, prepare
+    from extractors.clips.layouts import plan_clips
+    from extractors.clips.stage import gather, prepare
 
     found: list[NDArray[np.uint8]] = []
     for path in paths:

@@ -27,15 +27,16 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from data.arrays import Array, StageOutput
-from data.synthetic.dives import Dive, plan_dives
-from data.synthetic.film import Options, Truth, film_dive
-from data.videos import Labels, Record
+from data.store import Array, StageOutput
+from data.video import Labels, Record
 from extractors.timesteps import Timesteps, TimestepsConfig
 from pipeline.features import FeatureSet
-from pipeline.scoring.bundle import Bundle
+from pipeline.recipes import TrainConfig
+from pipeline.score import Bundle
 from pipeline.train import train
-from pipeline.training.recipes import TrainConfig
+from synthetic import plan_dives
+from synthetic.dives import Dive
+from synthetic.rendering import Options, Truth, film_dive
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},

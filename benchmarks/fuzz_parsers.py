@@ -28,13 +28,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from data.aqa7 import read_list
+from data.datasets.aqa7 import read_list
+from data.datasets.folder import list_folder
+from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
+from data.datasets.tasd2 import list_tasd2
 from data.errors import AimError
-from data.files import write_text
-from data.folder import list_folder
-from data.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
 from data.splits import jigsaws_4fold
-from data.tasd2 import list_tasd2
+from data.store import write_text
 
 TOKENS = (
     *(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.videos import Labels, Record
+from data.video import Labels, Record
 from pipeline.features import FeatureSet
 
 

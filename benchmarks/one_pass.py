@@ -33,17 +33,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.arrays import StageOutput
-from data.synthetic.dives import render_dives
-from data.video import Frame, VideoInfo, decode, probe
-from data.video_writer import write_video
-from data.videos import Record
+from data.store import StageOutput
+from data.video import Frame, Record, VideoInfo, decode, probe, write_video
 from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extraction.plan import Planner
-from pipeline.extraction.runner import Worker
+from pipeline.extract import Planner
+from pipeline.extract.runner import Worker
 from pipeline.stages import stage_class
+from synthetic import render_dives
 
 STAGES = ("clips", "pose", "camera_flow")
 TARGET, MEMORY_TARGET = 1.15, 1.15

@@ -28,19 +28,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from extractors.people.bodies import centre_of
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.arrays import StageOutput
-from data.synthetic.dives import read_truth, render_dives
-from data.synthetic.film import Options, Truth
-from data.video import Frame, VideoInfo, decode, probe
-from data.videos import Record
-from data.weights import fetch
-from extractors.people.bodies import centre_of
-from extractors.pose import Pose
-from extractors.pose_config import PoseConfig
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
+from data.weights.weight_files import fetch
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
+from synthetic.dives import read_truth, render_dives
+from synthetic.rendering import Options, Truth
 
 KINDS: dict[str, Options] = {
     "demo": Options(),

@@ -2,7 +2,7 @@
 
     python -m benchmarks.recipes [--train 188] [--test 200] [--width 128] [--runs 2] [--seeds 2] [--out FILE]
 
-First: both recipes, each with its own network, on planted time steps (`data.synthetic.planted_steps`) of the size of
+First: both recipes, each with its own network, on planted time steps (`synthetic.planted_steps`) of the size of
 TASD-2's training part; the paper's network at `--width` in place of 512, since 3000 epochs take an hour at 512 on
 two cores. Rank correlation on the test part with the 95 % interval of the paired difference, and
 processor time, which other work on the machine hardly changes.
@@ -27,9 +27,10 @@ from rich.table import Table
 from benchmarks.ablations import planted_features
 from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
-from pipeline.evaluate import evaluate, make_parts
-from pipeline.evaluation.systems import AimSystem
-from pipeline.training.recipes import fast, model_for, paper
+from pipeline.evaluate import evaluate
+from pipeline.evaluate.cross_validation import make_parts
+from pipeline.recipes import fast, model_for, paper
+from pipeline.systems import AimSystem
 
 TRIALS, CHANNELS, SCENE, FIGURES = 39, 138, 400, 47
 

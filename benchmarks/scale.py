@@ -27,14 +27,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from data.arrays import Array, StageOutput
 from data.errors import CacheError
-from data.videos import find_videos, fingerprint_file
+from data.store import Array, StageOutput
+from data.video import find_videos
+from data.video.records import fingerprint_file
 from pipeline.cache import Cache, Check
+from pipeline.cache.index import stamp
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import run_extract, status_rows
-from pipeline.extraction.plan import Planner
-from pipeline.index import stamp
+from pipeline.extract import Planner, run_extract, status_rows
 
 STAGES = ("clips", "pose", "camera_flow", "timesteps")
 QUALITY = {"found_rate": 0.98, "swaps_suspected": 1, "longest_gap_s": 0.2, "people": 2}

@@ -33,10 +33,9 @@ from models.aim import Aim, AimInputs
 from models.aim_config import AimSizes
 from models.losses import aim_loss
 from models.stacked import StackData
-from pipeline.train import fit_normaliser, run_members, sizes_of, stack_data
-from pipeline.training.fit import fit_members
-from pipeline.training.recipes import TrainConfig, model_for, paper
-from pipeline.training.stack import Member, pick_device
+from pipeline.recipes import TrainConfig, model_for, paper
+from pipeline.train import fit_members, fit_normaliser, run_members, sizes_of, stack_data
+from pipeline.train.stack import Member, pick_device
 
 SAMPLES, BATCH, STEPS, CHANNELS, SCENE, WIDTH, HEAD = 188, 64, 10, 51, 400, 512, 128
 BATCHES = -(-SAMPLES // BATCH)

@@ -13,7 +13,7 @@ from typing import Any
 
 from data.errors import DataError, printable
 from data.splits import TIED, Fold
-from data.videos import Record
+from data.video import Record
 
 HARMLESS = frozenset({"view", "event", "level"})
 """Groups that say nothing about whose performance it is; standing on both sides is no news."""

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.datasets.tables import clip, read_text
 from data.errors import DataError, UsageError, nearest
-from data.tables import clip, read_text
-from data.videos import Record
+from data.video import Record
 
 SAME_PERFORMANCE = ("trial", "original")
 """Groups whose members are the same performance again: another view, a mirrored copy."""

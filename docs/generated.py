@@ -111,7 +111,7 @@ def _rows(kind: Any, prefix: str) -> Iterator[Row]:
 
 
 def _train(kind: Any) -> str:
-    from pipeline.training.recipes import RECIPES
+    from pipeline.recipes import RECIPES
 
     rows = []
     for name, field in kind.model_fields.items():
@@ -121,7 +121,7 @@ def _train(kind: Any) -> str:
 
 
 def _model(kind: Any) -> str:
-    from pipeline.training.recipes import RECIPES, model_for
+    from pipeline.recipes import RECIPES, model_for
 
     about = _attributes(kind)
     networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""One stage, one file: an opened video becomes named arrays. Nothing here writes to disk."""
+"""One package per stage: an opened video becomes named arrays. Nothing here writes to disk."""

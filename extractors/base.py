@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.arrays import StageOutput
-from data.video import Frame, VideoInfo
-from data.videos import Record
+from data.store import StageOutput
+from data.video import Frame, Record, VideoInfo
 
 
 class StageConfig(BaseModel):

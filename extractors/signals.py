@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.steps.channels import Bools, Floats, row_period
+from extractors.timesteps.channels import Bools, Floats, row_period
 
 FILL_WEIGHT = 0.5
 """A value put into a gap weighs half as much as the lighter of the two values it lies between."""

@@ -8,7 +8,8 @@ from typing import Any
 from data.errors import UsageError
 from pipeline.config import BaseConfig, RunConfig
 from pipeline.environment import CHECKOUT
-from pipeline.extraction.engines import THREAD_VARIABLES
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
 
 
 def require_ray() -> None:

@@ -16,13 +16,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from data.errors import UsageError, nearest
-from data.remote import Storage
+from data.store import Storage
 from extractors.base import StageConfig
 from pipeline.stages import STAGES, stage_class
 
 if TYPE_CHECKING:
     from models.aim_config import AimConfig
-    from pipeline.training.recipes import TrainConfig
+    from pipeline.recipes import TrainConfig
 
 MAX_BYTES = 1 << 20
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
@@ -30,7 +30,7 @@ MAX_BYTES = 1 << 20
 UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What PyYAML raises: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
 
-SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.training.recipes:TrainConfig"}
+SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.recipes:TrainConfig"}
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
 
 
@@ -158,7 +158,7 @@ def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
 
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     """The network that belongs to the recipe, where the `model` section does not say otherwise."""
-    from pipeline.training.recipes import RECIPES, RecipeName, model_for
+    from pipeline.recipes import RECIPES, RecipeName, model_for
 
     train, model = values.get("train", {}), values.get("model", {})
     recipe: Any = train.get("recipe", "fast") if isinstance(train, dict) else "fast"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -23,8 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.extraction.plan import Plan
-from pipeline.extraction.runner import Result
+from data.video import Record
 from pipeline.stages import stage_class
 
 if TYPE_CHECKING:
@@ -43,6 +42,18 @@ STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed":
 def say(text: str) -> None:
     """One line for people, on standard error, as it is."""
     err.print(text, soft_wrap=True)
+
+
+class FinishedVideo(Protocol):
+    """What a table or a bar shows of a finished video, such as `pipeline.extract.runner.Result`."""
+
+    @property
+    def record(self) -> Record:
+        """The video."""
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """Stages that failed, each with one line why."""
 
 
 class BatchProgress:
@@ -76,7 +87,7 @@ class BatchProgress:
     ) -> None:
         self._bars.stop()
 
-    def plan(self, plans: list[Plan], fresh: int) -> None:
+    def plan(self, plans: Sized, fresh: int) -> None:
         """Begin: what is already finished counts as done, so that the bar starts there."""
         total = len(plans) + fresh
         self._videos = self._bars.add_task(self._title, total=total, completed=fresh, rate="")
@@ -93,7 +104,7 @@ class BatchProgress:
             if self._frames is not None:
                 self._bars.update(self._frames, completed=done_all, total=total_all, rate=self._rate())
 
-    def result(self, result: Result) -> None:
+    def result(self, result: FinishedVideo) -> None:
         """A video is finished, one way or the other."""
         with self._lock:
             done, _ = self._in_work.pop(result.record.id, (0, 0))
@@ -118,7 +129,7 @@ class DemoProgress(BatchProgress):
         self._tasks: dict[str, TaskID] = {}
 
     def extracting(self) -> dict[str, Any]:
-        """Hooks of `pipeline.extract.run_extract`."""
+        """Hooks of `pipeline.extract.batch.run_extract`."""
         return {"on_plan": self.plan, "on_result": self.result, "on_frames": self.frames}
 
     def rendered(self, done: int, total: int) -> None:
@@ -189,7 +200,7 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_figures: bool = False
     out.print(grid)
 
 
-def failure_table(results: Sequence[Result]) -> None:
+def failure_table(results: Sequence[FinishedVideo]) -> None:
     """One line per failed video: the stages and the first reason."""
     rows = []
     for result in results:

@@ -15,7 +15,7 @@ from typing import Literal
 from data.errors import AimError, UsageError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PACKAGES = ("data", "extractors", "models", "pipeline")
+PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
 INSTALL = "python -m pip install -e ."
 OPENCV_WHEELS = (
     "opencv-contrib-python-headless",
@@ -129,8 +129,8 @@ def _device() -> Finding:
 
 
 def _weights() -> Iterator[Finding]:
-    from data import weights
-    from data.weights_registry import REGISTRY
+    from data.weights import REGISTRY
+    from data.weights import weight_files as weights
 
     for name in REGISTRY:
         fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"

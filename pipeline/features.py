@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
 from data.errors import DataError
-from data.videos import Record
-from pipeline.extraction.plan import Planner
+from data.store import StageOutput
+from data.video import Record
+from pipeline.extract import Planner
 from pipeline.stages import with_inputs
 
 

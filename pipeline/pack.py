@@ -1,7 +1,7 @@
 """One file with the features of a whole data set, for sharing and for training elsewhere.
 
-It is a file of the cache's format (`data/store.py`) whose stage is "pack": the arrays of a feature set with a first
-dimension `performance`, and in the header the records (without paths) and the settings that made the features.
+It is a file of the cache's format (`data/store/hdf5.py`) whose stage is "pack": the arrays of a feature set with a
+first dimension `performance`, and in the header the records (without paths) and the settings that made the features.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from data import store
-from data.arrays import Array, StageOutput
 from data.errors import CacheError, DataError, UsageError, nearest, printable
-from data.videos import Labels, Record
+from data.store import Array, StageOutput
+from data.store import hdf5 as store
+from data.video import Labels, Record
 from pipeline.cache import software
 from pipeline.features import ARRAYS, FeatureSet
 

@@ -1,4 +1,4 @@
-"""The ordered table of stages. A new extractor is one file in `extractors/` and one line here."""
+"""The ordered table of stages. A new extractor is one module in `extractors/` and one line here."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from data.errors import UsageError, nearest
 from extractors.base import Extractor, StageConfig
 
 STAGES: dict[str, str] = {
-    "clips": "extractors.clips:Clips",
+    "clips": "extractors.clips.stage:Clips",
     "pose": "extractors.pose.stage:Pose",
-    "camera_flow": "extractors.camera_flow:CameraFlow",
-    "kinematics": "extractors.kinematics:Kinematics",
-    "timesteps": "extractors.timesteps:Timesteps",
+    "camera_flow": "extractors.camera_flow.stage:CameraFlow",
+    "kinematics": "extractors.kinematics.stage:Kinematics",
+    "timesteps": "extractors.timesteps.stage:Timesteps",
 }
 """Stage name -> "module:class"; a stage stands after the stages it needs."""
 

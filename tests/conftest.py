@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from data.video_writer import LOSSLESS, write_video
+from data.video.writer import LOSSLESS, write_video
 
 if TYPE_CHECKING:
-    from tests.object_store import Bucket
+    from tests.helpers.object_store import Bucket
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -60,7 +60,7 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def bucket(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """An empty bucket on it, and a user's cache folder of its own."""
-    from tests.object_store import Bucket
+    from tests.helpers.object_store import Bucket
 
     for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test"), ("DEFAULT_REGION", "us-east-1")):
         monkeypatch.setenv(f"AWS_{name}", value)

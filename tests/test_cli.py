@@ -19,8 +19,8 @@ import torch
 
 import run_pipeline
 from data.errors import UsageError
-from data.files import write_bytes
-from pipeline.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from data.store.files import write_bytes
+from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOW = ["--set", "stages=[camera_flow]", "--workers", "0"]
@@ -224,9 +224,9 @@ def test_text_of_the_user_is_no_markup() -> None:
     name = "m [bold] [/x] \\[y] :on:"
     code = f"""
 from pathlib import Path
-from data.videos import Record
+from data.video.records import Record
 from pipeline import console
-from pipeline.extraction.runner import Result
+from pipeline.extract.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})

@@ -20,7 +20,7 @@ import yaml
 
 from data.errors import UsageError
 from pipeline.config import config_class, load_config
-from pipeline.training.recipes import RECIPES
+from pipeline.recipes import RECIPES
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,7 +172,7 @@ def names_in(module: Path) -> set[str]:
 
 
 def missing_name(dotted: str) -> str:
-    """Why a dotted name of ours, such as `pipeline.score.load_scorer`, leads nowhere; empty where it is there."""
+    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, leads nowhere; empty where it is there."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:length])

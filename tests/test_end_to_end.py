@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import store, weights
 from data.errors import AimError
-from data.synthetic.dives import render_dives
-from data.weights_registry import REGISTRY
+from data.store import hdf5 as store
+from data.weights import weight_files as weights
+from data.weights.registry import REGISTRY
+from synthetic.dives import render_dives
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = (

@@ -15,9 +15,9 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from extractors.pose_backends import load_backend, weight_digests
-from extractors.pose_backends.mmpose import MMPose, import_mmpose
-from extractors.pose_config import MMPoseConfig, PoseConfig
+from extractors.pose.backends import load_backend, weight_digests
+from extractors.pose.backends.mmpose import MMPose, import_mmpose
+from extractors.pose.config import MMPoseConfig, PoseConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

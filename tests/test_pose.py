@@ -7,23 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from data.arrays import StageOutput
-from data.errors import DataError, UsageError
-from data.video import Frame, VideoInfo
-from data.videos import Record
 from extractors.people.between import FILLED_SCORE, between
 from extractors.people.oks import MIRRORED, oks
 from extractors.people.scene import SceneWatch
 from extractors.people.search import consensus, merge, whole_frame
 from extractors.people.sides import wrong_sides
-from extractors.pose import Pose
-from extractors.pose_backends import load_backend, weight_digests
-from extractors.pose_backends.base import Image, People, View
-from extractors.pose_backends.movenet import MoveNet, input_size
-from extractors.pose_config import PoseConfig
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataError, UsageError
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
+from extractors.pose.backends import load_backend, weight_digests
+from extractors.pose.backends.base import Image, People, View
+from extractors.pose.backends.movenet import MoveNet, input_size
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
 from tests.test_tracking import BODY, person
 
 SIZE = (320, 240)
@@ -270,14 +270,14 @@ def test_a_backend_that_is_not_installed_says_what_to_type() -> None:
 
 @pytest.fixture(scope="module")
 def movenet() -> Path:
-    from data.weights import fetch
+    from data.weights.weight_files import fetch
 
     return fetch("movenet-multipose")
 
 
 @pytest.mark.weights
 def test_both_runtimes_agree_on_a_real_clip(movenet: Path) -> None:
-    from data.video import decode
+    from data.video.decoder import decode
 
     clip = Path(__file__).parents[2] / "shared" / "clips" / "two_people_pose2sim.mp4"
     if not clip.is_file():
@@ -293,7 +293,7 @@ def test_both_runtimes_agree_on_a_real_clip(movenet: Path) -> None:
 def test_both_divers_of_a_rendered_dive_are_followed_through(movenet: Path, tmp_path: Path) -> None:
     from benchmarks.pose import Clip as Rendered
     from benchmarks.pose import measure
-    from data.synthetic.dives import read_truth, render_dives
+    from synthetic.dives import read_truth, render_dives
 
     render_dives(tmp_path, 1, seed=5)
     path = next((tmp_path / "videos").glob("*.mp4"))

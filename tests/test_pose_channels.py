@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.arrays import Array, StageOutput
-from extractors.steps.flow_channels import flow_channels
-from extractors.steps.pose_channels import pose_channels
-from extractors.steps.pose_clean import POINTS, PoseSettings, clean_pose
-from extractors.steps.sides import exchange_sides, swapped_frames
+from data.store.arrays import Array, StageOutput
 from extractors.signals import FILL_WEIGHT, fill_gaps, local_line, runs_between
+from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_clean import POINTS, PoseSettings, clean_pose
+from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
 
 _LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
 STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])

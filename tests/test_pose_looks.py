@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from extractors.people import hunt
 from extractors.people.appearance import BONES, Appearance
 from extractors.people.bodies import centre_of
 from extractors.people.repair import Repair, sights
 from extractors.people.tracking import Track
+
 from tests.test_pose import Reader, picture
 from tests.test_tracking import person
 

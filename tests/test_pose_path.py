@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from extractors.people.appearance import Appearance
 from extractors.people.hunt import Hunt, longest_bones
 from extractors.people.path import Sight, best_path
 from extractors.people.smooth import smoothed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from tests.test_pose import Reader, picture
 from tests.test_tracking import person
 

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from data.errors import DataError, UsageError
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose_backends import load_backend, rtmlib
-from extractors.pose_config import PoseConfig
+from extractors.pose.backends import load_backend, rtmlib
+from extractors.pose.config import PoseConfig
 from tests.test_tracking import person
 
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)

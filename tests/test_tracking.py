@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from extractors.people.agents import FIGURES, ChoiceSettings, choose, suspected_swaps
 from extractors.people.bodies import centre_of, lean_of, size_of
 from extractors.people.oks import MIRRORED, iou, keep_distinct, oks
 from extractors.people.tracking import Track, Tracker, TrackSettings
-from extractors.pose_backends.base import People
+
+from extractors.pose.backends.base import People
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
 ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]

@@ -11,15 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from data import store
 from data.errors import CacheError
-from data.files import TEMPORARY
-from data.video_writer import write_video
-from data.videos import find_videos
+from data.store import hdf5 as store
+from data.store.files import TEMPORARY
+from data.video import find_videos, write_video
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Summary, pick_engine, run_extract
-from pipeline.extraction.plan import Planner
+from pipeline.extract import Planner, Summary, pick_engine, run_extract
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGE = "camera_flow"

@@ -72,9 +72,7 @@ class Chooser:
     tracks: tuple[int, ...] = ()
     region: tuple[float, float, float, float] | None = None
 
-    def choose(
-        self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: NDArray[np.float64]
-    ) -> Agents:
+    def choose(self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: NDArray[np.float64]) -> Agents:
         """The agents of a whole video.
 
         Args:

@@ -28,7 +28,9 @@ class CleaningConfig(StageConfig):
     """How the joints of an agent are cleaned over time."""
 
     fix_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
-    max_gap_s: float = setting(0.6, "Gaps up to this many seconds are interpolated (marked in `filled`); 0: none.", ge=0)
+    max_gap_s: float = setting(
+        0.6, "Gaps up to this many seconds are interpolated (marked in `filled`); 0: none.", ge=0
+    )
     smoothing_s: float = setting(
         0.06, "Width in seconds of the Gaussian of the line fitted to each joint; 0 keeps detections.", ge=0, le=1
     )
@@ -36,7 +38,9 @@ class CleaningConfig(StageConfig):
     line: str = "body"
 
 
-def clean_poses(times: NDArray[np.float64], keypoints: Poses, scores: NDArray[np.floating], config: CleaningConfig) -> Poses:
+def clean_poses(
+    times: NDArray[np.float64], keypoints: Poses, scores: NDArray[np.floating], config: CleaningConfig
+) -> Poses:
     """Joints of one agent in one shot after cleaning.
 
     Args:

@@ -52,7 +52,10 @@ class PoseConfig(StageConfig):
     max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
     max_step: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
-        0.25, "Lost correlation from one frame to the next that may be a cut, 0..1 (extractors/pose/shots.py).", gt=0, le=1
+        0.25,
+        "Lost correlation from one frame to the next that may be a cut, 0..1 (extractors/pose/shots.py).",
+        gt=0,
+        le=1,
     )
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")

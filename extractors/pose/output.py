@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import Array, StageOutput
+from data.store.arrays import Array, StageOutput
 from data.video import Frame
 from extractors.pose.agents import TRACK_COLUMNS, Agents, suspected_switches
 from extractors.pose.cleaning import INTERPOLATED_SCORE, clean_poses
@@ -92,9 +92,7 @@ def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
             "1",
             f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})",
         ),
-        "size": Array(
-            np.array(run.full_size, dtype=np.int32), ("side",), "px", "frame size", ("width", "height")
-        ),
+        "size": Array(np.array(run.full_size, dtype=np.int32), ("side",), "px", "frame size", ("width", "height")),
         "frame_index": Array(np.array(run.indices, dtype=np.int32), ("frame",), "1", "frame number in display order"),
         "cuts": Array(cuts, ("cut",), "s", "first frame of every shot but the first"),
         "tracks": Array(
@@ -112,7 +110,10 @@ def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
 
 
 def _quality(
-    detected: NDArray[np.bool_], scores: NDArray[np.floating], interpolated: NDArray[np.bool_], times: NDArray[np.float64]
+    detected: NDArray[np.bool_],
+    scores: NDArray[np.floating],
+    interpolated: NDArray[np.bool_],
+    times: NDArray[np.float64],
 ) -> dict[str, float | int]:
     """Shares over frames and agents; an agent that is never detected counts as missing in every frame."""
     return {

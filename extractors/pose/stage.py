@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.arrays import StageOutput
+from data.store.arrays import StageOutput
 from extractors.base import Extractor, Source, StageConfig
 from extractors.pose.config import PoseConfig
 

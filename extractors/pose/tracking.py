@@ -130,7 +130,9 @@ class Tracker:
                 matches[int(rows[row])] = track
         return matches
 
-    def _assign(self, time: float, detections: Detections, tracks: list[Track], reach: float) -> list[tuple[int, Track]]:
+    def _assign(
+        self, time: float, detections: Detections, tracks: list[Track], reach: float
+    ) -> list[tuple[int, Track]]:
         from scipy.optimize import linear_sum_assignment
 
         if not tracks or not len(detections):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.demo.run import DemoResult
-from pipeline.scoring.conformal import coverage_line
+from pipeline.demo.demo_run import DemoResult
+from pipeline.evaluate.conformal import coverage_line
 
 
 def summary_tables(result: DemoResult) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

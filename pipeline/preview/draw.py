@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from extractors.people.oks import JOINTS
 from numpy.typing import NDArray
 
-from extractors.people.oks import JOINTS
-from pipeline.preview.scene import Body, Border, Floats
+from pipeline.preview.frame_content import Body, Border, Floats
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]

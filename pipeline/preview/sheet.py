@@ -8,7 +8,7 @@ import numpy as np
 
 from data.errors import printable
 from pipeline.preview.draw import GREY, INK, WHITE, Picture, text_width, write
-from pipeline.preview.scene import Scene, latest
+from pipeline.preview.frame_content import Scene, latest
 from pipeline.preview.timeline import draw_timeline
 
 LEAST_WIDTH = 640

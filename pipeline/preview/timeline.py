@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.preview.draw import DARK, FLOW, GREY, INK, MASKED, WHITE, Colour, Picture, colour_of, line, shade, write
-from pipeline.preview.scene import Floats, Scene
+from pipeline.preview.frame_content import Floats, Scene
 
 LEFT, RIGHT, ROW, TOP = 84, 12, 14, 6
 """Pixels: place of the row names, right margin, height of a row, margin above."""

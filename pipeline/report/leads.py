@@ -14,7 +14,7 @@ NOTE = (
 
 
 def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[BarChart, ...]:
-    """One chart per task, from the `differences` of `pipeline.evaluate`; none where none were made."""
+    """One chart per task, from the `differences` of `pipeline.evaluate.cross_validation`; none where none were made."""
     charts = []
     for task in results["tasks"]:
         bars = []

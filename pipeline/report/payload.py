@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.report.data import (
+from pipeline.report.page_data import (
     BarChart,
     BatchReport,
     CameraPath,

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
-from data.files import atomic_path
-from pipeline.report.data import BarChart, CurveChart, Prediction, ReportData, VideoReport
+from data.store import atomic_path
+from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.view import compares_with_training, step_views, tasks_of
 
 if TYPE_CHECKING:

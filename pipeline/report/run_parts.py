@@ -1,4 +1,4 @@
-"""What the page shows of a batch and of an evaluation, as plain values; part of `pipeline.report.data`."""
+"""What the page shows of a batch and of an evaluation, as plain values; part of `pipeline.report.page_data`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.report.video_parts import Flag, Interval, VideoReport
+from pipeline.report.video_parts import VideoReport
+from pipeline.results import Flag, Interval
 
 Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
 """What a row of a results table is."""

@@ -1,18 +1,15 @@
-"""What the page shows of one video, as plain values; part of `pipeline.report.data`."""
+"""What the page shows of one video, as plain values; part of `pipeline.report.page_data`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Level = Literal["info", "warn", "bad"]
-"""How loudly a flag speaks: for information, believe with care, do not believe."""
-
-Interval = tuple[float, float]
+from pipeline.results import Flag, Interval
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Media:
     """The video itself.
 
     Attributes:
-        uri: the whole video as a `data:` URI (`data.media.embed_video`), or None.
+        uri: the whole video as a `data:` URI (`data.video.media.embed_video`), or None.
         link: address of the file relative to the page, used where `uri` is None; it may not exist elsewhere.
         width, height: pixels as shown, after rotation.
         note: why the video is linked, re-encoded or absent.
@@ -116,15 +113,6 @@ class CameraPath:
     y: NDArray[np.floating[Any]]
     zoom: NDArray[np.floating[Any]]
     rotation: NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A reason to look twice at a score, such as Flag("bad", "identities swapped", "3 times, first at 1.2 s")."""
-
-    level: Level
-    title: str
-    detail: str = ""
 
 
 @dataclass(frozen=True)

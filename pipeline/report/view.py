@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
-from pipeline.report.data import (
+from pipeline.report.page_data import (
     BatchReport,
     BatchRow,
-    Flag,
-    Interval,
     LeakCheck,
     Prediction,
     ReportData,
@@ -22,6 +20,7 @@ from pipeline.report.data import (
     VideoReport,
 )
 from pipeline.report.payload import charts, duration
+from pipeline.results import Flag, Interval
 
 _LOUDNESS = {"bad": 0, "warn": 1, "info": 2}
 

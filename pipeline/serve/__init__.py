@@ -1,9 +1,21 @@
 """`serve`: a local web application. Drop a video, watch the stages, get the report page.
 
 It listens on this machine only. Modules: `app` (addresses and who may call them), `uploads` (bytes to disk within
-limits), `queue` (one job after the other, cancellation), `history` (jobs in SQLite), `work` (scoring one video).
+limits), `job_queue` (one job after the other, cancellation), `history` (jobs in SQLite), `score_work` (one video).
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from typing import TYPE_CHECKING
+
+from data.lazy import importer
+
+if TYPE_CHECKING:
+    from pipeline.serve.server import serve
+else:
+    __getattr__ = importer(
+        __name__,
+        server="serve",
+    )
+
+__all__ = ["serve"]

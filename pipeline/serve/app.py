@@ -24,8 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from data.errors import AimError
 from pipeline.serve import uploads
 from pipeline.serve.history import History, Job
-from pipeline.serve.page import render_index
-from pipeline.serve.queue import Queue, Work
+from pipeline.serve.index_page import render_index
+from pipeline.serve.job_queue import Queue, Work
 
 HEADER = "x-aim-serve"
 """Every request that changes something carries it."""

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
 from data.errors import printable
-from data.videos import VIDEO_SUFFIXES
+from data.video import VIDEO_SUFFIXES
 
 NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""

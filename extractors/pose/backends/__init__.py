@@ -26,7 +26,7 @@ def load_backend(config: PoseConfig) -> PoseBackend:
         from extractors.pose.backends.rtmlib import RTMLib
 
         return RTMLib(config.rtmlib, min_score=config.min_score, threads=config.threads)
-    from data.weights import locate
+    from data.weights.weight_files import locate
     from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
@@ -44,7 +44,7 @@ def weight_digests(config: PoseConfig) -> Mapping[str, str]:
     Raises:
         DataError: one of the files is not there.
     """
-    from data.weights import digest
+    from data.weights.weight_files import digest
 
     if config.backend == "movenet":
         return {"weights": digest(config.weights)}

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
-from extractors.pose.detections import Detections, Image
 from extractors.pose.config import MMPoseConfig
+from extractors.pose.detections import Detections, Image
 
 MOST_PEOPLE = 20
 """More people than this in one picture are not returned."""

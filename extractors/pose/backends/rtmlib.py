@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, UsageError
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose.detections import Detections, Image
 from extractors.pose.config import RTMLibConfig
+from extractors.pose.detections import Detections, Image
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 

@@ -1,0 +1,52 @@
+"""Anybody's videos: a folder, searched recursively, and if wanted a CSV of scores.
+
+    video,score,execution,synchronisation,difficulty,group,subject,split,task
+    day1/jump_01.mp4,7.5,,,,athlete 3,,train,
+
+The first line names the columns, in any order; only `video` is needed. UTF-8, comma, semicolon, tab or bar
+(with any but the comma, "7,5" is a number too). `group` ties performances together that must not be divided
+between training and test, `subject` is who performs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from data.datasets.labelled import COPIES, found_labels, join, split_of
+from data.datasets.tables import Row
+from data.store import Storage, address, is_remote
+from data.video import Labels, Listing, Record, find_videos
+
+COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "group", "subject", "split", "task")
+CANDIDATES = ("scores.csv", "labels.csv")
+"""Label files that are found without being named."""
+
+
+def list_folder(root: Path, *, labels: str | Path | None = None, storage: Storage | None = None) -> Listing:
+    """The videos below `root` with the labels of its CSV; without a CSV, plain records.
+
+    Args:
+        root: the folder; its videos' ids are their paths below it.
+        labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
+        storage: how a store is reached where `root` is an address.
+
+    Raises:
+        UsageError: no video, no such label file, or two of them and none named.
+        DataError: a damaged table or an impossible cell; names the file and the line.
+    """
+    with found_labels(root, labels, CANDIDATES, storage) as path:
+        if path is None:
+            return find_videos([root], storage)
+        listing = join(root, path, COLUMNS, _build, storage)
+    copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
+    if not is_remote(root) or not copies:
+        return listing
+    return replace(listing, problems=tuple(text.replace(copies[0], address(root)) for text in listing.problems))
+
+
+def _build(record: Record, row: Row) -> Record:
+    numbers = {name: row.number(name) for name in ("score", "execution", "synchronisation", "difficulty")}
+    labels = Labels(**numbers) if any(value is not None for value in numbers.values()) else None
+    groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}
+    return replace(record, labels=labels, groups=groups, split=split_of(row), task=row.text("task"))

@@ -1,0 +1,184 @@
+"""JIGSAWS in its official layout: one record per video view, both views of a trial tied together.
+
+    ROOT/TASK/video/TASK_X00n_capture{1,2}.avi
+    ROOT/TASK/kinematics/AllGestures/TASK_X00n.txt
+    ROOT/TASK/transcriptions/TASK_X00n.txt
+    ROOT/TASK/meta_file_TASK.txt
+
+TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The meta file says which trials
+exist (39 + 28 + 36 are scored); what it lists and the copy lacks becomes a problem line. A trial without any
+video (a kinematics-only copy has none) is one record with `path` None, named after its kinematics file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from data.datasets.jigsaws_files import (
+    ITEMS,
+    TASKS,
+    TRIAL,
+    Gesture,
+    Rating,
+    parse_kinematics,
+    parse_meta,
+    parse_transcription,
+)
+from data.datasets.tables import clip
+from data.errors import DataError, UsageError, nearest
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+
+__all__ = [
+    "ITEMS",
+    "TASKS",
+    "TRIAL",
+    "VIEWS",
+    "Gesture",
+    "Rating",
+    "list_jigsaws",
+    "parse_kinematics",
+    "parse_meta",
+    "parse_transcription",
+]
+
+VIEWS = ("capture1", "capture2")
+
+
+def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[str] = VIEWS) -> Listing:
+    """The scored trials of a JIGSAWS copy.
+
+    Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS.
+    Groups: "trial" ("Suturing_B001"), "subject" ("B", the same person in every task), "supertrial" ("1") and
+    "view" ("capture1", or "none"). Sidecars "kinematics" and "transcription" where those files hold something.
+
+    Args:
+        root: the folder that holds the task folders.
+        tasks: which tasks to list.
+        views: which of the two cameras to list.
+
+    Raises:
+        UsageError: an unknown task or view, or no task folder in `root`.
+        DataError: a damaged or contradicting meta file, or nothing at all to use.
+    """
+    _check_names("task", tasks, TASKS)
+    _check_names("view", views, VIEWS)
+    present = [task for task in tasks if (root / task).is_dir()]
+    if not present:
+        fix = f"Give the folder above {root.name}" if root.name in TASKS else "Give the folder that holds them"
+        raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
+    problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present]
+    records: list[Record] = []
+    for task in present:
+        found = _list_task(root, task, views)
+        records += found.records
+        problems += found.problems
+    if not records:
+        first = clip(problems[0], 200) if problems else "empty"
+        raise DataError(f"no scored trial with any input ({first})", where=root, fix="Compare with the official layout")
+    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def _check_names(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+    for name in [given] if isinstance(given, str) else given:
+        if name not in known or isinstance(given, str):
+            raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, known)}")
+
+
+def _list_task(root: Path, task: str, views: Sequence[str]) -> Listing:
+    meta = root / task / f"meta_file_{task}.txt"
+    if not meta.is_file():
+        return Listing((), (f"{task}: no {meta.name}, so none of its trials has a score",))
+    ratings, problems = _unique(parse_meta(meta), task)
+    videos, doubles = _by_stem(root / task / "video")
+    problems += [f"{task}/video/{name}: a second file for the same view, left out" for name in doubles]
+    records: list[Record] = []
+    for rating in ratings:
+        sidecars, missing = _sidecars(root / task, rating.trial)
+        problems += [f"{rating.trial}: {text}" for text in missing]
+        found = list(_trial_records(root, rating, views, videos, sidecars))
+        records += found
+        if videos:
+            absent = [v for v in views if f"{rating.trial}_{v}" not in videos]
+            problems += [f"{rating.trial}: no video of {view}" for view in absent]
+        if not found:
+            problems.append(f"{rating.trial}: listed in {meta.name}, but has no input")
+    problems += _unscored(root, task, {rating.trial for rating in ratings}, videos)
+    return Listing(tuple(records), tuple(problems))
+
+
+def _unique(ratings: Sequence[Rating], task: str) -> tuple[list[Rating], list[str]]:
+    """The ratings without exact duplicates, and a line for each duplicate."""
+    kept: dict[str, Rating] = {}
+    problems = []
+    for rating in ratings:
+        if rating.task != task:
+            raise DataError(f"'{rating.trial}' belongs to another task", where=rating.where, fix="Get the file again")
+        first = kept.setdefault(rating.trial, rating)
+        if first is rating:
+            continue
+        if (first.level, first.items) != (rating.level, rating.items):
+            raise DataError(
+                f"'{rating.trial}' has other scores than in {first.where}", where=rating.where, fix="Keep one"
+            )
+        problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
+    return list(kept.values()), problems
+
+
+def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Videos by file name without suffix (.avi first, as in the official copy), and the names left over."""
+    kept: dict[str, Path] = {}
+    left = []
+    paths = folder.iterdir() if folder.is_dir() else ()
+    usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
+    for path in sorted(usable, key=lambda p: (p.suffix.lower() != ".avi", p.name)):
+        if kept.setdefault(path.stem, path) is not path:
+            left.append(clip(path.name))
+    return kept, left
+
+
+def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
+    """Kinematics and transcription of a trial, and what is missing or empty."""
+    places = {
+        "kinematics": folder / "kinematics" / "AllGestures" / f"{trial}.txt",
+        "transcription": folder / "transcriptions" / f"{trial}.txt",
+    }
+    kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
+    missing = []
+    if "kinematics" not in kept:
+        missing.append("empty kinematics file" if places["kinematics"].is_file() else "no kinematics file")
+    return kept, missing
+
+
+def _trial_records(
+    root: Path, rating: Rating, views: Sequence[str], videos: dict[str, Path], sidecars: dict[str, Path]
+) -> Iterator[Record]:
+    paths = {view: videos[f"{rating.trial}_{view}"] for view in views if f"{rating.trial}_{view}" in videos}
+    inputs: dict[str, Path | None] = {**paths}
+    if not paths and "kinematics" in sidecars:
+        inputs = {"none": None}
+    for view, path in inputs.items():
+        yield Record(
+            id=(path or sidecars["kinematics"]).relative_to(root).as_posix(),
+            path=path,
+            sidecars=sidecars,
+            task=rating.task,
+            labels=Labels(score=float(rating.grs)),
+            groups={
+                "trial": rating.trial,
+                "subject": rating.surgeon,
+                "supertrial": rating.supertrial,
+                "view": view,
+            },
+        )
+
+
+def _unscored(root: Path, task: str, scored: set[str], videos: dict[str, Path]) -> list[str]:
+    """One line each for the videos and the kinematics files that the meta file gives no score."""
+    kinematics = root / task / "kinematics" / "AllGestures"
+    files = sorted(p.stem for p in kinematics.glob("*.txt") if not p.name.startswith("."))
+    left = {
+        "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scored),
+        "kinematics file": [stem for stem in files if stem not in scored],
+    }
+    return [f"{task}: {len(n)} {what}(s) without a score: {clip(', '.join(n), 400)}" for what, n in left.items() if n]

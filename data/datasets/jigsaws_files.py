@@ -1,0 +1,196 @@
+"""The text files of JIGSAWS (Gao et al., M2CAI 2014): kinematics, meta files, transcriptions.
+
+Kinematics: no header, 30 rows a second, 76 numbers a row separated by blanks, in four blocks of 19:
+master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix
+(9, row by row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.tables import at_line, clip, read_bytes, read_text
+from data.errors import DataError
+
+COLUMNS = 76
+BLOCK = 19
+RATE_HZ = 30.0
+"""Kinematics rows (and nominal video frames) a second."""
+
+TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
+TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
+"""Task, surgeon and trial number (the supertrial) in a trial's name."""
+
+ITEMS = (
+    "respect for tissue",
+    "suture and needle handling",
+    "time and motion",
+    "flow of operation",
+    "overall performance",
+    "quality of final product",
+)
+"""The items of the global rating score (GRS), in the order of the meta file; they sum to it."""
+
+_ALLOWED = b"0123456789+-.eE \t\n"
+_INTEGER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One line of a meta file.
+
+    Attributes:
+        trial: such as "Suturing_B001".
+        level: self-proclaimed, E (expert), I (intermediate) or N (novice).
+        grs: global rating score, the sum of `items`.
+        items: the six item scores, in the order of `ITEMS`.
+        where: `file:line`.
+    """
+
+    trial: str
+    level: str
+    grs: int
+    items: tuple[int, ...]
+    where: str
+
+    @property
+    def task(self) -> str:
+        """Suturing, Needle_Passing or Knot_Tying."""
+        return self.trial[:-5]
+
+    @property
+    def surgeon(self) -> str:
+        """The surgeon's letter, the same person in every task."""
+        return self.trial[-4]
+
+    @property
+    def supertrial(self) -> str:
+        """The trial's number, from 1."""
+        return str(int(self.trial[-3:]))
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """One line of a transcription: frames `start` to `end`, counted from 1, both included; label such as "G1"."""
+
+    start: int
+    end: int
+    label: str
+
+
+def parse_kinematics(path: Path) -> NDArray[np.float64]:
+    """The (rows, 76) float64 numbers of a kinematics file, in file order.
+
+    Raises:
+        DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
+            number; names the file and the line. A file cut inside the last number of its last row cannot be
+            told from a whole one and is read.
+    """
+    content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
+    if not content:
+        raise DataError("empty kinematics file", where=path, fix="Get the file again; expected 76 numbers a line")
+    lines = content.split(b"\n")
+    if content.translate(None, _ALLOWED):
+        raise _odd_cell(path, lines)
+    counts = np.fromiter((len(line.split()) for line in lines), dtype=np.int64, count=len(lines))
+    if (counts != COLUMNS).any():
+        raise _odd_row(path, counts)
+    try:
+        rows = np.array([float(cell) for cell in content.split()], dtype=np.float64).reshape(len(lines), COLUMNS)
+    except ValueError:
+        raise _odd_cell(path, lines) from None
+    if not np.isfinite(rows).all():
+        raise _odd_cell(path, lines)
+    return rows
+
+
+def _odd_row(path: Path, counts: NDArray[np.int64]) -> DataError:
+    index = int(np.argmax(counts != COLUMNS))
+    cut = index == len(counts) - 1 and index > 0 and counts[index] < COLUMNS
+    what = "the last row is truncated: " if cut else ""
+    return DataError(
+        f"{what}{counts[index]} columns instead of {COLUMNS}",
+        where=at_line(path, index + 1),
+        fix="Get the file again; expected 76 numbers a line",
+    )
+
+
+def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
+    """The error for the first cell that is no finite number (there is one)."""
+    for index, line in enumerate(lines):
+        for column, cell in enumerate(line.split()):
+            if not _finite(cell):
+                shown = clip(cell.decode("utf-8", "backslashreplace"))
+                return DataError(
+                    f"column {column + 1} is '{shown}', not a finite number",
+                    where=at_line(path, index + 1),
+                    fix="Get the file again; expected 76 numbers a line",
+                )
+    return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
+
+
+def _finite(cell: bytes) -> bool:
+    try:
+        return not cell.translate(None, _ALLOWED) and bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def parse_meta(path: Path) -> tuple[Rating, ...]:
+    """The ratings of a meta file, in file order; empty columns and CRLF are ignored.
+
+    Raises:
+        DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole
+            number, items that do not sum to the GRS; names the file and the line.
+    """
+    found = []
+    for index, line in enumerate(read_text(path).split("\n"), start=1):
+        if cells := line.split():
+            found.append(_rating(cells, at_line(path, index)))
+    if not found:
+        raise DataError("empty meta file", where=path, fix="Get the file again")
+    return tuple(found)
+
+
+def _rating(cells: list[str], where: str) -> Rating:
+    fix = "Expected: trial, level, GRS and six items that sum to it"
+    if len(cells) != 9:
+        raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
+    name, level, *scores = cells
+    if not TRIAL.fullmatch(name):
+        raise DataError(f"'{clip(name)}' is not the name of a trial", where=where, fix=f"Such as {TASKS[0]}_B001")
+    for score in scores:
+        if not _INTEGER.fullmatch(score):
+            raise DataError(f"the score '{clip(score)}' is not a whole number", where=where, fix=fix)
+    grs, *items = (int(score) for score in scores)
+    if sum(items) != grs:
+        raise DataError(f"the items sum to {sum(items)}, but the GRS is {grs}", where=where, fix=fix)
+    return Rating(name, level, grs, tuple(items), where)
+
+
+def parse_transcription(path: Path) -> tuple[Gesture, ...]:
+    """The gestures of a transcription, in file order.
+
+    Raises:
+        DataError: a line that is not "start end label", or frames that do not ascend; names file and line.
+    """
+    found: list[Gesture] = []
+    for index, line in enumerate(read_text(path).split("\n"), start=1):
+        cells = line.split()
+        if not cells:
+            continue
+        where = at_line(path, index)
+        if len(cells) != 3 or not all(_INTEGER.fullmatch(cell) for cell in cells[:2]):
+            raise DataError(
+                f"'{clip(line)}' is not a gesture", where=where, fix="Expected: first frame, last frame, G1"
+            )
+        gesture = Gesture(int(cells[0]), int(cells[1]), cells[2])
+        if gesture.start > gesture.end or (found and gesture.start <= found[-1].start):
+            raise DataError("the frames do not ascend", where=where, fix="Get the file again")
+        found.append(gesture)
+    return tuple(found)

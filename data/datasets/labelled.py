@@ -1,0 +1,158 @@
+"""Videos joined with a table of labels: what `folder` and `tasd2` have in common.
+
+A row names a video by its path below the root. Rows that cannot be joined are told by name and left out; rows
+that repeat a video are dropped when they agree, and when they contradict each other the video has no label.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from data.datasets.tables import Row, Table, clip, inner_path, read_table
+from data.errors import DataError, UsageError, nearest
+from data.store import RemoteFolder, Storage, address, is_remote, write_bytes
+from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
+
+ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
+"""Other names of known columns."""
+
+COPIES = "aim-labels-"
+"""Prefix of the folder that holds the copy of a label file from a store."""
+
+SPLITS = ("train", "test")
+SUGGESTED = 20
+"""Unknown videos for which a similar name is looked up, which takes time in a large data set."""
+
+
+def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:
+    """The label file: `given` (below `root`, else as the path it is), or the one candidate below `root` that exists.
+
+    Raises:
+        UsageError: the given file does not exist, or several candidates do.
+    """
+    if given is not None:
+        path = root / given if (root / given).is_file() else Path(given)
+        if not path.is_file():
+            raise UsageError("no such label file", where=path, fix="Check dataset.labels")
+        return path
+    found = [root / name for name in candidates if (root / name).is_file()]
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={found[0].name}")
+    return found[0] if found else None
+
+
+@contextmanager
+def found_labels(
+    root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
+) -> Iterator[Path | None]:
+    """The same as `find_labels`; of a folder on a store, a copy that is there until the block ends.
+
+    Raises:
+        UsageError: as `find_labels`.
+        DataError: what the block raises, with the copy's place put right.
+        StorageError: the store does not answer or refuses.
+    """
+    if not is_remote(root) or (given is not None and Path(given).is_file()):
+        yield find_labels(root, given, candidates)
+        return
+    inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
+    folder = RemoteFolder(root, storage or Storage())
+    with tempfile.TemporaryDirectory(prefix=COPIES) as copies:
+        for name in [inner] if inner else candidates:
+            if ".." not in PurePosixPath(name).parts:
+                with suppress(FileNotFoundError):
+                    write_bytes(Path(copies, name), folder.read(name))
+        try:
+            yield find_labels(Path(copies), inner or None, candidates)
+        except (DataError, UsageError) as error:
+            error.where = error.where and error.where.replace(copies, address(root))
+            raise
+
+
+def split_of(row: Row) -> str | None:
+    """The row's fixed split, None where the cell is empty.
+
+    Raises:
+        DataError: neither "train" nor "test".
+    """
+    text = row.text("split").lower()
+    if not text:
+        return None
+    if text not in SPLITS:
+        raise DataError(f"the split is '{clip(text)}'", where=row.where, fix="Write train or test, or leave it empty")
+    return text
+
+
+def key_of(name: str) -> str:
+    """A name compared without its video suffix and in one Unicode form: "3m/001.mp4" and "3m/001" are the same."""
+    if not name:
+        return ""
+    path = PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/")))
+    return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else str(path)
+
+
+def join(
+    root: Path,
+    table_path: Path,
+    columns: tuple[str, ...],
+    build: Callable[[Record, Row], Record],
+    storage: Storage | None = None,
+) -> Listing:
+    """The videos below `root` with what the table says of them.
+
+    Args:
+        root: the data set's folder.
+        table_path: the label table.
+        columns: the columns that are read, "video" first.
+        build: gives the record of a video its labels, groups, task and split from a row.
+        storage: how a store is reached where `root` is an address.
+
+    Raises:
+        UsageError: `root` holds no video.
+        DataError: a damaged table, or a row with an impossible cell; names the file and the line.
+    """
+    table = read_table(table_path, columns, ALIASES)
+    videos = {record.id: record for record in find_videos([root], storage).records}
+    rows, problems = _match(table, videos)
+    records = []
+    for name, record in videos.items():
+        built = [build(record, row) for row in rows.get(name, [])]
+        chosen, said = _choose(record, built, rows.get(name, []))
+        records.append(chosen)
+        problems += said
+    unlabelled = [record.name for record in records if record.id not in rows]
+    problems += [f"{clip(name, 200)}: a video that {table_path.name} does not list" for name in unlabelled]
+    return Listing(tuple(records), (*table.problems, *problems))
+
+
+def _match(table: Table, videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
+    by_form = {unicodedata.normalize("NFC", name): name for name in videos}
+    rows: dict[str, list[Row]] = {}
+    problems: list[str] = []
+    for row in table.rows:
+        wanted = inner_path(row.text("video"), where=row.where)
+        name = wanted if wanted in videos else by_form.get(unicodedata.normalize("NFC", wanted))
+        if name is None:
+            hint = f" ({clip(nearest(wanted, videos), 120)})" if len(problems) < SUGGESTED else ""
+            problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
+        else:
+            rows.setdefault(name, []).append(row)
+    return rows, problems
+
+
+def _choose(record: Record, built: list[Record], rows: list[Row]) -> tuple[Record, list[str]]:
+    """The one record of a video, and what is wrong with its rows."""
+    if not built:
+        return record, []
+    if all(other == built[0] for other in built):
+        again = [f"{row.where}: '{record.name}' is listed again with the same labels" for row in rows[1:]]
+        return built[0], again
+    lines = ", ".join(row.where.rpartition(":")[2] for row in rows)
+    said = f"{rows[0].where}: contradicting labels for '{record.name}' in lines {lines}; it has none now"
+    return replace(built[0], labels=None, split=None), [said]

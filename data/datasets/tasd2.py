@@ -1,0 +1,94 @@
+"""TASD-2 (Gao et al., ECCV 2020): synchronised diving from 3 m and 10 m, 102 frames a sample.
+
+The data set has no public layout that we know of, so this is ours, one folder with the videos and `labels.csv`:
+
+    video,final,execution,synchronisation,difficulty,split,original,event
+    3m/001.mp4,71.1,38.5,40.2,2.8,train,,3m
+    3m/001_mirrored.mp4,71.1,38.5,40.2,2.8,train,3m/001.mp4,3m
+
+`final` is the score; `original` names the video that an augmented copy was made from (with or without suffix),
+and keeps the two on one side of every split; `event` is 3m or 10m. Execution, synchronisation, difficulty,
+split and original may be empty. UTF-8; delimiters as in `data.datasets.folder`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from data.datasets.labelled import find_labels, join, key_of, split_of
+from data.datasets.tables import Row, clip
+from data.errors import DataError, UsageError
+from data.video import Labels, Listing, Record
+
+COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "split", "original", "event")
+EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}
+"""Task names as in the paper's table 1, by the height in the column `event`."""
+
+_EVENT = re.compile(r"(?:sync(?:hroni[sz]ed)?[ ._-]*diving[ ._-]*)?(3|10)[ ._-]*m", re.IGNORECASE | re.ASCII)
+
+
+def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
+    """The samples of a TASD-2 folder; groups: "original" (an original and its copies) and "event".
+
+    Args:
+        root: the folder with the videos.
+        labels: the CSV, below `root` or anywhere; None takes "labels.csv" or "tasd2.csv".
+
+    Raises:
+        UsageError: no video or no label file.
+        DataError: a damaged table or an impossible cell; names the file and the line.
+    """
+    path = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
+    if path is None:
+        raise UsageError("no labels.csv", where=root, fix="Write one as data/datasets/tasd2.py says: video,final,...")
+    listing = join(root, path, COLUMNS, _build)
+    records, alone = _with_origin(listing.records)
+    return Listing(tuple(records), (*listing.problems, *alone))
+
+
+def _build(record: Record, row: Row) -> Record:
+    score = row.number("score")
+    parts = {name: row.number(name) for name in ("execution", "synchronisation", "difficulty")}
+    if score is None:
+        raise DataError("no final score", where=row.where, fix="Fill in the column 'final', or remove the row")
+    event = _event(row, record)
+    groups = {"original": key_of(row.text("original")), "event": event}
+    labels = Labels(score=score, **parts)
+    return replace(record, labels=labels, groups=groups, split=split_of(row), task=EVENTS[event])
+
+
+def _event(row: Row, record: Record) -> str:
+    """The column `event`, or where it is empty the video's folder."""
+    text = row.text("event") or record.id.partition("/")[0]
+    found = _EVENT.fullmatch(text)
+    if found is None:
+        raise DataError(f"the event is '{clip(text)}'", where=row.where, fix="Write 3m or 10m")
+    return f"{found[1]}m"
+
+
+def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """Every record with its first original as group "original"; a line for each original that is nowhere."""
+    keys = {key_of(record.id) for record in records}
+    origin = {key_of(r.id): _resolve(r.groups.get("original", ""), key_of(r.id), keys) for r in records}
+    done = [replace(r, groups={**r.groups, "original": _first(key_of(r.id), origin)}) for r in records]
+    uses = Counter(record.groups["original"] for record in done)
+    lonely = [r for r in done if uses[r.groups["original"]] == 1 and r.groups["original"] not in keys]
+    return done, [f"{r.name}: its original '{clip(r.groups['original'])}' is not here" for r in lonely]
+
+
+def _resolve(named: str, own: str, keys: Collection[str]) -> str:
+    """The key that an `original` cell means: a video, a video of the same folder, or just a label."""
+    beside = str(PurePosixPath(own).parent / named)
+    return own if not named else beside if named not in keys and beside in keys else named
+
+
+def _first(name: str, origin: Mapping[str, str]) -> str:
+    """The end of the chain of originals; for a chain that bites its tail, the least name of the loop."""
+    passed = [name]
+    while (following := origin.get(passed[-1], passed[-1])) not in passed:
+        passed.append(following)
+    return min(passed[passed.index(following) :])

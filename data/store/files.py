@@ -1,0 +1,150 @@
+"""Whole files or none: atomic writes, names that fit the file system, sweeping what a killed process left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from data.errors import UsageError
+from data.store.addresses import address, is_remote
+
+TEMPORARY = ".writing-"
+"""Prefix of every temporary name; such files are never read."""
+
+ABANDONED_SECONDS = 24 * 3600
+"""A temporary of another machine is swept after this time; one of this machine as soon as its process is gone."""
+
+MAX_NAME_BYTES = 200
+"""Longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)."""
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """A temporary path beside `target`; renamed to it when the block ends well, removed when it does not.
+
+    The content is flushed to the disk before the rename, so that a killed process or a power cut leaves
+    either the old whole file or the new whole file.
+
+    Raises:
+        OSError: the folder cannot be written.
+        UsageError: the address of a store, where only the local disk can be written.
+    """
+    if is_remote(target):
+        raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
+    temporary = target.parent / name
+    try:
+        temporary.touch()
+        usual = temporary.stat().st_mode  # some libraries write files that only their owner can read
+        yield temporary
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.chmod(usual)
+        os.replace(temporary, target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    _sync_folder(target.parent)
+
+
+def write_bytes(target: Path, content: bytes) -> int:
+    """Write a whole file atomically; returns its inode number, by which it is known from one that replaces it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
+        return temporary.stat().st_ino
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_bytes(target, text.encode("utf-8", "backslashreplace"))
+
+
+def sweep(folder: Path) -> int:
+    """Remove temporaries below `folder` that no living process writes; returns how many."""
+    removed = 0
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            path = Path(inner, name) if name.startswith(TEMPORARY) else None
+            if path is not None and is_abandoned(path, TEMPORARY):
+                with suppress(OSError):
+                    path.unlink()
+                    removed += 1
+    return removed
+
+
+def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Regular files below `folder` in order, links left out; none where there is no such folder."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_below(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError):
+                yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the folders below `folder`, and itself, that hold nothing."""
+    for inner, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # not empty
+            os.rmdir(inner)
+
+
+def safe_name(part: str) -> str:
+    """One path component that any usual file system takes, still unique for long names."""
+    encoded = os.fsencode(part)
+    if len(encoded) <= MAX_NAME_BYTES:
+        return part
+    kept = encoded[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
+    return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
+
+
+def is_abandoned(path: Path, prefix: str) -> bool:
+    """Whether no living process has made this file or folder, called `<prefix><host>-<process>-<anything>`."""
+    host, _, rest = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
+    try:
+        age = time.time() - path.stat().st_mtime
+        if host != socket.gethostname()[:40]:
+            return age > ABANDONED_SECONDS
+        os.kill(int(rest), 0)
+    except (ProcessLookupError, ValueError):
+        return True
+    except OSError:
+        return False
+    return age > ABANDONED_SECONDS
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot sync a folder; the rename is still atomic
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, in flat memory."""
+    total = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()

@@ -1,0 +1,229 @@
+"""The only HDF5 user. One file per stage and video; this docstring is the format's specification.
+
+Format `aim-stage`, version 1
+-----------------------------
+Root attributes (text unless said otherwise):
+
+| attribute | content |
+|---|---|
+| `format`, `format_version` | "aim-stage", 1 (integer) |
+| `header_sha256` | SHA-256 of the bytes of the dataset `_header` |
+
+The dataset `_header` is a JSON object as UTF-8 bytes. It holds `stage`, `stage_version`, `video` (the id), `key`
+(SHA-256 that names the computation), `settings` (every setting that can change the result), `identity` (such as the
+weights' hash), `inputs` (SHA-256 of each input file's content by kind), `upstream` (key of each upstream stage),
+`software` (versions), `quality` (plain figures for people) and `arrays`: for each array its `dims`, `unit`, `about`,
+`names`, `shape`, `dtype` and `sha256`.
+
+The other root datasets: one per array, shuffled, compressed with gzip, with a Fletcher-32 checksum per chunk, so that
+any HDF5 reader notices damage. Each carries the attributes `dims` (one name per axis), `unit`, `about` and `names`
+(names along the last axis, may be empty), so that it explains itself without the header.
+
+Nothing in a file depends on when or where it was made: the same computation gives the same bytes in the arrays.
+Files are made in memory, written to a temporary name in the same folder, flushed and renamed. On reading, links that
+leave the file (external or soft links, external or virtual storage) are refused: a file from elsewhere can open no
+other file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import CacheError
+from data.store.addresses import address
+from data.store.arrays import Array, StageOutput
+from data.store.files import write_bytes
+
+FORMAT = "aim-stage"
+FORMAT_VERSION = 1
+
+MAX_ARRAY_BYTES = 1 << 33
+"""Larger arrays are refused on reading: a small hostile file may claim any size."""
+
+MAX_HEADER_BYTES = 1 << 28
+"""Longer headers are refused; the longest that are written belong to packs of many performances."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One cache file as read: the header's fields and the output.
+
+    Attributes:
+        header: everything but the arrays, as in the format's specification.
+        output: arrays and quality figures.
+    """
+
+    header: Mapping[str, Any]
+    output: StageOutput
+
+
+def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], int]:
+    """Write one stage's output of one video, atomically; returns the header as stored, and the file's inode number.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; no half-written file remains.
+    """
+    full, content = encode(header, output)
+    return full, write_bytes(path, content)
+
+
+def encode(header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], bytes]:
+    """The header as stored, and the whole content of the file."""
+    import h5py
+
+    described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
+    full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
+    text = json.dumps(full, sort_keys=True, ensure_ascii=True)
+    # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
+    # The name is never seen, but HDF5 tells files in memory apart by it, and stages write side by side.
+    with h5py.File(secrets.token_hex(16), "w", driver="core", backing_store=False) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["header_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        bytes_ = np.frombuffer(text.encode(), dtype=np.uint8)  # a dataset: attributes are limited to 64 KiB
+        file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
+        for name, array in sorted(output.arrays.items()):
+            _write_array(file, name, array)
+        file.flush()
+        return full, bytes(file.id.get_file_image())
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a cache file, checked against its hash; the arrays are not read.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CacheError: damaged or not of this format.
+    """
+    with _opened(path) as file:
+        return _header(file)
+
+
+def read(path: Path, content: bytes | None = None) -> Stored:
+    """A whole cache file, every array checked against its hash.
+
+    Args:
+        path: where it lies.
+        content: what it holds, where that has been fetched already; `path` then only names it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CacheError: damaged or not of this format.
+    """
+    with _opened(path, content) as file:
+        header = _header(file)
+        arrays = {name: _read_array(file, name, about) for name, about in header["arrays"].items()}
+    return Stored(header, StageOutput(arrays, header["quality"]))
+
+
+def _describe(array: Array) -> dict[str, Any]:
+    return {
+        "dims": list(array.dims),
+        "unit": array.unit,
+        "about": array.about,
+        "names": list(array.names),
+        "shape": list(array.values.shape),
+        "dtype": array.values.dtype.str,
+        "sha256": _digest(array.values),
+    }
+
+
+def _digest(values: NDArray[np.generic]) -> str:
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """Quality figures as JSON types: numpy scalars become Python numbers, NaN becomes null."""
+    plain: dict[str, Any] = {}
+    for name, value in quality.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        plain[name] = None if isinstance(value, float) and not np.isfinite(value) else value
+    return plain
+
+
+def _write_array(file: Any, name: str, array: Array) -> None:
+    values = array.values
+    chunked = values.ndim > 0 and values.size > 0
+    options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
+    dataset = file.create_dataset(name, data=values, **options)
+    dataset.attrs["dims"] = list(array.dims)
+    dataset.attrs["unit"] = array.unit
+    dataset.attrs["about"] = array.about
+    dataset.attrs["names"] = list(array.names)
+
+
+class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
+    """An HDF5 file whose every failure while open is told as a CacheError."""
+
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        self.path, self.content = path, content
+
+    def __enter__(self) -> Any:
+        import h5py
+
+        if self.content is None and not self.path.exists():
+            raise FileNotFoundError(self.path)
+        try:
+            if self.content is None:
+                self.file = h5py.File(self.path, "r", locking=False)
+            else:
+                self.file = h5py.File(io.BytesIO(self.content), "r")
+        except OSError as error:
+            raise self._damaged(error) from error
+        return self.file
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.file.close()
+        if isinstance(error, (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError)):
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: BaseException) -> CacheError:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return CacheError(f"damaged cache file ({text})", where=address(self.path), fix="It is recomputed by `extract`")
+
+
+def _header(file: Any) -> dict[str, Any]:
+    if file.attrs.get("format") != FORMAT or int(file.attrs.get("format_version", 0)) != FORMAT_VERSION:
+        raise ValueError(f"not a {FORMAT} file of version {FORMAT_VERSION}")
+    stored = _own_dataset(file, "_header")
+    if stored.nbytes > MAX_HEADER_BYTES:
+        raise ValueError("the header is too long")
+    text = bytes(stored[()])
+    if hashlib.sha256(text).hexdigest() != file.attrs["header_sha256"]:
+        raise ValueError("the header does not match its checksum")
+    header: dict[str, Any] = json.loads(text)
+    return header
+
+
+def _own_dataset(file: Any, name: str) -> Any:
+    import h5py
+
+    link = file.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink):
+        raise ValueError(f"'{name}' is missing or is a link out of the file")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
+        raise ValueError(f"'{name}' is not stored in the file itself")
+    return dataset
+
+
+def _read_array(file: Any, name: str, about: Mapping[str, Any]) -> Array:
+    dataset = _own_dataset(file, name)
+    if list(dataset.shape) != about["shape"] or dataset.dtype.str != about["dtype"]:
+        raise ValueError(f"array '{name}' has another shape or type than the header says")
+    if dataset.nbytes > MAX_ARRAY_BYTES or (dataset.nbytes and not dataset.id.get_storage_size()):
+        raise ValueError(f"array '{name}' claims {dataset.nbytes} bytes that the file does not hold")
+    values = np.asarray(dataset[()])
+    if _digest(values) != about["sha256"]:
+        raise ValueError(f"array '{name}' does not match its checksum")
+    return Array(values, tuple(about["dims"]), about["unit"], about["about"], tuple(about["names"]))

@@ -1,0 +1,102 @@
+"""Local copies of objects while they are decoded: of a bounded size, removed afterwards, swept after a kill."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from data.errors import Cancelled, StorageError
+from data.store.files import is_abandoned, safe_name
+from data.store.remote import RemoteFile, Storage
+
+PREFIX = "aim-scratch-"
+
+
+@contextmanager
+def fetched(
+    files: Mapping[str, RemoteFile], stop: threading.Event | None = None
+) -> Iterator[dict[str, tuple[Path, str]]]:
+    """Local copies of objects by kind, each with the fingerprint of its content; removed when the block ends.
+
+    Raises:
+        StorageError: an object cannot be had, is larger than the scratch folder may become, or the disk is full.
+        Cancelled: `stop` was set meanwhile.
+    """
+    folder: Path | None = None
+    try:
+        copies: dict[str, tuple[Path, str]] = {}
+        for kind, file in sorted(files.items()):
+            folder = folder or _new_folder(file.storage)
+            place = folder / safe_name(kind) / safe_name(file.name)
+            place.parent.mkdir()
+            taken = sum(path.stat().st_size for path, _ in copies.values())
+            copies[kind] = place, _fetch(file, place, taken, stop)
+        yield copies
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_scratch(storage: Storage) -> int:
+    """Remove what killed processes of this user left in the scratch folder; returns how many folders."""
+    removed = 0
+    with suppress(OSError):
+        for entry in os.scandir(_base(storage)):
+            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
+                mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
+                if mine and is_abandoned(Path(entry.path), PREFIX):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                    removed += 1
+    return removed
+
+
+def _base(storage: Storage) -> Path:
+    return storage.scratch or Path(tempfile.gettempdir())
+
+
+def _new_folder(storage: Storage) -> Path:
+    base = _base(storage)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
+    except OSError as error:
+        raise _unusable(error, base) from error
+
+
+def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | None) -> str:
+    """Copy an object to `place`; the fingerprint of what was copied, as of a local file."""
+    size, blocks = file.opened()
+    limit = file.storage.scratch_gb * 1e9
+    if limit and size + taken > limit:
+        raise StorageError(
+            f"{(size + taken) / 1e9:.3g} GB are more than a local copy may take ({file.storage.scratch_gb:g} GB)",
+            where=file.url,
+            fix="Raise storage.scratch_gb, or set it to 0 for no limit",
+        )
+    digest = hashlib.sha256(str(size).encode())
+    try:
+        with place.open("wb") as stream:
+            for block in blocks:
+                digest.update(block)
+                stream.write(block)
+                if stop is not None and stop.is_set():
+                    raise Cancelled
+    except StorageError:
+        raise
+    except OSError as error:
+        raise _unusable(error, place.parents[2]) from error
+    return digest.hexdigest()
+
+
+def _unusable(error: OSError, base: Path) -> StorageError:
+    full = error.errno == errno.ENOSPC
+    what = "no space left for the local copy of a video" if full else f"cannot be written ({error.strerror})"
+    return StorageError(what, where=base, fix="Name another folder: storage.scratch")

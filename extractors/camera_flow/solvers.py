@@ -1,0 +1,112 @@
+"""The ways to get TV-L1 flow on the border's strips: ours on a CPU, ours on a GPU, OpenCV's on the full frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UsageError
+from extractors.camera_flow.alignment import Alignment
+from extractors.camera_flow.border import Border
+from models.tvl1 import TVL1, rectangle_flow
+from models.tvl1_kernels import Image
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame pair whose global motion is known.
+
+    Attributes:
+        frames: the two (H, W) grey frames.
+        first, second: their pyramids.
+        found: the alignment of their borders.
+        camera: (2, h, w) flow of each strip by that motion alone.
+        free: (H, W) 0 where a graphic lies, else 1.
+    """
+
+    frames: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    first: list[Image]
+    second: list[Image]
+    found: Alignment
+    camera: list[Image]
+    free: Image
+
+
+Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]
+"""Flow (2, h, w) of every strip, for every pair."""
+
+
+def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
+    """The solver of a backend, and how many pairs it wants at a time.
+
+    Raises:
+        UsageError: a CUDA device or OpenCV's contrib modules are asked for and are not there.
+    """
+    if backend == "opencv":
+        if not hasattr(cv2, "optflow"):
+            raise UsageError(
+                "this OpenCV has no optflow module",
+                fix="Install opencv-contrib-python-headless and no other OpenCV, or set camera_flow.backend=strips",
+            )
+        return _opencv, 1
+    if backend == "torch":
+        return _torch(parameters, device), 16
+    return _strips(parameters), 1
+
+
+def _strips(parameters: TVL1) -> Solver:
+    def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
+        return [
+            [
+                rectangle_flow(pair.first, pair.second, box, start, _cut(pair.free, box), parameters, pair.found.light)
+                for box, start in zip(border.strips, pair.camera, strict=True)
+            ]
+            for pair in pairs
+        ]
+
+    return solve
+
+
+def _opencv(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
+    optflow: Any = cv2.optflow
+    found = []
+    for pair in pairs:
+        whole = optflow.DualTVL1OpticalFlow_create().calc(*pair.frames, None).transpose(2, 0, 1)
+        found.append([np.ascontiguousarray(whole[:, y0:y1, x0:x1]) for y0, x0, y1, x1 in border.strips])
+    return found
+
+
+def _torch(parameters: TVL1, device: str) -> Solver:
+    import torch
+
+    from models.tvl1_torch import rectangle_flow_batch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("torch sees no CUDA device", fix="Set camera_flow.device=auto, or camera_flow.backend=strips")
+    place = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+    def stack(images: Sequence[Image]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(images)).to(place)
+
+    def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
+        levels = range(min(parameters.levels, len(pairs[0].first)))
+        first = [stack([pair.first[k] for pair in pairs]) for k in levels]
+        second = [stack([pair.second[k] for pair in pairs]) for k in levels]
+        light = stack([np.array(pair.found.light, np.float32) for pair in pairs])
+        strips = []
+        for k, box in enumerate(border.strips):
+            start, free = stack([pair.camera[k] for pair in pairs]), stack([_cut(pair.free, box) for pair in pairs])
+            flow = rectangle_flow_batch(first, second, box, start, free, parameters, light)
+            strips.append(flow.cpu().numpy())
+        return [[strip[i] for strip in strips] for i in range(len(pairs))]
+
+    return solve
+
+
+def _cut(image: Image, box: tuple[int, int, int, int]) -> Image:
+    return image[box[0] : box[2], box[1] : box[3]]

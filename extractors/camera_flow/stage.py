@@ -1,0 +1,232 @@
+"""Stage `camera_flow`: how the camera moves, read from the border of the picture (paper, section 5.5, reference 19).
+
+Every frame pair gives the flow of each border cell and one global motion. All of it is the motion of the picture's
+content: a camera that pans to the right gives pan_x < 0. Rates are per second, by the frames' own times.
+
+Arrays, P pairs and C = 2 columns + 2 rows cells:
+
+    time      (P, 2)    s      times of the two frames
+    cells     (P, C, 2) 1/s    median TV-L1 flow of a cell in picture widths and heights per second; 0 where masked
+    cell_mask (P, C)           true = usable: textured, inside both frames, no bar, no graphic, no cut in the pair
+    motion    (P, 4)           pan_x (widths/s), pan_y (heights/s), zoom (log scale, 1/s), rotation (rad/s, clockwise)
+    inliers   (P,)      1      share of the usable cells that agree with `motion`; 0 where nothing is usable
+    cut       (P,)             true = the two frames show different scenes
+    cell_box  (C, 4)    1      x1, y1, x2, y2 as shares of the picture
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice, pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import VideoError
+from data.store import Array, StageOutput
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.camera_flow.flow_quality import quality
+from extractors.camera_flow.similarity_fit import moving, to_rates
+
+if TYPE_CHECKING:
+    from extractors.camera_flow.pairs import Pair, PairFlow
+
+LOOK_AHEAD = 24
+"""Frames with something to see that are looked at before the first pair, to find bars and graphics."""
+
+MAX_LEAD = 240
+"""Frames that are held in memory at most while those are looked for: many videos begin with a black picture."""
+
+CONTENT = 24
+"""Grey levels between the darkest and the brightest twentieth of a picture from which there is something to see."""
+
+OFTEN = 0.25
+"""Share of a video's pairs from which a cell that graphics cover is masked throughout."""
+
+MIN_SIDE, MAX_SIDE = 64, 640
+"""Pixels that the working size's shorter side is raised to, and that its longer side is held to."""
+
+
+class CameraFlowConfig(StageConfig):
+    """Settings of `camera_flow`."""
+
+    backend: Literal["strips", "torch", "opencv"] = setting(
+        "strips",
+        "strips: TV-L1 of our own on the border; torch: the same for a GPU; opencv: DualTVL1 on the full frame, slow",
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "device of the torch backend", affects_result=False)
+    short_side: int = setting(256, "shorter side of the working size in pixels; never enlarged", ge=MIN_SIDE, le=1080)
+    border: float = setting(0.1, "width of the border as a share of the shorter side", gt=0.03, le=0.3)
+    columns: int = setting(12, "cells along the top, and along the bottom", ge=2, le=64)
+    rows: int = setting(8, "cells down each side, between top and bottom", ge=2, le=64)
+    reach: float = setting(
+        64.0, "largest shift between two frames that is searched for, pixels of the working size", gt=0
+    )
+    stride: int = setting(1, "take one pair of neighbouring frames out of this many", ge=1)
+    max_pairs: int = setting(20000, "raise the stride until a video has at most this many pairs; 0 for no limit", ge=0)
+    still: float = setting(
+        0.2,
+        "edge displacement in pixels of the working size, within half a second, up to which a camera is still",
+        ge=0,
+    )
+
+
+class CameraFlow(Extractor[CameraFlowConfig]):
+    """TV-L1 flow at the picture's border and the camera's motion."""
+
+    name = "camera_flow"
+    version = 2
+    Config = CameraFlowConfig
+    unit = "pairs"
+    headline = ("moving", "shake", "inliers_mean", "unusable_share", "cuts")
+
+    @classmethod
+    def work(cls, config: CameraFlowConfig, frames: int) -> int:
+        """Pairs of frames that are compared."""
+        return len(pair_starts(config, frames))
+
+    def extract(self, source: Source) -> StageOutput:
+        """Flow of the sampled pairs, streaming; holds `MAX_LEAD` small grey frames at most.
+
+        A video of one frame has no pair: it gives one row of zeros, all of it masked.
+
+        Raises:
+            VideoError: the stream is damaged, or gives no frame.
+        """
+        times = source.times
+        starts = pair_starts(self.config, len(times))
+        wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
+        frames = self._grey(source, wanted or ([0] if not starts else None))
+        ahead, telling = _look_ahead(frames)
+        if not ahead:
+            raise VideoError("no frame came out of this video", where=source.record.path)
+        engine, batch = self._engine(telling or [ahead[-1][1]])
+        chosen = set(starts)
+        pairs: list[Pair] = []
+        neighbours = (both for both in pairwise(chain(ahead, frames)) if _wanted(both, chosen))
+        at: list[int] = []
+        while some := list(islice(neighbours, batch)):
+            pairs += engine.pairs(some)
+            at += [first[0] for first, _ in some]
+        return self._output(engine, pairs, np.asarray(at, np.int64), times)
+
+    def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Frames as (index, grey at the working size)."""
+        import cv2
+
+        size: tuple[int, int] | None = None
+        for frame in source.frames(indices):
+            height, width = frame.image.shape[:2]
+            size = size or working_size(width, height, self.config.short_side)
+            grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+            how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
+            yield (
+                frame.index,
+                np.asarray(cv2.resize(grey, size, interpolation=how) if size != (width, height) else grey),
+            )
+
+    def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
+        """What computes the pairs, and how many it wants at a time."""
+        from extractors.camera_flow.border import lay_out, picture_area
+        from extractors.camera_flow.pairs import PairFlow
+        from extractors.camera_flow.solvers import solver
+        from models.tvl1 import TVL1
+
+        border = lay_out(picture_area(ahead), self.config.border, self.config.columns, self.config.rows)
+        solve, batch = solver(self.config.backend, TVL1(), self.config.device)
+        return PairFlow(border, ahead, solve, self.config.reach), batch
+
+    def _output(
+        self, engine: PairFlow, pairs: list[Pair], at: NDArray[np.int64], times: NDArray[np.float64]
+    ) -> StageOutput:
+        """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
+        count, width, height, rows = len(engine.border.cells), engine.width, engine.height, max(len(pairs), 1)
+        cells, mask = np.zeros((rows, count, 2), np.float32), np.zeros((rows, count), bool)
+        pixels, inliers, cut = np.zeros((rows, 4)), np.zeros(rows, np.float32), np.zeros(rows, bool)
+        covered = np.mean([pair.covered for pair in pairs], axis=0) if pairs else np.zeros(count)
+        allowed = covered < OFTEN
+        when = (
+            np.stack([times[at], times[at + 1]], axis=1) if pairs else np.full((1, 2), times[0] if len(times) else 0.0)
+        )
+        seconds = when[:, 1] - when[:, 0]
+        for k, raw in enumerate(pairs):
+            pair = engine.refit(raw, allowed)
+            cut[k] = pair.kind == "cut"
+            if seconds[k] > 0:
+                mask[k], inliers[k], pixels[k] = pair.mask, pair.inliers, pair.motion
+                cells[k] = pair.flow / (np.array([width, height]) * seconds[k])
+        stride = stride_of(self.config, len(times))
+        moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
+        rates = to_rates(pixels, width, height, np.where(seconds > 0, seconds, 1.0))
+        motion = np.where(moved[:, None], rates, 0.0).astype(np.float32)
+        names = ("pan_x", "pan_y", "zoom", "rotation")
+        arrays = {
+            "time": Array(when.astype(np.float64), ("pair", "frame"), "s", "times of the two frames of a pair"),
+            "cells": Array(
+                cells, ("pair", "cell", "uv"), "1/s", "flow in picture widths, heights per second", ("u", "v")
+            ),
+            "cell_mask": Array(mask, ("pair", "cell"), "1", "true where the cell's flow is usable"),
+            "motion": Array(motion, ("pair", "motion"), "1/s", "content's motion; rotation in rad/s, clockwise", names),
+            "inliers": Array(inliers, ("pair",), "1", "share of usable cells that agree with the motion"),
+            "cut": Array(cut, ("pair",), "1", "true where the two frames show different scenes"),
+            "cell_box": Array(
+                engine.border.relative(height, width),
+                ("cell", "box"),
+                "1",
+                "shares of the picture",
+                ("x1", "y1", "x2", "y2"),
+            ),
+        }
+        found = quality(arrays, moved, allowed, stride)
+        bars = engine.border.area
+        found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
+        return StageOutput(arrays, found)
+
+
+def _look_ahead(
+    frames: Iterator[tuple[int, NDArray[np.uint8]]],
+) -> tuple[list[tuple[int, NDArray[np.uint8]]], list[NDArray[np.uint8]]]:
+    """The first frames, until `LOOK_AHEAD` of them show something; and those that do."""
+    found: list[tuple[int, NDArray[np.uint8]]] = []
+    telling: list[NDArray[np.uint8]] = []
+    for index, grey in islice(frames, MAX_LEAD):
+        found.append((index, grey))
+        if _has_content(grey):
+            telling.append(grey)
+        if len(telling) == LOOK_AHEAD:
+            break
+    return found, telling
+
+
+def _has_content(grey: NDArray[np.uint8]) -> bool:
+    low, high = np.percentile(grey[::4, ::4], [5, 95])
+    return bool(high - low >= CONTENT)
+
+
+def _wanted(both: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:
+    """Whether two frames that came one after the other are a pair that was asked for."""
+    return both[0][0] in starts and both[1][0] == both[0][0] + 1
+
+
+def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """(width, height) that frames are scaled to: never enlarged, except that no side is under `MIN_SIDE`.
+
+    >>> working_size(1920, 1080, 256)
+    (455, 256)
+    """
+    scale = min(1.0, short_side / min(width, height))
+    scale = min(scale, max(MAX_SIDE, 2 * short_side) / max(width, height))
+    return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
+
+
+def stride_of(config: CameraFlowConfig, frames: int) -> int:
+    """Distance in frames between the starts of two sampled pairs."""
+    pairs = max(frames - 1, 0)
+    needed = -(-pairs // config.max_pairs) if config.max_pairs else 1
+    return max(config.stride, needed, 1)
+
+
+def pair_starts(config: CameraFlowConfig, frames: int) -> list[int]:
+    """First frames of the pairs of neighbouring frames that are taken."""
+    return list(range(0, max(frames - 1, 0), stride_of(config, frames)))

@@ -1,0 +1,248 @@
+"""Stage `clips`: T clips of a video through a clip network, giving class logits and pooled features per step.
+
+The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step; the 1024 channels before
+the class layer lie beside them.
+
+Preprocessing, as the published networks were evaluated: the picture's short side is brought to `short_side` pixels and
+the centre square of the network's input size is cut out (224 of 256 for I3D), RGB goes to the network's own range
+([-1, 1] for I3D). Cut and resize are one step here: the centre square of `round(short x size / short_side)` pixels is
+cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from data.errors import AimError, VideoError
+from data.store import Array, StageOutput
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
+from extractors.clips.layouts import ClipPlan, Layout, plan_clips
+from extractors.clips.runtimes import Network, Precision, resolve, running
+
+Picture = NDArray[np.uint8]
+
+
+class ClipsConfig(StageConfig):
+    """Settings of stage `clips`."""
+
+    backbone: str = setting("i3d_inception", f"clip network, one of {', '.join(BACKBONES)}")
+    # Where a file lies cannot change a result, its content can: `identity` puts that (and the seed) into the key.
+    weights: str = setting(
+        "i3d-kinetics400",
+        "registered name, path, `hub` (the library's own) or `random`; the content's SHA-256 is in the key",
+        affects_result=False,
+    )
+    seed: int = setting(0, "seed of `random` weights; in the key where they are random", affects_result=False, ge=0)
+    steps: int = setting(10, "time steps, T in the paper", ge=1)
+    frames_per_clip: int = setting(16, "frames of one clip", ge=1)
+    layout: Layout = setting("windows", "uniform, windows or dense; see extractors/clips/layouts.py")
+    frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1)
+    dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1)
+    short_side: int | None = setting(None, "pixels of the short side before the centre is cut; None: the network's own")
+    precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see docs/clips.md")
+    runtime: Literal["auto", "openvino", "torch"] = setting(
+        "auto", "what runs the network: torch on a GPU, else OpenVINO", affects_result=False
+    )
+    device: str = setting(
+        "auto", "auto, cpu, cuda or cuda:1", affects_result=False, pattern=r"^(auto|cpu|cuda(:\d+)?)$"
+    )
+    threads: int = setting(
+        0, "threads of one inference on the CPU; 0: OMP_NUM_THREADS, else all", affects_result=False, ge=0
+    )
+    batch: int = setting(8, "clips that a GPU computes at once", affects_result=False, ge=1)
+
+    @model_validator(mode="after")
+    def _fits_the_network(self) -> ClipsConfig:
+        """The network is known, sees enough frames, and the weights can be its own."""
+        try:
+            entry = backbone(self.backbone)
+        except AimError as error:
+            raise ValueError(str(error)) from error
+        if self.frames_per_clip < entry.least_frames:
+            raise ValueError(f"{self.backbone} needs at least {entry.least_frames} frames per clip")
+        if self.short_side is not None and self.short_side < entry.size:
+            raise ValueError(f"short_side must be at least the {entry.size} pixels that {self.backbone} sees")
+        if self.weights == "i3d-kinetics400" and self.backbone != "i3d_inception":
+            raise ValueError(f"{self.backbone} needs weights of its own: set weights to a path, hub or random")
+        if self.weights == HUB and entry.library == "aim":
+            raise ValueError(f"{self.backbone} is of no hub: set weights to i3d-kinetics400 or a path")
+        return self
+
+
+class Clips(Extractor[ClipsConfig]):
+    """Class logits and pooled features of T clips.
+
+    Stores `logits` (step, class), `features` (step, channel), `frame_index` (step, frame) and `bounds` (step, 2).
+    """
+
+    name, version, Config = "clips", 2, ClipsConfig
+    unit = "frames of clips"
+
+    @classmethod
+    def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
+        """The content of the weights; below fp32 also where they run, since roundings then differ.
+
+        Raises:
+            DataError: the weights are a path that names no file.
+        """
+        found = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
+        if config.precision != "fp32":
+            runtime, device = resolve(config.runtime, config.device)
+            found["rounding"] = f"{runtime} {device.split(':')[0]}"
+        return found
+
+    @classmethod
+    def work(cls, config: ClipsConfig, frames: int) -> int:
+        """Frames that go through the network, counted once per clip they are in."""
+        return _plan(config, frames).clips.size if frames else 0
+
+    def extract(self, source: Source) -> StageOutput:
+        """One pass over the frames that some clip needs; in memory are those of one batch of clips.
+
+        Raises:
+            VideoError: the video cannot be decoded.
+            DataError: the weights are missing or belong to another network.
+        """
+        config = self.config
+        times = source.times
+        plan = _plan(config, len(times))
+        network = self._network()
+        entry = backbone(config.backbone)
+        short_side = config.short_side or entry.short_side
+        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
+        batch = config.batch if network.device != "cpu" else 1
+        logits, features = _averaged(clips, plan, network, batch)
+        repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
+        return StageOutput(
+            {
+                "logits": Array(logits, ("step", "class"), "1", "class scores before softmax, averaged over the step"),
+                "features": Array(features, ("step", "channel"), "1", "input of the class layer, averaged likewise"),
+                "frame_index": Array(
+                    plan.step_frames(), ("step", "frame"), "1", "frames of each step, from 0; -1: none"
+                ),
+                "bounds": Array(
+                    times[plan.bounds], ("step", "edge"), "s", "time of the first and last frame of each step"
+                ),
+            },
+            {"frames": len(times), "clips": len(plan.clips), "repeated_frames": round(repeated, 4)},
+        )
+
+    def _network(self) -> Network:
+        config = self.config
+        runtime, device = resolve(config.runtime, config.device)
+        return Network(
+            backbone=config.backbone,
+            weights=config.weights,
+            seed=config.seed,
+            frames=config.frames_per_clip,
+            precision=config.precision,
+            runtime=runtime,
+            device=device,
+            threads=config.threads or _threads_of_environment(),
+        )
+
+
+def _plan(config: ClipsConfig, count: int) -> ClipPlan:
+    return plan_clips(
+        count,
+        layout=config.layout,
+        steps=config.steps,
+        frames=config.frames_per_clip,
+        stride=config.frame_stride,
+        hop=config.dense_hop,
+    )
+
+
+def _threads_of_environment() -> int:
+    """What `OMP_NUM_THREADS` says, which OpenVINO does not read by itself; 0 where it says nothing."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdigit() else 0
+
+
+def prepare(image: Picture, short_side: int, size: int) -> Picture:
+    """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
+
+    >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
+    (224, 224, 3)
+    """
+    import cv2
+
+    height, width = image.shape[:2]
+    side = max(round(min(height, width) * size / short_side), 1)
+    top, left = (height - side) // 2, (width - side) // 2
+    square: Picture = image[top : top + side, left : left + side]
+    if side == size:
+        return np.array(square)  # not a view: the whole frame would stay in memory
+    way = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=way), np.uint8)
+
+
+def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) -> Iterator[Picture]:
+    """The clips (frame, row, column, RGB) of a plan in order, each as soon as its last frame is there.
+
+    Every frame is decoded and cut once, however many clips share it, and forgotten after the last of them.
+
+    Raises:
+        VideoError: the source ended before the last clip.
+    """
+    held: dict[int, Picture] = {}
+    done = 0
+    for frame in source.frames(plan.wanted.tolist()):
+        held[frame.index] = cut(frame.image)
+        while done < len(plan.clips) and plan.clips[done, -1] <= frame.index:
+            yield np.stack([held[index] for index in plan.clips[done].tolist()])
+            done += 1
+            needed = int(plan.clips[done, 0]) if done < len(plan.clips) else frame.index + 1
+            held = {index: picture for index, picture in held.items() if index >= needed}
+    if done < len(plan.clips):
+        raise VideoError("the video ended before its last clip", where=source.record.path)
+
+
+def _averaged(clips: Iterator[Picture], plan: ClipPlan, network: Network, batch: int) -> tuple[Any, Any]:
+    """(step, class) and (step, channel) float32: networks' outputs averaged over the clips of each step.
+
+    While the network computes a batch, the next one is decoded.
+    """
+    runner = running(network)
+    sums: list[NDArray[np.float64]] = []
+    done = 0
+
+    def add(pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+        nonlocal done
+        if not sums:
+            sums.extend(np.zeros((len(plan.spans), values.shape[1])) for values in pair)
+        for row in range(len(pair[0])):
+            steps = (plan.spans[:, 0] <= done) & (done < plan.spans[:, 1])
+            for total, values in zip(sums, pair, strict=True):
+                total[steps] += values[row]
+            done += 1
+
+    pending: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None
+    for group in _batches(clips, batch):
+        if pending is not None:
+            add(pending())
+        pending = runner.start(group)
+    if pending is not None:
+        add(pending())
+    counts = (plan.spans[:, 1] - plan.spans[:, 0])[:, None]
+    logits, features = ((total / counts).astype(np.float32) for total in sums)
+    return logits, features
+
+
+def _batches(clips: Iterator[Picture], size: int) -> Iterator[Picture]:
+    """(batch, frame, row, column, RGB) of up to `size` clips."""
+    group: list[Picture] = []
+    for clip in clips:
+        group.append(clip)
+        if len(group) == size:
+            yield np.stack(group) if size > 1 else clip[None]
+            group = []
+    if group:
+        yield np.stack(group)

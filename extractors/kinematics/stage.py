@@ -1,0 +1,191 @@
+"""Kinematics of the surgical robot: master tools and slave tools, each as channels of equal names and units.
+
+Arrays (`Array.names` holds the channel names; each ends in its unit, none for pure numbers):
+
+    time    (row,)          s    row / rate, from the first video frame
+    master  (row, channel)       the surgeon's two handles
+    slave   (row, channel)       the two instruments that follow them, the same channels in the same order
+
+Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of 102 scored trials the left master
+moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
+opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
+
+Rows and video frames start together and the rate is that of the video, but a video may have more frames than there
+are rows, or in one known trial a third fewer. The result depends on the kinematics file alone; the mismatch is
+reported in the quality figures, where a video can be opened.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
+from data.errors import DataError, VideoError
+from data.store import Array, StageOutput
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
+
+Floats = NDArray[np.float64]
+
+MASTERS = (slice(0, BLOCK), slice(BLOCK, 2 * BLOCK))
+"""Columns of the left and the right master."""
+
+SLAVES = {
+    "motion": (slice(3 * BLOCK, 4 * BLOCK), slice(2 * BLOCK, 3 * BLOCK)),
+    "column": (slice(2 * BLOCK, 3 * BLOCK), slice(3 * BLOCK, 4 * BLOCK)),
+}
+"""Columns of the slaves that belong to the left and the right master, by pairing."""
+
+VELOCITY = slice(12, 15)
+"""The translational velocity within a block."""
+
+USUAL_EXTRA_FRAMES = 20
+"""Videos of the official copy have 2 to 20 more frames than there are rows."""
+
+
+class KinematicsConfig(StageConfig):
+    """Which channels are made of the 76 columns."""
+
+    pairing: Literal["motion", "column"] = setting(
+        "motion", "which slave belongs to which master, see docs/datasets/jigsaws.md"
+    )
+    rate_hz: float = setting(RATE_HZ, "rows a second", gt=0, le=10_000)
+    offset_s: float = setting(0.0, "time of the first row on the video's clock, in seconds", ge=-3600, le=3600)
+    smoothing_s: float = setting(0.1, "standard deviation of the fits that give derivatives, in seconds", gt=0, le=5)
+    position: bool = setting(True, "tooltip position, m")
+    rotation: Literal["6d", "matrix", "none"] = setting("6d", "6d: first two columns of the rotation matrix")
+    velocity: bool = setting(True, "recorded translational (m/s) and rotational (rad/s) velocity")
+    gripper: bool = setting(True, "gripper angle, rad")
+    speed: bool = setting(True, "lengths of the two velocities, m/s and rad/s")
+    acceleration: bool = setting(True, "length of the acceleration, m/s2")
+    jerk: bool = setting(True, "length of the jerk, m/s3")
+    gripper_motion: bool = setting(True, "speed of the gripper angle, rad/s, closing is negative")
+    bimanual: bool = setting(True, "distance and approach of the two tips, balance and cosine of their motion")
+
+    @model_validator(mode="after")
+    def _some_channel(self) -> KinematicsConfig:
+        if not self.groups() and not self.bimanual:
+            raise ValueError("no channel is switched on")
+        return self
+
+    def groups(self) -> tuple[str, ...]:
+        """The groups of `ONE_TOOL` that are switched on, in stored order."""
+        on = {name: bool(getattr(self, name, False)) for name in ONE_TOOL}
+        on["rotation_matrix"], on["rotation_6d"] = self.rotation == "matrix", self.rotation == "6d"
+        return tuple(name for name in ONE_TOOL if on[name])
+
+
+class Kinematics(Extractor[KinematicsConfig]):
+    """The stage `kinematics`; see the module for its arrays."""
+
+    name: ClassVar[str] = "kinematics"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = KinematicsConfig
+    reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ("kinematics",)
+
+    def extract(self, source: Source) -> StageOutput:
+        """The arrays of one trial.
+
+        Raises:
+            DataError: the record has no kinematics file, or a damaged one.
+        """
+        path = source.record.sidecars.get("kinematics")
+        if path is None:
+            raise DataError(
+                "no kinematics file",
+                where=source.record.name,
+                fix="Put it where the data set has it, or leave out the stage kinematics",
+            )
+        rows = parse_kinematics(path)
+        time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
+        about = "tools of the {}, left then right; each name ends in its unit"
+        arrays = {"time": Array(time, ("row",), "s", "seconds from the first video frame")}
+        for role, columns in (("master", MASTERS), ("slave", SLAVES[self.config.pairing])):
+            with np.errstate(over="ignore", invalid="ignore"):
+                names, values = self.channels(time, rows, columns)
+            if not np.isfinite(values).all():
+                raise DataError("holds numbers too large to be motion in metres", where=path, fix="Get the file again")
+            who = "surgeon's handles" if role == "master" else "instruments"
+            arrays[role] = Array(values, ("row", "channel"), "mixed", about.format(who), names)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return StageOutput(arrays, self._quality(source, rows))
+
+    def channels(
+        self, time: Floats, rows: Floats, columns: tuple[slice, slice]
+    ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+        """Names and (row, channel) values of the left and the right tool.
+
+        Args:
+            time: (row,) seconds.
+            rows: (row, 76) as parsed.
+            columns: columns of the left and of the right tool.
+        """
+        left, right = (Tool.from_block(time, rows[:, part], self.config.smoothing_s) for part in columns)
+        groups = self.config.groups()
+        named = [
+            (f"{side}_{name}", values)
+            for side, tool in (("left", left), ("right", right))
+            for group in groups
+            for name, values in ONE_TOOL[group](tool)
+        ]
+        named += two_tools(left, right) if self.config.bimanual else ()
+        return tuple(name for name, _ in named), np.stack([v for _, v in named], axis=1).astype(np.float32)
+
+    def _quality(self, source: Source, rows: Floats) -> dict[str, float | int | str | bool]:
+        rate = self.config.rate_hz
+        figures: dict[str, Any] = {"rows": len(rows), "duration_s": len(rows) / rate}
+        figures |= _recording(rows, self.config.pairing)
+        times = _video_times(source)
+        figures["video_compared"] = times is not None
+        if times is not None:
+            period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+            extra = len(times) - len(rows)
+            figures["frames_more_than_rows"] = extra
+            figures["video_longer_by_s"] = float(times[-1] + period - len(rows) / rate)
+            figures["video_mismatch"] = not 0 <= extra <= USUAL_EXTRA_FRAMES
+        return figures
+
+
+def _video_times(source: Source) -> Floats | None:
+    """The video's frame times, None where there is no video that can be opened."""
+    if source.record.path is None:
+        return None
+    try:
+        times = source.times
+    except VideoError:
+        return None
+    return times if len(times) else None
+
+
+def _recording(rows: Floats, pairing: str) -> dict[str, float | bool]:
+    """Figures of the recording itself: frozen rows, rotation matrices that are none, and the pairing's agreement."""
+    frozen = float((np.diff(rows, axis=0) == 0).all(axis=1).mean()) if len(rows) > 1 else 0.0
+    worst = 0.0
+    for start in range(0, rows.shape[1], BLOCK):
+        matrix = rows[:, start + 3 : start + 12].reshape(-1, 3, 3)
+        product = np.einsum("nij,nkj->nik", matrix, matrix)
+        worst = max(worst, float(np.abs(product - np.eye(3)).max()))
+    agreement = {name: _agreement(rows, blocks) for name, blocks in SLAVES.items()}
+    other = "column" if pairing == "motion" else "motion"
+    return {
+        "frozen_share": frozen,
+        "rotation_error": worst,
+        "pairing_correlation": agreement[pairing],
+        "other_pairing_correlation": agreement[other],
+        "pairing_doubtful": agreement[other] > agreement[pairing],
+    }
+
+
+def _agreement(rows: Floats, slaves: tuple[slice, slice]) -> float:
+    """Mean correlation between the speeds of the two masters and their slaves; 0 where nothing moves."""
+    found = []
+    for master, slave in zip(MASTERS, slaves, strict=True):
+        fast, follows = (np.linalg.norm(rows[:, part][:, VELOCITY], axis=1) for part in (master, slave))
+        fast, follows = fast - fast.mean(), follows - follows.mean()
+        size = float(np.sqrt(np.square(fast).sum() * np.square(follows).sum()))
+        found.append(float((fast * follows).sum()) / size if size > 0 and np.isfinite(size) else 0.0)
+    return float(np.mean(found))

@@ -1,1 +1,0 @@
-"""Parts of the stage `timesteps`: roles, channels, segments, figures of a whole trial."""

@@ -1,0 +1,37 @@
+"""Channels of the camera as an agent: its global motion, and the flow of every border cell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.store import StageOutput
+from extractors.timesteps.channels import Channels, make_channels
+
+MOTION = ("pan_x", "pan_y", "zoom", "rotation")
+"""The global fit: image widths and heights per second, log scale per second, radians per second."""
+
+
+def flow_channels(output: StageOutput) -> Channels:
+    """Channels of a `camera_flow` output: `motion.*`, then `cell.00.u`, `cell.00.v`, …
+
+    A row stands in the middle of its frame pair. Global motion weighs by the share of cells that agree
+    with it; a cell that is masked (bars, overlays) weighs nothing. Pairs over a cut have neither.
+
+    Args:
+        output: arrays `time` (pair, 2), `motion` (pair, 4), `inliers` (pair,), `cells` (pair, cell, 2) and
+            `cell_mask` (pair, cell).
+    """
+    arrays = output.arrays
+    pair = np.asarray(arrays["time"].values, dtype=np.float64).reshape(-1, 2)
+    motion = np.asarray(arrays["motion"].values, dtype=np.float64)
+    cells = np.asarray(arrays["cells"].values, dtype=np.float64)
+    usable = np.asarray(arrays["cell_mask"].values, dtype=bool)
+    inliers = np.asarray(arrays["inliers"].values, dtype=np.float64)
+    count = cells.shape[1]
+    names = tuple(f"motion.{name}" for name in MOTION)
+    names += tuple(f"cell.{cell:02d}.{axis}" for cell in range(count) for axis in "uv")
+    values = np.concatenate([motion, cells.reshape(len(pair), 2 * count)], axis=1)
+    weight = np.concatenate([np.repeat(inliers[:, None], 4, axis=1), np.repeat(usable, 2, axis=1)], axis=1)
+    span = (float(pair[0, 0]), float(pair[-1, 1])) if len(pair) and pair[-1, 1] > pair[0, 0] else None
+    observed = np.asarray(usable.any(axis=1))
+    return make_channels("camera_flow", names, pair.mean(axis=1), values, weight, observed=observed, span=span)

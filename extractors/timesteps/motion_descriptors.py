@@ -1,0 +1,163 @@
+"""Figures of one moving point over a whole performance, and how two signals follow each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.signals import local_line
+from extractors.timesteps.channels import Floats, row_cells, row_period, row_span
+
+SMOOTHING_S = 0.1
+"""Width of the Gaussian of the local fits that give speed, acceleration and jerk."""
+
+IDLE = 0.1
+"""A point is idle while it is slower than this share of its own 90th percentile of speed."""
+
+_TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Track:
+    """One moving point.
+
+    Attributes:
+        name: such as "left"; empty where an agent has one track only.
+        unit: of the positions, such as "m" or "body".
+        time: (row,) seconds.
+        position: (row, axis).
+        weight: (row,) trust, 0 where the position is unknown.
+    """
+
+    name: str
+    unit: str
+    time: Floats
+    position: Floats
+    weight: Floats
+
+    def velocity(self) -> tuple[Floats, Floats]:
+        """Velocity (row, axis) per second and its weight (row,)."""
+        return _derive(self.time, self.position, self.weight)
+
+    def speed(self) -> tuple[Floats, Floats]:
+        """Speed (row,) per second and its weight (row,)."""
+        velocity, weight = self.velocity()
+        return np.asarray(np.linalg.norm(velocity, axis=1)), weight
+
+
+def track_figures(track: Track) -> dict[str, float]:
+    """Path length, speed, its variation, jerk, idle share and the spectral centroid of the speed.
+
+    Lengths, speeds and jerks are natural logarithms. A point that is never seen gives zeros.
+    """
+    names = [f"log_path_{track.unit}", f"log_speed_{track.unit}_s", f"log_jerk_{track.unit}_s3"]
+    names += ["speed_variation", "idle_share", "centroid_hz"]
+    velocity, weight = _derive(track.time, track.position, track.weight)
+    time_weight = weight * _durations(track.time)
+    if time_weight.sum() <= 0:
+        return dict.fromkeys(names, 0.0)
+    speed = np.linalg.norm(velocity, axis=1)
+    acceleration, weight = _derive(track.time, velocity, weight)
+    jerk, jerk_weight = _derive(track.time, acceleration, weight)
+    mean = float(np.average(speed, weights=time_weight))
+    seconds = float(_durations(track.time)[weight > 0].sum())
+    rest = jerk_weight * _durations(track.time)
+    sharp = float(np.average(np.linalg.norm(jerk, axis=1), weights=rest)) if rest.sum() > 0 else 0.0
+    variation = float(np.sqrt(np.average(np.square(speed - mean), weights=time_weight))) / (mean + _TINY)
+    idle = float(np.average(speed < IDLE * np.percentile(speed[time_weight > 0], 90), weights=time_weight))
+    values = (log(mean * seconds), log(mean), log(sharp), variation, idle)
+    return dict(zip(names, (*values, spectral_centroid(track.time, speed)), strict=True))
+
+
+def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
+    """How busy a gripper is: log of its mean absolute speed, and log(1 + closings per minute).
+
+    A closing is a passage from above the middle of the 10th and 90th percentile to below it.
+    """
+    slope, known = _derive(time, values[:, None], weight)
+    time_weight = known * _durations(time)
+    if time_weight.sum() <= 0:
+        return {"log_gripper_rad_s": 0.0, "log_closings_min": 0.0}
+    low, high = np.percentile(values[weight > 0], [10, 90])
+    open_now = values[weight > 0] > (low + high) / 2
+    closings = int((open_now[:-1] & ~open_now[1:]).sum()) if high > low else 0
+    minutes = max(float(time[-1] - time[0]), row_period(time)) / 60
+    rate = float(np.average(np.abs(slope[:, 0]), weights=time_weight))
+    return {"log_gripper_rad_s": log(rate), "log_closings_min": float(np.log1p(closings / minutes))}
+
+
+def spectral_centroid(time: Floats, values: Floats) -> float:
+    """Mean frequency in Hz of a signal without its mean, by the power of its spectrum; 0 for a constant one."""
+    if len(time) < 4:
+        return 0.0
+    period = row_period(time)
+    grid = np.arange(time[0], time[-1] + period / 2, period)
+    signal = np.interp(grid, time, values)
+    power = np.square(np.abs(np.fft.rfft((signal - signal.mean()) * np.hanning(len(signal)))))
+    total = power.sum()
+    if total <= _TINY * _TINY * len(signal):
+        return 0.0
+    return float((np.fft.rfftfreq(len(signal), period) * power).sum() / total)
+
+
+def correlation(a: Floats, b: Floats, weight: Floats) -> float:
+    """Weighted Pearson correlation of two signals (row,); 0 where one of them is constant or unknown."""
+    if weight.sum() <= 0:
+        return 0.0
+    a, b = a - np.average(a, weights=weight), b - np.average(b, weights=weight)
+    size = np.sqrt((weight * a * a).sum() * (weight * b * b).sum())
+    return float((weight * a * b).sum() / size) if size > _TINY * _TINY else 0.0
+
+
+def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tuple[float, float]:
+    """How many seconds `b` comes after `a` (negative: before), and the correlation at that lag.
+
+    Both are laid on an even grid; the correlation at a lag sums over all signals, each without its mean;
+    the best lag is refined by a parabola through its neighbours.
+
+    Args:
+        time: (row,) seconds.
+        a, b: (row, signal), finite.
+        longest: seconds; lags beyond it, or beyond a quarter of the performance, are not tried.
+    """
+    if len(time) < 4 or not a.shape[1]:
+        return 0.0, 0.0
+    period = row_period(time)
+    grid = np.arange(time[0], time[-1] + period / 2, period)
+    first, second = (np.stack([np.interp(grid, time, s) for s in signal.T], axis=1) for signal in (a, b))
+    most = int(min(longest, (grid[-1] - grid[0]) / 4) / period)
+    lags = np.arange(-most, most + 1)
+    scores = np.array([_agreement(first, second, int(lag)) for lag in lags])
+    best = int(np.argmax(scores - 1e-9 * np.abs(lags)))
+    shift = 0.0
+    if 0 < best < len(lags) - 1:
+        before, here, after = scores[best - 1 : best + 2]
+        bend = before - 2 * here + after
+        shift = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
+    return float((lags[best] + np.clip(shift, -0.5, 0.5)) * period), float(scores[best])
+
+
+def _agreement(a: Floats, b: Floats, lag: int) -> float:
+    first, second = (a[: len(a) - lag], b[lag:]) if lag >= 0 else (a[-lag:], b[:lag])
+    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    size = np.sqrt(np.square(first).sum() * np.square(second).sum())
+    return float((first * second).sum() / size) if size > _TINY * _TINY else 0.0
+
+
+def _derive(time: Floats, values: Floats, weight: Floats) -> tuple[NDArray[np.float64], Floats]:
+    """Slopes (row, axis) per second by the local fit, and their weight (row,)."""
+    heavy = np.repeat(weight[:, None], values.shape[1], axis=1)
+    _, slope, known = local_line(time, values, heavy, SMOOTHING_S)
+    return slope, weight * known.all(axis=1)
+
+
+def _durations(time: Floats) -> Floats:
+    cells = row_cells(time, row_span(time))
+    return cells[:, 1] - cells[:, 0]
+
+
+def log(value: float) -> float:
+    """Natural logarithm, with 1e-6 as the least value."""
+    return float(np.log(max(value, _TINY)))

@@ -1,0 +1,200 @@
+"""Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
+
+Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the
+right and y up, one origin and one unit for all agents of the performance, so that differences between agents
+in height, phase and distance survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
+
+Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
+unit the person's own torso length: what the body does, whatever its place, size and rotation.
+
+"angle": interior angles of elbows, shoulders, hips and knees in radians, the spine's direction in the
+picture as a unit vector, and its turning in radians per second, anticlockwise positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from data.store import StageOutput
+from extractors.timesteps.channels import Channels, Floats, make_channels
+from extractors.timesteps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+
+ANGLES = {
+    f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)
+    for name, joints in {
+        "elbow": ("shoulder", "elbow", "wrist"),
+        "shoulder": ("elbow", "shoulder", "hip"),
+        "hip": ("shoulder", "hip", "knee"),
+        "knee": ("hip", "knee", "ankle"),
+    }.items()
+    for side in ("left", "right")
+}
+"""Interior angles: the middle joint of three."""
+
+_SHORT_TORSO = 0.3
+"""Below this share of its length, a torso bent towards the camera gives no sure direction."""
+
+_FAR = 6.0
+"""Body-fixed coordinates are held within this many torso lengths: no limb is longer."""
+
+
+@dataclass(frozen=True)
+class SharedFrame:
+    """The frame that all agents of a performance are placed in.
+
+    Attributes:
+        origin: (frame, 2) px.
+        unit: px per unit, the mean of the agents' torso lengths.
+    """
+
+    origin: Floats
+    unit: float
+
+
+def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
+    """Channels of the `agents` of a `pose` output, all in one shared frame.
+
+    An agent that the stage did not find has all its channels, with weight 0.
+
+    Args:
+        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3) and, where present, `cuts` (cut,) and
+            `filled` (frame, agent), true where the stage itself has bridged a gap.
+    """
+    arrays = output.arrays
+    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    keypoints = np.asarray(arrays["keypoints"].values, dtype=np.float64)
+    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
+    bridged = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
+    poses = []
+    for agent in agents:
+        there = agent < keypoints.shape[1]
+        own = keypoints[:, agent] if there else np.full((len(time), 17, 3), np.nan)
+        filled = bridged[:, agent] if there and bridged is not None else None
+        poses.append(clean_pose(time, own, cuts, settings, filled))
+    frame = shared_frame(poses, settings.centre)
+    return [_one_agent(time, pose, frame, settings.forms) for pose in poses]
+
+
+def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
+    """Origin and unit for all agents.
+
+    Args:
+        centre: "performance": the median of all agents' centres over time; "frame": their mean in every
+            frame that shows all of them, on straight lines in between.
+    """
+    scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
+    found = [body_centre(pose) for pose in poses]
+    seen = np.concatenate([middle[known] for middle, known in found] or [np.zeros((0, 2))])
+    overall = np.median(seen, axis=0) if len(seen) else np.zeros(2)
+    frames = len(poses[0].points)
+    origin = np.broadcast_to(overall, (frames, 2))
+    if centre == "frame":
+        origin = _moving_origin(found, overall)
+    return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
+
+
+def _moving_origin(found: Sequence[tuple[Floats, np.ndarray]], overall: Floats) -> Floats:
+    """Mean centre of the agents in frames that show all of them, straight lines in between."""
+    together = np.logical_and.reduce([known for _, known in found])
+    rows = np.flatnonzero(together)
+    if not rows.size:
+        return np.broadcast_to(overall, found[0][0].shape)
+    mean = np.mean([middle for middle, _ in found], axis=0)
+    every = np.arange(len(mean))
+    return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in (0, 1)], axis=1)
+
+
+def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
+    names: list[str] = []
+    values: list[Floats] = []
+    weights: list[Floats] = []
+    for form in forms:
+        for name, value, weight in zip(*_FORMS[form](pose, frame), strict=True):
+            names.append(name)
+            values.append(value)
+            weights.append(weight)
+    return make_channels(
+        "pose",
+        tuple(names),
+        time,
+        np.stack(values, axis=1),
+        np.stack(weights, axis=1),
+        observed=pose.observed,
+    )
+
+
+Columns = tuple[list[str], list[Floats], list[Floats]]
+"""Names, values (frame,) and weights (frame,) of some channels."""
+
+
+def _points(form: str, xy: Floats, weight: Floats) -> Columns:
+    names = [f"{form}.{point}.{axis}" for point in POINTS for axis in "xy"]
+    return names, list(xy.reshape(len(xy), 2 * len(POINTS)).T), list(np.repeat(weight, 2, axis=1).T)
+
+
+def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
+    """Place and velocity of the trunk in the shared frame."""
+    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
+    middle, speed, weight = pose.middle(*names)
+    place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
+    rated = pose.moving[:, [POINTS.index(name) for name in names]].min(axis=1)
+    columns = [place[:, 0], place[:, 1], moving[:, 0], moving[:, 1]]
+    return ["place.x", "place.y", "place.vx", "place.vy"], columns, [weight, weight, rated, rated]
+
+
+def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
+    return _points("camera", _upright(pose.points - frame.origin[:, None]) / frame.unit, pose.weight)
+
+
+def _velocity(pose: CleanPose, frame: SharedFrame) -> Columns:
+    return _points("velocity", _upright(pose.velocity) / frame.unit, pose.moving)
+
+
+def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
+    spine, _, middle, trust = _torso(pose, frame)
+    across = np.stack([spine[:, 1], -spine[:, 0]], axis=1)
+    offset = _upright(pose.points) - middle[:, None]
+    xy = np.stack([np.einsum("fjc,fc->fj", offset, axis) for axis in (across, spine)], axis=2)
+    own = body_scale(pose) or frame.unit
+    return _points("body", (xy / own).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
+
+
+def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
+    names, values, weights = [], [], []
+    for name, joints in ANGLES.items():
+        a, b, c = (POINTS.index(joint) for joint in joints)
+        first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
+        cross = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+        names.append(f"angle.{name}")
+        values.append(np.arctan2(np.abs(cross), (first * second).sum(axis=1)))
+        weights.append(pose.weight[:, [a, b, c]].min(axis=1))
+    spine, turn, _, trust = _torso(pose, frame)
+    names += ["torso.x", "torso.y", "torso.turn"]
+    values += [spine[:, 0], spine[:, 1], turn]
+    weights += [trust, trust, trust]
+    return names, values, weights
+
+
+def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats, Floats]:
+    """Spine (frame, 2) as a unit vector, turning (frame,) rad/s, middle (frame, 2) px, trust (frame,); y up."""
+    top, top_speed, seen = pose.middle("left_shoulder", "right_shoulder")
+    low, low_speed, seen_low = pose.middle("left_hip", "right_hip")
+    along, change = _upright(top - low), _upright(top_speed - low_speed)
+    length = np.linalg.norm(along, axis=1)
+    least = _SHORT_TORSO * (body_scale(pose) or frame.unit)
+    spine = np.divide(along, length[:, None], out=np.tile([0.0, 1.0], (len(along), 1)), where=length[:, None] > 0)
+    turn = (along[:, 0] * change[:, 1] - along[:, 1] * change[:, 0]) / np.square(np.maximum(length, least))
+    trust = np.minimum(seen, seen_low) * np.clip(length / least, 0.0, 1.0)
+    return spine, turn, _upright((top + low) / 2), trust
+
+
+def _upright(xy: Floats) -> Floats:
+    """Picture coordinates with y pointing up."""
+    return np.asarray(xy * np.array([1.0, -1.0]))
+
+
+_FORMS = {"place": _place, "camera": _camera, "body": _body, "velocity": _velocity, "angle": _angle}
+"""What `PoseSettings.forms` may name."""

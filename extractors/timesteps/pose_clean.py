@@ -1,0 +1,185 @@
+"""Keypoints of one person become 13 clean points with weights, gaps bridged and a velocity.
+
+The five points of the face are merged into one head: on a distant or turned body they are a few pixels
+apart, and which of them are seen says more about the detector than about the athlete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from extractors.base import StageConfig, setting
+from extractors.signals import FILL_WEIGHT, fill_gaps, local_line, runs_between
+from extractors.timesteps.channels import Bools, Floats
+from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
+
+POINTS = (
+    "head",
+    *(
+        f"{side}_{joint}"
+        for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
+)
+"""The 13 points: the head, then COCO's joints 5 to 16 in their order."""
+
+_FACE = 5
+"""COCO joints 0 to 4: nose, eyes, ears."""
+
+_TORSO = tuple(POINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
+
+_TORSO_OF_HEIGHT = 0.3
+"""Torso length over the extent of a standing body, for people whose hips or shoulders are never seen."""
+
+
+class PoseSettings(StageConfig):
+    """How keypoints become channels."""
+
+    forms: tuple[Literal["place", "camera", "body", "velocity", "angle"], ...] = setting(
+        ("place", "body", "angle"),
+        "Which groups of channels: place (trunk in the shared frame of all agents, with velocity), camera and "
+        "velocity (every point in the shared frame), body (own upright frame), angle (joints, spine, turning).",
+        min_length=1,
+    )
+    min_score: float = setting(0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.")
+    max_gap_s: float = setting(0.3, "Gaps up to this many seconds are bridged by straight lines.", ge=0)
+    smoothing_s: float = setting(
+        0.06, "Width in seconds of the Gaussian of the local line fit; 0 keeps positions as they are.", ge=0, le=5
+    )
+    keep_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
+    centre: Literal["performance", "frame"] = setting(
+        "performance",
+        "Origin of the shared frame: performance (one for the whole video) or frame (the agents' common "
+        "centre in each frame, which removes the camera's pan).",
+    )
+
+
+@dataclass(frozen=True)
+class CleanPose:
+    """One person over time, in pixels with y pointing down.
+
+    Attributes:
+        points: (frame, 13, 2) px, 0 where the weight is 0.
+        velocity: (frame, 13, 2) px per second.
+        weight: (frame, 13) trust 0..1; 0 where unseen and not bridged.
+        moving: (frame, 13) weight of the velocity.
+        observed: (frame,) true where the person was seen in the frame itself.
+    """
+
+    points: Floats
+    velocity: Floats
+    weight: Floats
+    moving: Floats
+    observed: Bools
+
+    def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
+        """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""
+        at = [POINTS.index(name) for name in names]
+        return self.points[:, at].mean(axis=1), self.velocity[:, at].mean(axis=1), self.weight[:, at].min(axis=1)
+
+
+def clean_pose(
+    time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
+) -> CleanPose:
+    """Clean one person's keypoints; gaps and smoothing never reach over a cut.
+
+    Args:
+        time: (frame,) seconds.
+        keypoints: (frame, 17, 3) x px, y px, score; NaN where unseen.
+        cuts: (cut,) seconds.
+        filled: (frame,) true where the keypoints are themselves a bridge over a gap; they are kept, with the
+            weight of bridged values.
+    """
+    runs = runs_between(time, cuts)
+    if settings.keep_sides:
+        keypoints = keypoints.copy()
+        for rows in runs:
+            keypoints[rows] = exchange_sides(keypoints[rows], swapped_frames(keypoints[rows]))
+    if filled is not None and filled.any():
+        keypoints = _weigh_filled(keypoints, filled, settings.min_score)
+    points, weight = merge_head(keypoints, settings.min_score)
+    observed = np.asarray((weight > 0).any(axis=1))
+    if filled is not None:
+        observed &= ~filled
+    flat, velocity = points.reshape(len(time), 2 * len(POINTS)), np.zeros((len(time), 2 * len(POINTS)))
+    heavy = np.repeat(weight, 2, axis=1)
+    moving = np.zeros_like(heavy)
+    for rows in runs:
+        at = time[rows]
+        whole, heavy[rows] = fill_gaps(at, flat[rows], heavy[rows], settings.max_gap_s)
+        fitted, velocity[rows], known = local_line(at, whole, heavy[rows], settings.smoothing_s)
+        flat[rows] = fitted if settings.smoothing_s > 0 else whole
+        moving[rows] = heavy[rows] * known
+    flat = np.where(heavy > 0, flat, 0.0)
+    velocity = np.where(moving > 0, velocity, 0.0)
+    shape = (len(time), len(POINTS), 2)
+    return CleanPose(flat.reshape(shape), velocity.reshape(shape), heavy[:, ::2], moving[:, ::2], observed)
+
+
+def _weigh_filled(keypoints: Floats, filled: Bools, min_score: float) -> Floats:
+    """Bridged keypoints score `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
+    out: Floats = keypoints.copy()
+    score = np.where(filled[:, None], 0.0, np.nan_to_num(keypoints[..., 2]))
+    seen = np.maximum((score >= min_score).sum(axis=0), 1)
+    mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / seen
+    out[filled, :, 2] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
+    return out
+
+
+def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
+    """13 points (frame, 13, 2) and their weights (frame, 13) from COCO's 17.
+
+    The head is the mean of the points of the face by their scores, and weighs as much as the best of them.
+    """
+    score = np.nan_to_num(keypoints[..., 2]).clip(0.0, 1.0)
+    good = np.isfinite(keypoints[..., :2]).all(axis=-1) & (score >= min_score) & (score > 0)
+    weight = np.where(good, score, 0.0)
+    xy = np.where(good[..., None], keypoints[..., :2], 0.0)
+    face = weight[:, :_FACE, None]
+    total = face.sum(axis=1)
+    head = np.divide((face * xy[:, :_FACE]).sum(axis=1), total, out=np.zeros_like(xy[:, 0]), where=total > 0)
+    points = np.concatenate([head[:, None], xy[:, _FACE:]], axis=1)
+    return points, np.concatenate([weight[:, :_FACE].max(axis=1, keepdims=True), weight[:, _FACE:]], axis=1)
+
+
+def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
+    """Weighted mean (frame, 2) px of shoulders and hips, of all points where these are unseen; and where it exists."""
+    torso = np.zeros(len(POINTS))
+    torso[list(_TORSO)] = 1.0
+    has_torso = (pose.weight @ torso > 0)[:, None]
+    heavy = np.where(has_torso, pose.weight * torso, pose.weight)
+    total = heavy.sum(axis=1)
+    sums = np.einsum("fj,fjc->fc", heavy, pose.points)
+    return np.divide(sums, total[:, None], out=np.zeros_like(sums), where=total[:, None] > 0), total > 0
+
+
+def body_scale(pose: CleanPose) -> float | None:
+    """Torso length in pixels: the 80th percentile of the distance of mid-shoulders and mid-hips over time.
+
+    A torso that is bent towards the camera looks short, never long, hence a high percentile. Where
+    shoulders and hips are never seen together, .3 of the 80th percentile of the body's extent; None for a
+    person who is never seen.
+    """
+    shoulders, _, seen = pose.middle("left_shoulder", "right_shoulder")
+    hips, _, seen_hips = pose.middle("left_hip", "right_hip")
+    length = np.linalg.norm(shoulders - hips, axis=1)[(seen > 0) & (seen_hips > 0)]
+    if not length.size:
+        length = _TORSO_OF_HEIGHT * _extent(pose)
+    length = length[length > 1e-6]
+    return float(np.percentile(length, 80)) if length.size else None
+
+
+def _extent(pose: CleanPose) -> Floats:
+    """Diagonal in pixels of the box round the points of each frame that shows at least two."""
+    seen: Bools = np.greater(pose.weight, 0)
+    rows = seen.sum(axis=1) >= 2
+    here = seen[rows][..., None]
+
+    def edge(pick: Callable[..., Floats], other: float) -> Floats:
+        return pick(np.where(here, pose.points[rows], other), axis=1)
+
+    return np.asarray(np.linalg.norm(edge(np.max, -np.inf) - edge(np.min, np.inf), axis=1))

@@ -1,0 +1,193 @@
+"""Time is cut into T equal parts, and the rows in each part are summed up, weights and gaps respected.
+
+Parts are by time, never by the count of frames. Every row stands for a stretch of time (`row_cells`), so a
+statistic is an integral over time: another frame rate, irregular frames or a shift of the clock change it
+little or not at all, and a video with fewer frames than parts needs no padding, since its frames last
+longer than a part. A video of one frame shows that frame in every part.
+
+Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
+
+- `mean`: M = integral of w x / W.
+- `mean_std_absdiff`: M; the square root of the integral of w (x - M)^2 / W; the mean of abs(dx/dt), per second.
+- `samples`: x at the middles of k equal pieces of the part, on straight lines between rows.
+- `dct`: magnitudes of the k lowest cosine coefficients. The first is abs(M), the j-th is the square root of 2
+  times abs of the integral of w (x - M) cos(pi j s) / W, with s from 0 to 1 over the part.
+
+`dct` follows Pirsiavash, Vondrick and Torralba (ECCV 2014, section 3.2: low frequencies, magnitudes only),
+applied to each part rather than to the whole video, and scaled so that it does not depend on the frame rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extractors.timesteps.channels import Bools, Channels, Floats
+
+LEAST_STEP_S = 1e-6
+"""Rows closer in time than this give no rate of change."""
+
+_HUGE = 1e30
+"""Nothing measured is larger; keeps float32 finite."""
+
+Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """One agent over T time steps.
+
+    Attributes:
+        names: (feature,) names, `<channel>.<statistic>`.
+        values: (step, feature) float32, finite; 0 in masked steps.
+        mask: (step,) true where the agent was present for long enough.
+        share: (step,) share of the step's time in which it was present.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    mask: Bools
+    share: Floats
+
+
+def equal_parts(start: float, end: float, steps: int) -> Floats:
+    """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]].
+
+    Raises:
+        ValueError: no step, or an end that is not after the start.
+    """
+    if steps < 1 or not end > start:
+        raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
+    edges = np.linspace(start, end, steps + 1)
+    return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def overlap(cells: Floats, part: Floats) -> Floats:
+    """(row,) seconds that each of the (row, 2) cells has in common with the part (2,)."""
+    return np.asarray(np.maximum(np.minimum(cells[:, 1], part[1]) - np.maximum(cells[:, 0], part[0]), 0.0))
+
+
+def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, least: float) -> Steps:
+    """Sum up an agent's rows over the parts.
+
+    A step is masked where the agent is present for less than the share `least` of its time. A channel that
+    has a value for less than that share of an unmasked step is taken from the nearest steps that have it,
+    on a straight line between them; a channel that no step has is 0.
+
+    Args:
+        bounds: (step, 2) seconds.
+        k: number of samples or coefficients.
+        least: share of the step's time, 0..1.
+    """
+    cells = channels.cells()
+    there = channels.present.astype(np.float64)
+    length = np.maximum(bounds[:, 1] - bounds[:, 0], 1e-12)
+    share = np.array([overlap(cells, part) @ there for part in bounds]) / length
+    mask = (share >= least) & (share > 0)
+    names = tuple(f"{name}.{stat}" for name in channels.names for stat in statistic_names(kind, k))
+    tables = [_part(channels, cells, part, kind, k) for part in bounds]
+    values = np.stack([value for value, _ in tables])
+    known = np.stack([seen for _, seen in tables])
+    enough = (known >= least * length[:, None, None]) & (known > 0)
+    centre = bounds.mean(axis=1)
+    flat = _bridge(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
+    return Steps(
+        names,
+        np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE).astype(np.float32),
+        mask,
+        share.clip(0.0, 1.0),
+    )
+
+
+def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
+    """Suffixes of the features that one channel gives."""
+    if kind == "mean":
+        return ("mean",)
+    if kind == "mean_std_absdiff":
+        return ("mean", "std", "absdiff")
+    return tuple(f"{'at' if kind == 'samples' else 'dct'}{i}" for i in range(k))
+
+
+def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
+    """Rows (row, channel) that each cover a span (row, 2) of seconds, averaged over the parts (step, 2).
+
+    Weights are the seconds in common; a part that touches no span takes the row whose middle is nearest.
+    Example: five clips over 10 s, averaged into ten parts of 1 s: each clip serves two parts.
+    """
+    out = np.zeros((len(bounds), rows.shape[1]))
+    for step, part in enumerate(bounds):
+        weight = overlap(spans, part)
+        if weight.sum() <= 0:
+            weight = np.zeros(len(rows))
+            weight[np.argmin(np.abs(spans.mean(axis=1) - part.mean()))] = 1.0
+        out[step] = weight @ rows / weight.sum()
+    return out
+
+
+def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: int) -> tuple[Floats, Floats]:
+    """Values (channel, statistic) over one part, and the seconds (channel, statistic) they rest on."""
+    seconds = overlap(cells, part)
+    rows = np.flatnonzero(seconds > 0)
+    trust, values = channels.weight[rows], channels.values[rows]
+    weight = trust * seconds[rows, None]
+    known = (trust > 0).T @ seconds[rows]
+    total = weight.sum(axis=0)
+    safe = np.where(total > 0, total, 1.0)
+    mean = (weight * values).sum(axis=0) / safe
+    apart = np.where(weight > 0, values - mean, 0.0)
+    if kind == "mean":
+        return mean[:, None], known[:, None]
+    if kind == "samples":
+        return _samples(channels, part, k), np.repeat(known[:, None], k, axis=1)
+    if kind == "dct":
+        waves = _cosines(cells[rows], part, k)
+        higher = np.sqrt(2.0) * np.abs(np.einsum("rc,rk->ck", trust * apart, waves)) / safe[:, None]
+        return np.concatenate([np.abs(mean)[:, None], higher], axis=1), np.repeat(known[:, None], k, axis=1)
+    std = np.sqrt((weight * np.square(apart)).sum(axis=0) / safe)
+    rate, rated = _absolute_rate(channels, part)
+    return np.stack([mean, std, rate], axis=1), np.stack([known, known, rated], axis=1)
+
+
+def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
+    """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds it rests on."""
+    step = np.diff(channels.time)
+    pairs = np.stack([channels.time[:-1], channels.time[1:]], axis=1)
+    seconds = overlap(pairs, part) if len(step) else np.zeros(0)
+    rows = np.flatnonzero((seconds > 0) & (step > LEAST_STEP_S))
+    both = np.minimum(channels.weight[rows], channels.weight[rows + 1])
+    rate = np.abs(channels.values[rows + 1] - channels.values[rows]) / step[rows, None]
+    weight = both * seconds[rows, None]
+    total = weight.sum(axis=0)
+    return (weight * rate).sum(axis=0) / np.where(total > 0, total, 1.0), (both > 0).T @ seconds[rows]
+
+
+def _samples(channels: Channels, part: Floats, k: int) -> Floats:
+    """(channel, k) values at the middles of k equal pieces of the part."""
+    instants = equal_parts(part[0], part[1], k).mean(axis=1)
+    out = np.zeros((len(channels.names), k))
+    for at in range(len(channels.names)):
+        seen = channels.weight[:, at] > 0
+        if seen.any():
+            out[at] = np.interp(instants, channels.time[seen], channels.values[seen, at])
+    return out
+
+
+def _cosines(cells: Floats, part: Floats, k: int) -> Floats:
+    """(row, k - 1) integral in seconds of cos(pi j s) over what each row's cell has in common with the part."""
+    length = part[1] - part[0]
+    ends = (np.clip(cells, part[0], part[1]) - part[0]) / length
+    order = np.pi * np.arange(1, k)
+    waves = np.sin(order * ends[:, 1:]) - np.sin(order * ends[:, :1])
+    return np.asarray(waves * length / order)
+
+
+def _bridge(time: Floats, values: Floats, known: Bools) -> Floats:
+    """Unknown entries of every column from straight lines between known ones, constant beyond; 0 without any."""
+    out = np.where(known, values, 0.0)
+    for column in np.flatnonzero(~known.all(axis=0) & known.any(axis=0)):
+        rows = known[:, column]
+        out[:, column] = np.interp(time, time[rows], values[rows, column])
+    return out

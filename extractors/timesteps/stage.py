@@ -1,0 +1,187 @@
+"""Stage `timesteps`: what the other stages stored becomes what AIM reads, T steps of primary, secondary and scene.
+
+Roles bind agents to stages (`extractors.timesteps.roles`), channels are made per frame (`pose_channels`,
+`flow_channels`, `array_channels`), time is cut into equal parts and summed up (`segments`). The result
+depends on stored arrays alone: no file is opened.
+
+Arrays: `primary` (step, channel), `primary_mask` (step,), `secondary` (step, agent, channel),
+`secondary_mask` (step, agent), `scene` (step, class), `bounds` (step, 2) seconds, `trial` (figure,),
+`duration` () seconds. Numbers are float32 and finite; masked entries are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import field_validator, model_validator
+
+from data.errors import DataError, nearest
+from data.store import Array, StageOutput
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.timesteps.array_channels import array_channels
+from extractors.timesteps.channels import LONE_PERIOD_S, Channels, Floats
+from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_clean import PoseSettings
+from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
+from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
+from extractors.timesteps.trial_descriptors import trial_figures
+
+
+class TimestepsConfig(StageConfig):
+    """Which agents play which part, and how time is cut."""
+
+    steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
+    primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
+    secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
+    scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
+    exchange: bool = setting(False, "Exchange the primary with the (first) secondary agent.")
+    statistics: Statistics = setting(
+        "mean_std_absdiff", "What is kept of a channel in a step: mean, mean_std_absdiff, samples or dct."
+    )
+    k: int = setting(4, "Number of samples or of cosine coefficients per step.", ge=1, le=64)
+    min_observed: float = setting(0.1, "A step in which the agent is seen for a smaller share is masked.", ge=0, le=1)
+    pose: PoseSettings = setting(PoseSettings(), "How keypoints become channels.")
+
+    @field_validator("primary")
+    @classmethod
+    def _role(cls, text: str) -> str:
+        return parse_role(text).text
+
+    @field_validator("secondary")
+    @classmethod
+    def _roles(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(parse_role(text).text for text in texts)
+
+    @model_validator(mode="after")
+    def _parts(self) -> TimestepsConfig:
+        check_parts(parse_role(self.primary), tuple(map(parse_role, self.secondary)), self.exchange)
+        if self.scene:
+            parse_scene(self.scene)
+        return self
+
+    def parts(self) -> tuple[Role, tuple[Role, ...]]:
+        """Primary role and secondary roles, exchanged where the setting says so."""
+        first, rest = parse_role(self.primary), tuple(map(parse_role, self.secondary))
+        return (rest[0], (first, *rest[1:])) if self.exchange else (first, rest)
+
+
+class Timesteps(Extractor[TimestepsConfig]):
+    """Roles, channels, segments: see the module's docstring."""
+
+    name, version, Config = "timesteps", 1, TimestepsConfig
+    reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
+
+    @classmethod
+    def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:
+        """The stages that the roles and the scene name, each once."""
+        stages = [role.stage for role in (config.parts()[0], *config.parts()[1])]
+        if config.scene:
+            stages.append(parse_scene(config.scene)[0])
+        return tuple(dict.fromkeys(stages))
+
+    def extract(self, source: Source) -> StageOutput:
+        """Cut the upstream arrays into time steps.
+
+        Raises:
+            DataError: an upstream array is missing or has another shape than its stage promises.
+        """
+        primary_role, secondary_roles = self.config.parts()
+        primary, *secondary = self._channels((primary_role, *secondary_roles), source.upstream)
+        if len({one.names for one in secondary}) > 1:
+            raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
+        start, end = _span([primary, *secondary])
+        bounds = equal_parts(start, end, self.config.steps)
+        first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
+        figures, trial = trial_figures(primary, secondary, end - start)
+        arrays = _agent_arrays(first, rest) | {
+            "scene": self._scene(source.upstream, bounds),
+            "bounds": Array(bounds, ("step", "2"), "s", "begin and end of each time step"),
+            "trial": Array(trial, ("figure",), "mixed", "figures of the whole performance", figures),
+            "duration": Array(np.array(end - start), (), "s", "length of the performance"),
+        }
+        return StageOutput(arrays, _quality(primary, secondary, first, rest))
+
+    def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
+        """Channels of every role, all people in one shared frame."""
+        people = [role.agent for role in roles if role.kind == "pose"]
+        posed = iter(pose_channels(_stage(upstream, "pose"), people, self.config.pose) if people else [])
+        made = []
+        for role in roles:
+            if role.kind == "pose":
+                made.append(next(posed))
+            elif role.kind == "camera_flow":
+                made.append(flow_channels(_stage(upstream, role.stage)))
+            else:
+                made.append(array_channels(_stage(upstream, role.stage), role.stage, role.array))
+        return made
+
+    def _steps(self, agent: Channels, bounds: Floats) -> Steps:
+        return step_features(agent, bounds, self.config.statistics, self.config.k, self.config.min_observed)
+
+    def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> Array:
+        """(step, class): one clip per step as it is, any other number averaged by time."""
+        about = "whole-scene feature"
+        if not self.config.scene:
+            return Array(np.zeros((len(bounds), 0), np.float32), ("step", "class"), "1", about)
+        stage, array = parse_scene(self.config.scene)
+        arrays = _stage(upstream, stage).arrays
+        if array not in arrays:
+            raise DataError(f"stage '{stage}' stores no array '{array}'", fix=nearest(array, arrays))
+        values = np.asarray(arrays[array].values, dtype=np.float64)
+        if values.ndim != 2 or not len(values):
+            raise DataError(f"{stage}/{array} has shape {values.shape}, not (step, class)", fix="Name another array")
+        if len(values) != len(bounds):
+            values = average_steps(values, _spans(arrays, bounds, len(values)), bounds)
+        safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
+        return Array(safe, ("step", "class"), "1", about, arrays[array].names)
+
+
+def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
+    if stage not in upstream:
+        raise DataError(f"no output of stage '{stage}'", fix=nearest(stage, upstream))
+    return upstream[stage]
+
+
+def _spans(arrays: Mapping[str, Array], bounds: Floats, rows: int) -> Floats:
+    """(row, 2) seconds of each scene row: stored as `bounds`, else equal parts of the performance."""
+    if "bounds" in arrays and arrays["bounds"].values.shape == (rows, 2):
+        return np.asarray(arrays["bounds"].values, dtype=np.float64)
+    return equal_parts(bounds[0, 0], bounds[-1, 1], rows)
+
+
+def _span(agents: list[Channels]) -> tuple[float, float]:
+    """Seconds that the performance lasts: from the first agent's first row to the last agent's end."""
+    known = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
+    return min(start for start, _ in known), max(end for _, end in known)
+
+
+def _agent_arrays(first: Steps, rest: list[Steps]) -> dict[str, Array]:
+    values = np.stack([one.values for one in rest], axis=1)
+    masks = np.stack([one.mask for one in rest], axis=1)
+    return {
+        "primary": Array(first.values, ("step", "channel"), "mixed", "primary agent", first.names),
+        "primary_mask": Array(first.mask, ("step",), "1", "true where the primary agent was present"),
+        "secondary": Array(values, ("step", "agent", "channel"), "mixed", "secondary agents", rest[0].names),
+        "secondary_mask": Array(masks, ("step", "agent"), "1", "true where that agent was present"),
+    }
+
+
+def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float]:
+    """Shares of time seen, bridged and masked, for the primary and the mean secondary agent."""
+    return {
+        "observed_primary": _share(primary, primary.observed),
+        "observed_secondary": float(np.mean([_share(one, one.observed) for one in secondary])),
+        "bridged_primary": _share(primary, primary.present & ~primary.observed),
+        "bridged_secondary": float(np.mean([_share(s, s.present & ~s.observed) for s in secondary])),
+        "masked_steps_primary": float((~first.mask).mean()),
+        "masked_steps_secondary": float(np.mean([(~one.mask).mean() for one in rest])),
+    }
+
+
+def _share(agent: Channels, rows: np.ndarray) -> float:
+    cells = agent.cells()
+    seconds = cells[:, 1] - cells[:, 0]
+    return round(float(seconds[rows].sum() / seconds.sum()), 4) if seconds.sum() > 0 else 0.0

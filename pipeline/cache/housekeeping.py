@@ -1,0 +1,238 @@
+"""Looking after a cache: what lies in it, whether it is whole, what nobody needs any more, and how large it may be.
+
+Nothing here follows links, and nothing outside the cache's stage folders and logs is ever removed. A cache may be in
+use meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import CacheError, UsageError, nearest, printable
+from data.store import Storage, files_below
+from data.store.files import TEMPORARY
+from pipeline.cache.local_cache import Cache
+from pipeline.cache.remote_cache import open_cache
+from pipeline.cache.run_history import FOLDER as RUNS
+from pipeline.cache.run_history import RunRecord, read_runs
+
+OUTPUT, FAILURE = ".h5", ".failed.json"
+
+YOUNG_SECONDS = 3600
+"""Outputs written within the last hour may belong to a run in progress."""
+
+Progress = Callable[[int, int], None]
+"""Called with (files done, files in all)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file and what is to be said about it.
+
+    Attributes:
+        path: the file.
+        stage: the stage it belongs to, empty for files of no stage.
+        video: id as the file's place tells it.
+        why: one line.
+        size: bytes.
+    """
+
+    path: Path
+    stage: str
+    video: str
+    why: str
+    size: int
+
+    def row(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {
+            "path": printable(self.path),
+            "stage": self.stage,
+            "video": self.video,
+            "why": self.why,
+            "bytes": self.size,
+        }
+
+
+def listing(
+    root: Path, stage: str = "", *, runs: bool = False, storage: Storage | None = None
+) -> tuple[str, list[dict[str, Any]]]:
+    """What `cache ls` shows: a title and rows of equal keys; stages, the outputs of one, or the runs.
+
+    Raises:
+        UsageError: no such cache, or no such stage in it.
+    """
+    cache = open_cache(root, storage or Storage())
+    if not cache.exists():
+        raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
+    if runs:
+        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.with_logs())]
+    names = cache.stage_names()
+    if stage and stage not in names:
+        raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
+    rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
+    return f"{stage or 'stages'} in {printable(cache.place)}", rows
+
+
+def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The cells of a row as a table shows them: figures in one line, hashes shortened."""
+    cells = []
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            value = ", ".join(f"{key} {item}" for key, item in value.items())
+        cells.append("" if value is None else str(value)[:12] if name == "key" else str(value))
+    return tuple(cells)
+
+
+def _run_row(run: RunRecord) -> dict[str, Any]:
+    command = " ".join(str(part) for part in run.start.get("command", []))
+    return {
+        "run": run.run,
+        "who": run.start.get("who"),
+        "host": run.start.get("host"),
+        "state": run.state,
+        "done": run.done,
+        "failed": run.failed,
+        "seconds": run.seconds,
+        "code": run.start.get("code"),
+        "command": command,
+    }
+
+
+def list_stages(cache: Cache) -> list[dict[str, Any]]:
+    """Per stage: `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
+    rows = []
+    for stage in cache.stage_names():
+        outputs = failures = temporaries = size = 0
+        oldest, newest = float("inf"), 0.0
+        for path, length, written in cache.entries(stage):
+            size += length
+            if path.name.startswith(TEMPORARY):
+                temporaries += 1
+            elif path.name.endswith(FAILURE):
+                failures += 1
+            elif path.name.endswith(OUTPUT):
+                outputs += 1
+                oldest, newest = min(oldest, written), max(newest, written)
+        rows.append(
+            {
+                "stage": stage,
+                "outputs": outputs,
+                "failures": failures,
+                "temporaries": temporaries,
+                "bytes": size,
+                "oldest": _day(oldest) if outputs else None,
+                "newest": _day(newest) if outputs else None,
+            }
+        )
+    return rows
+
+
+def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
+    """Every output of a stage: `video`, `bytes`, `key`, `version`, `quality`, or `damaged` with the reason."""
+    for path, size, _ in cache.entries(stage):
+        if path.name.startswith(TEMPORARY) or not path.name.endswith(OUTPUT):
+            continue
+        row: dict[str, Any] = {"video": video_of(cache, stage, path), "bytes": size}
+        try:
+            header = cache.load_header(path)
+            row |= {
+                "key": header["key"],
+                "version": header["stage_version"],
+                "quality": header["quality"],
+                "damaged": "",
+            }
+        except (CacheError, KeyError, FileNotFoundError) as error:
+            row |= {"key": "", "version": None, "quality": {}, "damaged": _what(error)}
+        yield row
+
+
+def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+    """Read every output whole and check every array; (files read, those that are damaged)."""
+    paths = [
+        (stage, path, size)
+        for stage in cache.stage_names()
+        for path, size, _ in cache.entries(stage)
+        if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
+    ]
+    damaged = []
+    for done, (stage, path, size) in enumerate(paths, start=1):
+        try:
+            stored = cache.load(path)
+            if stored.header.get("stage") != stage:
+                raise CacheError(f"an output of stage '{stored.header.get('stage')}' in the folder of '{stage}'")
+        except FileNotFoundError:
+            continue  # a run has replaced or removed it meanwhile
+        except (CacheError, OSError) as error:
+            damaged.append(Finding(path, stage, video_of(cache, stage, path), _what(error), size))
+        if progress is not None:
+            progress(done, len(paths))
+    return len(paths), damaged
+
+
+def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
+    """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
+    outputs = [
+        (written, path, stage, size)
+        for stage in cache.stage_names()
+        for path, size, written in cache.entries(stage)
+        if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
+    ]
+    excess = sum(size for *_, size in outputs) - most_bytes
+    findings = []
+    for written, path, stage, size in sorted(outputs):
+        if excess <= 0 or time.time() - written < YOUNG_SECONDS:
+            break
+        excess -= size
+        why = f"written {_day(written)}, the oldest go first"
+        findings.append(Finding(path, stage, video_of(cache, stage, path), why, size))
+    return findings
+
+
+def old_logs(cache: Cache, days: float) -> list[Finding]:
+    """Logs of runs that ended more than `days` ago."""
+    limit = time.time() - days * 86400
+    return [
+        Finding(path, "", "", f"log older than {days:g} days", found.st_size)
+        for path, found in files_below(cache.with_logs() / RUNS)
+        if path.suffix == ".jsonl" and found.st_mtime < limit
+    ]
+
+
+def remove(cache: Cache, findings: Sequence[Finding]) -> int:
+    """Delete the files of `findings` and folders that become empty; returns the bytes freed."""
+    freed = 0
+    for finding in findings:
+        with suppress(FileNotFoundError):
+            cache.delete(finding.path)
+            freed += finding.size
+    for stage in {finding.stage for finding in findings} - {""}:
+        cache.tidy_folder(stage)
+    return freed
+
+
+def tidy(cache: Cache) -> dict[str, int]:
+    """What is always safe: temporaries of dead processes, empty folders, what the index keeps of vanished files."""
+    swept = cache.sweep()
+    for stage in cache.stage_names():
+        cache.tidy_folder(stage)
+    return {"temporaries": swept, "index_entries": cache.index.forget_missing()}
+
+
+def _day(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+def video_of(cache: Cache, stage: str, path: Path) -> str:
+    """The id of the video that an output belongs to, from its place, safe to print."""
+    name = path.relative_to(cache.root / stage).as_posix()
+    return printable(name.removesuffix(FAILURE).removesuffix(OUTPUT))
+
+
+def _what(error: BaseException) -> str:
+    return error.what if isinstance(error, CacheError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,183 @@
+"""An accelerator beside the cache: what was already hashed or checked, keyed by what the file system says of a file.
+
+Deleting or corrupting it loses nothing but time: every answer can be had from the files themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from data.video.records import CACHE_INDEX
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (
+    kind TEXT NOT NULL, path BLOB NOT NULL, stamp TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, path)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
+"""
+
+OBJECT = "object"
+"""Kind of the facts about objects on a store, which the file system cannot tell to be gone."""
+
+ADD_COST = """
+INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
+SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
+"""
+"""Halving the past lets an estimate follow a changed machine or setting."""
+
+
+class Index:
+    """A small SQLite table of facts about files; any failure of it turns it off, never the run.
+
+    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CACHE_INDEX
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._broken = False
+        self._pending: dict[tuple[str, bytes], tuple[str, str]] = {}
+        self._costs: dict[str, tuple[float, float]] = {}
+        self._shared: dict[str, str] = {}
+
+    def get(self, kind: str, path: Path | str, now: str | None = None) -> Any | None:
+        """The fact kept for `path`, or None where it is unknown or the file has changed since.
+
+        `now` is the stamp of what the file system does not know: of an object on a store.
+        """
+        now = stamp(path) if now is None else now
+        if now is None:
+            return None
+        name = os.fsencode(path)
+        with self._lock:
+            row = self._pending.get((kind, name)) or self._run(
+                "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?", (kind, name)
+            )
+        return json.loads(row[1]) if row and row[0] == now else None
+
+    def put(self, kind: str, path: Path | str, value: Any, seen: str | None) -> None:
+        """Keep a fact about the file as it was when its `stamp` was `seen`; None keeps nothing."""
+        if seen is None:
+            return
+        with self._lock:
+            self._pending[kind, os.fsencode(path)] = (seen, json.dumps(value))
+        if len(self._pending) >= 512:
+            self.flush()
+
+    def share(self, value: Any) -> str:
+        """Keep a value that many facts have in common once; returns the name to get it back by."""
+        text = json.dumps(value, sort_keys=True)
+        name = hashlib.sha256(text.encode()).hexdigest()[:32]
+        with self._lock:
+            if name not in self._shared:
+                self._shared[name] = text
+                self._run("INSERT OR IGNORE INTO shared VALUES (?, ?)", (name, text))
+        return name
+
+    def shared(self, name: str) -> Any | None:
+        """What `share` kept under `name`, or None where it is lost."""
+        with self._lock:
+            if name not in self._shared:
+                row = self._run("SELECT value FROM shared WHERE name = ?", (name,))
+                if row is None:
+                    return None
+                self._shared[name] = str(row[0])
+            return json.loads(self._shared[name])
+
+    def add_cost(self, stage: str, seconds: float, work: int) -> None:
+        """Add to what a stage has taken for `work` of its unit; written by `flush`, which halves the past's weight."""
+        with self._lock:
+            before = self._costs.get(stage, (0.0, 0.0))
+            self._costs[stage] = (before[0] + work, before[1] + seconds)
+
+    def costs(self) -> dict[str, float]:
+        """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
+        with self._lock:
+            rows = self._run("SELECT stage, seconds, work FROM rates", (), everything=True) or []
+        return {stage: seconds / work for stage, seconds, work in rows if work > 0}
+
+    def forget_missing(self) -> int:
+        """Drop what is kept of files that are gone, and give the space back; returns how many facts."""
+        self.flush()
+        with self._lock:
+            rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
+            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not os.path.lexists(name)]
+            if gone:
+                self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
+                with suppress(sqlite3.Error):
+                    if self._connection is not None:
+                        self._connection.execute("VACUUM")
+        return len(gone)
+
+    def flush(self) -> None:
+        """Write what was put; called at the end of a run."""
+        with self._lock:
+            if self._costs:
+                costs = [(stage, work, seconds) for stage, (work, seconds) in self._costs.items()]
+                self._run(ADD_COST, costs, many=True)
+                self._costs.clear()
+            if not self._pending:
+                return
+            rows = [(kind, name, seen, value) for (kind, name), (seen, value) in self._pending.items()]
+            self._run("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows, many=True)
+            self._pending.clear()
+
+    def close(self) -> None:
+        """Flush and let go of the file."""
+        self.flush()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _run(self, query: str, values: Any, *, many: bool = False, everything: bool = False) -> Any | None:
+        for _ in range(2):
+            if self._broken:
+                return None
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
+                    found = self._connection.execute(query, values)
+                    return found.fetchall() if everything else found.fetchone()
+                with self._connection:
+                    (self._connection.executemany if many else self._connection.execute)(query, values)
+                return None
+            except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
+                self._broken = True
+            except sqlite3.DatabaseError:  # not a database any more: begin anew
+                self._start_over()
+        return None
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
+        connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
+        connection.executescript(SCHEMA)
+        return connection
+
+    def _start_over(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection is not None:
+                self._connection.close()
+        self._connection = None
+        with suppress(OSError):
+            self.path.unlink()
+
+
+def stamp(path: Path | str) -> str | None:
+    """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

@@ -1,0 +1,273 @@
+"""Where an output lives, which computation it must come from, and whether it is fresh.
+
+The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
+depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does
+not depend on where anything lies, so a cache moves with its data to another folder or machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field
+from functools import cache as memoised
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from data.errors import AimError, CacheError, UsageError, printable
+from data.store import RemoteFile, StageOutput, address, files_below, is_remote, write_text
+from data.store import hdf5 as store
+from data.store.files import remove_empty, safe_name, sweep
+from data.video import Record
+from data.video.records import fingerprint_file, fingerprint_remote
+from pipeline.cache.computation import Computation
+from pipeline.cache.index import OBJECT, Index, stamp
+
+State = Literal["fresh", "stale", "missing", "failed"]
+
+SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
+"""Packages whose versions are written into every file, for people; they are not part of the key."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether an output can be used, why not, and the quality figures of one that can."""
+
+    state: State
+    reason: str
+    quality: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Cache:
+    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
+
+    lanes = 1
+    """How many threads plan side by side."""
+
+    def __init__(self, root: Path, local: Path | None = None) -> None:
+        if is_remote(root) and local is None:
+            raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
+        self.root = root
+        self.local = local or root  # the index and the logs of runs, which are no outputs
+        self.index = Index(self.local)
+
+    @property
+    def place(self) -> str:
+        """Where the outputs are, as a user writes it."""
+        return str(self.root)
+
+    def snapshot(self, outputs: int) -> AbstractContextManager[None]:
+        """While it is open so many outputs are looked at, and what they are does not change by this process."""
+        return nullcontext()
+
+    def path(self, stage: str, video_id: str) -> Path:
+        """Where the output of a stage for a video lies. The id's folders are kept, `..` and the like are not."""
+        parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
+        return self.root.joinpath(stage, *parts[:-1], f"{parts[-1]}.h5")
+
+    def fingerprint(self, path: Path) -> str:
+        """SHA-256 of a file's content; not hashed again while size, times and file number are the same."""
+        absolute = path.absolute()
+        known = self.index.get("content", absolute)
+        if not isinstance(known, str):
+            seen = stamp(path)  # taken before hashing: a change meanwhile makes the fact void
+            known = fingerprint_file(path)
+            self.index.put("content", absolute, known, seen)
+        return known
+
+    def fingerprint_object(self, file: RemoteFile) -> str:
+        """SHA-256 of an object's content; not read again while the store lists the same size and tag.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        known = self.index.get(OBJECT, file.url, file.stamp)
+        if not isinstance(known, str):
+            known = fingerprint_remote(file)
+            self.index.put(OBJECT, file.url, known, file.stamp)
+        return known
+
+    def check(self, computation: Computation, video_id: str) -> Check:
+        """Whether the stored output is whole and comes from this computation."""
+        path = self.path(computation.stage, video_id)
+        try:
+            header = self._known_header(path)
+        except FileNotFoundError:
+            return self._check_failure(computation, video_id)
+        except CacheError as error:
+            return Check("stale", error.what)
+        if header.get("key") == computation.key:
+            return Check("fresh", "", header.get("quality", {}))
+        failed = self._check_failure(computation, video_id)
+        if failed.state == "failed":
+            return failed
+        return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
+
+    def read(self, stage: str, video_id: str) -> store.Stored:
+        """A whole output, every array checked.
+
+        Raises:
+            FileNotFoundError: not computed yet.
+            CacheError: damaged.
+        """
+        return store.read(self.path(stage, video_id))
+
+    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+        """Keep an output, atomically, and forget an earlier failure.
+
+        Raises:
+            OSError: the folder cannot be written or the disk is full.
+        """
+        path = self.path(computation.stage, record.id)
+        stored, inode = store.write(path, new_header(computation, record), output)
+        with suppress(OSError):  # known at once, unless another process has replaced it already
+            seen = stamp(path)
+            if os.stat(path).st_ino == inode:
+                self.index.put("header", path.absolute(), self.index_header(stored), seen)
+        with suppress(FileNotFoundError):
+            self.failure_path(computation.stage, record.id).unlink()
+
+    def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
+        """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
+        known = isinstance(error, AimError)
+        entry = {
+            "stage": computation.stage,
+            "video": printable(record.id),
+            "key": computation.key,
+            "kind": type(error).__name__,
+            "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
+            "where": error.where if isinstance(error, AimError) else None,
+            "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
+            "expected": known,
+            "traceback": "".join(traceback.format_exception(error)),
+            "software": software(),
+        }
+        self._keep_failure(computation.stage, record.id, json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        return entry
+
+    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
+        write_text(self.failure_path(stage, video_id), text)
+
+    def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
+        """The failure kept for a stage and video, or None."""
+        try:
+            entry = json.loads(self._failure_text(stage, video_id))
+        except (OSError, ValueError):
+            return None
+        return entry if isinstance(entry, dict) else None
+
+    def _failure_text(self, stage: str, video_id: str) -> str:
+        return self.failure_path(stage, video_id).read_text("utf-8")
+
+    def quality(self, stage: str, video_id: str) -> dict[str, Any]:
+        """The quality figures of an output, empty where there is none."""
+        with suppress(FileNotFoundError, CacheError):
+            return dict(self._known_header(self.path(stage, video_id)).get("quality", {}))
+        return {}
+
+    def publish_log(self, path: Path) -> None:
+        """Let others see the log of a run that has ended."""
+
+    def with_logs(self) -> Path:
+        """The folder in which the logs of runs lie, those of other machines too."""
+        return self.local
+
+    def exists(self) -> bool:
+        """Whether there is a cache."""
+        return self.root.is_dir()
+
+    def stage_names(self) -> list[str]:
+        """Stages that have a folder in it."""
+        try:
+            found = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in found if not name.startswith("."))
+
+    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
+        """Place, bytes and time of writing (seconds since 1970) of every file of a stage, in order."""
+        for path, found in files_below(self.root / stage):
+            yield path, found.st_size, found.st_mtime
+
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave; raises as `read`."""
+        return store.read(path)
+
+    def load_header(self, path: Path) -> dict[str, Any]:
+        """Its header only; raises as `read`."""
+        return store.read_header(path)
+
+    def delete(self, path: Path) -> None:
+        """Remove a file that `entries` gave, or a log."""
+        path.unlink()
+
+    def tidy_folder(self, stage: str) -> None:
+        """Remove empty folders of a stage."""
+        remove_empty(self.root / stage)
+
+    def sweep(self) -> int:
+        """Remove temporaries that no living process writes; returns how many."""
+        return sweep(self.root) if self.root.exists() else 0
+
+    def close(self) -> None:
+        """Write the index to disk."""
+        self.index.close()
+
+    def failure_path(self, stage: str, video_id: str) -> Path:
+        """Where the failure of a stage for a video is kept, beside its output."""
+        path = self.path(stage, video_id)
+        return path.with_name(f"{path.name.removesuffix('.h5')}.failed.json")
+
+    def _check_failure(self, computation: Computation, video_id: str) -> Check:
+        failed = self.failures(computation.stage, video_id)
+        if failed is None:
+            return Check("missing", "not computed yet")
+        if failed.get("key") != computation.key:
+            return Check("missing", "failed before, with other settings or input")
+        return Check("failed", str(failed.get("what")))
+
+    def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
+        """What the index keeps of a header: what freshness, its reasons and `status` need; common parts only once."""
+        kept = {name: header[name] for name in ("key", "inputs", "upstream", "quality") if name in header}
+        common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
+        return kept | {"common": self.index.share(common)}
+
+    def _known_header(self, path: Path) -> Mapping[str, Any]:
+        """What the index keeps of a file that was written here or whose every array was checked since it changed."""
+        absolute = path if path.is_absolute() else path.absolute()
+        known = self.index.get("header", absolute)
+        if isinstance(known, dict) and "common" in known:
+            return known
+        seen = stamp(path)
+        header = self.index_header(store.read(path).header)
+        self.index.put("header", absolute, header, seen)
+        return header
+
+    def _whole_header(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        return {**known, **(self.index.shared(str(known["common"])) or {})}
+
+
+def new_header(computation: Computation, record: Record) -> dict[str, Any]:
+    """The header of an output that is written now."""
+    header = asdict(computation) | {
+        "key": computation.key,
+        "stage_version": computation.version,
+        "video": printable(record.id),
+        "software": software(),
+    }
+    header.pop("version")
+    return header
+
+
+@memoised
+def software() -> dict[str, str]:
+    """Versions of the packages that compute, as installed."""
+    found = {}
+    for name in SOFTWARE:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

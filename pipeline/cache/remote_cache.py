@@ -1,0 +1,178 @@
+"""A cache on an object store: the same names, keys and rules, every output one object that is written by one PUT.
+
+What stays on this machine is an accelerator, the index, in the user's cache folder under `stores/`: without it every
+output is read and checked once more, which loses nothing. Logs of runs are written there too, and put beside the
+outputs when a run has ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from data.store import RemoteFolder, StageOutput, Storage, address, is_remote, local_path, refuse_unknown, write_bytes
+from data.store import hdf5 as store
+from data.video import Record
+from data.weights import cache_dir
+from pipeline.cache.computation import Computation
+from pipeline.cache.index import OBJECT
+from pipeline.cache.local_cache import Cache, new_header
+
+LOGS = ".runs"
+"""Folder of the logs of runs, as `pipeline.extract.run_log` has it."""
+
+FEW = 40
+"""Up to so many outputs are looked at one by one; for more the whole cache is listed, a thousand names a request."""
+
+
+def open_cache(root: Path, storage: Storage) -> Cache:
+    """The cache at a path or at an address of a store.
+
+    Raises:
+        UsageError: an address of a kind that is not read.
+    """
+    if is_remote(root):
+        return RemoteCache(root, storage)
+    refuse_unknown(root)
+    return Cache(local_path(root))
+
+
+class RemoteCache(Cache):
+    """Stage outputs on a store, `s3://BUCKET/CACHE/STAGE/<video id>.h5`, failures beside them.
+
+    Args:
+        root: its address.
+        storage: how it is reached.
+
+    Methods raise `StorageError` (which is an OSError) where the store does not answer or refuses.
+    """
+
+    lanes = 8
+
+    def __init__(self, root: Path, storage: Storage) -> None:
+        self.folder = RemoteFolder(root, storage)
+        name = hashlib.sha256(f"{storage.endpoint_url} {self.folder.url}".encode()).hexdigest()[:16]
+        super().__init__(root, cache_dir() / "stores" / name)
+        self._listed: dict[str, str] | None = None
+
+    @property
+    def place(self) -> str:
+        """The address."""
+        return self.folder.url
+
+    @contextmanager
+    def snapshot(self, outputs: int) -> Iterator[None]:
+        """List the cache once for all outputs that are looked at while this is open, unless they are few.
+
+        Raises:
+            UsageError: no such bucket.
+        """
+        if self._listed is not None:
+            yield
+            return
+        if outputs > FEW:
+            self._listed = {name: file.stamp for name, file in self.folder.files().items()}
+        else:
+            self.folder.require_bucket()
+        try:
+            yield
+        finally:
+            self._listed = None
+
+    def read(self, stage: str, video_id: str) -> store.Stored:
+        """A whole output, every array checked.
+
+        Raises:
+            FileNotFoundError: not computed yet.
+            CacheError: damaged.
+        """
+        return self.load(self.path(stage, video_id))
+
+    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+        """Keep an output, as one whole object, and forget an earlier failure."""
+        path = self.path(computation.stage, record.id)
+        stored, content = store.encode(new_header(computation, record), output)
+        seen = self.folder.write(self._name(path), content)
+        self.index.put(OBJECT, address(path), self.index_header(stored), seen)
+        self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))
+
+    def publish_log(self, path: Path) -> None:
+        """Put the log of a run that has ended beside the outputs; a log never stops a run."""
+        with suppress(OSError):
+            self.folder.write(f"{LOGS}/{path.name}", path.read_bytes())
+
+    def with_logs(self) -> Path:
+        """The folder on this machine in which the logs of runs lie, after a look for those of other machines."""
+        for name, file in self.folder.files(LOGS).items():
+            copy = self.local / LOGS / Path(name).name
+            if copy.suffix != ".jsonl":
+                continue
+            if not copy.exists() or copy.stat().st_size != file.size:
+                write_bytes(copy, self.folder.read(name))
+        return self.local
+
+    def exists(self) -> bool:
+        """Whether there is such a bucket; an address in it with nothing below is an empty cache."""
+        self.folder.require_bucket()
+        return True
+
+    def stage_names(self) -> list[str]:
+        """Stages that have an object in it."""
+        names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
+        return sorted(name for name in names if not name.startswith("."))
+
+    def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
+        """Place, bytes and time of writing (seconds since 1970) of every object of a stage, in order."""
+        for name, file in sorted(self.folder.files(stage).items()):
+            yield self.root / name, file.size, file.written
+
+    def load(self, path: Path) -> store.Stored:
+        """The output at a place that `entries` gave; raises as `read`."""
+        return store.read(path, self.folder.read(self._name(path)))
+
+    def load_header(self, path: Path) -> dict[str, Any]:
+        """Its header; the whole object is read for it."""
+        return dict(self.load(path).header)
+
+    def delete(self, path: Path) -> None:
+        """Remove an object that `entries` gave, or a log here and there."""
+        if is_remote(path):
+            self.folder.remove(self._name(path))
+        else:
+            self.folder.remove(f"{LOGS}/{path.name}")
+            path.unlink()
+
+    def tidy_folder(self, stage: str) -> None:
+        """Nothing to do: a store has no folders."""
+
+    def sweep(self) -> int:
+        """Nothing to do: a store has no half-written objects."""
+        return 0
+
+    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
+        self.folder.write(self._name(self.failure_path(stage, video_id)), text.encode("utf-8", "backslashreplace"))
+
+    def _failure_text(self, stage: str, video_id: str) -> str:
+        name = self._name(self.failure_path(stage, video_id))
+        if self._listed is not None and name not in self._listed:
+            raise FileNotFoundError(name)
+        return self.folder.read(name).decode("utf-8", "replace")
+
+    def _known_header(self, path: Path) -> dict[str, Any]:
+        name = self._name(path)
+        now = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
+        if now is None:
+            raise FileNotFoundError(name)
+        known = self.index.get(OBJECT, address(path), now)
+        if isinstance(known, dict) and "common" in known:
+            return known
+        header = self.index_header(self.load(path).header)
+        self.index.put(OBJECT, address(path), header, now)
+        return header
+
+    def _name(self, path: Path) -> str:
+        """The object's name in the cache; bytes of a file name that are no text are escaped."""
+        return path.relative_to(self.root).as_posix().encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,93 @@
+"""Logs of earlier runs on a cache, as `pipeline.extract.run_log` writes them: who ran what, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+FOLDER = ".runs"
+
+
+State = Literal["done", "failed", "cancelled", "interrupted"]
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as read back.
+
+    Attributes:
+        run: its id, which begins with the start in UTC.
+        path: the log.
+        state: "done", "failed" (some videos failed), "cancelled", or "interrupted" (no end: it runs or was killed).
+        start: the `start` line: who, host, command, config, stages, software, code, fresh, planned.
+        done, failed: numbers of videos that a `result` line tells of.
+        seconds: from start to end, or to the last line where there is no end.
+    """
+
+    run: str
+    path: Path
+    state: State
+    start: Mapping[str, Any]
+    done: int
+    failed: int
+    seconds: float
+
+
+def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
+    """Every run on a cache, or the `last` few, oldest first; files without a readable start are left out."""
+    paths = sorted((root / FOLDER).glob("*.jsonl"))
+    found = (_read(path) for path in (paths if last is None else paths[-last:]))
+    return [record for record in found if record is not None]
+
+
+def run_facts(root: Path, last: int = 5) -> dict[str, str]:
+    """The last runs on a cache as a report shows them: {"extraction <id>": one line}, newest first."""
+    return {
+        f"extraction {run.run}": f"{run.state} after {run.seconds:.0f} s, {run.done} videos done, {run.failed} failed, "
+        f"by {run.start.get('who')} on {run.start.get('host')}, code {run.start.get('code') or 'unknown'}: "
+        f"{' '.join(map(str, run.start.get('command', [])))}"
+        for run in reversed(read_runs(root, last))
+    }
+
+
+def read_events(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of one log; a last line torn by a kill is left out."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                with suppress(ValueError):
+                    event = json.loads(line)
+                    if isinstance(event, dict):
+                        yield event
+    except OSError:
+        return
+
+
+def _read(path: Path) -> RunRecord | None:
+    start: dict[str, Any] | None = None
+    last: dict[str, Any] = {}
+    done = failed = 0
+    for event in read_events(path):
+        start = event if start is None and event.get("event") == "start" else start
+        if event.get("event") == "result":
+            failed += bool(event.get("failed"))
+            done += not event.get("failed")
+        last = event
+    if start is None:
+        return None
+    state: State = "interrupted"
+    if last.get("event") == "end":
+        state = "cancelled" if last.get("cancelled") else "failed" if failed or last.get("error") else "done"
+    return RunRecord(path.stem, path, state, start, done, failed, _seconds(start, last))
+
+
+def _seconds(start: Mapping[str, Any], last: Mapping[str, Any]) -> float:
+    try:
+        return (datetime.fromisoformat(last["time"]) - datetime.fromisoformat(start["time"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return 0.0

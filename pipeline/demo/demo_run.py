@@ -1,0 +1,250 @@
+"""The demo: render dives, extract, train, score dives never seen, and say how good that is beside trivial baselines."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from data.errors import AimError, Cancelled, DataError
+from data.leaks import LeakReport
+from data.video import Record
+from data.weights import REGISTRY
+from data.weights import weight_files as weights
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig, load_config
+from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
+from pipeline.environment import CHECKOUT
+from pipeline.extract import Planner, Summary, dataset_records, run_extract
+from pipeline.features import gather
+from pipeline.report import report_scores
+from pipeline.report.evaluation_section import leak_checks
+from pipeline.report.page_data import EvaluationReport, Kind, Prediction, Table, TableRow
+from pipeline.results import Score
+from pipeline.score import Scorer, finish_run
+from pipeline.score.bundle import save
+from pipeline.train import train
+from synthetic import plan_dives
+from synthetic.dives import Dive, render_dive, write_labels
+from synthetic.rendering import Options
+
+SEED = 7
+DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
+
+WORKERS = min(os.cpu_count() or 1, 8)
+"""Videos extracted side by side: the pose is found on one core each."""
+
+QUICK = (
+    "pose.stride=2",
+    "clips.frames_per_clip=8",
+)
+"""What `--quick` changes: every second frame for the pose, clips of 8 frames instead of 16."""
+
+
+@dataclass
+class Hooks:
+    """What the demo tells while it works; the command line draws it.
+
+    Attributes:
+        say: one line for people.
+        extracting: progress hooks of `run_extract`.
+        rendered, epochs: (done, total).
+    """
+
+    say: Callable[[str], None] = lambda text: None
+    extracting: dict[str, Any] = field(default_factory=dict)
+    rendered: Callable[[int, int], None] | None = None
+    epochs: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo found.
+
+    Attributes:
+        page: the report page.
+        run: folder of the trained run.
+        extraction: what was extracted.
+        pose_figures: agreement of the found people with the rendered truth over all dives.
+        leaks: the audit of what training and held-out dives share.
+        scored: the held-out dives with their predicted scores.
+        truth: (n,) the judges' final scores of these dives.
+        metrics: rank correlation and errors of the model and of each trivial baseline, by name.
+        seconds: time of each part.
+    """
+
+    page: Path
+    run: Path
+    extraction: Summary
+    pose_figures: dict[str, float]
+    leaks: LeakReport
+    scored: tuple[Score, ...]
+    truth: tuple[float, ...]
+    metrics: dict[str, dict[str, float]]
+    seconds: dict[str, float]
+
+
+def run_demo(
+    out: Path,
+    *,
+    quick: bool = False,
+    overrides: Sequence[str] = (),
+    hooks: Hooks | None = None,
+    stop: threading.Event | None = None,
+) -> DemoResult:
+    """Run the whole path on rendered dives; what is already there is used again.
+
+    Args:
+        out: folder of the dives, the cache, the run and the page.
+        quick: fewer dives, every second frame for the pose, short clips; for a first look.
+        overrides: further `section.key=value` settings.
+        hooks: progress.
+        stop: set it to end after the current writes.
+
+    Raises:
+        AimError: weights cannot be had, or dives failed.
+        Cancelled: `stop` was set.
+    """
+    hooks, stop, clock = hooks or Hooks(), stop or threading.Event(), _Clock()
+    fetch_weights(hooks.say)
+    clock.lap("fetch weights")
+    config = demo_config(out, quick, overrides)
+    render(out / "dives", QUICK_DIVES if quick else DIVES, hooks)
+    clock.lap("render")
+    records = dataset_records(config).records
+    cache = Cache(config.cache)
+    hooks.say(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
+    extraction = run_extract(records, config, cache, Planner(config, cache), stop=stop, **hooks.extracting)
+    _all_done(extraction, out)
+    clock.lap("extract")
+    pose = pose_agreement(records, cache, out / "dives")
+    learn = [record for record in records if record.split == "train"]
+    unseen = [record for record in records if record.split == "test"]
+    leaks = leak_audit(learn, unseen, cache)
+    hooks.say(f"training on {len(learn)} dives")
+    train_on(learn, config, cache, out / "run", hooks, stop)
+    cache.close()
+    clock.lap("train")
+    scorer = Scorer(out / "run")
+    scored = scorer.score_records(unseen)
+    truth = [label_of(record) for record in unseen]
+    metrics = compare_with_baselines(learn, unseen, scored, truth)
+    clock.lap("score")
+    page = out / "report.html"
+    write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
+    clock.lap("report")
+    found = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *found, clock.seconds)
+
+
+def train_on(
+    records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, hooks: Hooks, stop: threading.Event
+) -> None:
+    """Train on these performances and keep the run with its configuration."""
+    features = gather(records, Planner(config, cache)).features
+    model, recipe = config.scorer
+    trained = train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set)
+    save(trained, run)
+    finish_run(trained, features, config, run, cache=cache, stop=stop.is_set)
+
+
+def write_page(
+    page: Path,
+    scorer: Scorer,
+    scored: Sequence[Score],
+    unseen: Sequence[Record],
+    extraction: Summary,
+    metrics: dict[str, dict[str, float]],
+    leaks: LeakReport,
+) -> None:
+    """The report page of the held-out dives."""
+    kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
+    rows = tuple(TableRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
+    table = Table("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
+    predictions = tuple(
+        Prediction(row.id, label_of(record), row.score, low, high, record.task)
+        for row, record in zip(scored, unseen, strict=True)
+        for low, high in [row.interval80 or (None, None)]
+        if row.score is not None
+    )
+    shown = {"Spearman's rho": f"{metrics['AIM']['spearman']:.3f}", "held-out dives": str(len(unseen))}
+    checks = leak_checks(leaks.as_dict())
+    evaluation = EvaluationReport(summary=shown, predictions=predictions, tables=(table,), leaks=checks)
+    report_scores(
+        page,
+        scorer,
+        scored,
+        unseen,
+        title="Demo: synchronised dives",
+        subtitle="Rendered dives that the model never saw, scored from raw video.",
+        extraction=extraction,
+        evaluation=evaluation,
+        sections=PAGE_DIVES,
+    )
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name], self._last = now - self._last, now
+
+
+def _all_done(extraction: Summary, out: Path) -> None:
+    if extraction.cancelled:
+        raise Cancelled
+    if extraction.failed:
+        reason = next(iter(extraction.failed[0].failed.values()))
+        raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
+
+
+def demo_config(out: Path, quick: bool, further: Sequence[str] = ()) -> BaseConfig:
+    """The demo's configuration with its folders below `out`."""
+    overrides = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}", f"run.workers={WORKERS}"]
+    overrides += [*(QUICK if quick else ()), *further]
+    return load_config(CHECKOUT / "configs" / "demo.yaml", overrides)
+
+
+def fetch_weights(say: Callable[[str], None]) -> None:
+    """Bring the weights that the demo needs and that are not here yet.
+
+    Raises:
+        AimError: they can neither be found nor fetched.
+    """
+    for name in ("i3d-kinetics400", "movenet-multipose"):
+        try:
+            weights.locate(name)
+        except AimError:
+            entry = REGISTRY[name]
+            say(f"fetching {name} ({entry.size / 1e6:.0f} MB, {entry.licence})")
+            weights.fetch(name, say)
+
+
+def render(folder: Path, count: int, hooks: Hooks) -> list[Dive]:
+    """Render the dives that are not there yet, on all cores; the labels are written last."""
+    dives = plan_dives(count, SEED)
+    missing = [dive for dive in dives if not _rendered(folder, dive)]
+    done = len(dives) - len(missing)
+    if missing:
+        hooks.say(f"rendering {len(missing)} synchronised dives into {folder}")
+        with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+            for _ in pool.map(partial(render_dive, folder=folder, options=Options()), missing):
+                done += 1
+                if hooks.rendered is not None:
+                    hooks.rendered(done, len(dives))
+    write_labels(folder, dives)
+    return dives
+
+
+def _rendered(folder: Path, dive: Dive) -> bool:
+    return (folder / dive.video).exists() and (folder / "truth" / f"{dive.name}.npz").exists()

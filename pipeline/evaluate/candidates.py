@@ -1,0 +1,91 @@
+"""Settings to choose between: the combinations of a grid, each a whole configuration."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import UsageError
+from data.splits import forbidden
+from pipeline.config import SCORER_SECTIONS, BaseConfig, parse_values
+from pipeline.systems import AimSystem, Selected
+
+NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
+"""Settings that are no part of the method: a seed that does better is luck."""
+
+CHOSEN = "AIM, settings by inner validation"
+"""Name of the row whose settings are chosen for each fold."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of settings, and the whole configuration with it."""
+
+    settings: Mapping[str, Any]
+    config: BaseConfig
+
+
+def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
+    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list stands in brackets.
+
+    Raises:
+        UsageError: not of this form, or a key that is no setting of the network or the recipe.
+    """
+    grid: dict[str, list[Any]] = {}
+    for text in grids:
+        key, equals, values = (part.strip() for part in text.partition("="))
+        if not equals or not values:
+            raise UsageError(f"'--grid {text}' is not of the form key=value,value", fix="--grid model.width=64,128")
+        if key.split(".")[0] not in SCORER_SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
+            why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
+            raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
+        if key in grid:
+            raise UsageError(f"'--grid {key}' stands twice", fix="Give all its values at once, separated by commas")
+        given = parse_values(values)
+        grid[key] = [value for i, value in enumerate(given) if value not in given[:i]]
+    if not grid:
+        raise UsageError("nothing to search", fix="Example: --grid model.width=64,128 --grid train.weight_decay=.1,.3")
+    return grid
+
+
+def candidates(
+    grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig], sample: int = 0, seed: int = 0
+) -> list[Candidate]:
+    """Every combination of the grid, or `sample` of them drawn at random.
+
+    Args:
+        grid: of `parse_grid`.
+        configure: makes a configuration with overrides of the form `key=value`.
+        sample: how many; 0: all.
+        seed: of the draw.
+
+    Raises:
+        UsageError: a combination is no valid configuration.
+    """
+    every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    if 0 < sample < len(every):
+        drawn = sorted(random.Random(seed).sample(range(len(every)), sample))  # noqa: S311 -- no secret
+        every = [every[i] for i in drawn]
+    return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
+
+
+def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
+    """AIM as a system that chooses its settings inside each training part, so that its figures have not seen them.
+
+    Args:
+        tried: the first names the protocol, whose groups stay together inside.
+        checkpoints: folder for resuming after a kill.
+    """
+    systems = []
+    for number, one in enumerate(tried, start=1):
+        model, recipe = one.config.scorer
+        name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
+        place = None if checkpoints is None else checkpoints / f"settings-{number}"
+        systems.append(AimSystem(name, model, recipe, checkpoints=place))
+    first = tried[0].config
+    return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)

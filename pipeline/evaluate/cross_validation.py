@@ -1,0 +1,279 @@
+"""Systems against protocols: train on every fold, predict what was held out, say how good it is and how sure.
+
+`evaluate` returns the results as plain values, written to `results.json` (format 1):
+
+    format, created       1, and when
+    protocol              {name, folds: [{name, train, test}] with counts}
+    audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
+    tasks                 names, in the order of the tables
+    systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
+        tasks[t]          see `pipeline.evaluate.fold_summary.task_summary`: folds, over_folds, together, runs, interval
+        average           see `pipeline.evaluate.fold_summary.average_summary`
+        execution,
+        synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
+        losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
+        settings          model and recipe of an AIM system, or null
+        chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
+    differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
+                          `against` over each other, with intervals; empty where none was named
+    left_out              [{task, fold, train, test}]: tasks and folds with too few performances to learn from, with
+                          counts; what is to be tested there stands in no figure
+    predictions           [{id, task, fold, performance, true, system: {mean, low, high}}]: held-out performances;
+                          `performance` is equal for views and copies; low and high are the least and greatest run
+    paper                 {system: {task: percent}} the paper's rows for this data set, or empty
+
+Figures are those of the last epoch; the rows of `pipeline.systems.epoch_choice` say in their names when they are not.
+Correlations are fractions; None (null) is undefined.
+
+Both forms of a correlation over folds stand in every entry: `over_folds` is per fold (under leave-one-user-out: per
+user), then averaged; `together` ranks all held-out predictions of a task together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.leaks import LeakReport
+from data.splits import Fold
+from data.store import write_text
+from pipeline.evaluate.fold_summary import (
+    average_summary,
+    difference,
+    known,
+    performance,
+    predictions_of,
+    task_summary,
+)
+from pipeline.evaluate.spread import Run, run_here, run_systems
+from pipeline.features import FeatureSet
+from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
+from pipeline.train import SCORES, Stop, label_table
+
+FORMAT = 1
+
+MIN_TRAIN = 2
+"""Fewest training performances of a task that a fold is evaluated with."""
+
+Results = dict[str, Any]
+
+SystemProgress = Callable[[str, int, int], None]
+"""Called with (system, steps done, steps in all)."""
+
+
+def evaluate(
+    features: FeatureSet,
+    folds: Sequence[Fold],
+    systems: Sequence[System],
+    *,
+    protocol: str = "",
+    audit: LeakReport | None = None,
+    draws: int = 1000,
+    against: str = "",
+    run: Run = run_here,
+    progress: SystemProgress | None = None,
+    stop: Stop | None = None,
+) -> Results:
+    """Train and test every system on every fold of every task; returns what the module's docstring says.
+
+    Args:
+        features: all performances of the protocol; unlabelled ones are left out.
+        folds: over the ids of `features`, all tasks at once.
+        systems: what to compare, baselines included.
+        protocol, audit: of these folds, for the record.
+        draws: bootstrap resamples for the intervals; 0 leaves them out.
+        against: name of the system whose lead over every other one is reported.
+        run: where the systems train; `pipeline.evaluate.spread.pick_run` gives others. Changes no figure.
+        progress, stop: called and asked as training goes on.
+
+    Raises:
+        DataError: no fold has labelled performances on both sides.
+        AimError: a system failed; the message begins with its name.
+        Cancelled: `stop` said so.
+    """
+    parts = make_parts(features, folds)
+    found: dict[str, tuple[System, HeldOut]] = {}
+    for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
+        found |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
+    return {
+        "format": FORMAT,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
+        "audit": None if audit is None else audit.as_dict(),
+        "left_out": left_out(features, folds),
+        **_figures(features, parts, found, draws, against),
+        "paper": {},
+    }
+
+
+def _counts(fold: Fold) -> Results:
+    return {"name": fold.name, "train": len(fold.train), "test": len(fold.test)}
+
+
+def _figures(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    found: Mapping[str, tuple[System, HeldOut]],
+    draws: int,
+    against: str,
+) -> Results:
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    truth = label_table(features.records)
+    held = {name: held_out for name, (_, held_out) in found.items()}
+    return {
+        "tasks": tasks,
+        "systems": {
+            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in found.items()
+        },
+        "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
+        "predictions": _predictions(features, parts, held, truth[:, 0]),
+    }
+
+
+def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
+    """Tasks and folds with labelled test performances that too few to learn from stand against."""
+    return [
+        {"task": task, "fold": fold, "train": len(train), "test": len(test)}
+        for task, fold, train, test in _by_task(features, folds)
+        if len(test) and len(train) < MIN_TRAIN
+    ]
+
+
+def _by_task(
+    features: FeatureSet, folds: Sequence[Fold]
+) -> Iterator[tuple[str, str, NDArray[np.intp], NDArray[np.intp]]]:
+    """(task, fold, labelled training rows, labelled test rows)."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    tasks = np.array([record.task for record in features.records])
+    for task in sorted(set(tasks.tolist())):
+        mine = labelled & (tasks == task)
+        for fold in folds:
+            train, test = (rows[mine[rows]] for rows in fold.indices(features.ids))
+            yield task, fold.name, train, test
+
+
+def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
+    """Folds by task, as rows of `features`, labelled performances only.
+
+    Raises:
+        DataError: none has at least two training rows and one test row.
+    """
+    parts = [
+        Part(task, fold, train, test)
+        for task, fold, train, test in _by_task(features, folds)
+        if len(train) >= MIN_TRAIN and len(test)
+    ]
+    if not parts:
+        raise DataError(
+            "no fold has labelled performances on both sides", fix="Check the labels, the split and the protocol"
+        )
+    return parts
+
+
+def write_results(results: Results, place: Path) -> None:
+    """Write `results.json`, whole or not at all."""
+    write_text(place, json.dumps(results, indent=1, allow_nan=False) + "\n")
+
+
+def read_results(place: Path) -> Results:
+    """Read what `write_results` wrote.
+
+    Raises:
+        DataError: absent, damaged or of another format.
+    """
+    try:
+        results = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
+    if not isinstance(results, dict) or results.get("format") != FORMAT:
+        raise DataError("results of another format", where=place, fix="Run 'evaluate' again")
+    return results
+
+
+def _system(
+    features: FeatureSet,
+    system: System,
+    parts: Sequence[Part],
+    tasks: Sequence[str],
+    held_out: HeldOut,
+    truth: NDArray[np.float64],
+    draws: int,
+) -> Results:
+    by_task = {
+        task: task_summary(features, *predictions_of(held_out, parts, task), truth[:, 0], draws=draws) for task in tasks
+    }
+    out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
+    for column, name in enumerate(SCORES[1:], start=1):
+        values = getattr(held_out, name)
+        out[name] = None
+        if values and np.isfinite(truth[:, column]).any():
+            other = HeldOut(score=values)
+            out[name] = {
+                task: task_summary(features, *predictions_of(other, parts, task), truth[:, column], draws=0)
+                for task in tasks
+            }
+    out["losses"] = _losses(held_out)
+    out["chosen"] = [
+        {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
+    ] or None
+    out["settings"] = None
+    trained = system.system if isinstance(system, WithEpochs) else system
+    if isinstance(trained, AimSystem):
+        out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
+    return out
+
+
+def _differences(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    tasks: Sequence[str],
+    found: Mapping[str, HeldOut],
+    true: NDArray[np.float64],
+    against: str,
+    draws: int,
+) -> Results:
+    if against not in found or draws == 0:
+        return {}
+    out: Results = {}
+    for name in found:
+        for task in tasks if name != against else ():
+            mine, ours = predictions_of(found[against], parts, task)
+            other = predictions_of(found[name], parts, task)[1]
+            told = difference(features, mine, ours, other, true, draws=draws)
+            out.setdefault(name, {})[task] = told
+    return out
+
+
+def _losses(held_out: HeldOut) -> Results | None:
+    if held_out.losses.size == 0:
+        return None
+    columns = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
+    return {"epochs": list(held_out.loss_epochs), **{name: [known(v) for v in c] for name, c in columns.items()}}
+
+
+def _predictions(
+    features: FeatureSet, parts: Sequence[Part], found: Mapping[str, HeldOut], truth: NDArray[np.float64]
+) -> list[Results]:
+    rows = []
+    for number, part in enumerate(parts):
+        for position, row in enumerate(part.test):
+            told: Results = {
+                "id": features.ids[row],
+                "task": part.task,
+                "fold": part.fold,
+                "performance": performance(features.records[row]),
+                "true": known(float(truth[row])),
+            }
+            for name, held_out in found.items():
+                values = held_out.score[number][:, position]
+                told[name] = {"mean": float(values.mean()), "low": float(values.min()), "high": float(values.max())}
+            rows.append(told)
+    return rows

@@ -1,0 +1,220 @@
+"""The figures of one system: per fold, per task, averaged both ways, with spread over runs and intervals.
+
+For one task, `correlation` of a set of predictions is meant three ways, all of them reported:
+
+    folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z)
+    together  Spearman over all held-out predictions of the task ranked together
+    runs      the same two for every run on its own; the rest is for the ensemble, the mean over the runs
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.video import Record
+from models import metrics
+from pipeline.features import FeatureSet
+from pipeline.systems import HeldOut, Part
+
+Floats = NDArray[np.float64]
+Figures = dict[str, Any]
+
+CLUSTERS = ("original", "trial")
+"""Groups that are one performance: intervals resample those, not their views or copies."""
+
+
+def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
+    """Every metric of one set of predictions; undefined ones are None.
+
+    Args:
+        predicted: (m,). true: (m,).
+        low: least training score. high: greatest; together the range of the relative L2.
+    """
+    values = {
+        "spearman": metrics.spearman(predicted, true),
+        "kendall": metrics.kendall(predicted, true),
+        "relative_l2": metrics.relative_l2(predicted, true, low, high),
+        "mse": metrics.mse(predicted, true),
+        "mae": metrics.mae(predicted, true),
+    }
+    return {"count": len(true), "range": [low, high], **{name: known(value) for name, value in values.items()}}
+
+
+def task_summary(
+    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int, seed: int = 0
+) -> Figures:
+    """Figures of one task.
+
+    Args:
+        features: for the groups of the records.
+        parts: the folds of this task.
+        predicted: (runs, m) per part.
+        true: (n,) labels of all rows; NaN where missing, those test rows are left out.
+        draws: bootstrap resamples; 0 leaves the interval out.
+        seed: of the resampling.
+    """
+    parts, predicted = _labelled(parts, predicted, true)
+    ensemble = [values.mean(0) for values in predicted]
+    folds = {}
+    for part, values in zip(parts, ensemble, strict=True):
+        low, high = (float(f(true[part.train])) for f in (np.nanmin, np.nanmax))
+        folds[part.fold] = figures(values, true[part.test], low, high)
+    rows = np.concatenate([part.test for part in parts])
+    learned = np.concatenate([part.train for part in parts])
+    low, high = float(np.nanmin(true[learned])), float(np.nanmax(true[learned]))
+    by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
+    return {
+        "folds": folds,
+        "over_folds": _correlations(parts, ensemble, true),
+        "together": figures(np.concatenate(ensemble), true[rows], low, high),
+        "runs": {"count": len(by_run), **_spread(by_run)},
+        "interval": _interval(features, parts, ensemble, true, draws, seed),
+    }
+
+
+def average_summary(tasks: dict[str, Figures]) -> Figures:
+    """Averages over tasks of each form of the correlation, arithmetic and by Fisher's z."""
+    forms = {
+        "folds_fisher": [task["over_folds"]["fisher"]["value"] for task in tasks.values()],
+        "folds_arithmetic": [task["over_folds"]["arithmetic"]["value"] for task in tasks.values()],
+        "together": [task["together"]["spearman"] for task in tasks.values()],
+        "runs_folds_fisher": [task["runs"]["folds_fisher"]["mean"] for task in tasks.values()],
+        "runs_folds_arithmetic": [task["runs"]["folds_arithmetic"]["mean"] for task in tasks.values()],
+        "runs_together": [task["runs"]["together"]["mean"] for task in tasks.values()],
+    }
+    return {name: _both_averages(values) for name, values in forms.items()}
+
+
+def predictions_of(held_out: HeldOut, parts: Sequence[Part], task: str) -> tuple[list[Part], list[Floats]]:
+    """The parts of one task and their predicted final scores."""
+    pairs = [(part, values) for part, values in zip(parts, held_out.score, strict=True) if part.task == task]
+    return [part for part, _ in pairs], [values for _, values in pairs]
+
+
+def known(value: float) -> float | None:
+    """`value`, or None where it is undefined, as JSON wants it."""
+    return None if math.isnan(value) else float(value)
+
+
+def _labelled(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats) -> tuple[list[Part], list[Floats]]:
+    kept_parts, kept_values = [], []
+    for part, values in zip(parts, predicted, strict=True):
+        has = np.isfinite(true[part.test])
+        if has.any():
+            kept_parts.append(Part(part.task, part.fold, part.train, part.test[has]))
+            kept_values.append(values[:, has])
+    return kept_parts, kept_values
+
+
+def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Figures:
+    each = [metrics.spearman(v, true[part.test]) for part, v in zip(parts, values, strict=True)]
+    rows = np.concatenate([part.test for part in parts])
+    together = metrics.spearman(np.concatenate(values), true[rows])
+    return {**_both_averages(each), "together": known(together)}
+
+
+def _both_averages(values: Sequence[float | None]) -> Figures:
+    given = [math.nan if value is None else value for value in values]
+    found = {"fisher": metrics.fisher_average(given), "arithmetic": metrics.arithmetic_average(given)}
+    return {name: {**asdict(average), "value": known(average.value)} for name, average in found.items()}
+
+
+def _spread(by_run: Sequence[Figures]) -> Figures:
+    forms = {
+        "folds_fisher": [run["fisher"]["value"] for run in by_run],
+        "folds_arithmetic": [run["arithmetic"]["value"] for run in by_run],
+        "together": [run["together"] for run in by_run],
+    }
+    out: Figures = {}
+    for name, values in forms.items():
+        defined = np.array([value for value in values if value is not None])
+        mean = float(defined.mean()) if len(defined) else math.nan
+        deviation = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan
+        out[name] = {"mean": known(mean), "deviation": known(deviation), "undefined": len(values) - len(defined)}
+    return out
+
+
+def difference(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    ours: Sequence[Floats],
+    other: Sequence[Floats],
+    true: Floats,
+    *,
+    draws: int,
+    seed: int = 0,
+) -> Figures:
+    """How much better one system ranks than another on the same held-out performances of one task.
+
+    Args:
+        features: for the groups of the records.
+        parts: the folds of this task.
+        ours: (runs, m) per part. other: likewise.
+        true: (n,) labels of all rows.
+        draws: bootstrap resamples of whole performances, the same for both systems.
+        seed: of the resampling.
+
+    Returns:
+        `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
+    """
+    labelled, a = _labelled(parts, ours, true)
+    b = _labelled(parts, other, true)[1]
+    rows = np.concatenate([part.test for part in labelled])
+    first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
+
+    def statistic(chosen: NDArray[np.intp]) -> float:
+        return metrics.spearman(first[chosen], true[rows[chosen]]) - metrics.spearman(
+            second[chosen], true[rows[chosen]]
+        )
+
+    low, high = _resampled(statistic, features, rows, draws, seed)
+    return {"value": known(statistic(np.arange(len(rows)))), "level": 0.95, "low": known(low), "high": known(high)}
+
+
+def _interval(
+    features: FeatureSet, parts: Sequence[Part], values: Sequence[Floats], true: Floats, draws: int, seed: int
+) -> Figures | None:
+    """95 % bootstrap interval of `together`, resampling whole performances."""
+    if draws == 0:
+        return None
+    rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
+
+    def statistic(chosen: NDArray[np.intp]) -> float:
+        return metrics.spearman(predicted[chosen], true[rows[chosen]])
+
+    low, high = _resampled(statistic, features, rows, draws, seed)
+    clusters = len(_clusters(features, rows))
+    return {"level": 0.95, "low": known(low), "high": known(high), "clusters": clusters}
+
+
+def _resampled(
+    statistic: Callable[[NDArray[np.intp]], float],
+    features: FeatureSet,
+    rows: NDArray[np.intp],
+    draws: int,
+    seed: int,
+) -> tuple[float, float]:
+    """Bootstrap interval of a statistic of positions in `rows`, drawn performance by performance."""
+    members = _clusters(features, rows)
+    return metrics.bootstrap_interval(
+        lambda drawn: statistic(np.concatenate([members[i] for i in drawn])), len(members), draws=draws, seed=seed
+    )
+
+
+def performance(record: Record) -> str:
+    """Names the performance that a record shows, the same for its views and copies."""
+    return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
+
+
+def _clusters(features: FeatureSet, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Positions in `rows` of each performance: its views and copies belong together."""
+    found: dict[str, list[int]] = {}
+    for position, row in enumerate(rows):
+        found.setdefault(performance(features.records[row]), []).append(position)
+    return [np.array(positions, dtype=np.intp) for positions in found.values()]

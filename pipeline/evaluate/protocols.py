@@ -1,0 +1,209 @@
+"""`evaluate`: a protocol's folds, the leak audit, AIM and the trivial baselines, a table beside the paper's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.leaks import LeakReport, audit
+from data.splits import Fold, forbidden, make_folds
+from pipeline.cache import open_cache
+from pipeline.config import BaseConfig
+from pipeline.evaluate.cross_validation import Results, SystemProgress, evaluate
+from pipeline.evaluate.leaderboard import OURS, all_systems, for_new_users, table_systems
+from pipeline.evaluate.paper_tables import TABLES, paper_row
+from pipeline.evaluate.spread import Run, run_here
+from pipeline.features import FeatureSet
+from pipeline.systems import AimSystem, System, WithEpochs, trivial_baselines
+from pipeline.train import Stop
+
+MUST_BE_CLEAN = ("louo", "loso", "4fold")
+"""Protocols that claim something about new people or trials: they refuse to run on a leaking split."""
+
+
+def run_protocol(
+    config: BaseConfig,
+    features: FeatureSet,
+    *,
+    systems: str = "aim",
+    oracle: bool = False,
+    checkpoints: Path | None = None,
+    more: Sequence[System] = (),
+    run: Run = run_here,
+    progress: SystemProgress | None = None,
+    stop: Stop | None = None,
+) -> Results:
+    """Evaluate systems and the trivial baselines by the configuration's protocol.
+
+    AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out what
+    may generalise to new people stands beside (`pipeline.evaluate.leaderboard.for_new_users`), and inner validation
+    by user chooses among it.
+
+    Args:
+        config: names the protocol, the network and the recipe.
+        features: labelled performances.
+        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
+        oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
+        checkpoints: folder for resuming after a kill.
+        more: further systems, beside those.
+        run: where the systems train.
+        progress: called with (system, done, total). stop: asked now and then.
+
+    Raises:
+        UsageError: unknown protocol.
+        DataError: the records cannot be split this way, or the split leaks and the protocol forbids that.
+    """
+    folds = protocol_folds(config, features)
+    found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
+    if config.protocol in MUST_BE_CLEAN:
+        found.require()
+    chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
+    results = evaluate(
+        features,
+        folds,
+        chosen,
+        protocol=config.protocol,
+        audit=found,
+        against=OURS,
+        run=run,
+        progress=progress,
+        stop=stop,
+    )
+    if systems in TABLES:
+        table, ours = TABLES[systems], (config.dataset.kind, config.protocol)
+        results["paper"] = table.by_task(full=True) if (table.kind, table.protocol) == ours else {}
+    elif config.name != "demo":
+        results["paper"] = paper_row(config.dataset.kind, config.protocol)
+    return results
+
+
+def _chosen(
+    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, checkpoints: Path | None
+) -> list[System]:
+    """The systems that `run_protocol` is asked for."""
+    model, recipe = config.scorer
+    if systems in TABLES:
+        return table_systems(systems, all_systems(features, model, recipe, checkpoints))
+    chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    if systems == "all":
+        names = {system.name for system in chosen}
+        possible = all_systems(features, model, recipe, checkpoints)
+        chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
+    return chosen
+
+
+def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
+    """AIM, its epochs chosen inside the training part beside; for new people also what may generalise to them."""
+    model, recipe = config.scorer
+    kinds = forbidden(config.protocol)
+    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=config.split.seed)
+    if config.protocol != "louo":
+        return [ours]
+    return [for_new_users(features, ours, model, recipe, kinds, checkpoints, config.split.seed)]
+
+
+def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
+    """The folds of the configuration's protocol over these performances."""
+    options = {"kfold": {"k": config.split.folds, "seed": config.split.seed}, "holdout": {"seed": config.split.seed}}
+    return make_folds(config.protocol, features.records, **options.get(config.protocol, {}))
+
+
+RECORDINGS = ("video", "kinematics")
+"""Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
+
+
+def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]] | None:
+    """Contents of each performance's recordings, so that equal ones under two names are found; None for a pack."""
+    if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
+        return None
+    cache = open_cache(config.cache, config.storage.reach())
+    found = {
+        record.id: {cache.fingerprint(p) for kind, p in record.files().items() if kind in RECORDINGS and p.exists()}
+        | {cache.fingerprint_object(file) for kind, file in record.remote.items() if kind in RECORDINGS}
+        for record in features.records
+    }
+    cache.close()
+    return found
+
+
+FORMS = {
+    "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
+    "together": "Spearman's rho of all held-out predictions ranked together",
+}
+"""The two forms of a correlation over folds, and how their tables are headed."""
+
+
+def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Title, columns and rows of the tables in the paper's form; one per form of the correlation.
+
+    With one fold both forms are the same and one table is given.
+    """
+    titles = dict(FORMS)
+    if results["protocol"]["name"] == "louo":
+        titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
+    if len(results["protocol"]["folds"]) == 1:
+        titles = {"together": "Spearman's rho of the held-out predictions"}
+    return [(title, *results_rows(results, form)) for form, title in titles.items()]
+
+
+def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Columns and rows of one table: per task, the averages over tasks and the error, for each system.
+
+    Args:
+        results: of `evaluate`.
+        form: a key of `FORMS`.
+    """
+    tasks = results["tasks"]
+    columns = ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE")
+    rows = []
+    for name, system in results["systems"].items():
+        values = [task_value(system["tasks"].get(task), form) for task in tasks]
+        error = np.mean([system["tasks"][task]["together"]["mae"] for task in tasks if task in system["tasks"]])
+        averages = system["average"]
+        both = (
+            (averages["folds_fisher"], averages["folds_arithmetic"]) if form == "folds" else (averages["together"],) * 2
+        )
+        rows.append((name, *values, both[0]["fisher"]["value"], both[1]["arithmetic"]["value"], float(error)))
+    for name, values in results["paper"].items():
+        cells = [values.get(task, None) for task in tasks]
+        given = [v / 100 for v in cells if v is not None]
+        mean = float(np.mean(given)) if given else None
+        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), mean, None))
+    return columns, rows
+
+
+def task_value(task: Mapping[str, Any] | None, form: str = "folds") -> float | None:
+    """Spearman's rho of a task: of its folds, averaged by Fisher's z, or of all its predictions together."""
+    if task is None:
+        return None
+    value = task["over_folds"]["fisher"]["value"] if form == "folds" else task["together"]["spearman"]
+    return None if value is None else float(value)
+
+
+def fisher(percents: Sequence[float | None]) -> float | None:
+    """The Fisher average of correlations in per cent, as the paper averages."""
+    from models.metrics import fisher_average
+
+    given = [p / 100 for p in percents if p is not None]
+    return fisher_average(given).value if given else None
+
+
+def _not_evaluated(entry: Mapping[str, Any]) -> str:
+    counts = f"{entry['train']} to train on, {entry['test']} to test"
+    return f"note: {entry['task']}, fold {entry['fold']}, is in no figure: {counts}"
+
+
+def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """What the terminal says of the audit, and of `left_out` in the results."""
+    found = report.as_dict() if isinstance(report, LeakReport) else report
+    verdict = "no leak" if found["ok"] else f"{len(found['leaks'])} leak(s)"
+    lines = [f"leak audit: {verdict}; kept apart: {', '.join(found['forbid'])}"]
+    if not found["content_checked"]:
+        lines.append("leak audit: contents not compared, since not all files are here")
+    lines += [_not_evaluated(entry) for entry in left_out]
+    return lines + [
+        f"leak: fold {leak['fold']}, {leak['kind']} '{leak['value']}' on both sides" for leak in found["leaks"][:10]
+    ]

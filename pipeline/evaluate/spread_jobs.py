@@ -1,0 +1,82 @@
+"""One training as a job, and running it in this process."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import AimError, Cancelled
+from pipeline.features import FeatureSet
+from pipeline.systems import HeldOut, Part, System
+from pipeline.train import Progress, Stop
+from pipeline.train.fit import CORES
+
+JobProgress = Callable[[str, int, int], None]
+"""Called with (what, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        name: names it where it fails.
+        system: what learns.
+        parts: folds, as rows of the features, or of `rows` of them where those are given.
+        rows: (k,) the performances that the system is given; all where None. It cannot see any other.
+    """
+
+    name: str
+    system: System
+    parts: tuple[Part, ...]
+    rows: NDArray[np.intp] | None = None
+
+
+class JobError(AimError):
+    """A job that failed by a fault of the program, or whose workers were lost; names the job."""
+
+
+def run_job(
+    features: FeatureSet, job: Job, cores: int, progress: Progress | None = None, stop: Stop | None = None
+) -> HeldOut:
+    """One job on `cores` cores (0: as many as torch takes here); what it gives does not depend on how many.
+
+    Raises:
+        AimError: the job failed; the message begins with its name.
+        Cancelled: `stop` said so.
+    """
+    try:
+        seen = features if job.rows is None else features.take(job.rows)
+        with one_thread(cores):
+            return job.system.held_out(seen, job.parts, progress, stop)
+    except AimError as error:
+        raise type(error)(f"{job.name}: {error.what}", where=error.where, fix=error.fix) from error
+    except Cancelled:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        told = f"{job.name}: {type(error).__name__}: {error}"
+        raise JobError(told, where=f"{Path(last.filename).name}:{last.lineno}") from error
+
+
+@contextmanager
+def one_thread(cores: int) -> Iterator[None]:
+    """Linear algebra of this thread on one thread; stacks train side by side on `cores` cores (0: torch's threads)."""
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+    before = torch.get_num_threads()
+    token = CORES.set(cores or before)
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        CORES.reset(token)

@@ -1,1 +1,0 @@
-"""Parts of evaluation: protocols, baselines, every system of the paper's tables, its tables."""

@@ -1,0 +1,213 @@
+"""`extract` and `status`: plan every record, run what is not fresh, tell and log what happened."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from data.datasets import list_records
+from data.errors import UsageError, nearest
+from data.store import sweep_scratch
+from data.video import Listing, Record
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig
+from pipeline.extract.costs import remember
+from pipeline.extract.engines import FrameProgress, run_inline, run_local
+from pipeline.extract.plan import Plan, Planner
+from pipeline.extract.run_log import RunLog
+from pipeline.extract.runner import Result
+
+Engine = Callable[
+    [Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None],
+    Iterator[Result],
+]
+"""Runs plans, yields one result per record in the order in which they finish."""
+
+ENGINES = ("local", "ray")
+
+
+@dataclass
+class Summary:
+    """What a run over a batch did.
+
+    Attributes:
+        videos: number of records.
+        results: one per record that had something to do or that failed.
+        fresh: records with nothing to do; `ready` are their ids.
+        cancelled: the user asked to stop; `extract` goes on where it stopped.
+        problems: what the listing of the inputs found wrong.
+    """
+
+    videos: int = 0
+    results: list[Result] = field(default_factory=list)
+    fresh: int = 0
+    ready: set[str] = field(default_factory=set)
+    cancelled: bool = False
+    problems: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> list[Result]:
+        """Records with at least one failed stage."""
+        return [result for result in self.results if result.failed]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all good, 1 some videos failed or the run was stopped."""
+        return 1 if self.failed or self.cancelled else 0
+
+
+def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...]:
+    """Every `parts`-th record from `part` (1-based): the same records whatever the machine.
+
+    Raises:
+        UsageError: part is not in 1..parts.
+    """
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    return tuple(records[part - 1 :: parts])
+
+
+def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
+
+    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
+    """
+    try:
+        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
+        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
+    except (KeyError, ValueError):
+        return None
+    return (task - first) // max(1, step) + 1, count
+
+
+def pick_engine(name: str, config: BaseConfig, address: str | None = None) -> Engine:
+    """The engine called `name`: child processes of this machine (none for `run.workers` 0), or Ray.
+
+    Raises:
+        UsageError: no such engine, or Ray is not installed.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"unknown engine '{name}'", fix=nearest(name, ENGINES))
+    if name == "ray":
+        from pipeline.extract.ray_engine import ray_engine
+
+        return ray_engine(address)
+    return run_local if config.run.workers else run_inline
+
+
+def plan_all(
+    records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
+) -> tuple[list[Plan], Summary]:
+    """The plans that have something to do, and a summary of the records that have not; ends early at `stop`."""
+    summary = Summary(videos=len(records))
+    plans = []
+    for plan in planner.plan_all(records):
+        if stop is not None and stop.is_set():
+            break
+        if plan.todo:
+            plans.append(plan)
+        else:
+            settled = _settled(plan)
+            if settled.failed:
+                summary.results.append(settled)
+            else:
+                summary.fresh += 1
+                summary.ready.add(plan.record.id)
+    return plans, summary
+
+
+def run_extract(
+    records: Sequence[Record],
+    config: BaseConfig,
+    cache: Cache,
+    planner: Planner,
+    *,
+    stop: threading.Event | None = None,
+    on_result: Callable[[Result], None] | None = None,
+    on_frames: FrameProgress | None = None,
+    on_plan: Callable[[list[Plan], int], None] | None = None,
+    engine: Engine | None = None,
+) -> Summary:
+    """Extract what is not fresh, and log it beside the outputs (see `pipeline.extract.run_log`).
+
+    Args:
+        records: what to extract.
+        config: the configuration; `run.workers` child processes, or none for 0.
+        cache: where outputs go; temporaries of killed processes are swept first.
+        planner: decides what is to be done.
+        stop: set it to end cleanly: what is done stays done.
+        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+        engine: what runs the plans; default: the local engine.
+    """
+    stop = stop or threading.Event()
+    cache.sweep()
+    far = any(record.remote for record in records)
+    if far:
+        sweep_scratch(config.storage.reach())
+    plans, summary = plan_all(records, planner, stop)
+    cache.index.flush()  # so that child processes need not hash the inputs again
+    if on_plan is not None:
+        on_plan(plans, summary.fresh)
+    run = engine or pick_engine("local", config)
+    with RunLog(cache.local, config, planner) as log:
+        log.begin(plans, summary.fresh)
+        for result in run(plans, config, cache, stop, on_frames) if plans and not stop.is_set() else ():
+            summary.results.append(result)
+            log.result(result)
+            remember(planner, result)
+            if on_result is not None:
+                on_result(result)
+        summary.cancelled = stop.is_set()
+        if summary.cancelled:
+            log.cancelled()
+    cache.publish_log(log.path)
+    if far:
+        sweep_scratch(config.storage.reach())  # of workers that were lost
+    cache.index.flush()
+    return summary
+
+
+def _settled(plan: Plan) -> Result:
+    """A record with nothing to run: fresh, or failed before with the same settings and input."""
+    failed = {step.stage: step.check.reason for step in plan.steps if step.check.state == "failed"}
+    for step in plan.steps:
+        blocked = [name for name in step.computation.upstream if name in failed]
+        if blocked and step.check.state != "fresh":
+            failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
+    return Result(plan.record, failed=failed, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+
+
+def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
+    """Per record and stage: state, reason, and the quality figures of fresh outputs."""
+    for plan in planner.plan_all(records):
+        blocked = _settled(plan).failed
+        for step in plan.steps:
+            state, reason = step.check.state, step.check.reason
+            if state in ("missing", "stale") and step.stage in blocked:
+                state, reason = "failed", blocked[step.stage]
+            quality = dict(step.check.quality)
+            yield {"video": plan.record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
+
+
+def dataset_records(config: BaseConfig) -> Listing:
+    """The records of the configuration's data set.
+
+    Raises:
+        UsageError: no `dataset.root`.
+        DataError: the data set's own files cannot be used.
+    """
+    dataset = config.dataset
+    if dataset.root is None:
+        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
+    options = {} if dataset.labels is None else {"labels": dataset.labels}
+    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
+    if not dataset.tasks:
+        return listing
+    known = sorted({record.task for record in listing.records})
+    for task in dataset.tasks:
+        if task not in known:
+            raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, known))
+    return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))

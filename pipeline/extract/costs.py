@@ -1,0 +1,197 @@
+"""What a run will cost: its work by stage, times the seconds that earlier runs on this cache measured, or defaults.
+
+A stage says itself what its work is (`Extractor.work`): frames looked at, pairs compared, frames of clips. The
+measurements lie in the cache's index. They are wall-clock seconds of one worker, so they hold for the machine, the
+settings and the number of workers they were taken with; an estimate says which of its figures were measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.errors import AimError
+from data.store import fetched
+from data.video import Record
+from pipeline.extract.plan import Plan, Planner, Step
+from pipeline.extract.runner import Result
+from pipeline.stages import stage_class
+
+DEFAULT_SECONDS = {
+    "clips": 0.023,
+    "pose": 0.05,
+    "camera_flow": 0.011,
+    "kinematics": 0.001,
+    "timesteps": 0.001,
+}
+"""Seconds per unit of work until a stage has run once: of one AVX-512 core, on dives of 448 x 256 pixels."""
+
+UNKNOWN_STAGE_SECONDS = 0.05
+"""Seconds per unit of a stage of which nothing is known."""
+
+PROBED, PROBING_SECONDS = 64, 1.0
+"""At most so many videos are counted for an estimate, for so long; the others are taken to be like them, by bytes."""
+
+PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
+"""At most so many, and none larger, where videos lie on a store: each is copied for it."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the plans of a batch are expected to cost.
+
+    Attributes:
+        videos: number of videos with something to do.
+        frames: frames of those videos, counted or scaled from a counted sample.
+        seconds: wall-clock seconds with `workers` workers.
+        workers: workers that share the work.
+        stages: per stage that runs: `videos`, `work` and its `unit`, `seconds_per_unit`, and whether that figure was
+            `measured` here.
+    """
+
+    videos: int
+    frames: int
+    seconds: float
+    workers: int
+    stages: dict[str, dict[str, Any]]
+
+
+def remember(planner: Planner, result: Result) -> None:
+    """Keep what the stages of one finished record took, for later estimates."""
+    for stage, seconds in result.done.items():
+        if work := _work(planner, stage, result.frames):
+            planner.cache.index.add_cost(stage, seconds, work)
+
+
+def estimate(plans: Sequence[Plan], planner: Planner, workers: int = 1) -> Estimate:
+    """The expected cost of `plans`; opens at most `PROBED` videos, decodes nothing."""
+    measured = planner.cache.index.costs()
+    names = dict.fromkeys(stage for plan in plans for stage in plan.todo)
+    frames = _frames([plan.record for plan in plans])
+    stages: dict[str, dict[str, Any]] = {}
+    for name in names:
+        work = [_work(planner, name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
+        rate = measured.get(name, DEFAULT_SECONDS.get(name, UNKNOWN_STAGE_SECONDS))
+        unit = stage_class(name).unit
+        stages[name] = {"videos": len(work), "work": sum(work), "unit": unit, "seconds_per_unit": rate}
+        stages[name]["measured"] = name in measured
+    seconds = sum(_seconds(plan, planner, count, stages) for plan, count in zip(plans, frames, strict=True))
+    workers = max(1, workers)
+    return Estimate(len(plans), sum(frames), seconds / min(workers, max(1, len(plans))), workers, stages)
+
+
+def in_a_line(told: Estimate) -> str:
+    """What a run says before it starts.
+
+    >>> stages = {"pose": {"work": 816, "unit": "frames", "measured": True}}
+    >>> in_a_line(Estimate(8, 816, 40.0, 2, stages))
+    'about 40 s for 8 videos: pose 816 frames'
+    """
+    work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in told.stages.items())
+    guess = "" if all(about["measured"] for about in told.stages.values()) else " (not yet measured here)"
+    return f"about {_duration(told.seconds)}{guess} for {told.videos} videos: {work}"
+
+
+def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
+    """(stage, why it runs) for every stage that the plan runs."""
+    for step in plan.steps:
+        if step.stage in plan.todo:
+            yield step.stage, _reason(step, plan.todo)
+
+
+def dry_run(plans: Sequence[Plan], planner: Planner, workers: int) -> dict[str, Any]:
+    """What `extract --dry-run` tells, as JSON types: `plan` with the reasons per video, and the `estimate`."""
+    rows = [{"video": plan.record.name, "todo": dict(reasons(plan))} for plan in plans]
+    return {"plan": rows, "estimate": asdict(estimate(plans, planner, workers))}
+
+
+def dry_run_tables(told: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Tables for people (title, columns, rows): why stages run, with one video as an example, and what it costs."""
+    why: dict[tuple[str, str], list[str]] = {}
+    for row in told["plan"]:
+        for stage, reason in row["todo"].items():
+            why.setdefault((stage, reason), []).append(row["video"])
+    rows = [(stage, reason, len(videos), videos[0]) for (stage, reason), videos in sorted(why.items())]
+    yield "what would run", ("stage", "why", "videos", "such as"), rows
+    cost = told["estimate"]
+    costs = [
+        (
+            *(stage, about["videos"], f"{about['work']} {about['unit']}", f"{about['seconds_per_unit']:.4f}"),
+            "measured" if about["measured"] else "a default",
+        )
+        for stage, about in cost["stages"].items()
+    ]
+    title = f"about {_duration(cost['seconds'])} for {cost['frames']} frames with {cost['workers']} workers"
+    yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
+
+
+def _reason(step: Step, todo: Sequence[str]) -> str:
+    if step.check.state == "fresh":
+        return "fresh, run again by --force"
+    if step.check.state == "failed":
+        return f"failed before ({step.check.reason}), tried again by --retry-failed"
+    return step.check.reason
+
+
+def _work(planner: Planner, stage: str, frames: int) -> int:
+    return stage_class(stage).work(planner.configs[stage], frames)
+
+
+def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[str, Any]]) -> float:
+    """Stages of one wave share one decode. Measured seconds are of stages side by side, defaults of each alone."""
+    waiting = [step for step in plan.steps if step.stage in plan.todo]
+    total = 0.0
+    while waiting:
+        pending = {step.stage for step in waiting}
+        wave = [step.stage for step in waiting if not pending & set(step.computation.upstream)]
+        waiting = [step for step in waiting if step.stage not in wave]
+        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in wave]
+        total += max(times) if all(stages[name]["measured"] for name in wave) else sum(times)
+    return total
+
+
+def _frames(records: Sequence[Record]) -> list[int]:
+    """Frames per record: counted for an even sample, by bytes for the rest."""
+    far = any(record.remote for record in records)
+    stride = max(1, -(-len(records) // (PROBED_FAR if far else PROBED)))
+    counted: dict[int, int] = {}
+    end = time.monotonic() + PROBING_SECONDS
+    for at in range(0, len(records), stride):
+        if count := _count(records[at]):
+            counted[at] = count
+        if time.monotonic() > end:
+            break
+    sizes = [_bytes(record) for record in records]
+    known = sum(sizes[at] for at in counted)
+    per_byte = sum(counted.values()) / known if known else 0.0
+    return [counted.get(at, round(size * per_byte)) for at, size in enumerate(sizes)]
+
+
+def _count(record: Record) -> int:
+    from data.video import probe
+
+    try:
+        if "video" in record.remote:
+            if record.remote["video"].size > PROBED_FAR_BYTES:
+                return 0
+            with fetched({"video": record.remote["video"]}) as copies:
+                return len(probe(copies["video"][0])[1])
+        return len(probe(record.path)[1]) if record.path is not None else 0
+    except AimError:
+        return 0  # it will fail by name when it is extracted
+
+
+def _bytes(record: Record) -> int:
+    if "video" in record.remote:
+        return record.remote["video"].size
+    try:
+        return record.path.stat().st_size if record.path is not None else 0
+    except OSError:
+        return 0

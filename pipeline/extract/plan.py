@@ -1,0 +1,120 @@
+"""What records need under a configuration: which stages are fresh, stale, missing or failed, and which will run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from data.video import Record
+from pipeline.cache import Cache, Check, Computation, fingerprints
+from pipeline.config import BaseConfig
+from pipeline.stages import stage_class, with_inputs
+
+FAR_LANES = 8
+"""How many records are planned at once where their inputs lie on a store and may have to be read."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of one record: what must be computed and whether it is there."""
+
+    computation: Computation
+    check: Check
+
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.computation.stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of one record, in order; `todo` are those that will run."""
+
+    record: Record
+    steps: tuple[Step, ...]
+    todo: tuple[str, ...]
+
+
+class Planner:
+    """Works out what records need under one configuration.
+
+    Args:
+        config: the configuration.
+        cache: where outputs live.
+        stages: only these stages (those they need are added); default: the configuration's.
+        force: run the asked-for stages even where fresh.
+        retry_failed: run stages again that failed with the same settings and input.
+    """
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        cache: Cache,
+        *,
+        stages: Sequence[str] = (),
+        force: bool = False,
+        retry_failed: bool = False,
+    ) -> None:
+        self.cache = cache
+        self.configs = config.stage_configs()
+        self.asked = tuple(stages) or config.stages
+        self.stages = with_inputs(self.asked, self.configs)
+        self.force = force
+        self.retry_failed = retry_failed
+        self._fixed = {name: self._fixed_parts(name) for name in self.stages}
+        self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
+        self._reads = {name: stage_class(name).reads for name in self.stages}
+
+    def plan(self, record: Record) -> Plan:
+        """The steps of one record; reads headers, never arrays of files that did not change."""
+        steps: list[Step] = []
+        inputs = fingerprints(record, self.cache)
+        keys: dict[str, str] = {}
+        for name in self.stages:
+            reads: dict[str, str] = {kind: inputs[kind] for kind in self._reads[name] if kind in inputs}
+            upstream = {need: keys[need] for need in self._needs[name]}
+            computation = Computation(name, *self._fixed[name], reads, upstream)
+            keys[name] = computation.key
+            steps.append(Step(computation, self.cache.check(computation, record.id)))
+        return Plan(record, tuple(steps), self._todo(steps))
+
+    def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
+        """The steps of many records, in their order; several are planned at once where they are far away."""
+        with self.cache.snapshot(len(records) * len(self.stages)):
+            lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
+            if lanes == 1:
+                yield from map(self.plan, records)
+                return
+            with ThreadPoolExecutor(lanes) as pool:
+                yield from pool.map(self.plan, records)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """What a stage's output depends on beside the inputs: version, settings, identity, as JSON types."""
+        version, settings, identity = self._fixed[name]
+        return {"version": version, "settings": dict(settings), "identity": dict(identity)}
+
+    def _fixed_parts(self, name: str) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
+        stage, config = stage_class(name), self.configs[name]
+        return stage.version, config.result_settings(), dict(stage.identity(config))
+
+    def _todo(self, steps: Sequence[Step]) -> tuple[str, ...]:
+        """Stages that run: asked for and not usable, what those need that is not usable, and what is damaged.
+
+        A missing upstream output under a fresh one is left missing: nothing needs it.
+        """
+        by_name = {step.stage: step for step in steps}
+        chosen: set[str] = set()
+        for step in reversed(steps):
+            name = step.stage
+            forced = self.force and name in self.asked
+            needed = name in self.asked or step.check.state == "stale"
+            needed = needed or any(name in by_name[c].computation.upstream for c in chosen)
+            if needed and (forced or self._must_run(step)):
+                chosen.add(name)
+        return tuple(step.stage for step in steps if step.stage in chosen)
+
+    def _must_run(self, step: Step) -> bool:
+        return step.check.state in ("missing", "stale") or (step.check.state == "failed" and self.retry_failed)

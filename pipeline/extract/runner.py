@@ -1,0 +1,185 @@
+"""Doing what a plan says: one decode per wave of stages, outputs and failures into the cache."""
+
+from __future__ import annotations
+
+import errno
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from data.errors import AimError, Cancelled, ChangedError, DataError
+from data.store import StageOutput
+from data.video import Record
+from extractors.base import Extractor
+from pipeline.cache import Cache, fingerprints, stamps
+from pipeline.config import BaseConfig
+from pipeline.extract.copies import local_copies
+from pipeline.extract.decode_pass import DecodePass, Progress
+from pipeline.extract.plan import Plan, Step
+from pipeline.stages import stage_class
+
+AGAIN = "Run `extract` again"
+
+
+@dataclass
+class Result:
+    """What happened to one record.
+
+    Attributes:
+        record: the performance.
+        done: stages that ran, with their seconds.
+        failed: stages that did not give an output, with one line why.
+        skipped: stages that were fresh.
+        frames: frames of the video as far as a stage asked for them, else 0.
+        cancelled: the user asked to stop before all was done.
+    """
+
+    record: Record
+    done: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    frames: int = 0
+    cancelled: bool = False
+
+
+class Worker:
+    """Runs plans in this process. Holds one extractor per stage, so that models load once.
+
+    Args:
+        config: the configuration.
+        cache: where outputs go.
+        stop: set when the user asks to stop.
+    """
+
+    def __init__(self, config: BaseConfig, cache: Cache, stop: threading.Event | None = None) -> None:
+        self.cache = cache
+        self.stop = stop or threading.Event()
+        self._configs = config.stage_configs()
+        self._extractors: dict[str, Extractor[Any]] = {}
+        self._origins: Mapping[str, str] = {}
+
+    def run(self, plan: Plan, progress: Progress | None = None) -> Result:
+        """Run what the plan says; a failure costs the stage and those that need it, nothing else."""
+        with local_copies(plan, self.stop) as given:
+            self._origins = given.origins
+            result = self._run(given.plan, progress, given.contents, given.failed)
+        result.cancelled = result.cancelled or given.cancelled
+        return replace(result, record=plan.record)
+
+    def _run(
+        self, plan: Plan, progress: Progress | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
+    ) -> Result:
+        """Run a plan of local files; `contents` are the fingerprints of those that were copied."""
+        result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+        steps = {step.stage: step for step in plan.steps}
+        result.failed = {
+            s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
+        } | dict(failed)
+        waiting = [steps[name] for name in plan.todo]
+        seen = stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
+        now = fingerprints(plan.record, self.cache) if contents is None else contents
+        while waiting and not self.stop.is_set():
+            pending = {step.stage for step in waiting}
+            wave = [step for step in waiting if not pending & set(step.computation.upstream)]
+            waiting = [step for step in waiting if step not in wave]
+            runnable = [step for step in wave if not self._blocked(step, result)]
+            runnable = [step for step in runnable if not self._outdated(step, plan.record, now, result)]
+            self._run_wave(plan.record, runnable, result, progress, seen)
+        result.cancelled = result.cancelled or bool(waiting)
+        return result
+
+    def _blocked(self, step: Step, result: Result) -> bool:
+        failed = [name for name in step.computation.upstream if name in result.failed]
+        if failed:
+            result.failed[step.stage] = f"needs {failed[0]}, which failed"
+        return bool(failed)
+
+    def _outdated(self, step: Step, record: Record, now: Mapping[str, str], result: Result) -> bool:
+        """Whether an input is another one than was planned for; its output would carry the wrong key."""
+        changed = [kind for kind, content in step.computation.inputs.items() if now.get(kind) != content]
+        if changed:
+            error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
+            result.failed[step.stage] = self._keep_failure(step, record, error)
+        return bool(changed)
+
+    def _run_wave(
+        self,
+        record: Record,
+        wave: list[Step],
+        result: Result,
+        progress: Progress | None,
+        seen: Mapping[str, str | None],
+    ) -> None:
+        if not wave:
+            return
+        shared = DecodePass(record, [step.stage for step in wave], self.stop, progress)
+        threads = [
+            threading.Thread(target=self._run_step, args=(shared, step, result, seen), name=step.stage, daemon=True)
+            for step in wave
+        ]
+        if progress is not None:
+            progress(0, 0, tuple(step.stage for step in wave))
+        for thread in threads:
+            thread.start()
+        shared.run()
+        for thread in threads:
+            thread.join()
+
+    def _run_step(self, shared: DecodePass, step: Step, result: Result, seen: Mapping[str, str | None]) -> None:
+        start = time.perf_counter()
+        record = shared.record
+        try:
+            _require_inputs(record, step)
+            upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
+            output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
+            if seen != stamps(record):
+                raise ChangedError("the input changed while it was read", fix=AGAIN)
+            self.cache.write(step.computation, record, output)
+            result.done[step.stage] = time.perf_counter() - start
+        except Cancelled:
+            result.cancelled = True
+        except Exception as error:  # noqa: BLE001 -- one bad video costs one video, whatever went wrong
+            entry = self._keep_failure(step, record, error)
+            result.failed[step.stage] = entry
+        finally:
+            result.frames = max(result.frames, shared.frames_known)
+            shared.leave(step.stage)
+
+    def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
+        """One line why; kept in the cache unless machine, set-up or moment are at fault: those are tried again."""
+        if isinstance(error, AimError) and error.where is not None:
+            error.where = self._origins.get(error.where, error.where)
+        if isinstance(error, AimError) and error.momentary:
+            return str(error)
+        if isinstance(error, OSError):
+            full = error.errno == errno.ENOSPC or "No space left" in str(error)
+            cause = error.strerror or str(error)
+            return "no space left on the disk of the cache" if full else f"{type(error).__name__}: {cause}"
+        try:
+            return str(self.cache.record_failure(step.computation, record, error)["what"])
+        except OSError as disk:
+            return f"{error} (and the failure could not be written: {disk.strerror})"
+
+    def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
+        stored = self.cache.read(name, record.id)
+        if stored.header["key"] != step.computation.upstream[name]:
+            raise ChangedError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
+        return stored.output
+
+    def _extractor(self, name: str) -> Extractor[Any]:
+        if name not in self._extractors:
+            self._extractors[name] = stage_class(name)(self._configs[name])
+        return self._extractors[name]
+
+
+def _require_inputs(record: Record, step: Step) -> None:
+    files = record.files()
+    for kind in stage_class(step.stage).reads:
+        if kind not in files and not (kind == "video" and len(stage_class(step.stage).reads) > 1):
+            raise DataError(
+                f"no {kind} file belongs to this performance, and stage '{step.stage}' needs one",
+                where=record.id,
+                fix=f"Leave '{step.stage}' out of `stages`, or add the file",
+            )

@@ -1,1 +1,0 @@
-"""Parts of extraction: plans, one decode, engines, costs, run records."""

@@ -1,0 +1,160 @@
+"""What the stages of one video say about each of its frames, looked up by time: the content of a preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store import StageOutput
+from data.video import Record
+
+STEADY = 0.01
+"""Picture widths per second (or log scale, or radians) below which a camera is called still in words."""
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Body:
+    """One agent in one frame.
+
+    Attributes:
+        agent: index in the arrays of the pose stage.
+        keypoints: (17, 3) x px, y px, score; NaN where unseen.
+        box: (4,) x1 y1 x2 y2 px, NaN where unseen.
+        filled: the joints are interpolated, nobody was seen.
+    """
+
+    agent: int
+    keypoints: Floats
+    box: Floats
+    filled: bool
+
+
+@dataclass(frozen=True)
+class Border:
+    """The border cells of one frame pair.
+
+    Attributes:
+        boxes: (cell, 4) x1 y1 x2 y2 in shares of the picture.
+        flow: (cell, 2) picture widths and heights per second.
+        usable: (cell,) whether the flow means something.
+        motion: the camera's motion in words.
+    """
+
+    boxes: Floats
+    flow: Floats
+    usable: NDArray[np.bool_]
+    motion: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is drawn for one video.
+
+    Attributes:
+        record: the video.
+        size: width and height in pixels.
+        times: (N,) presentation time of every frame in seconds.
+        outputs: the stages' outputs; any may be missing.
+        roles: name of each agent of the pose stage, such as {0: "primary"}.
+    """
+
+    record: Record
+    size: tuple[int, int]
+    times: NDArray[np.float64]
+    outputs: Mapping[str, StageOutput]
+    roles: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def end(self) -> float:
+        """Seconds from the first frame until the last one has been shown."""
+        return float(self.times[-1]) + self.frame_length
+
+    @property
+    def frame_length(self) -> float:
+        """Seconds that a typical frame is shown."""
+        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1 / 25
+
+    @property
+    def agents(self) -> int:
+        """Number of agents that the pose stage keeps."""
+        found = self.array("pose", "keypoints")
+        return 0 if found is None else found.shape[1]
+
+    def name(self, agent: int) -> str:
+        """What the time steps call an agent, or its number where they do not use it."""
+        return self.roles.get(agent, f"agent {agent}")
+
+    def array(self, stage: str, name: str) -> Any:
+        """Values of an array, or None where the stage or the array is not there."""
+        output = self.outputs.get(stage)
+        return output.arrays[name].values if output is not None and name in output.arrays else None
+
+    def spans(self, stage: str) -> Floats:
+        """(step, 2) first and last second of each clip or time step; without entries where there are none."""
+        found = self.array(stage, "bounds")
+        return np.zeros((0, 2)) if found is None else np.asarray(found, np.float64)
+
+    def bodies(self, time: float) -> list[Body]:
+        """The agents in the frame shown at `time`."""
+        keypoints, times = self.array("pose", "keypoints"), self.array("pose", "time")
+        if keypoints is None or not len(keypoints):
+            return []
+        row = latest(times, time)
+        boxes, filled = self.array("pose", "boxes"), self.array("pose", "filled")
+        empty = np.full(4, np.nan)
+        return [
+            Body(
+                agent,
+                keypoints[row, agent],
+                empty if boxes is None else boxes[row, agent],
+                bool(filled is not None and filled[row, agent]),
+            )
+            for agent in range(keypoints.shape[1])
+            if np.isfinite(keypoints[row, agent, :, 0]).any()
+        ]
+
+    def border(self, time: float) -> Border | None:
+        """The pair of frames that begins with the frame shown at `time`, or the last pair before it."""
+        times = self.array("camera_flow", "time")
+        if times is None or not len(times):
+            return None
+        row = latest(times[:, 0], time)
+        read = [self.array("camera_flow", name) for name in ("cell_box", "cells", "cell_mask")]
+        if any(values is None for values in read):
+            return None
+        return Border(read[0], read[1][row], read[2][row].astype(bool), self._motion(row))
+
+    def _motion(self, row: int) -> str:
+        motion, cut = self.array("camera_flow", "motion"), self.array("camera_flow", "cut")
+        if cut is not None and cut[row]:
+            return "cut"
+        if motion is None:
+            return ""
+        if np.abs(motion[row]).max() < STEADY:
+            return "camera still"
+        return "pan {:+.2f} {:+.2f}/s zoom {:+.2f}/s turn {:+.2f}/s".format(*motion[row].tolist())
+
+
+def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
+    """Names of the pose stage's agents by the settings of the time steps.
+
+    >>> roles_of({"primary": "pose:0", "secondary": ["pose:1"]})
+    {0: 'primary', 1: 'secondary'}
+    """
+    from extractors.timesteps import TimestepsConfig
+
+    primary, secondary = TimestepsConfig.model_validate(settings).parts()
+    names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}
+    names |= {primary.agent: "primary"} if primary.kind == "pose" else {}
+    return dict(sorted(names.items()))
+
+
+def latest(times: Floats, time: float) -> int:
+    """Row of the last of ascending `times` that is not after `time`; 0 before the first."""
+    return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))

@@ -1,0 +1,256 @@
+"""`extract --preview`: pictures by which a person can judge an extraction, a contact sheet and a film per video.
+
+Both lie at `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, the border
+cells with their flow, and below them a bar with clips, time steps and sightings. A preview shows outputs that are
+fresh under the configuration; it is drawn again when an output of its video is newer than the preview.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import AimError, Cancelled, DataError, UsageError
+from data.store import is_remote, write_bytes
+from data.video import Frame, Record, decode, jpeg, probe, write_video
+from pipeline.cache import Cache
+from pipeline.extract import Planner
+from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
+from pipeline.preview.frame_content import Scene, roles_of
+from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
+from pipeline.preview.timeline import Timeline, draw_timeline
+
+FOLDER = "preview"
+"""Folder of the previews in a cache."""
+
+MOST_WIDTH, MOST_HEIGHT = 1280, 720
+"""Pixels that large videos are reduced to; small ones are enlarged to `LEAST_WIDTH`."""
+
+HEADER = 24
+"""Height in pixels of the line of text above each picture."""
+
+TILE_WIDTH = 640
+"""Pixels: width of a picture of the contact sheet at most."""
+
+MOST_FRAMES, MOST_RATE = 4500, 30.0
+"""Pictures and pictures per second of a film at most; a longer video is shown at fewer pictures per second."""
+
+Progress = Callable[[int, int], None]
+"""Called with (videos done, videos in all)."""
+
+
+@dataclass
+class Previews:
+    """What `write_previews` did.
+
+    Attributes:
+        written: films and sheets drawn, two per video.
+        fresh: videos whose preview was newer than their outputs.
+        failed: why there is no preview, by the video's printable name.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    fresh: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
+    """Where the contact sheet and the film of a video lie."""
+    path = cache.path(FOLDER, video_id)
+    name = path.name.removesuffix(".h5")
+    return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
+
+
+def refuse_far(records: Sequence[Record], planner: Planner) -> None:
+    """Refuse what no preview can be drawn of.
+
+    Raises:
+        UsageError: the cache or a video is on a store.
+    """
+    far = [record.name for record in records if record.remote]
+    if far or is_remote(planner.cache.root):
+        raise UsageError(
+            "previews are drawn of videos and caches of this machine only",
+            where=far[0] if far else planner.cache.place,
+            fix="Leave --preview out, or copy the videos and the cache here",
+        )
+
+
+def write_previews(
+    records: Sequence[Record],
+    planner: Planner,
+    *,
+    stop: threading.Event | None = None,
+    progress: Progress | None = None,
+) -> Previews:
+    """Draw the previews of videos with fresh outputs; a failure costs that video's preview only.
+
+    Args:
+        records: the videos.
+        planner: says which outputs are fresh, and where they lie. With its `force`, everything is drawn again.
+        stop: set when the user asks to stop; what is drawn stays.
+        progress: told after every video.
+    """
+    stop = stop or threading.Event()
+    done = Previews()
+    for number, record in enumerate(records, start=1):
+        if stop.is_set():
+            break
+        try:
+            paths = preview_paths(planner.cache, record.id)
+            if not planner.force and _newer(paths, planner, record):
+                done.fresh += 1
+            else:
+                draw_preview(load_scene(record, planner), *paths, stop=stop)
+                done.written += paths
+        except Cancelled:
+            break
+        except (AimError, OSError) as error:
+            done.failed[record.name] = error.what if isinstance(error, AimError) else str(error.strerror or error)
+        if progress is not None:
+            progress(number, len(records))
+    return done
+
+
+def load_scene(record: Record, planner: Planner) -> Scene:
+    """The fresh outputs of a video.
+
+    Raises:
+        DataError: the performance has no video, or no output is fresh.
+        VideoError: the video cannot be read.
+        CacheError: an output is damaged.
+    """
+    if record.path is None:
+        raise DataError("the data set lists this performance without a video", where=record.id)
+    names = _fresh(record, planner)
+    if not names:
+        raise DataError("no output to show", where=record.id, fix="`status` says why")
+    stored = {name: planner.cache.read(name, record.id) for name in names}
+    roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
+    info, times = probe(record.path)
+    return Scene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
+
+
+def draw_preview(scene: Scene, sheet: Path, film: Path, *, stop: threading.Event | None = None) -> None:
+    """Write the contact sheet and the film of a video from one decode; holds the pictures of the sheet in memory.
+
+    Raises:
+        VideoError: the video cannot be decoded.
+        OSError: the folder cannot be written.
+        Cancelled: `stop` was set; nothing is left half written.
+    """
+    if scene.record.path is None:
+        raise DataError("the data set lists this performance without a video", where=scene.record.id)
+    drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
+    path = scene.record.path
+    rate, order = film_frames(scene.times)
+    shown = tile_frames(scene)
+    tiles: dict[int, Picture] = {}
+
+    def pictures() -> Iterator[Picture]:
+        waiting = iter(order.tolist())
+        next_ = next(waiting, -1)
+        for frame in decode(path, sorted({*order.tolist(), *shown})):
+            if stop is not None and stop.is_set():
+                raise Cancelled
+            if frame.index in shown:
+                tiles[frame.index] = small.picture(frame)
+            canvas = drawer.canvas(frame)
+            while next_ == frame.index:
+                yield canvas
+                next_ = next(waiting, -1)
+
+    write_video(film, pictures(), rate, options={"crf": "23", "preset": "veryfast"})
+    write_bytes(sheet, jpeg(contact_sheet(scene, [tiles[index] for index in shown], shown), quality=88))
+
+
+def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
+    """Pictures per second and the (pictures,) frames shown, so that the film runs at the video's own pace.
+
+    >>> film_frames(np.arange(4) / 25)
+    (25.0, array([0, 1, 2, 3]))
+    """
+    length = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+    duration = float(times[-1]) + length
+    rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
+    count = max(1, round(duration * rate))
+    at = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
+    return rate, np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 1)
+
+
+def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, int]:
+    """Even (width, height) in which a video of a size is drawn, at most `most` pixels wide.
+
+    >>> drawn_size(455, 256), drawn_size(1080, 1920), drawn_size(1920, 1080)
+    ((640, 360), (404, 720), (1280, 720))
+    """
+    scale = min(MOST_HEIGHT / height, most / width)
+    if scale > 1:
+        scale = min(scale, max(1.0, LEAST_WIDTH / width))
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+class _Drawer:
+    """Draws the frames of one video at one size, above one bar."""
+
+    def __init__(self, scene: Scene, size: tuple[int, int]) -> None:
+        self.scene = scene
+        self.size = size
+        self.bar: Timeline = draw_timeline(scene, max(self.size[0], LEAST_WIDTH))
+        if self.bar.image.shape[0] % 2:  # H.264 wants even sides
+            extra = np.full_like(self.bar.image[:1], INK)
+            self.bar = replace(self.bar, image=np.concatenate([self.bar.image, extra]))
+
+    def picture(self, frame: Frame) -> Picture:
+        """A frame at the drawn size with everything on it, below its line of text."""
+        import cv2
+
+        larger = self.size[0] > frame.image.shape[1]
+        way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
+        image = np.array(cv2.resize(frame.image, self.size, interpolation=way))
+        border = self.scene.border(frame.time)
+        if border is not None:
+            draw_border(image, border)
+        scale = np.array(self.size) / np.array(self.scene.size)
+        for body in self.scene.bodies(frame.time):
+            draw_body(image, body, scale, self.scene.name(body.agent))
+        image = np.concatenate([np.full((HEADER, image.shape[1], 3), INK, np.uint8), image])
+        self._caption(image, frame, border.motion if border is not None else "")
+        return image
+
+    def canvas(self, frame: Frame) -> Picture:
+        """The picture of a frame centred above the bar with the mark of its time."""
+        bar = self.bar.at(frame.time)
+        return np.concatenate([centred(self.picture(frame), bar.shape[1]), bar])
+
+    def _caption(self, image: Picture, frame: Frame, motion: str) -> None:
+        parts = [f"{frame.time:.2f} s", f"frame {frame.index}", self._step(frame.time), motion]
+        size = 0.45
+        text = "  ".join(part for part in parts if part)
+        while text_width(text, size) > image.shape[1] - 12 and size > 0.3:
+            size -= 0.03
+        write(image, text, (6, 16), size=size)
+
+    def _step(self, time: float) -> str:
+        spans = self.scene.spans("timesteps")
+        inside = np.flatnonzero((spans[:, 0] <= time + 1e-6) & (time < spans[:, 1] + 1e-6))
+        return f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
+
+
+def _fresh(record: Record, planner: Planner) -> list[str]:
+    return [step.stage for step in planner.plan(record).steps if step.check.state == "fresh"]
+
+
+def _newer(paths: Sequence[Path], planner: Planner, record: Record) -> bool:
+    """Whether the preview is younger than the outputs it shows."""
+    try:
+        drawn = min(path.stat().st_mtime_ns for path in paths)
+    except FileNotFoundError:
+        return False
+    outputs = [planner.cache.path(name, record.id) for name in _fresh(record, planner)]
+    return bool(outputs) and all(path.stat().st_mtime_ns <= drawn for path in outputs)

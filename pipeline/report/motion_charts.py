@@ -1,0 +1,163 @@
+"""What the charts of a video show, from the arrays of the stages: body parts, tools, camera.
+
+Bodies are compared in torso lengths: every joint is taken from the middle of the hips and divided by the
+body's median torso length over the video, so that size and place in the picture do not count.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store import StageOutput
+from pipeline.report.page_data import CameraPath, Skeleton, Traces
+
+Floats = NDArray[np.float64]
+
+PARTS = {
+    "head": (0, 1, 2, 3, 4),
+    "trunk": (5, 6, 11, 12),
+    "arms": (7, 8, 9, 10),
+    "legs": (13, 14, 15, 16),
+}
+"""COCO-17 joints by body part."""
+
+LEAST_SCORE = 0.05
+"""Joints below this score are not compared."""
+
+SMOOTHING = 5
+"""Frames over which curves of joints are averaged: single frames of a pose estimator jitter."""
+
+_MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", "rad", "gripper_rad"))
+
+
+def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
+    """The people of a `pose` output, ready to draw."""
+    width, height = (float(side) for side in pose.arrays["size"].values)
+    points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
+    return Skeleton(_floats(pose, "time"), points, (width, height), names[: points.shape[1]])
+
+
+def pose_difference(pose: StageOutput, first: int = 0, second: int = 1) -> Traces | None:
+    """Distance between two bodies by part, in torso lengths, and how far they moved apart; None for one body.
+
+    `where they are` is the change of the vector between the hips since the first frames, so that two divers who
+    fall side by side at the same time show zero.
+    """
+    points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
+    if points.shape[1] <= max(first, second):
+        return None
+    bodies = [_body(points[:, agent]) for agent in (first, second)]
+    if any(torso is None for _, _, torso in bodies):
+        return None
+    (shape_a, hips_a, torso_a), (shape_b, hips_b, torso_b) = bodies
+    gaps = np.linalg.norm(shape_a - shape_b, axis=-1)
+    series = {part: smooth(_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
+    apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
+    series["where they are"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
+    about = "Bodies laid over each other at the hips; the last curve is how far the hips moved apart since the start."
+    return Traces("Difference between the two", "torso lengths", _floats(pose, "time"), series, about)
+
+
+def body_speed(pose: StageOutput, agent: int = 0) -> Traces | None:
+    """Speed of each part of one body against its hips, in torso lengths per second; None where never seen."""
+    time = _floats(pose, "time")
+    shape, _, torso = _body(np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)[:, agent])
+    if torso is None or len(time) < 3:
+        return None
+    speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
+    series = {part: smooth(_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
+    return Traces(
+        "Movement of the body", "torso lengths/s", time, series, "Against the hips: turning and limbs, not the fall."
+    )
+
+
+def tool_difference(kinematics: StageOutput) -> Traces | None:
+    """Master minus slave speed of each hand in m/s, from the channels `left_speed_m_s`, `right_speed_m_s`."""
+    series = {}
+    for hand in ("left", "right"):
+        master, slave = (_channel(kinematics, role, f"{hand}_speed_m_s") for role in ("master", "slave"))
+        if master is not None and slave is not None:
+            series[f"{hand} tool"] = master - slave
+    if not series:
+        return None
+    return Traces("Master minus slave speed", "m/s", _floats(kinematics, "time"), series, "Zero: the slave follows.")
+
+
+def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
+    """Speed and gripper angle of all tools, distance of the hands: the channels that were stored."""
+    time = _floats(kinematics, "time")
+    charts = []
+    for title, unit, channel in _MASTER_CHARTS:
+        series = {
+            f"{hand} {role}": values
+            for role in ("master", "slave")
+            for hand in ("left", "right")
+            if (values := _channel(kinematics, role, f"{hand}_{channel}")) is not None
+        }
+        if series:
+            charts.append(Traces(title, unit, time, series))
+    apart = _channel(kinematics, "slave", "hands_distance_m")
+    if apart is not None:
+        charts.append(Traces("Distance of the slave tips", "m", time, {"distance": apart}))
+    return tuple(charts)
+
+
+def camera_path(flow: StageOutput) -> CameraPath | None:
+    """Where the camera pointed since the first frame, from the motion of the content in `camera_flow`.
+
+    The content moves against the camera, so pan and rotation are summed with the sign turned. Between sampled
+    pairs the motion of the next pair is taken to have gone on. Unknown motion counts as none.
+    """
+    times = _floats(flow, "time")
+    if len(times) == 0:
+        return None
+    motion = np.nan_to_num(np.asarray(flow.arrays["motion"].values, dtype=np.float64))
+    ends = np.concatenate([times[:1, 0], times[:, 1]])
+    moved = motion * np.diff(ends)[:, None]
+    total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
+    return CameraPath(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
+
+
+def smooth(values: NDArray[np.floating[Any]], frames: int = SMOOTHING) -> Floats:
+    """Centred mean over `frames` values, NaN left out; NaN stays where the value itself is unknown."""
+    padded = np.pad(np.asarray(values, dtype=np.float64), frames // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, frames)
+    return np.where(np.isfinite(values), _mean(windows, axis=1), np.nan)
+
+
+def _body(points: Floats) -> tuple[Floats, Floats, float | None]:
+    """(frame, 17, 2) joints from the hips in torso lengths, (frame, 2) hips in pixels, torso length in pixels."""
+    seen = np.where(points[..., 2:] >= LEAST_SCORE, points[..., :2], np.nan)
+    hips = _mean(seen[:, (11, 12)], axis=1)
+    lengths = np.linalg.norm(_mean(seen[:, (5, 6)], axis=1) - hips, axis=-1)
+    known = lengths[np.isfinite(lengths) & (lengths > 0)]
+    torso = float(np.median(known)) if known.size else None
+    return (seen - hips[:, None]) / (torso or np.nan), hips, torso
+
+
+def _start(values: Floats, frames: int = 5) -> Floats:
+    """Median of the first known rows."""
+    known = values[np.isfinite(values).all(axis=-1)]
+    return np.median(known[:frames], axis=0) if len(known) else np.full(values.shape[-1], np.nan)
+
+
+def _mean(values: Floats, axis: int) -> Floats:
+    """Mean of what is known, NaN where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is NaN, as meant
+        return np.asarray(np.nanmean(values, axis=axis))
+
+
+def _channel(output: StageOutput, role: str, name: str) -> Floats | None:
+    array = output.arrays.get(role)
+    if array is None or name not in array.names:
+        return None
+    return np.asarray(array.values[:, array.names.index(name)], dtype=np.float64)
+
+
+def _floats(output: StageOutput, name: str) -> Floats:
+    return np.asarray(output.arrays[name].values, dtype=np.float64)

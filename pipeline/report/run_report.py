@@ -1,0 +1,65 @@
+"""`report` and `plot`: what a run folder has to show, as the data of a page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.errors import UsageError
+from data.video import Record, find_videos
+from pipeline.config import validate
+from pipeline.evaluate import read_results
+from pipeline.extract import dataset_records
+from pipeline.report.evaluation_section import evaluation_report
+from pipeline.report.page_data import ReportData
+from pipeline.report.page_writer import write_report
+from pipeline.report.score_page import scores_page
+from pipeline.score import Scorer
+from pipeline.score.scorer import saved_config, saved_storage
+
+RESULTS, MODEL = "results.json", "model.json"
+
+
+def write_run_report(
+    run: Path, inputs: Sequence[Path], page: Path, sections: int, workers: int | None, stop: threading.Event
+) -> Path:
+    """Write the page of a run.
+
+    Raises:
+        UsageError: the folder holds neither results nor a model, or there is nothing to show.
+    """
+    write_report(page, run_report_data(run, inputs, page, sections, workers, stop))
+    return page
+
+
+def run_report_data(
+    run: Path, inputs: Sequence[Path], page: Path, sections: int, workers: int | None, stop: threading.Event
+) -> ReportData:
+    """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
+
+    Raises:
+        UsageError: the folder holds neither results nor a model, or there is nothing to show.
+    """
+    evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
+    if not (run / MODEL).exists():
+        if evaluation is None:
+            raise UsageError(
+                "neither results nor a model here", where=run, fix="Give a folder of `train` or `evaluate`"
+            )
+        return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
+    scorer = Scorer(run, workers=workers)
+    records = _records(run, inputs)
+    rows = scorer.score_records(records, stop=stop)
+    scorer.cache.close()
+    return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
+
+
+def _records(run: Path, inputs: Sequence[Path]) -> Sequence[Record]:
+    if inputs:
+        return find_videos(inputs, saved_storage(run)).records
+    config = validate(saved_config(run), where=run)
+    if config.dataset.root is None:
+        raise UsageError("nothing to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
+    records = dataset_records(config).records
+    return [record for record in records if record.split == "test"] or records

@@ -1,0 +1,306 @@
+"""How sure a trained run is: held-out predictions inside the training part become intervals and a distance threshold.
+
+    calibration = calibrate(features, run)
+    save_calibration(calibration, folder)                    # after `pipeline.score.bundle.save`
+    found = load_calibration(folder, run)                    # a Calibration, or the reason why there is none
+    found.intervals(new_features)                            # {0.8: (m, 2), 0.95: (m, 2) or None}
+
+The training part is cut into folds that keep tied performances together; a few networks per fold, trained without
+it, predict it, all folds as one stack. See `pipeline.evaluate.conformal` for what is claimed and
+`pipeline.score.novelty` for distances.
+
+    RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
+                                  groups, software, quality {stage: {figure: [least, greatest]}}
+    RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
+                                  `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
+                                  `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from data.errors import DataError, UsageError, printable
+from data.splits import TIED, kfold, tied
+from data.store import write_bytes, write_text
+from models.aim import Aim, AimInputs
+from models.aim_config import AimConfig, AimSizes
+from models.layers import StackedLayers
+from models.stacked import StackData, predict_members
+from pipeline.cache import software
+from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
+from pipeline.features import FeatureSet
+from pipeline.score.bundle import WEIGHTS, Bundle
+from pipeline.score.novelty import BLOCKS, Distances, Novelty
+from pipeline.train import (
+    Normaliser,
+    Progress,
+    Stop,
+    TrainedRun,
+    fit_members,
+    fit_normaliser,
+    label_table,
+    run_members,
+    stack_data,
+    with_copied_rows,
+    with_copies,
+)
+
+FORMAT = 1
+ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
+FOLDS, RUNS = 5, 2
+"""Folds of the training part and networks per fold, which cost as much as the ten networks of the run itself."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoldNetworks:
+    """The networks that were trained without each fold.
+
+    Attributes:
+        model, sizes: as of the run.
+        state: parameter name to stacked values (folds * runs, ...), folds outermost.
+        normalisers: one per fold.
+    """
+
+    model: AimConfig
+    sizes: AimSizes
+    state: Mapping[str, Tensor]
+    normalisers: tuple[Normaliser, ...]
+
+    def predict(self, features: FeatureSet) -> Floats:
+        """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
+        members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
+        data = _joined([stack_data(features, [n]) for n in self.normalisers]).to(torch.device("cpu"), torch.float64)
+        which = torch.arange(folds).repeat_interleave(members // folds)
+        scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
+        means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
+        return np.stack([n.unscale(row, 0) for n, row in zip(self.normalisers, means, strict=True)])
+
+    @cached_property
+    def _net(self) -> Aim:
+        net = Aim(self.model, self.sizes, StackedLayers(len(next(iter(self.state.values())))))
+        net.load_state_dict(dict(self.state))
+        return net.double().eval()
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Held-out predictions of the training part and what follows from them.
+
+    Attributes:
+        networks: of the folds.
+        truth, predicted: (n,) label and held-out prediction of each training performance.
+        fold: (n,) which fold held it out.
+        group: (n,) which of them are the same performance again.
+        steps: (n, T) step scores of the training performances by the run itself.
+        duration: (n,) seconds.
+        novelty: distances and their threshold.
+        facts: folds, runs, kinds (what was kept together), software, quality (ranges of the stages' figures).
+    """
+
+    networks: FoldNetworks
+    truth: Floats
+    predicted: Floats
+    fold: NDArray[np.intp]
+    group: NDArray[np.intp]
+    steps: Floats
+    duration: Floats
+    novelty: Novelty
+    facts: Mapping[str, Any]
+
+    @property
+    def groups(self) -> int:
+        """Number of independent performances, on which the finite-sample correction rests."""
+        return len(np.unique(self.group))
+
+    def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
+        """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
+
+        Args:
+            features: m performances.
+            scores: (m,) the run's own scores; an interval is widened to hold its score, should it not.
+        """
+        centres = self.networks.predict(features)[self.fold]  # (n, m)
+        residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
+        found = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
+        if scores is not None:
+            own = np.stack([scores, -scores], axis=1)
+            found = {k: None if v is None else np.minimum(v * [1, -1], own) * [1, -1] for k, v in found.items()}
+        return found
+
+
+def calibrate(
+    features: FeatureSet,
+    run: TrainedRun,
+    *,
+    folds: int = FOLDS,
+    runs: int = RUNS,
+    kinds: Sequence[str] = TIED,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Calibration:
+    """Predict every training performance by networks that have not seen it.
+
+    Args:
+        features: holds the performances that `run` was trained on.
+        run: of `pipeline.train.trainer.train`.
+        folds: how many; fewer where there are fewer independent performances.
+        runs: networks per fold, at most those of the run.
+        kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
+        checkpoints: folder for resuming after a kill.
+        progress: called with (epochs done, epochs in all).
+        stop: asked after every epoch.
+
+    Raises:
+        DataError: all training performances are tied together, or one is not in `features`.
+        Cancelled: `stop` said so.
+    """
+    part, group, cuts = _folds(features, run, folds, kinds)
+    config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
+    more, learned = with_copies(part, config), [with_copied_rows(train, len(part), config) for train, _ in cuts]
+    normalisers = tuple(fit_normaliser(more, rows, config) for rows in learned)
+    members = [
+        member
+        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
+        for member in run_members(rows, number, normaliser, config)
+    ]
+    data = _joined([stack_data(more, [normaliser]) for normaliser in normalisers])
+    fitted = fit_members(
+        data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
+    )
+    networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
+    fold = np.zeros(len(part), dtype=np.intp)
+    for number, (_, test) in enumerate(cuts):
+        fold[test] = number
+    own = replace(part, settings=run.settings)
+    return Calibration(
+        networks,
+        truth=label_table(part.records)[:, 0],
+        predicted=networks.predict(part)[fold, np.arange(len(part))],
+        fold=fold,
+        group=group,
+        steps=Bundle(run).predict(own).step_scores,
+        duration=np.asarray(part.duration, dtype=np.float64),
+        novelty=Novelty.measure(part, cuts, group_weights(group)),
+        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}},
+    )
+
+
+def _folds(
+    features: FeatureSet, run: TrainedRun, folds: int, kinds: Sequence[str]
+) -> tuple[FeatureSet, NDArray[np.intp], list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
+    """The training performances, which of them are the same again, and (training rows, test rows) of each fold."""
+    where = {name: row for row, name in enumerate(features.ids)}
+    missing = [name for name in run.train_ids if name not in where]
+    if missing:
+        raise DataError(
+            f"{len(missing)} training performance(s) are not here, such as {printable(missing[0])}",
+            fix="Calibrate on the features that the model was trained on",
+        )
+    part = features.take([where[name] for name in run.train_ids])
+    bundles = tied(part.records, kinds)
+    if len(bundles) < 2:
+        raise DataError(
+            "all training performances are tied together, so none can be held out",
+            fix="Check the groups of the records, or train with --folds 0, without intervals",
+        )
+    number = {name: index for index, bundle in enumerate(bundles) for name in bundle}
+    group = np.array([number[name] for name in part.ids], dtype=np.intp)
+    made = kfold(part.records, k=min(folds, len(bundles)), seed=run.config.seed, kinds=kinds)
+    return part, group, [fold.indices(part.ids) for fold in made]
+
+
+def save_calibration(calibration: Calibration, folder: Path) -> None:
+    """Write beside the model of `folder`; the facts come last, so that a folder with them is whole.
+
+    Raises:
+        OSError: the folder cannot be written, or holds no model.
+    """
+    networks, novelty = calibration.networks, calibration.novelty
+    tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
+    arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
+    stored = [normaliser.arrays() for normaliser in networks.normalisers]
+    arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
+    arrays["held_out"] = novelty.held_out.whole
+    for name, values in novelty.known.items():
+        arrays[f"known.{BLOCKS.index(name)}"] = values
+        arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out.blocks[name]
+    content = to_bytes(tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
+    write_bytes(folder / ARRAYS_FILE, content)
+    told = {
+        "format": FORMAT,
+        "model_sha256": _sha256(folder / WEIGHTS),
+        "arrays_sha256": hashlib.sha256(content).hexdigest(),
+        "groups": calibration.groups,
+        **calibration.facts,
+    }
+    write_text(folder / FACTS_FILE, json.dumps(told, indent=1, sort_keys=True) + "\n")
+
+
+def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
+    """The calibration of the model in `folder`.
+
+    Raises:
+        UsageError: there is none, or it belongs to another training; the scores then have no intervals.
+        DataError: it is damaged.
+    """
+    place = folder / FACTS_FILE
+    fix = "Train again, or do without intervals: python run_pipeline.py train"
+    try:
+        told = json.loads(place.read_text("utf-8"))
+        if told["format"] != FORMAT or told["model_sha256"] != _sha256(folder / WEIGHTS):
+            raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
+        if told["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
+            raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
+        return _read(load_file(folder / ARRAYS_FILE), told, run)
+    except FileNotFoundError as error:
+        raise UsageError("this model was not calibrated", where=folder, fix=fix) from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise DataError("this calibration is damaged", where=place, fix=fix) from error
+
+
+_ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
+
+
+def _read(tensors: Mapping[str, Tensor], told: Mapping[str, Any], run: TrainedRun) -> Calibration:
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
+
+    stored = {name: values.numpy() for name, values in part("normaliser.").items()}
+    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(told["folds"])]
+    arrays = {name: tensors[name].numpy() for name in _ARRAYS}
+    known, held_out = (
+        {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
+    )
+    novelty = Novelty(known, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"]))
+    networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
+    kept = ("folds", "runs", "kinds", "software", "quality")
+    return Calibration(networks, **arrays, novelty=novelty, facts={name: told[name] for name in kept})
+
+
+def _joined(data: Sequence[StackData]) -> StackData:
+    """Data under several normalisations, (F, n, ...)."""
+    names = AimInputs.__dataclass_fields__
+    inputs = {name: torch.cat([getattr(d.inputs, name) for d in data]) for name in names}
+    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

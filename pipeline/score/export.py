@@ -1,0 +1,302 @@
+"""A trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch when it is written.
+
+Inputs, as `pipeline.features.FeatureSet` has them and in its units, batch first; those of size 0 are left out:
+
+    primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
+    trial (B, K), all float32; masks are 1 where observed
+
+Outputs in the units of the labels, the mean over the networks but for `members`:
+
+    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2), and where the model has these heads
+    execution (B,), synchronisation (B,)
+
+Intervals, flags and the percentile are not part of the file: they need the calibration of the run folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, fields
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from data.errors import DataError, UsageError, printable
+from data.store import atomic_path
+from data.video import Record
+from models.aim import Aim, AimInputs
+from models.layers import PlainLayers
+from models.stacked import member_state
+from pipeline.features import FeatureSet
+from pipeline.score.bundle import Bundle, load
+from pipeline.train import Normaliser
+
+TOLERANCE = 1e-5
+"""Greatest difference between the file and torch, relative to the output where that is above 1."""
+
+OPSET = 18
+PROBES = 6
+"""Made performances on which the file is compared with torch."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        runtime: what ran it for the comparison.
+        difference: the greatest found, see `TOLERANCE`.
+        inputs, outputs: shapes by name; "B" is any number of performances.
+    """
+
+    path: Path
+    bytes: int
+    runtime: str
+    difference: float
+    inputs: dict[str, list[int | str]]
+    outputs: dict[str, list[int | str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self) | {"path": printable(self.path)}
+
+    def text(self) -> str:
+        """One line for people."""
+        size = f"{printable(self.path)}, {self.bytes / 1e6:.1f} MB"
+        return f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
+
+
+def export_onnx(run: Path, out: Path) -> Exported:
+    """Write the run in folder `run` to `out`, after comparing it with torch on made performances.
+
+    Raises:
+        DataError: no trained run there, or the file would not give the scores that torch gives.
+        UsageError: the packages that write ONNX are not installed.
+    """
+    bundle = load(run)
+    steps = max(1, _steps(bundle))
+    probe = _probe(bundle, steps)
+    net = _Ensemble(bundle)
+    with atomic_path(out) as temporary:
+        _write(net, _arrays(net, probe), temporary)
+        shapes, difference = _compare(temporary, net, bundle, probe)
+    return Exported(out, out.stat().st_size, f"OpenVINO {_openvino_version()}", difference, *shapes)
+
+
+class _Normalise(nn.Module):
+    """(x - mean) / deviation in single precision as exactly as `Normaliser` does it in double: the mean is a sum of
+    two numbers, so that nothing is lost where channels lie far from zero."""
+
+    def __init__(
+        self, statistics: NDArray[np.float64], clip: float, mapping: NDArray[np.float64] | None = None
+    ) -> None:
+        super().__init__()
+        mean = statistics[0]
+        high = mean.astype(np.float32)
+        self.register_buffer("high", torch.from_numpy(high))
+        self.register_buffer("low", torch.from_numpy((mean - high).astype(np.float32)))
+        self.register_buffer("inverse", torch.from_numpy((1.0 / statistics[1]).astype(np.float32)))
+        self.mapped = mapping is not None
+        self.register_buffer("mapping", torch.from_numpy(np.zeros((0, 0)) if mapping is None else mapping).float())
+        self.clip = clip
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Standardised x, zero where unobserved or not a number."""
+        apart = x - self.get_buffer("high")
+        # Beside dropping what is no number, this keeps runtimes from merging the two parts of the mean into one.
+        apart = torch.where(apart.abs() < torch.finfo(torch.float32).max, apart, torch.zeros_like(apart))
+        scaled = (apart - self.get_buffer("low")) * self.get_buffer("inverse")
+        if np.isfinite(self.clip):
+            scaled = scaled.clamp(-self.clip, self.clip)
+        if mask is not None:
+            scaled = scaled * mask.unsqueeze(-1)
+        return scaled @ self.get_buffer("mapping") if self.mapped else scaled
+
+
+class _Ensemble(nn.Module):
+    """The networks of a run as plain layers, from features to scores in the units of the labels."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__()
+        run = bundle.run
+        self.sizes, self.heads = run.sizes, run.model.multi_task
+        self.members = nn.ModuleList(Aim(run.model, run.sizes, PlainLayers()) for _ in range(bundle.runs))
+        for number, member in enumerate(self.members):
+            member.load_state_dict(member_state(run.state, number))
+        normaliser, clip = run.normaliser, float(run.normaliser.clip)
+        self.primary = _Normalise(normaliser.primary, clip)
+        self.secondary = _Normalise(normaliser.secondary, clip)
+        self.scene = _Normalise(normaliser.scene, clip, _mapping(normaliser))
+        self.trial = _Normalise(normaliser.trial, clip)
+        self.scales = [_scale(normaliser, column) for column in range(3)]
+        self.eval()
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the inputs that have a size."""
+        s = self.sizes
+        known = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
+        known |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
+        return [field.name for field in fields(AimInputs) if known[field.name]]
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs."""
+        member = self.members[0]
+        heads = [name for name in ("execution", "synchronisation") if hasattr(member, name)]
+        return ["score", "members", "step_scores", "attention", *heads]
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """Inputs in the order of `inputs` to outputs in the order of `outputs`."""
+        x = self._normalised(dict(zip(self.inputs, given, strict=True)))
+        made = [member(x) for member in self.members]
+        slope, low = self.scales[0]
+        each = torch.stack([one.score for one in made]) * slope + low  # (runs, B)
+        out = [
+            each.mean(0),
+            each,
+            torch.stack([one.step_scores for one in made]).mean(0) * slope,
+            torch.stack([one.attention for one in made]).mean(0),
+        ]
+        for column, name in ((1, "execution"), (2, "synchronisation")):
+            if name in self.outputs:
+                slope, low = self.scales[column]
+                out.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + low)
+        return tuple(out)
+
+    def _normalised(self, given: dict[str, Tensor]) -> AimInputs:
+        like = next(iter(given.values()))
+        s, lead = self.sizes, like.shape[:2]
+
+        def take(name: str, *shape: int) -> Tensor:
+            return given[name] if name in given else like.new_zeros(shape)
+
+        primary_mask = take("primary_mask", *lead)
+        secondary_mask = take("secondary_mask", *lead, s.agents)
+        return AimInputs(
+            primary=self.primary(take("primary", *lead, s.primary), primary_mask),
+            primary_mask=primary_mask,
+            secondary=self.secondary(take("secondary", *lead, s.agents, s.secondary), secondary_mask),
+            secondary_mask=secondary_mask,
+            scene=self.scene(take("scene", *lead, s.scene)),
+            trial=self.trial(take("trial", lead[0], s.trial)),
+        )
+
+
+def _mapping(normaliser: Normaliser) -> NDArray[np.float64] | None:
+    """What the normaliser applies to the standardised scene, where it does."""
+    found = getattr(normaliser, "scene_map", None)
+    return None if found is None or found.size == 0 else np.asarray(found)
+
+
+def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
+    """Slope and shift from the training scale to the units of label `column`; NaN where it has no labels."""
+    low, one = (float(normaliser.unscale(np.array(v), column)) for v in (0.0, 1.0))
+    return one - low, low
+
+
+def _steps(bundle: Bundle) -> int:
+    timesteps = bundle.run.settings.get("timesteps", {})
+    settings = timesteps.get("settings", timesteps)
+    return int(settings.get("steps", 10))
+
+
+def _probe(bundle: Bundle, steps: int) -> FeatureSet:
+    """Made performances as the normaliser's statistics describe them, some agents unobserved."""
+    rng = np.random.default_rng(0)
+    sizes, n = bundle.run.sizes, bundle.run.normaliser
+
+    def draw(statistics: NDArray[np.float64], *shape: int) -> NDArray[np.float32]:
+        deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)
+        drawn: NDArray[np.float64] = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
+        return drawn.astype(np.float32)
+
+    return FeatureSet(
+        records=tuple(Record(id=f"probe/{i}", path=None) for i in range(PROBES)),
+        primary=draw(n.primary, steps, sizes.primary),
+        primary_mask=rng.uniform(size=(PROBES, steps)) > 0.1,
+        secondary=draw(n.secondary, steps, sizes.agents, sizes.secondary),
+        secondary_mask=rng.uniform(size=(PROBES, steps, sizes.agents)) > 0.1,
+        scene=draw(n.scene, steps, sizes.scene),
+        trial=draw(n.trial, sizes.trial),
+        duration=np.ones(PROBES),
+        settings=bundle.run.settings,
+        names=bundle.run.names,
+    )
+
+
+def _arrays(net: _Ensemble, features: FeatureSet) -> list[NDArray[np.float32]]:
+    return [np.ascontiguousarray(getattr(features, name), dtype=np.float32) for name in net.inputs]
+
+
+def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed", fix="pip install '.[export]'") from error
+    batch = torch.export.Dim("B", min=1, max=1 << 20)
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with torch.no_grad(), warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                net,
+                tuple(torch.from_numpy(values) for values in arrays),
+                str(place),
+                input_names=net.inputs,
+                output_names=net.outputs,
+                opset_version=OPSET,
+                dynamic_shapes=(tuple({0: batch} for _ in arrays),),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    finally:
+        logging.disable(before)
+
+
+def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> tuple[Any, float]:
+    """Shapes by name and the greatest difference, for all probes together and for one alone.
+
+    Raises:
+        DataError: the difference is above `TOLERANCE`.
+    """
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.compile_model(core.read_model(str(place)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    worst = 0.0
+    for features in (probe, probe.take([0])):
+        found = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
+        truth = bundle.predict(features)
+        for name in net.outputs:
+            want, got = np.asarray(getattr(truth, name)), np.asarray(found[name])
+            if want.shape != got.shape or not np.isfinite(got).all():
+                raise DataError(f"output '{name}' of the ONNX file is wrong", fix="Report this as an error")
+            worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
+    if not worst <= TOLERANCE:
+        raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix="Report this as an error")
+    shapes = tuple({port.any_name: _shape(port) for port in ports} for ports in (model.inputs, model.outputs))
+    return shapes, worst
+
+
+def _shape(port: Any) -> list[int | str]:
+    return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]
+
+
+def _openvino_version() -> str:
+    from importlib.metadata import version
+
+    return version("openvino")

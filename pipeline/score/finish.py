@@ -1,0 +1,77 @@
+"""What follows training in a run folder: the configuration, the calibration and the model card."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from data.errors import DataError
+from data.splits import forbidden
+from pipeline.cache import Cache
+from pipeline.config import BaseConfig
+from pipeline.features import FeatureSet
+from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
+from pipeline.score.flags import quality_ranges
+from pipeline.score.model_card import model_card, write_card
+from pipeline.score.scorer import save_config
+from pipeline.train import Progress, Stop, TrainedRun
+
+
+def finish_run(
+    run: TrainedRun,
+    features: FeatureSet,
+    config: BaseConfig,
+    folder: Path,
+    *,
+    cache: Cache | None = None,
+    folds: int = FOLDS,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> tuple[Calibration | None, str | None]:
+    """Calibrate a run that `pipeline.score.bundle.save` has written to `folder`, and describe it.
+
+    Args:
+        run, features: the run and what it was trained on.
+        config: names the protocol, whose groups the folds keep together.
+        folder: the run's folder.
+        cache: holds the stages' outputs, whose quality figures over the training part are kept to compare with.
+        folds: of the calibration; 0 leaves it out, then scores have no intervals and are flagged so.
+        progress: called with (epochs done, epochs in all).
+        stop: asked after every epoch.
+
+    Returns:
+        The calibration, or None and the reason.
+
+    Raises:
+        Cancelled: `stop` said so; the same call goes on from `folder/checkpoints/calibration`.
+        UsageError: the configuration names an unknown protocol.
+        OSError: the folder cannot be written.
+    """
+    save_config(config, folder)
+    calibration, why_not = None, "calibration was left out"
+    unfinished = folder / "checkpoints" / "calibration"
+    if folds:
+        try:
+            calibration = calibrate(
+                features,
+                run,
+                folds=folds,
+                kinds=forbidden(config.protocol),
+                checkpoints=unfinished,
+                progress=progress,
+                stop=stop,
+            )
+            calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, cache)})
+            save_calibration(calibration, folder)
+            shutil.rmtree(unfinished, ignore_errors=True)
+        except DataError as error:
+            why_not = error.what
+    write_card(folder, model_card(run, features, config, calibration, why_not))
+    return calibration, None if calibration is not None else why_not
+
+
+def _quality(run: TrainedRun, cache: Cache | None) -> dict[str, dict[str, list[float]]]:
+    if cache is None:
+        return {}
+    return quality_ranges([{stage: cache.quality(stage, name) for stage in run.settings} for name in run.train_ids])

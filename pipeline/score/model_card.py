@@ -1,0 +1,131 @@
+"""The model card of a run: what it was trained on, how, how good and how sure it is, and what it is not for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import printable
+from data.store import write_text
+from models.metrics import mae, spearman
+from pipeline.config import BaseConfig
+from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
+from pipeline.features import FeatureSet
+from pipeline.score.calibration import Calibration
+from pipeline.train import SCORES, TrainedRun
+
+FILE = "card.md"
+
+LIMITS = (
+    "Scores are what the judges or raters of the training performances would give, with their habits and errors. They "
+    "say nothing on performances of another kind, another camera set-up or another scoring rule.",
+    "Intervals hold for performances drawn as the training performances were. For other people, places or seasons the "
+    "coverage can be lower; the flag 'unlike the training performances' sees large differences only.",
+    "Step scores say how the network shares its score among the time steps. They were not trained on any label of a "
+    "step and are no judgement of that moment.",
+    "No decision on a person (a contest, an examination, a licence to operate) should rest on this score alone.",
+)
+
+
+def write_card(folder: Path, text: str) -> None:
+    """Write the card beside the model.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_text(folder / FILE, text)
+
+
+def model_card(
+    run: TrainedRun,
+    features: FeatureSet,
+    config: BaseConfig,
+    calibration: Calibration | None,
+    why_not: str | None = None,
+) -> str:
+    """The card as Markdown; the same run gives the same text.
+
+    Args:
+        run: what was trained.
+        features: holds the training performances, for their tasks, groups and lengths.
+        config: the configuration that made them.
+        calibration: of this run, or None.
+        why_not: why there is no calibration.
+    """
+    parts = [
+        ("Data", _data(run, features, config)),
+        ("Model and training", _training(run)),
+        ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
+        ("Limits", LIMITS),
+    ]
+    lines = [f"# Model card: {_text(config.name)}", ""]
+    for title, rows in parts:
+        lines += [f"## {title}", "", *[f"- {row}" for row in rows], ""]
+    return "\n".join(lines)
+
+
+def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable[str]:
+    chosen = set(run.train_ids)
+    records = [record for record in features.records if record.id in chosen]
+    lengths = features.duration[[i for i, name in enumerate(features.ids) if name in chosen]]
+    yield f"{len(records)} labelled performances of a data set of kind `{config.dataset.kind}`"
+    tasks = Counter(record.task for record in records)
+    if set(tasks) != {""}:
+        yield "tasks: " + ", ".join(f"{_text(task or 'none')} {count}" for task, count in sorted(tasks.items()))
+    for kind in sorted({kind for record in records for kind in record.groups}):
+        values = {record.groups[kind] for record in records if kind in record.groups}
+        yield f"groups of kind {_text(kind)}: {len(values)}"
+    yield f"length: {lengths.min():.2f} to {lengths.max():.2f} s, median {np.median(lengths):.2f} s"
+    for column, name in enumerate(SCORES):
+        labels = run.train_labels[:, column]
+        labels = labels[np.isfinite(labels)]
+        if len(labels):
+            spread = f"mean {labels.mean():.3f}, standard deviation {labels.std():.3f}"
+            yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {spread}"
+    for stage, facts in sorted(run.settings.items()):
+        identity = facts.get("identity", {}) if isinstance(facts, Mapping) else {}
+        known = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
+        version = facts.get("version", "unknown") if isinstance(facts, Mapping) else "unknown"
+        yield f"features of stage {_text(stage)}, version {version}{known}"
+
+
+def _training(run: TrainedRun) -> Iterable[str]:
+    sizes, recipe = run.sizes, run.config
+    yield f"AIM (Gao et al., ECCV 2020), system `{run.model.system}`, width {run.model.width}, {recipe.runs} networks"
+    yield (
+        f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
+        f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} figures of the whole performance"
+    )
+    yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
+    yield "the score is the mean over the networks"
+
+
+def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | None) -> Iterable[str]:
+    if calibration is None:
+        yield f"none: {why_not or 'the run was not calibrated'}"
+        return
+    truth, guess, facts = calibration.truth, calibration.predicted, calibration.facts
+    yield (
+        f"protocol: {facts['folds']} folds, {facts['runs']} networks each, kept together: "
+        f"{', '.join(facts['kinds']) or 'nothing'}; {len(truth)} performances, {calibration.groups} independent"
+    )
+    yield f"Spearman's rho {spearman(guess, truth):.3f}, mean absolute error {mae(guess, truth):.3f}"
+    yield f"predicting the mean score instead: mean absolute error {np.abs(truth - np.mean(truth)).mean():.3f}"
+    reach = np.abs(truth - guess)
+    for level in LEVELS:
+        width = float(upper_quantile(reach[:, None], group_weights(calibration.group), level)[0])
+        if np.isfinite(width):
+            yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side (CV+)"
+        else:
+            yield f"no {100 * level:.0f} % intervals: {needed(level)} independent performances are needed"
+    yield "a distance to the training performances is flagged beyond what 99 % of held-out performances keep"
+
+
+def _text(value: Any) -> str:
+    """A value that cannot break out of a line of Markdown."""
+    shown = printable(str(value))
+    return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in shown)

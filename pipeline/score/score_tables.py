@@ -1,0 +1,107 @@
+"""Scored videos as a CSV file, as JSON and as the rows of a table.
+
+JSON, one object per video (numbers are in the labels' unit; null where a video failed or the model has no such part):
+
+    id, path          the video, undecodable or control characters escaped
+    score             mean over the networks of the run
+    spread            standard deviation over the networks
+    interval80        [low, high], or null where the run gives none; a flag says why
+    interval95        likewise
+    percentile        share of the training scores below the score, 0 to 100
+    execution         score of the execution head
+    synchronisation   score of the synchronisation head
+    steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
+    flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
+    checked           names of the checks that ran; an empty `flags` says no more than these
+    quality           {stage: {figure: value}}
+    error             why there is no score, or null
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data.errors import printable
+from data.store import write_text
+from pipeline.results import Score
+
+NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")
+
+
+def write_csv(path: Path, rows: Sequence[Score]) -> None:
+    """One line per video: `NUMBERS`, the steps, the worst level, the flags, the error.
+
+    Cells cannot start a spreadsheet formula.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_text(path, csv_text(rows))
+
+
+def csv_text(rows: Sequence[Score]) -> str:
+    """The content of `write_csv`."""
+    steps = max((len(row.step_scores) for row in rows), default=0)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["video", *NUMBERS, *[f"step_{i + 1}" for i in range(steps)], "level", "flags", "error"])
+    for row in rows:
+        ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
+        numbers = [row.score, row.spread, *ends, row.percentile, row.execution, row.synchronisation]
+        numbers += [*row.step_scores, *[None] * (steps - len(row.step_scores))]
+        cells = ["" if n is None else f"{n:.6g}" for n in numbers]
+        level = row.flags[0].level if row.flags else ""
+        writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or "")])
+    return text.getvalue()
+
+
+def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    """Columns and cells of the table that a terminal shows."""
+    heads = any(row.execution is not None for row in rows)
+    columns = (
+        "video", "score", "80 %", "95 %", "percentile", *(("execution", "synchronisation") if heads else ()), "note",
+    )  # fmt: skip
+    cells = []
+    for row in rows:
+        parts = (row.execution, row.synchronisation) if heads else ()
+        place = None if row.percentile is None else f"{row.percentile:.0f}"
+        note = row.error or "; ".join(f"{flag.level}: {flag.title}" for flag in row.flags)
+        ends = (_interval(row.interval80), _interval(row.interval95))
+        cells.append((printable(row.id), row.score, *ends, place, *parts, printable(note)))
+    return columns, cells
+
+
+def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
+    """The rows as JSON types; the schema is in the module's docstring."""
+    return [_object(row) for row in rows]
+
+
+def _object(row: Score) -> dict[str, Any]:
+    found: dict[str, Any] = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
+    found |= {name: getattr(row, name) for name in ("score", "spread")}
+    found |= {name: None if (v := getattr(row, name)) is None else list(v) for name in ("interval80", "interval95")}
+    found |= {name: getattr(row, name) for name in ("percentile", "execution", "synchronisation")}
+    found["steps"] = [
+        {"start": start, "end": end, "score": score, "scene": scene, "interaction": interaction}
+        for (start, end), score, (scene, interaction) in zip(row.bounds, row.step_scores, row.attention, strict=True)
+    ]
+    found["flags"] = [{"level": f.level, "title": f.title, "detail": printable(f.detail)} for f in row.flags]
+    return found | {"checked": list(row.checked), "quality": row.quality, "error": row.error}
+
+
+def _flags(row: Score) -> str:
+    return "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
+
+
+def _interval(ends: tuple[float, float] | None) -> str | None:
+    return None if ends is None else f"{ends[0]:.2f} to {ends[1]:.2f}"
+
+
+def _cell(text: str) -> str:
+    """Text that a spreadsheet takes for text."""
+    shown = printable(text)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown

@@ -1,0 +1,250 @@
+"""Score unseen videos with a trained run: extract what is not cached, predict, say how sure and what each step gave.
+
+    from pipeline.score import load_scorer
+    scored = load_scorer(Path("runs/demo")).score(Path("dive.mp4"))
+    print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
+
+The command `score` is the same code. The same video and the same run folder give the same numbers to the last bit,
+whatever else is scored in the same batch. `pipeline.score.score_tables` writes tables, CSV and JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.errors import DataError, UsageError
+from data.store import StageOutput, Storage, write_text
+from data.video import Record, find_videos
+from pipeline.cache import open_cache, software
+from pipeline.config import BaseConfig, validate
+from pipeline.extract import Planner, Result, run_extract
+from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.results import Interval, Score
+from pipeline.score import bundle
+from pipeline.score.calibration import Calibration, load_calibration
+from pipeline.score.flags import Facts, find_flags
+
+CONFIG_FILE = "config.json"
+
+
+class Scorer:
+    """A trained run with the configuration that made its features.
+
+    Args:
+        folder: what `train` wrote.
+        cache: where features of the videos are kept; default: the cache of the run's configuration.
+        workers: processes that extract; 0 is this process.
+        other_settings: score even where the features made here differ from those of training; every score is then
+            flagged with what differs.
+
+    Raises:
+        DataError: no trained run there, or a damaged one.
+        UsageError: the features made here differ from those of training; says in what.
+    """
+
+    def __init__(
+        self, folder: Path, cache: Path | None = None, workers: int | None = None, *, other_settings: bool = False
+    ) -> None:
+        self.folder = folder
+        self.bundle = bundle.load(folder)
+        values = saved_config(folder)
+        if cache is not None:
+            values["cache"] = str(cache)
+        if workers is not None:
+            values.setdefault("run", {})["workers"] = workers
+        self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
+        self.cache = open_cache(self.config.cache, self.config.storage.reach())
+        self.planner = Planner(self.config, self.cache, stages=("timesteps",))
+        self.differing = self._differing()
+        if self.differing and not other_settings:
+            raise UsageError(
+                "this model was trained on features of other settings: " + "; ".join(self.differing),
+                where=folder,
+                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+            )
+        self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
+
+    def score(self, video: Path) -> Score:
+        """Score one video.
+
+        Raises:
+            UsageError: no such file, or its features have not the shape that the model reads.
+        """
+        return self.score_records(find_videos([video], self.config.storage.reach()).records)[0]
+
+    def score_records(
+        self,
+        records: Sequence[Record],
+        *,
+        stop: threading.Event | None = None,
+        **hooks: Callable[..., Any] | None,
+    ) -> list[Score]:
+        """Score many videos; those that fail come back with `error` set.
+
+        Args:
+            records: what to score.
+            stop: set it to end after the current writes; what was not extracted then comes back as failed.
+            hooks: progress hooks of `pipeline.extract.batch.run_extract`.
+        """
+        summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)
+        results = {result.record.id: result for result in summary.results}
+        done = {key for key, result in results.items() if not result.failed and "timesteps" in result.done}
+        done |= summary.ready
+        outputs = {r.id: self.cache.read("timesteps", r.id).output for r in records if r.id in done}
+        good = [record for record in records if record.id in outputs]
+        scored: dict[str, Score] = {}
+        if good:
+            features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
+            # One by one: matrix products of a batch may round otherwise than those of a single performance.
+            scored = {r.id: self._predict(features.take([i]), outputs[r.id]) for i, r in enumerate(good)}
+        return [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
+
+    def score_features(self, features: FeatureSet) -> bundle.Predictions:
+        """What the networks say of features that are there, whatever their settings; refuses other shapes and names.
+
+        Raises:
+            UsageError: the model cannot read these features.
+        """
+        return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
+
+    def _predict(self, features: FeatureSet, output: StageOutput) -> Score:
+        """One performance."""
+        made, record, sure = self.score_features(features), features.records[0], self.calibration
+        score = float(made.score[0])
+        found = {} if sure is None else sure.intervals(features, made.score)
+        far = None if sure is None else sure.novelty.ratios(features)[0]
+        quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
+        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), far, found))
+        return Score(
+            id=record.id,
+            path=record.path,
+            score=score,
+            spread=float(np.std(made.members[:, 0])),
+            interval80=_ends(found.get(0.80)),
+            interval95=_ends(found.get(0.95)),
+            percentile=percentile(self.bundle.run.train_labels[:, 0], score),
+            execution=None if made.execution is None else float(made.execution[0]),
+            synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
+            bounds=tuple((float(a), float(b)) for a, b in output.arrays["bounds"].values),
+            step_scores=tuple(float(v) for v in made.step_scores[0]),
+            attention=tuple((float(a), float(b)) for a, b in made.attention[0]),
+            flags=flags,
+            checked=checked,
+            quality=quality,
+        )
+
+    def _facts(
+        self,
+        quality: dict[str, dict[str, Any]],
+        duration: float,
+        distance: tuple[float, str] | None,
+        intervals: Mapping[float, Any],
+    ) -> Facts:
+        sure = self.calibration
+        roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
+        return Facts(
+            quality=quality,
+            training={} if sure is None else sure.facts["quality"],
+            duration=duration,
+            lengths=None if sure is None else (float(sure.duration.min()), float(sure.duration.max())),
+            distance=distance,
+            differing=self.differing,
+            software=() if sure is None else _other_software(sure.facts["software"]),
+            uncalibrated=self.uncalibrated,
+            levels_missing=[round(100 * level) for level, found in intervals.items() if found is None],
+            independent=0 if sure is None else sure.groups,
+            camera_agent="camera_flow" in roles,
+        )
+
+    def _differing(self) -> tuple[str, ...]:
+        """How the features made here differ from those of training: each scored video is flagged with these lines."""
+        here = json.loads(json.dumps(feature_settings(self.planner)))
+        model = json.loads(json.dumps(self.bundle.run.settings))
+        return tuple(bundle.differences(model, here))
+
+
+def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0, *, other_settings: bool = False) -> Scorer:
+    """A scorer for use from Python; extracts in this process unless `workers` says otherwise.
+
+    Raises:
+        DataError: no trained run there, or a damaged one.
+        UsageError: its configuration names what this version does not know, or makes other features than those of
+            training (see `Scorer`).
+    """
+    return Scorer(folder, cache, workers, other_settings=other_settings)
+
+
+def save_config(config: BaseConfig, folder: Path) -> None:
+    """Keep the configuration that a run was made with beside it.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_text(folder / CONFIG_FILE, json.dumps(config.dump(), indent=1, sort_keys=True) + "\n")
+
+
+def percentile(training: np.ndarray, score: float) -> float | None:
+    """Share of the training scores below `score`, 0 to 100, ties counted half; None without training scores."""
+    known = training[np.isfinite(training)]
+    if not len(known):
+        return None
+    return float(100 * ((known < score).sum() + 0.5 * (known == score).sum()) / len(known))
+
+
+def saved_config(folder: Path) -> dict[str, Any]:
+    """The configuration that a run folder keeps, as plain values.
+
+    Raises:
+        DataError: none there, or damaged.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
+    if not isinstance(values, dict):
+        raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
+    return values
+
+
+def saved_storage(folder: Path) -> Storage:
+    """How the configuration that a run folder keeps reaches stores.
+
+    Raises:
+        DataError: none there, or damaged.
+        UsageError: it names what this version does not know.
+    """
+    return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
+
+
+def _failure(record: Record, result: Result | None) -> Score:
+    reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
+    error = reasons[0] if reasons else "not extracted: the run was stopped"
+    return Score(id=record.id, path=record.path, error=error)
+
+
+def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:
+    """The calibration, or why there is none; a damaged one is an error."""
+    try:
+        return load_calibration(folder, trained.run), None
+    except UsageError as error:
+        return None, error.what
+
+
+def _other_software(training: Mapping[str, str]) -> tuple[str, ...]:
+    here = software()
+    names = sorted(name for name in training if name in here and here[name] != training[name])
+    return tuple(f"{name} {training[name]} in training, {here[name]} here" for name in names)
+
+
+def _ends(intervals: np.ndarray | None) -> Interval | None:
+    return None if intervals is None else (float(intervals[0, 0]), float(intervals[0, 1]))

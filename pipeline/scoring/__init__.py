@@ -1,1 +1,0 @@
-"""Parts of scoring: the model bundle, intervals, flags, export."""

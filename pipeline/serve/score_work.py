@@ -1,0 +1,59 @@
+"""Scoring one uploaded video with a trained run, and its report page."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.errors import Cancelled, VideoError
+from data.video import Record
+from pipeline.serve.history import Job
+from pipeline.serve.job_queue import Outcome, Progress
+
+if TYPE_CHECKING:
+    from pipeline.extract import FrameProgress
+    from pipeline.score import Scorer
+
+
+class ScoreWork:
+    """Scores one video after the other with one scorer.
+
+    Args:
+        scorer: a loaded scorer; its cache keeps the features under the content of the video, so that the same
+            video again costs nothing. Give it `workers=1`: then a decoder that crashes costs a child process.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+
+    def __call__(self, job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        """Score `video` and write its page to `report`.
+
+        Raises:
+            VideoError: the video cannot be scored.
+            Cancelled: stopped by the user.
+        """
+        from pipeline.report import report_scores
+
+        record = Record(id=f"uploads/{job.content[:16]}{job.suffix}", path=video)
+        progress("preparing", None)
+        row = self.scorer.score_records([record], stop=stop, on_frames=_frames(progress))[0]
+        if stop.is_set():
+            raise Cancelled
+        if row.error is not None:
+            raise VideoError(row.error)
+        progress("writing the report", None)
+        model = f"scored by {self.scorer.folder.name}"
+        report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
+        return Outcome(row.score, len(row.flags))
+
+
+def _frames(progress: Progress) -> FrameProgress:
+    """A hook of `run_extract` that tells which stages are at work, and the share of their frames."""
+
+    def told(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        frames = f": frame {done} of {total}" if total else ""
+        progress(f"{', '.join(stages)}{frames}", done / total if total else None)
+
+    return told

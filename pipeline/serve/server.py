@@ -1,0 +1,81 @@
+"""Starting the server: checks, one scorer, one port on the loopback interface."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.errors import UsageError
+from pipeline.serve.job_queue import Work
+
+if TYPE_CHECKING:
+    from pipeline.serve.app import Limits
+
+
+def serve(
+    folder: Path,
+    work: Work,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    limits: Limits | None = None,
+    facts: dict[str, str] | None = None,
+    on_start: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        folder: where uploads, reports and the history lie; made where absent.
+        work: scores one video, such as `pipeline.serve.score_work.ScoreWork(load_scorer(run, workers=1))`.
+        host: a loopback address.
+        port: 0 for any free port.
+        limits: see `pipeline.serve.app.Limits`.
+        facts: what the page says of the model.
+        on_start: called with the address once it is taken.
+
+    Raises:
+        UsageError: not a loopback address, another server uses the folder, or the port is taken.
+        CacheError: the folder's history cannot be used.
+    """
+    import uvicorn
+
+    from pipeline.serve.app import create_app
+
+    if not is_loopback(host):
+        raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
+    shown = f"[{host}]" if ":" in host else host
+    app = create_app(folder, work, limits, facts)  # before the port: where both are taken, another port is no help
+    with closing(app.state.queue.history):
+        listener = _listen(host, port)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        if on_start is not None:
+            on_start(f"http://{shown}:{listener.getsockname()[1]}/")
+        with suppress(KeyboardInterrupt):  # uvicorn has closed all in order and tells the interrupt once more
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine's loopback interface."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise UsageError(
+            f"port {port} cannot be used ({error.strerror})", fix="Choose another one with --port, 0 for any"
+        ) from error
+    return listener

@@ -1,0 +1,142 @@
+"""AIM, or a compared network of the same interface, as a system: all runs on all folds of all tasks train at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.aim import AimInputs, AimOutput
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
+from models.layers import StackedLayers
+from models.stacked import StackData, predict_members
+from pipeline.features import FeatureSet
+from pipeline.recipes import TrainConfig
+from pipeline.systems.interface import Floats, HeldOut, Part, by_fold
+from pipeline.train import (
+    SCORES,
+    Fitted,
+    Normaliser,
+    Progress,
+    Stop,
+    check_sizes,
+    fit_members,
+    fit_normaliser,
+    run_members,
+    sizes_of,
+    stack_data,
+    with_copied_rows,
+    with_copies,
+)
+
+
+@dataclass(frozen=True)
+class AimSystem:
+    """AIM or a compared network: all runs on all folds of all tasks train at once.
+
+    Attributes:
+        name: shown in tables.
+        model: the network.
+        config: the recipe.
+        pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
+            each task on its own, as the paper does.
+        checkpoints: folder for resuming after a kill, or None.
+        watch: epochs, counted from 1, whose predictions are kept beside those of the last (`HeldOut.by_epoch`).
+    """
+
+    name: str
+    model: NetworkConfig
+    config: TrainConfig
+    pool: bool = False
+    checkpoints: Path | None = None
+    watch: tuple[int, ...] = ()
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`; statistics come from each part's training rows.
+
+        Raises:
+            UsageError: the network does not fit the features.
+            Cancelled: `stop` said so.
+        """
+        sizes, config = sizes_of(features), self.config
+        check_sizes(sizes, self.model)
+        more = with_copies(features, config)
+        train = [with_copied_rows(part.train, len(features), config) for part in parts]
+        normalisers = [fit_normaliser(more, rows, config) for rows in train]
+        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
+        data = _joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
+        members = []
+        for number, group in enumerate(groups):
+            rows = np.concatenate([train[i] for i in group])
+            members += run_members(rows, number, normalisers[group[0]], config)
+        fitted = fit_members(
+            data, members, sizes, self.model, config,
+            watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
+        )  # fmt: skip
+        return self._read(fitted, parts, groups, normalisers, sizes, data)
+
+    def inner(self, runs: int) -> AimSystem:
+        """The same with as many runs at most, for inner validation; keeps its unfinished work elsewhere."""
+        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
+        place = None if self.checkpoints is None else self.checkpoints / "inner"
+        return replace(self, config=fewer, checkpoints=place)
+
+    def _read(
+        self,
+        fitted: Fitted,
+        parts: Sequence[Part],
+        groups: Sequence[Sequence[int]],
+        normalisers: Sequence[Normaliser],
+        sizes: AimSizes,
+        data: StackData,
+    ) -> HeldOut:
+        """What the trained networks say of the test rows, in the units of the labels."""
+        scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
+        seen: dict[int, Floats] = {}
+        for number, group in enumerate(groups):
+            mine = slice(number * self.config.runs, (number + 1) * self.config.runs)
+            output = self._predict({n: v[mine] for n, v in fitted.state.items()}, sizes, data, number)
+            for i, (column, name) in itertools.product(group, enumerate(SCORES)):
+                values = getattr(output, name)
+                if values is not None:
+                    scaled = values[:, torch.from_numpy(parts[i].test)].double().numpy()
+                    scores[name][i] = normalisers[i].unscale(scaled, column)
+            for i in group if self.watch else ():
+                scaled = fitted.watched[:, mine][..., torch.from_numpy(parts[i].test)].double().numpy()
+                seen[i] = normalisers[i].unscale(scaled, 0)
+        found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+        return HeldOut(
+            score=found["score"],
+            execution=found["execution"],
+            synchronisation=found["synchronisation"],
+            losses=fitted.losses,
+            loss_epochs=fitted.loss_epochs,
+            by_epoch=tuple(seen[i] for i in sorted(seen)),
+            watched=self.watch,
+        )
+
+    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:
+        net = build(self.model, sizes, StackedLayers(self.config.runs))
+        net.load_state_dict(state)
+        return predict_members(net, data, torch.full((self.config.runs,), fold))
+
+
+def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> NDArray[np.intp]:
+    """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
+    tasks = {parts[i].task: i for i in group}
+    return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)
+
+
+def _joined(data: Sequence[StackData]) -> StackData:
+    inputs = {f.name: torch.cat([getattr(d.inputs, f.name) for d in data]) for f in fields(AimInputs)}
+    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))

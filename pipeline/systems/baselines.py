@@ -1,0 +1,59 @@
+"""Predictions that need no video; a result without them beside it says nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.features import FeatureSet
+from pipeline.systems.interface import SimpleSystem, System
+from pipeline.train import label_table
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+
+def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+    """(m,) the mean training score for everyone: least squared error without ranking anything."""
+    return np.full(len(test), _scores(features)[train].mean())
+
+
+def duration(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+    """(m,) straight line through training scores over the logarithm of the duration."""
+    seconds = np.log(np.maximum(np.nan_to_num(features.duration, nan=1.0), 1e-3))
+    if np.ptp(seconds[train]) == 0:
+        return training_mean(features, train, test)
+    slope, offset = np.polyfit(seconds[train], _scores(features)[train], 1)
+    return np.asarray(slope * seconds[test] + offset)
+
+
+def subject_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+    """(m,) mean score of the same subject's training performances; of all where there are none."""
+    scores = _scores(features)
+    subjects = np.array([record.groups.get("subject", "") for record in features.records])
+    overall = float(scores[train].mean())
+    means = []
+    for row in test:
+        same = train[(subjects[train] == subjects[row]) & (subjects[row] != "")]
+        means.append(float(scores[same].mean()) if len(same) else overall)
+    return np.array(means)
+
+
+def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+    """(m,) drawn evenly between the least and the greatest training score (RANDOM of table 4)."""
+    low, high = np.quantile(_scores(features)[train], [0.0, 1.0])
+    return np.random.default_rng([run, len(test), *test.tolist()]).uniform(low, high, len(test))
+
+
+def trivial_baselines() -> tuple[System, ...]:
+    """Those that stand beside every result."""
+    return (
+        SimpleSystem("training mean", training_mean, baseline=True),
+        SimpleSystem("duration", duration, baseline=True),
+        SimpleSystem("subject mean", subject_mean, baseline=True),
+        SimpleSystem("random", random_scores, runs=10, baseline=True),
+    )
+
+
+def _scores(features: FeatureSet) -> Floats:
+    return np.asarray(label_table(features.records)[:, 0])

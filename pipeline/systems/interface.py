@@ -1,0 +1,130 @@
+"""What an evaluation compares: anything that learns from a training part and predicts a test part.
+
+AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.systems.baselines`) and the other
+systems of the paper's tables (`models.comparisons`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.features import FeatureSet
+from pipeline.train import Progress, Stop
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One fold of one task, as rows of a feature set: all of them labelled.
+
+    Attributes:
+        task: whose folds these are, "" for all tasks together.
+        fold: the fold's name.
+        train: (k,) rows of the training part.
+        test: (m,) rows of the test part.
+    """
+
+    task: str
+    fold: str
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions for the test rows of every part, in the units of the labels.
+
+    Attributes:
+        score: one (runs, m) array per part.
+        execution: the same for execution scores, or empty where the system has none.
+        synchronisation: the same for synchronisation scores, or empty.
+        losses: (epochs kept, members) training loss, for systems that have one.
+        loss_epochs: which epochs those are.
+        chosen: for a system that chooses between others, the name of the chosen one per part.
+        by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
+        watched: which epochs those are, counted from 1.
+        variants: further rows that the same training gives, each with the system that it belongs to.
+    """
+
+    score: tuple[Floats, ...]
+    execution: tuple[Floats, ...] = ()
+    synchronisation: tuple[Floats, ...] = ()
+    losses: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    loss_epochs: tuple[int, ...] = ()
+    chosen: tuple[str, ...] = ()
+    by_epoch: tuple[Floats, ...] = ()
+    watched: tuple[int, ...] = ()
+    variants: tuple[tuple[System, HeldOut], ...] = ()
+
+
+class System(Protocol):
+    """Learns from training parts and predicts test parts; never reads a label of a test part."""
+
+    @property
+    def name(self) -> str:
+        """Shown in tables."""
+
+    @property
+    def baseline(self) -> bool:
+        """It needs no video: what any figure has to be held against."""
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """Train on each part's training rows and predict its test rows.
+
+        Raises:
+            Cancelled: `stop` said so.
+        """
+
+
+def by_fold(parts: Sequence[Part]) -> list[list[int]]:
+    """Which parts are the same fold of different tasks."""
+    names = dict.fromkeys(part.fold for part in parts)
+    return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
+
+
+@dataclass(frozen=True)
+class SimpleSystem:
+    """A system that handles one part at a time.
+
+    Attributes:
+        name: shown in tables.
+        predict: (features, training rows, test rows, run) to (m,) predictions.
+        runs: how often it is repeated, for systems that draw at random.
+        baseline: see `System.baseline`.
+    """
+
+    name: str
+    predict: Callable[[FeatureSet, NDArray[np.intp], NDArray[np.intp], int], Floats]
+    runs: int = 1
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        scores = []
+        for number, part in enumerate(parts):
+            runs = [self.predict(features, part.train, part.test, run) for run in range(self.runs)]
+            scores.append(np.stack(runs))
+            if progress is not None:
+                progress(number + 1, len(parts))
+        return HeldOut(tuple(scores))
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """One for each task where there are several (`pipeline.evaluate.spread.Composed`)."""
+        tasks = dict.fromkeys(part.task for part in parts)
+        return [(self, [part for part in parts if part.task == task]) for task in tasks] if len(tasks) > 1 else []
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The tasks' predictions in the order of the parts."""
+        tasks = dict.fromkeys(part.task for part in parts)
+        given = {task: iter(found.score) for task, found in zip(tasks, held, strict=True)}
+        return HeldOut(tuple(next(given[part.task]) for part in parts))

@@ -1,0 +1,174 @@
+"""The compared systems that are no networks: support vector and ridge regression on fixed descriptions.
+
+Every description is of one performance and sees no other; standardisation and regression are fitted on the training
+part alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.features import FeatureSet
+from pipeline.systems.interface import HeldOut, Part, SimpleSystem, by_fold
+from pipeline.train import Progress, Stop, label_table
+
+Floats = NDArray[np.float64]
+Describe = Callable[[FeatureSet], Floats]
+"""Features of n performances to (n, figures)."""
+
+COEFFICIENTS = 5
+"""Lowest cosine or Fourier coefficients that are kept of each channel over the time steps."""
+
+
+def scene_mean(features: FeatureSet) -> Floats:
+    """(n, Nc) whole-scene feature averaged over the time steps: what I3D-SVR (table 4) sees."""
+    return np.asarray(features.scene.mean(1), dtype=np.float64)
+
+
+def scene_unit(features: FeatureSet) -> Floats:
+    """(n, Nc) the same scaled to unit length, as C3D-SVR has it (Parmar and Morris 2017, reference 17)."""
+    mean = scene_mean(features)
+    return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9))
+
+
+def pose_dct(features: FeatureSet) -> Floats:
+    """(n, K) lowest cosine coefficients of every agent's channels: Pose+DCT (Pirsiavash 2014, reference 20).
+
+    Departure: the channels are our per-step statistics instead of every frame's joint positions.
+    """
+    from scipy.fft import dct
+
+    return np.asarray(dct(_series(features), axis=1, norm="ortho")[:, :COEFFICIENTS].reshape(len(features), -1))
+
+
+def frequency_and_entropy(features: FeatureSet) -> Floats:
+    """(n, K) DCT, DFT magnitudes and approximate entropy: DCT+DFT+ApEn (Zia and Essa 2018, reference 30).
+
+    Departure: over the T time steps of every channel instead of the full-rate kinematics.
+    """
+    from scipy.fft import dct
+
+    series = _series(features)
+    cosine = dct(series, axis=1, norm="ortho")[:, :COEFFICIENTS]
+    fourier = np.abs(np.fft.rfft(series, axis=1))[:, 1 : COEFFICIENTS + 1]
+    entropy = approximate_entropy(series)
+    parts = [part.reshape(len(features), -1) for part in (cosine, fourier, entropy)]
+    return np.concatenate(parts, axis=1)
+
+
+def trial_figures(features: FeatureSet) -> Floats:
+    """(n, K) figures of the whole performance; ours, for people never seen in training."""
+    return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
+
+
+def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
+    """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
+    tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
+    return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
+
+
+def _series(features: FeatureSet) -> Floats:
+    """(n, T, channels) channels of all agents, 0 where unseen."""
+    count, steps = features.primary.shape[:2]
+    both = [features.primary, features.secondary.reshape(count, steps, -1)]
+    return np.nan_to_num(np.concatenate(both, axis=-1).astype(np.float64))
+
+
+def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:
+    count = series.shape[1] - m + 1
+    windows = np.stack([series[:, i : i + count] for i in range(m)], axis=-1)  # (n, count, channels, m)
+    share = np.zeros((series.shape[0], count, series.shape[2]))
+    for i in range(count):
+        apart = np.abs(windows - windows[:, i : i + 1]).max(-1)  # (n, count, channels)
+        share[:, i] = (apart <= tolerance).mean(1)
+    return np.asarray(np.log(share).mean(1))
+
+
+def regression_systems(features: FeatureSet) -> list[SimpleSystem]:
+    """Those that these features can feed."""
+    found: list[SimpleSystem] = []
+    if features.scene.shape[-1]:
+        for short, kernel in (("L", "linear"), ("P", "poly"), ("RBF", "rbf")):
+            found.append(SimpleSystem(f"I3D-SVR-{short}", _Fitted(scene_mean, "svr", kernel)))
+        found.append(SimpleSystem("C3D-SVR (on our clips)", _Fitted(scene_unit, "svr", "linear")))
+    if features.primary.shape[-1]:
+        found.append(SimpleSystem("Pose+DCT", _Fitted(pose_dct, "svr", "linear")))
+        found.append(SimpleSystem("DCT+DFT+ApEn", _Fitted(frequency_and_entropy, "nearest", "")))
+    if features.trial.shape[-1]:
+        found.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_figures, "ridge", "")))
+    return found
+
+
+@dataclass(frozen=True)
+class PooledRidge:
+    """Ridge regression on whole-performance figures over all tasks of a fold at once; ours, for new users.
+
+    Figures and scores are standardised within each task on its training part, so that tasks share what a deviation
+    from their usual means; the penalty is chosen by leave-one-out inside the training part.
+    """
+
+    name: str = "trial figures, all tasks (ours)"
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        from sklearn.linear_model import RidgeCV
+
+        figures, scores = trial_figures(features), label_table(features.records)[:, 0]
+        found: dict[int, Floats] = {}
+        for group in by_fold(parts):
+            model = RidgeCV(alphas=np.logspace(-1, 5, 13))
+            learned = [(_standard(figures, parts[i].train), parts[i].train) for i in group]
+            usual = [(float(scores[rows].mean()), float(scores[rows].std()) or 1.0) for _, rows in learned]
+            targets = [(scores[rows] - mean) / spread for (_, rows), (mean, spread) in zip(learned, usual, strict=True)]
+            model.fit(np.concatenate([values[rows] for values, rows in learned]), np.concatenate(targets))
+            for i, (values, _), (mean, spread) in zip(group, learned, usual, strict=True):
+                found[i] = (model.predict(values[parts[i].test]) * spread + mean)[None]
+        return HeldOut(tuple(found[i] for i in range(len(parts))))
+
+
+def _standard(figures: Floats, rows: NDArray[np.intp]) -> Floats:
+    """(n, K) in deviations of the training rows, cut to +-5; figures that are constant there become 0."""
+    mean, spread = figures[rows].mean(0), figures[rows].std(0)
+    return np.asarray(np.clip((figures - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
+
+
+class _Fitted:
+    """Description, standardisation, regression."""
+
+    def __init__(self, describe: Describe, kind: str, kernel: str) -> None:
+        self.describe, self.kind, self.kernel = describe, kind, kernel
+
+    def __call__(self, features: FeatureSet, train: NDArray[np.intp], test: NDArray[np.intp], run: int) -> Floats:
+        """(m,) predicted scores of the test rows."""
+        known = np.nan_to_num(self.describe(features.take(np.concatenate([train, test]))))
+        learned, asked = known[: len(train)], known[len(train) :]
+        spread = learned.std(0)
+        kept = spread > 1e-9 * np.maximum(np.abs(learned).mean(0), 1e-9)
+        scores = label_table(features.records)[train, 0]
+        if not kept.any():  # nothing in it tells one performance from another, as where nobody was found
+            return np.full(len(test), scores.mean())
+        scale = spread[kept]
+        learned, asked = ((x[:, kept] - known[: len(train), kept].mean(0)) / scale for x in (learned, asked))
+        low, span = float(scores.min()), float(np.ptp(scores)) or 1.0
+        model = self._regressor(learned.shape[1], len(train))
+        model.fit(learned, (scores - low) / span)
+        return np.asarray(model.predict(asked) * span + low)
+
+    def _regressor(self, figures: int, samples: int) -> Any:
+        from sklearn.linear_model import RidgeCV
+        from sklearn.neighbors import KNeighborsRegressor
+        from sklearn.svm import SVR
+
+        if self.kind == "ridge":
+            return RidgeCV(alphas=np.logspace(-1, 5, 13))
+        if self.kind == "nearest":
+            return KNeighborsRegressor(n_neighbors=min(5, samples), weights="distance")
+        return SVR(kernel=self.kernel, C=1.0, epsilon=0.05, gamma="scale")

@@ -1,0 +1,197 @@
+"""Choosing between systems by inner validation, on the training part only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.splits import TIED, kfold
+from models.metrics import fisher_average, spearman
+from pipeline.features import FeatureSet
+from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.train import Progress, Stop, label_table
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+INNER_FOLDS = 3
+"""Parts into which a training part is cut."""
+
+INNER_RUNS = 2
+"""Networks per candidate and inner fold, at most: choosing needs fewer than the figures."""
+
+
+@dataclass(frozen=True)
+class Selected:
+    """For every outer fold the candidate that ranks best inside its training part.
+
+    The training part of a fold (over all its tasks) is cut into inner folds; every candidate trains on the inner
+    training parts of all folds at once; the one with the highest Spearman's rho, over all inner predictions of a
+    task ranked together and averaged over the tasks by Fisher's z, is trained on the whole training part.
+
+    Attributes:
+        name: shown in tables.
+        candidates: with different names.
+        kinds: groups that stay on one side of an inner fold: those of the outer protocol, so that the inner question
+            is the outer one (("subject",) for leave-one-user-out).
+        folds: inner folds.
+        seed: of the cut.
+        show: train every candidate on every part and give each a row of its own beside the choice.
+    """
+
+    name: str
+    candidates: tuple[System, ...]
+    kinds: tuple[str, ...] = TIED
+    folds: int = INNER_FOLDS
+    seed: int = 0
+    show: bool = False
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
+        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
+        if trained:
+            return self.joined(features, parts, trained)
+        chosen = self.choose(features, parts, progress, stop)
+        scores: dict[int, Floats] = {}
+        for candidate in self.candidates:
+            mine = [i for i, name in enumerate(chosen) if name == candidate.name]
+            if mine:
+                found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
+                scores |= dict(zip(mine, found.score, strict=True))
+        return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """Where all are shown: every candidate on the inner folds, then every candidate on every part.
+
+        Else none: what is trained on the parts depends on the choice.
+        """
+        every = [part for found in self._inner(features, parts).values() for part in found]
+        inside = [(_inner_version(candidate), every) for candidate in self.candidates if every]
+        return [*inside, *((candidate, parts) for candidate in self.candidates)] if self.show else []
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The choice and a row for every candidate, from what `trainings` gave."""
+        count = len(self.candidates)
+        chosen = self._best(features, parts, held[:-count])
+        shown = list(zip(self.candidates, held[-count:], strict=True))
+        told = {candidate.name: found.score for candidate, found in shown}
+        rows = [row for candidate, found in shown for row in ((candidate, found), *found.variants)]
+        scores = _as_many_runs([told[name][i] for i, name in enumerate(chosen)])
+        return HeldOut(scores, chosen=tuple(chosen), variants=tuple(rows))
+
+    def choose(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+    ) -> list[str]:
+        """Name of the best candidate for each part; the first where the training part cannot be cut."""
+        every = [part for found in self._inner(features, parts).values() for part in found]
+        tried = self.candidates if every else ()
+        return self._best(features, parts, [_inner_version(c).held_out(features, every, progress, stop) for c in tried])
+
+    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
+
+    def _best(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[str]:
+        """Name of the candidate that ranks best for each part; `held` is what each predicts on the inner folds."""
+        first = self.candidates[0].name
+        if not held:
+            return [first] * len(parts)
+        true, inner = label_table(features.records)[:, 0], self._inner(features, parts)
+        values: dict[str, dict[str, float]] = {name: {} for name in inner}
+        for candidate, found in zip(self.candidates, held, strict=True):
+            means = by_outer(inner, [scores.mean(0) for scores in found.score])
+            for name in values:
+                mine = list(zip(inner[name], means[name], strict=True))
+                values[name][candidate.name] = sortable(agreement(mine, true))
+        best = {name: max(told, key=told.__getitem__) for name, told in values.items() if inner[name]}
+        return [best.get(part.fold, first) for part in parts]
+
+
+def _as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+    """(runs, m) of every part with the runs of the part that has most.
+
+    Where candidates of several networks and of a single one are chosen for different parts, the single one counts in
+    every run: a run's figure needs a prediction for every part.
+    """
+    most = max((len(values) for values in scores), default=0)
+    return tuple(values[np.arange(most) % len(values)] for values in scores)
+
+
+def inner_parts(
+    features: FeatureSet,
+    parts: Sequence[Part],
+    *,
+    kinds: tuple[str, ...],
+    folds: int = INNER_FOLDS,
+    seed: int = 0,
+) -> dict[str, list[Part]]:
+    """The training part of every outer fold, cut into inner folds; empty where it cannot be cut.
+
+    Args:
+        features: whose rows the parts are.
+        parts: the outer ones.
+        kinds: groups that stay on one side of an inner fold.
+        folds: how many.
+        seed: of the cut.
+    """
+    return {
+        name: _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
+        for name in names(parts)
+    }
+
+
+def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
+    rows = np.unique(np.concatenate([part.train for part in outer]))
+    records = [features.records[row] for row in rows]
+    try:
+        cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
+    except DataError:
+        return []
+    parts = []
+    for cut in cuts:
+        held = set(cut.test)
+        for part in outer:
+            test = np.array([row for row in part.train if features.ids[row] in held], dtype=np.intp)
+            train = np.setdiff1d(part.train, test)
+            if len(test) and len(train) >= 2:
+                parts.append(Part(part.task, f"{part.fold}/{cut.name}", train, test))
+    return parts
+
+
+def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[str, list[T]]:
+    """`values`, one per inner part in order, by outer fold."""
+    given = iter(values)
+    return {name: [next(given) for _ in found] for name, found in inner.items()}
+
+
+def names(parts: Sequence[Part]) -> list[str]:
+    """The folds, in order."""
+    return list(dict.fromkeys(part.fold for part in parts))
+
+
+def agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
+    """Spearman's rho of all predictions (m,) of a task ranked together, averaged over the tasks by Fisher's z."""
+    each = []
+    for task in dict.fromkeys(part.task for part, _ in pairs):
+        rows = np.concatenate([part.test for part, _ in pairs if part.task == task])
+        each.append(spearman(np.concatenate([values for part, values in pairs if part.task == task]), true[rows]))
+    return fisher_average(each).value
+
+
+def sortable(value: float) -> float:
+    """`value`, below every correlation where it is undefined."""
+    return value if np.isfinite(value) else -2.0
+
+
+def _inner_version(candidate: System) -> System:
+    inner = getattr(candidate, "inner", None)
+    found: System = candidate if inner is None else inner(INNER_RUNS)
+    return found

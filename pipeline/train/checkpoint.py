@@ -1,0 +1,60 @@
+"""Unfinished training on disk: one safetensors file per stack, whole or absent.
+
+Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
+(epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, and `epoch`,
+the number of epochs done. Random numbers need no state: those of an epoch are drawn from (seed, epoch).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from data.errors import UsageError
+from data.store import atomic_path
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State of a stack after `epoch` epochs of the training that `identity` names."""
+
+    identity: str
+    epoch: int
+    tensors: dict[str, Tensor]
+
+
+def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
+    """Write it whole or not at all; the one before stays where it cannot be written.
+
+    Raises:
+        UsageError: the disk is full, or the folder cannot be written.
+    """
+    metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch)}
+    try:
+        with atomic_path(place) as temporary:
+            save_file(checkpoint.tensors, temporary, metadata)
+    except (SafetensorError, OSError) as error:
+        raise UsageError(
+            f"unfinished training cannot be kept ({error})",
+            where=place,
+            fix="Make room on that disk, then type the same command: it goes on from the last epoch that was kept",
+        ) from None
+
+
+def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
+    """The checkpoint at `place`; None where there is none, it is damaged, or it belongs to another training."""
+    if not place.is_file():
+        return None
+    try:
+        with safe_open(place, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("identity") != identity:
+                return None
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
+            return Checkpoint(identity, int(metadata["epoch"]), tensors)
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return None

@@ -1,0 +1,197 @@
+"""Trains many members: split into stacks, each stack resumable to the bit."""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
+from models.layers import PlainLayers
+from models.stacked import StackData
+from pipeline.recipes import TrainConfig
+from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
+
+STACK_PARAMETERS = 6_000_000
+"""Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
+
+CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
+"""Stacks that train side by side on a CPU; torch's number of threads where unset. Changes no result."""
+
+Progress = Callable[[int, int], None]
+"""Called with (epochs done, epochs in all)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained parameters of all members and their training loss by epoch.
+
+    Attributes:
+        state: parameter name to stacked values (M, ...), on the CPU.
+        losses: (epochs kept, M) mean training loss of an epoch.
+        loss_epochs: which epochs those are, counted from 1.
+        watched: (epochs watched, M, n) score of every performance after those epochs, in the training scale.
+    """
+
+    state: dict[str, Tensor]
+    losses: NDArray[np.float64]
+    loss_epochs: tuple[int, ...]
+    watched: Tensor
+
+
+def fit_members(
+    data: StackData,
+    members: Sequence[Member],
+    sizes: AimSizes,
+    model: NetworkConfig,
+    config: TrainConfig,
+    *,
+    watch: Sequence[int] = (),
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Fitted:
+    """Train every member (at least one); those with as many batches an epoch train as one stack.
+
+    Args:
+        data: inputs and labels. sizes: of the inputs.
+        model: the network. config: the recipe.
+        watch: epochs, counted from 1, after which every member scores every performance.
+        checkpoints: folder that keeps unfinished training; a call with the same inputs and settings goes on there
+            and ends with the same bits as an undisturbed one.
+        progress, stop: called and asked after every epoch; `stop` being true ends training.
+
+    Raises:
+        Cancelled: `stop` said so; the state is in `checkpoints`.
+        ValueError: the sizes do not allow the model.
+    """
+    parts = split_members(members, sizes, model, config)
+    digest = "" if checkpoints is None else data_digest(data)
+
+    def train(number: int, told: Callable[[int], None], stopping: Stop) -> Fitted:
+        """Train one stack; it is made here, so that no more are in memory than train at a time."""
+        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest, watch)
+        place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
+        for done in stack.run(place, stopping):
+            told(done)
+        nothing = torch.zeros(0, len(stack.members), data.targets.shape[1])
+        watched = torch.stack(stack.watched) if stack.watched else nothing
+        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), watched)
+
+    trained = _run_all(train, len(parts), pick_device(config), config.epochs, progress, stop)
+    return _in_order(trained, parts)
+
+
+def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitted:
+    """The stacks' results as one, members in the order they were given in."""
+    places = np.argsort(np.concatenate([np.array(part) for part in parts]))
+    order = torch.from_numpy(places)
+    state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
+    losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
+    watched = torch.cat([fitted.watched for fitted in trained], dim=1)[:, order]
+    return Fitted(state, np.ascontiguousarray(losses), trained[0].loss_epochs, watched)
+
+
+def split_members(
+    members: Sequence[Member], sizes: AimSizes, model: NetworkConfig, config: TrainConfig
+) -> list[list[int]]:
+    """Which members train as one stack.
+
+    A stack holds members with as many batches an epoch, so that each keeps the batches it would have alone. On a
+    GPU that is the only rule. On a CPU stacks are small enough for their parameters to stay in the caches and at
+    least two, so that two cores work without waiting for each other. The split depends on nothing that changes
+    between two starts of the same training.
+    """
+    found: dict[int, list[int]] = {}
+    for index, member in enumerate(members):
+        found.setdefault(batch_count(member, config.batch), []).append(index)
+    groups = [indices for _, indices in sorted(found.items())]
+    if pick_device(config).type != "cpu":
+        return groups
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in build(model, sizes, PlainLayers()).parameters())
+    largest = max(1, STACK_PARAMETERS // count)
+    parts = []
+    for group in groups:
+        pieces = max(-(-len(group) // largest), min(2, len(group)))
+        parts += [list(map(int, piece)) for piece in np.array_split(group, pieces)]
+    return parts
+
+
+def _run_all(
+    train: Callable[[int, Callable[[int], None], Stop], Fitted],
+    count: int,
+    device: torch.device,
+    epochs: int,
+    progress: Progress | None,
+    stop: Stop | None,
+) -> list[Fitted]:
+    """Train all stacks, one per thread at a time, each on one core: no core waits for another within a step."""
+    given_up = threading.Event()
+    told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+
+    def stopping() -> bool:
+        return given_up.is_set() or (stop is not None and stop())
+
+    def run(number: int) -> Fitted:
+        try:
+            return train(number, lambda done: told.put((number, done)), stopping)
+        finally:
+            told.put((number, -1))
+
+    if device.type == "cpu":
+        _keep_memory()
+    before = torch.get_num_threads()
+    workers = min(CORES.get() or before, count) if device.type == "cpu" else 1
+    threads = max(1, before // workers)
+    torch.set_num_threads(threads)
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+            futures = [pool.submit(run, number) for number in range(count)]
+            try:
+                _tell(told, count, epochs, progress)
+            except BaseException:
+                given_up.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            return [future.result() for future in futures]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _keep_memory() -> None:
+    """Let the C library keep freed memory for the next step instead of returning it to the system.
+
+    A step of training frees and takes the same arrays of some megabytes again; having them mapped and cleared anew
+    each time costs as much as the optimiser. Only with glibc; elsewhere nothing happens.
+    """
+    top_pad, trim, map_threshold, arenas = -2, -1, -3, -8  # names M_... in malloc.h
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        for name, value in ((map_threshold, 1 << 30), (trim, (1 << 31) - 1), (top_pad, 1 << 26), (arenas, 1)):
+            libc.mallopt(name, value)
+    except (OSError, AttributeError):
+        return
+
+
+def _tell(told: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
+    """Report the mean progress of `count` stacks from this thread until all have ended."""
+    done, shown, ended = [0] * count, 0, 0
+    while ended < count:
+        number, epoch = told.get()
+        ended += epoch < 0
+        done[number] = max(done[number], epoch)
+        if progress is not None and sum(done) // count > shown:
+            shown = sum(done) // count
+            progress(shown, epochs)

@@ -1,0 +1,216 @@
+"""Inputs and scores brought to a common scale, with statistics of the training part only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.video import Record
+from pipeline.features import FeatureSet
+
+Floats = NDArray[np.float64]
+
+SCORES = ("score", "execution", "synchronisation")
+"""Order of the label columns everywhere."""
+
+SCALE = 10.0
+"""Scores are trained as (s - min) / (max - min) * 10 (facts.md, 'Score scaling')."""
+
+CONSTANT = 1e-6
+"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant: it says nothing and
+becomes 0, also where an unseen performance differs in it."""
+
+
+def label_table(records: tuple[Record, ...]) -> Floats:
+    """(n, 3) final, execution and synchronisation score; NaN where a record has none."""
+    table = np.full((len(records), len(SCORES)), np.nan)
+    for row, record in enumerate(records):
+        for column, name in enumerate(SCORES):
+            value = getattr(record.labels, name) if record.labels is not None else None
+            table[row, column] = np.nan if value is None else float(value)
+    return table
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """Standardised arrays of n performances, float32, unobserved entries zero; masks are 1 where observed."""
+
+    primary: NDArray[np.float32]
+    primary_mask: NDArray[np.float32]
+    secondary: NDArray[np.float32]
+    secondary_mask: NDArray[np.float32]
+    scene: NDArray[np.float32]
+    trial: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Means and deviations of one training part.
+
+    Attributes:
+        primary: (2, Np) mean and deviation of each channel over the observed steps; likewise
+        secondary: (2, Ns), over steps and agents,
+        scene: (2, Nc),
+        trial: (2, K).
+        score_range: (3, 2) least and greatest training label of each of `SCORES`; NaN where there is none.
+        score_mean: (3,) mean training label; NaN where there is none.
+        clip: standardised values are cut to +- this; infinite cuts nothing.
+        scene_map: (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`.
+    """
+
+    primary: Floats
+    secondary: Floats
+    scene: Floats
+    trial: Floats
+    score_range: Floats
+    score_mean: Floats
+    clip: Floats
+    scene_map: Floats
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureSet,
+        rows: NDArray[np.intp],
+        *,
+        clip: float | None,
+        same_scale: bool,
+        scene_components: int | None = None,
+        scene_gain: float = 1.0,
+    ) -> Normaliser:
+        """Statistics of the training part `rows` and of nothing else.
+
+        Args:
+            features: the whole set; only `rows` of it are read.
+            rows: of the training part.
+            clip: see `Normaliser.clip`.
+            same_scale: standardise both agents with common statistics where their channels are the same, so that
+                their difference keeps its meaning.
+            scene_components: principal components of the scene that are kept; None keeps the scene as it is.
+            scene_gain: deviation of the scene after standardisation.
+
+        Raises:
+            DataError: no training sample has a score.
+        """
+        part = features.take(rows)
+        primary = part.primary[part.primary_mask]  # (observed, Np)
+        secondary = part.secondary[part.secondary_mask]  # (observed, Ns)
+        if same_scale and same_channels(features):
+            primary = secondary = np.concatenate([primary, secondary])
+        scores = label_table(part.records)
+        if not np.isfinite(scores[:, 0]).any():
+            raise DataError("no sample of the training part has a score", fix="Give the labels of the data set")
+        steps = part.scene.reshape(len(part) * part.scene.shape[1], part.scene.shape[-1])
+        scene = _statistics(steps)
+        return cls(
+            primary=_statistics(primary),
+            secondary=_statistics(secondary),
+            scene=scene,
+            trial=_statistics(part.trial),
+            score_range=np.stack([_ignoring_nan(np.min, scores), _ignoring_nan(np.max, scores)], axis=1),
+            score_mean=_ignoring_nan(np.mean, scores),
+            clip=np.array(np.inf if clip is None else clip),
+            scene_map=_principal_map((steps - scene[0]) / scene[1], scene_components, scene_gain),
+        )
+
+    def apply(self, features: FeatureSet) -> Normalised:
+        """Standardised copies of the arrays of `features`."""
+        return Normalised(
+            primary=self._scaled(features.primary, self.primary, features.primary_mask),
+            primary_mask=features.primary_mask.astype(np.float32),
+            secondary=self._scaled(features.secondary, self.secondary, features.secondary_mask),
+            secondary_mask=features.secondary_mask.astype(np.float32),
+            scene=self._mapped(self._scaled(features.scene, self.scene)),
+            trial=self._scaled(features.trial, self.trial),
+        )
+
+    def scale_scores(self, scores: Floats) -> Floats:
+        """(n, 3) labels to the training scale 0..10; NaN stays NaN."""
+        return (scores - self.score_range[:, 0]) / self._spans() * SCALE
+
+    def unscale(self, scaled: Floats, column: int, *, shift: bool = True) -> Floats:
+        """Network outputs back to the units of label `column`; `shift=False` for differences."""
+        low = self.score_range[column, 0] if shift else 0.0
+        span = float(self._spans()[column])
+        return np.asarray(scaled / SCALE * span + low)
+
+    def start_score(self) -> float:
+        """Mean training score in the training scale."""
+        return float(self.scale_scores(self.score_mean[None])[0, 0])
+
+    def arrays(self) -> dict[str, Floats]:
+        """Every field as an array, for storing."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Any]) -> Normaliser:
+        """The normaliser that `arrays` came from."""
+        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
+
+    def _scaled(
+        self, values: NDArray[np.float32], statistics: Floats, mask: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float32]:
+        out = (values.astype(np.float64) - statistics[0]) / statistics[1]
+        out = np.clip(np.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0), -self.clip, self.clip)
+        if mask is not None:
+            out *= mask[..., None]
+        return np.asarray(out, dtype=np.float32)
+
+    def _mapped(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
+        return scene if self.scene_map.size == 0 else (scene @ self.scene_map).astype(np.float32)
+
+    def _spans(self) -> Floats:
+        span = self.score_range[:, 1] - self.score_range[:, 0]
+        return np.where(span > 0, span, 1.0)
+
+
+def same_channels(features: FeatureSet) -> bool:
+    """Both agents have channels of the same names (or, unnamed, of the same number)."""
+    names = features.names.get("primary"), features.names.get("secondary")
+    if names[0] and names[1]:
+        return bool(names[0] == names[1])
+    return bool(features.primary.shape[-1] == features.secondary.shape[-1])
+
+
+def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
+    """(2, channels) mean and deviation over rows, NaN left out; an infinite deviation marks a constant channel."""
+    given = values.astype(np.float64)
+    known = np.isfinite(given)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, given, 0.0).sum(0) / count
+    deviation = np.sqrt((np.where(known, given - mean, 0.0) ** 2).sum(0) / count)
+    constant = deviation <= CONSTANT * np.maximum(np.abs(mean), 1e-6)
+    return np.stack([mean, np.where(constant, np.inf, deviation)])
+
+
+def _principal_map(rows: Floats, components: int | None, gain: float) -> Floats:
+    """(Nc, Nc) matrix that turns the standardised scene into its leading principal components, all of deviation
+    `gain`, and zeros; without `components` it only scales, and (0, 0) leaves the scene alone.
+
+    400 entries over a few dozen performances can be fitted to any scores. Few components of small deviation learn
+    slowly, so that the scene adds what it has to say without being learnt by heart.
+    """
+    size = rows.shape[1]
+    if size == 0 or (components is None and gain == 1.0):
+        return np.zeros((0, 0))
+    if components is None:
+        return np.eye(size) * gain
+    known = np.nan_to_num(rows)
+    values, vectors = np.linalg.eigh(known.T @ known / max(1, len(rows)))  # ascending
+    order = np.argsort(values)[::-1][:components]
+    values, vectors = values[order], vectors[:, order]
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(len(order))])
+    kept = values > CONSTANT * max(float(values[0]), CONSTANT)
+    out = np.zeros((size, size))
+    out[:, : len(order)] = vectors * np.where(kept, gain / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+    return out
+
+
+def _ignoring_nan(reduce: Any, table: Floats) -> Floats:
+    columns = (column[np.isfinite(column)] for column in table.T)
+    return np.array([reduce(column) if len(column) else np.nan for column in columns])

@@ -1,0 +1,257 @@
+"""One stack in training: batches, steps, losses, checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.errors import Cancelled
+from models.aim import AimInputs
+from models.aim_config import AimSizes
+from models.build import NetworkConfig, build
+from models.layers import StackedLayers
+from models.losses import aim_loss
+from models.stacked import MemberDropout, StackData, member_state, predict_members
+from pipeline.recipes import TrainConfig
+from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+
+Stop = Callable[[], bool]
+"""Asked after every epoch; true ends training cleanly."""
+
+HISTORY = 200
+"""About this many training losses are kept per member."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network to train.
+
+    Attributes:
+        run: its number among the runs.
+        fold: index of its normalisation in `StackData`.
+        rows: (k,) its training rows.
+        seed: of its start values, batches and dropout.
+        start: score, in the training scale, at which the last layer's bias starts; NaN leaves it as drawn.
+    """
+
+    run: int
+    fold: int
+    rows: NDArray[np.intp]
+    seed: int
+    start: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of one epoch.
+
+    Attributes:
+        rows: (K, M, B) sample of each place; the member's first row where a batch is shorter.
+        counts: (K, M) real samples of each batch.
+    """
+
+    rows: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> Batches:
+    """Each member's rows in an order of its own, cut into as few batches as `batch` allows.
+
+    The batches of a member differ by at most one row in size, so that no step rests on a handful of leftovers: 188
+    rows at 64 give 63, 63 and 62. With one batch, or `batch` 0, the rows stay in their given order.
+    """
+    steps = max(batch_count(member, batch) for member in members)
+    parts = []
+    for member, generator in zip(members, generators, strict=True):
+        order = member.rows if steps == 1 else generator.permutation(member.rows)
+        parts.append(np.array_split(order, steps))
+    size = max(len(part) for split in parts for part in split)
+    rows = np.zeros((steps, len(members), size), dtype=np.int64)
+    counts = np.zeros((steps, len(members)), dtype=np.int64)
+    for m, split in enumerate(parts):
+        for k, part in enumerate(split):
+            rows[k, m] = members[m].rows[0]
+            rows[k, m, : len(part)] = part
+            counts[k, m] = len(part)
+    return Batches(rows, counts)
+
+
+def batch_count(member: Member, batch: int) -> int:
+    """Batches of an epoch."""
+    return 1 if batch == 0 else -(-len(member.rows) // batch)
+
+
+class Stack:
+    """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
+
+    `digest` is that of the data (`data_digest`), asked for where checkpoints are kept. After each epoch of `watch`
+    (counted from 1) every member scores every performance: `watched`, (members, n) each, in the training scale.
+    """
+
+    def __init__(
+        self,
+        data: StackData,
+        members: Sequence[Member],
+        sizes: AimSizes,
+        model: NetworkConfig,
+        config: TrainConfig,
+        digest: str = "",
+        watch: Sequence[int] = (),
+    ) -> None:
+        self.device = pick_device(config)
+        self.members, self.config = members, config
+        self.data = data.to(self.device, torch.float32)
+        self.net = build(model, sizes, StackedLayers(len(members)))
+        steps = data.inputs.scene.shape[2]
+        starts = torch.tensor([member.start / steps for member in members])
+        self.net.start([torch.Generator().manual_seed(member.seed) for member in members], starts)
+        self.net.to(self.device)
+        self.folds = torch.tensor([member.fold for member in members], device=self.device)
+        self.optimizer = torch.optim.Adam(
+            self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
+        )
+        self.losses: list[list[float]] = []
+        self.loss_epochs: list[int] = []
+        self.watch, self.watched = frozenset(watch), list[Tensor]()
+        self.identity = _identity(digest, members, sizes, model, config, watch)
+
+    def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
+        """Train to the end, from the checkpoint at `place` where it belongs to this very training.
+
+        Yields:
+            Number of epochs done.
+
+        Raises:
+            Cancelled: `stop` said so before the end; the state is at `place`.
+        """
+        first = self._resume(place)
+        every = max(1, self.config.epochs // HISTORY)
+        if first == self.config.epochs:
+            yield first
+        for epoch in range(first, self.config.epochs):
+            loss, done = self.epoch(epoch), epoch + 1
+            last = done == self.config.epochs
+            if last or done % every == 0:
+                self.losses.append(loss.tolist())
+                self.loss_epochs.append(done)
+            if done in self.watch:
+                self.watched.append(predict_members(self.net, self.data, self.folds).score.cpu())
+            stopping = not last and stop is not None and stop()
+            if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
+                write_checkpoint(place, self._snapshot(done))
+            yield done
+            if stopping:
+                raise Cancelled
+
+    def epoch(self, epoch: int) -> Tensor:
+        """One pass over every member's training rows; mean loss (M,)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate(epoch)
+        generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
+        batches = draw_batches(self.members, generators, self.config.batch)
+        total = torch.zeros(len(self.members), device=self.device)
+        for rows, counts in zip(batches.rows, batches.counts, strict=True):
+            total += self.step(rows, counts, MemberDropout(generators, counts.tolist()))
+        return (total / len(batches.rows)).cpu()
+
+    def step(self, rows: NDArray[np.int64], counts: NDArray[np.int64], dropout: MemberDropout) -> Tensor:
+        """One step of Adam on rows (M, B) of which the first `counts` (M,) are real; loss (M,) before it."""
+        x, targets, weights = self.data.gather(self.folds, torch.from_numpy(rows).to(self.device))
+        if (counts < rows.shape[1]).any():
+            real = torch.arange(rows.shape[1]) < torch.from_numpy(counts).unsqueeze(1)  # (M, B)
+            weights = weights * real.to(self.device).unsqueeze(-1)
+        x = self._noisy(x, dropout)
+        loss = aim_loss(self.net(x, dropout), targets, weights, self.config.theta, self.config.rank_weight)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.sum().backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    def state(self, member: int) -> dict[str, Tensor]:
+        """One member's parameters, on the CPU."""
+        return {name: values.cpu() for name, values in member_state(self.net.state_dict(), member).items()}
+
+    def whole_state(self) -> dict[str, Tensor]:
+        """Every member's parameters, (members, ...), on the CPU."""
+        return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
+
+    def _noisy(self, x: AimInputs, dropout: MemberDropout) -> AimInputs:
+        deviation = self.config.input_noise
+        if deviation == 0:
+            return x
+        return replace(
+            x,
+            primary=dropout.noise(x.primary, deviation) * x.primary_mask.unsqueeze(-1),
+            secondary=dropout.noise(x.secondary, deviation) * x.secondary_mask.unsqueeze(-1),
+            scene=dropout.noise(x.scene, deviation),
+            trial=dropout.noise(x.trial, deviation),
+        )
+
+    def _snapshot(self, done: int) -> Checkpoint:
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self.net.named_parameters():
+            moments = self.optimizer.state[parameter]
+            tensors |= {f"value.{name}": parameter.detach(), f"mean.{name}": moments["exp_avg"]}
+            tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
+        kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
+        tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
+        if self.watched:
+            tensors["watched"] = torch.stack(self.watched)
+        return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
+
+    @torch.no_grad()
+    def _resume(self, place: Path | None) -> int:
+        found = None if place is None else read_checkpoint(place, self.identity)
+        if found is None:
+            return 0
+        for name, parameter in self.net.named_parameters():
+            parameter.copy_(found.tensors[f"value.{name}"])
+            self.optimizer.state[parameter] = {
+                "step": found.tensors[f"step.{name}"].to(self.device),
+                "exp_avg": found.tensors[f"mean.{name}"].to(self.device),
+                "exp_avg_sq": found.tensors[f"square.{name}"].to(self.device),
+            }
+        self.losses = found.tensors["losses"].tolist()
+        self.loss_epochs = found.tensors["loss_epochs"].tolist()
+        self.watched = list(found.tensors["watched"]) if "watched" in found.tensors else []
+        return found.epoch
+
+
+def pick_device(config: TrainConfig) -> torch.device:
+    """The device that the settings ask for; "auto" takes a GPU where there is one."""
+    if config.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(config.device)
+
+
+def data_digest(data: StackData) -> str:
+    """Digest of inputs and labels."""
+    digest = hashlib.sha256()
+    for tensor in (*(getattr(data.inputs, f.name) for f in fields(AimInputs)), data.targets, data.weights):
+        digest.update(repr(tuple(tensor.shape)).encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _identity(
+    digest: str,
+    members: Sequence[Member],
+    sizes: AimSizes,
+    model: NetworkConfig,
+    config: TrainConfig,
+    watch: Sequence[int],
+) -> str:
+    """Digest of everything that decides the result: a checkpoint of another one is not gone on with."""
+    settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
+    told = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
+    whole = hashlib.sha256(told.encode())
+    for member in members:
+        whole.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())
+    return whole.hexdigest()

@@ -1,0 +1,199 @@
+"""Features and labels become a trained run: `runs` networks on one training part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.errors import DataError, UsageError
+from models.aim import AimInputs
+from models.aim_config import AimConfig, AimSizes
+from models.build import NetworkConfig, check
+from models.stacked import StackData
+from pipeline.features import FeatureSet
+from pipeline.recipes import FAST_MODEL, TrainConfig
+from pipeline.train.augment import with_copied_rows, with_copies
+from pipeline.train.fit import Fitted, Progress, fit_members
+from pipeline.train.normalise import SCORES, Normaliser, label_table
+from pipeline.train.stack import Member, Stop
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """Everything that scoring needs; `pipeline.score.bundle.save` writes it.
+
+    Attributes:
+        model: the network.
+        sizes: of its inputs.
+        config: the recipe it was trained by.
+        normaliser: statistics of the training part.
+        state: parameter name to stacked values, (runs, ...).
+        settings: the settings of the stages that made its features.
+        names: channel names of its features.
+        train_ids: the performances it was trained on.
+        train_labels: (k, 3) their final, execution and synchronisation scores; NaN where missing.
+        losses: (epochs kept, runs) training loss.
+        loss_epochs: which epochs those are.
+    """
+
+    model: AimConfig
+    sizes: AimSizes
+    config: TrainConfig
+    normaliser: Normaliser
+    state: dict[str, Tensor]
+    settings: Mapping[str, Any]
+    names: Mapping[str, tuple[str, ...]]
+    train_ids: tuple[str, ...]
+    train_labels: Floats
+    losses: Floats
+    loss_epochs: tuple[int, ...]
+
+
+def train(
+    features: FeatureSet,
+    config: TrainConfig | None = None,
+    model: AimConfig = FAST_MODEL,
+    *,
+    rows: Sequence[int] | NDArray[np.intp] | None = None,
+    checkpoints: Path | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> TrainedRun:
+    """Train `config.runs` networks on the labelled performances of `features`.
+
+    Args:
+        features: inputs and labels.
+        config: the recipe; `fast` where left out.
+        model: the network.
+        rows: the training part; all where left out. Unlabelled ones are skipped.
+        checkpoints: folder for resuming after a kill.
+        progress: called with (epochs done, epochs in all).
+        stop: asked after every epoch; true saves and stops.
+
+    Raises:
+        DataError: fewer than two labelled performances.
+        UsageError: the model or the augmentation does not fit the features.
+        Cancelled: `stop` said so.
+    """
+    config = config if config is not None else TrainConfig()
+    chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
+    sizes = sizes_of(features)
+    check_sizes(sizes, model)
+    more, learned = with_copies(features, config), with_copied_rows(chosen, len(features), config)
+    normaliser = fit_normaliser(more, learned, config)
+    data = stack_data(more, [normaliser])
+    members = run_members(learned, 0, normaliser, config)
+    fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    return _as_run(features.take(chosen), config, model, normaliser, fitted)
+
+
+def _as_run(
+    part: FeatureSet, config: TrainConfig, model: AimConfig, normaliser: Normaliser, fitted: Fitted
+) -> TrainedRun:
+    """What was trained on the training part `part`, with all that scoring needs."""
+    return TrainedRun(
+        model=model,
+        sizes=sizes_of(part),
+        config=config,
+        normaliser=normaliser,
+        state=fitted.state,
+        settings=part.settings,
+        names=part.names,
+        train_ids=part.ids,
+        train_labels=label_table(part.records),
+        losses=fitted.losses,
+        loss_epochs=fitted.loss_epochs,
+    )
+
+
+def labelled_rows(features: FeatureSet, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Those of `rows` that have a final score.
+
+    Raises:
+        DataError: fewer than two.
+    """
+    kept: NDArray[np.intp] = rows[np.isfinite(label_table(features.records)[rows, 0])]
+    if len(kept) < 2:
+        raise DataError(
+            f"training needs at least 2 labelled performances, here are {len(kept)}",
+            fix="Give the labels of the data set, or check that they name these videos",
+        )
+    return kept
+
+
+def sizes_of(features: FeatureSet) -> AimSizes:
+    """Sizes of the inputs that `features` gives."""
+    return AimSizes(
+        primary=features.primary.shape[-1],
+        secondary=features.secondary.shape[-1],
+        agents=features.secondary.shape[-2],
+        scene=features.scene.shape[-1],
+        trial=features.trial.shape[-1],
+    )
+
+
+def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
+    """Refuse a network that these features cannot feed.
+
+    Raises:
+        UsageError: with the setting to change.
+    """
+    try:
+        check(model, sizes)
+    except ValueError as error:
+        raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
+
+
+def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainConfig) -> Normaliser:
+    """Statistics of the training part `rows`, by the recipe's settings."""
+    return Normaliser.fit(
+        features,
+        rows,
+        clip=config.clip,
+        same_scale=config.same_scale,
+        scene_components=config.scene_components,
+        scene_gain=config.scene_gain,
+    )
+
+
+def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
+    """One member per run on the training rows of one fold; seeds differ by run and fold."""
+    start = normaliser.start_score() if config.start_at_mean else float("nan")
+    seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
+    return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
+
+
+def stack_data(
+    features: FeatureSet, normalisers: Sequence[Normaliser], owners: NDArray[np.intp] | None = None
+) -> StackData:
+    """Normalised features and labels as tensors (1, n, ...).
+
+    Args:
+        features: n performances.
+        normalisers: statistics to choose from.
+        owners: (n,) which of them each performance is normalised by; the first where left out.
+    """
+    owners = np.zeros(len(features), dtype=np.intp) if owners is None else owners
+    inputs: dict[str, NDArray[np.float32]] = {}
+    scaled = np.empty((len(features), len(SCORES)))
+    labels = label_table(features.records)
+    for owner in np.unique(owners):
+        mine = owners == owner
+        scaled[mine] = normalisers[owner].scale_scores(labels)[mine]
+        for name, values in vars(normalisers[owner].apply(features.take(np.flatnonzero(mine)))).items():
+            inputs.setdefault(name, np.zeros((len(features), *values.shape[1:]), dtype=np.float32))[mine] = values
+    known = np.isfinite(scaled)
+    return StackData(
+        AimInputs(**{name: torch.from_numpy(values)[None] for name, values in inputs.items()}),
+        torch.from_numpy(np.where(known, scaled, 0.0).astype(np.float32))[None],
+        torch.from_numpy(known.astype(np.float32))[None],
+    )

@@ -1,0 +1,39 @@
+"""Make a tiny data set in an official layout, to try the commands on before the real one is there.
+
+python -m synthetic jigsaws made/JIGSAWS --kinematics-only
+python -m synthetic tasd2 made/TASD-2
+python -m synthetic aqa7 made/AQA7
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from synthetic.tiny_datasets import make_aqa7, make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws
+
+
+def main() -> None:
+    """Parse, make, tell where."""
+    parser = argparse.ArgumentParser(
+        prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=("jigsaws", "tasd2", "aqa7"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
+    parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    if given.kind == "jigsaws":
+        videos = not given.kinematics_only
+        make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=videos)
+    elif given.kind == "tasd2":
+        make_tasd2(given.folder, originals=given.count or 12, seed=given.seed)
+    else:
+        make_aqa7(given.folder, samples=given.count or 6, seed=given.seed)
+    print(given.folder)
+
+
+if __name__ == "__main__":
+    main()

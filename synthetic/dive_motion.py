@@ -1,0 +1,219 @@
+"""The movement of one diver: stance, arm swing, take-off, somersaults, entry.
+
+On the platform the pose is given over time and the body is balanced over its feet. In the air only the joint angles
+are given: the centre of mass flies a parabola and the body turns so that its angular momentum stays constant
+(tucking makes it faster), with just the momentum that brings it to its entry angle. Frame: x to the diver's front,
+y up from the water, z to his right, metres; time in seconds from take-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from synthetic.body import POINTS, Floats, P, Pose, centre_of_mass, mass_points, points, rotate
+from synthetic.judging import BEST_SPEED, GRAVITY, ExecutionErrors, Shape
+
+PLATFORM = 10.0
+"""Height of the platform over the water, metres."""
+
+STEP = 1.0 / 200.0
+"""Time step of the mechanics, seconds."""
+
+ENTRY_HEIGHT = 1.02
+"""Height of the centre of mass when the hands of a stretched diver touch the water, metres."""
+
+Keys = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One diver's movement on a regular clock of `STEP`.
+
+    Attributes:
+        time: (N,) seconds from his take-off.
+        points: (N, len(POINTS), 3) metres, in the frame of this module.
+        pitch: (N,) degrees turned to the front.
+        entry: seconds from take-off until the hands touch the water.
+    """
+
+    time: Floats
+    points: Floats
+    pitch: Floats
+    entry: float
+
+
+def track(time: Floats, keys: Keys) -> Floats:
+    """Values at `time` (N,) through `keys` (time, value), at rest at each key (smoothstep between)."""
+    at = np.array([key for key, _ in keys])
+    values = np.array([value for _, value in keys])
+    left = np.clip(np.searchsorted(at, time, side="right") - 1, 0, len(at) - 2)
+    share = np.clip((time - at[left]) / np.maximum(at[left + 1] - at[left], 1e-9), 0.0, 1.0)
+    return np.asarray(values[left] + (values[left + 1] - values[left]) * share * share * (3.0 - 2.0 * share))
+
+
+def flight_time(errors: ExecutionErrors, start: float = PLATFORM + 1.12) -> float:
+    """Seconds from take-off until the hands touch the water, from the height `start` of the centre of mass."""
+    speed = BEST_SPEED - errors.weak
+    return (speed + float(np.sqrt(speed**2 + 2 * GRAVITY * (start - ENTRY_HEIGHT)))) / GRAVITY
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """When the shape is entered and opened, seconds from take-off."""
+
+    enter: tuple[float, float]
+    open: tuple[float, float]
+    entry: float
+
+
+def _plan(shape: Shape, errors: ExecutionErrors, tempo: float) -> _Plan:
+    entry = flight_time(errors)
+    if shape.halves == 1:
+        enter, opened = (0.22, 0.58), (0.56 * entry, 0.82 * entry)
+    else:
+        hold = {3: 0.56, 5: 0.62, 7: 0.69}[shape.halves]
+        enter, opened = (0.10, 0.34), (hold * entry, hold * entry + 0.24)
+    shift = tempo
+    return _Plan((enter[0] + 0.6 * shift, enter[1] + shift), (opened[0] + shift, opened[1] + shift), entry)
+
+
+def _in_shape(time: Floats, plan: _Plan) -> Floats:
+    """(N,) 0 stretched to 1 in tuck, pike or layout."""
+    return track(time, [(plan.enter[0], 0.0), (plan.enter[1], 1.0), (plan.open[0], 1.0), (plan.open[1], 0.0)])
+
+
+def _launch(time: Floats, low: float, high: float, back: float, down: float) -> Floats:
+    """From `high` to `low` in the crouch and up again ever faster until take-off: the legs' push."""
+    crouch = track(time, [(-0.80, high), (-0.32, low)])
+    push = np.clip((time + 0.32) / 0.32, 0.0, 1.0) ** down
+    return crouch + (back - low) * push
+
+
+def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: float) -> Pose:
+    """The joint angles of a dive with its execution errors at `time` (N,) from take-off."""
+    plan = _plan(shape, errors, tempo)
+    held = _in_shape(time, plan)
+    bent, flat = held * (shape.position != "straight"), held * (shape.position == "straight")
+    tucked = held * (shape.position == "tuck")
+    air = track(time, [(0.0, 0.0), (0.22, 1.0)])
+    loose = errors.loose
+    arch = 9.0 if shape.rotation < 0 else -2.0
+    hip = _launch(time, 78.0, 2.0, 2.0, 2.0) - arch * air * (1 - bent) * 0.6 + bent * (132.0 - 52.0 * loose)
+    knee = _launch(time, 86.0, 3.0, 2.0, 2.0) + tucked * (138.0 - 42.0 * loose) + air * (1 - tucked) * errors.knees
+    split = 1.0 + air * errors.apart + tucked * 6.0
+    both = np.stack([np.ones_like(time), np.full_like(time, 0.86)], axis=1)
+    arm, out, reach = _arms(time, shape, errors, plan, held, flat)
+    return Pose(
+        spine=_launch(time, 16.0, 2.0, -2.0, 2.0) - arch * air * (1 - bent) * 0.7 + bent * (42.0 - 16.0 * loose),
+        neck=track(time, [(-2.0, -2.0), (-0.32, -12.0), (0.0, -14.0), (0.25, 0.0)]) + bent * 14.0,
+        hip=hip[:, None] * np.ones((1, 2)),
+        knee=knee[:, None] * both,
+        split=split[:, None] * np.ones((1, 2)),
+        foot=np.full_like(time, 72.0) - 0.35 * errors.knees,
+        arm=arm,
+        arm_out=out,
+        reach=reach,
+        grab=bent * (1.0 - 0.15 * loose),
+        grab_at=0.42 if shape.position == "tuck" else 0.72,
+    )
+
+
+def _arms(
+    time: Floats, shape: Shape, errors: ExecutionErrors, plan: _Plan, held: Floats, flat: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Forward angle, outward angle and reach of the arms: raised, swung down and up, then by the shape, then joined."""
+    joined = plan.open[1] + 0.10
+    arm = track(time, [(-1.95, 2.0), (-1.40, 172.0), (-0.85, 172.0), (-0.50, -28.0), (-0.34, -10.0), (0.0, 168.0),
+                       (plan.open[1], 168.0), (joined, 179.0)])  # fmt: skip
+    side = 75.0 if shape.facing < 0 else 20.0
+    out = track(time, [(-1.95, 5.0), (-1.68, side), (-1.40, 4.0), (-0.85, 4.0), (-0.50, 14.0), (0.0, 6.0),
+                       (plan.open[1], 10.0), (joined, -14.0 + 1.6 * errors.apart)])  # fmt: skip
+    wave = np.exp(-(((time - plan.open[1] + 0.04) / 0.09) ** 2)) * (shape.halves > 1)
+    out = out + wave * 55.0
+    reach = np.full_like(time, 0.98)
+    if shape.position == "straight" and shape.halves == 1:
+        arm, out = arm + flat * (95.0 - arm), out + flat * (84.0 - out)
+    elif shape.position == "straight":
+        arm, out, reach = arm + flat * (38.0 - arm), out + flat * (-18.0 - out), reach - 0.45 * flat
+    return arm, out, reach
+
+
+def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo: float = 0.0) -> Motion:
+    """The movement from `start` (< 0) to `end` seconds from take-off; `tempo` delays the somersault."""
+    first = int(np.floor(min(start, -2 * STEP) / STEP))
+    time = np.arange(first, int(np.ceil(end / STEP)) + 2, dtype=np.float64) * STEP
+    on = time <= 1e-9
+    pose = pose_over_time(time, shape, errors, tempo)
+    body, pitch, place = np.empty((len(time), len(POINTS), 3)), np.empty(len(time)), np.empty((len(time), 3))
+    ground, pitch[on], foot = _stand(_select(pose, on), time[on], shape)
+    pose.foot[on] = foot
+    air = ~on
+    pose.foot[air] = foot[-1] + (pose.foot[air] - foot[-1]) * track(time[air], [(0.0, 0.0), (0.12, 1.0)])
+    body[on], body[air] = ground, points(_select(pose, air))
+    centre = centre_of_mass(body)
+    toe = (body[on, P["left_toe"]] + body[on, P["right_toe"]]) / 2
+    edge = np.array([0.02 if shape.facing > 0 else 0.14, PLATFORM + 0.02, 0.0])
+    place[on] = edge + rotate(centre[on] - toe, pitch[on])
+    t = time[air]
+    speed = np.array([_travel(shape), BEST_SPEED - errors.weak, 0.0])
+    place[air] = place[on][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
+    body = body - centre[:, None]
+    target = shape.rotation * (180.0 * shape.halves + errors.entry)
+    entry = flight_time(errors, float(place[on][-1, 1]))
+    pitch[air] = _turn(body[np.flatnonzero(on)[-1] :], pitch[on][-1], target, entry)[1:]
+    body = _lean(body, errors.lean * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
+    turned = np.stack([rotate(body[:, k], pitch) for k in range(len(POINTS))], axis=1)
+    return Motion(time, turned + place[:, None], pitch, entry)
+
+
+def _select(pose: Pose, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Pose:
+    parts = {name: getattr(pose, name)[mask] for name in Pose.__dataclass_fields__ if name != "grab_at"}
+    return replace(pose, **parts)
+
+
+def _travel(shape: Shape) -> float:
+    """Horizontal speed in the air in the diver's own front direction, m/s: always away from the platform."""
+    return shape.facing * (0.75 if shape.group in ("forward", "reverse") else 0.85)
+
+
+def _stand(pose: Pose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
+    """Body, pitch and foot angle that balance the centre of mass over the feet, leaning only to take off."""
+    lift = track(time, [(-1.7, 0.0), (-1.4, 22.0), (-0.85, 12.0), (-0.6, 0.0)]) * (shape.facing < 0)
+    lift = lift + 62.0 * np.clip((time + 0.2) / 0.2, 0.0, 1.0) ** 2
+    away = {"forward": 13.0, "reverse": 7.0, "back": -14.0, "inward": -9.0}[shape.group]
+    lean = -3.5 + (away + 3.5) * np.clip((time + 0.3) / 0.3, 0.0, 1.0) ** 2
+    pitch = np.zeros_like(time)
+    for _ in range(4):
+        pose = replace(pose, foot=pose.hip.mean(axis=1) - pose.knee.mean(axis=1) + lift - pitch)
+        body = points(pose)
+        over = centre_of_mass(body) - (body[:, P["left_toe"]] + body[:, P["right_toe"]]) / 2
+        pitch = lean - np.degrees(np.arctan2(over[:, 0], over[:, 1]))
+    return body, pitch, pose.foot
+
+
+def _turn(body: Floats, first: float, target: float, entry: float) -> Floats:
+    """(N,) pitch of a body (N, P, 3) about its centre of mass at constant angular momentum: `target` at `entry`."""
+    middles, shares, own = mass_points(body)
+    xy = middles[..., :2]
+    speed = np.gradient(xy, STEP, axis=0)
+    inner = np.einsum("ns,s->n", xy[..., 1] * speed[..., 0] - xy[..., 0] * speed[..., 1], shares)
+    inertia = np.einsum("nsd,s->n", xy**2, shares) + own
+
+    def integral(values: Floats) -> Floats:
+        return np.concatenate([[0.0], np.cumsum((values[1:] + values[:-1]) / 2) * STEP])
+
+    drift, share = integral(inner / inertia), integral(1.0 / inertia)
+    clock = np.arange(len(body)) * STEP
+    needed = np.radians(target - first) + np.interp(entry, clock, drift)
+    momentum = needed / np.interp(entry, clock, share)
+    return np.asarray(first + np.degrees(momentum * share - drift))
+
+
+def _lean(body: Floats, degrees: Floats) -> Floats:
+    """`body` (N, P, 3) tilted to the diver's right by `degrees` (N,) about his front axis."""
+    c, s = np.cos(np.radians(degrees))[:, None], np.sin(np.radians(degrees))[:, None]
+    x, y, z = body[..., 0], body[..., 1], body[..., 2]
+    return np.stack([x, c * y - s * z, s * y + c * z], axis=-1)

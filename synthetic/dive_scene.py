@@ -1,0 +1,153 @@
+"""Two divers before a camera: placed on the platform, timed against each other, projected, followed.
+
+World frame: x away from the platform, y up from the water, z towards the first diver's side, metres. The camera
+stands far away (parallel projection) and looks at the divers from the front quarter, so that the first diver is
+on the left of the picture, the second on the right, and both somersault across it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from synthetic.body import Floats, P
+from synthetic.dive_motion import STEP, Motion, flight_time, move
+from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
+
+SPACING = 2.8
+"""Distance of the two divers along the platform's edge, metres."""
+
+AFTER_ENTRY = 0.07
+"""Seconds that a clip goes on after the first hands touch the water."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera's direction.
+
+    Attributes:
+        azimuth: degrees from the side (0) to the front (90) of the platform.
+        elevation: degrees that the camera looks down.
+    """
+
+    azimuth: float
+    elevation: float
+
+    def axes(self) -> Floats:
+        """(3, 3) rows: right and up in the picture, towards the camera."""
+        a, e = np.radians(self.azimuth), np.radians(self.elevation)
+        level = np.array([np.sin(a), 0.0, np.cos(a)])
+        up = np.array([0.0, 1.0, 0.0])
+        return np.stack(
+            [[np.cos(a), 0.0, -np.sin(a)], np.cos(e) * up - np.sin(e) * level, np.cos(e) * level + np.sin(e) * up]
+        )
+
+    def project(self, world: Floats) -> Floats:
+        """(..., 3) metres in the picture's plane (right, up) and towards the camera."""
+        return np.asarray(world @ self.axes().T)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A pair's movement.
+
+    Attributes:
+        time: (N,) seconds from the clip's first frame, every `STEP`.
+        points: (N, divers, len(POINTS), 3) world metres.
+        entries: seconds from the clip's first frame at which each diver's hands touch the water.
+    """
+
+    time: Floats
+    points: Floats
+    entries: tuple[float, ...]
+
+    def at(self, time: Floats) -> Floats:
+        """(len(time), divers, points, 3) world metres at any times, linear between steps."""
+        place = np.clip(time / STEP, 0, len(self.time) - 1.001)
+        left = place.astype(int)
+        share = (place - left)[:, None, None, None]
+        return np.asarray(self.points[left] * (1 - share) + self.points[left + 1] * share)
+
+
+def set_scene(
+    shape: Shape, execution: tuple[ExecutionErrors, ...], pair: SynchronisationErrors, length: float
+) -> Scene:
+    """The last `length` seconds until just after the first entry, of one diver or two."""
+    lags = (0.0, pair.lag)
+    first_entry = min(lag + flight_time(errors) for lag, errors in zip(lags, execution, strict=False))
+    start = first_entry + AFTER_ENTRY - length
+    tempos = (0.0, pair.tempo)
+    steps = int(np.ceil(length / STEP)) + 2
+    clock = start + np.arange(steps, dtype=np.float64) * STEP
+    placed, entries = [], []
+    for index, errors in enumerate(execution):
+        motion = move(shape, errors, start - lags[index] - 0.1, start + length - lags[index] + 0.1, tempos[index])
+        local = _resample(motion, clock - lags[index])
+        side = (0.5, -0.5)[index] if len(execution) > 1 else 0.0
+        apart = SPACING + pair.drift * np.clip((clock - lags[index]) / motion.entry, 0.0, 1.0)
+        placed.append(_place(local, shape.facing, side * apart))
+        entries.append(motion.entry + lags[index] - start)
+    return Scene(clock - start, np.stack(placed, axis=1), tuple(entries))
+
+
+def _resample(motion: Motion, time: Floats) -> Floats:
+    place = np.clip((time - motion.time[0]) / STEP, 0, len(motion.time) - 1.001)
+    left = place.astype(int)
+    share = (place - left)[:, None, None]
+    return np.asarray(motion.points[left] * (1 - share) + motion.points[left + 1] * share)
+
+
+def _place(local: Floats, facing: int, z: Floats) -> Floats:
+    """From the diver's own frame to the world."""
+    world = local * np.array([facing, 1.0, facing])
+    world[..., 2] += z[:, None]
+    return np.asarray(world)
+
+
+def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """A cameraman: (F, 3) picture centre (m, right and up) and scale (px/m) that keep the divers in the picture.
+
+    Args:
+        flat: (F, divers, P, 2) metres in the picture's plane.
+        above: (F, divers, P) what is above the water.
+        size: picture width and height in pixels.
+        rng: his style: how tight, how late, how steady, how much he zooms.
+    """
+    count = len(flat)
+    middle = flat[:, :, [P["pelvis"], P["waist"], P["neck"]]].mean(axis=(1, 2))
+    sigma = rng.uniform(2.0, 4.0)
+    steady = _smooth(middle, sigma) + np.stack([_wander(count, rng), _wander(count, rng)], axis=1) * 0.06
+    low, high = _extent(flat, above)
+    centre = 0.65 * steady + 0.35 * _smooth((low + high) / 2, sigma)
+    need = 2 * np.maximum(np.abs(high - centre), np.abs(low - centre)) + 0.36
+    tight = rng.uniform(3.5, 4.0) + rng.uniform(0.1, 0.4) * np.cos(np.linspace(0, rng.uniform(2.0, 5.0), count))
+    tall = np.maximum.reduce([tight, need[:, 1], need[:, 0] * size[1] / size[0]])
+    wide = cv2.dilate(tall[None].astype(np.float32), np.ones((1, 9), np.uint8))[0].astype(float)
+    tall = np.maximum(tall, _smooth(wide[:, None], 2.0)[:, 0])
+    return np.concatenate([centre, (size[1] / tall)[:, None]], axis=1)
+
+
+def _extent(flat: Floats, above: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Lowest and highest (F, 2) of the points above the water (of all where none is)."""
+    shown = (above | ~above.any(axis=(1, 2), keepdims=True))[..., None]
+    low = np.where(shown, flat, np.inf).min(axis=(1, 2))
+    high = np.where(shown, flat, -np.inf).max(axis=(1, 2))
+    return low, high
+
+
+def _smooth(values: Floats, sigma: float) -> Floats:
+    """(F, C) smoothed over time by a Gaussian of `sigma` frames, ends repeated."""
+    reach = int(4 * sigma) + 1
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    return np.stack([np.convolve(padded[:, k], weights, mode="valid") for k in range(values.shape[1])], axis=1)
+
+
+def _wander(count: int, rng: np.random.Generator) -> Floats:
+    """(count,) slow unit-size unsteadiness of a hand-held camera."""
+    wave = _smooth(rng.normal(size=(count, 1)), 5.0)[:, 0]
+    return wave / max(float(wave.std()), 1e-9)

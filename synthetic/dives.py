@@ -1,0 +1,187 @@
+"""A labelled data set of synchronised dives: real mp4 files, labels as judges would give them, and the truth.
+
+    FOLDER/videos/dive_000.mp4 ...   H.264, 102 frames at 25 per second by default
+    FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
+    FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
+
+`original` names the dive that a mirrored copy was made of (itself otherwise): what must stay on one side of a
+split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos; the
+split is drawn over the whole set, so that held-out dives span the same range of scores.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import asdict, astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from data.store import atomic_path, write_text
+from data.video import write_video
+from synthetic.judging import ExecutionErrors, Scores, Shape, SynchronisationErrors, draw_errors, judge, shapes
+from synthetic.rendering import Options, Truth, film_dive
+
+COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original", "event")
+
+EVENT = "10m"
+"""The column `event` of every dive: all are filmed from a platform."""
+
+ENCODING = {"crf": "18", "preset": "veryfast"}
+"""Options of x264; `data.video.writer` sees to it that equal pictures give equal bytes."""
+
+TEST_SHARE = 3 / 11
+"""Share of the dives that are held out: 24 of 88."""
+
+
+@dataclass(frozen=True)
+class Dive:
+    """One dive of the data set, before or after rendering.
+
+    Attributes:
+        name: file name without suffix, such as "dive_007".
+        shape: what is dived.
+        execution: hidden errors of the first (left) and second (right) diver.
+        pair: hidden errors of their synchronisation.
+        scores: what the judges gave.
+        split: "train" or "test".
+        original: name of the dive that this one mirrors, or its own.
+        key: (seed, number) that everything about the dive follows from.
+    """
+
+    name: str
+    shape: Shape
+    execution: tuple[ExecutionErrors, ExecutionErrors]
+    pair: SynchronisationErrors
+    scores: Scores
+    split: str
+    original: str
+    key: tuple[int, int]
+
+    @property
+    def video(self) -> str:
+        """Path of the video below the data set's folder."""
+        return f"videos/{self.name}.mp4"
+
+
+def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[Dive]:
+    """Decide on `count` dives (and a mirrored copy of each) without rendering them.
+
+    Raises:
+        ValueError: `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"cannot make {count} dives")
+    dives = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 3, number])
+        first, second, pair = draw_errors(rng)
+        shape = _shape(number, seed)
+        scores = judge(shape, first, second, pair, rng)
+        name = f"dive_{number:03d}"
+        dives.append(Dive(name, shape, (first, second), pair, scores, "train", name, (seed, number)))
+    dives = _hold_out(dives, np.random.default_rng([seed, 1]))
+    if mirrored_copies:
+        dives += [replace(dive, name=f"{dive.name}_mirrored") for dive in dives]
+    return dives
+
+
+def _shape(number: int, seed: int) -> Shape:
+    """Each round of dives goes through all shapes once, in an order of its own."""
+    known = shapes()
+    turn, place = divmod(number, len(known))
+    return known[int(np.random.default_rng([seed, 2, turn]).permutation(len(known))[place])]
+
+
+def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
+    """`dives` with their split set: three at random of every eleven neighbours in the order of final scores."""
+    ranked = sorted(range(len(dives)), key=lambda number: dives[number].scores.final)
+    test: set[int] = set()
+    for start in range(0, len(ranked), 11):
+        block = ranked[start : start + 11]
+        test.update(rng.permutation(block)[: round(len(block) * TEST_SHARE)].tolist())
+    return [replace(dive, split="test" if number in test else "train") for number, dive in enumerate(dives)]
+
+
+def render_dive(dive: Dive, folder: Path, options: Options | None = None) -> None:
+    """Write one dive's video and truth below `folder`; can run in any process.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    options = replace(options or Options(), mirrored=dive.name != dive.original)
+    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
+    film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)
+    write_video(folder / dive.video, film.frames(), options.rate, options=ENCODING)
+    _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
+
+
+def render_dives(
+    folder: Path,
+    count: int,
+    seed: int,
+    *,
+    frames: int = 102,
+    rate: int = 25,
+    size: tuple[int, int] = (448, 256),
+    progress: Callable[[int, int], None] | None = None,
+    options: Options | None = None,
+    mirrored_copies: bool = False,
+) -> list[Dive]:
+    """Render a data set (layout in the module's docstring); `labels.csv` is written last, so it means "complete".
+
+    Args:
+        folder: where to; made when missing, files of the same names are replaced.
+        count: number of dives; with `mirrored_copies` twice as many videos.
+        seed: equal seeds give equal bytes on one machine.
+        frames, rate, size: of every video; they override `options`.
+        progress: called with (done, total) after each video.
+        options: spectators, motion blur and the like.
+        mirrored_copies: also write a mirrored copy of each dive, as TASD-2 does.
+
+    Raises:
+        OSError: the folder cannot be written to.
+        ValueError: a negative count.
+    """
+    dives = plan_dives(count, seed, mirrored_copies=mirrored_copies)
+    chosen = replace(options or Options(), frames=frames, rate=rate, size=size)
+    for done, dive in enumerate(dives, start=1):
+        render_dive(dive, folder, chosen)
+        if progress is not None:
+            progress(done, len(dives))
+    write_labels(folder, dives)
+    return dives
+
+
+def write_labels(folder: Path, dives: list[Dive]) -> Path:
+    """Write `labels.csv` of `dives` in one step and return its path."""
+    text = io.StringIO(newline="")
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for dive in dives:
+        s = dive.scores
+        numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
+        table.writerow((dive.video, *numbers, dive.split, dive.original, EVENT))
+    path = folder / "labels.csv"
+    write_text(path, text.getvalue())
+    return path
+
+
+def _write_truth(path: Path, truth: Truth, dive: Dive) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez(
+            stream,
+            **asdict(truth),
+            execution_errors=np.array([astuple(errors) for errors in dive.execution]),
+            pair_errors=np.array(astuple(dive.pair)),
+            awards=np.array(dive.scores.awards),
+            shape=np.array(dive.shape.code),
+        )
+
+
+def read_truth(path: Path) -> Truth:
+    """The truth of a rendered dive from its .npz file."""
+    with np.load(path, allow_pickle=False) as stored:
+        return Truth(stored["time"], stored["keypoints"], stored["visible"], stored["camera"], int(stored["cut"]))

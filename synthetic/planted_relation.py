@@ -1,0 +1,99 @@
+"""The relation that every made data set hides: a follower follows a leader, the better the higher the quality.
+
+Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool
+motions, camera motions or moving shapes. What either of them does alone says nothing of the quality: the leader
+wanders freely and the follower wanders with it. Only what is left of the follower after the leader has been taken
+away tells, and that is asymmetric: the follower magnifies the leader, comes later, and errs.
+
+    asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
+    symmetric    both share one motion, and the error lies half on either, with opposite signs
+
+`synthetic.planted_steps` makes time steps in place of signals, for training the scorer without extractors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ERROR = 1.5
+"""Length of the error of the worst follower, in deviations of the leader's wandering."""
+
+GAINS = (1.7, 3.3)
+"""Bounds of the follower's magnification of each channel."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What is the same in all performances of one data set.
+
+    Attributes:
+        gain: (channel,) how much the follower magnifies the leader.
+        direction: (channel,) unit vector in which a bad follower is off.
+        lag: seconds that the follower comes later.
+        symmetric: whether exchanging the two makes no difference.
+    """
+
+    gain: Floats
+    direction: Floats
+    lag: float
+    symmetric: bool
+
+    @classmethod
+    def draw(cls, channels: int, seed: int, *, symmetric: bool = False) -> Relation:
+        """A relation between agents of `channels` channels each."""
+        rng = np.random.default_rng([seed, channels])
+        gain = np.ones(channels) if symmetric else rng.uniform(*GAINS, channels)
+        direction = rng.choice([-1.0, 1.0], size=channels) / np.sqrt(channels)
+        return cls(gain, direction, 0.0 if symmetric else 0.05, symmetric)
+
+
+def follow(
+    rng: np.random.Generator, relation: Relation, quality: float, rows: int, rate: float
+) -> tuple[Floats, Floats]:
+    """Leader and follower (row, channel) of one performance.
+
+    Args:
+        rng: what is particular about this performance.
+        relation: what all performances share.
+        quality: from 0 (worst) to 1 (no error but noise).
+        rows: length.
+        rate: rows a second.
+    """
+    channels = len(relation.direction)
+    time = np.arange(rows) / rate
+    wander = _wander(rng, channels)
+    wobble = 0.3 * _wander(rng, channels)(time) / np.sqrt(channels)
+    error = ERROR * (1 - quality) * (relation.direction + wobble)
+    noise = 0.003 * rng.normal(size=(2, rows, channels))
+    if relation.symmetric:
+        return wander(time) + error / 2 + noise[0], wander(time) - error / 2 + noise[1]
+    return wander(time) + noise[0], relation.gain * wander(time - relation.lag) + error + noise[1]
+
+
+@dataclass(frozen=True)
+class _Wander:
+    """A smooth motion: a resting point and three swings per channel."""
+
+    rest: Floats
+    size: Floats
+    speed: Floats
+    phase: Floats
+
+    def __call__(self, time: Floats) -> Floats:
+        angle = 2 * np.pi * self.speed * time[:, None, None] + self.phase
+        return np.asarray(self.rest + (self.size * np.sin(angle)).sum(axis=2))
+
+
+def _wander(rng: np.random.Generator, channels: int) -> _Wander:
+    shape = (channels, 3)
+    return _Wander(
+        rng.normal(size=channels),
+        rng.uniform(0.1, 0.6, shape),
+        rng.uniform(0.1, 1.0, shape),
+        rng.uniform(0, 6.3, shape),
+    )

@@ -1,0 +1,215 @@
+"""Drawing people: every body part is the hull of a few circles, shaded from dark rim to lit side, near over far.
+
+Coordinates are continuous pixels: (0, 0) is the outer corner of the first pixel, (0.5, 0.5) its middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from synthetic.body import Floats, P
+
+Image = NDArray[np.uint8]
+Colour = tuple[float, float, float]
+
+FINER = 3
+"""Figures are drawn this many times larger and averaged down, which smooths their edges."""
+
+FRACTION_BITS = 4
+CORNERS = 10
+
+LAYERS = ((0.0, 0.0, 0.66), (0.14, 0.09, 0.82), (0.36, 0.22, 0.97), (0.64, 0.36, 1.08))
+"""(shrink, shift towards the light, brightness) of the shading steps, as shares of each circle's radius."""
+
+LIGHT = np.array([-0.45, -0.89])
+"""Direction to the light in the picture."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours (RGB 0..255) and dress of a diver: `trunks` is short trunks, else a one-piece suit."""
+
+    skin: Colour
+    hair: Colour
+    suit: Colour
+    trunks: bool
+    bun: bool
+
+    @property
+    def shadow(self) -> Colour:
+        """Skin in the hollows of the body."""
+        return _shade(self.skin, 0.80)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Circles whose hull is painted.
+
+    A `joined` part grows out of another at its first circle, without a rim there. A part with a `side` is seen only
+    when the chest looks at the camera (+1) or away from it (-1).
+    """
+
+    circles: tuple[tuple[str, float], ...]
+    paint: str
+    joined: bool = False
+    side: int = 0
+
+
+def _limb(side: str, *circles: tuple[str, float]) -> tuple[_Part, ...]:
+    return (_Part(tuple((f"{side}_{name}", radius) for name, radius in circles), "skin", joined=True),)
+
+
+def _both(*circles: tuple[str, float]) -> tuple[tuple[str, float], ...]:
+    return tuple((f"{side}_{name}", radius) for name, radius in circles for side in ("left", "right"))
+
+
+def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
+    """Parts that are drawn together, each group at its own depth."""
+    chest = _Part((*_both(("waist", 0.088), ("chest", 0.098), ("shoulder", 0.052)), ("neck", 0.058)), "skin")
+    suit = _Part(_both(("waist", 0.090), ("chest", 0.100), ("strap", 0.030)), "skin" if look.trunks else "suit")
+    pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if look.trunks else "suit"),)
+    if look.trunks:
+        pelvis += (_Part((*_both(("hip", 0.095)), ("pelvis", 0.115)), "suit"),)
+    limbs: list[tuple[_Part, ...]] = []
+    for side in ("left", "right"):
+        limbs += [
+            _limb(side, ("ankle", 0.038), ("heel", 0.032), ("toe", 0.020)),
+            _limb(side, ("knee", 0.050), ("calf", 0.056), ("ankle", 0.036)),
+            _limb(side, ("hip", 0.086), ("knee", 0.056)),
+            _limb(side, ("shoulder", 0.053), ("elbow", 0.040)),
+            _limb(side, ("elbow", 0.041), ("wrist", 0.028)) + _limb(side, ("wrist", 0.029), ("hand", 0.018)),
+        ]
+    neck = (_Part((("neck", 0.056), ("throat", 0.050)), "skin", joined=True),)
+    hair = (_Part((("hair", 0.100), ("head", 0.092)), "hair"),)
+    face = (_Part((("face", 0.076), ("head", 0.078)), "skin"),)
+    bun = ((_Part((("bun", 0.045),), "hair"),),) if look.bun else ()
+    return (pelvis, (chest, suit, *_marks(look)), *limbs, neck, hair, face, *bun)
+
+
+def _marks(look: Look) -> tuple[_Part, ...]:
+    """What tells the front of a trunk from its back."""
+    if not look.trunks:
+        return (_Part((*_both(("blade", 0.048)), ("back_high", 0.045), ("back_low", 0.040)), "skin", side=-1),)
+    return (
+        _Part((("back_high", 0.010), ("back_low", 0.012)), "shadow", side=-1),
+        _Part(_both(("pec", 0.008)), "shadow", side=1),
+        _Part((("navel", 0.011),), "shadow", side=1),
+    )
+
+
+class Figure:
+    """One person over a whole clip, ready to be drawn frame by frame.
+
+    Attributes:
+        pixels: (F, P, 2) points in pixels.
+        scale: (F,) pixels per metre.
+        facing: (F,) how much the face looks at the camera, -1..1.
+        look: colours and dress.
+        low, high: (F, 2) the box around the figure in pixels.
+    """
+
+    def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, look: Look) -> None:
+        """Prepare all outlines at once; arguments as the attributes, and `depth` (F, P) metres towards the camera."""
+        self.pixels, self.scale, self.facing, self.look = pixels, scale, facing, look
+        margin = 0.14 * scale[:, None]
+        self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin
+        groups = _groups(look)
+        self._outlines = [[(part, self._outline(part)) for part in group] for group in groups]
+        members = [[P[name] for part in group for name, _ in part.circles] for group in groups]
+        depths = np.stack([depth[:, member].mean(axis=1) for member in members], axis=1)
+        first = {group[0].circles[0][0]: index for index, group in enumerate(groups)}
+        self._face = first["face"]
+        over = np.minimum(depths[:, first["face"]], depths[:, first["hair"]])
+        depths[:, first["neck"]] = np.minimum(depths[:, first["neck"]], over - 1e-3)
+        self._turned = np.sign(depth[:, P["navel"]] - depth[:, P["back_low"]]).astype(int)
+        self._order = np.argsort(depths, axis=1, kind="stable")
+
+    def _outline(self, part: _Part) -> Floats:
+        """(F, layers, circles x corners, 2) pixels on the rims of the part's circles."""
+        middle = self.pixels[:, [P[name] for name, _ in part.circles]]
+        radius = self.scale[:, None] * np.array([radius for _, radius in part.circles])
+        angle = np.arange(CORNERS) * (2 * np.pi / CORNERS)
+        rim = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        shrink, shift = (np.repeat(np.array(LAYERS)[:, k, None], len(part.circles), axis=1) for k in (0, 1))
+        if part.joined:
+            shrink[:3, 0] = 0.08, 0.18, 0.34
+        centres = middle[:, None] + (radius[:, None] * shift)[..., None] * LIGHT
+        radii = radius[:, None] * (1 - shrink)
+        out = centres[:, :, :, None] + radii[..., None, None] * rim
+        return np.asarray(out.reshape(len(middle), len(LAYERS), -1, 2))
+
+    def draw(self, image: Image, frame: int, water: float | None = None) -> None:
+        """Draw the figure of `frame` into `image`; what lies below row `water` only shimmers through."""
+        height, width = image.shape[:2]
+        x0, y0 = np.clip(np.floor(self.low[frame]), 0, (width, height)).astype(int)
+        x1, y1 = np.clip(np.ceil(self.high[frame]), 0, (width, height)).astype(int)
+        if x1 <= x0 or y1 <= y0:
+            return
+        under = image[y0:y1, x0:x1].copy()
+        fine = cv2.resize(under, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_NEAREST)
+        self._paint(fine, frame, np.array([x0, y0]))
+        drawn = cv2.resize(fine, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
+        if water is not None and water < y1:
+            row = max(round(water) - int(y0), 0)
+            if row < len(drawn):  # the rounded surface can lie on the picture's last edge
+                drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
+        image[y0:y1, x0:x1] = drawn
+
+    def _paint(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:
+        for group in self._order[frame]:
+            for part, outline in self._outlines[group]:
+                if part.side not in (0, self._turned[frame]):
+                    continue
+                base: Colour = getattr(self.look, part.paint)
+                corners = _fixed((outline[frame] - origin) * FINER)
+                for layer, (_, _, bright) in zip(corners, LAYERS, strict=True):
+                    cv2.fillConvexPoly(fine, cv2.convexHull(layer), _shade(base, bright), cv2.LINE_8, FRACTION_BITS)
+            if group == self._face and self.facing[frame] > 0.1:
+                self._features(fine, frame, origin)
+
+    def _features(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:
+        """Eyes, nose and mouth, as far as they look at the camera."""
+        size = self.scale[frame] * FINER
+        places = {name: (self.pixels[frame, P[name]] - origin) * FINER for name in ("left_eye", "right_eye", "nose")}
+        head = (self.pixels[frame, P["head"]] - origin) * FINER
+        dark = _shade(self.look.skin, 0.30)
+        for eye in ("left_eye", "right_eye"):
+            _dot(fine, places[eye], 0.013 * size, dark)
+        _dot(fine, places["nose"], 0.014 * size, _shade(self.look.skin, 0.72))
+        eyes = (places["left_eye"] + places["right_eye"]) / 2
+        mouth = places["nose"] + 0.9 * (places["nose"] - eyes) + 0.15 * (head - places["nose"])
+        _dot(fine, mouth, 0.016 * size, _shade(self.look.skin, 0.55))
+
+
+def _fixed(points: Floats) -> NDArray[np.int32]:
+    """Continuous pixels to OpenCV's fixed-point pixel middles."""
+    return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
+
+
+def _dot(image: Image, at: Floats, radius: float, colour: Colour) -> None:
+    x, y = _fixed(at)
+    cv2.circle(image, (int(x), int(y)), int(radius * (1 << FRACTION_BITS)), colour, -1, cv2.LINE_8, FRACTION_BITS)
+
+
+def _shade(colour: Colour, bright: float) -> Colour:
+    r, g, b = (min(255.0, channel * bright) for channel in colour)
+    return (r, g, b)
+
+
+def draw_looks(rng: np.random.Generator, divers: int) -> tuple[Look, ...]:
+    """Team mates: one suit, skin and hair of their own."""
+    suits = ((190, 25, 40), (25, 60, 160), (20, 20, 28), (230, 190, 40), (20, 120, 70), (110, 30, 120), (235, 235, 240))
+    skins = ((226, 180, 150), (205, 155, 122), (180, 128, 96), (238, 196, 170), (148, 100, 74))
+    hairs = ((24, 20, 20), (48, 32, 24), (92, 60, 36), (150, 112, 66))
+    trunks = bool(rng.random() < 0.5)
+    suit = suits[rng.integers(len(suits))]
+    looks = []
+    for _ in range(divers):
+        skin, hair = skins[rng.integers(len(skins))], hairs[rng.integers(len(hairs))]
+        hair = hair if sum(hair) < 0.5 * sum(skin) else hairs[0]
+        looks.append(Look(skin, hair, suit, trunks, not trunks))
+    return tuple(looks)

@@ -1,0 +1,216 @@
+"""One dive becomes frames and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from synthetic.body import Floats, P
+from synthetic.dive_scene import Scene, View, follow, set_scene
+from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
+from synthetic.pool import look_at, paint_pool
+from synthetic.rendered_people import Figure, Image, Look, draw_looks
+
+JOINTS = 17
+
+BLUR_SAMPLES = 6
+"""Pictures that are averaged for one with motion blur."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a dive is filmed, beyond the plain way.
+
+    Attributes:
+        frames, rate, size: length in frames, frames per second, (width, height) in pixels, both even.
+        divers: 1 or 2.
+        spectators: people on the stands.
+        motion_blur: share of the frame time that the shutter is open, 0 (sharp) to 1.
+        cut: another camera from the middle frame on.
+        splash: foam where divers enter.
+        mirrored: swap left and right of the finished picture (and of the truth's joints).
+    """
+
+    frames: int = 102
+    rate: int = 25
+    size: tuple[int, int] = (448, 256)
+    divers: int = 2
+    spectators: bool = False
+    motion_blur: float = 0.0
+    cut: bool = False
+    splash: bool = True
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known about a rendered clip.
+
+    Attributes:
+        time: (frame,) seconds.
+        keypoints: (frame, diver, 17, 2) pixels, COCO order, continuous (0, 0 is the picture's outer corner).
+        visible: (frame, diver, 17) inside the picture and above the water (a body part in front does not count).
+        camera: (frame, 3) centre right and up in metres, scale in px/m; pan and zoom of the background follow.
+        cut: first frame of the second camera, -1 without.
+    """
+
+    time: Floats
+    keypoints: Floats
+    visible: NDArray[np.bool_]
+    camera: Floats
+    cut: int = -1
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """One camera's share of the clip: everything is (sample, ...) over all its frames and shutter samples."""
+
+    view: View
+    venue: int
+    spectators: bool
+    camera: Floats
+    figures: tuple[Figure, ...]
+    water: Floats
+    pixels: Floats
+    visible: NDArray[np.bool_]
+
+    @cached_property
+    def pool(self) -> Image:
+        """What is behind the divers, painted when first looked at."""
+        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.spectators)
+
+
+@dataclass(frozen=True)
+class Film:
+    """A dive ready to be drawn; `frames()` draws it, `truth` says what is in it."""
+
+    options: Options
+    shots: tuple[_Shot, ...]
+    samples: int
+    truth: Truth
+    foam: _Foam | None
+
+    def frames(self) -> Iterator[Image]:
+        """The (height, width, 3) RGB pictures in order."""
+        for index in range(self.options.frames):
+            shot = self.shots[1] if len(self.shots) > 1 and index >= self.truth.cut else self.shots[0]
+            takes = [self._picture(shot, index * self.samples + k) for k in range(self.samples)]
+            image = takes[0] if len(takes) == 1 else np.mean(takes, axis=0).round().astype(np.uint8)
+            yield np.ascontiguousarray(image[:, ::-1]) if self.options.mirrored else image
+
+    def _picture(self, shot: _Shot, sample: int) -> Image:
+        image = look_at(shot.pool, shot.camera[sample], self.options.size)
+        for diver in reversed(range(len(shot.figures))):
+            shot.figures[diver].draw(image, sample, float(shot.water[sample, diver]))
+            if self.foam is not None:
+                self.foam.draw(image, shot.camera[sample], shot.water[sample, diver], sample, diver, shot.pixels)
+        return image
+
+
+class _Foam:
+    """White water thrown up around each entry."""
+
+    def __init__(self, times: Floats, entries: tuple[float, ...], rng: np.random.Generator) -> None:
+        self.age = times[:, None] - np.array(entries)
+        self.speed = rng.normal(size=(len(entries), 60, 2)) * (0.5, 0.7) + (0.0, 2.2)
+        self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
+
+    def draw(self, image: Image, camera: Floats, row: float, sample: int, diver: int, pixels: Floats) -> None:
+        """Drops on ballistic paths from the place where the diver meets the water."""
+        age = float(self.age[sample, diver])
+        if age <= 0:
+            return
+        scale = float(camera[2])
+        at = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
+        drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
+        spread = min(0.15 + 1.6 * age, 0.5) * scale
+        cv2.ellipse(image, (int(at), int(row)), (int(spread), int(spread * 0.22)), 0, 0, 360, (225, 236, 240), -1, 16)
+        for (right, up), radius in zip(drops, self.radius[diver], strict=True):
+            if up > -0.02:
+                place = (int(at + right * scale), int(row - up * scale))
+                cv2.circle(image, place, max(1, int(radius * scale)), (232, 240, 244), -1, cv2.LINE_AA)
+
+
+def film_dive(
+    shape: Shape,
+    execution: tuple[ExecutionErrors, ...],
+    pair: SynchronisationErrors,
+    rng: np.random.Generator,
+    options: Options,
+) -> Film:
+    """Set the scene, place the cameras and prepare every figure; nothing is drawn yet.
+
+    `rng` decides what has no bearing on the score: venue, colours, camera work.
+    """
+    samples = BLUR_SAMPLES if options.motion_blur > 0 else 1
+    frame_times = np.arange(options.frames) / options.rate
+    shutter = np.arange(samples) / max(samples, 1) * options.motion_blur / options.rate
+    times = (frame_times[:, None] + shutter).ravel()
+    scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
+    looks = draw_looks(rng, options.divers)
+    view = View(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
+    views = [view]
+    if options.cut:
+        views.append(View(view.azimuth + rng.uniform(12.0, 20.0), view.elevation + 3.0))
+    shots = tuple(_shoot(scene, times, view, looks, rng, options, samples) for view in views)
+    foam = _Foam(times, scene.entries, rng) if options.splash else None
+    truth = _truth(shots, frame_times, samples, options)
+    return Film(options, shots, samples, truth, foam)
+
+
+def _shoot(
+    scene: Scene,
+    times: Floats,
+    view: View,
+    looks: tuple[Look, ...],
+    rng: np.random.Generator,
+    options: Options,
+    samples: int,
+) -> _Shot:
+    world = scene.at(times)
+    flat = view.project(world)
+    above = world[..., 1] > 0.0
+    camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples, options.motion_blur)
+    size = np.array(options.size)
+    scale = camera[:, None, None, 2:]
+    offset = (flat[..., :2] - camera[:, None, None, :2]) * np.array([1.0, -1.0])
+    pixels = offset * scale + size / 2
+    surface = world[:, :, P["waist"]] * np.array([1.0, 0.0, 1.0])
+    water = (camera[:, None, 1] - view.project(surface)[..., 1]) * camera[:, None, 2] + size[1] / 2
+    toward = view.axes()[2]
+    front = world[:, :, P["nose"]] - (world[:, :, P["left_ear"]] + world[:, :, P["right_ear"]]) / 2
+    facing = front @ toward / np.maximum(np.linalg.norm(front, axis=-1), 1e-9)
+    figures = tuple(
+        Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], look) for k, look in enumerate(looks)
+    )
+    inside = ((pixels >= 0) & (pixels < size)).all(axis=-1)
+    return _Shot(view, int(rng.integers(1 << 62)), options.spectators, camera, figures, water, pixels, above & inside)
+
+
+def _every(camera: Floats, samples: int, shutter: float) -> Floats:
+    """Camera at each shutter sample, spread over the share `shutter` of a frame, from the camera at each frame."""
+    if samples == 1:
+        return camera
+    after = np.concatenate([camera[1:], 2 * camera[-1:] - camera[-2:-1]])
+    share = (np.arange(samples) / samples * shutter)[None, :, None]
+    return (camera[:, None] * (1 - share) + after[:, None] * share).reshape(-1, 3)
+
+
+def _truth(shots: tuple[_Shot, ...], time: Floats, samples: int, options: Options) -> Truth:
+    cut = options.frames // 2 if len(shots) > 1 else -1
+    pick = [shots[-1] if 0 <= cut <= index else shots[0] for index in range(options.frames)]
+    rows = [(shot, index * samples + samples // 2) for index, shot in enumerate(pick)]
+    keypoints = np.stack([shot.pixels[row][:, :JOINTS] for shot, row in rows])
+    visible = np.stack([shot.visible[row][:, :JOINTS] for shot, row in rows])
+    camera = np.stack([shot.camera[row] for shot, row in rows])
+    if options.mirrored:
+        swap = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, JOINTS))]
+        keypoints, visible = keypoints[:, ::-1, swap].copy(), visible[:, ::-1, swap].copy()
+        keypoints[..., 0] = options.size[0] - keypoints[..., 0]
+        camera = camera * np.array([-1.0, 1.0, 1.0])
+    return Truth(time, keypoints, visible, camera, cut)

@@ -1,0 +1,163 @@
+"""Tiny data sets in the official layouts, for tests and examples: a few seconds to make, traps included.
+
+Their scores follow from how one agent follows the other (`synthetic.planted_relation`); `symmetric=True` makes a set in
+which the two agents can be exchanged. Pictures are simple shapes: enough to decode, to track a camera on and to
+look at, not to find people in (`synthetic.dives` renders those).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.aqa7 import ACTIONS
+from data.store import atomic_path, write_text
+from data.video import write_video
+from synthetic.planted_relation import Relation, follow
+
+Floats = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+SIZE = (96, 72)
+"""Default width and height of the pictures."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One video: a textured scene seen by a moving camera, with coloured spots in it.
+
+    Attributes:
+        spots: (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves.
+        camera: (frame, 2) what the camera looks at, in the same measure.
+        seed: of the scene's texture.
+    """
+
+    spots: Floats
+    camera: Floats
+    seed: int
+
+    def pictures(self, size: tuple[int, int]) -> Iterator[Picture]:
+        """The frames (height, width, 3) uint8."""
+        width, height = size
+        coarse = np.random.default_rng(self.seed).uniform(40, 160, (24, 32, 3))
+        scene = np.kron(coarse, np.ones((height // 12, width // 12, 1))).astype(np.uint8)
+        rows, columns = np.mgrid[:height, :width]
+        for spots, camera in zip(self.spots, self.camera, strict=True):
+            x, y = round(float(camera[0]) * width), round(float(camera[1]) * height)
+            image = np.roll(scene, (-y, -x), axis=(0, 1))[:height, :width].copy()
+            for number, (u, v) in enumerate(spots):
+                px, py = (0.5 + u - camera[0]) * width, (0.5 + v - camera[1]) * height
+                near = (columns - px) ** 2 + (rows - py) ** 2 < (0.06 * width) ** 2
+                image[near] = (255, 230 - 200 * (number % 2), 30)
+            yield image
+
+
+def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
+    """An AVI file, as the official copies have them.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
+
+
+def make_tasd2(
+    root: Path,
+    *,
+    originals: int = 12,
+    frames: int = 24,
+    seed: int = 0,
+    symmetric: bool = True,
+    size: tuple[int, int] = SIZE,
+) -> Path:
+    """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
+
+    Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
+    difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m; every fourth tests.
+
+    Args:
+        root: where to.
+        originals: number of originals; twice as many videos.
+        frames: of each video, at 25 a second.
+        seed: of everything.
+        symmetric: the two divers are equal, as in the paper's table 6; False plants an asymmetry here too.
+        size: width and height of the pictures.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    relation = Relation.draw(2, seed, symmetric=symmetric)
+    lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
+    for index in range(originals):
+        rng = np.random.default_rng([seed, 2, index])
+        quality, execution = float(rng.uniform(0, 1)), round(float(rng.uniform(4, 9.5)), 1)
+        shown = _two_divers(follow(rng, relation, quality, frames, 25.0), index)
+        event, split = ("3m", "10m")[index % 2], "test" if index // 2 % 4 == 3 else "train"
+        together, difficulty = round(10 * quality, 1), (2.0, 3.1, 3.4)[index % 3]
+        final = f"{difficulty * (0.6 * execution + 0.4 * together):.2f}"
+        for turn, tail, original in ((1, "", ""), (-1, "_mirrored", f"{event}/{index:03d}")):
+            name = f"{event}/{index:03d}{tail}.mp4"
+            write_video(root / name, (picture[:, ::turn] for picture in shown.pictures(size)), 25.0)
+            lines.append(f"{name},{final},{execution},{together},{difficulty},{split},{original},{event}")
+    write_text(root / "labels.csv", "\n".join(lines) + "\n")
+    return root
+
+
+def _two_divers(signals: tuple[Floats, Floats], seed: int) -> Shown:
+    """Two spots side by side that fall through the picture and sway as the (row, 2) signals say."""
+    fall = np.linspace(-0.35, 0.35, len(signals[0]))[:, None] * [0.0, 1.0]
+    spots = [0.05 * signal + fall + [side, 0.0] for signal, side in zip(signals, (-0.15, 0.15), strict=True)]
+    return Shown(np.stack(spots, axis=1), np.zeros((len(fall), 2)), seed)
+
+
+def make_aqa7(
+    root: Path,
+    *,
+    samples: int = 6,
+    frames: int = 24,
+    seed: int = 0,
+    symmetric: bool = False,
+    size: tuple[int, int] = SIZE,
+) -> Path:
+    """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
+
+    The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video.
+
+    Args:
+        root: where to.
+        samples: of each of the six actions; the second of every three tests.
+        frames: of each video, at 25 a second.
+        seed: of everything.
+        symmetric: exchanging athlete and camera makes no difference.
+        size: width and height of the pictures.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
+    for action, name in enumerate(ACTIONS, start=1):
+        relation = Relation.draw(2, seed, symmetric=symmetric)
+        for index in range(1, samples + 1):
+            rng = np.random.default_rng([seed, 7, action, index])
+            quality = float(rng.uniform(0, 1))
+            rows["test" if index % 3 == 2 else "train"].append((action, index, round(100 * (20 + 80 * quality))))
+            if (action, index) == (len(ACTIONS), samples):
+                continue
+            athlete, camera = (0.08 * signal for signal in follow(rng, relation, quality, frames, 25.0))
+            shown = Shown(athlete[:, None], camera, seed=action)
+            write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(size), 25.0)
+    for side, listed in rows.items():
+        _write_list(root / "Split_4" / f"split_4_{side}_list.mat", f"consolidated_{side}_list", [*listed, *listed[:1]])
+    return root
+
+
+def _write_list(path: Path, variable: str, rows: list[tuple[int, int, int]]) -> None:
+    import scipy.io
+
+    with atomic_path(path) as temporary:
+        matrix = {variable: np.array(rows, dtype=np.float64)}
+        scipy.io.savemat(str(temporary), matrix, appendmat=False, do_compression=True)

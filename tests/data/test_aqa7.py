@@ -1,0 +1,155 @@
+"""AQA-7 lists: official names, duplicates, contradictions, damaged .mat files."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import scipy.io
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.datasets.aqa7 import list_aqa7, read_list
+from data.errors import DataError, UsageError
+
+TRAIN = [[1, 1, 8150], [1, 2, 4500], [3, 7, 3975], [1, 1, 8150]]
+TEST = [[1, 3, 10260], [6, 91, 7566]]
+
+
+def save(root: Path, side: str, rows: object, name: str | None = None) -> Path:
+    path = root / "Split_4" / f"split_4_{side}_list.mat"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {name or f"consolidated_{side}_list": rows})
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    save(tmp_path, "train", np.array(TRAIN, dtype=np.float64))
+    save(tmp_path, "test", np.array(TEST, dtype=np.float64))
+    for name in ("diving/001", "diving/002", "diving/003", "ski_big_air/007", "sync_diving_10m/091"):
+        path = tmp_path / "Actions" / f"{name}.avi"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"frames")
+    return tmp_path
+
+
+def test_official_layout(root: Path) -> None:
+    listing = list_aqa7(root)
+    rows = [(r.id, r.task, r.split, r.labels and r.labels.score) for r in listing.records]
+    assert rows == [
+        ("Actions/diving/001.avi", "diving", "train", 81.5),
+        ("Actions/diving/002.avi", "diving", "train", 45.0),
+        ("Actions/diving/003.avi", "diving", "test", 102.6),
+        ("Actions/ski_big_air/007.avi", "ski_big_air", "train", 39.75),
+        ("Actions/sync_diving_10m/091.avi", "sync_diving_10m", "test", 75.66),
+    ]
+    assert listing.problems == ("split_4_train_list.mat: 1 duplicate row(s) dropped",)
+
+
+@pytest.mark.parametrize(("scale", "factor"), [("auto", 1.0), ("points", 1.0), ("hundredths", 0.01)])
+def test_scores_in_points(root: Path, scale: Literal["auto", "points", "hundredths"], factor: float) -> None:
+    save(root, "train", np.array(TRAIN) / [1, 1, 100])
+    save(root, "test", np.array(TEST) / [1, 1, 100])
+    first = list_aqa7(root, scale=scale).records[0].labels
+    assert first is not None
+    assert first.score == pytest.approx(81.5 * factor)
+
+
+def test_missing_and_extra_videos_are_named(root: Path) -> None:
+    (root / "Actions" / "diving" / "002.avi").rename(root / "Actions" / "diving" / "370.avi")
+    listing = list_aqa7(root)
+    assert len(listing.records) == 4
+    assert "diving/002: listed for train, but has no video" in listing.problems
+    assert "Actions/diving/370.avi: a video that no list names" in listing.problems
+
+
+def test_contradictions_are_refused(root: Path) -> None:
+    save(root, "train", np.array([*TRAIN, [1, 2, 4600]], dtype=float))
+    with pytest.raises(DataError, match=r"'diving/002' has the scores 4500 and 4600"):
+        list_aqa7(root)
+    save(root, "train", np.array([*TRAIN, TEST[0]], dtype=float))
+    with pytest.raises(DataError, match=r"'diving/003' is listed for training and for test"):
+        list_aqa7(root)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"a": 1},
+        np.array([["x", "y", "z"]], dtype=object),
+        np.zeros((0, 3)),
+        np.zeros((3, 4)),
+        np.zeros((3, 3, 3)),
+        [[0, 1, 5]],
+        [[7, 1, 5]],
+        [[1.5, 1, 5]],
+        [[1, 0, 5]],
+        [[1, 1, np.nan]],
+        [[1, 1, -3]],
+        [[1, np.inf, 3]],
+        "text",
+    ],
+)
+def test_impossible_lists_are_refused(root: Path, rows: object) -> None:
+    path = save(root, "train", rows)
+    with pytest.raises(DataError) as caught:
+        read_list(path, "consolidated_train_list")
+    assert caught.value.where == str(path)
+
+
+def test_wrong_variable_wrong_file_and_wrong_folder(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(DataError, match="no variable"):
+        read_list(save(root, "train", np.array(TRAIN), name="other"), "consolidated_train_list")
+    path = root / "Split_4" / "split_4_train_list.mat"
+    path.write_bytes(b"MATLAB 7.3 MAT-file, not really")
+    with pytest.raises(DataError, match="not a MATLAB 5 file"):
+        list_aqa7(root)
+    with pytest.raises(UsageError, match="Give the folder that holds Actions and Split_4"):
+        list_aqa7(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "uint8", "int16", "uint16", "int32", "uint32", "int64"])
+@pytest.mark.parametrize("compress", [False, True])
+def test_any_numeric_class_reads_as_scipy_wrote_it(tmp_path: Path, dtype: str, compress: bool) -> None:
+    rows = np.array([[1, 1, 81], [6, 91, 75], [3, 7, 39]], dtype=dtype)
+    path = tmp_path / "list.mat"
+    scipy.io.savemat(path, {"before": [[1]], "s": {"x": 1}, "list": rows, "t": "text"}, do_compression=compress)
+    np.testing.assert_array_equal(read_list(path, "list"), rows)
+
+
+def test_a_list_that_inflates_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.mat"
+    scipy.io.savemat(path, {"list": np.zeros((3_000_000, 3))}, do_compression=True)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataError, match="too large"):
+        read_list(path, "list")
+
+
+def _valid(compress: bool) -> bytes:
+    stream: Any = io.BytesIO()
+    scipy.io.savemat(stream, {"consolidated_train_list": np.array(TRAIN, dtype=float)}, do_compression=compress)
+    return bytes(stream.getvalue())
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.booleans(), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4), st.integers(0, 400))
+def test_damaged_lists_give_only_the_declared_error(
+    tmp_path: Path, compress: bool, changes: list[tuple[int, int]], length: int
+) -> None:
+    content = bytearray(_valid(compress))
+    for place, value in changes:
+        content[place % len(content)] = value
+    path = tmp_path / "list.mat"
+    path.write_bytes(content[: max(length, 100)] if length % 2 else content)
+    try:
+        rows = read_list(path, "consolidated_train_list")
+    except DataError as error:
+        said = str(error)
+    else:
+        said = f"{path} has {rows.shape[1]} columns"
+    assert str(path) in said
+    assert "columns" not in said or "3 columns" in said

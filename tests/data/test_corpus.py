@@ -1,0 +1,379 @@
+"""Damaged, hostile and odd files: each costs itself at most, is named, opens nothing else and runs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+import select
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
+from data.datasets.listing import list_records
+from data.datasets.matlab import read_matrix
+from data.errors import AimError, CacheError, DataError, UsageError
+from data.store import hdf5 as store
+from data.store.arrays import Array, StageOutput
+from data.store.tensors import read_tensors
+from pipeline.config import load_config
+from pipeline.pack import read_pack
+from pipeline.score.bundle import SETTINGS, WEIGHTS, load
+from pipeline.score.scorer import CONFIG_FILE, saved_config
+from tests.helpers.corpus_videos import Case, build
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_PER_FILE = 15
+MOST_KILOBYTES = 1_500_000
+
+
+class Reader:
+    """A child process that reads videos; it is replaced where it dies or hangs."""
+
+    def __init__(self) -> None:
+        self.deaths = 0
+        self._start()
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "tests.helpers.corpus_reader"]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """What came of one file."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.flush()
+        ready, _, _ = select.select([self._process.stdout], [], [], SECONDS_PER_FILE)
+        line = self._process.stdout.readline() if ready else ""
+        if line:
+            found: dict[str, Any] = json.loads(line)
+            return found
+        self.close()
+        code = self._process.returncode
+        self.deaths += 1
+        self._start()
+        return {"outcome": "hangs" if not ready else f"kills its process ({code})", "peak": 0}
+
+    def close(self) -> None:
+        """End the child."""
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+    return build(tmp_path_factory.mktemp("corpus"))
+
+
+def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
+    assert len(corpus) >= 300
+    assert len({case.path for case in corpus}) == len(corpus)
+    before = sorted(p.name for p in corpus[0].path.parent.iterdir())
+    reader, wrong, outcomes = Reader(), [], Counter[tuple[str, str]]()
+    for case in corpus:
+        told = reader.read(case.path)
+        outcomes[case.expected, told["outcome"]] += 1
+        complaint = _complaint(case, told)
+        if complaint:
+            wrong.append(f"{case.path.name}: {complaint}")
+    reader.close()
+    assert not wrong, "\n".join(wrong)
+    assert reader.deaths == 0
+    assert outcomes["any", "ok"] > 50, "the corpus is too destructive to show anything"
+    assert outcomes["any", "VideoError"] > 150, "the corpus is too tame to show anything"
+    assert sorted(p.name for p in corpus[0].path.parent.iterdir()) == before
+
+
+def _complaint(case: Case, told: dict[str, Any]) -> str:
+    """What is wrong with an outcome, empty where nothing is."""
+    outcome = told["outcome"]
+    if outcome not in ("ok", "VideoError"):
+        return f"{outcome} {told.get('what', '')}"
+    if told["peak"] > MOST_KILOBYTES:
+        return f"took {told['peak']} KiB"
+    if outcome == "VideoError":
+        return f"should decode: {told['what']}" if case.expected == "good" else ""
+    if case.expected == "bad":
+        return "should be refused"
+    if told["frames"] != told["times"] or not told["increasing"] or told["shapes"] != [[*told["shown"], 3]]:
+        return f"is told wrong: {told}"
+    return ""
+
+
+@pytest.mark.slow
+def test_extract_gets_through_a_sample(corpus: list[Case], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    sample = [case for at, case in enumerate(corpus) if at % 25 == 0 or case.path.name.startswith(("huge", "deep"))]
+    for case in sample:
+        (tmp_path / "in" / case.path.name).write_bytes(case.path.read_bytes())
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", "in", "--cache", "cache", "--json"]
+    command += ["--stages", "camera_flow", "--set", "run.timeout_s=20", "--set", "run.memory_gb=3"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    told = {row["video"]: row for row in json.loads(done.stdout)["results"]}
+    assert set(told) == {case.path.name for case in sample}
+    for case in sample:
+        assert case.expected == "any" or bool(told[case.path.name]["failed"]) == (case.expected == "bad"), case
+    failures = [json.loads(p.read_text()) for p in (tmp_path / "cache").rglob("*.failed.json")]
+    assert [f"{f['video']}: {f['what']}" for f in failures if not f["expected"]] == []
+    assert {p.name for p in tmp_path.iterdir()} == {"in", "cache"}
+
+
+def _cache_file(path: Path) -> Path:
+    store.write(path, {"stage": "s", "key": "k"}, StageOutput({"a": Array(np.arange(10.0), ("n",), "1")}))
+    return path
+
+
+def _with_header(file: Any, change: Any) -> None:
+    """Change the header of an open cache file and make its checksum right again."""
+    header = json.loads(bytes(file["_header"][()]))
+    change(header)
+    text = json.dumps(header).encode()
+    del file["_header"]
+    file["_header"] = np.frombuffer(text, np.uint8)
+    file.attrs["header_sha256"] = hashlib.sha256(text).hexdigest()
+
+
+def _external_link(file: Any, other: Path) -> None:
+    del file["a"]
+    file["a"] = h5py.ExternalLink(str(other), "a")
+
+
+def _soft_link(file: Any, other: Path) -> None:
+    file.move("a", "b")
+    file["a"] = h5py.SoftLink("/b")
+
+
+def _external_storage(file: Any, other: Path) -> None:
+    del file["a"]
+    file.create_dataset("a", (10,), "<f8", external=[(str(other), 0, 80)])
+
+
+def _virtual(file: Any, other: Path) -> None:
+    del file["a"]
+    layout = h5py.VirtualLayout((10,), "<f8")
+    layout[:] = h5py.VirtualSource(str(other), "a", (10,))
+    file.create_virtual_dataset("a", layout)
+
+
+def _bomb(file: Any, other: Path) -> None:
+    del file["a"]
+    file.create_dataset("a", (1 << 42,), "<f8", chunks=(1 << 16,), compression="gzip")
+    _with_header(file, lambda header: header["arrays"]["a"].update(shape=[1 << 42]))
+
+
+def _unwritten(file: Any, other: Path) -> None:
+    del file["a"]
+    file.create_dataset("a", (1 << 29,), "<f8", chunks=(1 << 16,), compression="gzip")
+    _with_header(file, lambda header: header["arrays"]["a"].update(shape=[1 << 29]))
+
+
+def _group(file: Any, other: Path) -> None:
+    del file["a"]
+    file.create_group("a")
+
+
+def _header_of_lists(file: Any, other: Path) -> None:
+    _with_header(file, lambda header: header.update(arrays=[1, 2]))
+
+
+def _header_without_arrays(file: Any, other: Path) -> None:
+    _with_header(file, lambda header: header.pop("arrays"))
+
+
+def _other_hash(file: Any, other: Path) -> None:
+    file.attrs["header_sha256"] = "0" * 64
+
+
+def _objects(file: Any, other: Path) -> None:
+    del file["a"]
+    file.create_dataset("a", data=[b"text"] * 10, dtype=h5py.string_dtype())
+    _with_header(file, lambda header: header["arrays"]["a"].update(dtype="|O"))
+
+
+HOSTILE_HDF5 = [
+    _external_link, _soft_link, _external_storage, _virtual, _bomb, _unwritten, _group, _header_of_lists,
+    _header_without_arrays, _other_hash, _objects,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", HOSTILE_HDF5, ids=lambda change: change.__name__)
+def test_a_hostile_cache_file_is_damaged_and_opens_nothing(tmp_path: Path, change: Any) -> None:
+    other = _cache_file(tmp_path / "other.h5")
+    path = _cache_file(tmp_path / "a.h5")
+    with h5py.File(path, "r+") as file:
+        change(file, other)
+    with pytest.raises(CacheError):
+        store.read(path)
+    with pytest.raises(DataError):
+        read_pack(path)
+
+
+def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) -> None:
+    whole = _cache_file(tmp_path / "a.h5").read_bytes()
+    right = store.read(tmp_path / "a.h5")
+    path = tmp_path / "b.h5"
+    for at in range(0, len(whole), 97):
+        path.write_bytes(whole[:at])
+        with pytest.raises(CacheError):
+            store.read(path)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        try:
+            found = store.read(path)
+        except CacheError:
+            continue
+        assert found.header == right.header
+        np.testing.assert_array_equal(found.output.arrays["a"].values, right.output.arrays["a"].values)
+
+
+class _Payload:
+    """A pickle that leaves a mark where it is loaded."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".ckpt"])
+def test_a_pickle_in_place_of_weights_runs_nothing(tmp_path: Path, suffix: str) -> None:
+    path, mark = tmp_path / f"weights{suffix}", tmp_path / "mark"
+    contents = [
+        pickle.dumps(_Payload(mark)), pickle.dumps({"state_dict": _Payload(mark)}), b"", b"\x80", os.urandom(500),
+        (1 << 62).to_bytes(8, "little") + b"{}", b"\x08\0\0\0\0\0\0\0{\"a\":{}}",
+    ]  # fmt: skip
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(DataError):
+            read_tensors(path)
+    assert not mark.exists()
+
+
+def test_a_hostile_model_folder_is_damaged(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    for number, content in enumerate(
+        [b"", b"[]", b"{", b"null", b"\xff\xfe", b"[" * 20000, pickle.dumps(_Payload(mark))]
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name in (SETTINGS, WEIGHTS, CONFIG_FILE):
+            (folder / name).write_bytes(content)
+        with pytest.raises(AimError):
+            load(folder)
+        with pytest.raises(AimError):
+            saved_config(folder)
+    assert not mark.exists()
+
+
+HOSTILE_YAML = {
+    "bomb": "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{n}: &b{n} [*a,*a,*a,*a,*a]\n" for n in range(20)),
+    "python": "name: !!python/object/apply:os.system ['touch mark']\n",
+    "deep": "[" * 50000,
+    "deep mapping": "".join(f"{' ' * n}a:\n" for n in range(1000)),
+    "twice": "name: a\nname: b\n",
+    "huge number": "pose:\n  stride: " + "9" * 5000 + "\n",
+    "not a number": "run:\n  timeout_s: .nan\n",
+    "infinite": "split:\n  folds: .inf\n",
+    "latin": b"name: caf\xe9\n",
+    "utf-16": "name: a\n".encode("utf-16"),
+    "nul": b"name: a\0b\n",
+    "list": "- a\n- b\n",
+    "scalar": "42",
+    "binary": bytes(range(256)),
+    "tag": "!!set {a, b}\n",
+    "key": "? [a, b]\n: c\n",
+    "large": "#" * (2 << 20),
+    "merge": "<<: {name: x}\nnmae: y\n",
+    "numbers as keys": "1: 2\n",
+    "date": "name: 2020-13-45\nstages: 1\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_YAML)
+def test_a_hostile_configuration_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    content = HOSTILE_YAML[name]
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert "\n" not in caught.value.what
+    assert not (tmp_path / "mark").exists()
+
+
+HOSTILE_CELLS = [
+    "../../etc/passwd", "/etc/passwd", "a.mp4\0", "a.mp4/../../b", "", "C:\\x", "\ud800", "a" * 100_000,
+    "=cmd|'/c calc'!A1", "file:///etc/passwd", "a.mp4\n\n", '"', "\x1b[31m",
+]  # fmt: skip
+HOSTILE_NUMBERS = ["nan", "inf", "1e999", "-1e999", "9" * 5000, "0x10", "1_000", "", "\u0661", "1,5,5", "None", "\0"]
+
+
+def test_hostile_label_files_give_records_or_one_error(tmp_path: Path, make_video: Any) -> None:
+    make_video(tmp_path / "root/a.mp4", frames=2)
+    labels = tmp_path / "root/labels.csv"
+    tables = [f"video,score\n{cell},1\n" for cell in HOSTILE_CELLS]
+    tables += [f"video,score\na.mp4,{cell}\n" for cell in HOSTILE_NUMBERS]
+    tables += [
+        "video,video,score\na.mp4,a.mp4,1\n",
+        "score\n1\n",
+        "video;score\na.mp4;1;2;3\n",
+        "video,score\na.mp4,1\n" * 2,
+    ]
+    tables += ["video,score\na.mp4,1\na.mp4,2\n", ",".join(["video", *map(str, range(20000))]) + "\n", "\n" * 1000]
+    contents = [table.encode("utf-8", "surrogatepass") for table in tables]
+    contents += [
+        tables[0].encode("utf-16"),
+        b"\xff" * 100,
+        b"",
+        b"\0" * 100,
+        b"video,score\na.mp4,\xe9\n",
+        os.urandom(999),
+    ]
+    listed = 0
+    for content in contents:
+        labels.write_bytes(content)
+        try:
+            listing = list_records("folder", tmp_path / "root")
+        except AimError:
+            continue
+        listed += 1
+        for record in listing.records:
+            assert record.path is not None
+            assert record.path.resolve().parent == (tmp_path / "root").resolve()
+            assert record.labels is None or record.labels.score is None or np.isfinite(record.labels.score)
+    assert 0 < listed < len(contents)
+
+
+def test_hostile_official_files_are_one_error(tmp_path: Path) -> None:
+    row = " ".join(["0.5"] * 76)
+    bad = [
+        b"\0" * 100, b"\xff\xfe" * 50, os.urandom(500), f"{row}\n{row} 1\n".encode(),
+        row.replace("0.5", "nan", 1).encode(), row.replace("0.5", "1e999", 1).encode(),
+        row.replace("0.5", "x", 1).encode(), b"1\n" * 1000, ("9" * 100_000).encode(),
+    ]  # fmt: skip
+    path = tmp_path / "Suturing_B001.txt"
+    for content in bad:
+        path.write_bytes(content)
+        for parse in (parse_kinematics, parse_meta, parse_transcription):
+            with suppress(DataError):
+                parse(path)
+        with pytest.raises(DataError):
+            parse_kinematics(path)
+        with pytest.raises(ValueError, match=r"."):
+            read_matrix(content, "x")

@@ -1,0 +1,304 @@
+"""The decoder: exact frames, times from the stream, damaged files named."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from data.errors import VideoError
+from data.video.decoder import decode, probe
+from data.video.writer import LOSSLESS, write_video
+
+
+def levels(path: Path, indices: list[int] | None = None) -> list[tuple[int, int]]:
+    """(index, mean grey) of decoded frames."""
+    return [(frame.index, round(float(frame.image.mean()))) for frame in decode(path, indices)]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".mov"])
+def test_every_frame_once_in_order(make_video, tmp_path: Path, suffix: str) -> None:
+    path = make_video(tmp_path / f"a{suffix}", frames=12)
+    info, times = probe(path)
+    assert (info.width, info.height) == (64, 48)
+    np.testing.assert_allclose(times, np.arange(12) / 25, atol=2e-3)
+    got = levels(path)
+    assert [index for index, _ in got] == list(range(12))
+    assert all(abs(level - (16 + 2 * index)) <= 1 for index, level in got)
+
+
+def test_only_the_asked_for_frames(make_video, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=30)
+    assert [(i, round(v / 2) * 2) for i, v in levels(path, [0, 7, 29])] == [(0, 16), (7, 30), (29, 74)]
+
+
+def test_times_of_a_variable_rate_come_from_the_stream(tmp_path: Path) -> None:
+    path = tmp_path / "v.mkv"
+    stamps = [0, 10, 50, 60, 200]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=100)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.options = {"bf": "0"}
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 40 * number + 20, np.uint8), format="rgb24")
+            frame.pts = stamp
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    _, times = probe(path)
+    np.testing.assert_allclose(times, np.array(stamps) / 100, atol=1e-3)
+    np.testing.assert_allclose([frame.time for frame in decode(path)], times)
+
+
+def test_rotation_in_the_metadata_is_applied(tmp_path: Path) -> None:
+    left_bright = np.zeros((32, 64, 3), np.uint8)
+    left_bright[:, :32] = 200
+    path = tmp_path / "a.mp4"
+    write_video(path, [left_bright] * 3, 25, options=LOSSLESS)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44  # the track header's display matrix
+    clockwise = (0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    content[matrix : matrix + 36] = struct.pack(">9i", *clockwise)
+    path.write_bytes(content)
+    info, _ = probe(path)
+    assert (info.width, info.height, info.rotation) == (32, 64, 90)
+    image = next(decode(path)).image
+    assert image.shape == (64, 32, 3)
+    assert image[:32].mean() > 180  # turned clockwise, the left half is on top
+    assert image[32:].mean() < 20
+
+
+def test_pictures_cannot_be_written_into(make_video, tmp_path: Path) -> None:
+    image = next(decode(make_video(tmp_path / "a.mp4"))).image
+    with pytest.raises(ValueError, match="read-only"):
+        image[0] = 0
+
+
+def test_one_frame(make_video, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=1)
+    assert len(probe(path)[1]) == 1
+    assert len(levels(path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"hello, I am a text file\n" * 50, "not a readable video"),
+        (b"\0" * 5000, "not a readable video"),
+    ],
+)
+def test_what_is_no_video_is_named(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match=what) as caught:
+        probe(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_truncated_video_is_named(tmp_path: Path, share: float) -> None:
+    rng = np.random.default_rng(0)
+    whole = tmp_path / "whole.mp4"
+    write_video(whole, (rng.integers(0, 255, (64, 64, 3), dtype=np.uint8) for _ in range(20)), 25)
+    content = whole.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(VideoError):
+        probe(cut)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_a_truncated_video_with_its_index_in_front_is_named(tmp_path: Path, share: float) -> None:
+    rng = np.random.default_rng(0)
+    front = tmp_path / "front.mp4"
+    with av.open(str(front), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(30):
+            picture = rng.integers(0, 255, (64, 64, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    content = front.read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(VideoError, match=r"ends early|damaged"):
+        list(decode(cut, list(range(len(probe(cut)[1])))))
+
+
+def test_audio_only_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(VideoError, match="no video stream in it, only audio"):
+        probe(path)
+
+
+def numbered(number: int, width: int = 160, height: int = 96) -> np.ndarray:
+    """A picture that carries its number as ten bright or dark bars, over noise that differs from picture to picture."""
+    image = np.full((height, width, 3), 20, np.uint8)
+    image[: height // 2] = np.random.default_rng(number).integers(0, 255, (height // 2, width, 1))
+    for bit in range(10):
+        if number >> bit & 1:
+            image[height // 2 :, bit * width // 10 : (bit + 1) * width // 10] = 220
+    return image
+
+
+def number_of(image: np.ndarray) -> int:
+    """The number that `numbered` wrote."""
+    height, width = image.shape[:2]
+    bars = [
+        image[height // 2 + 8 : -8, b * width // 10 + 4 : (b + 1) * width // 10 - 4].mean() > 120 for b in range(10)
+    ]
+    return sum(bright << bit for bit, bright in enumerate(bars))
+
+
+def encode(
+    path: Path,
+    codec: str,
+    stamps: Sequence[int],
+    aspect: int = 1,
+    size: tuple[int, int] = (160, 96),
+    first: int = 0,
+    **options: str,
+) -> Path:
+    """Numbered pictures shown at `stamps`, 25 a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"threads": "1", **options}
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        for number, stamp in enumerate(stamps):
+            frame = av.VideoFrame.from_ndarray(numbered(first + number, *size), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def remuxed(source: Path, target: Path, start: int, stop: int | None = None) -> Path:
+    """The packets of a video from the `start`-th on, as cutting tools and recorders leave them."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        packets = [packet for packet in read.demux(video=0) if packet.dts is not None]
+        for packet in packets[start:stop]:
+            packet.stream = stream
+            container.mux(packet)
+    return target
+
+
+def numbers(path: Path) -> list[int]:
+    """Numbers of the decoded pictures, after a look at their places and times."""
+    info, times = probe(path)
+    frames = list(decode(path))
+    assert [frame.index for frame in frames] == list(range(len(times)))
+    np.testing.assert_allclose([frame.time for frame in frames], times)
+    assert all(frame.image.shape[:2] == (info.height, info.width) for frame in frames)
+    return [number_of(frame.image) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [("libx264", {}), ("libx264", {"bf": "2", "g": "15"}), ("mpeg4", {"bf": "2", "b": "2M"}), ("mpeg4", {"bf": "1"})],
+)
+def test_pictures_of_an_avi_file_come_in_order(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    """AVI has no presentation stamps; what FFmpeg guesses is wrong where pictures refer to later ones."""
+    path = encode(tmp_path / "a.avi", codec, range(60), **options)
+    assert numbers(path) == list(range(60))
+    np.testing.assert_allclose(probe(path)[1], np.arange(60) / 25)
+
+
+def test_packed_pictures_of_divx_come_in_order(tmp_path: Path) -> None:
+    """DivX put two pictures into one chunk of an AVI file and an empty one into the next."""
+    source = encode(tmp_path / "b.avi", "mpeg4", range(41), bf="1", b="3M", b_strategy="0")
+    picture = b"\x00\x00\x01\xb6"
+    with av.open(str(source)) as read:
+        chunks = [(bytes(packet), packet.is_keyframe) for packet in read.demux(video=0) if packet.size]
+    start = chunks[0][0].index(picture)
+    chunks[0] = (chunks[0][0][:start] + b"\x00\x00\x01\xb2DivX503b1393p" + chunks[0][0][start:], True)
+    packed: list[tuple[bytes, bool]] = []
+    place = 0
+    while place < len(chunks):
+        content, key = chunks[place]
+        follower = chunks[place + 1][0] if place + 1 < len(chunks) else b""
+        if follower and follower[follower.index(picture) + 4] >> 6 == 2:
+            packed += [(content + follower, key), (picture + bytes([0x50, 0x4F, 0xFF]), False)]
+            place += 1
+        else:
+            packed.append((content, key))
+        place += 1
+    assert any(len(content) == 7 for content, _ in packed)
+    path = tmp_path / "packed.avi"
+    with av.open(str(source)) as read, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(read.streams.video[0])
+        for number, (content, key) in enumerate(packed):
+            packet = av.Packet(content)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, number, number, Fraction(1, 25)
+            packet.is_keyframe = key
+            container.mux(packet)
+    assert numbers(path) == list(range(41))
+
+
+def test_a_pause_in_an_avi_file_is_kept(tmp_path: Path) -> None:
+    """Places without a picture, which recorders leave when they cannot keep up, are time and no missing frames."""
+    stamps = [*range(20), *range(25, 35)]
+    path = encode(tmp_path / "a.avi", "mpeg4", stamps, b="3M")
+    assert numbers(path) == list(range(30))
+    np.testing.assert_allclose(probe(path)[1], np.array(stamps) / 25)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mp4"])
+def test_a_video_cut_at_an_open_group_begins_with_its_first_whole_picture(tmp_path: Path, suffix: str) -> None:
+    whole = encode(tmp_path / "a.ts", "mpeg2video", range(60), g="12", bf="2", b="3M", flags="-cgop")
+    with av.open(str(whole)) as read:
+        keys = [n for n, packet in enumerate(p for p in read.demux(video=0) if p.dts is not None) if packet.is_keyframe]
+    got = numbers(remuxed(whole, tmp_path / f"cut{suffix}", keys[2]))
+    assert got == list(range(got[0], 60))
+    assert got[0] <= 26
+    assert probe(tmp_path / f"cut{suffix}")[1][0] == 0
+
+
+def test_a_recording_that_begins_between_key_frames_begins_with_the_next(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "a.ts", "libx264", range(60), g="15", bf="2")
+    got = numbers(remuxed(whole, tmp_path / "cut.ts", 20))
+    assert got == list(range(got[0], 60))
+    assert 20 <= got[0] <= 31
+
+
+def test_a_recording_with_little_that_can_be_decoded_is_named(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "a.ts", "libx264", range(40), g="30", bf="0", sc_threshold="0")
+    with pytest.raises(VideoError, match=r"the first \d+ of \d+ frames cannot be decoded"):
+        probe(remuxed(whole, tmp_path / "cut.ts", 2, 34))
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "libx264"), (".webm", "libvpx-vp9")])
+def test_a_truncated_matroska_is_named(tmp_path: Path, suffix: str, codec: str) -> None:
+    content = encode(tmp_path / f"a{suffix}", codec, range(60), g="15").read_bytes()
+    for share in (0.5, 0.8):
+        path = tmp_path / f"b{suffix}"
+        path.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(VideoError, match=r"ends early: 2.4 s announced, [12].\d s present"):
+            probe(path)
+
+
+def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+    info, _ = probe(encode(tmp_path / "a.mp4", "libx264", range(5), aspect=2))
+    assert (info.width, info.height) == (320, 96)
+    assert numbers(tmp_path / "a.mp4") == list(range(5))
+
+
+def test_a_size_that_changes_is_brought_to_the_first(tmp_path: Path) -> None:
+    first = encode(tmp_path / "a.ts", "libx264", range(10), bf="0")
+    second = encode(tmp_path / "b.ts", "libx264", range(10, 20), size=(240, 144), first=10, bf="0")
+    path = tmp_path / "c.ts"
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    assert probe(path)[0].width == 160
+    assert numbers(path) == list(range(20))

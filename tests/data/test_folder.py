@@ -1,0 +1,173 @@
+"""Folders with a CSV of scores: joining, delimiters, encodings, hostile cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.datasets.folder import list_folder
+from data.datasets.listing import list_records
+from data.datasets.tables import read_table
+from data.errors import AimError, DataError, UsageError
+from data.video.records import Labels
+
+SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("a.mp4", "day 1/b.mp4", "day 1/ä.avi"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode())
+    return tmp_path
+
+
+def table(root: Path, text: str | bytes, name: str = "scores.csv") -> Path:
+    (root / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return root / name
+
+
+def test_without_a_table_every_video_is_a_plain_record(root: Path) -> None:
+    listing = list_folder(root)
+    assert [record.id for record in listing.records] == ["a.mp4", "day 1/b.mp4", "day 1/ä.avi"]
+    assert listing.problems == ()
+    assert all(record.labels is None for record in listing.records)
+
+
+def test_every_column_is_read(root: Path) -> None:
+    table(
+        root,
+        "Task,video,score,execution,synchronization,difficulty,group,subject,split\n"
+        "dive,day 1/b.mp4,7.5,8,9.25,3.1,g1,s1,Train\n"
+        "dive,a.mp4,,,,,,,test\n"
+        "dive,day 1/ä.avi,-1e1,,,,,,\n",
+    )
+    a, b, c = list_folder(root).records
+    assert b.labels == Labels(7.5, 8.0, 9.25, 3.1)
+    assert (b.groups, b.split, b.task) == ({"group": "g1", "subject": "s1"}, "train", "dive")
+    assert (a.labels, a.split, a.groups) == (None, "test", {})
+    assert c.labels == Labels(score=-10.0)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("delimiter", "seven"), [(",", "7.5"), (";", "7,5"), ("\t", "7.5"), ("|", "7.5")])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_usual_dialects(root: Path, encoding: str, delimiter: str, seven: str, end: str) -> None:
+    lines = [delimiter.join(line) for line in (("video", "score"), ("day 1\\ä.avi", seven), ("a.mp4", "1"))]
+    table(root, end.join(lines).encode(encoding))
+    a, _, c = list_folder(root).records
+    assert a.labels == Labels(score=1.0)
+    assert c.labels == Labels(score=7.5)
+
+
+def test_names_are_joined_across_unicode_forms(root: Path) -> None:
+    table(root, "video,score\nday 1/a\u0308.avi,3\n")
+    assert list_folder(root).records[2].labels == Labels(score=3.0)
+
+
+def test_what_cannot_be_joined_is_named(root: Path) -> None:
+    table(root, "video,score,scroe\na.mp4,1,\na.mp4,1,\nday 1/b.mp4,2,\nday 1/b.mp4,3,\nday 1/bb.mp4,4,\n")
+    listing = list_folder(root)
+    assert [record.labels for record in listing.records] == [Labels(score=1.0), None, None]
+    said = "\n".join(listing.problems)
+    for words in (
+        "column 'scroe' is not read (did you mean 'score'?)",
+        "scores.csv:6: no video 'day 1/bb.mp4' (did you mean 'day 1/b.mp4'?)",
+        "scores.csv:3: 'a.mp4' is listed again",
+        "contradicting labels for 'day 1/b.mp4' in lines 4, 5",
+        "day 1/ä.avi: a video that scores.csv does not list",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("", "", "empty"),
+        ("name,score\na.mp4,1\n", ":1", "no column 'video'"),
+        ("video,score,score\na.mp4,1,2\n", ":1", "'score' appears twice"),
+        ("video,score\na.mp4,1,2\n", ":2", "3 cells where the header has 2"),
+        ("video,score\na.mp4\n", ":2", "1 cells where the header has 2"),
+        ("video,score\na.mp4,nan\n", ":2", "not a finite number"),
+        ("video,score\na.mp4,inf\n", ":2", "not a finite number"),
+        ("video,score\na.mp4,1e400\n", ":2", "too large"),
+        ("video,score\na.mp4,1_000\n", ":2", "not a finite number"),
+        ('video,score\na.mp4,"7,5"\n', ":2", "not a finite number"),
+        ("video,score\na.mp4,0x10\n", ":2", "not a finite number"),
+        ("video,score\n../a.mp4,1\n", ":2", "outside the folder"),
+        ("video,score\n..\\a.mp4,1\n", ":2", "outside the folder"),
+        ("video,score\nday 1/../../a.mp4,1\n", ":2", "outside the folder"),
+        ("video,score\n/etc/passwd,1\n", ":2", "outside the folder"),
+        ("video,score\nC:\\a.mp4,1\n", ":2", "outside the folder"),
+        ("video,score\n\\\\server\\share\\a.mp4,1\n", ":2", "outside the folder"),
+        ("video,score\n,1\n", ":2", "without a video name"),
+        ("video,score,split\na.mp4,1,valid\n", ":2", "the split is 'valid'"),
+        ('video,score\n"a.mp4,1\n', ":2", "broken table"),
+        (b"video,score\na.mp4,1\n\xff.mp4,2\n", ":3", "not UTF-8"),
+        ("video,score\na.mp4,1\0\n", ":2", "NUL"),
+        ("video,score\n<script>\x1b[2J.mp4,<b>\n", "", ""),
+    ],
+)
+def test_impossible_cells_name_file_and_line(root: Path, text: str | bytes, line: str, words: str) -> None:
+    path = table(root, text)
+    try:
+        said = " ".join(list_folder(root).problems)
+    except DataError as error:
+        said = f"{error} at {error.where!r}"
+    assert words in said
+    assert not words or f"{path}{line}'" in said
+    assert said.isprintable()
+
+
+def test_label_files_are_found_or_named(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    table(root, "video,score\na.mp4,1\n")
+    table(root, "video,score\na.mp4,2\n", "labels.csv")
+    with pytest.raises(UsageError, match="several label files"):
+        list_folder(root)
+    assert list_folder(root, labels="labels.csv").records[0].labels == Labels(score=2.0)
+    elsewhere = table(tmp_path_factory.mktemp("elsewhere"), "video,score\na.mp4,5\n")
+    assert list_folder(root, labels=elsewhere).records[0].labels == Labels(score=5.0)
+    with pytest.raises(UsageError, match="no such label file"):
+        list_folder(root, labels="other.csv")
+
+
+def test_the_table_of_kinds(root: Path) -> None:
+    assert len(list_records("folder", root).records) == 3
+    with pytest.raises(UsageError, match="did you mean 'folder'"):
+        list_records("foldr", root)
+    with pytest.raises(UsageError, match="did you mean 'labels'"):
+        list_records("folder", root, label="x")
+    with pytest.raises(UsageError, match="no such folder"):
+        list_records("aqa7", root / "nowhere")
+
+
+@SAME_FOLDER
+@given(st.text(alphabet=st.sampled_from("video,score;\t|\"'\n\r .a0/\\-\0é\u2028\ufeff"), max_size=80))
+def test_any_text_gives_a_listing_or_the_declared_error(root: Path, text: str) -> None:
+    table(root, "video,score\n" + text if len(text) % 2 else text)
+    try:
+        listing = list_folder(root)
+        said, found = listing.problems, len(listing.records)
+    except AimError as error:
+        said, found = (str(error),), 3
+    assert found == 3
+    assert all(line.isprintable() for line in said)
+
+
+@SAME_FOLDER
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3))
+def test_scores_survive_the_table_exactly(root: Path, scores: list[float]) -> None:
+    names = ("a.mp4", "day 1/b.mp4", "day 1/ä.avi")
+    table(root, "video,score\n" + "".join(f"{n},{s!r}\n" for n, s in zip(names, scores, strict=True)))
+    assert [record.labels and record.labels.score for record in list_folder(root).records] == scores
+
+
+def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> None:
+    place = tmp_path / "scores.csv"
+    place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
+    table = read_table(place, ("video", "score"), {})
+    assert [row.cells["score"] for row in table.rows] == ["7.5"]

@@ -1,0 +1,230 @@
+"""JIGSAWS parsers and lister: the official layout with its traps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
+from data.errors import DataError, UsageError
+
+ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
+SAME_FOLDER = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def meta_line(trial: str, items: tuple[int, ...] = (3, 3, 3, 3, 3, 3), end: str = "\r\n") -> str:
+    scores = "\t".join(str(item) for item in items)
+    return f"{trial}\t\tE\t{sum(items)}\t\t{scores}{end}"
+
+
+def refusal(read: Callable[..., object], *args: object) -> str | None:
+    """The declared error that reading ends with, None when it does not; any other error is raised."""
+    try:
+        read(*args)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two scored trials of suturing, two views each, CRLF and empty columns in the meta file."""
+    task = tmp_path / "Suturing"
+    write(task / "meta_file_Suturing.txt", meta_line("Suturing_B001") + meta_line("Suturing_I005", (1, 2, 3, 4, 5, 5)))
+    for trial in ("Suturing_B001", "Suturing_I005"):
+        for view in (1, 2):
+            write(task / "video" / f"{trial}_capture{view}.avi", b"frames")
+        write(task / "kinematics" / "AllGestures" / f"{trial}.txt", f"{ROW}\n" * 3)
+        write(task / "transcriptions" / f"{trial}.txt", "1 2 G1 \n3 3 G5 \n")
+    return tmp_path
+
+
+def test_kinematics_are_read_in_file_order(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(5, 76))
+    text = "".join("  " + "   ".join(f"{value:.9e}" for value in row) + " \r\n" for row in rows)
+    np.testing.assert_allclose(parse_kinematics(write(tmp_path / "k.txt", text)), rows, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        ("", "", "empty"),
+        (" \n\n", "", "empty"),
+        (f"{ROW}\n{ROW} 1.0\n{ROW}\n", ":2", "77 columns"),
+        (f"{ROW}\n\n{ROW}\n", ":2", "0 columns"),
+        (f"{ROW}\n{ROW}\n{ROW[:200]}", ":3", "truncated"),
+        (f"{ROW[:-9]} nan\n", ":1", "column 76 is 'nan'"),
+        (f"{ROW}\ninf {ROW[10:]}\n", ":2", "column 1 is 'inf'"),
+        (f"{ROW[:-9]} 1e999\n", ":1", "not a finite number"),
+        (f"{ROW[:-9]} 1_0\n", ":1", "not a finite number"),
+        (f"{ROW[:-9]} 1-2\n", ":1", "not a finite number"),
+        (f"{ROW[:-9]} abc\n", ":1", "'abc'"),
+        (b"\xff\xfe" + ROW.encode(), ":1", "not a finite number"),
+        (ROW.replace(" ", "\x0b", 1), "", "control characters"),
+    ],
+)
+def test_damaged_kinematics_name_file_and_line(tmp_path: Path, content: str | bytes, line: str, words: str) -> None:
+    path = write(tmp_path / "k.txt", content)
+    with pytest.raises(DataError) as caught:
+        parse_kinematics(path)
+    assert words in str(caught.value)
+    assert caught.value.where == f"{path}{line}"
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@SAME_FOLDER
+@given(st.binary(max_size=400))
+def test_any_bytes_give_rows_or_the_declared_error(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "any.txt", content)
+    for parse in (parse_kinematics, parse_meta, parse_transcription):
+        message = refusal(parse, path)
+        assert message is None or str(path) in message
+
+
+@SAME_FOLDER
+@given(
+    st.lists(st.lists(st.floats(-1e6, 1e6), min_size=76, max_size=76), min_size=1, max_size=4),
+    st.sampled_from([" ", "\t", "   "]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_kinematics_round_trip(tmp_path: Path, rows: list[list[float]], blank: str, end: str) -> None:
+    text = end.join(blank.join(repr(value) for value in row) for row in rows)
+    np.testing.assert_array_equal(parse_kinematics(write(tmp_path / "k.txt", text)), np.array(rows))
+
+
+@SAME_FOLDER
+@given(
+    st.integers(0, 2),
+    st.integers(0, 75),
+    st.sampled_from(["nan", "-inf", "x", "0x1", "1,5", "--1", "1e", "NaN", "\u0661"]),
+)
+def test_a_bad_cell_is_found_where_it_is(tmp_path: Path, row: int, column: int, bad: str) -> None:
+    cells = [ROW.split() for _ in range(3)]
+    cells[row][column] = bad
+    path = write(tmp_path / "k.txt", "\n".join(" ".join(line) for line in cells) + "\n")
+    with pytest.raises(DataError) as caught:
+        parse_kinematics(path)
+    assert caught.value.where == f"{path}:{row + 1}"
+    assert f"column {column + 1} " in caught.value.what
+
+
+def test_meta_ignores_empty_columns_and_line_ends(tmp_path: Path) -> None:
+    text = meta_line("Suturing_B001", (1, 2, 3, 4, 5, 1)) + "\r\n" + meta_line("Suturing_C002", end="\n")
+    first, second = parse_meta(write(tmp_path / "m.txt", text))
+    assert (first.trial, first.level, first.grs, first.items) == ("Suturing_B001", "E", 16, (1, 2, 3, 4, 5, 1))
+    assert (first.task, first.surgeon, first.supertrial) == ("Suturing", "B", "1")
+    assert second.where.endswith(":3")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Suturing_B001 E 19 3 3 3 3 3 3", "items sum to 18"),
+        ("Suturing_B001 E 18 3 3 3 3 3", "8 filled columns"),
+        ("Sewing_B001 E 18 3 3 3 3 3 3", "not the name of a trial"),
+        ("../Suturing_B001 E 18 3 3 3 3 3 3", "not the name of a trial"),
+        ("Suturing_B001 E nan 3 3 3 3 3 3", "not a whole number"),
+        ("Suturing_B001 E 18 3 3 3 3 3 \uff13", "not a whole number"),
+        ("", "empty"),
+    ],
+)
+def test_damaged_meta_lines_are_refused(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        parse_meta(write(tmp_path / "m.txt", line))
+
+
+def test_transcription(tmp_path: Path) -> None:
+    gestures = parse_transcription(write(tmp_path / "t.txt", "80 195 G1 \r\n196 285 G2 \r\n"))
+    assert [(g.start, g.end, g.label) for g in gestures] == [(80, 195, "G1"), (196, 285, "G2")]
+    for bad in ("5 4 G1", "1 2", "1 2 G1\n1 3 G2", "a 2 G1"):
+        with pytest.raises(DataError):
+            parse_transcription(write(tmp_path / "t.txt", bad))
+
+
+def test_one_record_per_view(root: Path) -> None:
+    listing = list_jigsaws(root)
+    assert [record.id for record in listing.records] == [
+        f"Suturing/video/Suturing_{trial}_capture{view}.avi" for trial in ("B001", "I005") for view in (1, 2)
+    ]
+    record = listing.records[2]
+    assert record.groups == {"trial": "Suturing_I005", "subject": "I", "supertrial": "5", "view": "capture1"}
+    assert record.task == "Suturing"
+    assert record.labels is not None
+    assert record.labels.score == 20
+    assert record.sidecars["kinematics"].name == "Suturing_I005.txt"
+    assert record.sidecars["transcription"].is_file()
+    assert listing.problems == (
+        "Needle_Passing: no such folder in " + root.name,
+        "Knot_Tying: no such folder in " + root.name,
+    )
+
+
+def test_kinematics_only_copy_has_one_record_per_trial(root: Path) -> None:
+    for path in (root / "Suturing" / "video").iterdir():
+        path.unlink()
+    (root / "Suturing" / "video").rmdir()
+    listing = list_jigsaws(root, tasks=["Suturing"])
+    assert [(r.id, r.path, r.groups["view"]) for r in listing.records] == [
+        ("Suturing/kinematics/AllGestures/Suturing_B001.txt", None, "none"),
+        ("Suturing/kinematics/AllGestures/Suturing_I005.txt", None, "none"),
+    ]
+    assert listing.problems == ()
+
+
+def test_missing_inputs_are_problems(root: Path) -> None:
+    folder = root / "Suturing"
+    write(folder / "kinematics" / "AllGestures" / "Suturing_B001.txt", "")
+    (folder / "video" / "Suturing_B001_capture2.avi").unlink()
+    for name in ("video/Suturing_I005_capture1.avi", "video/Suturing_I005_capture2.avi"):
+        (folder / name).unlink()
+    (folder / "kinematics" / "AllGestures" / "Suturing_I005.txt").unlink()
+    write(folder / "kinematics" / "AllGestures" / "Suturing_H002.txt", "")
+    write(folder / "video" / "Suturing_Z009_capture1.avi", b"frames")
+    listing = list_jigsaws(root, tasks=["Suturing"])
+    assert [record.id for record in listing.records] == ["Suturing/video/Suturing_B001_capture1.avi"]
+    assert "kinematics" not in listing.records[0].sidecars
+    said = "\n".join(listing.problems)
+    for words in (
+        "Suturing_B001: empty kinematics file",
+        "Suturing_B001: no video of capture2",
+        "Suturing_I005: listed in meta_file_Suturing.txt, but has no input",
+        "1 kinematics file(s) without a score: Suturing_H002",
+        "1 video(s) without a score: Suturing_Z009_capture1",
+    ):
+        assert words in said
+
+
+def test_duplicates_are_dropped_and_contradictions_refused(root: Path) -> None:
+    meta = root / "Suturing" / "meta_file_Suturing.txt"
+    write(meta, meta_line("Suturing_B001") * 2)
+    listing = list_jigsaws(root, tasks=["Suturing"])
+    assert len(listing.records) == 2
+    assert "listed again" in listing.problems[0]
+    write(meta, meta_line("Suturing_B001") + meta_line("Suturing_B001", (4, 3, 3, 3, 3, 3)))
+    with pytest.raises(DataError, match="other scores than in"):
+        list_jigsaws(root)
+    write(meta, meta_line("Knot_Tying_B001"))
+    with pytest.raises(DataError, match="another task"):
+        list_jigsaws(root)
+
+
+def test_a_wrong_folder_is_told_what_to_give(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(UsageError, match="Give the folder above Suturing"):
+        list_jigsaws(root / "Suturing")
+    with pytest.raises(UsageError, match="did you mean 'Suturing'"):
+        list_jigsaws(root, tasks=["Sutering"])
+    with pytest.raises(UsageError, match="list of names"):
+        list_jigsaws(root, views="capture1")
+    with pytest.raises(UsageError):
+        list_jigsaws(tmp_path_factory.mktemp("empty"))

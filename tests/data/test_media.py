@@ -1,0 +1,106 @@
+"""Videos and stills for a page: playable, at the right times, within the limit."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import VideoError
+from data.video.decoder import decode, probe
+from data.video.media import as_uri, embed_video, jpeg, key_frames, playable_type, shrink
+from data.video.writer import write_video
+
+
+def content(uri: str) -> bytes:
+    """The bytes of a `data:` URI."""
+    match = re.fullmatch(r"data:[a-z]+/[a-z0-9]+;base64,(.*)", uri)
+    assert match
+    return base64.b64decode(match.group(1))
+
+
+def grey_video(path: Path, frames: int = 20, size: tuple[int, int] = (320, 200), **options: object) -> Path:
+    """Frame i has the grey level 16 + 10 i."""
+    pictures = (np.full((size[1], size[0], 3), 16 + 10 * i % 230, np.uint8) for i in range(frames))
+    write_video(path, pictures, 25, **options)  # type: ignore[arg-type]
+    return path
+
+
+def test_a_playable_video_is_embedded_byte_for_byte(tmp_path: Path) -> None:
+    clip = grey_video(tmp_path / "a.mp4")
+    made = embed_video(clip)
+    assert made is not None
+    assert content(made.uri) == clip.read_bytes()
+    assert made.note == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("a.mp4", {}, "video/mp4"),
+        ("a.webm", {"codec": "libvpx-vp9", "options": {"crf": "40", "deadline": "realtime"}}, "video/webm"),
+        ("a.avi", {"codec": "mpeg4", "options": {}}, None),
+        ("b.mp4", {"pixel_format": "yuv444p"}, None),
+        ("a.mkv", {}, None),
+    ],
+)  # fmt: skip
+def test_what_browsers_play(tmp_path: Path, name: str, options: dict[str, object], expected: str | None) -> None:
+    assert playable_type(grey_video(tmp_path / name, 4, **options)) == expected
+
+
+@pytest.mark.parametrize("name", ["a.avi", "b.mp4"])
+def test_other_videos_are_encoded_again_with_their_times(tmp_path: Path, name: str) -> None:
+    options = {"codec": "mpeg4", "options": {"qscale": "2"}} if name == "a.avi" else {"pixel_format": "yuv444p"}
+    clip = grey_video(tmp_path / name, **options)
+    made = embed_video(clip)
+    assert made is not None
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(content(made.uri))
+    assert playable_type(copy) == "video/mp4"
+    assert np.allclose(probe(copy)[1], probe(clip)[1], atol=1e-3)
+    for ours, theirs in zip(decode(copy), decode(clip), strict=True):
+        assert abs(float(ours.image.mean()) - float(theirs.image.mean())) < 4
+
+
+def test_the_limit_holds_and_a_video_that_cannot_fit_is_none(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    noise = (rng.integers(0, 255, (360, 640, 3), dtype=np.uint8) for _ in range(20))
+    clip = tmp_path / "noise.mp4"
+    write_video(clip, noise, 25)
+    limit = clip.stat().st_size // 3
+    made = embed_video(clip, limit)
+    assert made is not None
+    assert len(content(made.uri)) <= limit
+    assert made.note.startswith("Copy at ")
+    assert embed_video(clip, 2000) is None
+
+
+def test_key_frames_are_those_on_the_screen(tmp_path: Path) -> None:
+    clip = grey_video(tmp_path / "a.mp4")
+    stills = key_frames(clip, [0.41, 0.0, 0.41, 99.0], height=50)
+    import cv2
+
+    levels = [cv2.imdecode(np.frombuffer(content(s), np.uint8), 1).mean() for s in stills]
+    assert levels == pytest.approx([16 + 100, 16, 16 + 100, 16 + 190], abs=4)
+    assert cv2.imdecode(np.frombuffer(content(stills[0]), np.uint8), 1).shape == (50, 80, 3)
+    assert key_frames(clip, []) == []
+
+
+def test_pictures_are_never_enlarged() -> None:
+    image = np.zeros((100, 201, 3), np.uint8)
+    assert shrink(image, long_side=400).shape == (100, 200, 3)
+    assert shrink(image, height=50).shape == (50, 100, 3)
+    assert jpeg(image)[:2] == b"\xff\xd8"
+    assert as_uri("image/png", b"x") == "data:image/png;base64,eA=="
+
+
+def test_what_is_no_video_is_said(tmp_path: Path, make_video: Callable[..., Path]) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("hello")
+    with pytest.raises(VideoError, match="not a readable video"):
+        embed_video(text)
+    assert len(key_frames(make_video(tmp_path / "one.mp4", frames=1), [0.0, 5.0])) == 2

@@ -1,0 +1,527 @@
+"""Inputs and caches on an object store, against an S3 server that the tests start (`conftest.py`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import run_pipeline
+from data.errors import DataError, StorageError, UsageError
+from data.store import hdf5 as store
+from data.store.addresses import address, is_remote, local_path
+from data.store.remote import RemoteFile, RemoteFolder, Storage
+from data.store.scratch import PREFIX, fetched, sweep_scratch
+from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
+from models.aim_config import AimConfig
+from pipeline import stages
+from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, tidy, verify
+from pipeline.cache.local_cache import Cache
+from pipeline.cache.remote_cache import open_cache
+from pipeline.config import BaseConfig
+from pipeline.evaluate.protocols import fingerprints
+from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
+from pipeline.extract.costs import estimate
+from pipeline.extract.plan import Planner
+from pipeline.extract.runner import Worker
+from pipeline.extract.unneeded import unneeded
+from pipeline.features import gather
+from pipeline.pack import read_pack, write_pack
+from pipeline.recipes import fast
+from pipeline.score.bundle import save
+from pipeline.score.score_tables import as_json
+from pipeline.score.scorer import load_scorer, save_config
+from pipeline.train.trainer import train
+from tests.helpers.object_store import Bucket
+
+pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+
+
+def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> Summary:
+    cache = open_cache(config.cache, config.storage.reach())
+    summary = run_extract(records, config, cache, Planner(config, cache, **options))
+    cache.close()
+    return summary
+
+
+def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
+    rows = status_rows(records, Planner(config, open_cache(config.cache, config.storage.reach())))
+    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+def scratch_left(bucket: Bucket) -> list[Path]:
+    return list((bucket.home / "scratch").glob("*"))
+
+
+@pytest.fixture
+def filled(bucket: Bucket, toys: None, make_video: Callable[..., Path]) -> Bucket:
+    """A bucket with two videos, also at `home/in`, and a text."""
+    for name, frames in (("a.mp4", 10), ("sub/a.mp4", 20)):
+        bucket.put(f"in/{name}", make_video(bucket.home / "in" / name, frames=frames).read_bytes())
+    bucket.put("in/notes.txt", b"no video")
+    return bucket
+
+
+def test_a_store_gives_the_same_outputs_as_the_disk(filled: Bucket) -> None:
+    records = filled.videos()
+    assert [record.id for record in records] == ["a.mp4", "sub/a.mp4"]
+    assert extract(records, filled.config()).exit_code == 0
+    local = filled.config(cache=str(filled.home / "cache"))
+    assert extract(find_videos([filled.home / "in"]).records, local).exit_code == 0
+    names = [path.relative_to(local.cache).as_posix() for path in sorted(local.cache.rglob("*.h5"))]
+    assert [key for key in filled.keys("cache/") if "/." not in key] == [f"cache/{name}" for name in names]
+    for name in names:
+        far, near = store.read(Path(name), filled.get(f"cache/{name}")), store.read(local.cache / name)
+        assert far.header == near.header
+        for key, array in near.output.arrays.items():
+            np.testing.assert_array_equal(array.values, far.output.arrays[key].values)
+    assert set(states(records, filled.config()).values()) == {("fresh", "")}
+    again = extract(records, filled.config())
+    assert (again.fresh, again.results, scratch_left(filled)) == (2, [], [])
+
+
+def test_a_cache_moves_between_disk_and_store(filled: Bucket) -> None:
+    local = filled.config(cache=str(filled.home / "cache"))
+    extract(find_videos([filled.home / "in"]).records, local)
+    for path in local.cache.rglob("*.h5"):
+        filled.put(f"cache/{path.relative_to(local.cache).as_posix()}", path.read_bytes())
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    assert extract(find_videos([filled.home / "in"]).records, filled.config()).fresh == 2, "local videos, far cache"
+    assert extract(filled.videos(), local).fresh == 2, "far videos, local cache"
+    address_ = f"file://{filled.home}/in"
+    assert extract(find_videos([Path(address_)]).records, filled.config(cache=f"file://{local.cache}")).fresh == 2
+
+
+def test_nothing_is_read_again_while_the_listing_is_the_same(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(filled.videos(), filled.config())
+    read: list[str] = []
+    monkeypatch.setattr(RemoteFile, "opened", lambda self: read.append(self.url))
+    monkeypatch.setattr(RemoteFolder, "read", lambda self, name: read.append(name))
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    assert read == []
+
+
+def test_without_the_index_the_store_itself_says_what_is_fresh(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    for path in (filled.home / "home").rglob(".index.sqlite"):
+        path.unlink()
+    assert extract(filled.videos(), filled.config()).fresh == 2
+    many = filled.videos() * 20  # enough to list the cache instead of asking one by one
+    assert extract(many, filled.config()).fresh == 40
+
+
+def test_a_changed_object_is_recognised(filled: Bucket, make_video: Callable[..., Path]) -> None:
+    extract(filled.videos(), filled.config())
+    other = make_video(filled.home / "other.mp4", frames=15).read_bytes()
+    filled.put("in/a.mp4", other)
+    assert states(filled.videos(), filled.config())["a.mp4/brightness"] == ("stale", "video file changed")
+    done = extract(filled.videos(), filled.config())
+    assert (done.fresh, [r.record.id for r in done.results]) == (1, ["a.mp4"])
+    stored = store.read(Path("a"), filled.get("cache/brightness/a.mp4.h5"))
+    assert stored.output.arrays["brightness"].values.shape == (15,)
+
+
+def test_the_same_content_under_a_new_tag_is_fresh(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    content = filled.get("in/a.mp4")
+    begun = filled.client.create_multipart_upload(Bucket=filled.name, Key="in/a.mp4")["UploadId"]
+    part = {"Bucket": filled.name, "Key": "in/a.mp4", "UploadId": begun}
+    tag = filled.client.upload_part(**part, PartNumber=1, Body=content)["ETag"]
+    filled.client.complete_multipart_upload(**part, MultipartUpload={"Parts": [{"ETag": tag, "PartNumber": 1}]})
+    before = {record.id: record.remote["video"].stamp for record in filled.videos()}
+    assert "-1" in before["a.mp4"], "the tag is another one"
+    assert extract(filled.videos(), filled.config()).fresh == 2
+
+
+def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
+    filled: Bucket, make_video: Callable[..., Path]
+) -> None:
+    config = filled.config()
+    cache = open_cache(config.cache, config.storage.reach())
+    plan = Planner(config, cache).plan(filled.videos()[0])
+    filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
+    result = Worker(config, cache).run(plan)
+    assert "changed since the run began" in result.failed["brightness"]
+    assert extract(filled.videos(), config).exit_code == 0
+
+
+def test_damaged_outputs_are_recomputed(filled: Bucket) -> None:
+    extract(filled.videos(), filled.config())
+    whole = filled.get("cache/brightness/a.mp4.h5")
+    for damaged in (whole[:-100], whole[:2000], b"", b"\0" * 500, whole[:1500] + b"\xff" + whole[1501:]):
+        if damaged == whole:
+            continue
+        filled.put("cache/brightness/a.mp4.h5", damaged)
+        extract(filled.videos(), filled.config())
+        assert filled.get("cache/brightness/a.mp4.h5") == whole or store.read(
+            Path("a"), filled.get("cache/brightness/a.mp4.h5")
+        )
+        assert set(states(filled.videos(), filled.config()).values()) == {("fresh", "")}
+
+
+def test_one_bad_object_costs_one_video(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled.put("in/bad.mp4", b"no video at all")
+    filled.put("in/gone.mp4", filled.get("in/a.mp4"))
+    records = filled.videos()
+    filled.client.delete_object(Bucket=filled.name, Key="in/gone.mp4")
+    summary = extract(records, filled.config())
+    failed = {result.record.id: result.failed for result in summary.failed}
+    assert set(failed) == {"bad.mp4", "gone.mp4"}
+    assert "not a readable video" in failed["bad.mp4"]["brightness"]
+    assert f"s3://{filled.name}/in/gone.mp4: the object is gone" in failed["gone.mp4"]["brightness"]
+    kept = json.loads(filled.get("cache/brightness/bad.mp4.failed.json"))
+    assert kept["where"] == f"s3://{filled.name}/in/bad.mp4", "not the place of the local copy"
+    assert "gone.mp4.failed.json" not in " ".join(filled.keys()), "a fault of the store is tried again by itself"
+    assert states(records[:3], filled.config())["bad.mp4/brightness"][0] == "failed"
+    filled.put("in/bad.mp4", filled.get("in/a.mp4"))
+    assert extract(filled.videos(), filled.config()).exit_code == 0
+    assert not [key for key in filled.keys("cache/") if key.endswith(".failed.json")]
+
+
+def test_stages_that_need_no_frames_copy_nothing(filled: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract(filled.videos(), filled.config())
+    monkeypatch.setattr(RemoteFile, "opened", lambda self: pytest.fail("the video was read"))
+    done = extract(filled.videos(), filled.config(), force=True)
+    assert [result.done.keys() for result in done.results] == [{"contrast"}] * 2
+
+
+def test_an_estimate_counts_frames_of_a_few_copies(filled: Bucket) -> None:
+    config = filled.config()
+    planner = Planner(config, open_cache(config.cache, config.storage.reach()))
+    plans = list(planner.plan_all(filled.videos()))
+    assert estimate(plans, planner, 1).frames == 30
+    assert scratch_left(filled) == []
+
+
+def test_local_copies_are_bounded_and_removed(filled: Bucket) -> None:
+    record = filled.videos()[0]
+    size = record.remote["video"].size
+    small = filled.config(storage={"scratch_gb": (size - 1) / 1e9})
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], small.storage.reach()).records
+    assert [record.id for record in records] == ["a.mp4"]
+    failed = extract(records, small).failed[0].failed["brightness"]
+    assert "storage.scratch_gb" in failed
+    enough = filled.config(storage={"scratch_gb": size / 1e9})
+    records = find_videos([Path(f"s3://{filled.name}/in/a.mp4")], enough.storage.reach()).records
+    assert extract(records, enough).exit_code == 0
+    with fetched(records[0].remote) as copies:
+        path, content = copies["video"]
+        assert len(scratch_left(filled)) == 1
+        assert content == fingerprint_file(path) == fingerprint_remote(records[0].remote["video"])
+        assert path.read_bytes() == filled.get("in/a.mp4")
+    assert scratch_left(filled) == []
+
+
+def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    scratch = filled.home / "scratch"
+    dead, living, other = (
+        scratch / f"{PREFIX}{socket.gethostname()[:40]}-{pid}-x" for pid in (gone.pid, os.getpid(), "y")
+    )
+    other = scratch / "mine"
+    for folder in (dead, living, other):
+        folder.mkdir(parents=True)
+        (folder / "a.mp4").touch()
+    assert sweep_scratch(filled.storage) == 1
+    assert sorted(scratch.iterdir()) == sorted([living, other])
+
+
+@pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
+def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
+    monkeypatch.setattr("data.video.records.list_files", lambda given, storage: files)
+    listing = find_videos([Path("s3://bucket/in")])
+    assert [record.id for record in listing.records] == ["b.mp4"]
+    assert len(listing.problems) == 1
+
+
+def test_outputs_are_read_back(filled: Bucket) -> None:
+    config = filled.config(stages=["contrast"])
+    extract(filled.videos(), config)
+    cache = open_cache(config.cache, config.storage.reach())
+    assert cache.read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
+    assert cache.quality("brightness", "a.mp4")["brightest"] == pytest.approx(34, abs=1)
+    assert cache.read("contrast", "a.mp4").header["video"] == "a.mp4"
+
+
+def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
+    config, records = filled.config(), filled.videos()
+    extract(records, config)
+    filled.put("cache/brightness/old.mp4.h5", b"damaged")
+    cache = open_cache(config.cache, filled.storage)
+    title, rows = listing(config.cache, storage=filled.storage)
+    assert title == f"stages in s3://{filled.name}/cache"
+    assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
+        ("brightness", 3, 0),
+        ("contrast", 2, 0),
+    ]
+    _, outputs = listing(config.cache, "brightness", storage=filled.storage)
+    assert [(row["video"], bool(row["damaged"])) for row in outputs] == [
+        ("a.mp4", False),
+        ("old.mp4", True),
+        ("sub/a.mp4", False),
+    ]
+    read, damaged = verify(cache)
+    assert (read, [finding.video for finding in damaged]) == (5, ["old.mp4"])
+    unused = unneeded(cache, records, Planner(config, cache))
+    assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
+    assert remove(cache, unused) == 7
+    assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
+    assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
+    assert beyond(cache, 0) == [], "what was written within the last hour stays"
+    shutil.rmtree(filled.home / "home")  # as seen from another machine
+    _, runs = listing(config.cache, runs=True, storage=filled.storage)
+    assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
+    logs = old_logs(open_cache(config.cache, filled.storage), -1)
+    remove(open_cache(config.cache, filled.storage), logs)
+    assert filled.keys("cache/.runs") == []
+    assert extract(records, config).fresh == 2
+
+
+def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
+    filled.put("in/scores.csv", b"video,score\na.mp4,7.5\nnone.mp4,1\n")
+    config = filled.config(dataset={"root": f"s3://{filled.name}/in"})
+    found = dataset_records(config)
+    assert [(record.id, record.labels and record.labels.score) for record in found.records] == [
+        ("a.mp4", 7.5),
+        ("sub/a.mp4", None),
+    ]
+    assert f"s3://{filled.name}/in/scores.csv:3: no video 'none.mp4'" in found.problems[0]
+    filled.put("in/notes/bad.csv", b"video,score\na.mp4,high\n")
+    for given in ("notes/bad.csv", f"s3://{filled.name}/in/notes/bad.csv"):
+        bad = filled.config(dataset={"root": f"s3://{filled.name}/in", "labels": given})
+        with pytest.raises(DataError) as damaged:
+            dataset_records(bad)
+        assert str(damaged.value.where).startswith(f"s3://{filled.name}/in/notes/bad.csv:2")
+    gone = filled.config(dataset={"root": f"s3://{filled.name}/in", "labels": "none.csv"})
+    with pytest.raises(UsageError, match="no such label file"):
+        dataset_records(gone)
+    other = filled.config(dataset={"root": f"s3://{filled.name}/in", "kind": "aqa7"})
+    with pytest.raises(UsageError, match="only data sets of kind 'folder'"):
+        dataset_records(other)
+
+
+def test_training_packing_and_scoring_from_a_store(
+    bucket: Bucket, make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {"timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+    for number in range(6):
+        video = make_video(bucket.home / f"in/{number}.mp4", frames=12 + 4 * number)
+        bucket.put(f"in/{number}.mp4", video.read_bytes())
+    bucket.put("in/scores.csv", b"video,score\n" + b"".join(b"%d.mp4,%d\n" % (n, n) for n in range(6)))
+    config = bucket.config(stages=["timesteps"], dataset={"root": f"s3://{bucket.name}/in"})
+    records = dataset_records(config).records
+    assert extract(records, config).exit_code == 0
+    cache = open_cache(config.cache, config.storage.reach())
+    features = gather(records, Planner(config, cache)).features
+    write_pack(bucket.home / "pack.h5", features)
+    np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
+    found = fingerprints(features, config)
+    contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
+    assert found == contents, "for the leak audit"
+    run = bucket.home / "run"
+    recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
+    save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
+    save_config(config, run)
+    far = load_scorer(run).score(Path(f"s3://{bucket.name}/in/3.mp4"))
+    near = load_scorer(run, bucket.home / "cache").score(bucket.home / "in/3.mp4")
+    assert far.score is not None
+    assert (far.score, far.step_scores, far.attention) == (near.score, near.step_scores, near.attention)
+    assert json.loads(json.dumps(as_json([far])))[0]["error"] is None
+
+
+def test_addresses() -> None:
+    assert address(Path("s3://bucket/a/b/")) == address("S3://bucket/a/b") == "s3://bucket/a/b"
+    assert address(Path("videos/a")) == "videos/a"
+    assert [is_remote(name) for name in ("s3:/b/k", "gs://b/k", "file:///x", "C:/x", "videos", "a:b/c")] == [
+        *(True, True),
+        *[False] * 4,
+    ]
+    assert local_path(Path("file:///tmp/a%20b")) == Path("/tmp/a b")
+    assert local_path(Path("tmp/a%20b")) == Path("tmp/a%20b")
+
+
+def test_no_package_of_a_store_is_loaded_for_paths() -> None:
+    program = "\n".join(
+        (
+            "import pathlib, sys, run_pipeline, pipeline.extract.batch, data.video.records, data.store.remote",
+            "import pipeline.cache.remote_cache",
+            "data.video.records.find_videos([pathlib.Path('run_pipeline.py')], data.store.remote.Storage())",
+            "pipeline.cache.remote_cache.open_cache(pathlib.Path('cache'), data.store.remote.Storage())",
+            "print({'fsspec', 's3fs', 'botocore'} & set(sys.modules))",
+        )
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="'http://' is not read"):
+        find_videos([Path("http://host/a.mp4")])
+    with pytest.raises(UsageError, match="'ftp://' is not read"):
+        open_cache(Path("ftp://host/cache"), Storage())
+    with pytest.raises(UsageError, match="not possible for a cache on a store"):
+        Cache(Path("s3://bucket/cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd:/in").mkdir(parents=True)
+    assert open_cache(Path("odd:/in"), Storage()).root == Path("odd:/in"), "a folder of that name"
+    with pytest.raises(UsageError, match="only a cache can be on a store"):
+        store.write(Path("s3://bucket/pack.h5"), {}, store.StageOutput({}))
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_what_is_wrong_is_told_in_one_line(bucket: Bucket, toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no such bucket") as missing:
+        find_videos([Path("s3://not-there/in")], bucket.storage)
+    assert missing.value.where == "s3://not-there/in"
+    with pytest.raises(UsageError, match="no such object, and none below it"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+    bucket.put("in/a.txt", b"")
+    with pytest.raises(UsageError, match="no video in this folder"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+    with pytest.raises(StorageError, match="does not answer"):
+        find_videos([Path(f"s3://{bucket.name}/in")], Storage("http://127.0.0.1:9"))
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(UsageError, match=r'gcsfs.*pip install -e ".\[gs\]"'):
+        find_videos([Path("gs://bucket/in")])
+    config = bucket.config(cache="s3://not-there/cache")
+    with pytest.raises(UsageError, match="no such bucket"):
+        extract((Record("a.mp4", bucket.home / "a.mp4"),), config)
+    file = RemoteFile(f"s3://{bucket.name}/in/a.txt", 0, "", Storage(bucket.server, scratch=Path(__file__)))
+    with (
+        pytest.raises(StorageError, match=r"test_objects.py: cannot be written .*storage.scratch"),
+        fetched({"v": file}),
+    ):
+        pass
+    monkeypatch.setattr("data.store.remote._connected", _refusing)
+    with pytest.raises(StorageError, match="no permission"):
+        find_videos([Path(f"s3://{bucket.name}/in")], bucket.storage)
+
+
+def _refusing(*_: object) -> Any:
+    class System:
+        def find(self, *args: object, **options: object) -> None:
+            raise PermissionError("Access Denied")
+
+    return System()
+
+
+class _Stalling(socketserver.ThreadingTCPServer):
+    """Hands bytes on to a server; the body of a PUT only in part, and then nothing more."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target, self.stalled = target, threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: _Stalling
+
+    def handle(self) -> None:
+        with socket.create_connection(self.server.target) as far:
+            threading.Thread(target=_pour, args=(far, self.request), daemon=True).start()
+            putting = False
+            while content := self.request.recv(1 << 16):
+                body = content
+                if content.startswith(b"PUT ") and b".h5" in content.split(b"\r\n")[0]:
+                    putting, body = True, content.partition(b"\r\n\r\n")[2]
+                if putting and body:
+                    far.sendall(content[: len(content) - len(body) // 2])
+                    self.server.stalled.set()
+                    while self.request.recv(1 << 16):
+                        pass
+                    return
+                far.sendall(content)
+
+
+def _pour(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while content := source.recv(1 << 16):
+            sink.sendall(content)
+    except OSError:
+        return
+
+
+@pytest.mark.parametrize("before", ["nothing", "an old output"])
+def test_a_kill_in_an_upload_leaves_the_old_object_or_none(
+    bucket: Bucket, make_video: Callable[..., Path], before: str
+) -> None:
+    key = "cache/camera_flow/a.mp4.h5"
+    make_video(bucket.home / "in/a.mp4", frames=6)
+    command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", str(bucket.home / "in")]
+    command += ["--cache", f"s3://{bucket.name}/cache", "--set", "stages=[camera_flow]", "--workers", "0"]
+    if before != "nothing":
+        subprocess.run([*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True)
+        old = bucket.get(key)
+        command.append("--force")
+    host, _, port = bucket.server.removeprefix("http://").partition(":")
+    with _Stalling((host, int(port))) as between:
+        threading.Thread(target=between.serve_forever, daemon=True).start()
+        near = "http://{}:{}".format(*between.server_address[:2])
+        child = subprocess.Popen([*command, "--set", f"storage.endpoint_url={near}"], stderr=subprocess.PIPE)
+        assert between.stalled.wait(60), child.communicate(timeout=5)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        between.shutdown()
+    outputs = [name for name in bucket.keys("cache/") if "/." not in name]
+    assert outputs == ([] if before == "nothing" else [key])
+    if before != "nothing":
+        assert bucket.get(key) == old
+    again = subprocess.run(
+        [*command, "--set", f"storage.endpoint_url={bucket.server}"], check=True, capture_output=True, text=True
+    )
+    assert "1 extracted, 0 fresh, 0 failed" in again.stderr
+    store.read(Path(key), bucket.get(key))
+
+
+def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., Path]) -> None:
+    bucket.put("in/a.mp4", make_video(bucket.home / "a.mp4", frames=6).read_bytes())
+    environment = os.environ | {"AWS_ENDPOINT_URL": bucket.server, "TMPDIR": str(bucket.home)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=bucket.home, env=environment, check=False)
+
+    videos, cache = f"s3://{bucket.name}/in", f"s3://{bucket.name}/cache"
+    options = ("--cache", cache, "--set", "stages=[camera_flow]", "--json")
+    done = run("extract", videos, *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["cache"] == cache
+    assert json.loads(done.stdout)["results"][0]["done"].keys() == {"camera_flow"}
+    near = (*options, "--set", f"storage.endpoint_url={bucket.server}")
+    told = json.loads(CliRunner().invoke(run_pipeline.app, ["status", videos, *near]).stdout)
+    assert [(row["video"], row["state"]) for row in told["rows"]] == [("a.mp4", "fresh")]
+    refused = run("extract", "s3://not-there/in", *options)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
+    assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")
+    preview = CliRunner().invoke(run_pipeline.app, ["extract", videos, *near, "--preview"])
+    assert "previews are drawn of videos and caches of this machine only" in str(preview.exception)
+    assert sorted(path.name for path in bucket.home.iterdir()) == ["a.mp4", "home"], "nothing else was written here"

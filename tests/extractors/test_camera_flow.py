@@ -1,0 +1,367 @@
+"""Stage `camera_flow`: planted camera motion, still cameras, bars, graphics, cuts, odd videos, units."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, compose, motions, render
+from data.errors import UsageError
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
+from extractors.camera_flow.border import lay_out, picture_area
+from extractors.camera_flow.similarity_fit import fit_cells, moving, to_rates
+from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig, pair_starts, working_size
+from tests.conftest import ROOT, SHARED
+
+RATE = 25.0
+CLIPS = SHARED / "clips"
+
+
+class Shown:
+    """A source made of frames in memory; counts how many are asked for at a time."""
+
+    def __init__(self, frames: Sequence[np.ndarray], times: Sequence[float] | None = None) -> None:
+        self._frames = frames
+        self.times = np.arange(len(frames)) / RATE if times is None else np.asarray(times, np.float64)
+        self.record = Record("shown.mp4", Path("shown.mp4"))
+        self.info = VideoInfo(frames[0].shape[1] if frames else 0, frames[0].shape[0] if frames else 0, 0, "raw", RATE)
+        self.upstream: dict[str, StageOutput] = {}
+        self.asked: list[int] = []
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        for i in range(len(self._frames)) if indices is None else indices:
+            self.asked.append(i)
+            grey = self._frames[i]
+            yield Frame(i, float(self.times[i]), np.repeat(grey[..., None], 3, axis=2))
+
+
+def run(frames: Sequence[np.ndarray], times: Sequence[float] | None = None, **config: object) -> StageOutput:
+    return CameraFlow(CameraFlowConfig(**config)).extract(Shown(frames, times))  # type: ignore[arg-type]
+
+
+def video(steps: Sequence[CameraMotion], seed: int = 0, person: bool = True, noise: float = 2.0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    walk = np.cumsum(rng.uniform(-3, 3, (len(steps) + 1, 2)), axis=0)
+    return [
+        render(background(seed), place, tuple(walk[k]) if person else None, noise, rng)  # type: ignore[arg-type]
+        for k, place in enumerate(compose(steps))
+    ]
+
+
+def pixels(output: StageOutput) -> np.ndarray:
+    """(P, 4) pan_x, pan_y in pixels, a, b per pair, back from the stored rates."""
+    rates, time = output.arrays["motion"].values, output.arrays["time"].values
+    step = rates * (time[:, 1] - time[:, 0])[:, None]
+    scale, angle = np.exp(step[:, 2]), step[:, 3]
+    return np.stack([step[:, 0] * WIDTH, step[:, 1] * HEIGHT, scale * np.cos(angle) - 1, scale * np.sin(angle)], 1)
+
+
+def test_planted_motion_is_recovered_beside_moving_people() -> None:
+    errors = []
+    for seed in range(4):
+        steps = list(motions(8, 8.0, seed))
+        output = run(video(steps, seed))
+        errors += [step.errors(found) for step, found in zip(steps, pixels(output), strict=True)]
+        assert output.quality["moving"] is True
+        assert output.quality["cuts"] == 0
+    mean, largest = np.array(errors).T
+    assert np.median(mean) < 0.1
+    assert largest.max() < 0.3
+
+
+def test_cells_carry_the_motion_and_the_people() -> None:
+    output = run(video([CameraMotion(3.0, -2.0)] * 4, 1))
+    cells = output.arrays["cells"].values / RATE * [WIDTH, HEIGHT]
+    usable = output.arrays["cell_mask"].values
+    assert np.median(cells[usable], axis=0) == pytest.approx([3.0, -2.0], abs=0.05)
+    far = np.linalg.norm(cells - [3.0, -2.0], axis=2) > 0.5
+    assert 0.02 < (far & usable).mean() < 0.4  # the people on the lower and the right border
+    assert 0.6 < output.quality["inliers_mean"] < 1.0
+
+
+def test_a_still_camera_gives_zeros_with_people_moving() -> None:
+    output = run(video([CameraMotion()] * 12, 2))
+    assert np.abs(output.arrays["motion"].values).max() == 0
+    assert output.quality["static_share"] == 1.0
+    assert output.quality["moving"] is False
+    assert np.median(np.abs(output.arrays["cells"].values)) * WIDTH / RATE < 0.05
+
+
+def test_a_slow_pan_is_not_taken_for_a_still_camera() -> None:
+    output = run(video([CameraMotion(0.06)] * 24, 2, person=False))
+    assert output.quality["moving"] is True
+    assert pixels(output)[:, 0].sum() == pytest.approx(24 * 0.06, abs=0.1)
+
+
+@pytest.mark.parametrize("size", [20.0, 40.0])
+def test_fast_pans_are_followed(size: float) -> None:
+    scene = background(4)
+    frames = [render(scene, CameraMotion(x, 0.0), noise=0.0) for x in (-size / 2, size / 2)]
+    assert CameraMotion(size).errors(pixels(run(frames))[0])[1] < 0.3
+
+
+def test_rates_follow_the_frames_own_times() -> None:
+    frames = video([CameraMotion(2.0)] * 3, 3, person=False)
+    output = run(frames, times=[0.0, 0.04, 0.14, 0.15])
+    expected = 2.0 / WIDTH / np.array([0.04, 0.1, 0.01])
+    assert output.arrays["motion"].values[:, 0] == pytest.approx(expected, rel=0.02)
+
+
+def test_equal_times_give_a_masked_pair_not_an_infinity() -> None:
+    output = run(video([CameraMotion(2.0)] * 2, 3, person=False), times=[0.0, 0.04, 0.04])
+    assert np.isfinite(output.arrays["cells"].values).all()
+    assert not output.arrays["cell_mask"].values[1].any()
+    assert output.arrays["inliers"].values[1] == 0
+
+
+def test_bars_are_left_out_of_the_border() -> None:
+    frames = [frame.copy() for frame in video([CameraMotion(4.0, 1.0)] * 6, 1)]
+    for frame in frames:
+        frame[:34], frame[-30:] = 16, 16
+    output = run(frames)
+    box = output.arrays["cell_box"].values
+    assert box[:, 1].min() >= 34 / HEIGHT
+    assert box[:, 3].max() <= 1 - 30 / HEIGHT
+    assert max(CameraMotion(4.0, 1.0).errors(found)[1] for found in pixels(output)) < 0.3
+
+
+def test_a_fade_from_black_is_no_bar() -> None:
+    assert picture_area([np.zeros((256, 340), np.uint8)] * 3) == (0, 0, 256, 340)
+
+
+def test_graphics_are_masked() -> None:
+    frames = [frame.copy() for frame in video([CameraMotion(3.0, 0.5)] * 30, 5, person=False)]
+    board = np.random.default_rng(9).integers(0, 2, (5, 22), dtype=np.uint8).repeat(4, 0).repeat(4, 1) * 200 + 20
+    for frame in frames:
+        frame[232:252, 20:108] = board
+    output = run(frames)
+    box, mask = output.arrays["cell_box"].values, output.arrays["cell_mask"].values
+    inside = (box[:, 1] > 0.85) & (box[:, 0] * WIDTH >= 22) & (box[:, 2] * WIDTH <= 108)
+    assert inside.sum() >= 2
+    assert not mask[:, inside].any()
+    assert mask[:, ~inside].mean() > 0.85
+    assert max(CameraMotion(3.0, 0.5).errors(found)[1] for found in pixels(output)) < 0.3
+
+
+def test_a_cut_is_flagged_and_masked() -> None:
+    steps = [CameraMotion(1.0)] * 4
+    output = run(video(steps, 0) + video(steps, 1))
+    assert output.arrays["cut"].values.tolist() == [False] * 4 + [True] + [False] * 4
+    assert not output.arrays["cell_mask"].values[4].any()
+    assert output.arrays["inliers"].values[4] == 0
+    assert np.abs(output.arrays["motion"].values[4]).max() == 0
+    assert output.quality["cuts"] == 1
+
+
+def test_a_flash_is_no_motion_and_no_cut() -> None:
+    frames = video([CameraMotion()] * 6, 0, person=False)
+    frames[3] = np.clip(frames[3].astype(int) * 1.2 + 15, 0, 255).astype(np.uint8)
+    output = run(frames)
+    assert np.abs(output.arrays["motion"].values).max() == 0
+    assert output.quality["cuts"] == 0
+
+
+def test_black_frames_are_usable_nowhere() -> None:
+    output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * 4)
+    assert not output.arrays["cell_mask"].values.any()
+    assert output.quality["unusable_share"] == 1.0
+    assert output.quality["cuts"] == 0
+
+
+def test_one_frame_gives_one_masked_row_of_zeros() -> None:
+    output = run([background(0)[:HEIGHT, :WIDTH]])
+    assert output.arrays["time"].values.tolist() == [[0.0, 0.0]]
+    assert output.arrays["cells"].values.shape == (1, 40, 2)
+    assert not output.arrays["cell_mask"].values.any()
+    assert output.quality["pairs"] == 0
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 30), (48, 900), (17, 64), (300, 200)])
+def test_odd_sizes_run(height: int, width: int) -> None:
+    scene = background(0)
+    output = run([np.ascontiguousarray(scene[40 + k : 40 + k + height, 60 : 60 + width]) for k in range(3)])
+    assert np.isfinite(output.arrays["motion"].values).all()
+    assert output.arrays["motion"].values.shape == (2, 4)
+
+
+def test_arrays_are_named_as_the_format_says() -> None:
+    arrays = run(video([CameraMotion(1.0)] * 2, 0)).arrays
+    assert {name: (a.values.shape, a.dims) for name, a in arrays.items()} == {
+        "time": ((2, 2), ("pair", "frame")),
+        "cells": ((2, 40, 2), ("pair", "cell", "uv")),
+        "cell_mask": ((2, 40), ("pair", "cell")),
+        "motion": ((2, 4), ("pair", "motion")),
+        "inliers": ((2,), ("pair",)),
+        "cut": ((2,), ("pair",)),
+        "cell_box": ((40, 4), ("cell", "box")),
+    }
+    assert arrays["motion"].names == ("pan_x", "pan_y", "zoom", "rotation")
+
+
+def test_opencv_backend_agrees() -> None:
+    cv2 = pytest.importorskip("cv2")
+    if not hasattr(cv2, "optflow"):
+        pytest.skip("this OpenCV has no contrib modules")
+    steps = [CameraMotion(1.0, -0.5, 1.003)]
+    frames = video(steps, 6)
+    found = pixels(run(frames, backend="opencv"))[0]
+    assert steps[0].errors(found)[1] < 0.3
+    assert np.abs(found - pixels(run(frames))[0])[:2].max() < 0.1
+
+
+def test_torch_backend_agrees() -> None:
+    steps = list(motions(18, 6.0, 5))  # more pairs than one batch
+    frames = video(steps, 6)
+    ours, theirs = run(frames), run(frames, backend="torch", device="cpu")
+    assert max(step.errors(found)[1] for step, found in zip(steps, pixels(theirs), strict=True)) < 0.3
+    assert np.abs(pixels(ours) - pixels(theirs)).max() < 0.05
+
+
+def test_a_missing_gpu_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"camera_flow\.device=auto"):
+        run(video([CameraMotion(1.0)], 0), backend="torch", device="cuda")
+
+
+def test_stride_takes_pairs_of_neighbours_only() -> None:
+    source = Shown(video([CameraMotion(1.0)] * 9, 0, person=False))
+    output = CameraFlow(CameraFlowConfig(stride=4)).extract(source)
+    assert source.asked == [0, 1, 4, 5, 8, 9]
+    assert output.arrays["time"].values[:, 0] == pytest.approx(np.array([0, 4, 8]) / RATE)
+    assert pixels(output)[:, 0] == pytest.approx(1.0, abs=0.1)
+
+
+@given(st.integers(0, 4000), st.integers(1, 7), st.integers(0, 900))
+def test_sampling_keeps_within_its_limit(frames: int, stride: int, limit: int) -> None:
+    starts = pair_starts(CameraFlowConfig(stride=stride, max_pairs=limit), frames)
+    assert not limit or len(starts) <= limit
+    assert len(starts) == 0 if frames < 2 else 1 <= len(starts) <= frames - 1
+    assert all(0 <= s < frames - 1 for s in starts)
+    assert len(set(np.diff(starts))) <= 1
+
+
+def test_its_cost_is_told_by_the_sampled_pairs() -> None:
+    assert CameraFlow.work(CameraFlowConfig(max_pairs=1000), 54_000) == 1000
+    assert CameraFlow.work(CameraFlowConfig(), 1) == 0
+
+
+@given(st.integers(1, 5000), st.integers(1, 5000))
+def test_working_size_is_bounded(width: int, height: int) -> None:
+    w, h = working_size(width, height, 256)
+    assert 64 <= w <= 640
+    assert 64 <= h <= 640
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.tuples(st.floats(-8, 8), st.floats(-8, 8), st.floats(-0.03, 0.03), st.floats(-0.03, 0.03)),
+    st.integers(0, 13),
+    st.integers(0, 99),
+)
+def test_fit_ignores_a_third_of_outliers(motion: tuple[float, ...], outliers: int, seed: int) -> None:
+    rng, truth = np.random.default_rng(seed), np.array(motion)
+    cells = lay_out((0, 0, HEIGHT, WIDTH), 0.1, 12, 8).cells
+    at = (cells[:, [1, 0]] + cells[:, [3, 2]]) / 2 - np.array([WIDTH, HEIGHT]) / 2
+    tx, ty, a, b = truth
+    flow = np.stack([tx + a * at[:, 0] - b * at[:, 1], ty + b * at[:, 0] + a * at[:, 1]], 1)
+    wrong = rng.permutation(40)[:outliers]
+    flow[wrong] += rng.uniform(2, 6, (outliers, 2)) * rng.choice([-1, 1], (outliers, 2))
+    found, inliers = fit_cells(flow, np.ones(40), at, truth + np.array([0.1, -0.1, 0, 0]))
+    assert found == pytest.approx(truth, abs=1e-3)
+    assert inliers == pytest.approx(1 - outliers / 40)
+
+
+def test_fit_without_cells_keeps_the_start() -> None:
+    start = np.array([1.0, 2.0, 0.0, 0.0])
+    found, inliers = fit_cells(np.zeros((40, 2)), np.zeros(40), np.zeros((40, 2)), start)
+    assert found.tolist() == start.tolist()
+    assert inliers == 0.0
+
+
+def test_jitter_that_returns_is_still_and_drift_is_not() -> None:
+    time = np.arange(50) / RATE
+    jitter = np.zeros((50, 4))
+    jitter[:, 0] = 0.1 * (-1.0) ** np.arange(50)
+    assert not moving(jitter, time, WIDTH, HEIGHT, 0.2).any()
+    assert moving(jitter + np.array([0.05, 0, 0, 0]), time, WIDTH, HEIGHT, 0.2).all()
+
+
+def test_rates_have_the_stated_signs_and_units() -> None:
+    turn = CameraMotion(34.0, 0.0, 1.1, 0.05).vector()[None]
+    assert to_rates(turn, WIDTH, HEIGHT, np.array([0.5]))[0] == pytest.approx([0.2, 0.0, np.log(1.1) / 0.5, 0.1])
+
+
+def test_strips_and_cells_cover_the_border_once() -> None:
+    border = lay_out((10, 0, 246, WIDTH), 0.1, 12, 8)
+    count = np.zeros((HEIGHT, WIDTH), int)
+    for y0, x0, y1, x1 in border.cells:
+        count[y0:y1, x0:x1] += 1
+    assert (count == border.mask(HEIGHT, WIDTH)).all()
+    assert len(border.cells) == 40
+
+
+@pytest.mark.skipif(not CLIPS.is_dir(), reason="shared clips are not here")
+def test_real_still_camera_is_still() -> None:
+    from data.video.decoder import decode, probe
+
+    path = CLIPS / "two_people_pose2sim.mp4"
+    source = Shown([np.zeros((1, 1), np.uint8)])
+    source.times = probe(path)[1][:30]
+    source.frames = lambda indices=None: decode(path, range(30) if indices is None else indices)  # type: ignore[method-assign, assignment, misc]
+    output = CameraFlow(CameraFlowConfig()).extract(source)
+    assert output.quality["static_share"] == 1.0
+    assert output.quality["inliers_mean"] > 0.9
+
+
+FLOW_OF_NOISE = """
+import sys
+import numpy as np
+from tests.extractors.test_camera_flow import run
+picture = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
+shown = run([np.roll(picture, 2 * i, axis=1) for i in range(4)])
+sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.arrays.values()))
+"""
+
+
+@pytest.mark.slow
+def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> None:
+    """With functions that call each other the two differed by rounding, on some processors: see `numba_cpu`."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    command = [sys.executable, "-c", FLOW_OF_NOISE]
+    first, second = (
+        subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment).stdout for _ in range(2)
+    )
+    assert list((tmp_path / "compiled").rglob("*.nbc")), "nothing was kept on disk"
+    assert len(first) > 1000
+    assert first == second
+
+
+@pytest.mark.parametrize("lead", [30, 120])
+def test_bars_are_found_after_a_black_start(lead: int) -> None:
+    """Many videos begin in the dark; what bars and graphics are must not be judged there."""
+    frames = video([CameraMotion(pan_x=2.0)] * 30, 3, person=False)
+    for frame in frames:
+        frame[:30] = frame[-30:] = 0
+    output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * lead + frames)
+    assert str(output.quality["bars_px"]).startswith("top 32, bottom 32")
+    found = pixels(output)[lead + 1 :]
+    np.testing.assert_allclose(found[:, 0], pixels(run(frames))[1:, 0], atol=0.05)
+    assert output.quality["moving"]
+
+
+def test_a_slow_pan_is_seen_with_a_stride() -> None:
+    time = np.arange(0, 100, 5) / RATE
+    drift = np.tile([0.05, 0, 0, 0], (len(time), 1))
+    assert not moving(drift, time, WIDTH, HEIGHT, 0.2).any()
+    assert moving(drift, time, WIDTH, HEIGHT, 0.2, stride=5).all()

@@ -1,0 +1,372 @@
+"""Stage `clips`: what reaches the network, in bounded memory; what comes back; that runtimes agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from data.errors import DataError, UsageError, VideoError
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.records import Record
+from data.weights import weight_files as weights
+from data.weights.registry import I3D
+from extractors.clips import backbones
+from extractors.clips import runtimes as clip_runtimes
+from extractors.clips import stage as clips
+from extractors.clips.layouts import plan_clips
+from extractors.clips.runtimes import Network
+from extractors.clips.stage import Clips, ClipsConfig
+from extractors.openvino_cpu import compile_for_cpu
+
+TINY: dict[str, Any] = {"backbone": "x3d_xs", "weights": "random", "frames_per_clip": 4, "steps": 3, "device": "cpu"}
+"""The quickest network of the table, with seeded weights."""
+
+
+class FakeSource:
+    """A video of made-up frames that counts how often each is asked for and how many are still held."""
+
+    def __init__(self, pictures: NDArray[np.uint8], *, cut_at: int | None = None) -> None:
+        self.pictures, self.cut_at = pictures, cut_at
+        self.asked: list[int] = []
+        self.record = Record("fake.mp4", Path("fake.mp4"))
+        self.info = VideoInfo(pictures.shape[2], pictures.shape[1], 0, "none", 25.0)
+        self.times = np.arange(len(pictures)) / 25.0
+        self.upstream: dict[str, StageOutput] = {}
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """See `extractors.base.Source`."""
+        for index in range(len(self.pictures)) if indices is None else indices:
+            if index == self.cut_at:
+                return
+            self.asked.append(index)
+            yield Frame(index, float(self.times[index]), self.pictures[index])
+
+
+def numbered(count: int, size: tuple[int, int] = (8, 10)) -> NDArray[np.uint8]:
+    """(count, height, width, 3) where every pixel of frame i is i."""
+    return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, *size, 3)).copy()
+
+
+def noise(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """(count, 48, 64, 3) of smooth moving noise."""
+    ground = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
+    return np.stack([np.roll(ground, 2 * i, axis=1) for i in range(count)])
+
+
+class Means:
+    """A network in whose place it stands: logits and features are the mean of the clip's pixels."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.Pair]:
+        """See `extractors.clips.runtimes.Running`."""
+        self.batches.append(len(batch))
+        means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
+        return lambda: (means, 2 * means)
+
+
+@pytest.fixture
+def means(monkeypatch: pytest.MonkeyPatch) -> Means:
+    """The stage with `Means` for a network."""
+    made = Means()
+    monkeypatch.setattr(clips, "running", lambda network: made)
+    return made
+
+
+@pytest.mark.parametrize("layout", ["uniform", "windows", "dense"])
+@pytest.mark.parametrize("count", [1, 10, 30, 102])
+def test_steps_are_averages_over_their_own_frames(means: Means, layout: Any, count: int) -> None:
+    config = ClipsConfig(layout=layout, steps=5, frames_per_clip=8, device="cpu")
+    source = FakeSource(numbered(count))
+    output = Clips(config).extract(source)
+    plan = plan_clips(count, layout=layout, steps=5, frames=8)
+    expected = [plan.clips[first:end].mean() for first, end in plan.spans]
+    assert np.allclose(output.arrays["logits"].values[:, 0], expected, atol=1e-4)
+    assert np.allclose(output.arrays["features"].values[:, 0], 2 * np.array(expected), atol=1e-4)
+    assert source.asked == sorted(set(source.asked)) == plan.wanted.tolist()
+    assert np.allclose(output.arrays["bounds"].values, source.times[plan.bounds])
+    assert output.arrays["frame_index"].values.dtype == np.int32
+    assert output.quality["clips"] == len(means.batches) == len(plan.clips)
+
+
+def test_padding_is_reported(means: Means) -> None:
+    config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
+    assert Clips(config).extract(FakeSource(numbered(1))).quality["repeated_frames"] == 1.0
+    assert Clips(config).extract(FakeSource(numbered(40))).quality["repeated_frames"] == 0.0
+
+
+def test_only_the_frames_of_the_current_clip_are_held() -> None:
+    source = FakeSource(numbered(300))
+    plan = plan_clips(300, layout="dense", steps=10, frames=16)
+    alive = 0
+    most = 0
+
+    class Counted(np.ndarray):
+        def __del__(self) -> None:
+            nonlocal alive
+            alive -= 1
+
+    def cut(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        nonlocal alive, most
+        alive += 1
+        most = max(most, alive)
+        return image.copy().view(Counted)
+
+    for clip in clips.gather(source, plan, cut):
+        assert clip.shape == (16, 8, 10, 3)
+    assert most <= 18
+
+
+def test_a_source_that_ends_early_is_an_error(means: Means) -> None:
+    with pytest.raises(VideoError, match="ended before its last clip"):
+        Clips(ClipsConfig(device="cpu")).extract(FakeSource(numbered(40), cut_at=30))
+
+
+@pytest.mark.parametrize("count", [1, 10, 40])
+def test_decoded_videos(means: Means, make_video: Callable[..., Path], tmp_path: Path, count: int) -> None:
+    path = make_video(tmp_path / "made.mp4", frames=count)
+    source = FakeSource(numbered(count))
+    info, times = probe(path)
+    source.info, source.times = info, times
+    source.frames = lambda indices=None: decode(path, indices)  # type: ignore[method-assign]
+    output = Clips(ClipsConfig(steps=3, frames_per_clip=16, device="cpu")).extract(source)
+    grey = 16 + 2 * plan_clips(count, layout="windows", steps=3, frames=16).step_frames().mean(1)
+    assert np.allclose(output.arrays["logits"].values[:, 0], grey, atol=2)
+    assert output.arrays["bounds"].values[-1, 1] == times[-1]
+
+
+def test_a_gpu_would_get_batches(means: Means, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Clips(ClipsConfig(device="cuda", batch=4)).extract(FakeSource(numbered(102)))
+    assert means.batches == [4, 4, 2]
+    assert np.allclose(output.arrays["logits"].values[0, 0], 7.5)
+
+
+@pytest.mark.parametrize("size", [(256, 340), (340, 256), (224, 224), (1080, 1920), (17, 33), (1, 1), (2, 900)])
+def test_prepare_cuts_the_centre(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    assert clips.prepare(image, 256, 224).shape == (224, 224, 3)
+
+
+def test_prepare_of_a_picture_of_the_right_size_is_exact() -> None:
+    image = np.random.default_rng(1).integers(0, 256, (256, 340, 3), np.uint8)
+    assert np.array_equal(clips.prepare(image, 256, 224), image[16:240, 58:282])
+
+
+def test_prepare_keeps_the_centre_in_the_centre() -> None:
+    image = np.zeros((512, 680, 3), np.uint8)
+    image[246:266, 330:350] = 255
+    rows, columns = np.nonzero(clips.prepare(image, 256, 224)[..., 0] > 127)
+    assert rows.mean() == pytest.approx(111.5, abs=0.5)
+    assert columns.mean() == pytest.approx(111.5, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "i3d_r51"}, "did you mean 'i3d_r50'"),
+        ({"backbone": "x3d_m"}, "weights of its own"),
+        ({"backbone": "x3d_m", "weights": "random", "frames_per_clip": 8}, "at least 16 frames"),
+        ({"weights": "hub"}, "of no hub"),
+        ({"short_side": 200}, "at least the 224 pixels"),
+        ({"device": "gpu"}, "pattern"),
+        ({"steps": 0}, "greater than or equal to 1"),
+        ({"colour": 1}, "Extra inputs"),
+    ],
+)
+def test_settings_that_cannot_be(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ClipsConfig(**change)
+
+
+def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
+    one, two = tmp_path / "a.pt", tmp_path / "b.pt"
+    one.write_bytes(b"numbers")
+    two.write_bytes(b"numbers")
+    by_path = [Clips.identity(ClipsConfig(weights=str(path))) for path in (one, two)]
+    assert by_path[0] == by_path[1]
+    assert "weights" not in ClipsConfig().result_settings()
+    assert Clips.identity(ClipsConfig()) == {"weights": I3D.member_sha256}
+    random = [Clips.identity(ClipsConfig(weights="random", seed=seed)) for seed in (0, 1)]
+    assert random[0] != random[1]
+
+
+def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
+    found = [
+        Clips.identity(ClipsConfig(precision="bf16", runtime=runtime, device="cpu"))
+        for runtime in ("torch", "openvino")
+    ]
+    assert found[0]["rounding"] == "torch cpu"
+    assert found[1]["rounding"] == "openvino cpu"
+    assert "rounding" not in Clips.identity(ClipsConfig())
+
+
+def test_impossible_runtimes_are_refused() -> None:
+    assert doctest.testmod(clip_runtimes).failed == 0
+    with pytest.raises(UsageError, match="not on 'cuda'"):
+        clip_runtimes.resolve("openvino", "cuda")
+    if not clip_runtimes.gpu_present():
+        with pytest.raises(UsageError, match="is not there"):
+            clip_runtimes.running(Network("x3d_xs", "random", 0, 4, runtime="torch", device="cuda"))
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user cache of this test's own, and no network compiled before."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(clip_runtimes, "_RUNNING", {})
+    return tmp_path
+
+
+def test_runtimes_agree_and_networks_are_shared(own_cache: Path) -> None:
+    results = {}
+    for runtime in ("torch", "openvino"):
+        stage = Clips(ClipsConfig(**TINY, runtime=runtime))
+        results[runtime] = stage.extract(FakeSource(noise(20))).arrays
+        again = Clips(ClipsConfig(**TINY, runtime=runtime)).extract(FakeSource(noise(20))).arrays
+        assert np.array_equal(again["logits"].values, results[runtime]["logits"].values)
+    assert len(clip_runtimes._RUNNING) == 2
+    for name in ("logits", "features"):
+        one, other = (results[runtime][name].values for runtime in ("torch", "openvino"))
+        assert one.dtype == np.float32
+        assert np.abs(one - other).max() < 1e-4
+        assert one.std() > 0
+
+
+def test_a_kept_graph_gives_the_same_numbers_without_torch(own_cache: Path) -> None:
+    stage = Clips(ClipsConfig(**TINY, runtime="openvino"))
+    first = stage.extract(FakeSource(noise(8))).arrays["logits"].values
+    code = (
+        "import sys; from tests.extractors.test_clips import *\n"
+        "before = 'torch' in sys.modules\n"
+        "arrays = Clips(ClipsConfig(**TINY, runtime='openvino')).extract(FakeSource(noise(8))).arrays\n"
+        "print(before, 'torch' in sys.modules, arrays['logits'].values.tobytes().hex())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False", first.tobytes().hex()]
+
+
+def test_compiled_networks_are_exact_and_tied_to_no_core() -> None:
+    """The only thread of each of two workers, tied to the first core by OpenVINO, would take turns on it."""
+    ops = openvino.opset13
+    given = ops.parameter([1, 4], np.float32)
+    compiled = compile_for_cpu(openvino.Model([ops.relu(given)], [given]), threads=1)
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+def test_library_networks_load_their_own_state_dicts(tmp_path: Path) -> None:
+    import torch
+
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 4, 160, 160, 3), np.uint8))
+    network = backbones.build("x3d_xs", "random", 3)
+    inner = network.network
+    state = {f"module.{key.removeprefix('network.')}": value for key, value in inner.state_dict().items()}
+    for key in ("weight", "bias"):
+        state[f"module.blocks.5.proj.{key}"] = state.pop(f"module.head.{key}")
+    path = tmp_path / "net.pt"
+    torch.save({"model_state": state}, path)
+    with torch.inference_mode():
+        loaded = backbones.build("x3d_xs", str(path), 0)(clip)
+        for one, other in zip(network(clip), loaded, strict=True):
+            assert torch.equal(one, other)
+    with pytest.raises(DataError, match=r"'fc\.weight' is missing"):
+        backbones.build("r2plus1d_18", str(path), 0)
+    with pytest.raises(DataError, match="not the weights of slow_r50"):
+        backbones.build("slow_r50", str(path), 0)
+    with pytest.raises(DataError, match="no class layer"):
+        backbones.build("i3d_inception", str(path), 0)
+
+
+def test_i3d_loads_from_a_path_in_either_layout(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from models.i3d import I3D
+    from tests.models.test_i3d import to_tf
+
+    state = I3D(classes=5).state_dict()
+    plain = {key: value for key, value in state.items() if "num_batches" not in key}
+    torch.save(state, tmp_path / "rgb_imagenet.pt")
+    save_file({key: value.contiguous() for key, value in to_tf(plain).items()}, tmp_path / "published.safetensors")
+    clip = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 8, 32, 32, 3), np.uint8))
+    with torch.inference_mode():
+        one, other = (
+            backbones.build("i3d_inception", str(tmp_path / name), 0)(clip)
+            for name in ("rgb_imagenet.pt", "published.safetensors")
+        )
+    assert one[0].shape == (1, 5)
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], other[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(set(backbones.BACKBONES) - {"swin3d_s", "swin3d_b"}))
+def test_every_network_gives_what_its_entry_declares(name: str) -> None:
+    import torch
+
+    entry = backbones.BACKBONES[name]
+    size, frames = entry.size, max(entry.least_frames, 2)
+    clip = torch.randint(
+        0, 256, (1, frames, size, size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    state = torch.random.get_rng_state()
+    network = backbones.build(name, "random", 0)
+    assert torch.equal(state, torch.random.get_rng_state())
+    with torch.inference_mode():
+        logits, features = network(clip)
+    assert logits.shape == (1, 400)
+    assert features.shape == (1, entry.features)
+    assert not torch.allclose(logits.sum(), torch.tensor(1.0)), "these are scores before softmax"
+    if entry.library == "aim":
+        return
+    # the same network as its library runs it, normalised by hand
+    plain = backbones._constructor(name, entry)(400).eval()
+    inner = network.network
+    state_dict = {key.removeprefix("network."): value for key, value in inner.state_dict().items()}
+    for key in ("weight", "bias"):
+        state_dict[f"{entry.head}.{key}"] = state_dict.pop(f"head.{key}")
+    plain.load_state_dict(state_dict)
+    x = (clip[0].permute(3, 0, 1, 2)[None] / 255 - torch.tensor(entry.mean)[:, None, None, None]) / torch.tensor(
+        entry.std
+    )[:, None, None, None]
+    with torch.inference_mode():
+        expected = plain(x)
+        if name.startswith("x3d"):  # this library's X3D ends in a softmax
+            logits = logits.softmax(1)
+    assert (expected - logits).abs().max() < 1e-4
+
+
+@pytest.mark.weights
+def test_the_default_stage_gives_the_published_numbers() -> None:
+    from tests.models.test_i3d import REFERENCE, synthetic_clip
+
+    weights.fetch("i3d-kinetics400")
+    clip = synthetic_clip(16)
+    framed = np.zeros((16, 256, 256, 3), np.uint8)
+    framed[:, 16:240, 16:240] = clip
+    reference = np.load(REFERENCE)
+    for runtime in ("openvino", "torch"):
+        config = ClipsConfig(steps=1, device="cpu", runtime=runtime)
+        arrays = Clips(config).extract(FakeSource(framed)).arrays
+        assert np.abs(arrays["logits"].values - reference["logits_16"]).max() < 1e-4
+        assert np.abs(arrays["features"].values - reference["features_16"]).max() < 1e-4
+
+
+def test_every_setting_is_described() -> None:
+    for name, field in ClipsConfig.model_fields.items():
+        assert field.description, name
+    assert dataclasses.is_dataclass(Network)

@@ -1,0 +1,234 @@
+"""The kinematics stage: channels, units, pairing, derivatives, time and mismatch with the video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from data.errors import DataError, VideoError
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
+from extractors.kinematics.stage import Kinematics, KinematicsConfig
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class FakeSource:
+    """A source whose video has the given frame times, or none that opens."""
+
+    record: Record
+    frame_times: Floats | None = None
+    upstream: Mapping[str, StageOutput] = ()  # type: ignore[assignment]
+
+    @property
+    def info(self) -> VideoInfo:
+        raise AssertionError("kinematics need no picture")
+
+    @property
+    def times(self) -> Floats:
+        if self.frame_times is None:
+            raise VideoError("cannot be opened")
+        return self.frame_times
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        raise AssertionError("kinematics need no picture")
+
+
+def block(position: Floats, gripper: Floats | float = 0.5) -> Floats:
+    """19 columns at 30 Hz of a tool that moves along `position` (row, 3) without turning."""
+    rows = len(position)
+    rotation = np.tile(np.eye(3).ravel(), (rows, 1))
+    velocity = np.gradient(position, 1 / 30, axis=0)
+    angle = np.broadcast_to(gripper, rows)[:, None]
+    return np.concatenate([position, rotation, velocity, np.zeros((rows, 3)), angle], axis=1)
+
+
+def wander(rows: int, seed: int) -> Floats:
+    """A smooth path (row, 3) in metres."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(rows)[:, None] / 30
+    return np.asarray(0.02 * np.sin(2 * np.pi * rng.uniform(0.2, 1, 3) * t + rng.uniform(0, 6, 3)))
+
+
+def robot(rows: int = 120, follow: str = "motion") -> Floats:
+    """(rows, 76) in file order; the slaves follow the masters crosswise ("motion") or in file order."""
+    left, right = wander(rows, 1), wander(rows, 2)
+    slaves = (right, left) if follow == "motion" else (left, right)
+    return np.concatenate([block(p) for p in (left, right, *(0.3 * s for s in slaves))], axis=1)
+
+
+def run(
+    tmp_path: Path, rows: Floats, times: Floats | None = None, video: bool = False, **config: object
+) -> StageOutput:
+    path = tmp_path / "k.txt"
+    np.savetxt(path, rows, fmt="%.12g")
+    record = Record("v.avi", Path("v.avi") if video else None, sidecars={"kinematics": path})
+    return Kinematics(KinematicsConfig(**config)).extract(FakeSource(record, times))  # type: ignore[arg-type]
+
+
+def test_shapes_names_units(tmp_path: Path) -> None:
+    output = run(tmp_path, robot())
+    master, slave, time = (output.arrays[name] for name in ("master", "slave", "time"))
+    assert master.dims == slave.dims == ("row", "channel")
+    assert master.unit == "mixed"
+    assert master.names == slave.names
+    assert len(set(master.names)) == master.values.shape[1] == 46
+    assert time.dims == ("row",)
+    assert time.unit == "s"
+    np.testing.assert_allclose(time.values, np.arange(120) / 30)
+    assert {"left_x_m", "right_gripper_rad", "left_jerk_m_s3", "hands_distance_m"} <= set(master.names)
+    assert output.quality["rows"] == 120
+    assert output.quality["duration_s"] == pytest.approx(4.0)
+    assert output.quality["video_compared"] is False
+
+
+def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
+    rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
+    output = run(
+        tmp_path,
+        rows,
+        rotation="matrix",
+        speed=False,
+        acceleration=False,
+        jerk=False,
+        gripper_motion=False,
+        bimanual=False,
+    )
+    np.testing.assert_allclose(output.arrays["master"].values, rows[:, :38], rtol=1e-6)
+    np.testing.assert_allclose(output.arrays["slave"].values, np.roll(rows[:, 38:], 19, axis=1), rtol=1e-6)
+    column = run(
+        tmp_path,
+        rows,
+        rotation="matrix",
+        speed=False,
+        acceleration=False,
+        jerk=False,
+        gripper_motion=False,
+        bimanual=False,
+        pairing="column",
+    )
+    np.testing.assert_allclose(column.arrays["slave"].values, rows[:, 38:], rtol=1e-6)
+    assert output.arrays["master"].names[:19] == (
+        *("left_x_m", "left_y_m", "left_z_m"),
+        *(f"left_r{i}{j}" for i in (1, 2, 3) for j in (1, 2, 3)),
+        *(f"left_v{a}_m_s" for a in "xyz"),
+        *(f"left_w{a}_rad_s" for a in "xyz"),
+        "left_gripper_rad",
+    )
+
+
+def test_by_default_a_slave_stands_beside_the_master_it_follows(tmp_path: Path) -> None:
+    output = run(tmp_path, robot())
+    at = output.arrays["master"].names.index("left_x_m")
+    master, slave = (output.arrays[name].values[:, at : at + 3] for name in ("master", "slave"))
+    np.testing.assert_allclose(slave, 0.3 * master, atol=1e-6)
+    assert output.quality["pairing_correlation"] > 0.99
+    assert output.quality["pairing_doubtful"] is False
+
+
+def test_a_copy_in_the_other_order_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, robot(follow="column")).quality["pairing_doubtful"] is True
+    assert run(tmp_path, robot(follow="column"), pairing="column").quality["pairing_doubtful"] is False
+
+
+def test_derivatives_are_those_of_a_known_motion(tmp_path: Path) -> None:
+    t = np.arange(300) / 30
+    radius, omega = 0.05, 2.0
+    circle = np.stack([radius * np.cos(omega * t), radius * np.sin(omega * t), 0 * t], axis=1)
+    rows = np.concatenate([block(circle, 0.2 * t), block(0 * circle), block(0 * circle), block(circle)], axis=1)
+    rows[:, 12:15] = radius * omega * np.stack([-np.sin(omega * t), np.cos(omega * t), 0 * t], axis=1)
+    rows[:, 15:18] = [0.0, 3.0, 4.0]
+    master = run(tmp_path, rows, smoothing_s=0.03).arrays["master"]
+    values = {name: master.values[15:-15, i] for i, name in enumerate(master.names)}
+    for name, expected in (
+        ("left_speed_m_s", radius * omega),
+        ("left_turning_rad_s", 5.0),
+        ("left_acceleration_m_s2", radius * omega**2),
+        ("left_jerk_m_s3", radius * omega**3),
+        ("left_gripper_speed_rad_s", 0.2),
+        ("right_speed_m_s", 0.0),
+        ("hands_distance_m", radius),
+        ("hands_approach_m_s", 0.0),
+        ("hands_balance", 1.0),
+    ):
+        np.testing.assert_allclose(values[name], expected, rtol=0.02, atol=1e-5, err_msg=name)
+
+
+def test_six_rotation_numbers_are_the_first_two_columns(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    rows = robot(4)
+    rows[:, 3:12] = rotation.ravel()
+    output = run(tmp_path, rows)
+    master = output.arrays["master"]
+    found = [float(master.values[0, master.names.index(f"left_r{i}{j}")]) for j in (1, 2) for i in (1, 2, 3)]
+    np.testing.assert_allclose(found, rotation.T[:2].ravel(), rtol=1e-6)
+    assert output.quality["rotation_error"] < 1e-9
+    rows[2, 3] += 0.5
+    assert run(tmp_path, rows).quality["rotation_error"] > 0.1
+
+
+def test_the_mismatch_with_the_video_is_reported(tmp_path: Path) -> None:
+    usual = run(tmp_path, robot(), np.arange(130) / 30, video=True).quality
+    assert (usual["frames_more_than_rows"], usual["video_mismatch"]) == (10, False)
+    assert usual["video_longer_by_s"] == pytest.approx(1 / 3)
+    assert run(tmp_path, robot(), np.arange(90) / 30, video=True).quality["video_mismatch"] is True
+    assert run(tmp_path, robot(), None, video=True).quality["video_compared"] is False
+
+
+def test_offset_and_rate_place_the_rows_on_the_videos_clock(tmp_path: Path) -> None:
+    time = run(tmp_path, robot(30), offset_s=-0.5, rate_hz=60).arrays["time"].values
+    assert time[0] == -0.5
+    assert time[-1] == pytest.approx(-0.5 + 29 / 60)
+
+
+def test_no_file_damaged_file_impossible_numbers(tmp_path: Path) -> None:
+    stage = Kinematics(KinematicsConfig())
+    with pytest.raises(DataError, match="no kinematics file"):
+        stage.extract(FakeSource(Record("v.avi", None)))
+    rows = robot(4)
+    rows[1, 12] = 1e300
+    with pytest.raises(DataError, match="too large"):
+        run(tmp_path, rows)
+    (tmp_path / "k.txt").write_text(" ".join(["0"] * 76) + "\n1 2 3\n")
+    record = Record("v.avi", None, sidecars={"kinematics": tmp_path / "k.txt"})
+    with pytest.raises(DataError, match=r"k\.txt:2"):
+        stage.extract(FakeSource(record))
+
+
+def test_settings_are_strict() -> None:
+    with pytest.raises(ValidationError):
+        KinematicsConfig(pairing="crosswise")  # type: ignore[arg-type]
+    off = dict.fromkeys(
+        ("position", "velocity", "gripper", "speed", "acceleration", "jerk", "gripper_motion", "bimanual"), False
+    )
+    with pytest.raises(ValidationError, match="no channel"):
+        KinematicsConfig(rotation="none", **off)  # type: ignore[arg-type]
+    assert KinematicsConfig(rotation="none", **off | {"bimanual": True}).groups() == ()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_the_shortest_recordings_give_finite_numbers(tmp_path: Path, rows: int) -> None:
+    output = run(tmp_path, np.zeros((rows, 76)) + np.arange(76))
+    assert all(np.isfinite(array.values).all() for array in output.arrays.values())
+    assert output.arrays["slave"].values.shape == (rows, 46)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(-4, 4))
+def test_any_finite_recording_gives_finite_channels(tmp_path: Path, rows: int, seed: int, size: float) -> None:
+    numbers = np.random.default_rng(seed).normal(size=(rows, 76)) * 10**size
+    output = run(tmp_path, numbers)
+    assert np.isfinite(output.arrays["master"].values).all()
+    balance = output.arrays["master"].values[:, output.arrays["master"].names.index("hands_balance")]
+    assert (np.abs(balance) <= 1).all()

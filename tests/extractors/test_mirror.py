@@ -1,0 +1,69 @@
+"""Augmentation by names equals extraction from the mirrored or exchanged input."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from data.store.arrays import Array, StageOutput
+from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
+
+SWAP = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, 17))]
+
+
+def extracted(keypoints: np.ndarray, **config: object) -> StageOutput:
+    pose = {
+        "time": Array(np.arange(len(keypoints)) / 25, ("frame",), "s"),
+        "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px"),
+    }
+    stage = Timesteps(TimestepsConfig(scene="", **config))
+    return stage.extract(SimpleNamespace(upstream={"pose": StageOutput(pose)}))
+
+
+@pytest.fixture
+def keypoints() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    path = np.cumsum(rng.normal(0, 3, (50, 2, 17, 3)), axis=0) + rng.normal(0, 60, (1, 2, 17, 3)) + 300
+    path[..., 2] = rng.uniform(0, 1, (50, 2, 17))
+    return path
+
+
+@pytest.mark.parametrize("statistics", ["mean", "mean_std_absdiff", "samples", "dct"])
+@pytest.mark.parametrize("centre", ["performance", "frame"])
+def test_mirror_plan_equals_the_mirrored_video(keypoints, statistics, centre):
+    config = {
+        "statistics": statistics,
+        "pose": {"centre": centre, "forms": ("place", "camera", "body", "velocity", "angle")},
+    }
+    mirrored = keypoints[:, :, SWAP].copy()
+    mirrored[..., 0] = 640 - mirrored[..., 0]
+    plain, other = extracted(keypoints, **config).arrays, extracted(mirrored, **config).arrays
+    source, factor = mirror_plan(plain["primary"].names)
+    for name in ("primary", "secondary"):
+        planned = factor * plain[name].values[..., source]
+        np.testing.assert_allclose(planned, other[name].values, atol=2e-4)
+        assert np.abs(plain[name].values - other[name].values).max() > 0.1
+    np.testing.assert_allclose(plain["trial"].values, other["trial"].values, atol=2e-3)
+
+
+def test_exchange_plan_equals_exchanged_roles(keypoints):
+    plain = extracted(keypoints).arrays["trial"]
+    exchanged = extracted(keypoints, exchange=True).arrays["trial"]
+    source, factor = exchange_plan(plain.names)
+    np.testing.assert_allclose(factor * plain.values[source], exchanged.values, atol=1e-4)
+
+
+def test_camera_motion_has_a_mirror_image_but_cells_and_tools_have_none():
+    source, factor = mirror_plan(("motion.pan_x.mean", "motion.pan_x.std", "motion.zoom.mean", "motion.rotation.at0"))
+    assert source.tolist() == [0, 1, 2, 3]
+    assert factor.tolist() == [-1, 1, 1, -1]
+    for name in ("cell.00.u.mean", "left_x_m.mean"):
+        with pytest.raises(ValueError, match="no mirror image"):
+            mirror_plan((name,))
+    with pytest.raises(ValueError, match="no counterpart"):
+        mirror_plan(("camera.left_hip.x.mean",))
+    with pytest.raises(ValueError, match="no counterpart"):
+        exchange_plan(("primary.turned_rad", "pair.lag_s"))

@@ -1,0 +1,203 @@
+"""Cutting into time steps: integrals over time, independent of frame rate and clock, honest about gaps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extractors.timesteps.channels import Channels, make_channels, row_cells, row_span
+from extractors.timesteps.segments import average_steps, equal_parts, overlap, statistic_names, step_features
+
+KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
+
+
+def track(time: np.ndarray, *columns: np.ndarray, weight: np.ndarray | None = None) -> Channels:
+    values = np.stack(columns, axis=1)
+    heavy = np.ones_like(values) if weight is None else weight
+    names = tuple(f"c{i}" for i in range(values.shape[1]))
+    return make_channels("array", names, time, values, heavy, observed=(heavy > 0).any(axis=1))
+
+
+def cut(channels: Channels, steps: int = 5, kind: str = "mean_std_absdiff", k: int = 3, least: float = 0.1):
+    return step_features(channels, equal_parts(*channels.span, steps), kind, k, least)
+
+
+def wave(t: np.ndarray) -> np.ndarray:
+    return np.sin(2 * np.pi * 0.7 * t) + 0.3 * t
+
+
+def test_cells_cover_the_span_without_overlap():
+    assert row_cells(np.array([0.0, 1.0, 4.0]), (0.0, 5.0)).tolist() == [[0, 0.5], [0.5, 2.5], [2.5, 5]]
+    assert row_span(np.array([0.0, 0.5, 1.0])) == (0.0, 1.5)
+    assert row_span(np.array([3.0])) == (3.0, 3.04)
+    assert row_cells(np.zeros(0), (0, 1)).shape == (0, 2)
+
+
+def test_equal_parts_refuse_nonsense():
+    for bad in ((0.0, 0.0, 3), (1.0, 0.0, 3), (0.0, 1.0, 0), (0.0, float("nan"), 2)):
+        with pytest.raises(ValueError, match="cannot cut"):
+            equal_parts(*bad)
+
+
+def test_statistics_of_a_ramp():
+    time = np.arange(0, 10, 0.1)
+    steps = cut(track(time, 2 * time), steps=10)
+    mean, std, rate = steps.values.reshape(10, 3).T
+    np.testing.assert_allclose(mean[1:-1], 2 * np.arange(0.5, 10)[1:-1], atol=0.01)
+    np.testing.assert_allclose(std[1:-1], 2 / np.sqrt(12), atol=0.02)
+    np.testing.assert_allclose(rate, 2, atol=1e-5)
+    assert steps.names == ("c0.mean", "c0.std", "c0.absdiff")
+    assert steps.values.dtype == np.float32
+
+
+def test_samples_follow_the_signal():
+    time = np.arange(0, 10, 0.1)
+    steps = cut(track(time, 2 * time), steps=5, kind="samples", k=4)
+    np.testing.assert_allclose(steps.values.ravel()[:-1], 2 * equal_parts(0, 10, 20).mean(axis=1)[:-1], atol=1e-5)
+
+
+def test_dct_finds_the_planted_frequency_and_ignores_its_sign():
+    time = np.arange(0, 4, 0.01)
+    phase = np.pi * 2 * (time % 2) / 2  # second cosine of each of two parts
+    signal = 1.5 + 0.5 * np.cos(phase)
+    for sign in (1, -1):
+        values = cut(track(time, sign * signal), steps=2, kind="dct", k=4).values
+        np.testing.assert_allclose(values, np.tile([1.5, 0, 0.5 / np.sqrt(2), 0], (2, 1)), atol=0.02)
+
+
+@given(
+    rate=st.floats(12, 60),
+    shift=st.floats(-1e4, 1e4),
+    steps=st.integers(1, 12),
+    kind=st.sampled_from(KINDS),
+)
+@settings(max_examples=60, deadline=None)
+def test_neither_frame_rate_nor_clock_matter(rate, shift, steps, kind):
+    duration = 6.0
+    reference = np.arange(0, duration, 0.01)
+    other = np.arange(0, duration - 1e-9, 1 / rate)
+    bounds = equal_parts(0, duration, steps)
+    one = step_features(track(reference, wave(reference)), bounds, kind, 3, 0.1)
+    two = step_features(track(other + shift, wave(other)), bounds + shift, kind, 3, 0.1)
+    scale = np.abs(one.values).max() + 0.5
+    assert one.mask.all()
+    assert two.mask.all()
+    np.testing.assert_allclose(two.values, one.values, atol=0.12 * scale)
+
+
+@given(shift=st.floats(-1e4, 1e4), seed=st.integers(0, 99), kind=st.sampled_from(KINDS))
+@settings(max_examples=40, deadline=None)
+def test_a_shifted_clock_changes_nothing(shift, seed, kind):
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.01, 0.1, 50))
+    channels = track(time, rng.normal(size=50), weight=rng.uniform(0, 1, (50, 1)))
+    moved = track(time + shift, channels.values[:, 0], weight=channels.weight)
+    np.testing.assert_allclose(cut(moved, kind=kind).values, cut(channels, kind=kind).values, atol=1e-4)
+
+
+@given(value=st.floats(-1e3, 1e3), rows=st.integers(1, 40), steps=st.integers(1, 15), seed=st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_constant_has_no_spread_even_with_gaps(value, rows, steps, seed):
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.01, 0.2, rows))
+    weight = rng.uniform(0, 1, (rows, 1)) * (rng.random((rows, 1)) > 0.4)
+    result = cut(track(time, np.full(rows, value), weight=weight), steps=steps)
+    expected = np.where(result.mask[:, None], [value, 0, 0], 0)
+    np.testing.assert_allclose(result.values, expected, atol=1e-6 * (1 + abs(value)))
+    waves = cut(track(time, np.full(rows, value), weight=weight), steps=steps, kind="dct").values
+    np.testing.assert_allclose(waves[:, 1:], 0, atol=1e-5 * (1 + abs(value)))
+
+
+def test_masked_rows_do_not_leak_into_the_result():
+    time = np.arange(0, 5, 0.1)
+    weight = np.ones((50, 1))
+    weight[12:18] = 0
+    clean = track(time, wave(time), weight=weight)
+    dirty_values = wave(time).copy()
+    dirty_values[12:18] = np.nan
+    dirty = track(time, dirty_values, weight=np.ones((50, 1)))
+    for kind in KINDS:
+        np.testing.assert_array_equal(cut(dirty, kind=kind).values, cut(clean, kind=kind).values)
+
+
+def test_steps_without_the_agent_are_masked_and_zero():
+    time = np.arange(0, 5, 0.1)
+    weight = np.ones((50, 1))
+    weight[20:40] = 0
+    result = cut(track(time, 1 + time, weight=weight))
+    assert result.mask.tolist() == [True, True, False, False, True]
+    assert not result.values[2:4].any()
+    assert result.values[[0, 1, 4], 0].all()
+    assert result.share[1] > 0.9
+    assert result.share[2] < 0.1
+
+
+def test_a_channel_unseen_in_a_seen_step_is_bridged_from_its_neighbours():
+    time = np.arange(0, 3, 0.1)
+    weight = np.ones((30, 3))
+    weight[10:20, 0] = 0
+    weight[:, 2] = 0
+    result = cut(track(time, 4 * time, time, time, weight=weight), steps=3, kind="mean")
+    assert result.mask.all()
+    assert result.values[1, 0] == pytest.approx((result.values[0, 0] + result.values[2, 0]) / 2)
+    assert not result.values[:, 2].any()
+
+
+def test_doubtful_values_count_for_less():
+    time = np.arange(0, 1, 0.1)
+    values, weight = np.zeros(10), np.full((10, 1), 0.9)
+    values[5], weight[5] = 10, 0.1
+    mean = cut(track(time, values, weight=weight), steps=1, kind="mean").values[0, 0]
+    assert mean == pytest.approx(10 * 0.1 / 8.2, rel=1e-3)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fewer_rows_than_steps(rows, kind):
+    time = 0.04 * np.arange(rows)
+    result = cut(track(time, 3 + time), steps=10, kind=kind)
+    assert result.mask.tolist() == [rows > 0] * 10
+    assert np.isfinite(result.values).all()
+    if rows == 1 and kind != "dct":
+        np.testing.assert_allclose(result.values[:, 0], 3)
+    assert result.values.shape == (10, len(statistic_names(kind, 3)))
+
+
+@given(
+    time=st.lists(st.floats(-1e5, 1e5), min_size=0, max_size=12, unique=True),
+    values=st.lists(st.floats(width=32), min_size=12, max_size=12),
+    kind=st.sampled_from(KINDS),
+)
+@settings(max_examples=100, deadline=None)
+def test_always_finite(time, values, kind):
+    at = np.sort(np.array(time))
+    column = np.clip(np.array(values[: len(at)]), -1e15, 1e15)
+    result = cut(track(at, column), kind=kind)
+    if len(at) < 2 or np.diff(at).min() > 1e-9:
+        assert np.isfinite(result.values).all()
+    assert not result.values[~result.mask].any()
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid")
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_too_large_to_square_stay_finite(kind):
+    result = cut(track(np.arange(20.0), np.tile([1e300, -1e300], 10)), kind=kind)
+    assert np.isfinite(result.values).all()
+
+
+def test_average_steps_by_time():
+    rows = np.array([[0.0], [1.0]])
+    spans = np.array([[0.0, 5.0], [5.0, 10.0]])
+    out = average_steps(rows, spans, equal_parts(0, 10, 5))
+    assert out.ravel().tolist() == [0, 0, 0.5, 1, 1]
+    far = average_steps(rows, spans, equal_parts(20, 30, 2))
+    assert far.ravel().tolist() == [1, 1]
+    instant = average_steps(rows, np.array([[0.0, 0.0], [9.0, 9.0]]), equal_parts(0, 10, 2))
+    assert instant.ravel().tolist() == [0, 1]
+
+
+def test_overlap_is_never_negative():
+    cells = np.array([[0.0, 1.0], [1.0, 2.0], [5.0, 6.0]])
+    assert overlap(cells, np.array([0.5, 1.5])).tolist() == [0.5, 0.5, 0]

@@ -1,0 +1,291 @@
+"""The stage `timesteps` as a whole: roles, exchange, scene, quality, short videos, trial figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from data.errors import DataError
+from data.store.arrays import Array, StageOutput
+from extractors.timesteps.channels import make_channels
+from extractors.timesteps.motion_descriptors import lag_by_correlation, spectral_centroid
+from extractors.timesteps.roles import parse_role, parse_scene
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
+from extractors.timesteps.trial_descriptors import trial_figures
+
+RNG = np.random.default_rng(3)
+BASE = RNG.normal(0, 40, (17, 2))
+HANDS = tuple(f"{side}_{axis}_m" for side in ("left", "right") for axis in "xyz")
+
+
+def pose(time: np.ndarray, people: int = 2, late: float = 0.0) -> StageOutput:
+    """People who sway; each next one stands 150 px to the right and moves `late` seconds later."""
+    rows = []
+    for person in range(people):
+        sway = 30 * np.sin(2 * np.pi * 0.8 * (time - late * person))[:, None, None] * np.linspace(0, 1, 17)[:, None]
+        rows.append(BASE + [150 * person, 0] + sway * [1.0, 0.4])
+    xy = np.stack(rows, axis=1)
+    keypoints = np.concatenate([xy, np.full((*xy.shape[:3], 1), 0.7)], axis=3).astype(np.float32)
+    return StageOutput(
+        {"time": Array(time, ("frame",), "s"), "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px")}
+    )
+
+
+def clips(steps: int, duration: float) -> StageOutput:
+    edges = np.linspace(0, duration, steps + 1)
+    logits = np.repeat(np.arange(steps, dtype=np.float32)[:, None], 6, axis=1)
+    return StageOutput(
+        {
+            "logits": Array(logits, ("step", "class"), "1"),
+            "features": Array(logits[:, :2] + 100, ("step", "channel"), "1"),
+            "bounds": Array(np.stack([edges[:-1], edges[1:]], axis=1), ("step", "2"), "s"),
+        }
+    )
+
+
+def tools(rows: int = 300) -> StageOutput:
+    time = np.arange(rows) / 30
+    path = np.stack([0.02 * np.sin(2 * np.pi * f * time) for f in (0.5, 0.2, 0.1, 0.3, 0.4, 0.6)], axis=1)
+    grip = 0.3 * np.sign(np.sin(2 * np.pi * 0.25 * time + 0.1))[:, None]
+    names = (*HANDS, "left_gripper_rad")
+    master = np.concatenate([path, grip], axis=1)
+    return StageOutput(
+        {
+            "time": Array(time, ("row",), "s"),
+            "master": Array(master, ("row", "channel"), "mixed", names=names),
+            "slave": Array(master * 0.5, ("row", "channel"), "mixed", names=names),
+        }
+    )
+
+
+def camera(pairs: int, cells: int = 4) -> StageOutput:
+    time = np.stack([np.arange(pairs), np.arange(pairs) + 1], axis=1) / 25
+    return StageOutput(
+        {
+            "time": Array(time, ("pair", "2"), "s"),
+            "cells": Array(np.ones((pairs, cells, 2), np.float32), ("pair", "cell", "2"), "1/s"),
+            "cell_mask": Array(np.ones((pairs, cells), dtype=bool), ("pair", "cell"), "1"),
+            "motion": Array(np.ones((pairs, 4), np.float32), ("pair", "4"), "mixed"),
+            "inliers": Array(np.ones(pairs, np.float32), ("pair",), "1"),
+        }
+    )
+
+
+def run(upstream: Mapping[str, StageOutput], **config: object) -> StageOutput:
+    stage = Timesteps(TimestepsConfig(**config))
+    assert set(stage.inputs(stage.config)) <= set(upstream)
+    return stage.extract(SimpleNamespace(upstream=upstream))
+
+
+def test_shapes_types_and_dims():
+    out = run({"pose": pose(np.arange(102) / 25), "clips": clips(10, 4.08)})
+    a = {name: array.values for name, array in out.arrays.items()}
+    channels = a["primary"].shape[1]
+    assert a["primary"].shape == (10, channels)
+    assert a["secondary"].shape == (10, 1, channels)
+    assert a["scene"].shape == (10, 6)
+    assert a["primary_mask"].shape == (10,)
+    assert a["secondary_mask"].shape == (10, 1)
+    assert a["bounds"].shape == (10, 2)
+    assert a["duration"] == pytest.approx(4.08)
+    assert {a[name].dtype for name in ("primary", "secondary", "scene", "trial")} == {np.dtype(np.float32)}
+    assert a["primary_mask"].all()
+    assert out.arrays["primary"].names == out.arrays["secondary"].names
+    assert len(out.arrays["primary"].names) == 3 * (4 + 26 + 11)
+    assert out.quality["observed_primary"] == 1
+    assert out.quality["observed_secondary"] == 1
+    np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))
+
+
+def test_exchange_swaps_the_agents_and_nothing_else():
+    upstream = {"pose": pose(np.arange(60) / 25, people=3), "clips": clips(10, 2.4)}
+    for secondary in (("pose:1",), ("pose:1", "pose:2")):
+        plain = run(upstream, secondary=secondary).arrays
+        swapped = run(upstream, secondary=secondary, exchange=True).arrays
+        np.testing.assert_array_equal(plain["primary"].values, swapped["secondary"].values[:, 0])
+        np.testing.assert_array_equal(plain["secondary"].values[:, 0], swapped["primary"].values)
+        np.testing.assert_array_equal(plain["secondary"].values[:, 1:], swapped["secondary"].values[:, 1:])
+        np.testing.assert_array_equal(plain["scene"].values, swapped["scene"].values)
+
+
+def test_every_kind_of_role_runs_together():
+    upstream = {
+        "pose": pose(np.arange(50) / 25),
+        "camera_flow": camera(49),
+        "kinematics": tools(),
+        "clips": clips(5, 2),
+    }
+    aqa = run(upstream, secondary=("camera_flow",))
+    assert aqa.arrays["secondary"].names[0] == "motion.pan_x.mean"
+    assert aqa.arrays["scene"].values[:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert aqa.arrays["primary"].values.shape[1] != aqa.arrays["secondary"].values.shape[2]
+    exchanged = run(upstream, secondary=("camera_flow",), exchange=True)
+    assert exchanged.arrays["primary"].names == aqa.arrays["secondary"].names
+    surgery = run(upstream, primary="kinematics:master", secondary=("kinematics:slave",), scene="clips/features")
+    assert surgery.arrays["primary"].names == tuple(
+        f"{name}.{stat}" for name in (*HANDS, "left_gripper_rad") for stat in ("mean", "std", "absdiff")
+    )
+    assert surgery.arrays["scene"].values.min() >= 100
+    generic = run(upstream, primary="kinematics/master", secondary=("pose:0",), scene="")
+    np.testing.assert_array_equal(generic.arrays["primary"].values[0], surgery.arrays["primary"].values[0])
+    assert generic.arrays["scene"].values.shape == (10, 0)
+
+
+def test_inputs_follow_the_roles():
+    assert Timesteps.inputs(TimestepsConfig()) == ("pose", "clips")
+    config = TimestepsConfig(primary="kinematics:master", secondary=("kinematics:slave",), scene="")
+    assert Timesteps.inputs(config) == ("kinematics",)
+    config = TimestepsConfig(primary="a/b", secondary=("camera_flow",), scene="c/d", exchange=True)
+    assert Timesteps.inputs(config) == ("camera_flow", "a", "c")
+
+
+@pytest.mark.parametrize("frames", [1, 2, 10])
+@pytest.mark.parametrize("statistics", ["mean", "mean_std_absdiff", "samples", "dct"])
+def test_very_short_videos_give_every_step(frames, statistics):
+    upstream = {
+        "pose": pose(np.arange(frames) / 25),
+        "clips": clips(10, 0.04 * frames),
+        "camera_flow": camera(frames - 1),
+    }
+    out = run(upstream, statistics=statistics)
+    assert out.arrays["primary_mask"].values.all()
+    assert all(np.isfinite(array.values).all() for array in out.arrays.values())
+    if frames == 1:
+        assert np.ptp(out.arrays["primary"].values, axis=0).max() < 1e-12
+    flow = run(upstream, statistics=statistics, secondary=("camera_flow",))
+    assert flow.arrays["secondary_mask"].values.any() == (frames > 1)
+
+
+def test_a_missing_person_is_masked_not_fatal():
+    upstream = {"pose": pose(np.arange(50) / 25, people=1), "clips": clips(10, 2)}
+    out = run(upstream)
+    assert not out.arrays["secondary_mask"].values.any()
+    assert not out.arrays["secondary"].values.any()
+    assert out.quality["observed_secondary"] == 0
+    assert out.quality["masked_steps_secondary"] == 1
+    full = run({**upstream, "pose": pose(np.arange(50) / 25)})
+    assert out.arrays["trial"].names == full.arrays["trial"].names
+    assert out.arrays["primary"].names == full.arrays["primary"].names
+
+
+@given(rate=st.floats(20, 60), shift=st.floats(-1e3, 1e3))
+@settings(max_examples=15, deadline=None)
+def test_frame_rate_and_clock_hardly_matter(rate, shift):
+    settings_ = {"scene": "", "steps": 5, "pose": {"smoothing_s": 0.05}}
+    one = run({"pose": pose(np.arange(0, 4, 1 / 50))}, **settings_).arrays["primary"].values
+    time = np.arange(0, 4 - 1e-9, 1 / rate)
+    moved = pose(time)
+    moved.arrays["time"].values[:] += shift
+    two = run({"pose": moved}, **settings_).arrays["primary"].values
+    assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.995
+    assert np.abs(one - two).max() < 0.1 * np.abs(one).max()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"primary": "posee"},
+        {"secondary": ()},
+        {"secondary": ("pose:0",)},
+        {"secondary": ("pose:1", "camera_flow")},
+        {"primary": "camera_flow", "secondary": ("pose:0", "pose:1"), "exchange": True},
+        {"scene": "a b"},
+        {"steps": 0},
+        {"statistics": "median"},
+        {"pose": {"forms": ("side",)}},
+        {"pose": {"unknown": 1}},
+    ],
+)
+def test_bad_settings_are_refused(bad):
+    with pytest.raises(ValidationError):
+        TimestepsConfig(**bad)
+
+
+def test_bad_upstream_is_named():
+    with pytest.raises(DataError, match="no output of stage 'pose'"):
+        Timesteps(TimestepsConfig()).extract(SimpleNamespace(upstream={}))
+    with pytest.raises(DataError, match=r"stores no array 'mastr'.*did you mean 'master'"):
+        run({"kinematics": tools(), "clips": clips(10, 1)}, primary="kinematics/mastr", secondary=("kinematics:slave",))
+    with pytest.raises(DataError, match="stores no array 'logit'"):
+        run({"pose": pose(np.arange(9) / 25), "clips": clips(10, 1)}, scene="clips/logit")
+    odd = StageOutput({"time": Array(np.arange(3.0), ("row",), "s"), "x": Array(np.zeros((4, 2)), ("row", "c"), "1")})
+    with pytest.raises(DataError, match="one row each per time"):
+        run({"odd": odd}, primary="odd/x", secondary=("odd/time",), scene="")
+
+
+def test_role_grammar():
+    assert parse_role("pose").agent == 0
+    assert parse_role(" pose:12 ").agent == 12
+    assert parse_role("kinematics:slave").array == "slave"
+    assert parse_role("my_stage/x2").stage == "my_stage"
+    assert parse_scene("clips") == ("clips", "logits")
+    for bad in ("", "pose:", "pose:-1", "pose:0001", "pose:²", "kinematics", "kinematics:left", "a/b/c", "../x", "a:b"):
+        with pytest.raises(ValueError, match="names no role"):
+            parse_role(bad)
+
+
+@given(st.text(max_size=20))
+@settings(max_examples=300)
+def test_any_text_is_a_role_or_a_value_error(text):
+    try:
+        role = parse_role(text)
+    except ValueError:
+        return
+    assert parse_role(role.text) == role
+
+
+def test_trial_figures_of_two_people_find_the_planted_lag_and_height():
+    time = np.arange(100) / 25
+    names = run({"pose": pose(time), "clips": clips(10, 4)}).arrays["trial"].names
+    late = run({"pose": pose(time, late=0.12), "clips": clips(10, 4)}).arrays["trial"].values
+    early = run({"pose": pose(time, late=-0.12), "clips": clips(10, 4)}).arrays["trial"].values
+    together = run({"pose": pose(time), "clips": clips(10, 4)}).arrays["trial"].values
+    at = {name: i for i, name in enumerate(names)}
+    assert late[at["pair.lag_s"]] == pytest.approx(0.12, abs=0.02)
+    assert early[at["pair.lag_s"]] == pytest.approx(-0.12, abs=0.02)
+    assert together[at["pair.lag_s"]] == pytest.approx(0, abs=1e-3)
+    assert together[at["pair.body_difference_mean"]] == pytest.approx(0, abs=1e-3)
+    assert late[at["pair.body_difference_mean"]] > 0.01
+    assert together[at["pair.height_difference_mean"]] == pytest.approx(0, abs=1e-3)
+    assert together[at["log_duration_s"]] == pytest.approx(np.log(4), abs=1e-5)
+
+
+def test_trial_figures_of_tools():
+    out = run({"kinematics": tools()}, primary="kinematics:master", secondary=("kinematics:slave",), scene="")
+    got = dict(zip(out.arrays["trial"].names, out.arrays["trial"].values, strict=True))
+    assert got["primary.left.log_path_m"] - got["secondary.left.log_path_m"] == pytest.approx(np.log(2), abs=1e-4)
+    assert got["primary.left.log_closings_min"] == pytest.approx(np.log1p(3 / (299 / 30 / 60)), abs=1e-4)
+    assert got["pair.left.speed_correlation"] == pytest.approx(1, abs=1e-5)
+    assert {"primary.hands.speed_correlation", "primary.left.log_gripper_rad_s", "primary.right.idle_share"} <= set(got)
+    # a sine of .02 m at .5, .2 and .1 Hz: mean speed from a fine grid
+    fine = np.linspace(0, 10, 100_001)
+    rate = [0.02 * 2 * np.pi * f * np.cos(2 * np.pi * f * fine) for f in (0.5, 0.2, 0.1)]
+    truth = np.log(np.linalg.norm(rate, axis=0).mean())
+    assert got["primary.left.log_speed_m_s"] == pytest.approx(truth, abs=0.05)
+
+
+def test_trial_figures_are_finite_for_anything():
+    for rows in (0, 1, 2, 5):
+        time = np.arange(rows) / 25
+        values = np.full((rows, 6), np.nan) if rows == 5 else np.zeros((rows, 6))
+        empty = make_channels("array", HANDS, time, values, np.ones((rows, 6)), observed=np.ones(rows, dtype=bool))
+        names, figures = trial_figures(empty, [empty, empty], 0.04)
+        assert np.isfinite(figures).all()
+        assert len(names) == len(figures) > 10
+
+
+def test_signal_helpers():
+    time = np.arange(0, 10, 0.02)
+    tone = np.sin(2 * np.pi * 3 * time)
+    assert spectral_centroid(time, tone) == pytest.approx(3, abs=0.05)
+    assert spectral_centroid(time, np.ones_like(time)) == 0
+    noise = np.cumsum(np.random.default_rng(0).normal(size=len(time)))
+    lag, agreement = lag_by_correlation(time, noise[:, None], np.roll(noise, 7)[:, None], 0.5)
+    assert lag == pytest.approx(0.14, abs=0.01)
+    assert agreement > 0.9

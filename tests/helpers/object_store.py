@@ -1,0 +1,47 @@
+"""A bucket of the S3 server that the tests start, and what tests do with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from data.store.remote import Storage
+from data.video.records import Record, find_videos
+from pipeline.config import BaseConfig, validate
+
+
+class Bucket:
+    """An empty bucket, and the folder of a user of it."""
+
+    def __init__(self, server: str, name: str, home: Path) -> None:
+        import boto3
+
+        self.client = boto3.client("s3", endpoint_url=server)
+        self.client.create_bucket(Bucket=name)
+        self.name, self.server, self.home = name, server, home
+        self.storage = Storage(server, scratch=home / "scratch")
+
+    def put(self, key: str, content: bytes) -> None:
+        """Put an object there, as anybody might."""
+        self.client.put_object(Bucket=self.name, Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        """The content of an object."""
+        content: bytes = self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        return content
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Names of all objects."""
+        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in found]
+
+    def videos(self) -> tuple[Record, ...]:
+        """The records of the videos in it."""
+        return find_videos([Path(f"s3://{self.name}/in")], self.storage).records
+
+    def config(self, **values: Any) -> BaseConfig:
+        """A configuration whose cache is in it."""
+        storage = {"endpoint_url": self.server, "scratch": str(self.home / "scratch")} | values.pop("storage", {})
+        cache = values.pop("cache", f"s3://{self.name}/cache")
+        given = {"stages": ["contrast"], "cache": cache, "run": {"workers": 0}, "storage": storage}
+        return validate(given | values)

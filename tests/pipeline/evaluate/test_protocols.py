@@ -1,0 +1,229 @@
+"""`evaluate` on a made JIGSAWS copy: protocols, audit, baselines, the paper's row; and the paper's own averages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from data.datasets.listing import list_records
+from data.errors import DataError
+from pipeline.cache.local_cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.evaluate.cross_validation import make_parts
+from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
+from pipeline.evaluate.paper_tables import TABLES
+from pipeline.evaluate.protocols import (
+    _ours,
+    audit_lines,
+    fisher,
+    protocol_folds,
+    results_rows,
+    results_tables,
+    run_protocol,
+)
+from pipeline.extract.batch import run_extract
+from pipeline.extract.plan import Planner
+from pipeline.features import FeatureSet, gather
+from pipeline.report.evaluation_section import evaluation_report
+from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.interface import Part
+from pipeline.systems.selection import Selected
+from synthetic.tiny_jigsaws import make_jigsaws
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureSet]:
+    root = tmp_path_factory.mktemp("jigsaws")
+    make_jigsaws(root / "set", trials=12, tasks=("Suturing",), rows=60, videos=False)
+    config = validate(
+        {
+            "name": "jigsaws",
+            "stages": ["kinematics", "timesteps"],
+            "cache": str(root / "cache"),
+            "protocol": "4fold",
+            "run": {"workers": 0},
+            "dataset": {"kind": "jigsaws", "root": str(root / "set")},
+            "timesteps": {"primary": "kinematics:master", "secondary": ["kinematics:slave"], "scene": ""},
+            "train": {"runs": 2, "epochs": 3},
+        }
+    )
+    cache = Cache(config.cache)
+    planner = Planner(config, cache)
+    records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
+    assert run_extract(records, config, cache, planner).exit_code == 0
+    return config, gather(records, planner).features
+
+
+@pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
+def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, FeatureSet], protocol: str) -> None:
+    config, features = made
+    results = run_protocol(config.model_copy(update={"protocol": protocol}), features)
+    assert results["audit"]["ok"]
+    assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
+    tables = results_tables(results)
+    assert len(tables) == 2
+    assert [title.split(" ")[3] for title, _, _ in tables] == ["user," if protocol == "louo" else "fold,", "all"]
+    columns, rows = tables[0][1:]
+    names = [row[0] for row in rows]
+    assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
+    assert not any("oracle" in name for name in names)
+    assert (CHOSEN_FOR_NEW_USERS in names) == (protocol == "louo")
+    assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
+    assert all(len(row) == len(columns) for row in rows)
+    json.dumps(results, allow_nan=False)
+    page = evaluation_report(results)
+    assert page.leaks
+    assert all(check.passed for check in page.leaks if "equal files" not in check.name)
+
+
+def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[BaseConfig, FeatureSet]) -> None:
+    """Leave-one-user-out per user then averaged, and all held-out predictions ranked together."""
+    config, features = made
+    results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+    told = results["systems"][OURS]["tasks"]["Suturing"]
+    (_, _, per_user), (_, _, together) = results_tables(results)
+    row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
+    assert row[1] == told["over_folds"]["fisher"]["value"]
+    assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
+    assert row[1] != other[1]
+    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
+    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
+    assert len(evaluation_report(results).tables) == 2
+
+
+def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    assert f"{OURS}, {ORACLE}" in run_protocol(config, features, oracle=True)["systems"]
+    assert not any("oracle" in name for name in run_protocol(config, features)["systems"])
+
+
+def test_two_runs_give_the_same_figures(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    first, second = (run_protocol(config, features) for _ in range(2))
+    first.pop("created"), second.pop("created")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("number", "row", "average"),
+    [
+        ("2", "AIM", 0.71),
+        ("2", "JR-GCN", 0.57),
+        ("2", "ST-GCN", 0.43),
+        ("3", "AIM", 0.47),
+        ("4", "AIM, multi-task", 0.89),
+        ("5", "w/o AIM", 0.40),
+        ("5", "w/o transformation", 0.68),
+        ("7", "AIM", 0.7789),
+        ("7", "JR-GCN", 0.7849),
+        ("7", "C3D-SVR", 0.6937),
+    ],
+)
+def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average: float) -> None:
+    rounding = 1e-4 if number == "7" else 8e-3  # entries and averages of the others are printed with two digits
+    found = fisher(list(TABLES[number].rows[row]))
+    assert found is not None
+    assert found == pytest.approx(average, abs=rounding)
+
+
+def test_the_papers_rows_have_our_task_names() -> None:
+    from data.datasets.aqa7 import ACTIONS
+    from data.datasets.jigsaws import TASKS
+    from data.datasets.tasd2 import EVENTS
+
+    names = {"jigsaws": TASKS, "aqa7": ACTIONS, "tasd2": EVENTS.values()}
+    for table in TABLES.values():
+        assert set(table.tasks) == set(names[table.kind])
+
+
+def test_a_table_of_the_paper_is_reproduced_beside_its_rows(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    results = run_protocol(config, features, systems="5")
+    names = [row[0] for row in results_rows(results)[1]]
+    assert {OURS, "w/o AIM", "exchanged roles", "w/o difference", "w/o AIM (paper, table 5)", "random"} <= set(names)
+    assert evaluation_report(results).predictions
+
+
+def test_results_lie_where_they_are_read(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
+    from pipeline.evaluate.cross_validation import read_results, write_results
+
+    config, features = made
+    results = run_protocol(config, features)
+    write_results(results, tmp_path / "run/results.json")
+    assert read_results(tmp_path / "run/results.json") == results
+
+
+def test_every_choice_of_systems_for_new_users_gives_figures(
+    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates train several networks or one; any mixture of them over the folds has to be summed up."""
+    config, features = made
+    config = config.model_copy(update={"protocol": "louo"})
+    ways = ("ridge first", "network first")
+    for way in ways:
+
+        def choose(
+            self: Selected, features: FeatureSet, parts: Sequence[Part], held: object, way: str = way
+        ) -> list[str]:
+            names = [self.candidates[-1].name, self.candidates[0].name]
+            names = names if way == "ridge first" else names[::-1]
+            return [names[i % 2] for i in range(len(parts))]
+
+        monkeypatch.setattr(Selected, "_best", choose)
+        results = run_protocol(config, features)
+        row = results["systems"][CHOSEN_FOR_NEW_USERS]
+        assert {entry["system"] for entry in row["chosen"]} == {"AIM (ours)", "trial figures, all tasks (ours)"}
+        assert row["tasks"]["Suturing"]["runs"]["count"] == 2
+
+
+def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
+    config, features = made
+    files = {record.id: record.sidecars["kinematics"] for record in features.records}
+    by_user = {record.groups["subject"]: files[record.id] for record in features.records}
+    first, second, *_ = by_user.values()
+    kept = second.read_bytes()
+    try:
+        second.write_bytes(first.read_bytes())
+        with pytest.raises(DataError, match=r"content .* trains as .* and tests as"):
+            run_protocol(config.model_copy(update={"protocol": "louo"}), features)
+    finally:
+        second.write_bytes(kept)
+
+
+def test_contents_that_cannot_be_compared_are_said_not_to_be(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    bare = [replace(record, path=None, sidecars={}) for record in features.records]
+    results = run_protocol(config, replace(features, records=tuple(bare)))
+    assert not results["audit"]["content_checked"]
+    assert "leak audit: contents not compared, since not all files are here" in audit_lines(results["audit"])
+    page = evaluation_report(results)
+    assert page.leaks is not None
+    assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
+
+
+def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    records = [replace(r, task="rare" if i == 0 else r.task) for i, r in enumerate(features.records)]
+    results = run_protocol(config, replace(features, records=tuple(records)))
+    assert [(entry["task"], entry["train"], entry["test"]) for entry in results["left_out"]] == [("rare", 0, 1)]
+    line = audit_lines(results["audit"], results["left_out"])[-1]
+    assert line.startswith("note: rare, fold")
+    assert line.endswith("is in no figure: 0 to train on, 1 to test")
+
+
+def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
+    config, features = made
+    parts = make_parts(features, protocol_folds(config, features))
+    cuts = []
+    for seed in (0, 5):
+        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, None)
+        assert isinstance(ours, WithEpochs)
+        cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
+    assert cuts[0] != cuts[1]
+    split = config.model_copy(update={"protocol": "holdout"})
+    folds = [protocol_folds(validate({**split.dump(), "split": {"seed": seed}}), features) for seed in (0, 5)]
+    assert folds[0] != folds[1]

@@ -1,0 +1,369 @@
+"""Trainings on a real Ray on this machine: the same bits as here; a lost worker costs its job once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.made_features import made_features
+from data.errors import Cancelled, UsageError
+from data.splits import TIED, make_folds
+from data.video.records import Labels
+from pipeline.config import BaseConfig, load_config, validate
+from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_grid
+from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
+from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
+from pipeline.features import FeatureSet
+from pipeline.pack import write_pack
+from pipeline.recipes import fast, model_for
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.epoch_choice import WithEpochs
+from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
+from pipeline.systems.regressors import regression_systems
+from pipeline.systems.selection import Selected
+from pipeline.train.normalise import label_table
+from pipeline.train.stack import Stop
+from run_pipeline import app
+from tests.conftest import ROOT
+
+MODEL = model_for("fast", width=8, regression_width=8)
+RECIPE = fast(runs=2, epochs=3)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray = pytest.importorskip("ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def on_ray(workers: int = 2) -> Any:
+    from pipeline.evaluate.spread_ray import run_on_ray
+
+    return partial(run_on_ray, config=validate({"run": {"workers": workers}}))
+
+
+def features(count: int = 40, **more: Any) -> FeatureSet:
+    """Two tasks, eight users."""
+    made = made_features(count, channels=6, scene=5, trial=3, **more)
+    return replace(made, records=tuple(replace(r, task=f"t{i // 8 % 2}") for i, r in enumerate(made.records)))
+
+
+def parts_of(features: FeatureSet) -> list[Part]:
+    return make_parts(features, make_folds("kfold", features.records, k=2))
+
+
+def equal(one: HeldOut, other: HeldOut) -> bool:
+    """The same to the last bit, variants included."""
+    same = one.chosen == other.chosen and one.losses.tobytes() == other.losses.tobytes()
+    same &= [a.tobytes() for a in one.score] == [b.tobytes() for b in other.score]
+    pairs = zip(one.variants, other.variants, strict=True)
+    return same and all(a.name == b.name and equal(x, y) for (a, x), (b, y) in pairs)
+
+
+def noted() -> tuple[list[Job], Run]:
+    """A run here that notes its jobs."""
+    seen: list[Job] = []
+
+    def run(
+        features: FeatureSet, jobs: Sequence[Job], progress: JobProgress | None = None, stop: Stop | None = None
+    ) -> list[HeldOut]:
+        seen.extend(jobs)
+        return run_here(features, jobs, progress, stop)
+
+    return seen, run
+
+
+def without_time(results: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in results.items() if name != "created"}
+
+
+@dataclass(frozen=True)
+class Killer:
+    """Kills the worker that it runs in, `times` times; then predicts the number of its tries."""
+
+    folder: Path
+    times: int
+    name: str = "killer"
+    baseline: bool = False
+
+    def held_out(self, features: FeatureSet, parts: Sequence[Part], progress: Any = None, stop: Any = None) -> HeldOut:
+        tries = len(list(self.folder.iterdir()))
+        (self.folder / str(tries)).touch()
+        if tries < self.times:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return HeldOut(tuple(np.full((1, len(part.test)), tries + 1.0) for part in parts))
+
+
+@dataclass(frozen=True)
+class Sleeper:
+    """Says that it runs, then never ends by itself."""
+
+    place: Path
+    name: str = "sleeper"
+    baseline: bool = False
+
+    def held_out(self, features: FeatureSet, parts: Sequence[Part], progress: Any = None, stop: Any = None) -> HeldOut:
+        self.place.touch()
+        try:
+            while True:
+                time.sleep(0.05)
+        finally:
+            self.place.with_suffix(".ended").touch()
+
+
+def broken(features: FeatureSet, train: Any, test: Any, run: int) -> Any:
+    raise ZeroDivisionError("by nought")
+
+
+def predicted(features: FeatureSet, train: Any, test: Any, run: int) -> Any:
+    return np.arange(len(test), dtype=float)
+
+
+def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> None:
+    made = features()
+    folds = make_folds("kfold", made.records, k=2)
+    aim = WithEpochs(AimSystem("AIM (ours)", MODEL, RECIPE))
+    pooled = AimSystem("pooled", MODEL, RECIPE, pool=True)
+    choice = Selected("choice", (replace(aim, system=AimSystem("one", MODEL, RECIPE)), pooled), TIED, show=True)
+    systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines()]
+    here = evaluate(made, folds, systems, draws=20)
+    for workers in (1, 2):
+        there = evaluate(made, folds, systems, draws=20, run=on_ray(workers))
+        assert without_time(there) == without_time(here)
+    assert {"AIM (ours), epoch by inner validation", "choice", "one", "pooled"} < set(here["systems"])
+
+
+def test_nothing_depends_on_the_number_of_cores() -> None:
+    made = features(120)
+    system = AimSystem("one network", model_for("fast", width=32), fast(runs=1, epochs=2, batch=0))
+    job = Job("one", system, (parts_of(made)[0],))
+    assert equal(run_job(made, job, 1), run_job(made, job, 3))
+
+
+def test_cut_into_trainings_and_put_together_is_the_same_as_whole() -> None:
+    made, parts = features(), parts_of(features())
+    one, two = AimSystem("one", MODEL, RECIPE), AimSystem("two", MODEL, RECIPE, pool=True)
+    whole: list[System] = [
+        Selected("shown", (WithEpochs(one), two), TIED, show=True),
+        Selected("not shown", (one, two), TIED),
+        SimpleSystem("counts", predicted, runs=2),
+    ]
+    seen, noting = noted()
+    for system, held in zip(whole, run_systems(made, parts, whole, noting), strict=True):
+        assert equal(held, run_job(made, Job(system.name, system, tuple(parts)), 1))
+    assert [job.name for job in seen] == ["one", "two", "one", "one", "two", "not shown", "counts", "counts"]
+
+
+def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:
+    made, parts = features(), tuple(parts_of(features()))
+    counts = Job("counts", SimpleSystem("counts", predicted), parts)
+    found = on_ray()(made, [counts, Job("killer", Killer(tmp_path, 1), parts), counts])
+    assert found[1].score[0][0, 0] == 2.0
+    assert equal(found[0], found[2])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
+    made, parts = features(), tuple(parts_of(features()))
+    with pytest.raises(JobError, match=r"^killer: lost 2 Ray workers"):
+        on_ray()(made, [Job("killer", Killer(tmp_path, 9), parts)])
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: str) -> None:
+    if engine == "ray":
+        request.getfixturevalue("cluster")
+    made = features()
+    run = on_ray() if engine == "ray" else run_here
+    folds = make_folds("kfold", made.records, k=2)
+    with pytest.raises(JobError, match=r"^test_spread.py:\d+: counts badly: ZeroDivisionError: by nought"):
+        evaluate(made, folds, [*trivial_baselines(), SimpleSystem("counts badly", broken)], run=run)
+    absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
+    uneven = replace(made, secondary=made.secondary[..., :4])
+    with pytest.raises(UsageError, match=r"^w/o transformation: "):
+        evaluate(uneven, folds, [absent], run=run)
+
+
+def test_stop_ends_what_runs_and_starts_nothing_more(cluster: None, tmp_path: Path) -> None:
+    made, parts = features(), tuple(parts_of(features()))
+    jobs = [Job(str(i), Sleeper(tmp_path / str(i)), parts) for i in range(3)]
+    with pytest.raises(Cancelled):
+        on_ray()(made, jobs, stop=lambda: (tmp_path / "0").exists() and (tmp_path / "1").exists())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "0.ended", "1", "1.ended"]
+
+
+def test_stopped_networks_save_their_state(cluster: None, tmp_path: Path) -> None:
+    """The first checkpoint tells that training runs; the last is written because of the stop."""
+    made, parts = features(), tuple(parts_of(features()))
+    endless = fast(runs=1, epochs=10**6, checkpoint_every=20)
+    job = Job("aim", AimSystem("aim", MODEL, endless, checkpoints=tmp_path), parts)
+    with pytest.raises(Cancelled):
+        on_ray()(made, [job], stop=lambda: any(tmp_path.iterdir()))
+    assert any(tmp_path.glob("stack-*.safetensors"))
+
+
+def test_local_runs_do_not_import_ray() -> None:
+    script = (
+        "import sys\nfrom pipeline.evaluate.spread import pick_run\nfrom pipeline.config import validate\n"
+        "import pipeline.evaluate.protocols\npick_run('local', validate({}))\nassert 'ray' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+    with pytest.raises(UsageError, match="unknown engine 'rai'"):
+        pick_run("rai", validate({}))
+
+
+def command(*words: str) -> Any:
+    """Run one command in this process, so that it uses the Ray of these tests."""
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_evaluate_by_its_command_on_ray_writes_the_same_results(cluster: None, tmp_path: Path) -> None:
+    write_pack(tmp_path / "made.h5", features())
+    small = ["--set", "model.width=8", "--set", "train.runs=2", "--set", "train.epochs=2", "--set", "split.folds=2"]
+    words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--workers", "2", *small, "--json"]
+    here = command(*words, "--out", str(tmp_path / "here"))
+    there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
+    assert without_time(there) == without_time(here)
+
+
+def candidate(protocol: str, weight_decay: float) -> Candidate:
+    train = {"epochs": 2, "weight_decay": weight_decay}
+    config = validate({"protocol": protocol, "train": train, "model": {"width": 8}})
+    return Candidate({"train.weight_decay": weight_decay}, config)
+
+
+class TestSearch:
+    """One channel of the scene tells the score: to be learnt where noise does not drown it and steps are not too small.
+
+    In the test part it tells the opposite.
+    """
+
+    GRID: ClassVar = ["--grid", "train.input_noise=30,0", "--grid", "train.learning_rates=[1e-6],[1e-2]"]
+    BASE: ClassVar = ["--set", "train.switch_epochs=[40]", "--set", "model.width=8", "--set", "train.epochs=40"]
+
+    def made(self, folder: Path) -> FeatureSet:
+        made = features(48, noise=0.0)
+        records = []
+        for i, record in enumerate(made.records):
+            assert record.labels is not None
+            assert record.labels.score is not None
+            labels = replace(record.labels, score=-record.labels.score) if i >= 36 else record.labels
+            records.append(replace(record, split="test" if i >= 36 else "train", labels=labels))
+        scene = made.scene.copy()
+        scores = label_table(made.records)[:, 0]
+        scene[..., 0] = 3 * ((scores - scores.mean()) / scores.std())[:, None]
+        turned = replace(made, records=tuple(records), scene=scene)
+        write_pack(folder / "made.h5", turned)
+        return turned
+
+    def words(self, folder: Path) -> list[str]:
+        self.made(folder)
+        words = ["search", "--pack", str(folder / "made.h5"), *self.GRID, *self.BASE, "--set", "protocol=fixed"]
+        return [*words, "--json", "--workers", "2"]
+
+    def test_finds_the_planted_setting(self, tmp_path: Path) -> None:
+        found = command(*self.words(tmp_path), "--out", str(tmp_path / "out"))
+        best = found["candidates"][found["best"] - 1]
+        assert best["settings"] == {"train.input_noise": 0, "train.learning_rates": [0.01]}
+        assert best["mean"] > 0.7
+        assert all(row["mean"] < 0.5 for row in found["candidates"] if row is not best)
+        assert best["spread"] > 0
+        assert found == json.loads((tmp_path / "out/search.json").read_text("utf-8"))
+        config = load_config(tmp_path / "out/best.yaml")
+        assert (config.scorer[1].input_noise, config.scorer[1].learning_rates) == (0, (0.01,))
+        assert config.protocol == "fixed"
+
+    def test_on_ray_finds_the_same(self, cluster: None, tmp_path: Path) -> None:
+        words = [*self.words(tmp_path), "--set", "train.runs=1"]
+        here = command(*words, "--out", str(tmp_path / "here"))
+        there = command(*words, "--out", str(tmp_path / "there"), "--engine", "ray")
+        assert without_time(there) == without_time(here)
+
+    def test_a_row_whose_settings_are_chosen_for_each_fold(self, tmp_path: Path) -> None:
+        self.made(tmp_path)
+        words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
+        words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
+        told = command(*words, "--out", str(tmp_path / "out"))
+        chosen = told["systems"][CHOSEN]["chosen"]
+        assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
+        assert len(chosen) == 4
+
+    def test_never_sees_the_test_part(self, tmp_path: Path) -> None:
+        """Every training is given the performances of the training part; other test labels change nothing."""
+        made = self.made(tmp_path)
+        tried = [candidate(protocol="fixed", weight_decay=value) for value in (0.1, 0.9)]
+        seen, noting = noted()
+        found = search(made, tried, run=noting)
+        assert not found["test_seen"]
+        assert len(seen) == 2
+        for job in seen:
+            assert job.rows is not None
+            assert {made.records[row].split for row in job.rows} == {"train"}
+        blank = [replace(r, labels=Labels(0.0, 0.0, 0.0)) if r.split == "test" else r for r in made.records]
+        assert without_time(search(replace(made, records=tuple(blank)), tried)) == without_time(found)
+
+    def test_users_stay_together_inside_under_leave_one_user_out(self) -> None:
+        made = features(48)
+        tried = [candidate(protocol="louo", weight_decay=0.3)]
+        seen, noting = noted()
+        found = search(made, tried, runs=1, run=noting)
+        assert found["audit"]["ok"]
+        assert "subject" in found["audit"]["forbid"]
+        assert len(seen) == 8
+        for job in seen:
+            assert job.rows is not None
+            users = np.array([made.records[row].groups["subject"] for row in job.rows])
+            assert len(set(users)) == 7
+            for part in job.parts:
+                assert not set(users[part.train]) & set(users[part.test])
+
+    @pytest.mark.parametrize(
+        ("grid", "message"),
+        [
+            (["model.width"], "not of the form"),
+            (["pose.stride=1,2"], "no setting of the network"),
+            (["train.seed=1,2"], "no part of the method"),
+            (["train.theta=.1,.2", "train.theta=.3"], "stands twice"),
+            (["train.learning_rates=[1,2"], "no list of values"),
+            ([], "nothing to search"),
+        ],
+    )
+    def test_a_wrong_grid_is_named(self, grid: list[str], message: str) -> None:
+        with pytest.raises(UsageError, match=message):
+            parse_grid(grid)
+
+    def test_combinations_and_a_draw_of_them(self) -> None:
+        grid = parse_grid(["model.width=8,16,16", "train.learning_rates=[1e-3, 1e-4],[2e-3, 1e-4]"])
+        assert grid == {"model.width": [8, 16], "train.learning_rates": [[1e-3, 1e-4], [2e-3, 1e-4]]}
+
+        def configure(more: list[str]) -> BaseConfig:
+            return load_config(None, ["train.switch_epochs=[5, 9]", *more])
+
+        assert len(candidates(grid, configure)) == 4
+        drawn = candidates(grid, configure, sample=2)
+        assert len(drawn) == 2
+        for one in drawn:
+            assert one.config.scorer[0].width == one.settings["model.width"]
+            assert list(one.config.scorer[1].learning_rates) == one.settings["train.learning_rates"]
+        with pytest.raises(UsageError, match="one entry per learning rate"):
+            candidates(grid, lambda more: load_config(None, more))

@@ -1,0 +1,94 @@
+"""Child processes: the same results as in this process, and a crash, a hang or too much memory costs one video."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.store import hdf5 as store
+from data.video.records import find_videos
+from data.video.writer import write_video
+from pipeline.cache.local_cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract.batch import Summary, run_extract
+from pipeline.extract.plan import Planner
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    for name in "abc":
+        write_video(tmp_path / f"in/{name}.mp4", (np.roll(picture, 2 * i, axis=1) for i in range(12)), 25)
+    return tmp_path / "in"
+
+
+def configured(cache: Path, workers: int, **run: float) -> BaseConfig:
+    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
+
+
+def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
+    cache = Cache(config.cache)
+    planner = Planner(config, cache)
+    return run_extract(find_videos([videos]).records, config, cache, planner, **hooks)  # type: ignore[arg-type]
+
+
+def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
+    assert extract(videos, configured(tmp_path / "one", 0)).exit_code == 0
+    told: set[tuple[str, ...]] = set()
+    on_frames = lambda video, done, total, stages: told.add(stages)  # noqa: E731
+    assert extract(videos, configured(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
+    assert ("camera_flow",) in told
+    for path in (tmp_path / "one/camera_flow").glob("*.h5"):
+        ours, theirs = store.read(path).output, store.read(tmp_path / "two/camera_flow" / path.name).output
+        assert ours.arrays.keys() == theirs.arrays.keys()
+        for name, array in ours.arrays.items():
+            np.testing.assert_array_equal(array.values, theirs.arrays[name].values)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_dying_child_costs_its_video(videos: Path, tmp_path: Path, number: signal.Signals) -> None:
+    killed: list[str] = []
+
+    def kill_once(video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        if not killed:
+            killed.append(video)
+            for child in multiprocessing.active_children():
+                os.kill(child.pid or 0, number)
+
+    config = configured(tmp_path / "cache", 1)
+    summary = extract(videos, config, on_frames=kill_once)
+    assert [result.record.id for result in summary.failed] == killed
+    assert number.name in next(iter(summary.failed[0].failed.values()))
+    assert len(summary.results) == 3
+    retried = Planner(config, Cache(config.cache), retry_failed=True)
+    records = find_videos([videos]).records
+    assert run_extract(records, config, retried.cache, retried).exit_code == 0
+
+
+def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
+    summary = extract(videos, configured(tmp_path / "cache", 2, timeout_s=0.01))
+    assert len(summary.failed) == 3
+    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
+
+
+def test_a_video_that_needs_too_much_memory_fails_by_name(videos: Path, tmp_path: Path) -> None:
+    summary = extract(videos, configured(tmp_path / "cache", 1, memory_gb=0.001))
+    assert len(summary.failed) == 3
+    assert "run.memory_gb" in next(iter(summary.failed[0].failed.values()))
+
+
+def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    config = configured(tmp_path / "cache", 1)
+    summary = extract(videos, config, stop=stop, on_result=lambda result: stop.set())
+    assert summary.cancelled
+    assert len(summary.results) == 1
+    assert not multiprocessing.active_children()
+    assert extract(videos, config).fresh == 1

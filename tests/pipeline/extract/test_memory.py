@@ -1,0 +1,182 @@
+"""Memory stays bounded however long a video is: pictures alive at one time are counted, nothing is timed."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extractors.people.run import PoseRun
+from numpy.typing import NDArray
+
+from data.store.arrays import StageOutput
+from data.video import decoder as video_module
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
+from extractors.base import Source
+from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
+from extractors.clips.layouts import plan_clips
+from extractors.clips.stage import gather
+from extractors.pose.backends.base import People
+from extractors.pose.config import PoseConfig
+from pipeline.extract import decode_pass
+from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass
+
+Picture = NDArray[np.uint8]
+LENGTHS = (80, 400)
+SIZE = (96, 128)
+
+
+class Alive:
+    """Counts pictures that somebody still holds, and the most there were at one time."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self._lock = threading.Lock()
+
+    def watch(self, image: Picture) -> Picture:
+        """Count `image` until nobody holds it, nor a view of it."""
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        weakref.finalize(image, self._gone)
+        return image
+
+    def _gone(self) -> None:
+        with self._lock:
+            self.now -= 1
+
+    def frames(self, wanted: Sequence[int]) -> Iterator[Frame]:
+        """Noise whose pictures are counted."""
+        rng = np.random.default_rng(0)
+        still = rng.integers(0, 255, (*SIZE, 3), np.uint8)
+        for index in wanted:
+            yield Frame(index, index / 25, self.watch(np.roll(still, index, axis=1)))
+
+
+class Made:
+    """A source of `length` counted pictures, as a stage sees it."""
+
+    record, upstream = Record(id="made", path=Path("made.mp4")), dict[str, StageOutput]()
+    info = VideoInfo(SIZE[1], SIZE[0], 0, "none", 25.0)
+
+    def __init__(self, alive: Alive, length: int) -> None:
+        self.alive, self.times = alive, np.arange(length) / 25
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """As `extractors.base.Source` says."""
+        return self.alive.frames(range(len(self.times)) if indices is None else indices)
+
+
+def test_counting_sees_what_is_held() -> None:
+    alive = Alive()
+    held = list(alive.frames(range(7)))
+    assert (alive.most, alive.now, len(held)) == (7, 7, 7)
+    del held
+    assert alive.now == 0
+
+
+@pytest.fixture
+def shared_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Sequence[Callable[[Iterator[Frame]], Any]]], Alive]:
+    """Run stages, each a function of its frames, in one decode pass over a made video; returns the count."""
+
+    def run(length: int, stages: Sequence[Callable[[Iterator[Frame]], Any]]) -> Alive:
+        alive = Alive()
+        times = np.arange(length) / 25
+        monkeypatch.setattr(decode_pass, "probe", lambda path: (Made.info, times))
+        monkeypatch.setattr(decode_pass, "decode", lambda path, wanted: alive.frames(wanted))
+        names = [str(number) for number in range(len(stages))]
+        shared = DecodePass(Made.record, names, threading.Event())
+
+        def work(name: str, stage: Callable[[Iterator[Frame]], Any]) -> None:
+            try:
+                stage(shared.source(name, {}).frames(range(0, length, int(name) + 1)))
+            finally:
+                shared.leave(name)
+
+        pairs = zip(names, stages, strict=True)
+        threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in pairs]
+        for thread in threads:
+            thread.start()
+        shared.run()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+        return alive
+
+    return run
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_one_pass_holds_few_frames(shared_pass: Callable[..., Alive], length: int) -> None:
+    slow_may_go = threading.Event()
+
+    def fast(frames: Iterator[Frame]) -> None:
+        for _ in frames:
+            pass
+
+    def slow(frames: Iterator[Frame]) -> None:
+        next(frames)
+        slow_may_go.wait(0.3)  # the decoder runs as far ahead as it may
+        fast(frames)
+
+    def gives_up(frames: Iterator[Frame]) -> None:
+        next(frames)
+        frames.close()  # type: ignore[attr-defined]
+
+    alive = shared_pass(length, [fast, slow, gives_up])
+    assert QUEUE_FRAMES <= 16  # a 1080p picture takes 6 MB
+    in_hand = 2  # the picture that a stage works on, and the one that it takes
+    assert alive.most <= 3 * (QUEUE_FRAMES + in_hand) + 2
+    assert alive.most > QUEUE_FRAMES  # the slow stage's queue did fill: the bound was put to the test
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_decoder_holds_few_frames(
+    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    alive, picture = Alive(), video_module._picture
+    monkeypatch.setattr(video_module, "_picture", lambda *given: alive.watch(picture(*given)))
+    path = make_video(tmp_path / "v.mp4", length)
+    assert sum(1 for _ in video_module.decode(path)) == length
+    assert alive.most <= 3
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_clips_hold_cut_pictures_of_one_clip(length: int) -> None:
+    alive, cuts = Alive(), Alive()
+    source: Source = Made(alive, length)
+    plan = plan_clips(length, layout="windows", steps=10, frames=16, stride=1, hop=1)
+    for _ in gather(source, plan, lambda image: cuts.watch(image[:32, :32].copy())):
+        pass
+    assert alive.most <= 3
+    assert cuts.most <= 16 + 2
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_camera_flow_holds_few_frames(length: int) -> None:
+    alive = Alive()
+    CameraFlow(CameraFlowConfig(stride=4)).extract(Made(alive, length))
+    assert alive.most <= 4
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_pose_holds_one_window(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    class Nobody:
+        """A network that sees nobody."""
+
+        def detect(self, image: Picture) -> People:
+            """Nobody."""
+            return People.none()
+
+        close_up = detect
+
+    window = 20
+    monkeypatch.setattr("extractors.people.run.WINDOW_BYTES", window * SIZE[0] * SIZE[1] * 3)
+    alive = Alive()
+    PoseRun(Nobody(), PoseConfig()).add_all(alive.frames(range(length)))
+    assert window <= alive.most <= window + 3

@@ -1,0 +1,135 @@
+"""A real Ray on this machine: the same arrays as here, one video lost twice fails by name, a lost worker costs time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import UsageError
+from data.store import hdf5 as store
+from data.video.records import find_videos
+from data.video.writer import write_video
+from pipeline.cache.local_cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.extract.plan import Planner
+
+ray = pytest.importorskip("ray")
+
+VIDEOS = 5
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("in")
+    picture = np.random.default_rng(0).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    for number in range(VIDEOS):
+        write_video(folder / f"{number}.mp4", (np.roll(picture, 2 * i, axis=1) for i in range(12)), 25)
+    (folder / "empty.mp4").touch()
+    return folder
+
+
+def configured(cache: Path, workers: int = 2, **run: float) -> BaseConfig:
+    return validate({"stages": ["camera_flow"], "cache": str(cache), "run": {"workers": workers, **run}})
+
+
+def extract(videos: Path, config: BaseConfig, engine: str = "ray", **hooks: Any) -> Summary:
+    cache = Cache(config.cache)
+    planner = Planner(config, cache)
+    chosen = pick_engine(engine, config)
+    return run_extract(find_videos([videos]).records, config, cache, planner, engine=chosen, **hooks)
+
+
+def workers_of_ray() -> list[int]:
+    """Process numbers of the actors of this test."""
+    from ray.util.state import list_actors  # the dashboard is off: ask /proc instead where this fails
+
+    try:
+        return [actor.pid for actor in list_actors(filters=[("state", "=", "ALIVE")]) if actor.pid]
+    except Exception:
+        return [int(p.name) for p in Path("/proc").glob("[0-9]*") if b"RayWorker" in _title(p)]
+
+
+def _title(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_the_same_arrays_as_in_this_process(cluster: None, videos: Path, tmp_path: Path) -> None:
+    local = extract(videos, configured(tmp_path / "local", 0), "local")
+    spread = extract(videos, configured(tmp_path / "ray"))
+    assert {r.record.id: r.failed for r in local.results} == {r.record.id: r.failed for r in spread.results}
+    assert [r.record.id for r in spread.failed] == ["empty.mp4"]
+    paths = sorted((tmp_path / "local/camera_flow").glob("*.h5"))
+    assert len(paths) == VIDEOS
+    for path in paths:
+        ours, theirs = store.read(path), store.read(tmp_path / "ray/camera_flow" / path.name)
+        assert ours.header == theirs.header
+        for name, array in ours.output.arrays.items():
+            np.testing.assert_array_equal(array.values, theirs.output.arrays[name].values)
+    assert extract(videos, configured(tmp_path / "ray")).fresh == VIDEOS
+
+
+def test_a_killed_worker_costs_its_video_once(cluster: None, videos: Path, tmp_path: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one(*_: object) -> None:
+        if not killed:
+            killed.extend(workers_of_ray()[:1])
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = extract(videos, configured(tmp_path / "cache"), on_result=kill_one)
+    assert killed
+    assert [r.record.id for r in summary.failed] == ["empty.mp4"]
+    assert len(list((tmp_path / "cache/camera_flow").glob("*.h5"))) == VIDEOS
+
+
+def test_a_video_that_takes_too_long_fails_by_name(cluster: None, videos: Path, tmp_path: Path) -> None:
+    one = videos / "0.mp4"
+    summary = extract(one, configured(tmp_path / "cache", 1, timeout_s=0.001))
+    assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
+
+
+def test_stop_ends_the_actors(cluster: None, videos: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+    summary = extract(videos, configured(tmp_path / "cache", 1), stop=stop, on_result=lambda _: stop.set())
+    assert summary.cancelled
+    assert len(summary.results) == 1
+    until = time.monotonic() + 60
+    while workers_of_ray() and time.monotonic() < until:
+        time.sleep(0.2)
+    assert not workers_of_ray()
+
+
+def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too few for one worker"):
+        extract(videos, configured(tmp_path / "cache", ray_cpus=64))
+    with pytest.raises(UsageError, match="0 GPUs"):
+        extract(videos, configured(tmp_path / "cache", ray_gpus=1))
+
+
+def test_a_machine_that_cannot_start_a_worker_costs_no_video(
+    cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.extract.ray_engine.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
+        extract(videos, configured(tmp_path / "cache"))
+    assert "\x1b" not in str(caught.value)
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))

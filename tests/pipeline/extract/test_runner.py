@@ -1,0 +1,247 @@
+"""Planning, one decode pass, failures and freshness, shown on a dummy extractor."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from data.errors import UsageError
+from data.store import hdf5 as store
+from data.store.arrays import StageOutput
+from data.video.records import Record, find_videos
+from extractors.base import Source
+from pipeline import stages
+from pipeline.cache.local_cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract import decode_pass
+from pipeline.extract.batch import Summary, run_extract, status_rows
+from pipeline.extract.plan import Planner
+from tests.helpers.toy_stages import Brightness
+
+
+@pytest.fixture(autouse=True)
+def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+
+
+def configured(root: Path, **values: object) -> BaseConfig:
+    return validate({"stages": ["contrast"], "cache": str(root), "run": {"workers": 0}, **values})
+
+
+def extract(records: tuple[Record, ...], config: BaseConfig, **options: object) -> Summary:
+    cache = Cache(config.cache)
+    summary = run_extract(records, config, cache, Planner(config, cache, **options))  # type: ignore[arg-type]
+    cache.close()
+    return summary
+
+
+def states(records: tuple[Record, ...], config: BaseConfig) -> dict[str, tuple[str, str]]:
+    rows = status_rows(records, Planner(config, Cache(config.cache)))
+    return {f"{row['video']}/{row['stage']}": (row["state"], row["reason"]) for row in rows}
+
+
+def test_a_dummy_extractor_runs_through(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4", frames=10)
+    make_video(tmp_path / "in/sub/a.mp4", frames=20)
+    records = find_videos([tmp_path / "in"]).records
+    config = configured(tmp_path / "cache")
+    summary = extract(records, config)
+    assert (summary.exit_code, len(summary.results)) == (0, 2)
+    stored = store.read(tmp_path / "cache/brightness/sub/a.mp4.h5")
+    assert stored.output.arrays["brightness"].values.shape == (20,)
+    assert stored.header["quality"]["brightest"] == pytest.approx(54, abs=1)
+    np.testing.assert_allclose(stored.output.arrays["time"].values, np.arange(20) / 25, atol=1e-3)
+    assert set(states(records, config).values()) == {("fresh", "")}
+    again = extract(records, config)
+    assert (again.fresh, again.results) == (2, [])
+
+
+def test_a_changed_setting_recomputes_that_stage_and_what_needs_it(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4")
+    records = find_videos([tmp_path / "a.mp4"]).records
+    extract(records, configured(tmp_path / "cache"))
+    changed = configured(tmp_path / "cache", brightness={"stride": 2})
+    assert states(records, changed) == {
+        "a.mp4/brightness": ("stale", "brightness.stride 1 -> 2"),
+        "a.mp4/contrast": ("stale", "upstream brightness changed"),
+    }
+    assert set(extract(records, changed).results[0].done) == {"brightness", "contrast"}
+    device = configured(tmp_path / "cache", brightness={"stride": 2, "device": "cuda"})
+    assert extract(records, device).fresh == 1
+
+
+def test_a_cache_moves_with_its_data(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "one/in/a.mp4")
+    extract(find_videos([tmp_path / "one/in"]).records, configured(tmp_path / "one/cache"))
+    (tmp_path / "one").rename(tmp_path / "two")
+    os.utime(tmp_path / "two/in/a.mp4", (0, 0))
+    moved = find_videos([tmp_path / "two/in"]).records
+    assert extract(moved, configured(tmp_path / "two/cache")).fresh == 1
+
+
+def test_changed_content_is_seen_even_under_the_old_date(make_video, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.mp4", frames=12)
+    records = find_videos([path]).records
+    config = configured(tmp_path / "cache")
+    extract(records, config)
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert states(records, config)["a.mp4/brightness"] == ("stale", "video file changed")
+
+
+def test_a_damaged_output_is_found_and_recomputed(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+    config = configured(tmp_path / "cache")
+    extract(records, config)
+    path = tmp_path / "cache/brightness/a.mp4.h5"
+    whole = store.read(path).output.arrays["brightness"].values
+    with h5py.File(path) as file:
+        place = file["brightness"].id.get_chunk_info(0).byte_offset
+    content = bytearray(path.read_bytes())
+    content[place + 8] ^= 0xFF
+    path.write_bytes(content)
+    state, reason = states(records, config)["a.mp4/brightness"]
+    assert state == "stale"
+    assert "damaged" in reason or "checksum" in reason
+    extract(records, config)
+    np.testing.assert_array_equal(store.read(path).output.arrays["brightness"].values, whole)
+
+
+def test_the_index_is_only_an_accelerator(make_video, tmp_path: Path) -> None:
+    records = find_videos([make_video(tmp_path / "a.mp4")]).records
+    config = configured(tmp_path / "cache")
+    extract(records, config)
+    index = tmp_path / "cache/.index.sqlite"
+    for content in (b"", b"not a database" * 100):
+        index.write_bytes(content)
+        assert extract(records, config).fresh == 1
+    index.unlink()
+    assert extract(records, config).fresh == 1
+
+
+def test_one_bad_video_costs_one_video(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/good.mp4")
+    (tmp_path / "in/text.mp4").write_text("no video at all")
+    (tmp_path / "in/empty.mp4").touch()
+    records = find_videos([tmp_path / "in"]).records
+    config = configured(tmp_path / "cache")
+    summary = extract(records, config)
+    assert summary.exit_code == 1
+    assert [r.record.id for r in summary.failed] == ["empty.mp4", "text.mp4"]
+    entry = json.loads((tmp_path / "cache/brightness/text.mp4.failed.json").read_text())
+    assert "not a readable video" in entry["what"]
+    assert "Traceback" in entry["traceback"]
+    assert states(records, config)["good.mp4/contrast"] == ("fresh", "")
+    again = extract(records, config)
+    assert (again.exit_code, again.fresh, [r.done for r in again.failed]) == (1, 1, [{}, {}])
+    make_video(tmp_path / "in/text.mp4")
+    assert len(extract(records, config).failed) == 1, "a mended input runs again without being asked to"
+
+
+def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "second": "tests.pipeline.extract.test_runner:Second"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+    opened: list[object] = []
+    original = decode_pass.decode
+    monkeypatch.setattr(decode_pass, "decode", lambda *args: opened.append(args) or original(*args))
+    records = find_videos([make_video(tmp_path / "a.mp4", frames=40)]).records
+    config = configured(tmp_path / "cache", stages=["brightness", "second"], brightness={"stride": 3})
+    assert extract(records, config).exit_code == 0
+    assert len(opened) == 1
+
+
+def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "a.mp4", frames=10)
+    config = configured(tmp_path / "cache")
+    told: list[tuple[str, int, int, tuple[str, ...]]] = []
+    planner = Planner(config, Cache(config.cache))
+    records = find_videos([tmp_path / "a.mp4"]).records
+    run_extract(records, config, planner.cache, planner, on_frames=lambda *what: told.append(what))
+    assert told[0] == ("a.mp4", 0, 0, ("brightness",))
+    assert ("a.mp4", 10, 10, ("brightness",)) in told
+    assert told[-1] == ("a.mp4", 0, 0, ("contrast",))
+
+
+def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
+    for number in range(4):
+        make_video(tmp_path / f"in/{number}.mp4")
+    records = find_videos([tmp_path / "in"]).records
+    config = configured(tmp_path / "cache")
+    cache, stop = Cache(config.cache), threading.Event()
+    summary = run_extract(
+        records, config, cache, Planner(config, cache), stop=stop, on_result=lambda result: stop.set()
+    )
+    assert summary.cancelled
+    assert summary.exit_code == 1
+    assert len(summary.results) == 1
+    assert not list(tmp_path.rglob(".writing-*"))
+    assert extract(records, config).fresh == 1
+
+
+def _second() -> type:
+    from tests.helpers.toy_stages import Brightness
+
+    class Again(Brightness):
+        """The same under another name."""
+
+        name = "second"
+
+    return Again
+
+
+Second = _second()
+
+
+class Wants(Brightness):
+    """Asks for what is not installed until `there` says otherwise."""
+
+    there = False
+
+    def extract(self, source: Source) -> StageOutput:
+        """As the stage above, or refused."""
+        if not type(self).there:
+            raise UsageError("no such device", fix="Set device to cpu")
+        return super().extract(source)
+
+
+def test_a_fault_of_the_set_up_is_not_kept_as_the_videos(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing device or package, or a file that changed in the meantime: the next run tries again by itself."""
+    monkeypatch.setattr(stages, "STAGES", {"brightness": "tests.pipeline.extract.test_runner:Wants"})
+    monkeypatch.setattr("pipeline.config.STAGES", stages.STAGES)
+    make_video(tmp_path / "in/a.mp4")
+    records = find_videos([tmp_path / "in"]).records
+    config = configured(tmp_path / "cache", stages=["brightness"])
+    assert [r.failed for r in extract(records, config).failed] == [{"brightness": "no such device. Set device to cpu"}]
+    assert not list((tmp_path / "cache").rglob("*.failed.json"))
+    monkeypatch.setattr(Wants, "there", True)
+    assert extract(records, config).exit_code == 0
+
+
+def test_a_cache_among_the_videos_is_no_input(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4")
+    config = configured(tmp_path / "in/cache")
+    extract(find_videos([tmp_path / "in"]).records, config)
+    make_video(tmp_path / "in/cache/preview/a.mp4.mp4")
+    assert [record.id for record in find_videos([tmp_path / "in"]).records] == ["a.mp4"]
+
+
+def test_a_link_that_leads_nowhere_is_told(make_video, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4")
+    (tmp_path / "in/b.mp4").symlink_to(tmp_path / "gone.mp4")
+    found = find_videos([tmp_path / "in"])
+    assert [record.id for record in found.records] == ["a.mp4"]
+    assert [line.endswith("b.mp4: left out, the link leads nowhere") for line in found.problems] == [True]

@@ -1,0 +1,239 @@
+"""Previews: what is drawn where, how long films are, what happens to videos that cannot be drawn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import Cancelled
+from data.store import hdf5 as store
+from data.store.arrays import Array, StageOutput
+from data.video.decoder import decode, probe
+from data.video.records import Record
+from pipeline.cache.local_cache import Cache, Check, Computation
+from pipeline.extract.plan import Plan, Step
+from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
+from pipeline.preview.frame_content import Body, Border, Scene, roles_of
+from pipeline.preview.preview_files import draw_preview, drawn_size, film_frames, preview_paths, write_previews
+from pipeline.preview.sheet import tile_frames, wrapped
+from pipeline.preview.timeline import draw_timeline
+
+Made = Callable[..., Path]
+FRAMES = 12
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def outputs(width: int = 64, height: int = 48) -> dict[str, StageOutput]:
+    """Stages' outputs of a video of `FRAMES` frames at 25 fps: two agents, the second seen in the first half only."""
+    times = np.arange(FRAMES) / 25
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (FRAMES, 2, 17, 2)) * (width, height)
+    keypoints = np.concatenate([points, np.full((FRAMES, 2, 17, 1), 0.9)], axis=3)
+    keypoints[FRAMES // 2 :, 1, :, :2] = np.nan
+    boxes = np.concatenate([keypoints[..., :2].min(axis=2), keypoints[..., :2].max(axis=2)], axis=2)
+    bounds = np.stack([times[::4], times[3::4]], axis=1)
+    pairs = np.stack([times[:-1], times[1:]], axis=1)
+    cells = np.array([[0, 0, 1, 0.2], [0, 0.8, 1, 1]])
+    return {
+        "clips": StageOutput({"bounds": Array(bounds, ("step", "edge"), "s")}),
+        "pose": StageOutput(
+            {
+                "time": Array(times, ("frame",), "s"),
+                "keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "px"),
+                "boxes": Array(boxes, ("frame", "agent", "xyxy"), "px"),
+                "cuts": Array(times[6:7], ("cut",), "s"),
+                "tracks": Array(
+                    np.array([[0.0, 11, -1]]), ("track", "figure"), "1", "", ("first_frame", "last_frame", "agent")
+                ),
+            },
+            {"found_rate": 0.75},
+        ),
+        "camera_flow": StageOutput(
+            {
+                "time": Array(pairs, ("pair", "frame"), "s"),
+                "cells": Array(np.full((FRAMES - 1, 2, 2), 0.5), ("pair", "cell", "uv"), "1/s"),
+                "cell_mask": Array(np.tile([True, False], (FRAMES - 1, 1)), ("pair", "cell"), "1"),
+                "motion": Array(np.tile([0.5, 0.5, 0, 0], (FRAMES - 1, 1)), ("pair", "motion"), "1/s"),
+                "cell_box": Array(cells, ("cell", "box"), "1"),
+            }
+        ),
+        "timesteps": StageOutput({"bounds": Array(bounds, ("step", "edge"), "s")}),
+    }
+
+
+@pytest.fixture
+def scene(make_video: Made, tmp_path: Path) -> Scene:
+    """The made outputs of a small grey video."""
+    path = make_video(tmp_path / "v.mp4", FRAMES)
+    info, times = probe(path)
+    record = Record(id="folder/v.mp4", path=path)
+    return Scene(record, (info.width, info.height), times, outputs(), {0: "primary", 1: "secondary"})
+
+
+@pytest.mark.parametrize(
+    ("size", "drawn"),
+    [((455, 256), (640, 360)), ((1080, 1920), (404, 720)), ((3840, 1080), (1280, 360)), ((101, 901), (80, 720))],
+)
+def test_sizes_are_even_and_legible(size: tuple[int, int], drawn: tuple[int, int]) -> None:
+    assert drawn_size(*size) == drawn
+
+
+@pytest.mark.parametrize(("frames", "rate"), [(50, 25.0), (100, 60.0), (3, 10.0), (1, 25.0)])
+def test_film_keeps_the_pace(frames: int, rate: float) -> None:
+    shown_rate, order = film_frames(np.arange(frames) / rate)
+    assert shown_rate <= 30
+    assert len(order) / shown_rate == pytest.approx(frames / rate, abs=1 / shown_rate)
+    assert (np.diff(order) >= 0).all()
+    assert order[0] == 0
+    assert order[-1] >= frames - 1 - rate / shown_rate
+
+
+def test_long_film_is_thinned_and_uneven_times_are_kept() -> None:
+    rate, order = film_frames(np.arange(54_000) / 30)
+    assert len(order) <= 4500
+    assert len(order) / rate == pytest.approx(1800, rel=1e-3)
+    _, order = film_frames(np.array([0.0, 0.04, 0.08, 0.12, 0.6]))  # a pause repeats the frame before it
+    assert np.bincount(order).tolist() == [1, 1, 1, 12, 1]
+
+
+def test_sheet_shows_the_middle_of_every_step(scene: Scene) -> None:
+    assert tile_frames(scene) == [1, 5, 9]
+    bare = Scene(scene.record, scene.size, np.arange(250) / 25, {})
+    assert tile_frames(bare) == [12, 37, 62, 87, 112, 137, 162, 187, 212, 237]
+    hour = Scene(scene.record, scene.size, np.arange(3600.0), {})
+    assert len(tile_frames(hour)) == 40
+
+
+def test_names_follow_the_roles() -> None:
+    assert roles_of({"primary": "pose:1", "secondary": ["pose:0"]}) == {1: "primary", 0: "secondary"}
+    assert roles_of({"primary": "pose:0", "secondary": ["pose:1"], "exchange": True}) == {1: "primary", 0: "secondary"}
+    assert roles_of({"primary": "kinematics:master", "secondary": ["kinematics:slave"]}) == {}
+
+
+def test_body_is_drawn_in_place() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    points = np.full((17, 3), np.nan)
+    points[[5, 7]] = [[20, 20, 0.9], [40, 20, 0.9]]  # left shoulder and elbow, at twice the scale (40, 40) to (80, 40)
+    draw_body(image, Body(0, points, np.full(4, np.nan), False), np.array([2.0, 2.0]), "primary")
+    assert tuple(image[40, 60]) == colour_of(0)
+    assert not image[60:].any()
+    assert not image[:, 100:].any()
+    before = image.copy()
+    draw_body(image, Body(1, np.full((17, 3), np.nan), np.full(4, np.nan), False), np.array([2.0, 2.0]), "secondary")
+    assert (image == before).all()
+
+
+def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
+    image = np.zeros((100, 200, 3), np.uint8)
+    boxes = np.array([[0, 0, 0.5, 0.2], [0.5, 0, 1, 0.2]])
+    draw_border(image, Border(boxes, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]), ""))
+    green, red = ((np.abs(image.astype(int) - colour) < 80).all(axis=2) for colour in (FLOW, MASKED))
+    assert green[10, 55]
+    assert not green[:, 100:].any()
+    assert red[10, 150]
+    assert not red[:, :100].any()
+
+
+def test_bar_tells_when_agents_are_seen(scene: Scene) -> None:
+    bar = draw_timeline(scene, 640)
+    seen = [(bar.image == colour_of(agent)).all(axis=2) for agent in (0, 1)]
+    middle = bar.x(scene.end / 2)
+    assert seen[0][:, middle + 5 : bar.x(scene.end) - 1].any(axis=0).all()
+    assert not seen[1][:, middle + 5 :].any()
+    assert seen[1][:, bar.x(0) : middle - 5].any(axis=0).all()
+    assert (bar.at(0.0) != bar.image).any()
+    assert bar.image.shape[1] == 640
+
+
+def test_long_text_is_broken_to_fit() -> None:
+    lines = wrapped("one two three four five six seven", 90)
+    assert len(lines) > 1
+    assert " ".join(lines) == "one two three four five six seven"
+
+
+def test_preview_files(scene: Scene, tmp_path: Path) -> None:
+    import cv2
+
+    sheet, film = tmp_path / "out" / "v.jpg", tmp_path / "out" / "v.mp4"
+    draw_preview(scene, sheet, film)
+    info, times = probe(film)
+    assert (info.width, len(times)) == (640, FRAMES)
+    assert info.height > 480
+    assert len(list(decode(film))) == FRAMES
+    read = cv2.imread(str(sheet))
+    assert read is not None
+    assert read.shape[1] == 3 * 640
+    assert sorted(p.name for p in sheet.parent.iterdir()) == ["v.jpg", "v.mp4"]
+
+
+def test_a_video_without_outputs_or_with_one_frame_is_drawn(make_video: Made, tmp_path: Path) -> None:
+    path = make_video(tmp_path / "one.mp4", 1)
+    info, times = probe(path)
+    bare = Scene(Record(id="one.mp4", path=path), (info.width, info.height), times, {})
+    draw_preview(bare, tmp_path / "one.jpg", tmp_path / "film.mp4")
+    assert len(probe(tmp_path / "film.mp4")[1]) == 1
+
+
+def test_stopping_leaves_nothing(scene: Scene, tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        draw_preview(scene, tmp_path / "o" / "v.jpg", tmp_path / "o" / "v.mp4", stop=stop)
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+class _Planner:
+    """Says that every stored output is fresh."""
+
+    force = False
+
+    def __init__(self, root: Path) -> None:
+        self.cache = Cache(root)
+
+    def plan(self, record: Record) -> Plan:
+        """Fresh where the file is there."""
+        steps = []
+        for stage in ("clips", "pose", "camera_flow", "timesteps"):
+            state: Any = "fresh" if self.cache.path(stage, record.id).exists() else "missing"
+            steps.append(Step(Computation(stage, 1, {}, {}, {}, {}), Check(state, "")))
+        return Plan(record, tuple(steps), ())
+
+
+def test_batch_draws_what_is_new_and_names_what_fails(scene: Scene, tmp_path: Path) -> None:
+    planner: Any = _Planner(tmp_path / "cache")
+    settings = {"primary": "pose:0", "secondary": ["pose:1"]}
+    for stage, output in outputs().items():
+        path = planner.cache.path(stage, scene.record.id)
+        store.write(path, {"stage": stage, "settings": settings if stage == "timesteps" else {}}, output)
+    records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
+    told: list[tuple[int, int]] = []
+    first = write_previews(records, planner, progress=lambda done, total: told.append((done, total)))
+    assert first.written == list(preview_paths(planner.cache, "folder/v.mp4"))
+    assert first.written[0] == tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg"
+    assert set(first.failed) == {"none", "new.mp4"}
+    assert told[-1] == (3, 3)
+    assert write_previews(records[:1], planner).fresh == 1
+    path = planner.cache.path("pose", scene.record.id)
+    store.write(path, {"stage": "pose", "settings": {}}, outputs()["pose"])  # newer than the preview
+    assert len(write_previews(records[:1], planner).written) == 2
+    planner.cache.close()
+
+
+def test_command_line_draws_beside_a_damaged_video(make_video: Made, tmp_path: Path) -> None:
+    make_video(tmp_path / "in/a.mp4", size=(128, 96))
+    (tmp_path / "in/b.mp4").write_text("no video")
+    command = [sys.executable, "run_pipeline.py", "extract", str(tmp_path / "in"), "--cache", str(tmp_path / "cache")]
+    command += ["--set", "stages=[camera_flow]", "--workers", "0", "--preview", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    told = json.loads(done.stdout)["preview"]
+    assert done.returncode == 1
+    assert list(told["failed"]) == ["b.mp4"]
+    assert "no preview of b.mp4" in done.stderr
+    assert sorted(p.name for p in (tmp_path / "cache" / "preview").iterdir()) == ["a.mp4.jpg", "a.mp4.mp4"]

@@ -1,0 +1,275 @@
+"""The report page: whole, self-contained, harmless whatever the names, right where it computes something."""
+
+from __future__ import annotations
+
+import hashlib
+import html.parser
+import json
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from data.errors import UsageError
+from pipeline.report import ReportData, payload, render_report, text, view, write_report
+from pipeline.report import page_data as d
+from pipeline.report import page_writer as page
+from pipeline.results import Flag
+from tests.helpers import report_samples
+
+HOSTILE = [
+    "<script>alert(1)</script>.mp4",
+    '"><img src=x onerror=alert(1)>.mp4',
+    "new\nline\r\ttab\x00\x1b[31m.mp4",
+    "non-utf8-\udcff\udc80.mp4",
+    "</script><script>alert(1)//.mp4",
+    "right-to-left\u202egpj.mp4",
+    "{{ 7 * 7 }}{% raw %}.mp4",
+    "'; DROP TABLE videos; --",
+    "line\u2028separator",
+]
+
+
+class Parsed(html.parser.HTMLParser):
+    """Tags and attributes of a page, and what its executable scripts are."""
+
+    def __init__(self, page_text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self._code = False
+        self.feed(page_text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the tag."""
+        self.tags.append((tag, dict(attrs)))
+        self._code = tag == "script" and "type" not in dict(attrs)
+        if self._code:
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        """Collect the code of executable scripts."""
+        if self._code:
+            self.scripts[-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        """Code ends with its tag."""
+        self._code = False
+
+
+def hostile_report(name: str) -> ReportData:
+    """A page in which every text is `name`."""
+    flag = Flag("bad", name, name)
+    trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
+    video = d.VideoReport(
+        id=name,
+        score=1.0,
+        truth={name: 1.0},
+        task=name,
+        media=d.Media(None, name, 4, 3, name),
+        flags=(flag,),
+        key_frames=(d.KeyFrame(0.0, f'data:image/png;base64,AAAA" onerror="{name}'),),
+        difference=(trace,),
+        quality={name: name},
+        skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
+        steps=(d.Step(0, 1, 1.0),),
+    )
+    batch = d.BatchReport(
+        (d.BatchRow(name, 1.0, task=name, flags=(flag,)),),
+        (d.Failure(name, name, name, name),),
+        (d.StageTime(name, 1, 1, 1.0),),
+    )
+    evaluation = d.EvaluationReport(
+        {name: name},
+        (d.Prediction(name, 1.0, 2.0, task=name, fold=name),),
+        (d.Table(name, (name,), (d.TableRow(name, (name,)),), note=name),),
+        (d.BarChart(name, (d.Bar(name, 1.0),), name, name),),
+        (d.CurveChart(name, name, (d.Curve(name, np.arange(2), np.arange(2.0)),)),),
+        (d.LeakCheck(name, False, name),),
+    )
+    return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
+
+
+def harmless(page_text: str) -> None:
+    """No executable script but the page's own, no event handler, no address that leaves the page or runs."""
+    parsed = Parsed(page_text)
+    own = [page.asset(name) for name in page.SCRIPTS]
+    assert [code.strip() for code in parsed.scripts] == [code.strip() for code in own]
+    for tag, attributes in parsed.tags:
+        assert tag not in ("iframe", "object", "embed", "form", "base")
+        for attribute, value in attributes.items():
+            assert not attribute.startswith("on"), (tag, attribute, value)
+            if attribute in ("src", "href", "data-src"):
+                assert value is not None
+                assert re.match(r"#|\./|\.\./|/(?!/)|data:(image|video)/|data:,$|(https?|file)://", value), value
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_harmless_everywhere(name: str) -> None:
+    made = render_report(hostile_report(name))
+    harmless(made)
+    assert "\udcff" not in made
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e\u2028]", made)
+    made.encode("utf-8")
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.characters(codec=None, categories=None), min_size=1, max_size=30))
+@example("\ud800")  # half a surrogate pair: no file's name, and nothing that UTF-8 can write
+def test_any_text_is_harmless(name: str) -> None:
+    made = render_report(hostile_report(name))
+    harmless(made)
+    made.encode("utf-8")
+
+
+def test_a_page_needs_nothing_beside_it(tmp_path: Path) -> None:
+    write_report(tmp_path / "new" / "report.html", report_samples.report(tmp_path, 2))
+    made = (tmp_path / "new" / "report.html").read_text("utf-8")
+    harmless(made)
+    parsed = Parsed(made)
+    assert not [
+        a
+        for tag, a in parsed.tags
+        if tag in ("link", "script") and (a.get("src") or (a.get("href") or "data:,") != "data:,")
+    ]
+    assert list((tmp_path / "new").iterdir()) == [tmp_path / "new" / "report.html"]
+    assert len(made) < 2_000_000
+
+
+def test_the_policy_names_the_scripts_of_the_page() -> None:
+    import base64
+
+    made = render_report(ReportData("empty"))
+    policy = next(a["content"] for tag, a in Parsed(made).tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert (policy or "").startswith("default-src 'none'; script-src 'sha256-")
+    for code in re.findall(r"<script>(.*?)</script>", made, re.S):
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in (policy or "")
+
+
+def test_json_blocks_are_json_even_with_nan_and_markup() -> None:
+    video = d.VideoReport(
+        "v",
+        steps=(d.Step(0, 1, math.nan),),
+        difference=(d.Traces("t", "m", np.arange(2.0), {"</script>": np.array([np.nan, np.inf])}),),
+    )
+    made = render_report(ReportData("t", videos=(video,)))
+    block = re.search(r'class="video-data">(.*?)</script>', made, re.S)
+    assert block
+    values = json.loads(block.group(1))
+    assert values["charts"][0]["series"][0] == {"name": "</script>", "t": [0.0, 1.0], "v": [None, None]}
+    assert values["steps"][0]["score"] is None
+
+
+def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "report.html"
+    write_report(target, ReportData("old"))
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(UsageError, match="No space left"):
+        write_report(target, ReportData("new"))
+    assert "<title>old</title>" in target.read_text("utf-8")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_two_videos_of_one_id_are_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"a/b\.mp4"):
+        render_report(ReportData("t", videos=(d.VideoReport("a/b.mp4"), d.VideoReport("a/b.mp4"))))
+
+
+def test_the_bundled_library_is_the_one_that_is_listed() -> None:
+    folder = Path(page.__file__).parent / "assets" / "vendor"
+    listed = dict(re.findall(r"\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|", (folder / "VERSIONS.md").read_text("utf-8")))
+    assert listed == {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.js")}
+
+
+def test_every_asset_and_template_is_used() -> None:
+    root = Path(page.__file__).parent
+    files = {str(p.relative_to(root / "assets")) for p in (root / "assets").rglob("*") if p.suffix in (".js", ".css")}
+    assert files == {*page.SCRIPTS, *page.STYLES}
+    templates = "".join(p.read_text("utf-8") for p in (root / "templates").iterdir())
+    assert all(f'"{p.name}"' in templates for p in (root / "templates").iterdir() if p.name != "page.html.j2")
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("a b.mp4", "./a%20b.mp4"),
+        ("../clips/x.mp4", "../clips/x.mp4"),
+        ("/abs/x#1?.mp4", "/abs/x%231%3F.mp4"),
+        ("javascript:alert(1)", "./javascript%3Aalert%281%29"),
+        ("JaVaScRiPt://%0aalert(1)", "./JaVaScRiPt%3A//%250aalert%281%29"),
+        ("//evil.example/x", "./evil.example/x"),
+        ("data:text/html,x", "./data%3Atext/html%2Cx"),
+        ("https://example.org/x.mp4?t=1", "https://example.org/x.mp4?t=1"),
+        ("non-utf8-\udcff.mp4", "./non-utf8-%FF.mp4"),
+        ("half-a-pair-\ud800.mp4", None),
+        ("https://example.org/\ud800", None),
+        ("C:\\videos\\x.mp4", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_addresses(link: str | None, expected: str | None) -> None:
+    assert text.address(link) == expected
+
+
+def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
+    trained = d.VideoReport(
+        "v", steps=(d.Step(0, 1, 5.0, 7.0, 1.0), d.Step(1, 2, 7.5, 7.0, 1.0), d.Step(2, 3, 99.0, 7.0, 1.0))
+    )
+    assert [s.quality for s in view.step_views(trained)] == [-1.0, 0.25, 1.0]
+    own = d.VideoReport("v", steps=(d.Step(0, 1, 1.0), d.Step(1, 2, 3.0)))
+    assert [s.quality for s in view.step_views(own)] == [-0.5, 0.5]
+    assert [(s.left, s.width) for s in view.step_views(own)] == [(0.0, 50.0), (50.0, 50.0)]
+    same = d.VideoReport("v", steps=(d.Step(0, 1, 2.0), d.Step(1, 2, 2.0)))
+    assert [s.quality for s in view.step_views(same)] == [0.0, 0.0]
+
+
+def test_the_best_of_a_column_leaves_the_paper_apart_and_skips_the_undefined() -> None:
+    rows = (
+        d.TableRow("a", (0.5, None)),
+        d.TableRow("b", (0.7, math.nan), "ours"),
+        d.TableRow("p", (0.9, 0.9), "paper"),
+    )
+    assert view.best_of(d.Table("t", ("x", "y"), rows)) == {(1, 0)}
+    assert view.best_of(d.Table("t", ("x", "y"), rows, better="low")) == {(0, 0)}
+    assert view.best_of(d.Table("t", ("x", "y"), rows, better="neither")) == set()
+
+
+def test_long_curves_are_thinned_without_losing_a_peak_or_a_gap() -> None:
+    values = np.zeros(50_000)
+    values[12_345], values[30_000] = 9.0, np.nan
+    video = d.VideoReport("v", kinematics=(d.Traces("t", "m", np.arange(50_000) / 30, {"s": values}),))
+    series = payload.video_payload(video)["charts"][0]["series"][0]
+    assert len(series["v"]) <= payload.MAX_POINTS
+    assert {9.0, None} <= set(series["v"])
+    assert series["t"] == sorted(series["t"])
+
+
+def test_numbers_as_people_read_them() -> None:
+    assert text.number(-1.005, 1) == "\N{MINUS SIGN}1.0"
+    assert text.number(math.inf) == text.number(None) == "–"
+    assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
+    assert [text.figure(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
+
+
+def test_parts_that_are_absent_leave_no_trace() -> None:
+    made = render_report(ReportData("only a title"))
+    assert "<section" not in made
+    bare = render_report(ReportData("t", videos=(d.VideoReport("a"), replace(d.VideoReport("b"), score=1.0))))
+    assert "No video in this report." in bare
+    assert 'id="batch"' in bare  # several videos make a batch of themselves
+
+
+def test_the_leak_audit_answers_what_it_asks() -> None:
+    checks = (d.LeakCheck("trial on both sides", True), d.LeakCheck("group on both sides", False, "fold 1"))
+    open_one = d.LeakCheck("equal files", None, "not compared")
+    shown = render_report(ReportData("Audit", evaluation=d.EvaluationReport(leaks=(*checks, open_one))))
+    assert '<li class="pass"><strong>trial on both sides:</strong> <span>none</span>' in shown
+    assert '<li class="fail"><strong>group on both sides:</strong> <span>FOUND</span>' in shown
+    assert '<li class="open"><strong>equal files:</strong> <span>not known</span>' in shown

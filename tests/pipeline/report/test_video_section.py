@@ -1,0 +1,170 @@
+"""A video's section from stage outputs: curves that mean what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.store.arrays import Array, StageOutput
+from pipeline.report import ReportData, render_report
+from pipeline.report import motion_charts as motion
+from pipeline.report import video_section as build
+from tests.helpers import report_samples
+
+
+def pose_output(points: np.ndarray, size: tuple[int, int] = report_samples.SIZE) -> StageOutput:
+    """A `pose` output with these keypoints."""
+    time = np.arange(len(points)) / report_samples.RATE
+    return StageOutput(
+        {
+            "time": Array(time, ("frame",), "s"),
+            "keypoints": Array(points, ("frame", "agent", "joint", "xyc"), "px"),
+            "size": Array(np.array(size), ("side",), "px"),
+        },
+        {"found_rate": 0.97},
+    )
+
+
+def flow_output(motions: np.ndarray, step: float = 0.04) -> StageOutput:
+    """A `camera_flow` output with these motions of consecutive frames."""
+    start = np.arange(len(motions)) * step
+    return StageOutput(
+        {
+            "time": Array(np.stack([start, start + step], 1), ("pair", "frame"), "s"),
+            "motion": Array(motions, ("pair", "motion"), "1/s"),
+        }
+    )
+
+
+def two_bodies() -> np.ndarray:
+    """(30, 2, 17, 3): two equal standing bodies of torso length 45, the second 100 px to the right."""
+    points = np.zeros((30, 2, 17, 3))
+    points[..., 2] = 0.9
+    points[:, :, :, :2] = report_samples._POSE + 200
+    points[:, 1, :, 0] += 100
+    return points
+
+
+def test_equal_bodies_differ_by_nothing_wherever_they_stand() -> None:
+    chart = motion.pose_difference(pose_output(two_bodies()))
+    assert chart is not None
+    assert set(chart.series) == {"head", "trunk", "arms", "legs", "where they are"}
+    for values in chart.series.values():
+        assert np.allclose(values, 0)
+
+
+def test_a_difference_shows_in_its_own_part_in_torso_lengths() -> None:
+    points = two_bodies()
+    torso = 45.0
+    points[10:, 1, 15:17, 0] += torso  # both ankles, half of the four leg joints
+    points[20:, 1, :, 1] += 2 * torso  # the whole second body sinks
+    chart = motion.pose_difference(pose_output(points))
+    assert chart is not None
+    assert chart.series["legs"][15] == pytest.approx(0.5)
+    assert chart.series["arms"][15] == pytest.approx(0)
+    assert chart.series["where they are"][15] == pytest.approx(0)
+    assert chart.series["where they are"][25] == pytest.approx(2)
+
+
+def test_unseen_frames_are_gaps_and_size_does_not_count() -> None:
+    points = two_bodies()
+    points[:, 1, :, :2] *= 3
+    points[5:8, 1] = np.nan
+    chart = motion.pose_difference(pose_output(points))
+    assert chart is not None
+    legs = chart.series["legs"]
+    assert np.flatnonzero(np.isnan(legs)).tolist() == [5, 6, 7]
+    assert np.allclose(np.nan_to_num(legs), 0)
+
+
+def test_one_body_has_movement_and_no_difference() -> None:
+    points = two_bodies()[:, :1]
+    assert motion.pose_difference(pose_output(points)) is None
+    points[:, 0, 9:11, 0] += 45 * np.arange(30)[:, None] / report_samples.RATE  # hands at one torso length a second
+    chart = motion.body_speed(pose_output(points))
+    assert chart is not None
+    assert chart.series["arms"][15] == pytest.approx(0.5)
+    assert chart.series["legs"][15] == pytest.approx(0)
+
+
+def test_nobody_seen_gives_no_chart() -> None:
+    points = np.full((10, 2, 17, 3), np.nan)
+    assert motion.pose_difference(pose_output(points)) is None
+    assert motion.body_speed(pose_output(points)) is None
+
+
+def test_the_camera_moves_against_its_content() -> None:
+    rates = np.tile([-0.5, 0.25, np.log(2), np.pi / 2], (25, 1))  # one second of even motion
+    rates[3] = np.nan
+    path = motion.camera_path(flow_output(rates))
+    assert path is not None
+    share = 24 / 25
+    assert path.x[-1] == pytest.approx(0.5 * share)
+    assert path.y[-1] == pytest.approx(-0.25 * share)
+    assert path.zoom[-1] == pytest.approx(2**share)
+    assert path.rotation[-1] == pytest.approx(-90 * share)
+    assert motion.camera_path(flow_output(np.empty((0, 4)))) is None
+
+
+def tools_output() -> StageOutput:
+    """A `kinematics` output of two rows with named channels."""
+    names = ("left_speed_m_s", "right_speed_m_s", "left_gripper_rad", "hands_distance_m")
+    master, slave = np.array([[1.0, 2, 3, 4], [2, 3, 4, 5]]), np.array([[0.5, 2, 3, 4], [2, 1, 4, 5]])
+    return StageOutput(
+        {
+            "time": Array(np.array([0.0, 1 / 30]), ("row",), "s"),
+            "master": Array(master, ("row", "channel"), "mixed", names=names),
+            "slave": Array(slave, ("row", "channel"), "mixed", names=names),
+        }
+    )
+
+
+def test_tools_by_their_channel_names() -> None:
+    difference = motion.tool_difference(tools_output())
+    assert difference is not None
+    assert {k: v.tolist() for k, v in difference.series.items()} == {"left tool": [0.5, 0.0], "right tool": [0.0, 2.0]}
+    assert [chart.title for chart in motion.tool_traces(tools_output())] == [
+        "Speed of the tools",
+        "Gripper angle",
+        "Distance of the slave tips",
+    ]
+    assert list(motion.tool_traces(tools_output())[1].series) == ["left master", "left slave"]
+
+
+def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
+    clip = report_samples.dive_video(tmp_path / "videos" / "dive.mp4")
+    bounds = np.stack([np.arange(10) * 0.2, np.arange(1, 11) * 0.2], 1)
+    outputs = {
+        "pose": pose_output(report_samples.keypoints()),
+        "camera_flow": flow_output(np.zeros((50, 4))),
+        "timesteps": StageOutput({"bounds": Array(bounds, ("step", "end"), "s")}),
+    }
+    video = build.observed("dive.mp4", clip, outputs, page=tmp_path / "out" / "report.html")
+    assert video.media is not None
+    assert video.media.link == "../videos/dive.mp4"
+    assert video.media.uri is not None
+    assert video.duration == pytest.approx(2.04)
+    assert [round(frame.time, 3) for frame in video.key_frames] == [round(0.2 * i + 0.1, 3) for i in range(10)]
+    assert video.quality == {"pose: found_rate": 0.97}
+    linked = build.observed("dive.mp4", clip, outputs, page=tmp_path / "out" / "report.html", limit_bytes=0)
+    assert linked.media is not None
+    assert linked.media.uri is None
+    page = render_report(ReportData("t", videos=(linked,)))
+    assert 'data-src="../videos/dive.mp4"' in page
+
+
+def test_a_damaged_video_costs_the_picture_and_not_the_report(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    video = build.observed("broken.mp4", broken, {"pose": pose_output(two_bodies())}, page=tmp_path / "r.html")
+    assert video.media is None
+    assert video.difference
+    assert "No video in this report." not in render_report(ReportData("t", videos=(video,)))
+
+
+def test_steps_with_and_without_attention() -> None:
+    made = build.steps([[0, 1], [1, 2]], [0.5, 0.7], [[0.4, 0.6], [0.3, 0.7]], [0.6, 0.6], [0.1, 0.1])
+    assert (made[1].scene, made[1].interaction, made[1].expected) == (0.3, 0.7, 0.6)
+    assert build.steps([[0, 1]], [0.5], [])[0].interaction is None

@@ -1,0 +1,128 @@
+"""Bundles: what is saved scores the same elsewhere, and refuses features of another making."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.made_features import made_features
+from data.errors import DataError, UsageError
+from models.aim_config import AimConfig
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.score.bundle import Bundle, load, save
+from pipeline.train.trainer import TrainedRun, train
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    return made_features(24, channels=5, scene=6)
+
+
+@pytest.fixture(scope="module")
+def run(features: FeatureSet) -> TrainedRun:
+    return train(features, fast(runs=3, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
+
+
+def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
+    out = Bundle(run).predict(features)
+    assert out.score.shape == (24,)
+    assert out.members.shape == (3, 24)
+    assert out.step_scores.shape == (24, 10)
+    assert out.attention.shape == (24, 10, 2)
+    assert out.execution is not None
+    assert out.execution_steps is not None
+    assert out.synchronisation is not None
+    assert out.synchronisation_steps is not None
+    assert np.allclose(out.attention.sum(-1), 1)
+    assert np.allclose(out.members.mean(0), out.score)
+    low = run.normaliser.score_range[:, 0]
+    assert np.allclose(out.step_scores.sum(1) + low[0], out.score)
+    assert np.allclose(out.execution_steps.sum(1) + low[1], out.execution)
+
+
+def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:
+    before = Bundle(run).predict(features)
+    save(run, tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    after = loaded.predict(features)
+    for name in ("score", "members", "step_scores", "attention", "execution"):
+        assert getattr(before, name).tobytes() == getattr(after, name).tobytes()
+    assert loaded.run.train_ids == run.train_ids
+    assert loaded.run.config == run.config
+    assert np.array_equal(loaded.run.train_labels, run.train_labels)
+
+
+def test_a_score_does_not_depend_on_company_or_threads(run: TrainedRun, features: FeatureSet) -> None:
+    bundle, before = Bundle(run), torch.get_num_threads()
+    whole = bundle.predict(features)
+    try:
+        torch.set_num_threads(2 if before == 1 else 1)
+        alone = bundle.predict(features.take([5]))
+    finally:
+        torch.set_num_threads(before)
+    assert alone.score.tobytes() == whole.score[5:6].tobytes()
+
+
+def test_other_settings_are_refused_by_name(run: TrainedRun, features: FeatureSet) -> None:
+    settings = {"pose": {"backend": "mmpose", "long_side": 384}, "timesteps": {"count": 10}, "extra": 1}
+    with pytest.raises(UsageError) as caught:
+        Bundle(run).predict(replace(features, settings=settings))
+    told = str(caught.value)
+    assert 'pose.backend: "movenet" in the model, "mmpose" here' in told
+    assert "extra: absent in the model, 1 here" in told
+    assert "long_side" not in told
+
+
+def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: FeatureSet) -> None:
+    names = {**features.names, "primary": tuple("abcde")}
+    with pytest.raises(UsageError, match="channel names of 'primary'"):
+        Bundle(run).predict(replace(features, names=names))
+    with pytest.raises(UsageError, match="scene size: 6 in the model, 3 here"):
+        Bundle(run).predict(replace(features, scene=features.scene[..., :3]))
+    with pytest.raises(UsageError, match="nothing to score"):
+        Bundle(run).predict(features.take([]))
+
+
+def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no trained model here"):
+        load(tmp_path)
+    save(run, tmp_path)
+    weights, told = tmp_path / "model.safetensors", tmp_path / "model.json"
+    whole, text = weights.read_bytes(), told.read_text()
+    for wrong in (whole[:100], b"", whole[:-8]):
+        weights.write_bytes(wrong)
+        with pytest.raises(DataError, match="damaged"):
+            load(tmp_path)
+    weights.write_bytes(whole)
+    for broken in ("{", "[]", "{}", json.dumps({**json.loads(text), "model": {"width": "x"}})):
+        told.write_text(broken)
+        with pytest.raises(DataError):
+            load(tmp_path)
+    told.write_text(text)
+    assert load(tmp_path).runs == 3
+    weights.unlink()
+    with pytest.raises(DataError, match="no trained model here"):
+        load(tmp_path)
+
+
+def test_a_training_that_dies_while_saving_leaves_no_mixture(
+    run: TrainedRun, features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New weights beside the facts of an earlier run would be scored without a word."""
+    save(run, tmp_path)
+    other = train(features, fast(runs=3, epochs=2, seed=7), AimConfig(width=8, regression_width=4, multi_task=True))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.score.bundle.write_text", die)
+    with pytest.raises(KeyboardInterrupt):
+        save(other, tmp_path)
+    with pytest.raises(DataError, match="no trained model here"):
+        load(tmp_path)

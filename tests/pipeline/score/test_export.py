@@ -1,0 +1,80 @@
+"""One ONNX file gives the scores that torch gives, for any number of performances; anything else is refused."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+
+from benchmarks.made_features import made_features
+from data.errors import DataError, UsageError
+from models.aim_config import AimConfig
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.score import export
+from pipeline.score.bundle import load, save
+from pipeline.score.export import TOLERANCE, export_onnx
+from pipeline.train.trainer import train
+
+pytest.importorskip("onnxscript")
+
+MODELS: dict[str, tuple[AimConfig, dict[str, Any], dict[str, Any]]] = {
+    "multi-task": (AimConfig(width=8, regression_width=4, multi_task=True, difference="absolute"), {"agents": 2}, {}),
+    "scene only": (AimConfig(width=8, regression_width=4, system="scene"), {}, {"clip": None}),
+    "no scene, trial figures": (AimConfig(width=8, regression_width=4, trial="mlp"), {"scene": 0, "trial": 3}, {}),
+    "without AIM": (AimConfig(width=8, regression_width=4, system="no_aim", agents="concat"), {"agents": 2}, {}),
+}
+
+
+def trained(folder: Path, name: str) -> FeatureSet:
+    """A run of that name in `folder`; features far from zero, where single precision is weak."""
+    model, sizes, recipe = MODELS[name]
+    features = made_features(12, channels=5, **{"scene": 6, **sizes})
+    features = replace(features, scene=features.scene + 3000)
+    save(train(features, fast(runs=2, epochs=3, **recipe), model), folder)
+    return features
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_parity_with_torch(name: str, tmp_path: Path) -> None:
+    features = trained(tmp_path / "run", name)
+    done = export_onnx(tmp_path / "run", tmp_path / "out/model.onnx")
+    assert done.difference <= TOLERANCE
+    assert done.outputs["score"] == ["B"]
+    assert done.bytes == (tmp_path / "out/model.onnx").stat().st_size
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["model.onnx"]  # one file, nothing beside it
+    core = ov.Core()
+    net = core.compile_model(str(tmp_path / "out/model.onnx"), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    truth = load(tmp_path / "run").predict(features)
+    given = {name: np.asarray(getattr(features, name), dtype=np.float32) for name in done.inputs}
+    for rows in (slice(0, 12), slice(0, 1), slice(3, 10)):
+        found = net({name: values[rows] for name, values in given.items()})
+        np.testing.assert_allclose(found["score"], truth.score[rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found["members"], truth.members[:, rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found["attention"], truth.attention[rows], atol=1e-5)
+
+
+def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(tmp_path / "run", "multi-task")
+    right = export._scale
+    monkeypatch.setattr(export, "_scale", lambda normaliser, column: (right(normaliser, column)[0] * 1.001, 0.0))
+    with pytest.raises(DataError, match="differs from torch"):
+        export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(tmp_path / "run", "scene only")
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(UsageError, match="onnxscript is not installed"):
+        export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no trained model here"):
+        export_onnx(tmp_path, tmp_path / "model.onnx")

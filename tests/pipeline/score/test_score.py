@@ -1,0 +1,348 @@
+"""Scoring from video files to tables and page, on a toy stage: numbers, flags, sameness of bytes, hostile names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from data.errors import DataError, UsageError
+from data.video.records import Labels, find_videos
+from data.video.writer import LOSSLESS, write_video
+from models.aim_config import AimConfig
+from pipeline import stages
+from pipeline.cache.local_cache import Cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract.batch import run_extract
+from pipeline.extract.plan import Planner
+from pipeline.features import gather
+from pipeline.recipes import fast
+from pipeline.report.score_page import report_scores
+from pipeline.results import Flag, Score
+from pipeline.score.bundle import save
+from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
+from pipeline.score.finish import finish_run
+from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
+from pipeline.score.scorer import Scorer, load_scorer, percentile
+from pipeline.train.trainer import train
+from tests.helpers.toy_timesteps import ToyTimesteps
+
+COUNT = 22
+
+
+def film(path: Path, grey: int, frames: int = 30) -> Path:
+    """A flat video of one grey level."""
+    pictures = (np.full((32, 48, 3), grey, np.uint8) for _ in range(frames))
+    write_video(path, pictures, 25, options=LOSSLESS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def toy_table() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        table = {"timesteps": "tests.helpers.toy_timesteps:ToyTimesteps"}
+        patch.setattr(stages, "STAGES", table)
+        patch.setattr("pipeline.config.STAGES", table)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A calibrated run on films whose score is their brightness, and a folder of unseen films."""
+    root = tmp_path_factory.mktemp("score")
+    greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
+    for number, grey in enumerate(greys):
+        film(root / f"train/{number:02d}.mp4", int(grey), 28 + number % 5)
+    config = toy_config(root / "cache")
+    records = find_videos([root / "train"]).records
+    labelled = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in records]
+    cache = Cache(config.cache)
+    planner = Planner(config, cache)
+    assert run_extract(labelled, config, cache, planner).exit_code == 0
+    features = gather(labelled, planner).features
+    run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
+    save(run, root / "run")
+    calibration, why_not = finish_run(run, features, config, root / "run", cache=cache, folds=4)
+    cache.close()
+    assert (calibration is not None, why_not) == (True, None)
+    for name, grey in (("a", 100), ("b", 180), ("c", 60)):
+        film(root / f"new/{name}.mp4", grey)
+    return root / "run", root / "new"
+
+
+def toy_config(cache: Path) -> BaseConfig:
+    return validate({"stages": ["timesteps"], "cache": str(cache), "run": {"workers": 0}})
+
+
+@pytest.fixture
+def run_copy(trained: tuple[Path, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained[0], tmp_path / "run"))
+
+
+def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
+    run, new = trained
+    scored = load_scorer(run).score(new / "a.mp4")
+    assert scored.score is not None
+    assert scored.interval80 is not None
+    assert scored.interval95 is not None
+    low80, high80 = scored.interval80
+    low95, high95 = scored.interval95
+    assert low95 <= low80 <= scored.score <= high80 <= high95
+    assert scored.percentile is not None
+    assert 0 <= scored.percentile <= 100
+    assert len(scored.step_scores) == len(scored.bounds) == len(scored.attention) == 4
+    assert (scored.flags, scored.error) == ((), None)
+    assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
+    assert not {"people found", "identities", "camera"} & set(scored.checked)  # no such stage ran
+
+
+def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    names = sorted(new.glob("*.mp4"))
+    together = Scorer(run, tmp_path / "one", 0).score_records(find_videos([new]).records)
+    alone = [Scorer(run, tmp_path / f"alone{i}", 0).score(name) for i, name in enumerate(names)]
+    assert json.dumps(as_json(together)) == json.dumps(as_json(alone))
+    assert csv_text(together) == csv_text(alone)
+    again = Scorer(run, tmp_path / "one", 0).score_records(find_videos([new]).records)
+    assert csv_text(again) == csv_text(together)
+
+
+def test_the_folder_scores_elsewhere(trained: tuple[Path, Path], run_copy: Path, tmp_path: Path) -> None:
+    video = Path(shutil.copy(trained[1] / "a.mp4", tmp_path / "a.mp4"))
+    here = Scorer(trained[0], tmp_path / "c1", 0).score(trained[1] / "a.mp4")
+    there = Scorer(run_copy, tmp_path / "c2", 0).score(video)
+    assert replace(there, path=None) == replace(here, path=None)
+    card = (run_copy / CARD).read_text()
+    assert f"{COUNT} labelled performances" in card
+    assert "4 folds, 2 networks each" in card
+    assert "## Limits" in card
+
+
+def test_other_settings_are_flagged_never_silent(
+    trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToyTimesteps, "version", 2)
+    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here"):
+        Scorer(trained[0], tmp_path, 0)
+    scored = Scorer(trained[0], tmp_path, 0, other_settings=True).score(trained[1] / "a.mp4")
+    assert scored.score is not None
+    assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
+    assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
+
+
+def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    film(tmp_path / "short.mp4", 100, 12)
+    film(tmp_path / "long.mp4", 100, 100)
+    short, long = (Scorer(trained[0], tmp_path / "c", 0).score(tmp_path / f"{name}.mp4") for name in ("short", "long"))
+    assert {flag.title for flag in short.flags} >= {"too short"}
+    assert {flag.title for flag in long.flags} == {"too long", "unlike the training performances"}
+    assert long.flags[0].level == "bad"
+
+
+def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, trained: tuple[Path, Path]) -> None:
+    (run_copy / FACTS_FILE).unlink()
+    scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
+    assert (scored.interval80, scored.interval95) == (None, None)
+    assert [flag.title for flag in scored.flags] == ["no intervals"]
+
+
+def test_a_calibration_of_another_training_is_not_used(run_copy: Path, trained: tuple[Path, Path]) -> None:
+    told = json.loads((run_copy / FACTS_FILE).read_text())
+    (run_copy / FACTS_FILE).write_text(json.dumps(told | {"model_sha256": "0" * 64}))
+    scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
+    assert "another training" in scored.flags[0].detail
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"format": 1}'])
+def test_damaged_facts_are_one_message(run_copy: Path, content: bytes) -> None:
+    (run_copy / FACTS_FILE).write_bytes(content)
+    with pytest.raises(DataError, match="calibration"):
+        load_scorer(run_copy)
+
+
+def test_damaged_arrays_are_one_message(run_copy: Path) -> None:
+    content = bytearray((run_copy / ARRAYS_FILE).read_bytes())
+    content[-5] ^= 1
+    (run_copy / ARRAYS_FILE).write_bytes(bytes(content))
+    with pytest.raises(DataError, match="damaged"):
+        load_scorer(run_copy)
+
+
+def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    film(tmp_path / "in/good.mp4", 90)
+    (tmp_path / "in/bad.mp4").write_text("no video")
+    scorer = Scorer(trained[0], tmp_path / "cache", 0)
+    records = find_videos([tmp_path / "in"]).records
+    rows = scorer.score_records(records)
+    assert [row.error is None for row in rows] == [False, True]
+    hostile = '<script>alert("x")</script>\n.mp4'
+    page = tmp_path / "page.html"
+    report_scores(page, scorer, rows, records, title="t", names={"good.mp4": hostile, "bad.mp4": hostile})
+    text = page.read_text()
+    assert '<script>alert("x")' not in text
+    assert "&lt;script&gt;" in text
+    assert "No flags. Checked:" in text
+    write_csv(tmp_path / "scores.csv", rows)
+    lines = list(csv.DictReader((tmp_path / "scores.csv").open()))
+    assert lines[0]["error"]
+    assert float(lines[1]["low80"]) < float(lines[1]["score"]) < float(lines[1]["high80"])
+
+
+def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
+    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", None, error="no frame")]
+    good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
+    assert set(good) == set(bad)
+    assert len(good["interval80"]) == 2
+    assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction"}
+    assert (bad["score"], bad["steps"], bad["error"]) == (None, [], "no frame")
+
+
+@pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
+def test_hostile_names_are_text(name: str) -> None:
+    row = Score(name, Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
+    (line,) = csv.DictReader(io.StringIO(csv_text([row])))
+    assert line["video"][:1] not in ("=", "@", "+", "-")
+    assert "\n" not in line["video"]
+    assert "\x1b" not in csv_text([row]) + json.dumps(as_json([row])) + repr(score_rows([row]))
+    json.dumps(as_json([row])).encode("utf-8")
+
+
+@pytest.mark.parametrize(("score", "expected"), [(0.5, 0), (2, 37.5), (3, 75), (9, 100)])
+def test_percentile(score: float, expected: float) -> None:
+    assert percentile(np.array([1.0, 2, 3, 3, np.nan]), score) == pytest.approx(expected)
+    assert percentile(np.array([np.nan]), score) is None
+
+
+def pose(**figures: float) -> Facts:
+    usual = {"found_rate_all": 1.0, "longest_gap_s": 0.0, "swaps_suspected": 0, "cuts": 0}
+    return Facts(quality={"pose": usual | figures}, duration=4.0)
+
+
+def camera(**figures: float | bool) -> Callable[[bool], Facts]:
+    usual = {"shake": 0.01, "moving": True, "unusable_share": 0.0, "cuts": 0}
+    return lambda agent: Facts(quality={"camera_flow": usual | figures}, duration=4.0, camera_agent=agent)
+
+
+FLAGGED = [
+    (pose(found_rate_all=0.4), "warn", "pose rarely found"),
+    (pose(found_rate_all=0.1), "bad", "pose rarely found"),
+    (pose(longest_gap_s=2.0), "warn", "long gap in the pose"),
+    (pose(swaps_suspected=1), "warn", "identities swapped"),
+    (pose(swaps_suspected=4), "bad", "identities swapped"),
+    (pose(cuts=1), "warn", "a cut inside"),
+    (pose(cuts=3), "bad", "a cut inside"),
+    (camera(shake=0.5)(False), "warn", "shaking camera"),
+    (camera(moving=False)(False), "info", "static camera"),
+    (camera(moving=False)(True), "warn", "static camera"),
+    (camera(unusable_share=0.5)(True), "warn", "camera motion unknown"),
+    (Facts(duration=0.6), "warn", "too short"),
+    (Facts(duration=1.0, lengths=(3.0, 4.0)), "bad", "too short"),
+    (Facts(duration=5.0, lengths=(3.0, 4.0)), "warn", "too long"),
+    (Facts(distance=(1.5, "the scene")), "warn", "unlike the training performances"),
+    (Facts(distance=(3.0, "the scene")), "bad", "unlike the training performances"),
+    (Facts(software=("torch 1 in training, 2 here",)), "info", "other software versions"),
+    (Facts(levels_missing=[95], independent=12), "info", "no 95 % interval"),
+    (Facts(quality={"kinematics": {"video_mismatch": True}}), "warn", "kinematics and video differ"),
+    (Facts(quality={"timesteps": {"masked_steps_primary": 0.3}}), "warn", "primary agent missing"),
+]
+
+
+@pytest.mark.parametrize(("facts", "level", "title"), FLAGGED)
+def test_each_flag(facts: Facts, level: str, title: str) -> None:
+    (flag,) = find_flags(facts)[0]
+    assert (flag.level, flag.title) == (level, title)
+    assert flag.detail.endswith(".")
+
+
+def test_figures_are_held_against_those_of_training() -> None:
+    known = quality_ranges(
+        [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
+    )
+    assert known["pose"]["found_rate_all"] == [0.8, 1.0]
+    for figures, flagged in (
+        ({"mean_score": 0.46}, False),
+        ({"mean_score": 0.4}, True),
+        ({"found_rate_all": 0.6}, True),
+    ):
+        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=known)
+        flags, checked = find_flags(facts)
+        assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
+        assert "quality against training" in checked
+    followed = {"camera_flow": {"moving": [1.0, 1.0]}}
+    (flag,) = find_flags(replace(camera(moving=False)(False), training=followed))[0]
+    assert (flag.level, flag.title) == ("warn", "static camera")
+
+
+def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
+    for facts in (pose(), camera()(True), Facts(duration=3.2, lengths=(3.0, 4.0), distance=(0.9, "the scene"))):
+        assert find_flags(facts)[0] == ()
+    assert find_flags(Facts())[1] == ("settings", "calibration")
+    assert "identities" in find_flags(pose())[1]
+    assert len(CHECKS) == 11
+
+
+def test_the_worst_flag_comes_first() -> None:
+    flags, _ = find_flags(pose(cuts=3, swaps_suspected=1, found_rate_all=0.4))
+    assert [flag.level for flag in flags] == ["bad", "warn", "warn"]
+
+
+def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extract, train and score as a person types them, on the toy stage."""
+    import run_pipeline
+
+    monkeypatch.setattr(run_pipeline, "_stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    greys = [40, 70, 100, 130, 160, 190]
+    for grey in greys:
+        film(tmp_path / f"in/{grey}.mp4", grey)
+    splits = ["test" if grey == 100 else "train" for grey in greys]
+    lines = [f"{grey}.mp4,{grey / 2},{split}" for grey, split in zip(greys, splits, strict=True)]
+    (tmp_path / "in/scores.csv").write_text("video,score,split\n" + "\n".join(lines) + "\n")
+    sets = [f"dataset.root={tmp_path / 'in'}", "dataset.kind=folder", "run.workers=0", "stages=[timesteps]"]
+    sets += ["protocol=fixed", "train.epochs=10", "train.runs=2", "model.width=8"]
+    options = [part for text in sets for part in ("--set", text)] + ["--cache", str(tmp_path / "cache")]
+
+    def run(*words: object) -> Any:
+        return CliRunner().invoke(run_pipeline.app, [str(word) for word in words])
+
+    assert run("extract", *options).exit_code == 0
+    done = run("train", *options, "--out", tmp_path / "run", "--folds", 3, "--json")
+    told = json.loads(done.stdout)
+    assert (told["trained_on"], told["calibrated_on"], told["not_calibrated"]) == (5, 5, None)  # never the test part
+    out = tmp_path / "scores.csv"
+    done = run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "run", "--json", "--out", out, "--workers", 0)
+    (row,) = json.loads(done.stdout)["videos"]
+    assert row["interval80"][0] <= row["score"] <= row["interval80"][1]
+    assert row["interval95"] is None
+    assert {"level": "info", "title": "no 95 % interval"}.items() <= row["flags"][-1].items()
+    assert out.read_text().startswith("video,score,spread,low80,high80,low95,high95,percentile")
+    assert run("train", *options, "--out", tmp_path / "bare", "--folds", 0).exit_code == 0
+    assert "no intervals" in run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "bare", "--json").stdout
+
+
+def test_a_stopped_scoring_keeps_what_is_there(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Ctrl-C: outputs that are fresh are scored, stale and missing ones come back as not extracted."""
+    run, new = trained
+    videos = [Path(shutil.copy(new / f"{name}.mp4", tmp_path / f"{name}.mp4")) for name in "abc"]
+    scorer = Scorer(run, tmp_path / "cache", 0)
+    before = scorer.score_records(find_videos(videos[:2]).records)
+    film(videos[1], 90)  # its output is stale now
+    stop = threading.Event()
+    records = find_videos(videos).records
+    rows = scorer.score_records(records, stop=stop, on_plan=lambda *_: stop.set())
+    assert [row.score for row in rows] == [before[0].score, None, None]
+    assert [row.error for row in rows[1:]] == ["not extracted: the run was stopped"] * 2
+    stop.set()
+    assert [row.score for row in scorer.score_records(records, stop=stop)] == [None] * 3

@@ -1,0 +1,70 @@
+"""Scoring an upload: the scorer's rows become an outcome and a page, its failures one line."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import Cancelled, VideoError
+from data.video.records import Record
+from pipeline.results import Score
+from pipeline.serve import score_work as work
+from pipeline.serve.history import Job
+
+JOB = Job("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
+
+
+class FakeScorer:
+    """Scores what it is told to."""
+
+    folder = Path("runs/demo")
+
+    def __init__(self, row: Score, stop: bool = False) -> None:
+        self.row, self.stop = row, stop
+        self.records: list[Record] = []
+
+    def score_records(self, records: list[Record], *, stop: threading.Event, on_frames: Any) -> list[Score]:
+        """One row, after half of the frames."""
+        self.records += records
+        on_frames(records[0].id, 51, 102, ("clips", "pose"))
+        on_frames(records[0].id, 0, 0, ("timesteps",))
+        if self.stop:
+            stop.set()
+        return [self.row]
+
+
+def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]]]:
+    """The outcome and what was told on the way."""
+    told: list[tuple[str, float | None]] = []
+    video = tmp_path / "video.mp4"
+    made = work.ScoreWork(scorer)(
+        JOB, video, tmp_path / "report.html", lambda stage, share: told.append((stage, share)), threading.Event()
+    )
+    return made, told
+
+
+def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        "pipeline.report.score_page.report_scores", lambda *parts, **named: pages.append((parts, named))
+    )
+    scorer = FakeScorer(Score("x", None, score=70.5, flags=("shaking camera",)))
+    outcome, told = run(scorer, tmp_path)
+    assert (outcome.score, outcome.flags) == (70.5, 1)
+    assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
+    ((parts, named),) = pages
+    assert parts[0] == tmp_path / "report.html"
+    assert named["title"] == JOB.name
+    (record,) = scorer.records
+    assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
+
+
+def test_failures_and_stops(tmp_path: Path) -> None:
+    with pytest.raises(VideoError, match="no frame in the video stream"):
+        run(FakeScorer(Score("x", None, error="no frame in the video stream")), tmp_path)
+    with pytest.raises(Cancelled):
+        run(FakeScorer(Score("x", None, score=1.0), stop=True), tmp_path)
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,497 @@
+"""The web application: takes videos within limits, runs them one by one, trusts no path and no foreign page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from data.errors import CacheError, Cancelled, UsageError, VideoError
+from pipeline.report import ReportData, write_report
+from pipeline.serve import job_queue as queues
+from pipeline.serve import uploads
+from pipeline.serve.app import Limits, create_app, refusal
+from pipeline.serve.history import History, Job
+from pipeline.serve.job_queue import Outcome, Progress, Queue
+from pipeline.serve.server import is_loopback, serve
+from tests.pipeline.report.test_report import HOSTILE
+
+testclient = pytest.importorskip("fastapi.testclient")
+httpx = pytest.importorskip("httpx")
+
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(1000)
+OURS = {"x-aim-serve": "1", "host": "127.0.0.1:8765", "origin": "http://127.0.0.1:8765"}
+
+
+class FakeWork:
+    """Writes a page; waits while told to; fails for videos whose name says so."""
+
+    def __init__(self) -> None:
+        self.hold = threading.Event()
+        self.hold.set()
+        self.seen: list[str] = []
+
+    def __call__(self, job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        """Score nothing."""
+        self.seen.append(job.id)
+        assert video.read_bytes()[4:8] == b"ftyp"
+        progress("computing", 0.5)
+        while not self.hold.wait(0.01):
+            if stop.is_set():
+                raise Cancelled
+        if "bad" in job.name:
+            raise VideoError("no frame in the video stream", where=video, fix="Leave this file out")
+        if "bug" in job.name:
+            raise RuntimeError("secret detail")
+        write_report(report, ReportData(job.name))
+        return Outcome(71.25, 2)
+
+
+@pytest.fixture
+def work() -> FakeWork:
+    """One fake scorer."""
+    return FakeWork()
+
+
+@pytest.fixture
+def client(tmp_path: Path, work: FakeWork) -> Iterator[Any]:
+    """A client whose requests look like those of the server's own page."""
+    app = create_app(tmp_path / "serve", work, Limits(file_bytes=100_000, waiting=3, spare_bytes=0), {"Model": "m"})
+    with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=OURS) as made:
+        yield made
+
+
+def send(client: Any, name: str = "dive.mp4", content: bytes = MP4, **headers: str) -> Any:
+    """Upload a file."""
+    return client.post("/api/videos", content=content, headers={"x-file-name": quote(name, errors="replace")} | headers)
+
+
+def wait(client: Any, job: str, *states: str) -> dict[str, Any]:
+    """The job once it is in one of `states`."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
+        if found["state"] in states:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"still {found}")
+
+
+def files(folder: Path) -> set[str]:
+    """Files below the job folders."""
+    jobs = folder / "serve" / "jobs"
+    return {str(p.relative_to(jobs)) for p in jobs.rglob("*") if p.is_file()}
+
+
+def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
+    job = send(client).json()["id"]
+    done = wait(client, job, "done")
+    assert (done["score"], done["flags"], done["name"]) == (71.25, 2, "dive.mp4")
+    page = client.get(f"/jobs/{job}/report.html")
+    assert "<title>dive.mp4</title>" in page.text
+    assert client.get(f"/jobs/{job}/video.mp4").content == MP4
+    assert client.delete(f"/api/jobs/{job}").status_code == 204
+    assert files(tmp_path) == set()
+    assert client.get(f"/api/jobs/{job}").status_code == 404
+
+
+def test_failures_say_why_and_faults_tell_nothing_of_the_inside(client: Any) -> None:
+    bad = wait(client, send(client, "bad.mp4").json()["id"], "failed")
+    assert bad["error"] == "no frame in the video stream. Leave this file out"
+    bug = wait(client, send(client, "bug.mp4").json()["id"], "failed")
+    assert "secret" not in bug["error"]
+    assert client.get(f"/jobs/{bad['id']}/report.html").status_code == 404
+
+
+def test_jobs_run_one_after_the_other_and_can_be_cancelled(client: Any, work: FakeWork) -> None:
+    work.hold.clear()
+    first, second, third = (send(client, f"{i}.mp4").json()["id"] for i in range(3))
+    running = wait(client, first, "running")
+    while running["share"] is None:
+        running = client.get(f"/api/jobs/{first}").json()
+    assert (running["stage"], running["share"]) == ("computing", 0.5)
+    assert send(client).status_code == 429
+    assert client.get(f"/api/jobs/{second}").json()["state"] == "queued"
+    assert client.delete(f"/api/jobs/{first}").status_code == 409
+    assert client.post(f"/api/jobs/{second}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/api/jobs/{first}/cancel").status_code == 200
+    wait(client, first, "cancelled")
+    work.hold.set()
+    wait(client, third, "done")
+    assert work.seen == [first, third]
+    assert client.post(f"/api/jobs/{third}/cancel").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("notes.txt", MP4, 415),
+        ("no suffix", MP4, 415),
+        ("text.mp4", b"hello, this is text and not a video", 415),
+        ("empty.mp4", b"", 415),
+        ("tiny.mp4", b"x", 415),
+        ("page.mp4", b"<html><script>alert(1)</script></html>", 415),
+        ("large.mp4", MP4 * 100, 413),
+    ],
+)
+def test_refused_uploads_leave_nothing(client: Any, tmp_path: Path, name: str, content: bytes, status: int) -> None:
+    answer = send(client, name, content)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+    assert files(tmp_path) == set()
+    assert client.get("/api/jobs").json() == {"jobs": []}
+
+
+def test_a_body_without_a_length_is_counted(client: Any, tmp_path: Path) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(1000):
+            yield MP4
+
+    assert send(client, content=endless()).status_code == 413  # type: ignore[arg-type]
+    assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "../../etc/passwd.mp4", "C:\\windows\\x.mp4", "a" * 5000 + ".mp4"])
+def test_no_name_of_a_client_reaches_the_disk(client: Any, tmp_path: Path, name: str) -> None:
+    answer = send(client, name if name.endswith(".mp4") and len(name) < 300 else "x.mp4")
+    if answer.status_code == 201:
+        job = answer.json()["id"]
+        wait(client, job, "done")
+        assert files(tmp_path) == {f"{job}/video.mp4", f"{job}/report.html"}
+        assert answer.json()["name"].isprintable()
+        assert "/" not in answer.json()["name"]
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/jobs/../history.sqlite",
+        "/jobs/%2e%2e/history.sqlite",
+        "/jobs/x/report.html",
+        "/api/jobs/..%2f..",
+        "/jobs//video.mp4",
+    ],
+)
+def test_paths_are_looked_up_and_never_opened(client: Any, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_only_the_files_of_a_job_are_served(client: Any, tmp_path: Path) -> None:
+    job = send(client).json()["id"]
+    wait(client, job, "done")
+    (tmp_path / "serve" / "jobs" / job / "other.txt").write_text("x")
+    for name in ("other.txt", "video.avi", "..%2fhistory.sqlite", "report.html%00"):
+        assert client.get(f"/jobs/{job}/{name}").status_code == 404
+
+
+def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
+    assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+    assert client.get("/", headers={"host": "127.0.0.1.evil.example:8765"}).status_code == 421
+    assert send(client, origin="http://evil.example").status_code == 403
+    assert send(client, origin="http://127.0.0.1:9999").status_code == 403
+    assert send(client, **{"x-aim-serve": ""}).status_code == 403
+    assert client.options("/api/videos").status_code == 405
+    assert "access-control-allow-origin" not in client.get("/").headers
+
+
+def test_refusal_by_headers_alone() -> None:
+    assert refusal("GET", {"host": "localhost:1"}) is None
+    assert refusal("GET", {}) is not None
+    assert refusal("POST", {"host": "[::1]:80", "origin": "http://[::1]:80", "x-aim-serve": "1"}) is None
+    assert refusal("DELETE", {"host": "localhost", "origin": "null", "x-aim-serve": "1"}) is not None
+
+
+def test_every_answer_is_sealed(client: Any) -> None:
+    job = send(client).json()["id"]
+    wait(client, job, "done")
+    for path in ("/", "/api/jobs", f"/jobs/{job}/report.html", f"/jobs/{job}/video.mp4", "/nothing"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in client.get("/").headers["content-security-policy"]
+
+
+def test_history_survives_and_what_ran_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite")
+    for index, state in enumerate(("running", "queued", "done")):
+        history.add(Job(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
+    history.close()
+    again = History(tmp_path / "h.sqlite")
+    assert again.settle() == 1
+    assert {job.name: job.state for job in again.latest()} == {
+        "running.mp4": "failed",
+        "queued.mp4": "queued",
+        "done.mp4": "done",
+    }
+    queued = again.next_queued()
+    assert queued is not None
+    assert queued.name == "queued.mp4"
+    with pytest.raises(ValueError, match="no such fields"):
+        again.update(queued.id, nonsense=1)
+    again.close()
+
+
+def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) -> None:
+    work.hold.clear()
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        first, second = (send(client, f"{i}.mp4").json()["id"] for i in range(2))
+        wait(client, first, "running")
+    work.hold.set()
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, first, "done")
+        wait(client, second, "done")
+
+
+def lock(history: History, path: Path) -> sqlite3.Connection:
+    """Another program's connection to the history, which does not wait long for it."""
+    history._db.execute("pragma busy_timeout = 10")
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def eventually(reached: Callable[[], bool]) -> None:
+    """Wait until something has come true."""
+    end = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_locked_history_costs_no_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(queues, "RETRY_SECONDS", 0.01)
+    history = History(tmp_path / "h.sqlite")
+    other = lock(history, tmp_path / "h.sqlite")
+
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        other.execute("begin immediate")
+        for share in (0.1, 0.2, 0.3):
+            progress("computing", share)
+        if "bad" in job.name:
+            raise VideoError("no frame in the video stream")
+        return Outcome(71.25)
+
+    def has_state(job_id: str, state: str) -> bool:
+        job = history.get(job_id)
+        return job is not None and job.state == state
+
+    queue = Queue(history, tmp_path / "jobs", work)
+    queue.start()
+    for name, state in (("good.mp4", "done"), ("bad.mp4", "failed"), ("next.mp4", "done")):
+        caplog.clear()
+        job = queue.submit(Job(secrets.token_hex(16), name, ".mp4", 1, "c"))
+        eventually(lambda: "database is locked" in caplog.text)
+        time.sleep(0.1)  # several attempts, told once
+        assert has_state(job.id, "running")
+        assert len(caplog.records) == 1
+        other.execute("rollback")
+        eventually(partial(has_state, job.id, state))
+    queue.close()
+    history.close()
+
+
+def test_no_fault_ends_the_queue(
+    tmp_path: Path, work: FakeWork, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    monkeypatch.setattr(queues, "RETRY_SECONDS", 0.01)
+    faults: list[Exception] = [sqlite3.OperationalError("disk I/O error"), sqlite3.DatabaseError("malformed")]
+    whole = History.next_queued
+
+    def flaky(self: History) -> Job | None:
+        if faults:
+            raise faults.pop()
+        return whole(self)
+
+    monkeypatch.setattr(History, "next_queued", flaky)
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, send(client).json()["id"], "done")
+    assert not faults
+
+
+def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        return Outcome(object() if "odd" in job.name else 1.0)  # type: ignore[arg-type]
+
+    with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
+        wait(client, send(client, "odd.mp4").json()["id"], "failed")
+        wait(client, send(client).json()["id"], "done")
+
+
+def test_a_server_ends_although_the_history_is_locked(tmp_path: Path) -> None:
+    history = History(tmp_path / "h.sqlite")
+    other = lock(history, tmp_path / "h.sqlite")
+
+    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+        other.execute("begin immediate")
+        return Outcome(1.0)
+
+    queue = Queue(history, tmp_path / "jobs", work)
+    queue.start()
+    queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+    eventually(lambda: other.in_transaction)
+    queue.close()
+    assert not queue._thread.is_alive()
+    other.close()
+    assert history.settle() == 1
+    history.close()
+
+
+def test_done_takes_an_earlier_error_away(client: Any, work: FakeWork) -> None:
+    work.hold.clear()
+    job = send(client).json()["id"]
+    wait(client, job, "running")
+    client.app.state.queue.history.update(job, error="the server stopped")
+    work.hold.set()
+    assert wait(client, job, "done")["error"] == ""
+
+
+def test_long_names_keep_their_suffix(client: Any) -> None:
+    answer = send(client, "a" * 210 + ".MP4")
+    assert answer.status_code == 201
+    assert answer.json()["suffix"] == ".mp4"
+    assert answer.json()["name"] == "a" * 196 + ".MP4"
+    assert send(client, "a.mp4" * 50 + ".txt").status_code == 415
+    assert len(uploads.shown_name("a." + "b" * 300)) == 200
+
+
+def send_together(app: Any, *bodies: AsyncIterator[bytes]) -> list[int]:
+    """The statuses of uploads that arrive at the same time."""
+
+    async def run() -> list[int]:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8765", headers=OURS) as client:
+            posts = (client.post("/api/videos", content=b, headers={"x-file-name": "x.mp4"}) for b in bodies)
+            return sorted(answer.status_code for answer in await asyncio.gather(*posts))
+
+    return asyncio.run(run())
+
+
+def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> None:
+    app = create_app(tmp_path / "serve", work, Limits(waiting=3, spare_bytes=0))
+
+    async def slow(content: bytes = MP4) -> AsyncIterator[bytes]:
+        for at in range(0, len(content), 100):
+            await asyncio.sleep(0.01)
+            yield content[at : at + 100]
+
+    refused = send_together(app, *(slow(b"no video, but longer than its head") for _ in range(3)))
+    assert refused == [415] * 3  # and these count no longer
+    assert send_together(app, *(slow() for _ in range(20))) == [201] * 3 + [429] * 17
+    assert len(files(tmp_path)) == 3
+    app.state.queue.history.close()
+
+
+def test_the_limit_is_looked_at_again_when_the_file_is_whole(tmp_path: Path, work: FakeWork) -> None:
+    app = create_app(tmp_path / "serve", work, Limits(waiting=1, spare_bytes=0))
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield MP4
+        app.state.queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+
+    assert send_together(app, overtaken()) == [429]
+    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    app.state.queue.history.close()
+
+
+def test_an_upload_that_cannot_be_queued_leaves_nothing(client: Any, tmp_path: Path) -> None:
+    other = lock(client.app.state.queue.history, tmp_path / "serve" / "history.sqlite")
+    other.execute("begin immediate")
+    answer = send(client)
+    assert answer.status_code == 503
+    assert "database is locked" in answer.json()["detail"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    other.close()
+    assert send(client).status_code == 201
+
+
+def test_a_start_sweeps_uploads_that_never_became_a_job(tmp_path: Path, work: FakeWork) -> None:
+    jobs = tmp_path / "serve" / "jobs"
+    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS) as client:
+        done = send(client).json()["id"]
+        wait(client, done, "done")
+    for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "notes/video.mp4"):
+        (jobs / name).parent.mkdir()
+        (jobs / name).write_bytes(MP4)
+    (jobs / ("c" * 32)).mkdir()
+    with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS):
+        # A page without a job is of a history that was moved away; a name that is not ours is none of our business.
+        assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "notes"}
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.serve.history import History
+history = History(Path(sys.argv[1]) / "history.sqlite")
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match=r"another server uses this folder.*--folder"):
+            serve(tmp_path, work, port=0)
+    finally:
+        process.kill()
+        process.wait()
+        process.communicate()
+    app = create_app(tmp_path, work)  # the lock of a killed server is none
+    with pytest.raises(UsageError, match="another server"):
+        create_app(tmp_path, work)
+    app.state.queue.history.close()
+
+
+def test_a_history_that_is_none_holds_no_folder(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(CacheError, match="Move it away"):
+        History(path)
+    path.unlink()
+    History(path).close()
+    path.with_suffix(".lock").unlink()
+    path.with_suffix(".lock").mkdir()
+    with pytest.raises(CacheError, match=r"cannot be locked.*Remove this file"):
+        History(path)
+
+
+def test_names_and_kinds() -> None:
+    assert uploads.shown_name(None) == "video"
+    assert uploads.shown_name("..%2F..%5Cx.mp4") == "x.mp4"
+    assert uploads.shown_name("%ff%00.mp4").isprintable()
+    assert uploads.suffix_of("X.MP4") == ".mp4"
+    assert uploads.is_video(b"RIFF....AVI ")
+    assert not uploads.is_video(b"")
+
+
+def test_only_the_loopback_interface(tmp_path: Path, work: Callable[..., Outcome]) -> None:
+    assert all(is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "127.8.8.8"))
+    assert not any(is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.2", "example.org"))
+    with pytest.raises(UsageError, match="other machines"):
+        serve(tmp_path, work, host="0.0.0.0")
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UsageError, match="cannot be used"):
+            serve(tmp_path, work, port=taken.getsockname()[1])
+    create_app(tmp_path, work).state.queue.history.close()  # a start that failed holds no folder

@@ -1,0 +1,147 @@
+"""The web application in a real browser: drop a video, watch it, open the report, click on a step."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import Cancelled, VideoError
+from pipeline.report import ReportData, write_report
+from pipeline.serve.history import Job
+from pipeline.serve.job_queue import Outcome, Progress
+from tests.helpers import report_samples
+from tests.pipeline.report.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
+
+pytest.importorskip("playwright.sync_api")
+uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("fastapi")
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+
+GO_ON = threading.Event()
+"""Set by the tests to let the work end: what they look at then does not depend on who is faster."""
+
+
+def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
+    progress("reading frames", 0.5)
+    while "slow" in job.name and not GO_ON.is_set():
+        if stop.wait(0.02):
+            raise Cancelled
+    if "broken" in job.name:
+        raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
+    section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
+    write_report(report, replace(ReportData("Scored"), videos=(section,)))
+    return Outcome(section.score, len(section.flags))
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own in a thread."""
+    from pipeline.serve.app import Limits, create_app
+
+    app = create_app(
+        tmp_path_factory.mktemp("serve"), work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}
+    )
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
+    """The start page; a complaint of the browser fails the test."""
+    context = browser.new_context(viewport={"width": 1100, "height": 800})
+    tab = context.new_page()
+    complaints: list[str] = []
+    tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda e: complaints.append(str(e)))
+    tab.goto(address)
+    yield tab
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small video."""
+    return report_samples.dive_video(tmp_path_factory.mktemp("clip") / "dive.mp4")
+
+
+def upload(page: Any, clip: Path, *names: str) -> None:
+    """Choose files of these names."""
+    files = [{"name": name, "mimeType": "video/mp4", "buffer": clip.read_bytes()} for name in names]
+    page.set_input_files("#files", files)
+
+
+def state(name: str) -> str:
+    """Script that gives the state of a video's line."""
+    return (
+        "[...document.querySelectorAll('.job')].find(n => n.querySelector('.name').textContent === "
+        f"{name!r})?.querySelector('.state').textContent"
+    )
+
+
+def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip: Path) -> None:
+    GO_ON.clear()
+    upload(page, clip, "slow final dive.mp4")
+    wait_for(page, f"{state('slow final dive.mp4')} === 'running'")
+    wait_for(page, "document.querySelector('.job progress').value === .5")
+    GO_ON.set()
+    wait_for(page, f"{state('slow final dive.mp4')}?.startsWith('done')")
+    assert float(page.inner_text(".job .score")) > 0
+    page.click(".job a.open")
+    wait_for(page, "document.querySelector('video')?.readyState >= 2")
+    page.click("#video-0 .step >> nth=5")
+    assert now(page) == pytest.approx(5 * 0.204, abs=0.01)
+    page.go_back()
+    wait_for(page, "document.querySelectorAll('.job').length > 0")
+    page.click(".job .delete")
+    wait_for(page, "document.querySelectorAll('.job').length === 0")
+
+
+def test_a_dropped_file_is_taken(page: Any, clip: Path) -> None:
+    content = list(clip.read_bytes())
+    page.evaluate(
+        """content => { const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(content)], "dropped.mp4"));
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })); }""",
+        content,
+    )
+    wait_for(page, f"{state('dropped.mp4')}?.startsWith('done')")
+
+
+def test_queue_cancel_and_failure(page: Any, clip: Path) -> None:
+    GO_ON.clear()
+    upload(page, clip, "slow.mp4", "broken.mp4")
+    wait_for(page, f"{state('slow.mp4')} === 'running' && {state('broken.mp4')} === 'queued'")
+    page.click(".job:has-text('slow.mp4') .cancel")
+    wait_for(page, f"{state('slow.mp4')} === 'cancelled'")
+    wait_for(page, f"{state('broken.mp4')} === 'failed'")
+    assert "the stream ends at frame 3" in page.inner_text(".job:has-text('broken.mp4') .stage")
+
+
+def test_refusals_are_shown(page: Any, clip: Path) -> None:
+    page.set_input_files("#files", [{"name": "large.mp4", "mimeType": "video/mp4", "buffer": bytes(1_000_001)}])
+    wait_for(page, "document.getElementById('messages').textContent.includes('larger than 1 MB')")
+
+
+def test_it_fits_a_phone(browser: Any, address: str) -> None:  # noqa: F811
+    context = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True)
+    tab = context.new_page()
+    tab.goto(address)
+    assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    context.close()

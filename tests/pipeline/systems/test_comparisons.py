@@ -1,0 +1,167 @@
+"""The other systems: stacks equal single networks, graphs from names, every row of every table runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.made_features import made_features
+from data.errors import UsageError
+from data.splits import kfold
+from models.aim import AimInputs
+from models.aim_config import AimConfig, AimSizes
+from models.build import build
+from models.comparisons import ComparisonConfig, Kind
+from models.layers import PlainLayers, StackedLayers
+from models.stacked import member_state
+from pipeline.evaluate.cross_validation import evaluate
+from pipeline.evaluate.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.systems.graph_nodes import graph
+from pipeline.systems.regressors import approximate_entropy, regression_systems
+from tests.models.test_aim import inputs
+
+SIZES = AimSizes(primary=6, secondary=6, agents=2, scene=7, trial=0)
+NODES = ((0, 1, 2), (3, 4, 5))
+KINDS: list[Kind] = ["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
+
+
+def config(kind: Kind) -> ComparisonConfig:
+    edges = ((0, 1), (2, 3), (4, 5), (0, 2), (1, 3), (0, 4))
+    return ComparisonConfig(kind, NODES, NODES, edges, width=16, regression_width=32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stack_equals_its_members(kind: Kind) -> None:
+    stack = build(config(kind), SIZES, StackedLayers(2))
+    stack.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.full((2,), 0.5))
+    x = inputs(2, 3, sizes=SIZES)
+    out = stack(x)
+    for member in range(2):
+        alone = build(config(kind), SIZES, PlainLayers())
+        alone.load_state_dict(member_state(stack.state_dict(), member))
+        mine = alone(AimInputs(**{name: values[member] for name, values in vars(x).items()}))
+        torch.testing.assert_close(out.score[member], mine.score)
+        torch.testing.assert_close(mine.step_scores.sum(-1), mine.score)
+    out.score.sum().backward()
+    assert all(parameter.grad is not None for parameter in stack.parameters())
+
+
+@pytest.mark.parametrize("kind", ["st_gcn", "jr_gcn"])
+def test_graph_networks_read_all_agents_along_edges(kind: Kind) -> None:
+    torch.manual_seed(0)
+    net, x = build(config(kind), SIZES, PlainLayers()), inputs(2, sizes=SIZES)
+    moved = x.secondary.clone()
+    moved[..., 1, 3:] += 1
+    assert not torch.allclose(net(x).score, net(replace(x, secondary=moved)).score)
+    torch.manual_seed(0)
+    other = build(replace(config(kind), edges=()), SIZES, PlainLayers())
+    assert not torch.allclose(net(x).score, other(x).score)
+
+
+def test_snippets_see_few_steps_while_training() -> None:
+    torch.manual_seed(0)
+    net, x = build(config("snippets"), SIZES, PlainLayers()), inputs(50, sizes=SIZES, steps=10)
+    out = net(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
+    seen = (out.step_scores != 0).float().mean()
+    assert 0.15 < seen < 0.45
+    few = replace(config("snippets"), snippet_share=0.02)
+    drawn = build(few, SIZES, PlainLayers())(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
+    assert (drawn.step_scores != 0).any(-1).all(), "a draw of no snippet at all counts all of them"
+    assert (net(x).step_scores != 0).all()
+
+
+def test_networks_refuse_what_they_cannot_read() -> None:
+    with pytest.raises(ValueError, match="whole-scene"):
+        build(config("clip_lstm"), replace(SIZES, scene=0), PlainLayers())
+    with pytest.raises(ValueError, match="nodes"):
+        build(ComparisonConfig("st_gcn"), SIZES, PlainLayers())
+
+
+def named(names: tuple[str, ...], agents: int = 1) -> FeatureSet:
+    made = made_features(24, channels=len(names), scene=6, trial=3, agents=agents)
+    return replace(made, names={"primary": names, "secondary": names})
+
+
+def test_graph_of_a_body() -> None:
+    parts = ("left_hip", "left_knee", "left_ankle")
+    names = ("place.x.mean", *(f"body.{p}.{a}.mean" for p in parts for a in "xy"), "angle.left_knee.mean")
+    primary, secondary, edges = graph(named(names, agents=2))
+    assert primary == secondary == ((1, 2), (3, 4), (5, 6))
+    within = {(0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8)}
+    between = {(i, i + 3) for i in range(3)} | {(i, i + 6) for i in range(3)}
+    assert set(edges) == within | between
+
+
+def test_graph_of_tools_and_of_nothing_known() -> None:
+    primary, _, edges = graph(
+        named(("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean", "distance_m.mean"))
+    )
+    assert primary == ((0, 1), (2, 3))
+    assert set(edges) == {(0, 1), (2, 3), (0, 2), (1, 3)}
+    primary, secondary, edges = graph(replace(named(("a", "b")), names={}))
+    assert primary == secondary == ((0, 1),)
+    assert edges == ((0, 1),)
+
+
+def test_approximate_entropy_tells_order_from_noise() -> None:
+    rng = np.random.default_rng(0)
+    regular = np.tile([0.0, 1.0], 50)[None, :, None]
+    noise = rng.normal(size=(1, 100, 1))
+    assert approximate_entropy(regular)[0, 0] == pytest.approx(0, abs=0.02)
+    assert approximate_entropy(noise)[0, 0] > 0.3
+
+
+def test_regressions_learn() -> None:
+    """On the made set the scene tells the execution, so every scene regression must rank well above chance."""
+    features = made_features(80, channels=4, scene=10, trial=4)
+    rows, asked = np.arange(50), np.arange(50, 80)
+    records = tuple(
+        replace(r, labels=replace(r.labels, score=r.labels.execution)) for r in features.records if r.labels
+    )
+    from models.metrics import spearman
+
+    true = [record.labels.score for record in records[50:] if record.labels]
+    for system in regression_systems(features):
+        predicted = system.predict(replace(features, records=records), rows, asked, 0)
+        assert np.isfinite(predicted).all(), system.name
+        if "SVR" in system.name:
+            assert spearman(predicted, true) > 0.5, system.name
+        if "ridge" in system.name:  # one weak figure
+            assert spearman(predicted, true) > 0.2
+
+
+def test_features_in_which_nothing_varies_give_the_mean() -> None:
+    features = made_features(24, trial=3)
+    names = ("primary", "secondary", "scene", "trial")
+    same = replace(features, **{name: np.ones_like(getattr(features, name)) for name in names})
+    rows, asked = np.arange(16), np.arange(16, 24)
+    for system in regression_systems(same):
+        assert np.ptp(system.predict(same, rows, asked, 0)) == pytest.approx(0, abs=1e-6), system.name
+
+
+def test_every_row_of_every_table_runs() -> None:
+    features = named(("left_x_m.mean", "left_y_m.mean", "right_x_m.mean", "right_y_m.mean"))
+    systems = all_systems(features, AimConfig(width=6, regression_width=4), fast(runs=2, epochs=2))
+    assert {name for rows in TABLES.values() for name in rows} <= set(systems)
+    results = evaluate(features, kfold(features.records, k=2), list(systems.values()), draws=0)
+    assert set(results["systems"]) == set(systems)
+    for name, told in results["systems"].items():
+        together = told["tasks"]["made"]["together"]
+        assert together["mae"] < 100, name
+    with pytest.raises(UsageError, match="no results table"):
+        table_systems("9", systems)
+    assert [system.name for system in table_systems("6", systems)][-2:] == [OURS, "exchanged roles"]
+
+
+def test_impossible_rows_are_left_out() -> None:
+    features = made_features(20, channels=4, scene=0, agents=2)
+    systems = all_systems(features, AimConfig(width=6, regression_width=4), fast(runs=1, epochs=1))
+    assert OURS in systems
+    assert not {"I3D-SVR-L", "C3D-LSTM", "exchanged roles", "whole scene (baseline)"} & set(systems)
+    assert "w/o difference" in systems
+    assert set(ABLATIONS) & set(systems)

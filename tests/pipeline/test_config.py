@@ -1,0 +1,153 @@
+"""The configuration: strict, explained, and every field of every stage either in the key or declared not to be."""
+
+from __future__ import annotations
+
+import contextlib
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from data.errors import UsageError
+from extractors.base import StageConfig
+from pipeline.config import load_config, parse_values, validate
+from pipeline.stages import STAGES, stage_class
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_preset_loads(path: Path) -> None:
+    config = load_config(path)
+    assert config.name == path.stem
+    assert validate(config.dump()).dump() == config.dump(), "a saved configuration loads as it was"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("pose.bakend=movenet", "unknown key 'pose.bakend', did you mean 'backend'?"),
+        ("psoe.stride=2", "unknown key 'psoe', did you mean 'pose'?"),
+        ("train.epoch=3", "unknown key 'train.epoch', did you mean 'epochs'?"),
+        ("model.widht=3", "did you mean 'width'?"),
+        ("pose.stride=0", "'pose.stride'"),
+        ("dataset.kind=jigsaw", "'dataset.kind'"),
+    ],
+)
+def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(ROOT / "configs/folder.yaml", [override])
+    assert said in str(caught.value)
+    assert "configs/folder.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: a\nname: b", "stands twice"),
+        ("a: &x [1]\nb: *x", "aliases"),
+        ("- 1\n- 2", "mapping"),
+        ("a: [", "not a readable YAML"),
+        ("!!python/object/apply:os.system [ls]", "not a readable YAML"),
+        ("!!map [a]", "not a readable YAML"),
+        ("name: !!timestamp x", "not a readable YAML"),
+        ("name: !!bool x", "not a readable YAML"),
+        ("[" * 3000, "not a readable YAML"),
+        ("train: {recipe: [fast]}", "'train.recipe'"),
+    ],
+)
+def test_hostile_or_broken_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        load_config(path)
+
+
+@pytest.mark.parametrize(
+    "value", ["2001-99-99", "!!int foo", "[" * 3000, "!!map [a]", "!!timestamp x", "!!bool x", "!!int ''", "1" * 5000]
+)
+def test_a_value_that_yaml_cannot_make_is_a_usage_error(value: str) -> None:
+    with pytest.raises(UsageError, match="'--set name'") as caught:
+        load_config(None, [f"name={value}"])
+    assert caught.value.fix
+    assert len(str(caught.value)) < 300, "the value itself may be of any length"
+    with pytest.raises(UsageError, match="no list of values"):
+        parse_values(value)
+
+
+@given(st.text(max_size=50))
+def test_any_override_gives_a_configuration_or_a_usage_error(text: str) -> None:
+    for override in (f"name={text}", f"train.recipe={text}", text):
+        with contextlib.suppress(UsageError):
+            load_config(None, [override])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_configuration_or_a_usage_error(tmp_path_factory: Any, content: bytes) -> None:
+    path = tmp_path_factory.mktemp("c") / "c.yaml"
+    path.write_bytes(content)
+    with contextlib.suppress(UsageError):
+        load_config(path)
+
+
+def test_a_missing_file_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no such configuration file"):
+        load_config(Path("configs/fodler.yaml"))
+
+
+def fields(config: StageConfig, prefix: str = "") -> list[tuple[str, Any, bool]]:
+    """(dotted name, field, declared to affect the result) of every setting, nested ones too."""
+    found: list[tuple[str, Any, bool]] = []
+    for name, field in type(config).model_fields.items():
+        extra = field.json_schema_extra or {}
+        affects = not (isinstance(extra, dict) and extra.get("affects_result") is False)
+        value = getattr(config, name)
+        if isinstance(value, BaseModel) and affects:
+            found += fields(typing.cast(StageConfig, value), f"{prefix}{name}.")
+        else:
+            found.append((f"{prefix}{name}", field, affects))
+    return found
+
+
+def other_value(annotation: Any, value: Any) -> Any:
+    """Some value of the same type that differs from `value`."""
+    options = typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
+    if options:
+        return next(option for option in options if option != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return type(value)(value + 1) if value < 1 or isinstance(value, int) else value * 1.01
+    if isinstance(value, str):
+        return value + "x"
+    if isinstance(value, tuple):
+        return (*value, *value) if value else (1,)
+    if value is None:
+        return (0.0, 0.0, 1.0, 1.0) if "tuple" in str(annotation) else 1
+    return None
+
+
+@pytest.mark.parametrize("stage", list(STAGES))
+def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
+    config = stage_class(stage).Config()
+    before = config.result_settings()
+    listed = fields(config)
+    assert listed
+    for name, field, affects in listed:
+        *sections, last = name.split(".")
+        owner: Any = config
+        for section in sections:
+            owner = getattr(owner, section)
+        changed: Any = owner.model_copy(update={last: other_value(field.annotation, getattr(owner, last))})
+        for depth in range(len(sections), 0, -1):
+            parent: Any = config
+            for section in sections[: depth - 1]:
+                parent = getattr(parent, section)
+            changed = parent.model_copy(update={sections[depth - 1]: changed})
+        differs = changed.result_settings() != before
+        assert differs == affects, f"{stage}.{name}"
+        assert field.description, f"{stage}.{name} has no description"

@@ -1,0 +1,128 @@
+"""Copies for training: what they hold, and that no copy of a held-out performance is ever learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.made_features import made_features
+from data.errors import UsageError
+from data.splits import kfold
+from data.video.records import Labels
+from models.aim_config import AimConfig
+from pipeline.evaluate.cross_validation import make_parts
+from pipeline.features import FeatureSet
+from pipeline.recipes import TrainConfig, fast
+from pipeline.score.bundle import Bundle
+from pipeline.score.calibration import calibrate
+from pipeline.systems.aim_system import AimSystem
+from pipeline.train.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
+from pipeline.train.trainer import train
+
+TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
+BOTH = fast(runs=1, epochs=3, exchange_copies=True, mirror_copies=True)
+BODY = (
+    "place.vx.mean",
+    "body.left_wrist.x.mean",
+    "body.left_wrist.y.mean",
+    "body.right_wrist.x.mean",
+    "body.right_wrist.y.mean",
+    "body.right_wrist.x.std",
+    "body.left_wrist.x.std",
+)
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    made = made_features(40, channels=len(BODY), scene=9)
+    return replace(made, names={"primary": BODY, "secondary": BODY})
+
+
+def test_exchanged_copies_swap_the_agents_and_their_figures() -> None:
+    made = made_features(6, channels=4, scene=3, trial=3)
+    features = replace(made, names={**made.names, "trial": ("log_s", "primary.jerk", "secondary.jerk")})
+    more = with_exchanged(features)
+    assert np.array_equal(more.primary[6:], features.secondary[:, :, 0])
+    assert np.array_equal(more.secondary[6:, :, 0], features.primary)
+    assert np.array_equal(more.secondary_mask[6:, :, 0], features.primary_mask)
+    assert np.array_equal(more.trial[6:], features.trial[:, [0, 2, 1]])
+    assert np.array_equal(more.primary[:6], features.primary)
+    assert np.array_equal(with_exchanged(more).primary[12:18], more.secondary[:6, :, 0])
+    with pytest.raises(UsageError, match="exchanged copies"):
+        with_exchanged(made_features(6, agents=2))
+
+
+def test_training_on_exchanged_copies(features: FeatureSet) -> None:
+    config = fast(runs=1, epochs=3, exchange_copies=True)
+    run = train(features, config, TINY, rows=np.arange(10))
+    assert run.train_ids == features.ids[:10]
+    assert run.train_labels.shape == (10, 3)
+    assert Bundle(run).predict(features).score.shape == (40,)
+    plain = train(features, fast(runs=1, epochs=3), TINY, rows=np.arange(10))
+    assert not torch.equal(run.state["encoder.weight"], plain.state["encoder.weight"])
+
+
+def test_mirrored_copies_swap_left_and_right(features: FeatureSet) -> None:
+    more = with_mirrored(features)
+    assert len(more) == 80
+    assert more.ids == features.ids * 2
+    assert np.array_equal(more.primary[:40], features.primary)
+    mirrored = more.primary[40:]
+    assert np.array_equal(mirrored[..., 0], -features.primary[..., 0])
+    assert np.array_equal(mirrored[..., 1], -features.primary[..., 3])
+    assert np.array_equal(mirrored[..., 2], features.primary[..., 4])
+    assert np.array_equal(mirrored[..., 5], features.primary[..., 6])
+    assert np.array_equal(more.scene[40:], features.scene)
+    assert np.array_equal(with_mirrored(more.take(range(40, 80))).secondary[40:], features.secondary)
+
+
+@pytest.mark.parametrize("names", [("left_x_m.mean",) * 7, ("cell.00.u.mean",) * 7, (), BODY[:3]])
+def test_tools_and_cells_have_no_mirrored_copies(features: FeatureSet, names: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="no mirrored copies"):
+        with_mirrored(replace(features, names={"primary": names, "secondary": BODY}))
+
+
+@pytest.mark.parametrize("exchange", [False, True])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exchange: bool, mirror: bool) -> None:
+    config = TrainConfig(exchange_copies=exchange, mirror_copies=mirror)
+    more, rows = with_copies(features, config), with_copied_rows(np.array([3, 5]), len(features), config)
+    assert len(more) == len(features) * (1 + exchange) * (1 + mirror)
+    assert len(rows) == 2 * (1 + exchange) * (1 + mirror)
+    assert {more.ids[row] for row in rows} == {features.ids[3], features.ids[5]}
+    assert len({more.primary[row].tobytes() + more.secondary[row].tobytes() for row in rows}) == len(rows)
+
+
+def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:
+    """With every copy on: neither labels nor features of the test part change what is learnt."""
+    parts = make_parts(features, kfold(features.records, k=4)[:1])
+    test = parts[0].test
+    records, primary = list(features.records), features.primary.copy()
+    for row in test:
+        records[row] = replace(records[row], labels=Labels(1e6, -1e6, 7.0))
+    primary[test[1:]] = 1e6
+    system = AimSystem("AIM", TINY, BOTH)
+    honest = system.held_out(features, parts).score[0]
+    other = system.held_out(replace(features, records=tuple(records), primary=primary), parts).score[0]
+    assert np.array_equal(honest[:, 0], other[:, 0])
+    assert not np.array_equal(honest[:, 1], other[:, 1])
+
+
+def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
+    run = train(features, BOTH, TINY)
+    plain = replace(run, config=fast(runs=1, epochs=3))
+    found = calibrate(features, run, folds=4)
+    assert found.predicted.shape == (40,)
+    assert not np.array_equal(found.predicted, calibrate(features, plain, folds=4).predicted)
+    fold = found.fold
+    records = tuple(
+        replace(r, labels=Labels(r.labels.score + 100.0)) if fold[i] == 0 and r.labels and r.labels.score else r
+        for i, r in enumerate(features.records)
+    )
+    spoiled = calibrate(replace(features, records=records), run, folds=4)
+    assert np.array_equal(spoiled.fold, fold)
+    assert np.array_equal(spoiled.predicted[fold == 0], found.predicted[fold == 0])
+    assert not np.array_equal(spoiled.predicted[fold == 1], found.predicted[fold == 1])

@@ -1,0 +1,330 @@
+"""Training: stacks equal one-by-one training, runs resume to the bit, statistics stay in the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from benchmarks.made_features import made_features
+from data.errors import AimError, Cancelled, UsageError
+from data.video.records import Labels
+from models.aim import Aim, AimInputs
+from models.aim_config import AimConfig
+from models.losses import aim_loss
+from models.stacked import MemberDropout, StackData, member_state
+from pipeline.features import FeatureSet
+from pipeline.recipes import TrainConfig, fast, model_for, paper
+from pipeline.score.bundle import Bundle
+from pipeline.train.normalise import Normaliser, label_table
+from pipeline.train.stack import Member, Stack, draw_batches
+from pipeline.train.trainer import fit_normaliser, sizes_of, stack_data, train
+
+TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    return made_features(40, channels=6, scene=9)
+
+
+def stacked(features: FeatureSet, normalisers: list[Normaliser]) -> StackData:
+    """The features under each normaliser."""
+    each = [stack_data(features, [normaliser]) for normaliser in normalisers]
+    inputs = {name: torch.cat([vars(d.inputs)[name] for d in each]) for name in vars(each[0].inputs)}
+    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in each]), torch.cat([d.weights for d in each]))
+
+
+def train_plainly(
+    data: StackData, member: Member, config: TrainConfig, model: AimConfig, sizes: Any, epochs: int
+) -> Aim:
+    """The ordinary loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, one batch after the other."""
+    net = Aim(model, sizes)
+    start = Stack(data, [member], sizes, model, config)
+    net.load_state_dict(start.state(0))
+    optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
+    for epoch in range(epochs):
+        optimizer.param_groups[0]["lr"] = config.learning_rate(epoch)
+        generator = np.random.Generator(np.random.SFC64([member.seed, epoch]))
+        batches = draw_batches([member], [generator], config.batch)
+        for rows, counts in zip(batches.rows, batches.counts, strict=True):
+            real = torch.from_numpy(rows[:, : counts[0]])
+            x, targets, weights = data.gather(torch.tensor([member.fold]), real)
+            mine = AimInputs(**{name: values[0] for name, values in vars(x).items()})
+            drop = MemberDropout([generator], [int(counts[0])])
+            output = net(mine, lambda values, rate, drop=drop: drop(values[None], rate)[0])
+            optimizer.zero_grad()
+            aim_loss(output, targets[0], weights[0], config.theta).backward()
+            optimizer.step()
+    return net
+
+
+def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet) -> None:
+    """50 steps, members of different training parts and folds, Adam with weight decay: 1e-4 per parameter."""
+    config = paper(batch=8, learning_rates=(1e-2, 1e-3), switch_epochs=(6, 20), runs=1)
+    parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
+    normalisers = [fit_normaliser(features, rows, config) for rows in parts]
+    data, sizes = stacked(features, normalisers), sizes_of(features)
+    members = [Member(run, fold, rows, seed=100 + fold) for run, (fold, rows) in enumerate(enumerate(parts))]
+    stack = Stack(data, members, sizes, TINY, config)
+    for epoch in range(10):
+        stack.epoch(epoch)
+    for position, member in enumerate(members):
+        alone = train_plainly(data, member, config, TINY, sizes, epochs=10).state_dict()
+        for name, values in member_state(stack.net.state_dict(), position).items():
+            assert (values - alone[name]).abs().max() < 1e-4, name
+
+
+def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
+    config = fast(epochs=5, batch=8)
+    parts = [np.arange(40), np.arange(17)]
+    data = stacked(features, [fit_normaliser(features, rows, config) for rows in parts])
+    members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
+    from pipeline.train.fit import fit_members
+
+    together = fit_members(data, members, sizes_of(features), TINY, config)
+    for position, member in enumerate(members):
+        alone = fit_members(data, [member], sizes_of(features), TINY, config)
+        for name, values in alone.state.items():
+            torch.testing.assert_close(together.state[name][position], values[0], atol=1e-5, rtol=1e-4)
+    assert together.losses.shape == (5, 2)
+
+
+def test_it_learns_the_planted_asymmetry() -> None:
+    features = made_features(90, channels=8, scene=12, lag=False, noise=0.05)
+    rows, held_out = np.arange(60), np.arange(60, 90)
+    config, model = fast(runs=3, epochs=150), model_for("fast", width=32, multi_task=True)
+    run = train(features, config, model, rows=rows)
+    predicted = Bundle(run).predict(features.take(held_out))
+    true = label_table(features.records)[held_out]
+    from models.metrics import spearman
+
+    assert spearman(predicted.score, true[:, 0]) > 0.7
+    assert predicted.execution is not None
+    assert spearman(predicted.execution, true[:, 1]) > 0.7
+    assert run.losses[-1].mean() < run.losses[0].mean() / 2
+
+
+def test_training_is_reproducible(features: FeatureSet) -> None:
+    runs = [train(features, fast(runs=2, epochs=3, batch=16), TINY) for _ in range(2)]
+    assert all(torch.equal(runs[0].state[name], runs[1].state[name]) for name in runs[0].state)
+    other = train(features, fast(runs=2, epochs=3, batch=16, seed=1), TINY)
+    assert not torch.equal(runs[0].state["encoder.weight"], other.state["encoder.weight"])
+    assert not torch.equal(runs[0].state["encoder.weight"][0], runs[0].state["encoder.weight"][1])
+
+
+@pytest.fixture
+def epochs_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Every epoch that any stack computes."""
+    run: list[int] = []
+    real = Stack.epoch
+
+    def epoch(self: Stack, number: int) -> torch.Tensor:
+        run.append(number)
+        return real(self, number)
+
+    monkeypatch.setattr(Stack, "epoch", epoch)
+    return run
+
+
+@pytest.mark.parametrize("after", [1, 8, 19])
+def test_resume_is_equal_to_the_bit(features: FeatureSet, tmp_path: Path, after: int, epochs_run: list[int]) -> None:
+    config = fast(runs=3, epochs=12, batch=16, checkpoint_every=5)
+    undisturbed = train(features, config, TINY)
+    assert len(epochs_run) == 2 * 12
+    with pytest.raises(Cancelled):
+        train(features, config, TINY, checkpoints=tmp_path, stop=lambda: len(epochs_run) >= 24 + after)
+    resumed = train(features, config, TINY, checkpoints=tmp_path)
+    assert len(epochs_run) == 4 * 12
+    assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
+    assert np.array_equal(undisturbed.losses, resumed.losses)
+    assert undisturbed.loss_epochs == resumed.loss_epochs
+
+
+def test_a_kill_between_checkpoints_resumes_to_the_bit(
+    features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epochs_run: list[int]
+) -> None:
+    config = fast(runs=1, epochs=12, batch=16, checkpoint_every=5)
+    counted = Stack.epoch
+
+    def killed(self: Stack, number: int) -> torch.Tensor:
+        if number == 8:
+            raise KeyboardInterrupt
+        return counted(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stack, "epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(features, config, TINY, checkpoints=tmp_path)
+    resumed = train(features, config, TINY, checkpoints=tmp_path)
+    assert epochs_run == [*range(8), *range(5, 12)]
+    undisturbed = train(features, config, TINY)
+    assert all(torch.equal(undisturbed.state[name], resumed.state[name]) for name in undisturbed.state)
+
+
+def test_an_interrupt_while_training_ends_all_threads(features: FeatureSet, epochs_run: list[int]) -> None:
+    def progress(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(features, fast(runs=2, epochs=3000, batch=16), TINY, progress=progress)
+    assert len(epochs_run) < 3000
+
+
+def test_checkpoints_of_another_training_or_damaged_are_not_used(
+    features: FeatureSet, tmp_path: Path, epochs_run: list[int]
+) -> None:
+    config = fast(runs=1, epochs=4, batch=16, checkpoint_every=1)
+    for given in (config, config.model_copy(update={"weight_decay": 0.45})):
+        epochs_run.clear()
+        train(features, given, TINY, checkpoints=tmp_path)
+        assert epochs_run == [0, 1, 2, 3]
+    epochs_run.clear()
+    train(features, given, TINY, checkpoints=tmp_path)
+    assert epochs_run == []
+    (place,) = tmp_path.iterdir()
+    place.write_bytes(place.read_bytes()[:-100])
+    train(features, given, TINY, checkpoints=tmp_path)
+    assert epochs_run == [0, 1, 2, 3]
+
+
+def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> None:
+    rows, rest = np.arange(20), np.arange(20, 40)
+    primary = features.primary.copy()
+    primary[rest] = 1e6
+    records = tuple(r if i < 20 else replace(r, labels=Labels(score=1e6)) for i, r in enumerate(features.records))
+    spoiled = replace(features, primary=primary, records=records)
+    for name, values in Normaliser.fit(features, rows, clip=None, same_scale=True).arrays().items():
+        assert np.array_equal(values, Normaliser.fit(spoiled, rows, clip=None, same_scale=True).arrays()[name]), name
+
+
+def test_standardisation(features: FeatureSet) -> None:
+    primary = features.primary.copy()
+    primary[..., 2] = 5.0  # constant while training
+    primary[7, 3, 4] = np.nan
+    given = replace(features, primary=primary)
+    normaliser = Normaliser.fit(given, np.arange(40), clip=None, same_scale=False)
+    out = normaliser.apply(given).primary
+    observed = out[features.primary_mask]
+    varying = [0, 1, 3, 5]
+    assert np.allclose(observed.mean(0)[varying], 0, atol=1e-5)
+    assert np.allclose(observed.std(0)[varying], 1, atol=1e-4)
+    assert (out[~features.primary_mask] == 0).all()
+    assert (out[..., 2] == 0).all()
+    assert out[7, 3, 4] == 0
+    primary[..., 2] = 9.0
+    assert (normaliser.apply(given).primary[..., 2] == 0).all()
+    cut = Normaliser.fit(features, np.arange(40), clip=1.5, same_scale=True).apply(features)
+    assert np.abs(cut.scene).max() == 1.5
+    both = Normaliser.fit(features, np.arange(40), clip=None, same_scale=True)
+    assert np.array_equal(both.primary, both.secondary)
+
+
+def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
+    fit = {"clip": None, "same_scale": True}
+    rows = np.arange(40)
+    scene = Normaliser.fit(features, rows, **fit, scene_components=4, scene_gain=0.5).apply(features).scene
+    assert (scene[..., 4:] == 0).all()
+    assert np.allclose(np.cov(scene[..., :4].reshape(-1, 4).T), 0.25 * np.eye(4), atol=0.01)
+    plain = Normaliser.fit(features, rows, **fit).apply(features).scene
+    scaled = Normaliser.fit(features, rows, **fit, scene_gain=0.5).apply(features).scene
+    assert np.allclose(scaled, plain / 2, atol=1e-6)
+    more = Normaliser.fit(features, rows, **fit, scene_components=50).apply(features).scene
+    assert np.isfinite(more).all()
+
+
+def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> None:
+    normaliser = Normaliser.fit(features, np.arange(40), clip=None, same_scale=False)
+    labels = label_table(features.records)
+    scaled = normaliser.scale_scores(labels)
+    assert np.allclose(scaled.min(0), 0)
+    assert np.allclose(scaled.max(0), 10)
+    for column in range(3):
+        assert np.allclose(normaliser.unscale(scaled[:, column], column), labels[:, column])
+
+
+def test_missing_labels_and_constant_scores(features: FeatureSet) -> None:
+    records = tuple(
+        replace(r, labels=Labels(score=5.0)) if i % 2 else replace(r, labels=None)
+        for i, r in enumerate(features.records)
+    )
+    run = train(replace(features, records=records), fast(runs=1, epochs=2), TINY)
+    assert len(run.train_ids) == 20
+    assert all(values.isfinite().all() for values in run.state.values())
+    with pytest.raises(AimError, match="at least 2 labelled"):
+        train(replace(features, records=tuple(replace(r, labels=None) for r in records)), fast(), TINY)
+
+
+def test_without_scene_and_with_several_secondaries() -> None:
+    features = made_features(20, channels=5, scene=0, agents=2, trial=3)
+    run = train(features, fast(runs=2, epochs=2), replace(TINY, trial="mlp"))
+    predicted = Bundle(run).predict(features)
+    assert np.isfinite(predicted.score).all()
+    assert predicted.execution is None
+    assert predicted.synchronisation is not None
+
+
+def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
+    with pytest.raises(UsageError, match="whole-performance"):
+        train(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
+
+
+def test_dropout_rate_and_scale() -> None:
+    drop = MemberDropout([np.random.Generator(np.random.SFC64(seed)) for seed in (0, 1)], [500, 300])
+    out = drop(torch.ones(2, 500, 64), 0.2)
+    assert ((out == 0) | (out == 1.25)).all()
+    assert float((out[0] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert float((out[1, :300] == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert not torch.equal(out[0, :300], out[1, :300])
+
+
+def test_batches_are_even_and_cover_every_row_once() -> None:
+    members = [Member(0, 0, np.arange(188), 1), Member(1, 0, np.arange(7, 140), 2)]
+    generators = [np.random.Generator(np.random.SFC64(m.seed)) for m in members]
+    batches = draw_batches(members, generators, 64)
+    assert batches.counts.T.tolist() == [[63, 63, 62], [45, 44, 44]]
+    for m, member in enumerate(members):
+        seen = np.concatenate([rows[m, : counts[m]] for rows, counts in zip(batches.rows, batches.counts, strict=True)])
+        assert sorted(seen.tolist()) == member.rows.tolist()
+
+
+def test_the_papers_schedule() -> None:
+    config = paper()
+    assert [config.learning_rate(e) for e in (0, 19, 20, 49, 50, 99, 100, 2999)] == [
+        1e-4,
+        1e-4,
+        1e-5,
+        1e-5,
+        1e-6,
+        1e-6,
+        1e-4,
+        1e-6,
+    ]
+    assert (config.epochs, config.batch, config.weight_decay, config.theta, config.runs) == (3000, 64, 0.5, 0.4, 10)
+
+
+def test_recipes_are_strict() -> None:
+    assert TrainConfig.model_validate({"recipe": "paper", "epochs": 7}).epochs == 7
+    assert TrainConfig.model_validate(paper().model_dump(mode="json")) == paper()
+    for wrong in (
+        {"epoch": 3},
+        {"recipe": "slow"},
+        {"switch_epochs": [3]},
+        {"learning_rates": [0.0], "switch_epochs": [3]},
+    ):
+        with pytest.raises(ValidationError):
+            TrainConfig.model_validate(wrong)

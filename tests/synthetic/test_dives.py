@@ -1,0 +1,259 @@
+"""The rendered dives: real files, honest labels, a truth that fits the pictures, equal seeds equal bytes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from synthetic.body import centre_of_mass, mass_points
+from synthetic.dive_motion import PLATFORM, STEP, Motion, move
+from synthetic.dives import COLUMNS, Dive, plan_dives, read_truth, render_dives
+from synthetic.judging import (
+    EXECUTION_RANGE,
+    GRAVITY,
+    ExecutionErrors,
+    Shape,
+    SynchronisationErrors,
+    difficulty,
+    execution_quality,
+    judge,
+    shapes,
+    synchronisation_quality,
+)
+from synthetic.pool import look_at
+from synthetic.rendering import Film, Options, film_dive
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two dives and their mirrored copies, short and small."""
+    folder = tmp_path_factory.mktemp("dives")
+    render_dives(folder, 2, 5, frames=20, size=(224, 128), mirrored_copies=True)
+    return folder
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_equal_seed_gives_equal_bytes(made: Path, tmp_path: Path) -> None:
+    render_dives(tmp_path, 2, 5, frames=20, size=(224, 128), mirrored_copies=True)
+    assert digest(made) == digest(tmp_path)
+    assert {path.parent.name for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path.name, "videos", "truth"}
+    assert len(digest(tmp_path)) == 4 + 4 + 1
+
+
+def test_videos_have_the_frames_and_the_size_asked_for(made: Path) -> None:
+    with av.open(str(made / "videos" / "dive_000.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 20
+    assert frames[0].shape == (128, 224, 3)
+
+
+def test_labels_follow_the_formula(made: Path) -> None:
+    with (made / "labels.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["video"] for row in rows] == [f"videos/dive_00{n}{m}.mp4" for m in ("", "_mirrored") for n in (0, 1)]
+    for row in rows:
+        total = float(row["execution"]) + float(row["synchronisation"])
+        assert float(row["final"]) == pytest.approx(0.6 * float(row["difficulty"]) * total, abs=0.006)
+        assert (made / row["video"]).exists()
+
+
+def test_truth_has_two_divers_inside_the_picture(made: Path) -> None:
+    truth = read_truth(made / "truth" / "dive_000.npz")
+    assert truth.keypoints.shape == (20, 2, 17, 2)
+    assert truth.visible.shape == (20, 2, 17)
+    assert truth.visible[:-3].mean() > 0.99
+
+
+def test_mirrored_copy_swaps_sides_and_shares_the_original(made: Path) -> None:
+    plain, mirrored = (read_truth(made / "truth" / f"dive_000{tail}.npz") for tail in ("", "_mirrored"))
+    left_wrist, right_wrist = 9, 10
+    np.testing.assert_allclose(224 - plain.keypoints[:, 0, left_wrist, 0], mirrored.keypoints[:, 1, right_wrist, 0])
+
+
+def test_longer_data_set_contains_the_shorter_one() -> None:
+    short, long = plan_dives(5, 3), plan_dives(9, 3)
+    assert [dive.shape for dive in short] == [dive.shape for dive in long[:5]]
+    assert [dive.scores for dive in short] == [dive.scores for dive in long[:5]]
+
+
+def test_held_out_dives_span_the_scores() -> None:
+    dives = plan_dives(88, 11)
+    test = sorted(dive.scores.final for dive in dives if dive.split == "test")
+    ranked = sorted(dive.scores.final for dive in dives)
+    assert len(test) == 24
+    assert test[0] <= ranked[9]
+    assert test[-1] >= ranked[-10]
+
+
+def test_mirrored_copies_stay_on_the_side_of_their_original() -> None:
+    splits: dict[str, set[str]] = {}
+    for dive in plan_dives(30, 2, mirrored_copies=True):
+        splits.setdefault(dive.original, set()).add(dive.split)
+    assert len(splits) == 30
+    assert all(len(sides) == 1 for sides in splits.values())
+
+
+def test_negative_count_is_refused() -> None:
+    with pytest.raises(ValueError, match="-1"):
+        plan_dives(-1, 0)
+
+
+@pytest.mark.parametrize("error", list(EXECUTION_RANGE))
+def test_each_execution_error_costs(error: str) -> None:
+    qualities = [execution_quality(ExecutionErrors(**{error: share * EXECUTION_RANGE[error]})) for share in (0, 0.5, 1)]
+    assert qualities[0] == 10.0
+    assert qualities[0] > qualities[1] > qualities[2]
+
+
+@pytest.mark.parametrize("error", ["lag", "tempo", "drift"])
+def test_each_synchronisation_error_costs_whatever_its_sign(error: str) -> None:
+    fine = ExecutionErrors()
+    both = [synchronisation_quality(SynchronisationErrors(**{error: sign * 0.1}), fine, fine) for sign in (-1, 1)]
+    assert both[0] == both[1] < 10.0
+
+
+def test_awards_are_half_points_in_range() -> None:
+    rng = np.random.default_rng(0)
+    bad = ExecutionErrors(**EXECUTION_RANGE)
+    for first, second in ((bad, bad), (ExecutionErrors(), bad)):
+        scores = judge(Shape("back", 5, "pike"), first, second, SynchronisationErrors(), rng)
+        assert all(0 <= award <= 10 and 2 * award == round(2 * award) for award in scores.awards)
+
+
+def test_difficulty_grows_with_somersaults() -> None:
+    levels = [difficulty(Shape("forward", halves, "pike")) for halves in (1, 3, 5, 7)]
+    assert levels == sorted(set(levels))
+    assert Shape("reverse", 5, "tuck").code == "305C"
+
+
+def airborne(motion: Motion) -> slice:
+    """The moments well between take-off and entry."""
+    return slice(int(np.searchsorted(motion.time, 0.02)), int(np.searchsorted(motion.time, motion.entry)))
+
+
+@pytest.mark.parametrize("shape", shapes()[::5], ids=lambda shape: shape.code)
+def test_flight_obeys_mechanics(shape: Shape) -> None:
+    motion = move(shape, ExecutionErrors(knees=20.0, apart=5.0), -1.0, 1.9)
+    flight = motion.points[airborne(motion)]
+    centre = centre_of_mass(flight)
+    fall = np.diff(centre[:, 1], 2) / STEP**2
+    np.testing.assert_allclose(fall, -GRAVITY, rtol=1e-6)
+    middles, shares, own = mass_points(flight)
+    arm = middles[..., :2] - centre[:, None, :2]
+    speed = np.gradient(arm, STEP, axis=0)
+    momentum = np.einsum("ns,s->n", arm[..., 1] * speed[..., 0] - arm[..., 0] * speed[..., 1], shares)
+    momentum += own * np.radians(np.gradient(motion.pitch[airborne(motion)], STEP))
+    inner = momentum[3:-3]
+    assert np.ptp(inner) < 0.05 * abs(inner.mean())  # the clock's step costs some where the pose changes fastest
+
+
+@pytest.mark.parametrize("shape", shapes()[::3], ids=lambda shape: shape.code)
+def test_divers_stand_on_the_platform_and_enter_as_told(shape: Shape) -> None:
+    motion = move(shape, ExecutionErrors(entry=17.0), -1.5, 1.9)
+    standing = motion.points[motion.time < -0.3]
+    assert abs(standing[..., 1].min() - PLATFORM) < 0.12
+    turned = np.interp(motion.entry, motion.time, motion.pitch)
+    assert turned == pytest.approx(shape.rotation * (180 * shape.halves + 17.0), abs=2.0)
+
+
+def test_a_split_second_later_is_visible_in_the_truth() -> None:
+    dive = plan_dives(1, 0)[0]
+
+    def difference(lag: float) -> float:
+        fine = (ExecutionErrors(), ExecutionErrors())
+        film = film_dive(dive.shape, fine, SynchronisationErrors(lag=lag), np.random.default_rng(0), Options())
+        first, second = film.truth.keypoints[:, 0], film.truth.keypoints[:, 1]
+        own = [body - body.mean(axis=1, keepdims=True) for body in (first, second)]
+        return float(np.abs(own[0] - own[1]).mean())
+
+    assert difference(0.0) < 0.5 < 2.0 < difference(0.1)
+
+
+def features(dive: Dive) -> NDArray[np.float64]:
+    """Means over ten segments of what a viewer sees: both poses, their speed, how far they differ."""
+    pose = film_of(dive, Options()).truth.keypoints
+    hips = pose[:, :, 11:13].mean(axis=2)
+    own = (pose - hips[:, :, None]) / 30.0
+    apart = np.concatenate([np.abs(own[:, 0] - own[:, 1]).mean(axis=2), (hips[:, 1] - hips[:, 0]) / 30.0], axis=1)
+    speed = np.abs(np.diff(own, axis=0, append=own[-1:]))
+    seen = np.concatenate([own.reshape(len(own), -1), speed.reshape(len(own), -1), apart], axis=1)
+    return np.concatenate([part.mean(axis=0) for part in np.array_split(seen, 10)])
+
+
+@pytest.mark.slow
+def test_final_score_can_be_learned_from_the_motion() -> None:
+    dives = plan_dives(88, 0)
+    table = np.stack([features(dive) for dive in dives])
+    final = np.array([dive.scores.final for dive in dives])
+    train = np.array([dive.split == "train" for dive in dives])
+    table = (table - table[train].mean(axis=0)) / (table[train].std(axis=0) + 1e-9)
+    kernel = table[train] @ table[train].T + 300.0 * np.eye(int(train.sum()))
+    weights = np.linalg.solve(kernel, final[train] - final[train].mean())
+    guess = table[~train] @ table[train].T @ weights
+    assert spearmanr(guess, final[~train]).statistic > 0.8
+
+
+def test_keypoints_lie_on_the_drawn_bodies() -> None:
+    film = film_of(plan_dives(3, 0)[1], Options(frames=50))
+    for index, image in enumerate(film.frames()):
+        if index % 10:
+            continue
+        empty = look_at(film.shots[0].pool, film.truth.camera[index], film.options.size)
+        changed = np.abs(image.astype(int) - empty.astype(int)).sum(axis=-1) > 20
+        joints = film.truth.keypoints[index, :, 5:].reshape(-1, 2).astype(int)
+        assert changed[joints[:, 1], joints[:, 0]].mean() > 0.9
+        assert changed.mean() < 0.15
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(frames=12, divers=1),
+        Options(frames=12, spectators=True, motion_blur=0.5),
+        Options(frames=12, cut=True),
+        Options(frames=12, splash=False, mirrored=True, size=(320, 192)),
+    ],
+)
+def test_options_change_the_pictures_and_nothing_breaks(options: Options) -> None:
+    dive = plan_dives(1, 4)[0]
+    film = film_of(dive, options)
+    images = list(film.frames())
+    assert len(images) == 12
+    assert images[0].shape == (options.size[1], options.size[0], 3)
+    assert film.truth.keypoints.shape[:2] == (12, options.divers)
+    assert film.truth.visible.any(axis=-1).all()
+    if options.cut:
+        jumps = [float(np.abs(a.astype(int) - b).mean()) for a, b in pairwise(images)]
+        assert film.truth.cut == 6
+        assert int(np.argmax(jumps)) == 5
+
+
+def test_blurred_divers_stay_where_sharp_ones_are() -> None:
+    dive = plan_dives(1, 4)[0]
+    sharp, blurred = (film_of(dive, Options(motion_blur=blur)).truth.keypoints for blur in (0.0, 0.5))
+    moved = np.linalg.norm(np.diff(sharp, axis=0), axis=-1)
+    offset = np.linalg.norm(blurred - sharp, axis=-1)[:-1]
+    assert (offset <= 0.5 * moved + 1.0).mean() > 0.99  # the middle of the shutter is a quarter frame later
+
+
+def film_of(dive: Dive, options: Options) -> Film:
+    """The film of a planned dive, as `render_dive` makes it."""
+    rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
+    return film_dive(dive.shape, dive.execution, dive.pair, rng, options)

@@ -1,0 +1,177 @@
+"""Made data sets: read back through the official listers, with the planted relation in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data.datasets.jigsaws import parse_kinematics, parse_transcription
+from data.datasets.listing import list_records
+from data.leaks import audit
+from data.splits import TIED, forbidden, make_folds
+from data.video.decoder import probe
+from data.video.records import Record
+from synthetic.planted_relation import Relation, follow
+from synthetic.planted_steps import WEIGHTS, PlantedSteps, planted_steps
+from synthetic.tiny_datasets import make_aqa7, make_tasd2
+from synthetic.tiny_jigsaws import make_jigsaws, official_trials
+
+
+@pytest.fixture(scope="module")
+def jigsaws(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_jigsaws(tmp_path_factory.mktemp("made"), trials=4, rows=45)
+
+
+def test_made_jigsaws_has_the_official_layout_and_its_traps(jigsaws: Path) -> None:
+    listing = list_records("jigsaws", jigsaws)
+    assert len(listing.records) == 3 * 4 * 2
+    assert listing.problems == ("Knot_Tying: 1 kinematics file(s) without a score: Knot_Tying_H002",)
+    record = listing.records[0]
+    assert record.path is not None
+    rows = parse_kinematics(record.sidecars["kinematics"])
+    _, times = probe(record.path)
+    assert 2 <= len(times) - len(rows) <= 20
+    assert [gesture.label for gesture in parse_transcription(record.sidecars["transcription"])] == ["G1", "G2"]
+    assert b"\r\n" in (jigsaws / "Knot_Tying" / "meta_file_Knot_Tying.txt").read_bytes()
+
+
+def test_made_slaves_are_crossed_as_the_real_ones(jigsaws: Path) -> None:
+    rows = parse_kinematics(next((jigsaws / "Suturing" / "kinematics" / "AllGestures").iterdir()))
+    speed = {start: np.linalg.norm(rows[:, start + 12 : start + 15], axis=1) for start in (0, 19, 38, 57)}
+    near = [float(np.corrcoef(speed[a], speed[b])[0, 1]) for a, b in ((0, 57), (19, 38))]
+    far = [float(np.corrcoef(speed[a], speed[b])[0, 1]) for a, b in ((0, 38), (19, 57))]
+    assert min(near) > 0.6
+    assert min(near) > max(far)
+    matrices = rows[:, 3:12].reshape(-1, 3, 3)
+    np.testing.assert_allclose(matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (len(rows), 1, 1)), atol=1e-4)
+
+
+@pytest.mark.parametrize("protocol", ["4fold", "louo", "loso"])
+def test_every_protocol_runs_on_made_jigsaws(jigsaws: Path, protocol: str) -> None:
+    records = list_records("jigsaws", jigsaws).records
+    audit(make_folds(protocol, records), records, forbid=forbidden(protocol)).require()
+
+
+def test_all_103_trials_can_be_made_without_videos(tmp_path: Path) -> None:
+    assert [len(official_trials(task)) for task in ("Suturing", "Needle_Passing", "Knot_Tying")] == [39, 28, 36]
+    make_jigsaws(tmp_path, trials=None, tasks=["Needle_Passing"], rows=30, videos=False)
+    records = list_records("jigsaws", tmp_path, tasks=["Needle_Passing"]).records
+    assert len(records) == 28
+    assert all(record.path is None for record in records)
+    assert len({score(record) for record in records}) > 5
+
+
+def test_made_aqa7(tmp_path: Path) -> None:
+    make_aqa7(tmp_path, samples=3, frames=5)
+    listing = list_records("aqa7", tmp_path)
+    assert len(listing.records) == 17
+    assert "sync_diving_10m/003: listed for train, but has no video" in listing.problems
+    assert all(20 <= score(record) <= 100 for record in listing.records)
+    (fold,) = make_folds("fixed", listing.records)
+    assert len(fold.test) == 6
+    record = listing.records[0]
+    assert record.path is not None
+    assert len(probe(record.path)[1]) == 5
+
+
+def test_made_tasd2_keeps_copies_beside_their_originals(tmp_path: Path) -> None:
+    make_tasd2(tmp_path, originals=8, frames=5)
+    listing = list_records("tasd2", tmp_path)
+    assert len(listing.records) == 16
+    assert listing.problems == ()
+    folds = make_folds("fixed", listing.records)
+    assert audit(folds, listing.records, forbid=TIED).ok
+    pairs = [record for record in listing.records if record.groups["original"] == "3m/000"]
+    assert [record.id for record in pairs] == ["3m/000.mp4", "3m/000_mirrored.mp4"]
+
+
+def test_the_same_seed_makes_the_same_bytes(tmp_path: Path) -> None:
+    first, second = (make_aqa7(tmp_path / name, samples=2, frames=3) for name in ("a", "b"))
+    names = sorted(p.relative_to(first) for p in first.rglob("*.avi"))
+    assert names
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def planted(symmetric: bool, count: int = 200) -> tuple[NDArray[np.float64], ...]:
+    """Mean leader and follower (performance, channel) and quality of many performances."""
+    relation = Relation.draw(6, 0, symmetric=symmetric)
+    quality = np.linspace(0, 1, count)
+    pairs = [follow(np.random.default_rng([1, i]), relation, float(q), 60, 30.0) for i, q in enumerate(quality)]
+    leader, follower = (np.array([pair[side].mean(axis=0) for pair in pairs]) for side in (0, 1))
+    return leader, follower, quality
+
+
+def explained(*parts: NDArray[np.float64]) -> float:
+    """Share of the quality's variance that a linear fit on the first half explains on the second."""
+    *features, quality = parts
+    inputs = np.concatenate([*features, np.ones((len(quality), 1))], axis=1)
+    train, test = slice(0, None, 2), slice(1, None, 2)
+    fit = np.linalg.lstsq(inputs[train], quality[train], rcond=None)[0]
+    rest = quality[test] - inputs[test] @ fit
+    return 1 - float(rest.var() / quality[test].var())
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_only_both_agents_together_tell_the_quality(symmetric: bool) -> None:
+    leader, follower, quality = planted(symmetric)
+    assert explained(leader, follower, quality) > 0.9
+    assert max(explained(leader, quality), explained(follower, quality)) < 0.5
+
+
+def test_a_plain_difference_tells_it_only_where_the_roles_are_equal() -> None:
+    leader, follower, quality = planted(symmetric=True)
+    assert explained(leader - follower, quality) > 0.9
+    leader, follower, quality = planted(symmetric=False)
+    assert explained(leader - follower, quality) < 0.5
+
+
+def steps_explained(steps: PlantedSteps) -> dict[str, float]:
+    """What a linear fit on means over time explains of the following: of each agent, and of the right difference."""
+    gain = np.array([np.polyfit(p.ravel(), s.ravel(), 1)[0] for p, s in zip(*agents(steps), strict=True)])
+    primary, secondary = (np.moveaxis(part, 0, -1) for part in agents(steps))
+    right = np.abs(gain * primary - secondary)
+    counts = steps.together[:, :, None]
+    apart = {
+        "right": right.mean(axis=1),
+        "where it counts": (right * counts).sum(axis=1) / counts.sum(axis=1).clip(1),
+        "plain": np.abs(primary - secondary).mean(axis=1),
+        "primary": np.abs(primary).mean(axis=1),
+        "secondary": np.abs(secondary).mean(axis=1),
+    }
+    return {name: explained(part, steps.quality) for name, part in apart.items()}
+
+
+def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The channels (channel, n, T) in which the secondary follows."""
+    return np.moveaxis(steps.primary[..., :6], -1, 0), np.moveaxis(steps.secondary[:, :, 0, :6], -1, 0)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> None:
+    told = steps_explained(planted_steps(600, symmetric=symmetric))
+    assert told["where it counts"] > 0.7
+    assert told["right"] < told["where it counts"] - 0.25
+    assert max(told["primary"], told["secondary"]) < 0.25
+    if symmetric:
+        assert told["plain"] == pytest.approx(told["right"], abs=0.05)
+    else:
+        assert told["plain"] < told["right"] - 0.2
+
+
+def test_steps_have_their_shapes_and_their_score() -> None:
+    steps = planted_steps(5, steps=7, channels=3, own=2, entries=4)
+    assert steps.primary.shape == (5, 7, 5)
+    assert steps.secondary.shape == (5, 7, 1, 5)
+    assert steps.scene.shape == (5, 7, 4)
+    shares = 10 * np.stack([steps.quality, steps.form, steps.execution / 10]).T @ np.array(WEIGHTS)
+    np.testing.assert_allclose(steps.score, shares)
+    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own=2, entries=4).scene, steps.scene)
+
+
+def score(record: Record) -> float:
+    assert record.labels is not None
+    assert record.labels.score is not None
+    return record.labels.score

@@ -1,0 +1,251 @@
+"""The order of the tree: imports go one way, pipeline/ has rows, and a name means one thing."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+OURS = ("data", "models", "extractors", "pipeline", "synthetic", "benchmarks", "tests", "run_pipeline")
+ALLOWED = {
+    "data": {"data"},
+    "models": {"models"},
+    "extractors": {"extractors", "data", "models"},
+    "synthetic": {"synthetic", "data"},
+    "pipeline": {"pipeline", "extractors", "data", "models"},
+}
+USES_SYNTHETIC = ("pipeline/demo/",)
+"""What may also import rendered and planted data."""
+
+OPENERS = {"av", "h5py"}
+"""Libraries that open videos and HDF5 files: only `data` may import them."""
+
+ROWS: tuple[tuple[str, ...], ...] = (
+    ("stages", "recipes", "environment", "config", "cluster", "console"),
+    ("cache",),
+    ("extract",),
+    ("features", "results", "pack"),
+    ("train",),
+    ("systems",),
+    ("evaluate",),
+    ("score",),
+    ("report",),
+    ("demo", "serve", "preview"),
+    ("api",),
+    ("cli",),
+)
+"""The order of pipeline/, lowest first. A row imports from rows below it, and from its own row without a circle."""
+
+KNOWN_VIOLATIONS: frozenset[tuple[str, str]] = frozenset()
+"""(importing, imported) parts of pipeline/ that point upwards today. Only ever made shorter."""
+
+CONVENTIONAL = {"__init__.py", "__main__.py", "config.py", "stage.py", "conftest.py"}
+"""File names that may stand more than once."""
+
+KNOWN_FILE_NAMES = frozenset({"base.py", "features.py", "pose.py", "recipes.py"})
+"""Further file names that stand more than once today. Only ever made shorter."""
+
+KNOWN_CLASS_NAMES = frozenset({"Border", "Finding", "Job", "Pose", "Scene", "Step", "Table", "Track", "View"})
+"""Class names that stand more than once today. Only ever made shorter."""
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+def sources(root: Path, *packages: str) -> Iterator[Path]:
+    """Python files of the packages, or of single modules, in order."""
+    for package in packages:
+        single = root / f"{package}.py"
+        yield from [single] if single.exists() else sorted((root / package).rglob("*.py"))
+
+
+def module_of(path: Path, root: Path) -> str:
+    """The dotted name of a file."""
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(module, names taken from it) of every import in a file, also inside functions; "." before a relative one."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, ()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or ""), tuple(alias.name for alias in node.names)
+
+
+def arrows(root: Path, *packages: str) -> dict[str, set[str]]:
+    """Which modules of ours each module imports."""
+    there = {module_of(path, root): path for path in sources(root, *packages)}
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, path in there.items():
+        for name, taken in imported(path):
+            inner = [f"{name}.{one}" for one in taken if f"{name}.{one}" in there]
+            found[module] |= {*inner} if inner else {name} & set(there)
+    return found
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
+    """Groups of nodes that reach each other."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        reach[start] = seen
+    return sorted({tuple(sorted(b for b in reach[a] if a in reach.get(b, ()))) for a in graph if a in reach[a]})
+
+
+def violations(root: Path) -> list[str]:
+    """One line per import that goes the wrong way below `root`."""
+    found = []
+    for layer, allowed in ALLOWED.items():
+        for path in sources(root, layer):
+            place = path.relative_to(root).as_posix()
+            names = {name.split(".")[0] or "relative import" for name, _ in imported(path)}
+            more = {"synthetic"} if place.startswith(USES_SYNTHETIC) else set()
+            wrong = (names & set(OURS)) - allowed - more | names & {"relative import"}
+            if layer != "data":
+                wrong |= names & OPENERS
+            found += [f"{place} imports {name}" for name in sorted(wrong)]
+    return found
+
+
+def part_of(module: str) -> str:
+    """The part of pipeline/ that a module belongs to, such as "cache"."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def part_arrows(root: Path) -> dict[str, set[str]]:
+    """Which parts of pipeline/ each part imports, itself left out."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for module, targets in arrows(root, "pipeline").items():
+        found[part_of(module)] |= {part_of(target) for target in targets} - {part_of(module), ""}
+    return found
+
+
+def upward(root: Path) -> set[tuple[str, str]]:
+    """Arrows of pipeline/ that point to a higher row."""
+    row = {part: number for number, parts in enumerate(ROWS) for part in parts}
+    return {(a, b) for a, targets in part_arrows(root).items() if a for b in targets if row[b] > row[a]}
+
+
+def repeated(places: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Names that stand in several places."""
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def test_imports_go_one_way() -> None:
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("data/bad.py", "import pipeline.cache.local_cache"),
+        ("models/bad.py", "from data.errors import AimError"),
+        ("extractors/bad.py", "def f():\n    from pipeline import config"),
+        ("extractors/bad.py", "import h5py"),
+        ("synthetic/bad.py", "from models import metrics"),
+        ("pipeline/bad.py", "import av"),
+        ("pipeline/bad.py", "from . import config"),
+        ("pipeline/score/bad.py", "from synthetic import dives"),
+        ("pipeline/score/bad.py", "from tests import helpers"),
+    ],
+)
+def test_a_planted_wrong_import_is_found(tmp_path: Path, place: str, line: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text(f"{line}\n")
+    assert len(violations(tmp_path)) == 1
+
+
+def test_every_part_of_pipeline_has_a_row() -> None:
+    there = {part_of(module_of(path, ROOT)) for path in sources(ROOT, "pipeline")} - {""}
+    assert there <= {part for parts in ROWS for part in parts}
+
+
+def test_rows_of_pipeline_import_downwards() -> None:
+    assert upward(ROOT) == KNOWN_VIOLATIONS
+
+
+def test_a_planted_upward_import_is_found(tmp_path: Path) -> None:
+    for name, line in (("cache/index.py", "from pipeline.score import scorer"), ("score/scorer.py", "")):
+        (tmp_path / "pipeline" / name).parent.mkdir(parents=True)
+        (tmp_path / "pipeline" / name).write_text(f"{line}\n")
+    assert upward(tmp_path) == {("cache", "score")}
+
+
+def test_no_circles() -> None:
+    assert circles(part_arrows(ROOT)) == []
+    assert circles(arrows(ROOT, *OURS)) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [("b", "c")]
+
+
+def packages() -> list[str]:
+    """Every package that exports names."""
+    inits = (path for path in sources(ROOT, *ALLOWED) if path.name == "__init__.py")
+    return [module_of(path, ROOT) for path in inits if "__all__" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("package", packages())
+def test_exported_names_are_there(package: str) -> None:
+    module = import_module(package)
+    path = ROOT / package.replace(".", "/") / "__init__.py"
+    for_types = {name for source, names in imported(path) if source.startswith(f"{package}.") for name in names}
+    assert set(module.__all__) == for_types, "the list for type checkers, `importer` and `__all__` differ"
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+def test_file_names_are_unique() -> None:
+    places = defaultdict(list)
+    for path in sources(ROOT, *OURS):
+        if path.name not in CONVENTIONAL:
+            places[path.name].append(path.relative_to(ROOT).as_posix())
+    found = repeated(places)
+    assert {name: where for name, where in found.items() if name not in KNOWN_FILE_NAMES} == {}
+    assert set(found) >= KNOWN_FILE_NAMES, "a name is unique now: shorten KNOWN_FILE_NAMES"
+
+
+def test_class_names_are_unique() -> None:
+    places = defaultdict(list)
+    for path in sources(ROOT, "data", "models", "extractors", "pipeline", "synthetic", "run_pipeline"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(path.relative_to(ROOT).as_posix())
+    found = repeated(places)
+    assert {name: where for name, where in found.items() if name not in KNOWN_CLASS_NAMES} == {}
+    assert set(found) >= KNOWN_CLASS_NAMES, "a name is unique now: shorten KNOWN_CLASS_NAMES"
+
+
+def test_models_open_nothing() -> None:
+    for path in sources(ROOT, "models"):
+        names = {name.split(".")[0] for name, _ in imported(path)}
+        assert not names & {"pathlib", "os", "io", "json", "yaml"}, f"{path} touches files"
+
+
+def test_every_package_is_listed_in_setup_cfg() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    listed = {line.strip() for line in parser["options"]["packages"].splitlines() if line.strip() and "#" not in line}
+    there = {
+        str(path.parent.relative_to(ROOT)).replace("/", ".")
+        for layer in [*ALLOWED, "benchmarks"]
+        for path in (ROOT / layer).rglob("__init__.py")
+    }
+    assert listed == there
