@@ -7,13 +7,24 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.timesteps.channels import Bools, Floats, row_period
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LONE_PERIOD_S = 0.04
+"""How long a single row lasts, when no second one says so: one frame at 25 frames per second."""
 
 FILL_WEIGHT = 0.5
 """A value put into a gap weighs half as much as the lighter of the two values it lies between."""
 
 WINDOW_SIGMAS = 3.0
 """The local fit looks this many widths of its Gaussian to both sides."""
+
+
+def row_period(time: Floats) -> float:
+    """Median seconds between rows; `LONE_PERIOD_S` where there are fewer than two."""
+    steps = np.diff(time)
+    steps = steps[steps > 0]
+    return float(np.median(steps)) if steps.size else LONE_PERIOD_S
 
 
 def runs_between(time: Floats, cuts: Floats) -> list[slice]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -108,7 +110,7 @@ def _moved(a: Poses, b: Poses) -> float:
 
 def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float, line: str) -> None:
     """Fill gaps of at most `max_gap_s` between the detections at `rows`, in place."""
-    for before, after in zip(rows[:-1], rows[1:], strict=True):
+    for before, after in itertools.pairwise(rows):
         if after - before > 1 and times[after] - times[before] <= max_gap_s + 1e-6:
             for row in range(before + 1, after):
                 share = (times[row] - times[before]) / (times[after] - times[before])

@@ -53,7 +53,7 @@ class PoseConfig(StageConfig):
     max_step: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
         0.25,
-        "Lost correlation from one frame to the next that may be a cut, 0..1 (extractors/pose/shots.py).",
+        "Lost correlation from one frame to the next that may be a cut, 0..1.",
         gt=0,
         le=1,
     )

@@ -93,8 +93,8 @@ class View:
     @classmethod
     def around(cls, centre: NDArray[np.floating], side: float, turns: int = 0) -> View:
         """A square of `side` pixels around `centre` (2,)."""
-        pixels = max(int(round(side)), 8)
-        left, top = (int(round(float(middle) - pixels / 2)) for middle in centre)
+        pixels = max(round(side), 8)
+        left, top = (round(float(middle) - pixels / 2) for middle in centre)
         return cls(left, top, pixels, pixels, turns)
 
     def draw(self, image: Image) -> Image:

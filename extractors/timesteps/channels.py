@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-LONE_PERIOD_S = 0.04
-"""How long a single row lasts, when no second one says so: one frame at 25 frames per second."""
+from extractors.signals import LONE_PERIOD_S, Bools, Floats, row_period
 
 
 @dataclass(frozen=True)
@@ -80,13 +75,6 @@ def make_channels(
     weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0).clip(0.0, 1.0)
     values = np.where(weight > 0, values, 0.0)
     return Channels(kind, names, time, span or row_span(time), values, weight, observed)
-
-
-def row_period(time: Floats) -> float:
-    """Median seconds between rows; `LONE_PERIOD_S` where there are fewer than two."""
-    steps = np.diff(time)
-    steps = steps[steps > 0]
-    return float(np.median(steps)) if steps.size else LONE_PERIOD_S
 
 
 def row_span(time: Floats) -> tuple[float, float]:
