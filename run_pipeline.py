@@ -141,7 +141,7 @@ def extract(
     settings = _settings(config, overrides, cache, workers)
     listing = _listing(inputs, settings)
     records = _sharded(listing.records, shard)
-    planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
+    planner = _planner(settings, stages, force=force, retry_failed=retry_failed, fetch=True)
     if preview:
         from pipeline.preview.previews import refuse_far
 
@@ -828,13 +828,15 @@ def _there(cache: Cache) -> Cache:
     return cache
 
 
-def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
+def _planner(
+    settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False, fetch: bool = False
+) -> Planner:
     from pipeline.extraction.plan import Planner
     from pipeline.remote_cache import open_cache
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
-    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed)
+    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed, fetch=fetch)
 
 
 def _sureness(independent: int) -> str:

@@ -7,12 +7,14 @@ over time (`people/tracking.py`), and the agents are chosen among them when the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.arrays import StageOutput
+from data.videos import Record
 from extractors.base import Extractor, Source, StageConfig
 from extractors.pose_config import PoseConfig
 
@@ -31,14 +33,31 @@ class Pose(Extractor[PoseConfig]):
 
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
-        """Hashes of the weights in use.
+        """Hashes of the weights in use; raises as `extractors.pose_backends.identity`."""
+        from extractors.pose_backends import identity
 
-        Raises:
-            DataError: a file of weights that the configuration names is not there.
-        """
-        from extractors.pose_backends import weight_digests
+        return identity(config)
 
-        return weight_digests(config)
+    @classmethod
+    def fetch(cls, config: PoseConfig) -> None:
+        """Download the weights that rtmlib or mmpose name."""
+        from extractors.pose_backends import networks
+
+        for network in networks(config).values():
+            network.fetch()
+
+    @classmethod
+    def sidecars(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
+        """The keypoint file of a video, for the import backend."""
+        if config.backend != "import" or (config.import_.dir is None and record.path is None):
+            return {}
+        from data.keypoints import find_keypoints
+
+        folder, name = config.import_.dir, record.id
+        if folder is None and record.path is not None:
+            folder, name = record.path.parent, record.path.name
+        found = find_keypoints(folder, name) if folder is not None else None
+        return {"keypoints": found} if found is not None else {}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
@@ -56,11 +75,18 @@ class Pose(Extractor[PoseConfig]):
         from extractors.people.output import output
         from extractors.people.run import PoseRun
         from extractors.pose_backends import load_backend
+        from extractors.pose_backends.imported import Imported
 
-        if self._backend is None:
+        imported = None
+        if self.config.backend == "import":
+            imported = self._backend = Imported(source, min_score=self.config.min_score)
+        elif self._backend is None:
             self._backend = load_backend(self.config)
         run = PoseRun(self._backend, self.config)
         run.add_all(source.frames(range(0, len(source.times), self.config.stride)))
         times: NDArray[np.float64] = np.array(run.times)
         choice = choose(run.tracker.tracks, run.shots, run.size, times, run.choice)
-        return output(run, choice, (source.info.width, source.info.height))
+        made = output(run, choice, (source.info.width, source.info.height))
+        if imported is None:
+            return made
+        return StageOutput(made.arrays, {**made.quality, "joint_map": imported.file.summary})

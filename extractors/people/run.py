@@ -17,6 +17,7 @@ from extractors.people.scene import SceneWatch
 from extractors.people.search import VIEWS, Counted, Person, close_up, close_ups, merge, whole_frame
 from extractors.people.tracking import SURE, Track, Tracker, TrackSettings
 from extractors.pose_backends.base import Image, People, PoseBackend
+from extractors.pose_backends.imported import Imported
 from extractors.pose_config import PoseConfig
 
 LEARN = 0.35
@@ -35,7 +36,7 @@ TURNS = (0.8, -0.8, 1.6, -1.6, 3.1)
 class PoseRun:
     """People of one video. `add` every frame in order, then read `tracks`, `times`, `shots`."""
 
-    def __init__(self, backend: PoseBackend, config: PoseConfig) -> None:
+    def __init__(self, backend: PoseBackend | Imported, config: PoseConfig) -> None:
         self.backend, self.config = Counted(backend), config
         self.choice = ChoiceSettings(config.agents, config.tracks, config.region)
         self.tracker = Tracker(
@@ -70,7 +71,11 @@ class PoseRun:
             self.shot_starts.append(position)
         self.tracker.begin(frame.time, step.shift, step.cut)
         self.cameras.append(self.tracker.camera)
-        people = self._people(image, frame.time, fresh=step.cut or not position)
+        if isinstance(self.backend.backend, Imported):
+            high, wide = (image.shape[axis] / frame.image.shape[axis] for axis in (0, 1))
+            people = self.backend.backend.at(frame.index).mapped(np.array([[wide, 0, 0], [0, high, 0]]))
+        else:
+            people = self._people(image, frame.time, fresh=step.cut or not position)
         people = people.take(people.scores >= self.config.min_score)
         self.tracker.update(position, frame.time, people, self._coloured(image, people))
         self._learn(image, frame.time)
@@ -83,7 +88,9 @@ class PoseRun:
         """Look again, with hindsight, at the frames held in memory, and let go of them; call after the last frame."""
         images, self.images = self.images, {}
         seen, self.seen = self.seen, {}
-        if not images or self.config.rotations != "tracked" or not self.config.second_look:
+        if isinstance(self.backend.backend, Imported) or not images:
+            return
+        if self.config.rotations != "tracked" or not self.config.second_look:
             return
         settings = (self.config.zoom, self.config.crop_side, self.config.sure_score)
         repair = Repair(self.backend, images, *settings, self.times, self.cameras, seen)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,18 +81,20 @@ def consensus(poses: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArra
 class Counted:
     """A backend that counts its forwards."""
 
-    def __init__(self, backend: PoseBackend) -> None:
+    def __init__(self, backend: Any) -> None:
         self.backend, self.count = backend, 0
 
     def detect(self, image: Image) -> People:
         """As the backend's."""
         self.count += 1
-        return self.backend.detect(image)
+        found: People = self.backend.detect(image)
+        return found
 
     def close_up(self, image: Image) -> People:
         """As the backend's."""
         self.count += 1
-        return self.backend.close_up(image)
+        found: People = self.backend.close_up(image)
+        return found
 
 
 def whole_frame(backend: PoseBackend, image: Image, turns: Sequence[int] = (0, 1, 2, 3)) -> People:

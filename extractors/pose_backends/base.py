@@ -47,6 +47,12 @@ class People:
         index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
         return People(self.keypoints[index], self.scores[index], self.boxes[index])
 
+    def best(self, min_score: float, most: int | None = None) -> People:
+        """People with finite joints and at least this score, best first, `most` of them."""
+        usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
+        order = np.argsort(-self.scores, kind="stable")
+        return self.take(order[usable[order]][:most])
+
     def mapped(self, matrix: NDArray[np.floating]) -> People:
         """The same people after an affine map (2, 3) of the picture; boxes are drawn anew around the joints."""
         points = self.keypoints.copy()
