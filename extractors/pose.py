@@ -7,6 +7,7 @@ over time (`people/tracking.py`), and the agents are chosen among them when the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,14 +50,15 @@ class Pose(Extractor[PoseConfig]):
     @classmethod
     def sidecars(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
         """The keypoint file of a video, for the import backend."""
-        if config.backend != "import" or (config.import_.dir is None and record.path is None):
+        if config.backend != "import":
             return {}
         from data.keypoints import find_keypoints
 
-        folder, name = config.import_.dir, record.id
-        if folder is None and record.path is not None:
-            folder, name = record.path.parent, record.path.name
-        found = find_keypoints(folder, name) if folder is not None else None
+        found = None
+        if config.import_.dir:
+            found = find_keypoints(Path(config.import_.dir).expanduser(), record.id)
+        elif record.path is not None:
+            found = find_keypoints(record.path.parent, record.path.name)
         return {"keypoints": found} if found is not None else {}
 
     @classmethod
@@ -89,4 +91,7 @@ class Pose(Extractor[PoseConfig]):
         made = output(run, choice, (source.info.width, source.info.height))
         if imported is None:
             return made
-        return StageOutput(made.arrays, {**made.quality, "joint_map": imported.file.summary})
+        joints = made.arrays["keypoints"]
+        joints = replace(joints, values=imported.hide(np.asarray(joints.values, dtype=np.float32)))
+        quality = {**made.quality, "joint_map": imported.file.summary}
+        return StageOutput({**made.arrays, "keypoints": joints}, quality)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from extractors.base import StageConfig, setting
@@ -42,8 +41,8 @@ class RTMLibConfig(StageConfig):
 class ImportConfig(StageConfig):
     """Keypoint files of other tools, see docs/extend/keypoints.md."""
 
-    dir: Path | None = setting(
-        None, "Folder of the keypoint files, named like the videos; default: beside each video.", affects_result=False
+    dir: str = setting(
+        "", "Folder of the keypoint files, named like the videos; empty: beside each video.", affects_result=False
     )
 
 
