@@ -158,15 +158,15 @@ def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, Network]:
     """The networks of the rtmlib backend: those of its own table for a mode, or ONNX files.
 
     Raises:
-        UsageError: rtmlib is not installed, or nothing or too much is named.
+        UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
     """
-    require("rtmlib")
     if bool(mode) == bool(model or detector):
         raise UsageError(
             "pose.rtmlib.model is not set" if not mode else "pose.rtmlib.mode and pose.rtmlib.model are both set",
             fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file",
         )
     if mode:
+        require("rtmlib")
         from rtmlib import Body
 
         model, detector = Body.MODE[mode]["pose"], Body.MODE[mode]["det"]

@@ -20,7 +20,7 @@ from extractors.people.scene import SceneWatch
 from extractors.people.search import consensus, merge, whole_frame
 from extractors.people.sides import wrong_sides
 from extractors.pose import Pose
-from extractors.pose_backends import load_backend, weight_digests
+from extractors.pose_backends import identity, load_backend
 from extractors.pose_backends.base import Image, People, View
 from extractors.pose_backends.movenet import MoveNet, input_size
 from extractors.pose_config import PoseConfig
@@ -255,8 +255,8 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     known = Pose.identity(PoseConfig())["weights"]
     assert known.startswith("d4489f89")
     assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != known
-    model = weight_digests(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
-    assert set(model) == {"weights"}
+    model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
+    assert set(model) == {"weights", "runtime"}
 
 
 def test_a_backend_that_is_not_installed_says_what_to_type() -> None:

@@ -69,7 +69,7 @@ def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: P
     assert np.abs(joints[:, 0, kept, :2] - wanted[:, kept, :2]).max() < 0.1
     assert np.isnan(joints[:, 0, 3:5, :2]).all()
     assert not joints[:, 0, 3:5, 2].any()
-    assert str(stored.quality["joint_map"]).startswith("COCO results, COCO-17: nose <- nose, ")
+    assert stored.quality["joint_map"] == "COCO results, COCO-17: 17 joints under their COCO names"
     assert _state(config, video) == ("fresh", "")
 
 

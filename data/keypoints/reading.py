@@ -63,9 +63,11 @@ class ImportedKeypoints:
     @property
     def summary(self) -> str:
         """One line for people: the layout, which joint became which, and which are missing."""
-        pairs = ", ".join(f"{mine} <- {printable(theirs)}" for mine, theirs in self.joint_map.items())
-        missing = f"; missing: {', '.join(self.missing)}" if self.missing else ""
-        return f"{self.layout}: {pairs}{missing}"
+        parts = [f"{mine} <- {printable(theirs)}" for mine, theirs in self.joint_map.items() if mine != theirs]
+        same = len(self.joint_map) - len(parts)
+        parts += [f"{same} joints under their COCO names"] if same else []
+        missing = f"; missing: {', '.join(self.missing)}" if self.missing and parts else ""
+        return f"{self.layout}{': ' if parts else ''}{', '.join(parts)}{missing}"
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:

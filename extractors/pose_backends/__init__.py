@@ -24,8 +24,10 @@ def load_backend(config: PoseConfig) -> PoseBackend:
 
         return MMPose(networks(config), config.mmpose.seed, device=config.device, min_score=config.min_score)
     if config.backend == "rtmlib":
+        from data.pose_weights import require
         from extractors.pose_backends.rtmlib import RTMLib
 
+        require("rtmlib")
         return RTMLib(networks(config), min_score=config.min_score, threads=config.threads)
     from data.weights import locate
     from extractors.pose_backends.movenet import MoveNet
