@@ -175,7 +175,7 @@ def _say_joint_maps(records: Sequence[Record], planner: Planner) -> None:
     """Which joint of an imported keypoint file became which, one line for every map that occurs."""
     from pipeline.console import say
 
-    settings = planner.configs["pose"]
+    settings = planner.configs.get("pose")
     if getattr(settings, "backend", "") == "import" and "pose" in planner.stages:
         for line in sorted({str(planner.cache.quality("pose", record.id).get("joint_map", "")) for record in records}):
             if line:
@@ -843,12 +843,13 @@ def _there(cache: Cache) -> Cache:
 def _planner(
     settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False, fetch: bool = False
 ) -> Planner:
+    from pipeline.console import say
     from pipeline.extraction.plan import Planner
     from pipeline.remote_cache import open_cache
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
-    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed, fetch=fetch)
+    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed, fetch=say if fetch else None)
 
 
 def _sureness(independent: int) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 from data.errors import DataError, UsageError, nearest
 from data.weights import digest, weights_dir
 from data.weights_fetch import one_at_a_time, scratch_folder
+from data.weights_registry import Progress
 
 INSTALL = {
     "rtmlib": "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime",
@@ -102,7 +103,7 @@ class Network:
         except Exception as error:
             raise DataError(f"no readable configuration ({error})", where=self.config) from error
 
-    def fetch(self) -> None:
+    def fetch(self, progress: Progress) -> None:
         """Download the weights that the library names, where they are not here.
 
         Raises:
@@ -116,6 +117,7 @@ class Network:
             lock = target.with_name(f".{target.name}.lock")
             with one_at_a_time(lock), scratch_folder(target.parent, "pose") as scratch:
                 if not target.is_file():
+                    progress(f"downloading {self.weights}")
                     os.replace(_download(self.weights, scratch), target)
         except Exception as error:
             cause = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]

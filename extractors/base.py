@@ -16,7 +16,7 @@ torch, cv2, openvino and the like are imported inside functions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -142,8 +142,10 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
-    def fetch(cls, config: C) -> None:
+    def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
         """Download what `identity` needs and a library can bring; called once, before a run makes its keys.
+
+        `progress` is told one sentence before each download.
 
         Raises:
             DataError: a download failed.

@@ -6,7 +6,7 @@ over time (`people/tracking.py`), and the agents are chosen among them when the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,12 +40,12 @@ class Pose(Extractor[PoseConfig]):
         return identity(config)
 
     @classmethod
-    def fetch(cls, config: PoseConfig) -> None:
+    def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:
         """Download the weights that rtmlib or mmpose name."""
         from extractors.pose_backends import networks
 
         for network in networks(config).values():
-            network.fetch()
+            network.fetch(progress)
 
     @classmethod
     def sidecars(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:

@@ -19,6 +19,7 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.extract import Summary, run_extract
 from pipeline.extraction.plan import Planner
 from pipeline.remote_cache import open_cache
+from tests.object_store import Bucket
 from tests.test_tracking import person
 
 FRAMES = 8
@@ -108,6 +109,17 @@ def test_a_video_without_a_file_fails_by_name_until_there_is_one(video: Path, tm
     put(video.with_suffix(".json"), results())
     summary, _ = extract(config, video)
     assert not summary.failed
+
+
+def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_path: Path) -> None:
+    bucket.put("in/dive.mp4", video.read_bytes())
+    put(tmp_path / "poses" / "dive.json", results())
+    pose = {"backend": "import", "agents": 1, "import": {"dir": str(tmp_path / "poses")}}
+    config = bucket.config(stages=["pose"], pose=pose)
+    cache = open_cache(config.cache, config.storage.reach())
+    summary = run_extract(bucket.videos(), config, cache, Planner(config, cache))
+    assert not summary.failed
+    assert cache.quality("pose", "dive.mp4")["found_rate"] == 1
 
 
 def test_several_files_of_one_video_are_an_error(video: Path, tmp_path: Path) -> None:

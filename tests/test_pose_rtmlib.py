@@ -146,7 +146,8 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
 
     from rtmlib.tools import file
 
-    asked = []
+    asked: list[str] = []
+    said: list[str] = []
 
     def download(address: str, place: Path, *_: Any, **__: Any) -> None:
         asked.append(address)
@@ -157,7 +158,8 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(file, "download_url_to_file", download)
     config = PoseConfig(backend="rtmlib", rtmlib={"mode": "lightweight"})
     for _ in range(2):
-        Pose.fetch(config)
+        Pose.fetch(config, said.append)
+    assert said == [f"downloading {address}" for address in asked]
     assert asked == [network.weights for network in networks(config).values()]
     here = identity(config)
     assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
@@ -178,8 +180,8 @@ def test_without_a_network_the_message_says_what_to_put_where(tmp_path: Path, mo
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
     monkeypatch.setattr(file, "download_url_to_file", offline)
     config = PoseConfig(backend="rtmlib", rtmlib={"mode": "balanced"})
-    network = networks(config)["weights"]
+    network, said = networks(config)["weights"], list[str]()
     with pytest.raises(DataError, match=r"cannot be downloaded .Name or service not known") as caught:
-        Pose.fetch(config)
+        Pose.fetch(config, said.append)
     assert network.weights in str(caught.value.fix)
     assert caught.value.where == str(tmp_path / Path(network.weights).with_suffix(".onnx").name)

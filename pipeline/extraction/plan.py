@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -49,7 +49,7 @@ class Planner:
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
-        fetch: download weights that a stage's own library names and brings, where they are not here.
+        fetch: told about each download of weights that a stage's own library names; None: nothing is downloaded.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Planner:
         stages: Sequence[str] = (),
         force: bool = False,
         retry_failed: bool = False,
-        fetch: bool = False,
+        fetch: Callable[[str], None] | None = None,
     ) -> None:
         self.cache = cache
         self.configs = config.stage_configs()
@@ -68,9 +68,9 @@ class Planner:
         self.stages = with_inputs(self.asked, self.configs)
         self.force = force
         self.retry_failed = retry_failed
-        if fetch:
+        if fetch is not None:
             for name in self.stages:
-                stage_class(name).fetch(self.configs[name])
+                stage_class(name).fetch(self.configs[name], fetch)
         self._fixed = {name: self._fixed_parts(name) for name in self.stages}
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self._reads = {name: stage_class(name).reads for name in self.stages}
