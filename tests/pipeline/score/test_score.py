@@ -202,7 +202,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
 
 
 def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
-    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", None, error="no frame")]
+    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", error="no frame")]
     good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
