@@ -212,7 +212,7 @@ def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
 def test_hostile_names_are_text(name: str) -> None:
-    row = Score(name, Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
+    row = Score(name, path=Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     assert line["video"][:1] not in ("=", "@", "+", "-")
     assert "\n" not in line["video"]
