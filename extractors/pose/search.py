@@ -20,7 +20,7 @@ from extractors.pose.tracking import Track, Tracker
 RETRY_S = 0.15
 """Seconds before quarter turns are tried again for a person whom none of them showed."""
 
-MAX_TILT = np.pi / 3
+MAX_TILT = np.radians(55)
 """Radians from upright that the network still reads well."""
 
 CLOSE_UP = 2.2
