@@ -20,11 +20,12 @@ from pydantic import field_validator, model_validator
 from data.errors import DataError, nearest
 from data.store import Array, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.signals import LONE_PERIOD_S, Floats
 from extractors.timesteps.array_channels import array_channels
-from extractors.timesteps.channels import LONE_PERIOD_S, Channels, Floats
+from extractors.timesteps.channels import Channels
 from extractors.timesteps.flow_channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_clean import PoseSettings
+from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
 from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
 from extractors.timesteps.trial_descriptors import trial_figures
@@ -71,7 +72,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
-    name, version, Config = "timesteps", 1, TimestepsConfig
+    name, version, Config = "timesteps", 2, TimestepsConfig
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
 
     @classmethod
