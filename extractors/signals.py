@@ -35,7 +35,7 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(bounds) if b > a]
 
 
-def fill_gaps(time: Floats, values: Floats, weight: NDArray[np.generic], longest: float) -> tuple[Floats, Floats]:
+def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
     """Interpolate gaps by straight lines.
 
     A run of rows without weight is filled where rows with weight lie on both sides, at most `longest`
@@ -50,7 +50,7 @@ def fill_gaps(time: Floats, values: Floats, weight: NDArray[np.generic], longest
     Returns:
         values and weights of the same shapes.
     """
-    values, weight = values.copy(), np.array(weight, dtype=np.float64)
+    values, weight = values.copy(), weight.copy()
     for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
         seen = np.flatnonzero(weight[:, column] > 0)
         missing = np.flatnonzero(weight[:, column] <= 0)

@@ -56,7 +56,8 @@ def clean_poses(
         wrong = rows[exchanged_sides(out[rows], times[rows])]
         out[wrong] = out[wrong][:, MIRRORED]
     points = out[..., :2].reshape(len(out), -1)
-    points, weight = fill_gaps(times, points, detected[:, None] & np.isfinite(points), config.max_gap_s)
+    weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
+    points, weight = fill_gaps(times, points, weight, config.max_gap_s)
     filled = ~detected[:, None] & (weight[:, ::2] > 0)
     out[filled, :2], out[filled, 2] = points.reshape(*filled.shape, 2)[filled], INTERPOLATED_SCORE
     placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
