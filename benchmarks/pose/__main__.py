@@ -75,6 +75,5 @@ def main() -> None:
     given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
-
 if __name__ == "__main__":
     main()

@@ -23,6 +23,11 @@ from extractors.pose_backends.movenet import MoveNet
 from extractors.pose_config import PoseConfig
 
 Image = NDArray[np.uint8]
+Images = Sequence[Image] | Image
+"""Frames in order: a list of them or (N, height, width, 3)."""
+
+Network = MoveNet
+"""What detects people: `detect(image)`."""
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "none": {"rotations": "none"},
@@ -43,7 +48,7 @@ class Frames:
         times: (N,) seconds from the first frame.
     """
 
-    images: Sequence[Image]
+    images: Images
     times: NDArray[np.float64]
     name: str = "clip"
     upstream: dict[str, StageOutput] = field(default_factory=dict)
@@ -61,7 +66,7 @@ class Frames:
 
 
 def run_stage(
-    images: Sequence[Image], times: NDArray[np.float64], settings: Mapping[str, Any]
+    images: Images, times: NDArray[np.float64], settings: Mapping[str, Any]
 ) -> tuple[NDArray[np.float32], float, float]:
     """Run the pose stage on one clip.
 
@@ -83,7 +88,7 @@ def run_stage(
     return keypoints, spent, float(result.quality["forwards_per_frame"])
 
 
-def load_network(long_side: int) -> MoveNet:
+def load_network(long_side: int) -> Network:
     """MoveNet MultiPose with inputs whose longer side is `long_side` pixels.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.pose.real import Actor, Case
+from benchmarks.pose.real import SIDE, Actor, Case
 
 MIDDLE = ((0.5, 0.5),)
 LEAP = ((0.30, 0.45), (0.42, 0.25), (0.52, 0.28), (0.60, 0.45), (0.66, 0.75))
@@ -55,6 +55,24 @@ def _poor(camera: int) -> list[Case]:
     turned = Case("turned 180", "poor", (Actor(camera, 100, angle=180, surroundings="one_person"),), "park")
     spins = _somersault(camera, (1.3,), "poor")
     return [replace(case, name=f"poor {case.name}", poor=True) for case in (turned, *spins)]
+
+
+FOLDED = (
+    (110, 0.0, 0, False), (100, 0.0, 180, False), (95, 1.2, 0, False), (110, -2.0, 40, False), (60, 1.0, 90, False),
+    (100, 1.5, 0, True),
+)  # fmt: skip
+"""Height, turns a second, degrees at the start and whether the picture is poor."""
+
+
+def _folded() -> list[Case]:
+    """A body folded as in a tuck or pike, seen from the side."""
+    cases = []
+    for number, (height, spin, angle, poor) in enumerate(FOLDED):
+        actor = Actor(SIDE, height, LEAP if spin else MIDDLE, angle, spin, phase=5 * number)
+        background = ("lab3", "lab1", "park")[number % 3]
+        name = f"folded {height} {angle} {spin}" + " poor" * poor
+        cases.append(Case(name, "folded", (actor,), background, pan=(0.5, 0.5), poor=poor))
+    return cases
 
 
 def _crossing(camera: int, woman: int) -> list[Case]:
@@ -112,7 +130,7 @@ TUNING = _seen(
         *_turned(1, (90, 135)), *_turned(2, (180, 225)), *_turned(3, (270, 45)),
         *_somersault(1, (1.0, 2.2)), *_somersault(2, (1.5, -2.5)), *_somersault(3, (1.2, 1.9)),
         *_small(1, (50, 26)), *_small(2, (32,)), *_small(3, (60, 40)),
-        *_poor(1), *_poor(3),
+        *_folded(), *_poor(1), *_poor(3),
         *_crossing(1, 2), _alike((2, 3)), _pair(1, 0), _pair(2, 0), _pair(3, 180),
         *_bystanders(2, 1), *_bystanders(3, 2)[:1],
     ]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pose.box import Image, load_network
+from benchmarks.pose.box import Image, Network, load_network
 from data.video import decode
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
@@ -41,20 +41,22 @@ def detect_all(images: Iterable[Image]) -> NDArray[np.float32]:
             poses = [pose]
             for (factor, _), network in zip(CROPS, networks, strict=True):
                 for mirror in (False, True):
-                    poses += _in_crop(network.detect, image, pose, factor, mirror)
+                    poses += _in_crop(network, image, pose, factor, mirror)
             row[number] = weighted_median(np.stack(poses))
         rows.append(row)
     return np.stack(rows)
 
 
-def _in_crop(detect, image: Image, pose: NDArray[np.float32], factor: float, mirror: bool) -> list[NDArray[np.float32]]:  # type: ignore[no-untyped-def]
+def _in_crop(
+    network: Network, image: Image, pose: NDArray[np.float32], factor: float, mirror: bool
+) -> list[NDArray[np.float32]]:
     """The person of `pose` as the network sees it in a crop; empty where it sees somebody else or nobody."""
     low, high = pose[:, :2].min(axis=0), pose[:, :2].max(axis=0)
     side = int(factor * (high - low).max())
     corner = (low + high) / 2 - side / 2
     matrix = np.array([[1, 0, -corner[0]], [0, 1, -corner[1]]], dtype=np.float64)
     crop = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_NEAREST)
-    people = detect(np.ascontiguousarray(crop[:, ::-1]) if mirror else crop).keypoints.copy()
+    people = network.detect(np.ascontiguousarray(crop[:, ::-1]) if mirror else crop).keypoints.copy()
     if not len(people):
         return []
     if mirror:

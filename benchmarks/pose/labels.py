@@ -14,20 +14,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pose.detections import MIRRORED, read_detections
+from benchmarks.pose.detections import read_detections
 from benchmarks.pose.triangulate import (
     Camera,
     Points,
     agree,
-    errors_of,
     match_people,
     name_sides,
     read_calibration,
     torso_of,
+    triangulate,
 )
 from data.video import probe
 
@@ -45,6 +44,9 @@ TOLERANCE = 0.25
 
 SMOOTH_S = 0.03
 """Standard deviation in seconds of the line fitted to a joint's trajectory in space."""
+
+BONES = ((5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16))
+"""Joints at both ends of the lines that are drawn."""
 
 MATCH_PX = 60.0
 """Median pixels by which the detections of one person in several views may miss its joints."""
@@ -76,8 +78,8 @@ class Labels:
         return np.asarray(np.nanmedian(torso_of(self.pixels), axis=1, keepdims=True))
 
 
-def cameras_of(group: str) -> list[Camera]:
-    """The cameras of `CAMERAS`. Two videos are 8 pixels narrower than the calibration: their left edge is the same."""
+def cameras_of() -> list[Camera]:
+    """The calibrated cameras of `CAMERAS`."""
     known = read_calibration(VIEWS / "calibration.qca.txt")
     return [known[name] for name in CAMERAS]
 
@@ -90,7 +92,7 @@ def read_labels(folder: Path, group: str) -> Labels:
             return Labels(**{name: file[name] for name in ("points", "pixels", "detections", "others")})
     found = read_detections(folder, [VIEWS / group / f"{name}.mp4" for name in CAMERAS])
     times = probe(VIEWS / group / f"{CAMERAS[0]}.mp4")[1]
-    labels = label(cameras_of(group), np.stack(found).astype(np.float64), GROUPS[group], times)
+    labels = label(cameras_of(), np.stack(found).astype(np.float64), GROUPS[group], times)
     np.savez(stored, **vars(labels))
     return labels
 
@@ -157,16 +159,14 @@ def _linked(cameras: Sequence[Camera], found: Points, people: int) -> Points:
 
 def _place(cameras: Sequence[Camera], people: Points, rows: tuple[int | None, ...]) -> Points:
     """(3,) millimetres, middle of a matched person's torso."""
-    from benchmarks.pose.triangulate import triangulate
-
     seen = [camera for camera, row in enumerate(rows) if row is not None]
-    poses = np.stack([people[camera, rows[camera]] for camera in seen])  # type: ignore[index]
+    poses = np.stack([people[camera, rows[camera]] for camera in seen])
     points = triangulate([cameras[camera] for camera in seen], poses[..., :2], poses[..., 2])
     return np.asarray(np.median(points[[5, 6, 11, 12]], axis=0))
 
 
 def smooth(points: Points, times: Points, width: float = SMOOTH_S) -> Points:
-    """(N, ...) lines fitted locally over time, weighted by a Gaussian of `width` seconds; gaps of two frames are filled."""
+    """(N, ...) lines fitted locally over time, weighted by a Gaussian of `width` seconds; short gaps are filled."""
     known = np.isfinite(points)
     value = np.nan_to_num(points)
     result = np.full(points.shape, np.nan)
@@ -205,16 +205,16 @@ def draw(labels: Labels, group: str, folder: Path, frames: Sequence[int] = (5, 3
     from data.video import decode
 
     folder.mkdir(parents=True, exist_ok=True)
-    bones = ((5, 6), (5, 7), (7, 9), (6, 8), (8, 10), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16))
     for number, name in enumerate(CAMERAS):
         shown = []
         for frame in decode(VIEWS / group / f"{name}.mp4", list(frames)):
             image = frame.image.copy()
             for pose in labels.pixels[number, frame.index]:
-                for a, b in bones:
+                for a, b in BONES:
                     if np.isfinite(pose[[a, b]]).all():
                         colour = (255, 60, 60) if a % 2 else (60, 255, 60)
-                        cv2.line(image, *[tuple(int(v) for v in pose[joint]) for joint in (a, b)], colour, 4)
+                        start, end = (tuple(int(v) for v in pose[joint]) for joint in (a, b))
+                        cv2.line(image, start, end, colour, 4)
             shown.append(cv2.resize(image[:, :1080], None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA))
         cv2.imwrite(str(folder / f"{group}_{name}.png"), np.hstack(shown)[..., ::-1])
 

@@ -19,6 +19,9 @@ from benchmarks.pose.rendered import spoilt
 from benchmarks.pose.sprites import Sprite, read_background, read_sprite
 
 SIZE, RATE, SUPERSAMPLING = (455, 256), 30.0, 2
+SIDE = 5
+"""Stands for the camera of one_person_sports2d.mp4, whose athlete crouches, seen from the side."""
+
 SHUTTER = 0.35
 """Share of the time between two frames over which motion blurs."""
 
@@ -56,6 +59,8 @@ class Actor:
         """The footage."""
         if self.surroundings:
             return read_sprite(folder, self.surroundings, self.camera, None)
+        if self.camera == SIDE:
+            return read_sprite(folder, "crouch", SIDE, 0)
         group, person = ("two_people", 1) if self.other else ("one_person", 0)
         return read_sprite(folder, group, self.camera, person)
 

@@ -6,6 +6,7 @@ surroundings. `whole` footage keeps its rectangular surroundings instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +15,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pose.labels import SHARED, VIEWS, read_labels
+from benchmarks.pose.athlete import ATHLETE, places
+from benchmarks.pose.detections import detect_all
+from benchmarks.pose.labels import SHARED, VIEWS, read_labels, smooth
 from benchmarks.pose.triangulate import torso_of
 from data.video import decode
 
 SCALE, STRIDE = 0.35, 2
 """Footage is reduced to this size, and every second frame of 60 a second is used."""
+
+PARK, PARK_SIZE = SHARED / "clips" / "one_person_sports2d.mp4", (1768, 994)
+SIDE_FRAMES, MIN_JOINT_SCORE = (192, 222), 0.12
 
 LIMBS = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16), (5, 11), (6, 12), (5, 12), (6, 11))
 
@@ -42,10 +48,13 @@ class Sprite:
 
 
 def read_sprite(folder: Path, group: str, camera: int, person: int | None) -> Sprite:
-    """One person of a view, or the whole view for None; made once and kept in `folder`."""
+    """One person of a view, or the whole view for None; made once and kept in `folder`.
+
+    The group `crouch` is the athlete of one_person_sports2d.mp4 seen from the side, landing in a crouch and running on.
+    """
     stored = folder / f"sprite_{group}_{camera}_{person}.npz"
     if not stored.is_file():
-        made = _cut_out(folder, group, camera, person)
+        made = _side_view() if group == "crouch" else _cut_out(folder, group, camera, person)
         np.savez(stored, images=made.images, joints=made.joints, height=made.height)
     return _read(stored)
 
@@ -73,16 +82,56 @@ def _cut_out(folder: Path, group: str, camera: int, person: int | None) -> Sprit
         alpha = [cv2.GaussianBlur(border, (0, 0), 3)] * len(frames)
     else:
         plate, hidden = _plate(folder, camera)
+        visible = ~hidden[:, : frames.shape[2]]
         pairs = zip(frames, joints, strict=True)
-        alpha = [_matte(image, pose[person], _unchanged(image, plate) & ~hidden[:, : image.shape[1]]) for image, pose in pairs]
+        alpha = [_matte(image, pose[person], _unchanged(image, plate) & visible) for image, pose in pairs]
         joints = joints[:, person : person + 1]
-    images = np.concatenate([frames, np.stack(alpha)[..., None]], axis=-1)
     height = float(np.median(np.nanmax(joints[:, 0, :, 1], axis=1) - np.nanmin(joints[:, 0, :, 1], axis=1))) * 1.15
-    if person is not None:
-        used = np.stack(alpha).max(axis=0) > 0
-        (top, bottom), (left, right) = (np.flatnonzero(used.any(axis=1 - axis))[[0, -1]] for axis in (0, 1))
-        images, joints = images[:, top : bottom + 1, left : right + 1], joints - (left, top)
-    return Sprite(np.ascontiguousarray(images), joints, height)
+    return _trimmed(frames, alpha, joints, height)
+
+
+def _trimmed(frames: NDArray[np.uint8], alpha: Sequence[NDArray[np.uint8]], joints: Pixels, height: float) -> Sprite:
+    """A sprite without the borders that are never shown."""
+    images = np.concatenate([frames, np.stack(alpha)[..., None]], axis=-1)
+    used = np.stack(alpha).max(axis=0) > 0
+    (top, bottom), (left, right) = (np.flatnonzero(used.any(axis=1 - axis))[[0, -1]] for axis in (0, 1))
+    images = np.ascontiguousarray(images[:, top : bottom + 1, left : right + 1])
+    return Sprite(images, joints - (left, top), height)
+
+
+def _side_view() -> Sprite:
+    """The athlete of the park, whose joints are read at full resolution; uncertain ones are unknown.
+
+    One camera cannot confirm them: they were looked at. Each frame is moved so that the torso stays in place.
+    """
+    first, last = SIDE_FRAMES
+    corner, scale = np.array([900, 300]), 0.6
+    indices = list(range(first, last + 1))
+    crops = [f.image[corner[1] :, corner[0] :] for f in decode(PARK, indices)]
+    found = detect_all(crops).astype(np.float64)
+    expected = places(ATHLETE, np.array(indices)) * PARK_SIZE - corner
+    away = np.linalg.norm(found[..., :2].mean(axis=2) - expected[:, None], axis=-1)
+    poses = found[np.arange(len(found)), np.nanargmin(away, axis=1)]
+    times = np.arange(len(poses)) / 30
+    drawn = smooth(poses[..., :2], times) * scale
+    joints = np.where(poses[..., 2:] > MIN_JOINT_SCORE, drawn, np.nan)
+    plate = np.asarray(np.median([f.image for f in decode(PARK, list(range(0, 230, 14)))], axis=0), dtype=np.uint8)
+    plate = plate[corner[1] :, corner[0] :]
+    small, empty = (_reduced(images, scale) for images in (crops, [plate]))
+    alpha = [_matte(image, pose, _unchanged(image, empty[0])) for image, pose in zip(small, drawn, strict=True)]
+    side, middle = 360, np.array([180, 180])
+    shifts = [middle - np.mean(pose[[5, 6, 11, 12]], axis=0) for pose in drawn]
+    moved = [
+        cv2.warpAffine(np.dstack([image, a]), np.column_stack([np.eye(2), shift]), (side, side))
+        for image, a, shift in zip(small, alpha, shifts, strict=True)
+    ]
+    stack = np.stack(moved).astype(np.uint8)
+    joints = (joints + np.array(shifts)[:, None])[:, None]
+    return _trimmed(stack[..., :3], list(stack[..., 3]), joints, 3 * float(np.median(torso_of(drawn))))
+
+
+def _reduced(images: Sequence[NDArray[np.uint8]], scale: float) -> NDArray[np.uint8]:
+    return np.stack([cv2.resize(i, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for i in images])
 
 
 def _matte(image: NDArray[np.uint8], pose: Pixels, unchanged: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -97,7 +146,8 @@ def _matte(image: NDArray[np.uint8], pose: Pixels, unchanged: NDArray[np.bool_])
     box = slice(max(rows[0] - 12, 0), rows[-1] + 13), slice(max(columns[0] - 12, 0), columns[-1] + 13)
     cut = np.ascontiguousarray(mask[box])
     cv2.setRNGSeed(0)
-    cv2.grabCut(np.ascontiguousarray(image[box]), cut, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cv2.grabCut(np.ascontiguousarray(image[box]), cut, None, *models, 4, cv2.GC_INIT_WITH_MASK)
     person = np.isin(cut, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     _, parts, areas, _ = cv2.connectedComponentsWithStats(person)
     person = (parts == 1 + areas[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
@@ -137,11 +187,11 @@ def read_background(folder: Path, name: str) -> NDArray[np.uint8]:
     if not stored.is_file():
         made = _park() if name == "park" else _lab(folder, int(name[-1]))
         cv2.imwrite(str(stored), made[..., ::-1])
-    return np.ascontiguousarray(cv2.imread(str(stored))[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imread(str(stored)))[..., ::-1])
 
 
 def _park() -> NDArray[np.uint8]:
-    frames = [f.image for f in decode(SHARED / "clips" / "one_person_sports2d.mp4") if f.index % 10 == 0]
+    frames = [f.image for f in decode(PARK) if f.index % 10 == 0]
     frames = [cv2.resize(image, (1024, 576), interpolation=cv2.INTER_AREA) for image in frames]
     return np.asarray(np.median(np.stack(frames), axis=0), dtype=np.uint8)
 

@@ -7,7 +7,7 @@ the detections without any label, and the reprojected points are labels where en
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -120,7 +120,9 @@ def errors_of(cameras: Sequence[Camera], points: Points, pixels: Points) -> Poin
     return np.asarray(np.linalg.norm(projected - pixels, axis=-1))
 
 
-def agree(cameras: Sequence[Camera], pixels: Points, weights: Points, limit: Points) -> tuple[Points, NDArray[np.bool_]]:
+def agree(
+    cameras: Sequence[Camera], pixels: Points, weights: Points, limit: Points
+) -> tuple[Points, NDArray[np.bool_]]:
     """Points on which as many cameras as possible agree.
 
     Args:
@@ -157,22 +159,22 @@ def name_sides(cameras: Sequence[Camera], poses: Points, gain: float = 0.5) -> P
     error of the network's own naming. A naming and its mirror image are equal in this; the one that exchanges fewer
     cameras, weighted by score, is taken.
     """
-    count, best = len(cameras), poses.copy()
-    for left, right in SIDES:
-        pair = poses[..., [left, right], :]
+    namings = list(itertools.product((False, True), repeat=len(cameras)))
+    named = poses.copy()
+    for pair in SIDES:
+        ends = poses[..., pair, :]
+        swapped, weight = ends[..., ::-1, :], ends[..., 2].mean(axis=-1)
         cost = []
-        namings = list(itertools.product((False, True), repeat=count))
         for naming in namings:
-            named = np.stack([view[..., ::-1, :] if crossed else view for view, crossed in zip(pair, naming, strict=True)])
-            points = triangulate(cameras, named[..., :2], named[..., 2])
-            error = errors_of(cameras, points, named[..., :2]) * named[..., 2]
-            against = sum(view[..., 2].mean(axis=-1) for view, crossed in zip(pair, naming, strict=True) if crossed)
-            cost.append(np.nansum(error, axis=(0, -1)) * (1 if any(naming) and not all(naming) else gain) + 1e-3 * against)
-        choice = np.array(cost).argmin(axis=0)
-        for camera in range(count):
-            crossed = np.array([naming[camera] for naming in namings])[choice]
-            best[camera][..., [left, right], :] = np.where(crossed[..., None, None], pair[camera][..., ::-1, :], pair[camera])
-    return best
+            views = np.stack([swapped[c] if crossed else ends[c] for c, crossed in enumerate(naming)])
+            points = triangulate(cameras, views[..., :2], views[..., 2])
+            error = np.nansum(errors_of(cameras, points, views[..., :2]) * views[..., 2], axis=(0, -1))
+            against = weight[list(naming)].sum(axis=0)
+            cost.append(error * (gain if len(set(naming)) == 1 else 1) + 1e-3 * against)
+        crossed = np.array(namings)[np.array(cost).argmin(axis=0)]
+        choice = np.moveaxis(crossed, -1, 0)[..., None, None]
+        named[..., pair, :] = np.where(choice, swapped, ends)
+    return np.asarray(named)
 
 
 def match_people(cameras: Sequence[Camera], people: Points, limit: float) -> list[tuple[int | None, ...]]:
@@ -192,7 +194,7 @@ def match_people(cameras: Sequence[Camera], people: Points, limit: float) -> lis
         seen = [camera for camera, row in enumerate(rows) if row is not None]
         if len(seen) < MIN_VIEWS:
             continue
-        poses = np.stack([people[camera, rows[camera]] for camera in seen])  # type: ignore[index]
+        poses = np.stack([people[camera, rows[camera]] for camera in seen])
         few = [cameras[camera] for camera in seen]
         points = triangulate(few, poses[..., :2], poses[..., 2])
         error = float(np.median(errors_of(few, points, poses[..., :2])))
@@ -203,11 +205,6 @@ def match_people(cameras: Sequence[Camera], people: Points, limit: float) -> lis
         if all(a is None or a != b for other in taken for a, b in zip(rows, other, strict=True)):
             taken.append(rows)
     return taken
-
-
-def torsos(pixels: Mapping[str, Points]) -> dict[str, Points]:
-    """(...,) torso lengths in pixels of poses (..., 17, 2) by camera."""
-    return {name: torso_of(points) for name, points in pixels.items()}
 
 
 def torso_of(points: Points) -> Points:
