@@ -9,6 +9,19 @@ from data.lazy import importer
 if TYPE_CHECKING:
     from pipeline.extract.batch import Summary, dataset_records, pick_engine, plan_all, run_extract, status_rows
     from pipeline.extract.engines import FrameProgress
+    from pipeline.extract.extract_run import (
+        ExtractJob,
+        ExtractRun,
+        Status,
+        extract_missing,
+        extract_videos,
+        labelled_records,
+        list_inputs,
+        make_planner,
+        plan_costs,
+        status_of,
+        take_shard,
+    )
     from pipeline.extract.plan import Plan, Planner
     from pipeline.extract.runner import Result
 else:
@@ -16,19 +29,32 @@ else:
         __name__,
         batch="Summary dataset_records pick_engine plan_all run_extract status_rows",
         engines="FrameProgress",
+        extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
+        " make_planner plan_costs status_of take_shard",
         plan="Plan Planner",
         runner="Result",
     )
 
 __all__ = [
+    "ExtractJob",
+    "ExtractRun",
     "FrameProgress",
     "Plan",
     "Planner",
     "Result",
+    "Status",
     "Summary",
     "dataset_records",
+    "extract_missing",
+    "extract_videos",
+    "labelled_records",
+    "list_inputs",
+    "make_planner",
     "pick_engine",
     "plan_all",
+    "plan_costs",
     "run_extract",
+    "status_of",
     "status_rows",
+    "take_shard",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
+    from pipeline.report.evaluation_page import write_evaluation
     from pipeline.report.evaluation_section import evaluation_report
     from pipeline.report.page_data import ReportData
     from pipeline.report.page_writer import render_report, write_report
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
+        evaluation_page="write_evaluation",
         evaluation_section="evaluation_report",
         page_data="ReportData",
         page_writer="render_report write_report",
@@ -32,6 +34,7 @@ __all__ = [
     "render_report",
     "report_scores",
     "run_report_data",
+    "write_evaluation",
     "write_report",
     "write_run_report",
 ]

@@ -1,0 +1,40 @@
+"""The configuration as a JSON schema: editors complete and check keys of a YAML file with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from pipeline.config import config_class
+from pipeline.docstrings import entries
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON schema of a configuration file: every key with its type, meaning and default."""
+    model = config_class()
+    schema = model.model_json_schema()
+    defaults = json.loads(json.dumps(model.model_validate({}).dump()))
+    _fill(schema, schema, defaults, model)
+    return {"$schema": DIALECT, **schema, "title": "Configuration of aqa", "description": "Sections and keys: `aqa`"}
+
+
+def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any], model: Any) -> None:
+    """Add what pydantic leaves out: defaults that a factory makes, descriptions of a dataclass."""
+    about = entries(model, "Attributes") if dataclasses.is_dataclass(model) else {}
+    fields = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
+    part.pop("required", None)  # the recipe gives what a file leaves out
+    for name, entry in part.get("properties", {}).items():
+        entry.pop("title", None)
+        entry["default"] = defaults[name]
+        if name in about:
+            entry.setdefault("description", about[name])
+        if "$ref" in entry:
+            inner = schema["$defs"][entry["$ref"].rpartition("/")[2]]
+            kind = fields[name].annotation if name in fields else None
+            entry.setdefault("description", " ".join(inner.get("description", "").split("\n\n")[0].split()))
+            _fill(schema, inner, defaults[name], kind)
+
+
