@@ -126,9 +126,7 @@ def config_class() -> type[BaseConfig]:
     return create_model("Config", __base__=BaseConfig, **sections)
 
 
-def load_config(
-    config: str | Path | BaseConfig | None = None, overrides: Overrides = ()
-) -> BaseConfig:
+def load_config(config: str | Path | BaseConfig | None = None, overrides: Overrides = ()) -> BaseConfig:
     """A configuration with `section.key=value` overrides applied in order.
 
     Args:

@@ -36,5 +36,3 @@ def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any]
             kind = fields[name].annotation if name in fields else None
             entry.setdefault("description", " ".join(inner.get("description", "").split("\n\n")[0].split()))
             _fill(schema, inner, defaults[name], kind)
-
-

@@ -19,4 +19,6 @@ def entries(thing: Any, section: str) -> dict[str, str]:
     _, _, block = (inspect.getdoc(thing) or "").partition(f"{section}:\n")
     block = SECTION.split(block, maxsplit=1)[0]
     found = re.findall(r"^ {4}([a-z_]\w*(?:, \w+)*): (.*?)(?=^ {4}\w[\w, ]*: |^\S|\Z)", block, re.MULTILINE | re.DOTALL)
-    return {name.strip(): " ".join(text.split()).removesuffix(".") for names, text in found for name in names.split(",")}
+    return {
+        name.strip(): " ".join(text.split()).removesuffix(".") for names, text in found for name in names.split(",")
+    }

@@ -8,7 +8,13 @@ from data.lazy import importer
 
 if TYPE_CHECKING:
     from pipeline.evaluate.cross_validation import Results, evaluate, read_results, write_results
-    from pipeline.evaluate.evaluation_run import Evaluation, SearchRun, check_table, evaluate_features, search_features
+    from pipeline.evaluate.evaluation_run import (
+        Evaluation,
+        SearchRun,
+        evaluate_features,
+        search_features,
+        table_protocol,
+    )
     from pipeline.evaluate.grid_search import search
     from pipeline.evaluate.leaderboard import all_systems, table_systems
     from pipeline.evaluate.protocols import results_tables, run_protocol
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
-        evaluation_run="Evaluation SearchRun check_table evaluate_features search_features",
+        evaluation_run="Evaluation SearchRun evaluate_features search_features table_protocol",
         cross_validation="Results evaluate read_results write_results",
         grid_search="search",
         leaderboard="all_systems table_systems",
@@ -29,7 +35,6 @@ __all__ = [
     "Results",
     "SearchRun",
     "all_systems",
-    "check_table",
     "evaluate",
     "evaluate_features",
     "pick_run",
@@ -38,6 +43,7 @@ __all__ = [
     "run_protocol",
     "search",
     "search_features",
+    "table_protocol",
     "table_systems",
     "write_results",
 ]

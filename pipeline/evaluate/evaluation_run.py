@@ -12,8 +12,8 @@ from data.errors import UsageError, printable
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
-from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
 from pipeline.evaluate.grid_search import search as search_grid
+from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
 from pipeline.evaluate.leaderboard import TABLES
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
@@ -86,14 +86,15 @@ class SearchRun:
         return [(f"{self.config.name}, {self.config.protocol}: {count} candidates", *search_rows(self.found))]
 
 
-def check_table(table: str) -> None:
-    """Refuse what is no results table of the paper.
+def table_protocol(table: str) -> tuple[str, str]:
+    """The kind of data set and the protocol of a results table of the paper.
 
     Raises:
         UsageError: no such table.
     """
     if table not in PAPER:
         raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(PAPER)}")
+    return PAPER[table].kind, PAPER[table].protocol
 
 
 def evaluate_features(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
         list_inputs,
         make_planner,
         plan_costs,
+        plan_job,
+        prune,
         status_of,
-        take_shard,
     )
     from pipeline.extract.plan import Plan, Planner
     from pipeline.extract.runner import Result
@@ -30,7 +31,7 @@ else:
         batch="Summary dataset_records pick_engine plan_all run_extract status_rows",
         engines="FrameProgress",
         extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
-        " make_planner plan_costs status_of take_shard",
+        " make_planner plan_costs plan_job prune status_of",
         plan="Plan Planner",
         runner="Result",
     )
@@ -53,8 +54,9 @@ __all__ = [
     "pick_engine",
     "plan_all",
     "plan_costs",
+    "plan_job",
+    "prune",
     "run_extract",
     "status_of",
     "status_rows",
-    "take_shard",
 ]

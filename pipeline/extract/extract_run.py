@@ -10,7 +10,7 @@ from typing import Any
 
 from data.errors import Cancelled, DataError, UsageError, printable
 from data.video import Listing, Record, find_videos
-from pipeline.cache import open_cache
+from pipeline.cache import CacheFiles, delete, must_exist, open_cache
 from pipeline.config import BaseConfig
 from pipeline.extract.batch import (
     Engine,
@@ -25,6 +25,7 @@ from pipeline.extract.batch import (
 )
 from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
+from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
 
 
@@ -121,6 +122,41 @@ def make_planner(
     cache = open_cache(config.cache, config.storage.reach())
     chosen = [name.strip() for name in names if name.strip()]
     return Planner(config, cache, stages=chosen, force=force, retry_failed=retry_failed)
+
+
+def plan_job(
+    config: BaseConfig,
+    inputs: Sequence[Path],
+    stages: str | Sequence[str],
+    shard_text: str | None,
+    observer: Observer,
+    *,
+    force: bool = False,
+    retry: bool = False,
+) -> ExtractJob:
+    """The videos of a run with their planner; `shard_text` None takes all videos, whatever the machine.
+
+    Raises:
+        UsageError: no such input, stage or shard.
+        DataError: the data set's own files cannot be used.
+    """
+    listing = list_inputs(inputs, config, observer)
+    if shard_text is not None:
+        listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
+    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry))
+
+
+def prune(
+    config: BaseConfig, inputs: Sequence[Path], stages: str | Sequence[str], yes: bool, observer: Observer
+) -> CacheFiles:
+    """Delete, or only list, outputs that the configuration and its videos do not use.
+
+    Raises:
+        UsageError: no such cache, input or stage.
+    """
+    planner = make_planner(config, stages)
+    cache = must_exist(planner.cache)
+    return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
 def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:

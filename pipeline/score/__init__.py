@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.score.calibration import Calibration
     from pipeline.score.export import export_onnx
     from pipeline.score.finish import finish_run
+    from pipeline.score.score_run import score_videos
     from pipeline.score.scorer import Scorer, load_scorer
     from pipeline.score.scorer_training import TrainedScorer, train_scorer
 else:
@@ -21,6 +22,7 @@ else:
         calibration="Calibration",
         export="export_onnx",
         finish="finish_run",
+        score_run="score_videos",
         scorer="Scorer load_scorer",
     )
 
@@ -32,5 +34,6 @@ __all__ = [
     "export_onnx",
     "finish_run",
     "load_scorer",
+    "score_videos",
     "train_scorer",
 ]
