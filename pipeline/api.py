@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 Place = str | Path
 Places = Place | Iterable[Place]
 Configuration: TypeAlias = "Place | BaseConfig | None"
-Overrides = Mapping[str, Any] | Iterable[str]
+Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
 
 SILENT = Observer()
 
@@ -687,7 +687,7 @@ def _candidates(
 
     given = parse_overrides(overrides)
 
-    def configure(more: list[str]) -> BaseConfig:
+    def configure(more: Sequence[str]) -> BaseConfig:
         return _settings(config, [*given, *more], cache, workers)
 
     return candidates(parse_grid(grids), configure, sample)

@@ -35,7 +35,7 @@ def usage_error(
 def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
     """The override that set this key or a part of it, else the file."""
     parts = [str(part) for part in place]
-    for name in reversed(overrides):
+    for name in reversed(list(overrides)):
         given = name.split(".")
         if parts[: len(given)] == given or given[: len(parts)] == parts:
             return f"--set {printable(name)}={printable(str(overrides[name]))[:80]}"

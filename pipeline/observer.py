@@ -10,9 +10,9 @@ extract("videos/", observer=Notes())
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypedDict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -21,20 +21,11 @@ NamedSteps = Callable[[str, int, int], None]
 """Called with (name, steps done, steps in all)."""
 
 
-class BatchHooks(TypedDict, total=False):
-    """The progress hooks of `pipeline.extract.run_extract`."""
+BatchHooks = dict[str, Any]
+"""Progress hooks of `pipeline.extract.run_extract` by name: on_plan, on_result, on_frames; all may be left out."""
 
-    on_plan: Callable[..., None]
-    on_result: Callable[..., None]
-    on_frames: Callable[..., None]
-
-
-class DemoHooks(TypedDict, total=False):
-    """The progress hooks of `pipeline.demo.run_demo`."""
-
-    extracting: BatchHooks
-    rendered: Steps
-    epochs: Steps
+DemoHooks = dict[str, Any]
+"""Progress hooks of `pipeline.demo.Hooks` by name: extracting (`BatchHooks`), rendered and epochs (`Steps`)."""
 
 
 class Observer:
@@ -57,25 +48,21 @@ class Observer:
     def failures(self, results: Sequence[Any]) -> None:
         """Videos that failed (`pipeline.extract.Result`), where the work goes on without them."""
 
-    @contextmanager
-    def videos(self) -> Iterator[BatchHooks]:
+    def videos(self) -> AbstractContextManager[BatchHooks]:
         """Progress over a batch of videos; gives the hooks of `run_extract`."""
-        yield {}
+        return nullcontext({})
 
-    @contextmanager
-    def steps(self, what: str) -> Iterator[Steps | None]:
+    def steps(self, what: str) -> AbstractContextManager[Steps | None]:
         """Progress over steps such as epochs; gives the function to call."""
-        yield None
+        return nullcontext()
 
-    @contextmanager
-    def named_steps(self) -> Iterator[NamedSteps | None]:
+    def named_steps(self) -> AbstractContextManager[NamedSteps | None]:
         """Progress by name, such as that of a system; gives the function to call."""
-        yield None
+        return nullcontext()
 
-    @contextmanager
-    def demo(self) -> Iterator[DemoHooks]:
+    def demo(self) -> AbstractContextManager[DemoHooks]:
         """Progress of the demo; gives its hooks."""
-        yield {}
+        return nullcontext({})
 
     def notes(self, texts: Sequence[str], most: int = 20) -> None:
         """The first `most` of many notes, and how many follow."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -64,7 +65,7 @@ def _described(hint: Any, words: str | None) -> Any:
     if get_origin(hint) is not Annotated:
         return hint
     kind, *extras = get_args(hint)
-    return Annotated[(kind, *(_with_help(extra, words) for extra in extras))]
+    return getitem(Annotated, (kind, *(_with_help(extra, words) for extra in extras)))
 
 
 def _with_help(extra: Any, words: str | None) -> Any:

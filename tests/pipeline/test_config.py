@@ -76,7 +76,7 @@ def test_wrong_keys_of_two_sources_are_both_named(tmp_path: Path) -> None:
 
 def test_a_removed_key_says_what_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage_class("pose").Config, "REMOVED", {"gone": "nothing replaces it"})
-    with pytest.raises(UsageError, match="'pose.gone' was removed: nothing replaces it"):
+    with pytest.raises(UsageError, match=r"'pose\.gone' was removed: nothing replaces it"):
         load_config("folder", ["pose.gone=2"])
 
 
