@@ -120,7 +120,8 @@ def extract(
     from pipeline.environment import check_opencv
     from pipeline.extract import ExtractRun, extract_videos, pick_engine, plan_costs
 
-    job = _job(inputs, config, cache, stages, workers, overrides, observer, shard, force=force, retry=retry_failed)
+    options = {"force": force, "retry": retry_failed, "fetch": not dry_run}
+    job = _job(inputs, config, cache, stages, workers, overrides, observer, shard, **options)
     if preview:
         from pipeline.preview import refuse_far
 

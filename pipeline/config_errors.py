@@ -66,15 +66,21 @@ def _one_of(paths: Sequence[str]) -> str:
 def section_class(model: Any, place: Sequence[Any]) -> Any:
     """The class of the section at `place`; follows nested models and dataclasses."""
     for part in place:
-        fields = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
-        model = fields[part].annotation if part in fields else object
+        fields = _fields(model)
+        model = fields[part].annotation if hasattr(fields.get(part), "annotation") else object
     return model
 
 
 def known_keys(section: Any) -> list[str]:
     """Names that a section takes."""
-    fields = getattr(section, "model_fields", None) or getattr(section, "__dataclass_fields__", {})
-    return sorted(fields)
+    return sorted(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    """Fields by their key in a file: `import`, where Python must call the field `import_`."""
+    fields = getattr(section, "model_fields", None) or getattr(section, "__pydantic_fields__", None)
+    fields = fields or getattr(section, "__dataclass_fields__", {})
+    return {getattr(field, "alias", None) or name: field for name, field in fields.items()}
 
 
 def all_keys(model: Any, prefix: str = "") -> Iterator[str]:

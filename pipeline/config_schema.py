@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pipeline.config import config_class
+from pipeline.config_errors import section_class
 from pipeline.docstrings import entries
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,7 +25,6 @@ def config_schema() -> dict[str, Any]:
 def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any], model: Any) -> None:
     """Add what pydantic leaves out: defaults that a factory makes, descriptions of a dataclass."""
     about = entries(model, "Attributes") if dataclasses.is_dataclass(model) else {}
-    fields = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
     part.pop("required", None)  # the recipe gives what a file leaves out
     for name, entry in part.get("properties", {}).items():
         entry.pop("title", None)
@@ -33,6 +33,5 @@ def _fill(schema: dict[str, Any], part: dict[str, Any], defaults: dict[str, Any]
             entry.setdefault("description", about[name])
         if "$ref" in entry:
             inner = schema["$defs"][entry["$ref"].rpartition("/")[2]]
-            kind = fields[name].annotation if name in fields else None
             entry.setdefault("description", " ".join(inner.get("description", "").split("\n\n")[0].split()))
-            _fill(schema, inner, defaults[name], kind)
+            _fill(schema, inner, defaults[name], section_class(model, (name,)))

@@ -115,13 +115,21 @@ def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
 
 
 def make_planner(
-    config: BaseConfig, stages: str | Sequence[str] = (), *, force: bool = False, retry_failed: bool = False
+    config: BaseConfig,
+    stages: str | Sequence[str] = (),
+    *,
+    force: bool = False,
+    retry_failed: bool = False,
+    fetch: Callable[[str], None] | None = None,
 ) -> Planner:
-    """The planner of a configuration on its cache; `stages` is a list, or names separated by commas."""
+    """The planner of a configuration on its cache; `stages` is a list, or names separated by commas.
+
+    `fetch` is told of each download that the stages need; None downloads nothing.
+    """
     names = stages.split(",") if isinstance(stages, str) else stages
     cache = open_cache(config.cache, config.storage.reach())
     chosen = [name.strip() for name in names if name.strip()]
-    return Planner(config, cache, stages=chosen, force=force, retry_failed=retry_failed)
+    return Planner(config, cache, stages=chosen, force=force, retry_failed=retry_failed, fetch=fetch)
 
 
 def plan_job(
@@ -133,8 +141,9 @@ def plan_job(
     *,
     force: bool = False,
     retry: bool = False,
+    fetch: bool = False,
 ) -> ExtractJob:
-    """The videos of a run with their planner; `shard_text` None takes all videos, whatever the machine.
+    """The videos of a run with their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
 
     Raises:
         UsageError: no such input, stage or shard.
@@ -143,7 +152,8 @@ def plan_job(
     listing = list_inputs(inputs, config, observer)
     if shard_text is not None:
         listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
-    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry))
+    told = observer.note if fetch else None
+    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=told))
 
 
 def prune(
@@ -206,7 +216,18 @@ def extract_videos(
         summary = run_extract(
             job.records, job.config, planner.cache, planner, stop=stop, engine=engine, **{**hooks, "on_plan": on_plan}
         )
+    _note_joint_maps(job, observer)
     return replace(summary, problems=job.listing.problems)
+
+
+def _note_joint_maps(job: ExtractJob, observer: Observer) -> None:
+    """Which joint of an imported keypoint file became which, one line for every map that occurs."""
+    planner = job.planner
+    if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
+        return
+    maps = {str(planner.cache.quality("pose", record.id).get("joint_map", "")) for record in job.records}
+    for line in sorted(maps - {""}):
+        observer.note(f"keypoints of {line}")
 
 
 def extract_missing(
