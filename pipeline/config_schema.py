@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
-from pipeline.config import config_class
+from pipeline.config import config_class, validate
 from pipeline.config_errors import section_class
 from pipeline.docstrings import entries
 
@@ -17,7 +16,7 @@ def config_schema() -> dict[str, Any]:
     """The JSON schema of a configuration file: every key with its type, meaning and default."""
     model = config_class()
     schema = model.model_json_schema()
-    defaults = json.loads(json.dumps(model.model_validate({}).dump()))
+    defaults = validate({}).dump()
     _fill(schema, schema, defaults, model)
     return {"$schema": DIALECT, **schema, "title": "Configuration of aqa", "description": "Sections and keys: `aqa`"}
 
