@@ -19,10 +19,13 @@ def weights_list(as_json: AsJson = False) -> None:
     if as_json:
         print_json(entries)
         return
+    from data.weights import REGISTRY
+
     for entry in entries:
+        source = REGISTRY[entry["name"]].source
         rows = [
             ("about", entry["about"]),
-            ("source", f"{entry['source']}, {' in '.join(reversed(entry['members']))}"),
+            ("source", f"{source}, {' in '.join(reversed(entry['members']))}"),
             ("licence", entry["licence"]),
             ("SHA-256", entry["member_sha256"]),
             ("size", f"{entry['size'] / 1e6:.1f} MB"),
