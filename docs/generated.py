@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import html
-import inspect
 import json
 import re
 import sys
@@ -121,9 +120,10 @@ def _train(kind: Any) -> str:
 
 
 def _model(kind: Any) -> str:
+    from pipeline.docstrings import entries
     from pipeline.recipes import RECIPES, model_for
 
-    about = _attributes(kind)
+    about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}
     networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}  # type: ignore[arg-type]
     rows = [
         (
@@ -134,13 +134,6 @@ def _model(kind: Any) -> str:
         for f in dataclasses.fields(kind)
     ]
     return _table(("key", *(f"with recipe `{recipe}`" for recipe in networks), "meaning"), rows)
-
-
-def _attributes(kind: Any) -> dict[str, str]:
-    """The section `Attributes:` of a docstring: name to text."""
-    _, _, block = inspect.getdoc(kind).partition("Attributes:\n")  # type: ignore[union-attr]
-    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |\Z)", block, re.MULTILINE | re.DOTALL)
-    return {name: _text(text) for name, text in entries}
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:

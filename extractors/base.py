@@ -33,6 +33,9 @@ class StageConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True)
 
+    REMOVED: ClassVar[Mapping[str, str]] = {}
+    """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
+
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
         return _result_settings(self)
