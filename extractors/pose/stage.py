@@ -44,6 +44,7 @@ class Pose(Extractor[PoseConfig]):
         "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
         "tracks": ArraySpec(("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS),
     }
+    seconds_per_unit: ClassVar[float] = 0.05
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 
     def __init__(self, config: PoseConfig) -> None:
