@@ -42,6 +42,7 @@ class Score:
         checked: what was looked at; where no flag is set, this is all that the absence of flags says.
         error: why there is no score.
         quality: quality figures by stage.
+        model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); the same files, the same scores.
     """
 
     id: str
@@ -60,3 +61,4 @@ class Score:
     checked: tuple[str, ...] = ()
     error: str | None = None
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    model: str = ""

@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.weights.compiled_models import load_graph, store_graph
+    from data.weights.compiled_models import load_model, read_network, store_model
     from data.weights.registry import REGISTRY
-    from data.weights.weight_files import cache_dir, digest, fetch, locate
+    from data.weights.weight_files import cache_dir, digest, fetch, locate, read_weights
 else:
     __getattr__ = importer(
         __name__,
-        compiled_models="load_graph store_graph",
+        compiled_models="load_model read_network store_model",
         registry="REGISTRY",
-        weight_files="cache_dir digest fetch locate",
+        weight_files="cache_dir digest fetch locate read_weights",
     )
 
-__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_graph", "locate", "store_graph"]
+__all__ = [
+    "REGISTRY",
+    "cache_dir",
+    "digest",
+    "fetch",
+    "load_model",
+    "locate",
+    "read_network",
+    "read_weights",
+    "store_model",
+]

@@ -59,6 +59,11 @@ def locate(name_or_path: str) -> Path:
     return path
 
 
+def read_weights(path: Path) -> bytes:
+    """The content of a file that `locate` gave."""
+    return path.read_bytes()
+
+
 def digest(name_or_path: str) -> str:
     """SHA-256 that names the numbers, part of the cache key; known without the file for registry names.
 

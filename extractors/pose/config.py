@@ -29,7 +29,9 @@ class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
     backend: Literal["movenet", "mmpose", "rtmlib"] = setting("movenet", "Pose network.")
-    weights: str = setting("movenet-multipose", "MoveNet's weights: a registry name or the path of a .tflite file.")
+    weights: str = setting(
+        "movenet-multipose", "MoveNet's weights: a registry name or the path of a .tflite file.", affects_result=False
+    )
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)

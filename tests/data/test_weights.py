@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.store.tensors import read_tensors
-from data.weights import compiled_models as graphs
+from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.registry import MOVENET, REGISTRY, Weights
@@ -241,26 +242,27 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
         read_tensors(path)
 
 
-class _Core:
-    def read_model(self, path: Path) -> bytes:
-        return path.read_bytes()
+def _doubler() -> Any:
+    """A model that doubles its input."""
+    import openvino
+    from openvino import opset8 as ops
+
+    given = ops.parameter([3], np.float32)
+    return openvino.Model([ops.multiply(given, np.float32(2))], [given], "doubler")
 
 
-def _save(path: Path) -> None:
-    path.write_bytes(b"graph")
-    path.with_suffix(".bin").write_bytes(b"numbers")
-
-
-def test_graphs_are_kept_whole_and_checked() -> None:
+def test_converted_models_are_kept_whole_and_checked() -> None:
     name = {"net": "tiny", "frames": 4}
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
-    assert graphs.load_graph(name | {"frames": 5}, _Core()) is None
-    (graphs.graph_folder(name) / "model.bin").write_bytes(b"numbErs")
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
+    assert compiled_models.load_model(name) is None
+    compiled_models.store_model(name, _doubler())
+    kept = compiled_models.load_model(name)
+    assert kept is not None
+    assert kept.friendly_name == "doubler"
+    assert compiled_models.load_model(name | {"frames": 5}) is None
+    (compiled_models.model_folder(name) / "model.bin").write_bytes(b"numbErs")
+    assert compiled_models.load_model(name) is None, "damaged"
+    compiled_models.store_model(name, _doubler())
+    assert compiled_models.load_model(name) is not None
 
 
 def test_registry_is_complete_and_light() -> None:
