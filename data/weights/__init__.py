@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.weights.compiled_models import load_model, read_network, store_model
+    from data.weights.compiled_models import load_compiled, read_network, store_compiled
     from data.weights.registry import REGISTRY
     from data.weights.weight_files import cache_dir, digest, fetch, locate, read_weights
 else:
     __getattr__ = importer(
         __name__,
-        compiled_models="load_model read_network store_model",
+        compiled_models="load_compiled read_network store_compiled",
         registry="REGISTRY",
         weight_files="cache_dir digest fetch locate read_weights",
     )
@@ -23,9 +23,9 @@ __all__ = [
     "cache_dir",
     "digest",
     "fetch",
-    "load_model",
+    "load_compiled",
     "locate",
     "read_network",
     "read_weights",
-    "store_model",
+    "store_compiled",
 ]

@@ -1,6 +1,6 @@
 """OpenVINO models: read from files of weights, and kept in the user's cache once they were converted.
 
-The cache has one folder per model, written whole and checked before use.
+The cache has one folder per model, written atomically and checked before use.
 """
 
 from __future__ import annotations
@@ -10,39 +10,37 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from data.store import sha256_file
+from data.weights.download import scratch_folder
 from data.weights.weight_files import cache_dir
 
 _FILES = ("model.xml", "model.bin")
-_STRAY_SECONDS = 86_400.0
 
 
-def read_network(path: Path) -> Any:
-    """The `openvino.Model` of a file in a format that OpenVINO reads (.tflite, .onnx, .xml).
+def read_network(source: Path | bytes) -> Any:
+    """The `openvino.Model` of a file in a format that OpenVINO reads (.tflite, .onnx, .xml), or of an ONNX file's bytes.
 
     Raises:
         RuntimeError: OpenVINO cannot read it.
     """
     import openvino
 
-    return openvino.Core().read_model(path)
+    return openvino.Core().read_model(source)
 
 
-def model_folder(name: Mapping[str, Any]) -> Path:
-    """Folder of the kept model of that name: the name is everything that the model's content depends on."""
+def compiled_folder(name: Mapping[str, Any]) -> Path:
+    """The folder of a compiled model; its name is everything that the content depends on."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return cache_dir() / "graphs" / key
 
 
-def load_model(name: Mapping[str, Any]) -> Any | None:
-    """The kept `openvino.Model`, or None where there is none or it is damaged."""
-    folder = model_folder(name)
+def load_compiled(name: Mapping[str, Any]) -> Any | None:
+    """The stored `openvino.Model`, or None where there is none or it is damaged."""
+    folder = compiled_folder(name)
     try:
         kept = json.loads((folder / "graph.json").read_text("utf-8"))
         if kept["name"] != dict(name) or any(sha256_file(folder / file) != kept["sha256"][file] for file in _FILES):
@@ -52,21 +50,18 @@ def load_model(name: Mapping[str, Any]) -> Any | None:
         return None
 
 
-def store_model(name: Mapping[str, Any], model: Any) -> None:
-    """Keep an `openvino.Model` with its numbers unrounded.
+def store_compiled(name: Mapping[str, Any], model: Any) -> None:
+    """Store an `openvino.Model`, its numbers unrounded.
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """
     import openvino
 
-    folder = model_folder(name)
+    folder = compiled_folder(name)
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for stray in folder.parent.glob(".graph-*"):  # of a killed process
-            if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
-                shutil.rmtree(stray, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".graph-") as scratch:
-            made = Path(scratch, "graph")
+        with scratch_folder(folder.parent, "graph") as scratch:
+            made = scratch / "graph"
             made.mkdir()
             openvino.save_model(model, made / _FILES[0], compress_to_fp16=False)
             hashes = {file: sha256_file(made / file) for file in _FILES}

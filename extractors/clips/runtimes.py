@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.weights import load_model, store_model
+from data.weights import load_compiled, store_compiled
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -192,13 +192,13 @@ def _openvino_model(network: Network) -> Any:
         "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
-    kept = load_model(name)
+    kept = load_compiled(name)
     if kept is not None:
         return kept
     traced = _trace(network)
-    store_model(name, traced)
+    store_compiled(name, traced)
     # Read back, since the order of additions, and so the last bits, may differ from the model just traced.
-    return load_model(name) or traced
+    return load_compiled(name) or traced
 
 
 def _trace(network: Network) -> Any:

@@ -253,16 +253,16 @@ def _doubler() -> Any:
 
 def test_converted_models_are_kept_whole_and_checked() -> None:
     name = {"net": "tiny", "frames": 4}
-    assert compiled_models.load_model(name) is None
-    compiled_models.store_model(name, _doubler())
-    kept = compiled_models.load_model(name)
+    assert compiled_models.load_compiled(name) is None
+    compiled_models.store_compiled(name, _doubler())
+    kept = compiled_models.load_compiled(name)
     assert kept is not None
     assert kept.friendly_name == "doubler"
-    assert compiled_models.load_model(name | {"frames": 5}) is None
-    (compiled_models.model_folder(name) / "model.bin").write_bytes(b"numbErs")
-    assert compiled_models.load_model(name) is None, "damaged"
-    compiled_models.store_model(name, _doubler())
-    assert compiled_models.load_model(name) is not None
+    assert compiled_models.load_compiled(name | {"frames": 5}) is None
+    (compiled_models.compiled_folder(name) / "model.bin").write_bytes(b"numbErs")
+    assert compiled_models.load_compiled(name) is None, "damaged"
+    compiled_models.store_compiled(name, _doubler())
+    assert compiled_models.load_compiled(name) is not None
 
 
 def test_registry_is_complete_and_light() -> None:
