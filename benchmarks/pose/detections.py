@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pose.box import Image, Network, load_network
 from data.video import decode
+from extractors.pose.keypoints import boxes_of
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 """COCO-17 with left and right exchanged."""
@@ -34,7 +35,8 @@ def detect_all(images: Iterable[Image]) -> NDArray[np.float32]:
     rows = []
     for image in images:
         people = whole.detect(image)
-        height = people.boxes[:, 3] - people.boxes[:, 1]
+        boxes = boxes_of(people.keypoints)
+        height = boxes[:, 3] - boxes[:, 1]
         kept = people.take((people.scores >= MIN_SCORE) & (height >= MIN_HEIGHT * image.shape[0]))
         row = np.full((PEOPLE, 17, 3), np.nan, np.float32)
         for number, pose in enumerate(kept.keypoints[:PEOPLE]):
