@@ -134,8 +134,9 @@ def extract(
 ) -> None:
     """Run the stages that are not fresh, for videos, folders, or the data set of the configuration."""
     from pipeline import console
+    from pipeline.cluster import pick_pool
     from pipeline.environment import check_opencv
-    from pipeline.extract import pick_engine, run_extract
+    from pipeline.extract import run_extract
     from pipeline.extract.costs import estimate, in_a_line
 
     settings = _settings(config, overrides, cache, workers)
@@ -146,7 +147,7 @@ def extract(
         from pipeline.preview.preview_files import refuse_far
 
         refuse_far(records, planner)
-    chosen = pick_engine(engine, settings, address)
+    pool = pick_pool(engine, settings.run, address)
     if dry_run:
         _print_dry_run(records, planner, settings.run.workers, as_json)
         return
@@ -160,9 +161,8 @@ def extract(
             bars.plan(plans, fresh)
 
         summary = run_extract(
-            records, settings, planner.cache, planner,
-            stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames, engine=chosen,
-        )  # fmt: skip
+            records, planner, stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames, pool=pool
+        )
     summary.problems = listing.problems
     drawn = _draw_previews(records, planner, stop) if preview else {}
     _print_summary(summary, planner.cache, as_json, drawn)
@@ -947,14 +947,14 @@ def _evaluate(
 def _extract_missing(records: Sequence[Record], settings: BaseConfig, stop: threading.Event, at: Place) -> None:
     """Extract what the features of `records` still lack; failures are listed and cost their videos only."""
     from pipeline import console
-    from pipeline.extract import pick_engine, run_extract
+    from pipeline.cluster import pick_pool
+    from pipeline.extract import run_extract
 
     planner = _planner(settings, "timesteps")
     with console.BatchProgress() as bars:
         summary = run_extract(
-            records, settings, planner.cache, planner,
-            stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames,
-            engine=pick_engine(at[0], settings, at[1]),
+            records, planner, stop=stop, on_plan=bars.plan, on_result=bars.result, on_frames=bars.frames,
+            pool=pick_pool(at[0], settings.run, at[1]),
         )  # fmt: skip
     planner.cache.close()
     if summary.failed:

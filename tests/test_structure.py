@@ -28,7 +28,7 @@ OPENERS = {"av", "h5py"}
 """Libraries that open videos and HDF5 files: only `data` may import them."""
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("stages", "recipes", "environment", "config", "cluster", "console"),
+    ("stages", "recipes", "environment", "config", "cluster", "console", "workers"),
     ("cache",),
     ("extract",),
     ("features", "results", "pack"),

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from pipeline.extract.batch import Summary, dataset_records, pick_engine, plan_all, run_extract, status_rows
+    from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, status_rows
     from pipeline.extract.engines import FrameProgress
     from pipeline.extract.plan import Plan, Planner
     from pipeline.extract.runner import Result
 else:
     __getattr__ = importer(
         __name__,
-        batch="Summary dataset_records pick_engine plan_all run_extract status_rows",
+        batch="Summary dataset_records plan_all run_extract status_rows",
         engines="FrameProgress",
         plan="Plan Planner",
         runner="Result",
@@ -27,7 +27,6 @@ __all__ = [
     "Result",
     "Summary",
     "dataset_records",
-    "pick_engine",
     "plan_all",
     "run_extract",
     "status_rows",

@@ -146,14 +146,11 @@ def _work(planner: Planner, stage: str, frames: int) -> int:
 
 def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[str, Any]]) -> float:
     """Stages of one wave share one decode. Measured seconds are of stages side by side, defaults of each alone."""
-    waiting = [step for step in plan.steps if step.stage in plan.todo]
     total = 0.0
-    while waiting:
-        pending = {step.stage for step in waiting}
-        wave = [step.stage for step in waiting if not pending & set(step.computation.upstream)]
-        waiting = [step for step in waiting if step.stage not in wave]
-        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in wave]
-        total += max(times) if all(stages[name]["measured"] for name in wave) else sum(times)
+    for wave in plan.waves():
+        names = [step.stage for step in wave]
+        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in names]
+        total += max(times) if all(stages[name]["measured"] for name in names) else sum(times)
     return total
 
 

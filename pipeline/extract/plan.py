@@ -37,13 +37,26 @@ class Plan:
     steps: tuple[Step, ...]
     todo: tuple[str, ...]
 
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """Stages whose stored output can be used."""
+        return tuple(step.stage for step in self.steps if step.check.state == "fresh")
+
+    def waves(self) -> Iterator[list[Step]]:
+        """The steps that will run, in groups that share one decode: no step needs another one of its group."""
+        waiting = [step for step in self.steps if step.stage in self.todo]
+        while waiting:
+            pending = {step.stage for step in waiting}
+            yield [step for step in waiting if not pending & set(step.computation.upstream)]
+            waiting = [step for step in waiting if pending & set(step.computation.upstream)]
+
 
 class Planner:
     """Works out what records need under one configuration.
 
     Args:
         config: the configuration.
-        cache: where outputs live.
+        cache: where outputs are.
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
@@ -58,6 +71,7 @@ class Planner:
         force: bool = False,
         retry_failed: bool = False,
     ) -> None:
+        self.config = config
         self.cache = cache
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages

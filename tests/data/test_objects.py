@@ -61,7 +61,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> Summary:
     cache = open_cache(config.cache, config.storage.reach())
-    summary = run_extract(records, config, cache, Planner(config, cache, **options))
+    summary = run_extract(records, Planner(config, cache, **options))
     cache.close()
     return summary
 
