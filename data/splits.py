@@ -6,7 +6,7 @@
 
 Every protocol keeps together what `Protocol.forbid` names; the audit (`data.leaks`) checks that independently.
 Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
-be pooled. `for_task` gives the folds of one task.
+be pooled.
 """
 
 from __future__ import annotations
@@ -201,13 +201,6 @@ def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[s
     for name in sorted(parent):
         bundles[top(name)].append(name)
     return sorted(tuple(bundle) for bundle in bundles.values())
-
-
-def for_task(folds: Sequence[Fold], records: Sequence[Record], task: str) -> list[Fold]:
-    """The folds restricted to the records of one task; folds that then test or train nothing are left out."""
-    ids = {record.id for record in records if record.task == task}
-    cut = [Fold(f.name, tuple(i for i in f.train if i in ids), tuple(i for i in f.test if i in ids)) for f in folds]
-    return [fold for fold in cut if fold.train and fold.test]
 
 
 @dataclass(frozen=True)

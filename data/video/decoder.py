@@ -47,20 +47,10 @@ OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the container says and the packets confirm.
-
-    Attributes:
-        width, height: size in square pixels as shown, after rotation: that of the first picture.
-        rotation: degrees clockwise that the decoded picture was turned by, one of 0, 90, 180, 270.
-        codec: name of the codec, such as "h264".
-        rate: nominal frames per second, information only.
-    """
+    """Size of the first picture in square pixels, as shown: after rotation."""
 
     width: int
     height: int
-    rotation: int
-    codec: str
-    rate: float
 
 
 @dataclass(frozen=True)
@@ -90,13 +80,12 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
         VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
     with _opened(path) as (container, stream):
-        stamps, rate = _packet_times(path, container, stream), _rate(stream)
+        stamps = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
         first, _ = _begun(path, container, stream)
-        rotation = round(-first.rotation / 90) * 90 % 360
         width, height = _shown(stream, first)
-        width, height = (height, width) if rotation % 180 else (width, height)
-        info = VideoInfo(width, height, rotation, str(stream.codec_context.name), rate)
+        sideways = round(first.rotation / 90) % 2
+        info = VideoInfo(height, width) if sideways else VideoInfo(width, height)
     return info, stamps.since(path, first.pts).times
 
 

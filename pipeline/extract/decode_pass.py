@@ -170,7 +170,7 @@ class StageSource:
 
     @property
     def info(self) -> VideoInfo:
-        """Size after rotation, codec, nominal frame rate."""
+        """Size as shown."""
         return self._pass.probed[0]
 
     @property
