@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
-from data.store import RemoteFile, Storage, address, is_remote, local_path, refuse_unknown
-from data.store.remote import list_files
+from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path, refuse_unknown
 
 CACHE_INDEX = ".index.sqlite"
 """A folder with a file of this name is a cache of this program."""
@@ -148,7 +147,7 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
     """The videos among the objects below an address; names that are no paths are told and left out."""
-    found = list_files(given, storage)
+    found = RemoteFolder(given, storage).files()
     if not found:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
     videos = []

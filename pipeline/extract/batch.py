@@ -24,14 +24,14 @@ from pipeline.workers import Pool
 
 @dataclass
 class Summary:
-    """What a run over a batch did.
+    """The outcome of a batch.
 
     Attributes:
         videos: number of records.
         results: one per record that had something to do or that failed.
         fresh: records with nothing to do; `ready` are their ids.
         cancelled: the user asked to stop; `extract` goes on where it stopped.
-        problems: what the listing of the inputs found wrong.
+        problems: one line per unusable input.
     """
 
     videos: int = 0

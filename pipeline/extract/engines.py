@@ -41,7 +41,7 @@ def run_plans(
         config: the configuration.
         cache: where outputs go.
         stop: set it to end cleanly; stages that are done stay done.
-        progress: told about decoded frames.
+        progress: called for decoded frames.
         pool: where workers run; None: this process.
     """
 

@@ -1,4 +1,4 @@
-"""What records need under a configuration: which stages are fresh, stale, missing or failed, and which will run."""
+"""Plans: which stages of a record are fresh, stale, missing or failed under a configuration, and which will run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.config import BaseConfig
 from pipeline.stages import stage_class, with_inputs
 
 FAR_LANES = 8
-"""How many records are planned at once where their inputs lie on a store and may have to be read."""
+"""Number of records that are planned in parallel where inputs are on a store and may have to be read."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of one record: what must be computed and whether it is there."""
+    """One stage of one record: its computation, and whether the stored output can be used."""
 
     computation: Computation
     check: Check
@@ -96,7 +96,7 @@ class Planner:
         return Plan(record, tuple(steps), self._todo(steps))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
-        """The steps of many records, in their order; several are planned at once where they are far away."""
+        """The steps of many records, in their order; records on a store are planned in parallel."""
         with self.cache.snapshot(len(records) * len(self.stages)):
             lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
             if lanes == 1:
@@ -106,7 +106,7 @@ class Planner:
                 yield from pool.map(self.plan, records)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """What a stage's output depends on beside the inputs: version, settings, identity, as JSON types."""
+        """The version, settings and identity that a stage's output depends on, as JSON types."""
         version, settings, identity = self._fixed[name]
         return {"version": version, "settings": dict(settings), "identity": dict(identity)}
 

@@ -25,7 +25,7 @@ AGAIN = "Run `extract` again"
 
 @dataclass
 class Result:
-    """What happened to one record.
+    """The outcome of one record.
 
     Attributes:
         record: the performance.
@@ -61,7 +61,7 @@ class Worker:
         self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: Progress | None = None) -> Result:
-        """Run what the plan says; a failure costs the stage and those that need it, nothing else."""
+        """Run the plan's stages; a failure costs the stage and those that need it, nothing else."""
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
@@ -71,7 +71,7 @@ class Worker:
     def _run(
         self, plan: Plan, progress: Progress | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
     ) -> Result:
-        """Run a plan of local files; `contents` are the fingerprints of those that were copied."""
+        """Run a plan of local files; `contents` are the fingerprints of copied files."""
         result = Result(plan.record, skipped=plan.fresh)
         result.failed = {
             s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
@@ -95,7 +95,7 @@ class Worker:
         return bool(failed)
 
     def _outdated(self, step: Step, record: Record, contents: Mapping[str, str], result: Result) -> bool:
-        """Whether an input is another one than was planned for; its output would carry the wrong key."""
+        """Whether an input differs from the planned one, so that the output would carry the wrong key."""
         changed = [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]
         if changed:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
@@ -143,11 +143,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001 -- one bad video costs one video, whatever went wrong
             result.failed[step.stage] = self._keep_failure(step, record, error)
         finally:
-            result.frames = max(result.frames, shared.frames_known)
+            result.frames = max(result.frames, shared.frame_count)
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
-        """One line why; kept in the cache unless machine, set-up or moment are at fault: those are tried again."""
+        """One line why. It is kept in the cache unless the machine or the set-up is at fault: those are retried."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
         if isinstance(error, AimError) and error.momentary:

@@ -252,7 +252,7 @@ def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
 def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
-    monkeypatch.setattr("data.video.records.list_files", lambda given, storage: files)
+    monkeypatch.setattr(RemoteFolder, "files", lambda self: files)
     listing = find_videos([Path("s3://bucket/in")])
     assert [record.id for record in listing.records] == ["b.mp4"]
     assert len(listing.problems) == 1
