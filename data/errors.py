@@ -86,8 +86,8 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` for the known name closest to `name`, or the list of known names."""
-    options = sorted(known)
+    options = sorted(names)
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"

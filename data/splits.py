@@ -117,12 +117,12 @@ def _read_list(path: Path) -> dict[str, int]:
         pairs = [(str(trial), k) for parts in folds.values() for k, part in enumerate(parts) for trial in part]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("not a list of folds", where=path, fix=fix) from error
-    found: dict[str, int] = {}
+    fold_of: dict[str, int] = {}
     for trial, k in pairs:
-        if trial in found:
+        if trial in fold_of:
             raise DataError(f"'{clip(trial)}' appears twice", where=path, fix="Every trial is tested once")
-        found[trial] = k
-    return found
+        fold_of[trial] = k
+    return fold_of
 
 
 def fixed(records: Sequence[Record]) -> list[Fold]:
@@ -240,11 +240,11 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
         DataError: the records cannot be split this way.
     """
     make = _protocol(protocol).make
-    known = set(make.__annotations__) - {"records", "return"}
+    accepted = set(make.__annotations__) - {"records", "return"}
     for name in options:
-        if name not in known:
+        if name not in accepted:
             raise UsageError(
-                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, known or {"none"})
+                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, accepted or {"none"})
             )
     return make(records, **options)
 

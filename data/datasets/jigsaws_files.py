@@ -148,13 +148,13 @@ def parse_meta(path: Path) -> tuple[Rating, ...]:
         DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole
             number, items that do not sum to the GRS; names the file and the line.
     """
-    found = []
+    ratings = []
     for index, line in enumerate(read_text(path).split("\n"), start=1):
         if cells := line.split():
-            found.append(_rating(cells, at_line(path, index)))
-    if not found:
+            ratings.append(_rating(cells, at_line(path, index)))
+    if not ratings:
         raise DataError("empty meta file", where=path, fix="Get the file again")
-    return tuple(found)
+    return tuple(ratings)
 
 
 def _rating(cells: list[str], where: str) -> Rating:
@@ -179,7 +179,7 @@ def parse_transcription(path: Path) -> tuple[Gesture, ...]:
     Raises:
         DataError: a line that is not "start end label", or frames that do not ascend; names file and line.
     """
-    found: list[Gesture] = []
+    gestures: list[Gesture] = []
     for index, line in enumerate(read_text(path).split("\n"), start=1):
         cells = line.split()
         if not cells:
@@ -190,7 +190,7 @@ def parse_transcription(path: Path) -> tuple[Gesture, ...]:
                 f"'{clip(line)}' is not a gesture", where=where, fix="Expected: first frame, last frame, G1"
             )
         gesture = Gesture(int(cells[0]), int(cells[1]), cells[2])
-        if gesture.start > gesture.end or (found and gesture.start <= found[-1].start):
+        if gesture.start > gesture.end or (gestures and gesture.start <= gestures[-1].start):
             raise DataError("the frames do not ascend", where=where, fix="Get the file again")
-        found.append(gesture)
-    return tuple(found)
+        gestures.append(gesture)
+    return tuple(gestures)

@@ -40,11 +40,11 @@ def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str])
         if not path.is_file():
             raise UsageError("no such label file", where=path, fix="Check dataset.labels")
         return path
-    found = [root / name for name in candidates if (root / name).is_file()]
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={found[0].name}")
-    return found[0] if found else None
+    paths = [root / name for name in candidates if (root / name).is_file()]
+    if len(paths) > 1:
+        names = ", ".join(path.name for path in paths)
+        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={paths[0].name}")
+    return paths[0] if paths else None
 
 
 @contextmanager

