@@ -1,4 +1,4 @@
-"""Protocols: which performances train and which test, as folds of ids, never of positions in somebody's list.
+"""Protocols: which performances train and which test, as folds of ids, never of positions in a list.
 
     folds = make_folds("louo", records)
     report = audit(folds, records, forbid=forbidden("louo"))
@@ -209,7 +209,7 @@ class Protocol:
 
     Attributes:
         make: from records (and the options it names) to folds.
-        forbid: the groups that must not stand on both sides of any of its folds.
+        forbid: the groups that must not be on both sides of any of its folds.
     """
 
     make: Callable[..., list[Fold]]

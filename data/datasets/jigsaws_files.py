@@ -88,8 +88,8 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
 
     Raises:
         DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
-            number; names the file and the line. A file cut inside the last number of its last row cannot be
-            told from a whole one and is read.
+            number; names the file and the line. A file cut inside the last number of its last row looks whole and
+            is read.
     """
     content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
     if not content:

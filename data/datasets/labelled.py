@@ -1,6 +1,6 @@
-"""Videos joined with a table of labels: what `folder` and `tasd2` have in common.
+"""Videos joined with a table of labels, for `folder` and `tasd2`.
 
-A row names a video by its path below the root. Rows that cannot be joined are told by name and left out; rows
+A row names a video by its path below the root. Rows without a video are reported and left out; rows
 that repeat a video are dropped when they agree, and when they contradict each other the video has no label.
 """
 

@@ -1,6 +1,6 @@
 """Label files as text: bounded, decoded strictly, every error naming the file and the line.
 
-A label file is somebody's hand work, so nothing in it is trusted: a number must look like one, a video name
+Label files are written by hand, so nothing in them is trusted: a number must look like one, a video name
 must stay inside the data set's folder, and a cell too many is an error instead of a shifted column.
 """
 
@@ -101,7 +101,7 @@ def inner_path(cell: str, *, where: str) -> str:
     parts = PurePosixPath(cell.replace("\\", "/")).parts
     if PureWindowsPath(cell).drive or PureWindowsPath(cell).root or ".." in parts:
         raise DataError(
-            f"the video '{clip(cell)}' lies outside the folder",
+            f"the video '{clip(cell)}' is outside the folder",
             where=where,
             fix="Write names relative to the data set's folder, without '..'",
         )

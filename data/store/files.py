@@ -109,7 +109,7 @@ def remove_empty(folder: Path) -> None:
 
 
 def safe_name(part: str) -> str:
-    """One path component that any usual file system takes, still unique for long names."""
+    """One path component that common file systems accept, still unique for long names."""
     encoded = os.fsencode(part)
     if len(encoded) <= MAX_NAME_BYTES:
         return part
@@ -118,7 +118,7 @@ def safe_name(part: str) -> str:
 
 
 def is_abandoned(path: Path, prefix: str) -> bool:
-    """Whether no living process has made this file or folder, called `<prefix><host>-<process>-<anything>`."""
+    """Whether the process that made this file or folder, `<prefix><host>-<process>-<anything>`, has ended."""
     host, _, rest = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
     try:
         age = time.time() - path.stat().st_mtime

@@ -30,7 +30,7 @@ TAIL_SHARE = 0.01
 """Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
 
 ASPECTS = (0.25, 4.0)
-"""Widths of a pixel against its height that are believed; a file that claims another is shown as if it claimed none."""
+"""Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
 
 CONTAINERS = (
@@ -39,8 +39,8 @@ CONTAINERS = (
     "gif", "wav", "mp3", "aac", "flac",
 )  # fmt: skip
 """Containers that are opened, by FFmpeg's names. Those that name other files or hosts (playlists, concat scripts, SDP)
-are not among them: a file that calls itself a video must not make this program open anything else. A few audio
-containers are there so that a sound file is told to be one."""
+are not among them: a file that claims to be a video must not make this program open anything else. A few audio
+containers are included so that audio files are reported as such."""
 
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
@@ -71,7 +71,7 @@ class Frame:
 def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
-    Packets are read, not decoded, but for the first frame, which tells the size as shown.
+    Packets are read and not decoded, except for the first frame, which gives the size as shown.
 
     A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
     time starts at the first one that can.
@@ -144,7 +144,7 @@ class _Stamps:
 
     Attributes:
         times: (N,) seconds from the first, ascending.
-        pts: (N,) presentation stamps, or None where the stream has none that can be told apart: frames are counted.
+        pts: (N,) presentation stamps, or None where they are missing or repeated: frames are then counted.
     """
 
     times: NDArray[np.float64]
@@ -163,7 +163,7 @@ class _Stamps:
         """Without the frames before the one with stamp `first`, which is the first that can be decoded.
 
         Raises:
-            VideoError: more than half of the frames lie before it.
+            VideoError: more than half of the frames are before it.
         """
         place = self.index(0, first)
         if self.pts is None or not place:

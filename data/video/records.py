@@ -76,7 +76,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Listing:
-    """Records found, and what is wrong with the rest.
+    """The usable records, and one line about each problem.
 
     Attributes:
         records: in the order of their ids.
@@ -146,7 +146,7 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
 
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
-    """The videos among the objects below an address; names that are no paths are told and left out."""
+    """The videos among the objects below an address; names that are no paths are reported and left out."""
     objects = RemoteFolder(given, storage).files()
     if not objects:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
@@ -170,9 +170,9 @@ def _no_video(given: Path | str) -> UsageError:
 
 
 def _walk(root: Path) -> Iterable[Path]:
-    """What lies below `root` and is no folder; links to folders are not entered, so a loop cannot hang the search.
+    """Files below `root`; links to folders are not followed, so a loop cannot hang the search.
 
-    Nor are caches of this program, unless `root` is one: previews drawn there are no inputs.
+    Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
     for folder, subfolders, names in os.walk(root, followlinks=False):
         if CACHE_INDEX in names and Path(folder) != root:
@@ -191,16 +191,16 @@ def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:
 
 
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies."""
+    """SHA-256 over the size and every block of a file: equal content gives an equal fingerprint at any place."""
     with path.open("rb") as stream:
         return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
-    """The same of an object, which is read once for it.
+    """The same of an object, which is read once.
 
     Raises:
-        StorageError: it is gone, not to be had, or replaced while it is read.
+        StorageError: it is gone, not available, or replaced while it is read.
     """
     return _fingerprint(*file.opened())
 

