@@ -217,7 +217,8 @@ def settings() -> set[str]:
 
     def add(kind: Any, prefix: str) -> None:
         fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
-        for name, field in fields.items():
+        for key, field in fields.items():
+            name = getattr(field, "alias", None) or key
             found.add(f"{prefix}{name}")
             inner = type(getattr(field, "default", None))
             if hasattr(inner, "model_fields"):

@@ -19,7 +19,7 @@ from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.pose.backends import load_backend, weight_digests
+from extractors.pose.backends import load_backend
 from extractors.pose.backends.base import Image, People, View
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
@@ -67,7 +67,7 @@ class Clip:
     def __init__(self, images: Sequence[Image], rate: float = 25.0) -> None:
         self.images, self.times = images, np.arange(len(images)) / rate
         self.record = Record("clip", Path("clip"))
-        self.info = VideoInfo(images[0].shape[1], images[0].shape[0], 0, "raw", rate)
+        self.info = VideoInfo(images[0].shape[1], images[0].shape[0])
         self.upstream: dict[str, StageOutput] = {}
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
@@ -255,8 +255,8 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     known = Pose.identity(PoseConfig())["weights"]
     assert known.startswith("d4489f89")
     assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != known
-    model = weight_digests(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
-    assert set(model) == {"weights"}
+    model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
+    assert set(model) == {"weights", "runtime"}
 
 
 def test_a_backend_that_is_not_installed_says_what_to_type() -> None:

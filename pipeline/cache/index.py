@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from data.video.records import CACHE_INDEX
+from data.video.records import CACHE_INDEX, files_in
 
 T = TypeVar("T")
 
@@ -185,8 +185,14 @@ class Index:
 
 
 def stamp(path: Path | str) -> str | None:
-    """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number."""
+    """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number.
+
+    Of a folder: of every file directly in it.
+    """
     try:
+        if os.path.isdir(path):
+            text = repr([(file.name, stamp(file)) for file in files_in(Path(path))])
+            return f"folder {hashlib.sha256(os.fsencode(text)).hexdigest()}"
         status = os.stat(path)
     except OSError:
         return None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from data.video import Record
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 
 
-def fingerprints(record: Record, cache: Cache) -> dict[str, str]:
-    """SHA-256 of the content of every input file by kind; of unreadable ones the reason."""
-    hashes = {}
+def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
+    hashes = dict(copied or {})
     for kind, place in {**record.files(), **record.remote}.items():
+        if kind in hashes:
+            continue
         try:
             hashes[kind] = cache.fingerprint(place)
         except OSError as error:  # a StorageError is one too

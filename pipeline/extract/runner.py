@@ -77,8 +77,7 @@ class Worker:
             s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
         } | dict(failed)
         first_stamps = stamps(plan.record)  # before the content is read: a later change shows at the end
-        if contents is None:
-            contents = fingerprints(plan.record, self.cache)
+        contents = fingerprints(plan.record, self.cache, contents)
         for wave in plan.waves():
             if self.stop.is_set():
                 result.cancelled = True
