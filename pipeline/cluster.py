@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from data.errors import UsageError, nearest, printable
 from pipeline.config import RunConfig
 from pipeline.environment import CHECKOUT
-from pipeline.workers import POLL_SECONDS, THREAD_VARIABLES, LocalPool, Pool, Report, WorkerLost, resident_bytes
+from pipeline.workers import POLL_SECONDS, THREAD_VARIABLES, LocalPool, Pool, Report, Worker, WorkerLost, resident_bytes
 
 ENGINES = ("local", "ray")
 
@@ -55,7 +55,7 @@ def worker_threads(run: RunConfig) -> int:
 
 
 @dataclass(frozen=True)
-class RayPool:
+class RayPool(Pool):
     """`run.workers` actors of a Ray cluster (0: as many as it has room for), each with its cores and GPUs.
 
     A job may lose two actors: one loss may be the machine's fault, two are the job's.
@@ -63,8 +63,8 @@ class RayPool:
 
     run: RunConfig
     address: str | None = None
-    tries: int = 2
-    exit_seconds: float = 60.0
+    tries: ClassVar[int] = 2
+    exit_seconds: ClassVar[float] = 60.0
 
     @contextmanager
     def opened(
@@ -126,11 +126,8 @@ class RayPool:
         return min(places, run.workers or places)
 
 
-class RayActor:
-    """One actor, as the parent sees it (see `pipeline.workers.Worker`). Its time counts from its first answer."""
-
-    started: float | None = None
-    used_bytes = 0
+class RayActor(Worker):
+    """One actor. Its time counts from its first answer."""
 
     def __init__(self, run: RunConfig, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         import ray

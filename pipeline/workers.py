@@ -12,6 +12,7 @@ import queue
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pipeline.config import RunConfig
 
@@ -41,38 +42,39 @@ class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often 
     """A worker ended by itself; the message says how."""
 
 
-class Worker(Protocol):
+class Worker(ABC):
     """One worker, as the parent sees it.
 
     Attributes:
         started: `time.monotonic()` at which the current job began; None while the worker itself starts.
-        used_bytes: resident memory, as far as it is known.
+        used_bytes: resident memory at the last `take`.
     """
 
-    started: float | None
+    started: float | None = None
+    used_bytes: int = 0
 
-    @property
-    def used_bytes(self) -> int:
-        """Resident memory."""
-
+    @abstractmethod
     def give(self, job: Any) -> None:
         """Start a job."""
 
+    @abstractmethod
     def take(self, report: Report) -> tuple[Any, ...]:
-        """The job's result in a tuple, which is empty while the job runs; hands on what the job reports.
+        """The job's result in a tuple, which is empty while the job runs; passes on the job's reports.
 
         Raises:
             WorkerLost: the worker has ended.
         """
 
+    @abstractmethod
     def halt(self) -> None:
         """Set the event that asks the job to stop; the worker takes no further job."""
 
+    @abstractmethod
     def end(self, seconds: float = 0.0) -> None:
         """Kill the worker, after `seconds` in which it may end by itself."""
 
 
-class Pool(Protocol):
+class Pool(ABC):
     """Where workers run.
 
     Attributes:
@@ -80,14 +82,16 @@ class Pool(Protocol):
         exit_seconds: time in which running jobs may stop by themselves when another job ends the run by an error.
     """
 
-    tries: int
-    exit_seconds: float
+    tries: ClassVar[int]
+    exit_seconds: ClassVar[float]
 
+    @abstractmethod
     def opened(
         self, start: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> AbstractContextManager[tuple[int, Callable[[], Worker]]]:
         """The number of places, and a function that starts a worker in one of them."""
 
+    @abstractmethod
     def wait(self, workers: Sequence[Any]) -> None:
         """Return when a worker has something to take, after `POLL_SECONDS` at most."""
 
@@ -207,12 +211,12 @@ def _ignore(*_: Any) -> None:
 
 
 @dataclass(frozen=True)
-class LocalPool:
+class LocalPool(Pool):
     """`run.workers` processes of this machine, each with its share of the cores as threads."""
 
     run: RunConfig
-    tries: int = 1
-    exit_seconds: float = 5.0
+    tries: ClassVar[int] = 1
+    exit_seconds: ClassVar[float] = 5.0
 
     @contextmanager
     def opened(
@@ -228,10 +232,8 @@ class LocalPool:
         wait([worker.pipe for worker in workers], timeout=POLL_SECONDS)
 
 
-class LocalWorker:
-    """One process of this machine (see `Worker`)."""
-
-    started: float | None = None
+class LocalWorker(Worker):
+    """One process of this machine."""
 
     def __init__(self, threads: int, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -240,11 +242,6 @@ class LocalWorker:
         with _environment({name: str(threads) for name in THREAD_VARIABLES}):
             self.process.start()
         remote_end.close()
-
-    @property
-    def used_bytes(self) -> int:
-        """Resident memory."""
-        return resident_bytes(self.process.pid or 0)
 
     def give(self, job: Any) -> None:
         """See `Worker`."""
@@ -265,6 +262,7 @@ class LocalWorker:
             code = self.process.exitcode
             cause = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
             raise WorkerLost(f"the worker process {cause}") from None
+        self.used_bytes = resident_bytes(self.process.pid or 0)
         return ()
 
     def halt(self) -> None:
