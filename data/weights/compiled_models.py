@@ -1,4 +1,4 @@
-"""Compiled-ahead network graphs in the user's cache: a folder per graph, written whole, checked before use."""
+"""Compiled models in the user's cache: one folder each, written atomically, checked before use."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from data.store import sha256_file
+from data.weights.download import scratch_folder
 from data.weights.weight_files import cache_dir
 
 _FILES = ("model.xml", "model.bin")
-_STRAY_SECONDS = 86_400.0
 
 
 def compiled_folder(name: Mapping[str, Any]) -> Path:
-    """Where the graph of that name lies: the name is everything its content depends on."""
+    """The folder of a compiled model; its name is everything that the content depends on."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return cache_dir() / "graphs" / key
 
 
 def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
-    """The kept graph read by `openvino.Core`, or None where there is none or it is damaged."""
+    """The stored model read by `openvino.Core`, or None where there is none or it is damaged."""
     folder = compiled_folder(name)
     try:
         kept = json.loads((folder / "graph.json").read_text("utf-8"))
@@ -39,18 +37,15 @@ def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], save: Callable[[Path], Any]) -> None:
-    """Keep a graph; `save` writes model.xml and model.bin at the path it is given.
+    """Store a compiled model; `save` writes model.xml and model.bin at the path it is given.
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """
     folder = compiled_folder(name)
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for stray in folder.parent.glob(".graph-*"):  # of a killed process
-            if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
-                shutil.rmtree(stray, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".graph-") as scratch:
-            made = Path(scratch, "graph")
+        with scratch_folder(folder.parent, "graph") as scratch:
+            made = scratch / "graph"
             made.mkdir()
             save(made / _FILES[0])
             hashes = {file: sha256_file(made / file) for file in _FILES}
