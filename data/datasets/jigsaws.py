@@ -15,32 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data.datasets.jigsaws_files import (
-    ITEMS,
-    TASKS,
-    TRIAL,
-    Gesture,
-    Rating,
-    parse_kinematics,
-    parse_meta,
-    parse_transcription,
-)
+from data.datasets.jigsaws_files import TASKS, Rating, parse_meta
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, nearest
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
-
-__all__ = [
-    "ITEMS",
-    "TASKS",
-    "TRIAL",
-    "VIEWS",
-    "Gesture",
-    "Rating",
-    "list_jigsaws",
-    "parse_kinematics",
-    "parse_meta",
-    "parse_transcription",
-]
 
 VIEWS = ("capture1", "capture2")
 
@@ -157,6 +135,7 @@ def _trial_records(
     inputs: dict[str, Path | None] = {**paths}
     if not paths and "kinematics" in sidecars:
         inputs = {"none": None}
+    groups = {"trial": rating.trial, "subject": rating.surgeon, "supertrial": rating.supertrial}
     for view, path in inputs.items():
         yield Record(
             id=(path or sidecars["kinematics"]).relative_to(root).as_posix(),
@@ -164,12 +143,7 @@ def _trial_records(
             sidecars=sidecars,
             task=rating.task,
             labels=Labels(score=float(rating.grs)),
-            groups={
-                "trial": rating.trial,
-                "subject": rating.surgeon,
-                "supertrial": rating.supertrial,
-                "view": view,
-            },
+            groups={**groups, "view": view},
         )
 
 

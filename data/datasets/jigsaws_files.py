@@ -36,6 +36,7 @@ ITEMS = (
 )
 """The items of the global rating score (GRS), in the order of the meta file; they sum to it."""
 
+EXPECTED = "Get the file again; expected 76 numbers a line"
 _ALLOWED = b"0123456789+-.eE \t\n"
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -93,7 +94,7 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
     """
     content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
     if not content:
-        raise DataError("empty kinematics file", where=path, fix="Get the file again; expected 76 numbers a line")
+        raise DataError("empty kinematics file", where=path, fix=EXPECTED)
     lines = content.split(b"\n")
     if content.translate(None, _ALLOWED):
         raise _odd_cell(path, lines)
@@ -112,12 +113,8 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
 def _odd_row(path: Path, counts: NDArray[np.int64]) -> DataError:
     index = int(np.argmax(counts != COLUMNS))
     cut = index == len(counts) - 1 and index > 0 and counts[index] < COLUMNS
-    what = "the last row is truncated: " if cut else ""
-    return DataError(
-        f"{what}{counts[index]} columns instead of {COLUMNS}",
-        where=at_line(path, index + 1),
-        fix="Get the file again; expected 76 numbers a line",
-    )
+    what = f"{'the last row is truncated: ' if cut else ''}{counts[index]} columns instead of {COLUMNS}"
+    return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
 
 
 def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
@@ -125,12 +122,8 @@ def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
     for index, line in enumerate(lines):
         for column, cell in enumerate(line.split()):
             if not _finite(cell):
-                shown = clip(cell.decode("utf-8", "backslashreplace"))
-                return DataError(
-                    f"column {column + 1} is '{shown}', not a finite number",
-                    where=at_line(path, index + 1),
-                    fix="Get the file again; expected 76 numbers a line",
-                )
+                what = f"column {column + 1} is '{clip(cell.decode('utf-8', 'backslashreplace'))}', not a finite number"
+                return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
     return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
 
 
