@@ -95,13 +95,12 @@ class Pose(Extractor[PoseConfig]):
         chooser = Chooser(config.agents, size, config.tracks, config.region)
         for frame in source.frames(range(0, len(source.times), config.stride)):
             image = _resized(frame.image, size)
-            change = shots.step(image)
-            new_shot = run.begin(frame, change.cut)
-            tracker.begin(frame.time, change.shift, change.cut)
+            new_shot = run.begin(frame, shots.is_cut(image))
+            tracker.begin(frame.time, new_shot)
             if imported:
                 detections = imported.at(frame.index)
             else:
-                followed = chooser.likeliest(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
+                followed = chooser.followed(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
                 detections = search.detect(image, frame.time, followed, new_shot)
             tracker.update(len(run.times) - 1, frame.time, detections)
         agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))
