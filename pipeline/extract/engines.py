@@ -15,7 +15,7 @@ from data.store import is_remote
 from pipeline.cache import Cache, open_cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.plan import Plan
-from pipeline.extract.runner import Result, Worker
+from pipeline.extract.runner import PlanRunner, Result
 from pipeline.workers import Pool, Report, Task, run_jobs
 
 FrameProgress = Callable[[str, int, int, tuple[str, ...]], None]
@@ -60,18 +60,18 @@ def run_plans(
         )
         yield from run_jobs(pool, task, plans, stop.is_set, report)
         return
-    worker = Worker(config, cache, stop)
+    runner = PlanRunner(config, cache, stop)
     for plan in plans:
         if stop.is_set():
             return
-        yield worker.run(plan, lambda *frames, plan=plan: report(plan, *frames))
+        yield runner.run(plan, lambda *frames, plan=plan: report(plan, *frames))
 
 
 def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> Callable[[Plan, Report], Result]:
     """What runs plans inside a worker, from a dumped configuration and the cache's place."""
     config = validate(values)
     cache = open_cache(root, config.storage.reach())
-    worker = Worker(config, cache, stop)
+    runner = PlanRunner(config, cache, stop)
 
     def run(plan: Plan, report: Report) -> Result:
         last_report = 0.0
@@ -82,7 +82,7 @@ def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> C
                 last_report = time.monotonic()
                 report(done, total, stages)
 
-        result = worker.run(plan, progress)
+        result = runner.run(plan, progress)
         cache.index.flush()
         return result
 

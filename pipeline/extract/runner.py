@@ -44,7 +44,7 @@ class Result:
     cancelled: bool = False
 
 
-class Worker:
+class PlanRunner:
     """Runs plans in this process. Holds one extractor per stage, so that models load once.
 
     Args:
