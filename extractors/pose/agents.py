@@ -8,8 +8,8 @@ Every track of a shot gets a salience, the product of
 - score: the network's score in the better frames; false detections in a background never score high.
 
 Tracks that continue each other (a person who was missing for longer than the tracker waits) are joined to one person,
-whose saliences are added. The most salient people are the agents. Agents are numbered from left to right by their median place over the frames that
-show all of them; a shot after a cut is numbered anew by the same rule.
+whose saliences are added. The most salient people are the agents. They are numbered from left to right by their median
+place over the frames that show all of them; a shot after a cut is numbered anew by the same rule.
 """
 
 from __future__ import annotations
@@ -201,11 +201,9 @@ def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
 
 def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
     """Agents by their median horizontal place over the frames that show all of them, or over their own."""
-    places = [
-        {f: pose for track in agent for f, pose in zip(track.frames, track.keypoints, strict=True)} for agent in agents
-    ]
+    places = [_places(agent) for agent in agents]
     common = set.intersection(*map(set, places)) if places else set()
-    across = [np.median(centres_of(np.stack([of[f] for f in (common or of)]))[:, 0]) for of in places]
+    across = [np.median([of[frame][0] for frame in (common or of)]) for of in places]
     return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
 
 
@@ -216,12 +214,18 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     """
     count = 0
     for pair in itertools.combinations(agents, 2):
-        a, b = (
-            {f: p for track in one for f, p in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)}
-            for one in pair
-        )
+        a, b = (_places(agent) for agent in pair)
         for before, after in itertools.pairwise(sorted(set(a) & set(b))):
             kept = np.linalg.norm(a[after] - a[before]) + np.linalg.norm(b[after] - b[before])
             exchanged = np.linalg.norm(b[after] - a[before]) + np.linalg.norm(a[after] - b[before])
             count += bool(exchanged < 0.5 * kept)
     return count
+
+
+def _places(agent: Sequence[Track]) -> dict[int, NDArray[np.float64]]:
+    """(2,) centre of an agent in each frame with a detection."""
+    return {
+        frame: centre
+        for track in agent
+        for frame, centre in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)
+    }

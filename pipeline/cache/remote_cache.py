@@ -12,7 +12,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data.store import RemoteFolder, StageOutput, Storage, address, is_remote, local_path, refuse_unknown, write_bytes
+from data.store import (
+    OutputSpec,
+    RemoteFolder,
+    StageOutput,
+    Storage,
+    address,
+    is_remote,
+    local_path,
+    refuse_unknown,
+    write_bytes,
+)
 from data.store import hdf5 as store
 from data.video import Record
 from data.weights import cache_dir
@@ -79,10 +89,12 @@ class RemoteCache(Cache):
         finally:
             self._listed = None
 
-    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+    def write(
+        self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
+    ) -> None:
         """Write an output as one object and delete an earlier failure."""
         path = self.path(computation.stage, record.id)
-        stored, content = store.encode(new_header(computation, record), output)
+        stored, content = store.encode(new_header(computation, record), output, promise)
         version = self.folder.write(self._name(path), content)
         self.index.put(OBJECT, address(path), self.index_header(stored), version)
         self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))

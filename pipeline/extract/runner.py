@@ -135,7 +135,8 @@ class PlanRunner:
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
-            self.cache.write(step.computation, record, output)
+            promise = stage_class(step.stage).promise(self._configs[step.stage], shared.frame_count)
+            self.cache.write(step.computation, record, output, promise)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
             result.cancelled = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from extractors.people.oks import JOINTS
+from extractors.pose.keypoints import JOINTS
 from numpy.typing import NDArray
 
 from pipeline.preview.frame_content import Body, Border, Floats

@@ -36,7 +36,7 @@ from pipeline.evaluate.protocols import fingerprints
 from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
 from pipeline.extract.costs import estimate
 from pipeline.extract.plan import Planner
-from pipeline.extract.runner import Worker
+from pipeline.extract.runner import PlanRunner
 from pipeline.extract.unneeded import unneeded
 from pipeline.features import gather
 from pipeline.pack import read_pack, write_pack
@@ -162,7 +162,7 @@ def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
     cache = open_cache(config.cache, config.storage.reach())
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
-    result = Worker(config, cache).run(plan)
+    result = PlanRunner(config, cache).run(plan)
     assert "changed since the run began" in result.failed["brightness"]
     assert extract(filled.videos(), config).exit_code == 0
 
