@@ -39,7 +39,7 @@ from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner
-from pipeline.extract.runner import Worker
+from pipeline.extract.runner import PlanRunner
 from pipeline.stages import stage_class
 from synthetic import render_dives
 
@@ -87,7 +87,7 @@ def measure_time(folder: Path, repeats: int, threads: int) -> dict[str, Any]:
     render_dives(folder, 1, seed=20, frames=LOOP)
     path = next((folder / "videos").glob("*.mp4"))
     record, config, cache = Record(id=path.name, path=path), settings(threads), Cache(folder / "cache")
-    worker = Worker(config, cache)
+    worker = PlanRunner(config, cache)
     plans = {
         names: Planner(config, cache, stages=names, force=True).plan(record)
         for names in (*((stage,) for stage in STAGES), STAGES)
@@ -172,7 +172,7 @@ def extract_and_tell(video: Path, folder: Path) -> None:
             course.append((done, resident(False)))
 
     start = time.perf_counter()
-    result = Worker(config, cache, threading.Event()).run(Planner(config, cache).plan(record), progress)
+    result = PlanRunner(config, cache, threading.Event()).run(Planner(config, cache).plan(record), progress)
     cache.close()
     told = {"frames": result.frames, "peak_mib": resident(True), "seconds": time.perf_counter() - start}
     sys.stdout.write(json.dumps(told | {"failed": result.failed, "course": course}) + "\n")

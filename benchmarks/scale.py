@@ -100,7 +100,7 @@ def nothing_to_do(folder: Path) -> None:
     """`extract` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
     config = configured(cache.root)
-    summary = run_extract(find_videos([folder / "in"]).records, config, cache, Planner(config, cache))
+    summary = run_extract(find_videos([folder / "in"]).records, Planner(config, cache))
     if summary.results or summary.fresh != summary.videos:
         raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the made-up cache is not fresh")
 

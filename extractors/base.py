@@ -76,7 +76,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """Size after rotation, codec, nominal frame rate.
+        """Size as shown.
 
         Raises:
             VideoError: the record has no video, or it cannot be opened.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-SYSTEMS = ("aim", "no_aim", "scene", "scene_agents")
-
 
 @dataclass(frozen=True)
 class AimConfig:

@@ -117,8 +117,9 @@ def extract(
         UsageError: no such input, or a wrong setting.
         DataError: the data set's own files cannot be used.
     """
+    from pipeline.cluster import pick_pool
     from pipeline.environment import check_opencv
-    from pipeline.extract import ExtractRun, extract_videos, pick_engine, plan_costs
+    from pipeline.extract import ExtractRun, extract_videos, plan_costs
 
     options = {"force": force, "retry": retry_failed, "fetch": not dry_run}
     job = _job(inputs, config, cache, stages, workers, overrides, observer, shard, **options)
@@ -126,13 +127,13 @@ def extract(
         from pipeline.preview import refuse_far
 
         refuse_far(job.records, job.planner)
-    chosen = pick_engine(engine, job.config, address)
+    pool = pick_pool(engine, job.config.run, address)
     if dry_run:
         planned = plan_costs(job)
         job.planner.cache.close()
         return planned
     stop = observer.stop_event()
-    summary = extract_videos(job, engine=chosen, observer=observer, stop=stop, before=check_opencv)
+    summary = extract_videos(job, pool=pool, observer=observer, stop=stop, before=check_opencv)
     drawn = {}
     if preview:
         from pipeline.preview import draw_previews

@@ -15,6 +15,9 @@ from data.video import Record
 from pipeline.extract import Planner
 from pipeline.stages import with_inputs
 
+ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
+"""Arrays of the `timesteps` stage that a feature set gathers."""
+
 
 @dataclass(frozen=True)
 class FeatureSet:
@@ -55,13 +58,13 @@ class FeatureSet:
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureSet:
         """The performances at `rows`, in that order."""
         index = np.asarray(rows, dtype=np.intp)
-        arrays = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in arrays}
+        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
         return replace(self, records=tuple(self.records[i] for i in index), **chosen)
 
-
-ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-"""Arrays of the `timesteps` stage that a feature set gathers."""
+    def joined(self, other: FeatureSet) -> FeatureSet:
+        """These performances, then those of `other`; settings and names are of this one."""
+        arrays: dict[str, Any] = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in ARRAYS}
+        return replace(self, records=self.records + other.records, **arrays)
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ def stage_class(name: str) -> type[Extractor[Any]]:
     if name not in STAGES:
         raise UsageError(f"unknown stage '{name}'", fix=nearest(name, STAGES))
     module, _, attribute = STAGES[name].partition(":")
-    found: type[Extractor[Any]] = getattr(import_module(module), attribute)
-    return found
+    extractor: type[Extractor[Any]] = getattr(import_module(module), attribute)
+    return extractor
 
 
 def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ class Clip:
     def __init__(self, images: Sequence[Image], rate: float = 25.0) -> None:
         self.images, self.times = images, np.arange(len(images)) / rate
         self.record = Record("clip", Path("clip"))
-        self.info = VideoInfo(images[0].shape[1], images[0].shape[0], 0, "raw", rate)
+        self.info = VideoInfo(images[0].shape[1], images[0].shape[0])
         self.upstream: dict[str, StageOutput] = {}
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:

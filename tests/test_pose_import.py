@@ -54,7 +54,7 @@ def configured(root: Path, *more: str) -> BaseConfig:
 def extract(config: BaseConfig, video: Path) -> tuple[Summary, Planner]:
     cache = open_cache(config.cache, config.storage.reach())
     planner = Planner(config, cache)
-    return run_extract(find_videos([video.parent]).records, config, cache, planner), planner
+    return run_extract(find_videos([video.parent]).records, planner), planner
 
 
 def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_
     pose = {"backend": "import", "agents": 1, "import": {"dir": str(tmp_path / "poses")}}
     config = bucket.config(stages=["pose"], pose=pose)
     cache = open_cache(config.cache, config.storage.reach())
-    summary = run_extract(bucket.videos(), config, cache, Planner(config, cache))
+    summary = run_extract(bucket.videos(), Planner(config, cache))
     assert not summary.failed
     assert cache.quality("pose", "dive.mp4")["found_rate"] == 1
 

@@ -42,6 +42,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "observer",
         "outputs",
         "console",
+        "workers",
     ),
     ("cache",),
     ("extract",),

@@ -121,7 +121,7 @@ def run_demo(
     records = dataset_records(config).records
     cache = Cache(config.cache)
     hooks.say(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
-    extraction = run_extract(records, config, cache, Planner(config, cache), stop=stop, **hooks.extracting)
+    extraction = run_extract(records, Planner(config, cache), stop=stop, **hooks.extracting)
     _all_done(extraction, out)
     clock.lap("extract")
     pose = pose_agreement(records, cache, out / "dives")

@@ -120,13 +120,13 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
     cache = open_cache(config.cache, config.storage.reach())
-    found = {
+    contents = {
         record.id: {cache.fingerprint(p) for kind, p in record.files().items() if kind in RECORDINGS and p.exists()}
-        | {cache.fingerprint_object(file) for kind, file in record.remote.items() if kind in RECORDINGS}
+        | {cache.fingerprint(file) for kind, file in record.remote.items() if kind in RECORDINGS}
         for record in features.records
     }
     cache.close()
-    return found
+    return contents
 
 
 FORMS = {

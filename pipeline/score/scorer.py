@@ -94,7 +94,7 @@ class Scorer:
             stop: set it to end after the current writes; what was not extracted then comes back as failed.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)
+        summary = run_extract(records, self.planner, stop=stop, **hooks)
         results = {result.record.id: result for result in summary.results}
         done = {key for key, result in results.items() if not result.failed and "timesteps" in result.done}
         done |= summary.ready

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.aim import AimInputs, AimOutput
+from models.aim import AimOutput
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
@@ -74,7 +74,7 @@ class AimSystem:
         train = [with_copied_rows(part.train, len(features), config) for part in parts]
         normalisers = [fit_normaliser(more, rows, config) for rows in train]
         groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
-        data = _joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
+        data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group])
@@ -135,8 +135,3 @@ def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -
     """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
     tasks = {parts[i].task: i for i in group}
     return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)
-
-
-def _joined(data: Sequence[StackData]) -> StackData:
-    inputs = {f.name: torch.cat([getattr(d.inputs, f.name) for d in data]) for f in fields(AimInputs)}
-    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))

@@ -8,9 +8,7 @@ and the leak audit checks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +65,7 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
         plan = exchange_plan(names) if names else None
     except ValueError as error:
         raise UsageError(f"figures cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
-    return _joined(features, replace(other, trial=_planned(other.trial, plan)))
+    return features.joined(replace(other, trial=_planned(other.trial, plan)))
 
 
 def with_mirrored(features: FeatureSet) -> FeatureSet:
@@ -94,15 +92,9 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
         primary=_planned(features.primary, plans["primary"]),
         secondary=_planned(features.secondary, plans["secondary"]),
     )
-    return _joined(features, other)
+    return features.joined(other)
 
 
 def _planned(values: NDArray[np.float32], plan: Plan | None) -> NDArray[np.float32]:
     """The last axis rearranged and signed by a plan."""
     return values if plan is None else np.asarray(plan[1] * values[..., plan[0]], dtype=np.float32)
-
-
-def _joined(first: FeatureSet, second: FeatureSet) -> FeatureSet:
-    names: Sequence[str] = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-    arrays: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(second, name)]) for name in names}
-    return replace(first, records=first.records + second.records, **arrays)

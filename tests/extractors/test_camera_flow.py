@@ -34,7 +34,7 @@ class Shown:
         self._frames = frames
         self.times = np.arange(len(frames)) / RATE if times is None else np.asarray(times, np.float64)
         self.record = Record("shown.mp4", Path("shown.mp4"))
-        self.info = VideoInfo(frames[0].shape[1] if frames else 0, frames[0].shape[0] if frames else 0, 0, "raw", RATE)
+        self.info = VideoInfo(frames[0].shape[1] if frames else 0, frames[0].shape[0] if frames else 0)
         self.upstream: dict[str, StageOutput] = {}
         self.asked: list[int] = []
 

@@ -41,7 +41,7 @@ class FakeSource:
         self.pictures, self.cut_at = pictures, cut_at
         self.asked: list[int] = []
         self.record = Record("fake.mp4", Path("fake.mp4"))
-        self.info = VideoInfo(pictures.shape[2], pictures.shape[1], 0, "none", 25.0)
+        self.info = VideoInfo(pictures.shape[2], pictures.shape[1])
         self.times = np.arange(len(pictures)) / 25.0
         self.upstream: dict[str, StageOutput] = {}
 

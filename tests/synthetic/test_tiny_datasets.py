@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets.jigsaws import parse_kinematics, parse_transcription
+from data.datasets.jigsaws_files import parse_kinematics, parse_transcription
 from data.datasets.listing import list_records
 from data.leaks import audit
 from data.splits import TIED, forbidden, make_folds

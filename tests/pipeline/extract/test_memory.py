@@ -62,7 +62,7 @@ class Made:
     """A source of `length` counted pictures, as a stage sees it."""
 
     record, upstream = Record(id="made", path=Path("made.mp4")), dict[str, StageOutput]()
-    info = VideoInfo(SIZE[1], SIZE[0], 0, "none", 25.0)
+    info = VideoInfo(SIZE[1], SIZE[0])
 
     def __init__(self, alive: Alive, length: int) -> None:
         self.alive, self.times = alive, np.arange(length) / 25
