@@ -114,6 +114,8 @@ def references(node: ast.AST, file: str) -> Iterator[tuple[str, bool]]:
 def matches(place: Place, name: str, attribute: bool, mentioned: set[str]) -> bool:
     """Whether a reference in a file that mentions these names leads to the place."""
     owner, _, function = place[0].rpartition(".")
+    if function == "forward" and name == "net":  # a network is called as an object
+        return True
     if function != name or bool(owner) != attribute:
         return False
     stages = {text.rpartition(":")[2] for text in STAGES.values()}
@@ -144,9 +146,6 @@ def order_of_calls(roots: list[Place], listed: list[Place]) -> list[Place]:
             for inner in (f"{owner}.{used}" if attribute else used,):
                 if inner in here and isinstance(here[inner], Function):
                     follow((inner, file))
-        for target in listed:  # a network is called as an object
-            if target[0].endswith(".forward") and (target[0].partition(".")[0] in mentioned or "net" in mentioned):
-                reach(target)
 
     def reach(place: Place) -> None:
         if place not in reached:
