@@ -33,7 +33,7 @@ WORDS: dict[str, str] = {
     r"(?<!make )(?<!making )sure|surer|surest|sureness|unsure": "confident, calibrated",
     r"costs? (that|one|the|its|a) (video|record|stage)": "is skipped and reported",
     r"stands? (in|on|at|by|beside|for|there|here|below|above|under|after|before|against)": "is, are",
-    r"lies?|lying|lay": "is, are",
+    r"lies?|lying": "is, are",
     r"heed(s|ed)?": "a name that says the quantity",
     r"patience": "max_gap, max_epochs_without_gain",
     r"(trial|quality) figures?|figures of (a|the|one) (whole )?performance": "trial-level features, quality values",
