@@ -64,7 +64,6 @@ EXEMPT: tuple[str, ...] = (
     "data/",
     "extractors/",
     "pipeline/cache/",
-    "pipeline/cluster.py",
     "pipeline/config.py",
     "pipeline/console.py",
     "pipeline/environment.py",

@@ -24,10 +24,11 @@ from pipeline.recipes import RECIPES
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
-PACKAGES = ("data", "extractors", "models", "pipeline", "benchmarks")
+TOP = {"data", "extractors", "models", "pipeline", "synthetic", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
+PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
 SECTIONS = {
     name: kind
@@ -39,7 +40,7 @@ EXAMPLE = "brightness"
 """The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
-COMMAND = re.compile(r"python run_pipeline\.py ((?:\\\n|[^\n`])*)")
+COMMAND = re.compile(r"(?:python run_pipeline\.py|(?<![\w./-])aqa) ((?:\\\n|[^\n`])*)")
 
 
 def name_of(path: Path) -> str:
@@ -86,11 +87,16 @@ def tree() -> Any:
 ALL_COMMANDS = [(name_of(path), words) for path in [*PAGES, *SCRIPTS] for words in commands(path)]
 
 
+def preset_path(text: str) -> Path:
+    """The file of `--config`: a path below the checkout, or the name of a preset."""
+    return ROOT / text if Path(text).suffix else ROOT / "configs" / f"{text}.yaml"
+
+
 def check_command(words: list[str]) -> None:
     """The command parses, its preset exists, and its settings are accepted."""
     given = parse(tree(), "run_pipeline.py", words)
     config = given.get("config")
-    preset = None if config is None else ROOT / config
+    preset = None if config is None else preset_path(str(config))
     if preset is not None and "$" not in str(config):
         assert preset.is_file(), f"no {config}"
         load_config(preset, [one for one in given.get("overrides") or () if "…" not in one])
@@ -114,6 +120,7 @@ def test_there_are_commands_to_look_at() -> None:
         "extract videos/ --confg configs/folder.yaml",
         "extrakt videos/",
         "extract videos/ --config configs/absent.yaml",
+        "extract videos/ --config absent",
         "extract videos/ --config configs/folder.yaml --set pose.strid=2",
         "score new/",
         "cache lst",
@@ -251,7 +258,7 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
 
     site = yaml.safe_load(text_of(ROOT / "mkdocs.yml"))
     listed = list(files(site["nav"]))
-    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in PAGES[1:])
+    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in SITE)
     assert site["theme"]["font"] is False
     assert site["strict"] is True
 
