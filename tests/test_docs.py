@@ -64,7 +64,7 @@ def commands(path: Path) -> list[list[str]]:
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
-        if EXAMPLE in line or "mvit" in line:
+        if EXAMPLE in line or "mvit" in line or line.startswith("--"):
             continue
         found.append([word for word in shlex.split(line) if word != "…"])
     return found
@@ -167,7 +167,8 @@ def test_named_files_exist(path: Path) -> None:
 def names_in(module: Path) -> set[str]:
     """Names that a module defines or imports at its top, and the members of its classes."""
     found: set[str] = set()
-    for node in ast.parse(text_of(module)).body:
+    top = ast.parse(text_of(module)).body
+    for node in [*top, *(inner for block in top if isinstance(block, ast.If) for inner in block.body)]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -224,7 +225,8 @@ def settings() -> set[str]:
 
     def add(kind: Any, prefix: str) -> None:
         fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
-        for name, field in fields.items():
+        for key, field in fields.items():
+            name = getattr(field, "alias", None) or key
             found.add(f"{prefix}{name}")
             inner = type(getattr(field, "default", None))
             if hasattr(inner, "model_fields"):

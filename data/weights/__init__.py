@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.weights.compiled_models import load_graph, store_graph
+    from data.weights.compiled_models import load_compiled, store_compiled
     from data.weights.registry import REGISTRY
     from data.weights.weight_files import cache_dir, digest, fetch, locate
 else:

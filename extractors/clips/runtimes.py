@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.weights import load_graph, store_graph
+from data.weights import load_compiled, store_compiled
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -194,13 +194,13 @@ def _graph(network: Network, core: Any) -> Any:
         "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
-    kept = load_graph(name, core)
+    kept = load_compiled(name, core)
     if kept is not None:
         return kept
     graph = _trace(network)
-    store_graph(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
+    store_compiled(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
     # Read back, since the order of additions, and so the last bits, may differ from the graph just traced.
-    return load_graph(name, core) or graph
+    return load_compiled(name, core) or graph
 
 
 def _trace(network: Network) -> Any:

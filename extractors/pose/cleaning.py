@@ -60,8 +60,8 @@ def clean_poses(
         out[wrong] = out[wrong][:, MIRRORED]
     if config.max_gap_s:
         _interpolate(out, rows, times, config.max_gap_s, config.line)
-    known = np.flatnonzero(np.isfinite(out[:, 0, 0]))
-    out[known] = smoothed(out[known], scores[known], times[known], config.smoothing_s, config.robust)
+    placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
+    out[placed] = smoothed(out[placed], scores[placed], times[placed], config.smoothing_s, config.robust)
     return out
 
 
@@ -104,8 +104,9 @@ def _body_frames(poses: Poses) -> Poses:
 
 def _moved(a: Poses, b: Poses) -> float:
     """Mean movement of the body's joints from one frame to the next, in body sizes, weighted by their scores."""
-    weight = np.sqrt(np.clip(a[5:, 2] * b[5:, 2], 1e-6, None))
-    return float((np.linalg.norm(a[5:, :2] - b[5:, :2], axis=1) * weight).sum() / weight.sum())
+    moved = np.linalg.norm(a[5:, :2] - b[5:, :2], axis=1)
+    weight = np.isfinite(moved) * np.sqrt(np.clip(a[5:, 2] * b[5:, 2], 1e-6, None))
+    return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
 def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float, line: str) -> None:
@@ -153,20 +154,21 @@ def smoothed(
     frame agrees (Cauchy weights, reweighted twice).
 
     Args:
-        poses: (M, 17, 3) x, y in pixels and score, finite.
+        poses: (M, 17, 3) x, y in pixels and score; single joints may be NaN.
         scores: (M,) of the person; 0 where the pose is interpolated.
         times: (M,) seconds, ascending.
         sigma: seconds.
     """
     if len(poses) < 3 or sigma <= 0:
         return poses
-    points = poses[..., :2]
+    placed = np.isfinite(poses[..., :2]).all(axis=2)
+    points = np.where(placed[..., None], poses[..., :2], 0.0)
     size = float(np.median(sizes_of(poses)))
-    trust = np.maximum(poses[..., 2], 0.01) * np.maximum(scores, 0.03)[:, None]
+    trust = placed * np.maximum(poses[..., 2], 0.01) * np.maximum(scores, 0.03)[:, None]
     weight, fitted = trust, points
     for _ in range(ROUNDS + 1 if robust else 1):
         both = np.repeat(weight, 2, axis=1)
         fitted = local_line(times, points.reshape(len(poses), -1), both, sigma)[0].reshape(points.shape)
         distance = np.linalg.norm(fitted - points, axis=2) / size
         weight = trust / (1 + (distance / OUTLIER) ** 2)
-    return np.concatenate([fitted, poses[..., 2:]], axis=2)
+    return np.concatenate([np.where(placed[..., None], fitted, np.nan), poses[..., 2:]], axis=2)

@@ -43,6 +43,16 @@ class Detections:
         index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
         return Detections(self.keypoints[index], self.scores[index])
 
+    def best(self, min_score: float, most: int | None = None) -> Detections:
+        """People with finite joints and at least this score, best first, `most` of them."""
+        usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
+        order = np.argsort(-self.scores, kind="stable")
+        return self.take(order[usable[order]][:most])
+
+    def scaled(self, width: float, height: float) -> Detections:
+        """The same people in a picture resized by these factors."""
+        return Detections.of(self.keypoints * np.array([width, height, 1.0]), self.scores)
+
     @staticmethod
     def joined(groups: Sequence[Detections]) -> Detections:
         """All people of several groups, in order."""

@@ -253,14 +253,14 @@ def _save(path: Path) -> None:
 
 def test_graphs_are_kept_whole_and_checked() -> None:
     name = {"net": "tiny", "frames": 4}
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
-    assert graphs.load_graph(name | {"frames": 5}, _Core()) is None
-    (graphs.graph_folder(name) / "model.bin").write_bytes(b"numbErs")
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
+    assert graphs.load_compiled(name, _Core()) is None
+    graphs.store_compiled(name, _save)
+    assert graphs.load_compiled(name, _Core()) == b"graph"
+    assert graphs.load_compiled(name | {"frames": 5}, _Core()) is None
+    (graphs.compiled_folder(name) / "model.bin").write_bytes(b"numbErs")
+    assert graphs.load_compiled(name, _Core()) is None
+    graphs.store_compiled(name, _save)
+    assert graphs.load_compiled(name, _Core()) == b"graph"
 
 
 def test_registry_is_complete_and_light() -> None:
