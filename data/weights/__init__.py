@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
-        compiled_models="load_graph store_graph",
+        compiled_models="load_compiled store_compiled",
         registry="REGISTRY",
         weight_files="cache_dir digest fetch locate",
     )
 
-__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_graph", "locate", "store_graph"]
+__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_compiled", "locate", "store_compiled"]

@@ -3,12 +3,12 @@
 Every track of a shot gets a salience, the product of
 - persistence: share of the shot's frames with a detection;
 - size: square root of the body size against the largest in the shot;
-- motion: travel against the background and change of orientation, in body sizes per second;
+- motion: changes of velocity and of orientation against the background, in body sizes per second;
 - position: closeness to the middle of the frame, where cameras keep athletes;
-- score: the network's score in the better frames; what it reads into a background never scores high.
+- score: the network's score in the better frames; false detections in a background never score high.
 
-The most salient track starts an agent. Later tracks that continue an agent (a person who was missing for longer than
-the tracker waits) are joined to it. Agents are numbered from left to right by their median place over the frames that
+Tracks that continue each other (a person who was missing for longer than the tracker waits) are joined to one person,
+whose saliences are added. The most salient people are the agents. Agents are numbered from left to right by their median place over the frames that
 show all of them; a shot after a cut is numbered anew by the same rule.
 """
 
@@ -32,6 +32,9 @@ TRACK_COLUMNS = (
 
 MIN_PERSISTENCE = 0.1
 """Share of a shot's frames below which a person is never an agent."""
+
+RIVAL = 0.5
+"""While the video runs, one more person is followed whose salience is at least this part of an agent's."""
 
 RECENT = 60
 """Detections by which a track is judged while the video still runs: no frame may cost more than the one before."""
@@ -94,14 +97,16 @@ class Chooser:
                     table[rows[here.index(track)], 9] = agent
         return Agents(tuple(members), table)
 
-    def likeliest(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
+    def followed(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
         """Active tracks that may become agents, best first, `frames` frames into a shot of a video that still runs."""
         if not tracks:
             return []
         salience = self._rated(tracks, frames, times, RECENT)[:, 7]
         missing = np.array([times[-1] - track.time for track in tracks])
-        order = np.argsort(-salience * np.exp(-missing / 0.3), kind="stable")
-        return [tracks[row] for row in order[: self.agents]]
+        salience *= np.exp(-missing / 0.3)
+        order = np.argsort(-salience, kind="stable")
+        least = RIVAL * salience[order[: self.agents]][-1]
+        return [tracks[row] for row in order[: self.agents + 1] if salience[row] >= least]
 
     def _rated(
         self, tracks: Sequence[Track], frames: int, times: Sequence[float] | NDArray[np.float64], recent: int = 0
@@ -110,7 +115,7 @@ class Chooser:
         rows = np.array([self._measured(track, frames, times, recent) for track in tracks])
         rows[:, 3] /= rows[:, 3].max()
         persistence, size, motion, position, score = rows[:, 2:7].T
-        salience = persistence * np.sqrt(size) * (0.25 + motion / (motion + 0.5)) * (0.5 + 0.5 * position) * score
+        salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
         salience[persistence < MIN_PERSISTENCE] = 0.0
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
@@ -125,14 +130,14 @@ class Chooser:
         poses = np.stack(track.keypoints[-recent:])
         seconds = np.array([times[frame] for frame in track.frames[-recent:]])
         size = float(np.median(sizes_of(poses)))
-        offset = np.linalg.norm(np.median(centres_of(poses), axis=0) / np.array(self.size) - 0.5)
+        offset = np.linalg.norm(centres_of(poses) / np.array(self.size) - 0.5, axis=1)
         return (
             track.frames[0],
             track.frames[-1],
             len(track.frames) / max(frames, 1),
             size,
             _motion(np.stack(track.travelled[-recent:]), orientations_of(poses), seconds, size),
-            float(np.exp(-0.5 * (offset / 0.35) ** 2)),
+            float(np.exp(-0.5 * (offset / 0.35) ** 2).mean()),
             float(np.percentile(track.scores[-recent:], 75)),
         )
 
@@ -145,34 +150,41 @@ class Chooser:
     def _grouped(
         self, tracks: Sequence[Track], salience: NDArray[np.float64], times: NDArray[np.float64]
     ) -> list[list[Track]]:
-        """Tracks grouped into agents, most salient agent first."""
-        agents: list[list[Track]] = []
+        """The agents: tracks joined to people, and of these the ones with the largest sums of salience."""
+        people: list[list[Track]] = []
+        sums: list[float] = []
         for row in np.argsort(-salience, kind="stable"):
-            track = tracks[row]
-            jumps = [(_jump(agent, track, times), number) for number, agent in enumerate(agents)]
-            if any(np.isfinite(jump) for jump, _ in jumps):
-                agents[min(jumps)[1]].append(track)
-            elif len(agents) < self.agents and salience[row] > 0:
-                agents.append([track])
-        return [sorted(agent, key=lambda track: track.frames[0]) for agent in agents]
+            jumps = [_jump(person, tracks[row], times) for person in people]
+            if jumps and np.isfinite(min(jumps)):
+                person = int(np.argmin(jumps))
+                people[person].append(tracks[row])
+                sums[person] += salience[row]
+            else:
+                people.append([tracks[row]])
+                sums.append(salience[row])
+        best = [row for row in np.argsort(-np.array(sums), kind="stable")[: self.agents] if sums[row] > 0]
+        return [sorted(people[row], key=lambda track: track.frames[0]) for row in best]
 
 
 def _motion(
     travelled: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
 ) -> float:
-    """Body sizes per second: median speed against the background, plus turning at half a body size per radian.
+    """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
-    Speeds are taken over at least .1 s, so that jitter of the joints is no motion.
+    Somebody who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
+    that jitter of the joints is no motion.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))
     if not len(first):
         return 0.0
     last = later[first]
-    gap = seconds[last] - seconds[first]
-    angles = np.unwrap(orientations)
-    speed = np.linalg.norm(travelled[last] - travelled[first], axis=1) / gap / size
-    return float(np.median(speed) + 0.5 * np.median(np.abs(angles[last] - angles[first]) / gap))
+    gap = (seconds[last] - seconds[first])[:, None]
+    velocity = (travelled[last] - travelled[first]) / gap / size
+    angles = np.unwrap(orientations)[:, None]
+    turning = np.abs(angles[last] - angles[first]) / gap
+    unsteady = np.linalg.norm(velocity - np.median(velocity, axis=0), axis=1)
+    return float(np.median(unsteady) + 0.5 * np.median(turning))
 
 
 def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> float:

@@ -60,7 +60,7 @@ class Detections:
             return Detections.none()
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
-    def distinct(self, max_oks: float = 0.55, max_iou: float = 0.75) -> Detections:
+    def distinct(self, max_oks: float = 0.35, max_iou: float = 0.5) -> Detections:
         """Each person once, best first (non-maximum suppression).
 
         Two detections are one person where their OKS exceeds `max_oks`, where their boxes overlap by more than

@@ -20,6 +20,9 @@ from extractors.pose.tracking import Track, Tracker
 RETRY_S = 0.15
 """Seconds before quarter turns are tried again for a person whom none of them showed."""
 
+MAX_TILT = np.radians(55)
+"""Radians from upright that the network still reads well."""
+
 CLOSE_UP = 2.2
 """Side of a close-up in body sizes."""
 
@@ -36,6 +39,7 @@ class Search:
         self.forwards = 0
         self._searched = -np.inf
         self._retried: dict[int, float] = {}
+        self._turns: dict[int, int] = {}
 
     def detect(self, image: Image, time: float, followed: Sequence[Track], new_shot: bool) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first.
@@ -73,10 +77,17 @@ class Search:
         return people
 
     def _view(self, image: Image, time: float, track: Track, attempt: int) -> View:
-        """Where to look for a person: first in the quarter turn that shows them nearest to upright."""
-        orientation = track.predicted_orientation(time)
-        nearness = [np.cos(orientation + turn * np.pi / 2) for turn in range(4)]
-        turns = int(np.argsort([-value for value in nearness], kind="stable")[attempt])
+        """Where to look for a person: first in the quarter turn that shows them nearest to upright.
+
+        The turn of the frame before is kept as long as the person is within `MAX_TILT` of upright in it.
+        """
+        upright = np.cos(track.predicted_orientation(time) + np.arange(4) * np.pi / 2)
+        last = self._turns.get(track.number)
+        if last is not None and upright[last] >= np.cos(MAX_TILT):
+            upright[last] = 2.0
+        turns = int(np.argsort(-upright, kind="stable")[attempt])
+        if not attempt:
+            self._turns[track.number] = turns
         input_px = track.size * self.config.long_side / max(image.shape[:2])
         if input_px >= self.config.close_up_px:
             return View.whole(image, turns)

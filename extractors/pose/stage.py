@@ -101,7 +101,7 @@ class Pose(Extractor[PoseConfig]):
             if imported:
                 detections = imported.at(frame.index)
             else:
-                followed = chooser.likeliest(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
+                followed = chooser.followed(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
                 detections = search.detect(image, frame.time, followed, new_shot)
             tracker.update(len(run.times) - 1, frame.time, detections)
         agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))

@@ -10,33 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.report.video_parts import VideoReport
-from pipeline.results import Flag, Interval
+from pipeline.results import VideoScore
 
 Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
 """What a row of a results table is."""
 
 
 @dataclass(frozen=True)
-class BatchRow:
+class BatchRow(VideoScore):
     """One line of the batch table. Fields as in `VideoReport`; `truth` is the judges' final score."""
 
-    id: str
-    score: float | None = None
-    interval80: Interval | None = None
-    interval95: Interval | None = None
-    percentile: float | None = None
-    execution: float | None = None
-    synchronisation: float | None = None
     truth: float | None = None
     duration: float | None = None
     task: str = ""
-    flags: tuple[Flag, ...] = ()
 
     @classmethod
     def of(cls, video: VideoReport) -> BatchRow:
         """The line of a video that has a section of its own."""
-        shared = {name: getattr(video, name) for name in cls.__dataclass_fields__ if name not in ("truth", "id")}
-        return cls(id=video.id, truth=video.truth.get("score"), **shared)
+        return cls(**video.shared(), truth=video.truth.get("score"), duration=video.duration, task=video.task)
 
 
 @dataclass(frozen=True)

@@ -126,33 +126,20 @@ def _video(row: Score, record: Record, scorer: Scorer, page: Path) -> VideoRepor
     expected, spread = _training_steps(scorer)
     return replace(
         observed(row.id, record.path, outputs, page=page),
-        score=row.score,
-        interval80=row.interval80,
-        interval95=row.interval95,
-        percentile=row.percentile,
-        execution=row.execution,
-        synchronisation=row.synchronisation,
+        **row.shared(),
         truth=_truth(record),
         task=record.task,
         steps=steps(np.array(row.bounds), row.step_scores, np.array(row.attention), expected, spread),
-        flags=row.flags,
         checked=row.checked,
     )
 
 
 def _line(row: Score, record: Record) -> BatchRow:
     return BatchRow(
-        row.id,
-        score=row.score,
-        interval80=row.interval80,
-        interval95=row.interval95,
-        percentile=row.percentile,
-        execution=row.execution,
-        synchronisation=row.synchronisation,
+        **row.shared(),
         truth=_truth(record).get("score"),
         duration=row.bounds[-1][1] if row.bounds else None,
         task=record.task,
-        flags=row.flags,
     )
 
 

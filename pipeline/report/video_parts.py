@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.results import Flag, Interval
+from pipeline.results import VideoScore
 
 
 @dataclass(frozen=True)
@@ -116,33 +116,20 @@ class CameraPath:
 
 
 @dataclass(frozen=True)
-class VideoReport:
-    """Everything that the page shows of one video.
+class VideoReport(VideoScore):
+    """Everything that the page shows of one video; `id` is unique within the page, flags come in any order.
 
     Attributes:
-        id: the record's id, unique within the page.
-        score: predicted final score, None where scoring failed.
-        interval80, interval95: prediction intervals.
-        percentile: share of the training scores below this score, 0 to 100.
-        execution, synchronisation: the model's other scores, where it has them.
         truth: the judges' scores by name ("score", "execution", ...), where known.
         duration: seconds.
         task: group of the video, such as "Suturing".
         media, key_frames, skeleton, steps, camera: see their classes.
         difference: primary minus secondary over time, by body part or tool.
         kinematics: charts of the tools' motion.
-        flags: what to look at twice, worst first or not; the page sorts.
         checked: what was looked at for flags; without flags the page claims no more than this.
         quality: figures of the stages by "stage: figure".
     """
 
-    id: str
-    score: float | None = None
-    interval80: Interval | None = None
-    interval95: Interval | None = None
-    percentile: float | None = None
-    execution: float | None = None
-    synchronisation: float | None = None
     truth: Mapping[str, float] = field(default_factory=dict)
     duration: float | None = None
     task: str = ""
@@ -153,6 +140,5 @@ class VideoReport:
     difference: tuple[Traces, ...] = ()
     camera: CameraPath | None = None
     kinematics: tuple[Traces, ...] = ()
-    flags: tuple[Flag, ...] = ()
     checked: tuple[str, ...] = ()
     quality: Mapping[str, float | int | str | bool] = field(default_factory=dict)
