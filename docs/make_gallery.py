@@ -2,7 +2,8 @@
 
     python docs/make_gallery.py ../shared/clips
 
-Each clip is extracted with previews; single frames are taken from the preview's film. Pictures go to docs/images/gallery/.
+Each clip is extracted with previews; single frames come from the preview's film. The pictures are in
+docs/images/gallery/.
 """
 
 from __future__ import annotations

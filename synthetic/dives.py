@@ -90,9 +90,9 @@ def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[
 
 def _shape(number: int, seed: int) -> Shape:
     """Each round of dives goes through all shapes once, in an order of its own."""
-    known = shapes()
-    turn, place = divmod(number, len(known))
-    return known[int(np.random.default_rng([seed, 2, turn]).permutation(len(known))[place])]
+    every_shape = shapes()
+    turn, place = divmod(number, len(every_shape))
+    return every_shape[int(np.random.default_rng([seed, 2, turn]).permutation(len(every_shape))[place])]
 
 
 def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:

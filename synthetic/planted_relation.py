@@ -6,7 +6,7 @@ wanders freely and the follower wanders with it. Only what is left of the follow
 away tells, and that is asymmetric: the follower magnifies the leader, comes later, and errs.
 
     asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
-    symmetric    both share one motion, and the error lies half on either, with opposite signs
+    symmetric    both share one motion, and each agent has half of the error, with opposite signs
 
 `synthetic.planted_steps` makes time steps in place of signals, for training the scorer without extractors.
 """

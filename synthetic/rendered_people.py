@@ -143,7 +143,7 @@ class Figure:
         return np.asarray(out.reshape(len(middle), len(LAYERS), -1, 2))
 
     def draw(self, image: Image, frame: int, water: float | None = None) -> None:
-        """Draw the figure of `frame` into `image`; what lies below row `water` only shimmers through."""
+        """Draw the figure of `frame` into `image`; parts below row `water` are only faintly visible."""
         height, width = image.shape[:2]
         x0, y0 = np.clip(np.floor(self.low[frame]), 0, (width, height)).astype(int)
         x1, y1 = np.clip(np.ceil(self.high[frame]), 0, (width, height)).astype(int)
@@ -155,7 +155,7 @@ class Figure:
         drawn = cv2.resize(fine, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
         if water is not None and water < y1:
             row = max(round(water) - int(y0), 0)
-            if row < len(drawn):  # the rounded surface can lie on the picture's last edge
+            if row < len(drawn):  # the rounded surface can be the picture's last row
                 drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
         image[y0:y1, x0:x1] = drawn
 
@@ -190,8 +190,8 @@ def _fixed(points: Floats) -> NDArray[np.int32]:
     return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
 
 
-def _dot(image: Image, at: Floats, radius: float, colour: Colour) -> None:
-    x, y = _fixed(at)
+def _dot(image: Image, centre: Floats, radius: float, colour: Colour) -> None:
+    x, y = _fixed(centre)
     cv2.circle(image, (int(x), int(y)), int(radius * (1 << FRACTION_BITS)), colour, -1, cv2.LINE_8, FRACTION_BITS)
 
 

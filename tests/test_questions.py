@@ -1,4 +1,4 @@
-"""The answers in docs/extend/ follow from the tree: named functions are in the named file, listed calls happen in order."""
+"""The answers in docs/extend/ follow from the tree: named functions are in the named files, listed calls in order."""
 
 from __future__ import annotations
 
@@ -119,7 +119,9 @@ def matches(place: Place, name: str, attribute: bool, mentioned: set[str]) -> bo
     if function != name or bool(owner) != attribute:
         return False
     stages = {text.rpartition(":")[2] for text in STAGES.values()}
-    return not owner or owner in mentioned or owner.lower() in mentioned or (owner in stages and "Extractor" in mentioned)
+    return (
+        not owner or owner in mentioned or owner.lower() in mentioned or (owner in stages and "Extractor" in mentioned)
+    )
 
 
 def order_of_calls(roots: list[Place], listed: list[Place]) -> list[Place]:

@@ -21,21 +21,13 @@ _STRAY_SECONDS = 86_400.0
 
 
 def compiled_folder(name: Mapping[str, Any]) -> Path:
-<<<<<<< HEAD
-    """Where the graph of that name lies: the name is everything its content depends on."""
-=======
     """The folder of the compiled model of that name; the name is everything that its content depends on."""
->>>>>>> layout
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return cache_dir() / "graphs" / key
 
 
 def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
-<<<<<<< HEAD
-    """The kept graph read by `openvino.Core`, or None where there is none or it is damaged."""
-=======
     """The compiled model, read by `openvino.Core`, or None where there is none or it is damaged."""
->>>>>>> layout
     folder = compiled_folder(name)
     try:
         kept = json.loads((folder / "graph.json").read_text("utf-8"))
@@ -47,11 +39,7 @@ def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
 
 
 def store_compiled(name: Mapping[str, Any], save: Callable[[Path], Any]) -> None:
-<<<<<<< HEAD
-    """Keep a graph; `save` writes model.xml and model.bin at the path it is given.
-=======
     """Keep a compiled model; `save` writes model.xml and model.bin at the path it is given.
->>>>>>> layout
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """

@@ -99,7 +99,7 @@ def run_demo(
     hooks: Hooks | None = None,
     stop: threading.Event | None = None,
 ) -> DemoResult:
-    """Run the whole path on rendered dives; what is already there is used again.
+    """Run all steps on rendered dives; finished steps are skipped.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
@@ -140,8 +140,8 @@ def run_demo(
     page = out / "report.html"
     write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
     clock.lap("report")
-    found = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
-    return DemoResult(page, out / "run", extraction, *found, clock.seconds)
+    parts = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *parts, clock.seconds)
 
 
 def train_on(
@@ -216,10 +216,10 @@ def demo_config(out: Path, quick: bool, further: Sequence[str] = ()) -> BaseConf
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
-    """Bring the weights that the demo needs and that are not here yet.
+    """Download the weights that the demo needs and that are missing.
 
     Raises:
-        AimError: they can neither be found nor fetched.
+        AimError: they cannot be downloaded.
     """
     for name in ("i3d-kinetics400", "movenet-multipose"):
         try:

@@ -1,4 +1,4 @@
-"""How well found people agree with a known truth: found rate, identity swaps, PCK. For made videos only."""
+"""Agreement of detected people with a known truth: detection rate, identity switches, PCK. For rendered videos only."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agr
     errors = np.linalg.norm(keypoints[:, None, :, :, :2] - truth[:, :, None], axis=-1)  # (N, P, A, 17)
     torso = _torso(truth)  # (N, P)
     relative = np.where(np.isnan(errors), np.inf, errors) / torso[:, :, None, None]
-    seen = np.where(visible[:, :, None, :], np.minimum(relative, FAR_TORSOS), np.nan)
+    distances = np.where(visible[:, :, None, :], np.minimum(relative, FAR_TORSOS), np.nan)
     present = visible.mean(axis=-1) >= 0.5  # (N, P)
     cost = np.full(relative.shape[:3], FAR_TORSOS)
-    cost[present] = np.nanmedian(seen[present], axis=-1)
+    cost[present] = np.nanmedian(distances[present], axis=-1)
     assigned = np.full(present.shape, -1)
     for n in range(len(cost)):
         rows = np.flatnonzero(present[n])
@@ -90,5 +90,5 @@ def _take(relative: Floats, assigned: NDArray[np.int_]) -> Floats:
 
 
 def _changes(agents: NDArray[np.int_]) -> int:
-    seen = agents[agents >= 0]
-    return int(np.count_nonzero(np.diff(seen)))
+    assigned = agents[agents >= 0]
+    return int(np.count_nonzero(np.diff(assigned)))

@@ -83,8 +83,8 @@ class Scene:
     @property
     def agents(self) -> int:
         """Number of agents that the pose stage keeps."""
-        found = self.array("pose", "keypoints")
-        return 0 if found is None else found.shape[1]
+        keypoints = self.array("pose", "keypoints")
+        return 0 if keypoints is None else keypoints.shape[1]
 
     def name(self, agent: int) -> str:
         """What the time steps call an agent, or its number where they do not use it."""
@@ -97,8 +97,8 @@ class Scene:
 
     def spans(self, stage: str) -> Floats:
         """(step, 2) first and last second of each clip or time step; without entries where there are none."""
-        found = self.array(stage, "bounds")
-        return np.zeros((0, 2)) if found is None else np.asarray(found, np.float64)
+        bounds = self.array(stage, "bounds")
+        return np.zeros((0, 2)) if bounds is None else np.asarray(bounds, np.float64)
 
     def bodies(self, time: float) -> list[Body]:
         """The agents in the frame shown at `time`."""
