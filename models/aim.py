@@ -56,7 +56,7 @@ class AimInputs:
 
 @dataclass(frozen=True)
 class AimOutput:
-    """What the network says, in the scaled units it was trained in.
+    """Output of the network, in the scaled units of its training.
 
     Attributes:
         score: (..., B) final score S.

@@ -1,7 +1,7 @@
 """The other systems of the paper's tables that are networks; they train in the same stacks as AIM (`models.build`).
 
-Each says how it follows its source and where it departs. All read what AIM reads; T times the regression module's
-output is the score, as AIM sums over T steps.
+Each docstring says how the network follows its source and where it departs. All have AIM's inputs. The score is T times
+the output of the regression module, as AIM sums over T steps.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from models.layers import on_cpu
 
 
 def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum of two streams; the key says how much each counts in a time step.
+    """Weighted sum of two streams; the key gives their weights in a time step.
 
         W = softmax over the two of (X·O, Y·O)    equation 5
         Z = W_X X + W_Y Y                         equation 4

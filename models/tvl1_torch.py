@@ -34,7 +34,7 @@ def rectangle_flow_batch(
         box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded.
         start: (N, 2, h, w) start (u, v) in pixels.
         weight: (N, h, w) 0 where a pixel must not be used, else 1.
-        parameters: of the solver; `epsilon` is not looked at.
+        parameters: of the solver; `epsilon` is ignored.
         light: (N, 2) gain and offset; gain * I0 + offset is compared with I1.
 
     Returns:

@@ -41,12 +41,11 @@ WEIGHTS = (0.4, 0.35, 0.25)
 """Shares of the following, of the primary's own form and of the execution in the score."""
 
 STEP_ERROR = 0.4
-"""Largest error of a step and channel, in deviations of the wandering: hidden unless the primary is taken away."""
+"""Largest error of a step and channel, in deviations of the wandering: hidden unless the primary is subtracted."""
 
 DISTRACTION = 2.0
-"""Size of what means nothing, against what counts: the follower's error in steps that do not count for the following,
-and what the scene shows in those that do. Whoever averages over all steps loses by it; a fusion that weighs each
-step by what the scene says of it does not."""
+"""Size of the distractors relative to the signal: the follower's error in steps where following does not count, and the
+scene in steps where it does. They harm an average over all steps, but not a fusion with weights from the scene."""
 
 STEP_GAINS = (1.3, 1.8)
 """Bounds of the magnification of each channel in `planted_steps`."""
@@ -65,13 +64,14 @@ def planted_steps(
     """Performances in which every part of AIM has something to do.
 
     The secondary is the primary, magnified by a gain per channel, plus an error of random sign in every step and
-    channel: neither agent alone, nor a plain difference, nor a linear map of both shows its size. In about half of
-    the steps the error's size is 1 - quality and the scene shows nothing but noise; in the others the error's size
-    is noise and the scene shows the execution. The noise is twice as large as what counts (`DISTRACTION`). One
-    pattern of the scene tells which steps are which: what attention fusion has to find. Further
-    channels are each agent's own: the primary's show its form, which counts, the secondary's are as large, of random
-    sign in every step, and mean nothing, which is why the roles cannot be exchanged. In a symmetric set the gain is
-    1, each agent has half of the error, both own parts show a form, and their mean counts.
+    channel. Neither agent alone, nor a plain difference, nor a linear map of both shows its size. In about half of the
+    steps the error's size is 1 - quality and the scene is noise; in the others the error's size is noise and the
+    scene shows the execution. The noise is twice as large as the signal (`DISTRACTION`). One pattern of the scene
+    marks the two kinds of steps; attention fusion has to learn it.
+
+    Each agent has further channels. Those of the primary show its form, which counts. Those of the secondary are as
+    large, have random signs in every step, and carry no information, so the roles cannot be exchanged. In a symmetric
+    set the gain is 1, each agent has half of the error, both show a form, and the mean of both forms counts.
 
     Args:
         count: n. steps: T.

@@ -91,7 +91,7 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
 
 
 def _marks(look: Look) -> tuple[_Part, ...]:
-    """What tells the front of a trunk from its back."""
+    """Marks that distinguish the front of a trunk from its back."""
     if not look.trunks:
         return (_Part((*_both(("blade", 0.048)), ("back_high", 0.045), ("back_low", 0.040)), "skin", side=-1),)
     return (
@@ -201,7 +201,7 @@ def _shade(colour: Colour, bright: float) -> Colour:
 
 
 def draw_looks(rng: np.random.Generator, divers: int) -> tuple[Look, ...]:
-    """Team mates: one suit, skin and hair of their own."""
+    """Team mates: one suit, different skin and hair."""
     suits = ((190, 25, 40), (25, 60, 160), (20, 20, 28), (230, 190, 40), (20, 120, 70), (110, 30, 120), (235, 235, 240))
     skins = ((226, 180, 150), (205, 155, 122), (180, 128, 96), (238, 196, 170), (148, 100, 74))
     hairs = ((24, 20, 20), (48, 32, 24), (92, 60, 36), (150, 112, 66))

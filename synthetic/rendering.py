@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known about a rendered clip.
+    """Truth of a rendered clip.
 
     Attributes:
         time: (frame,) seconds.
@@ -81,13 +81,13 @@ class _Shot:
 
     @cached_property
     def pool(self) -> Image:
-        """What is behind the divers, painted when first looked at."""
+        """Background behind the divers, painted on first use."""
         return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.spectators)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A dive ready to be drawn; `frames()` draws it, `truth` says what is in it."""
+    """A dive ready to be rendered; `frames()` renders it, `truth` describes it."""
 
     options: Options
     shots: tuple[_Shot, ...]

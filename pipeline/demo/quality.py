@@ -1,4 +1,4 @@
-"""What the demo found: agreement of the poses with the rendered truth, the scorer beside predictions without video."""
+"""Quality of the demo: agreement of the poses with the rendered truth, the scorer against predictions without video."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SEED = 7
 
 
 def pose_agreement(records: Sequence[Record], cache: Cache, dives: Path) -> tuple[Agreement, ...]:
-    """How the found divers agree with the rendered ones, dive by dive, on the frames that were looked at."""
+    """Agreement of detected and rendered divers per dive, on the frames that the pose stage read."""
     agreements = []
     for record in records:
         arrays = cache.read("pose", record.id).output.arrays
@@ -56,7 +56,7 @@ def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) 
 def compare_with_baselines(
     learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
 ) -> dict[str, dict[str, float]]:
-    """Metrics of the model and of predictions that look at no video, on the same held-out dives."""
+    """Metrics of the model and of predictions without video, on the same held-out dives."""
     training_scores = np.array([label_of(record) for record in learn])
     actual = np.asarray(truth)
     guesses = {
@@ -69,7 +69,7 @@ def compare_with_baselines(
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:
-    """Scores by a straight line over the announced difficulty, which is known before anybody dives."""
+    """Scores by a straight line over the announced difficulty, which is known before the dive."""
 
     def difficulty(records: Sequence[Record]) -> np.ndarray:
         return np.array([r.labels.difficulty if r.labels and r.labels.difficulty else np.nan for r in records])

@@ -24,9 +24,9 @@ class Body:
 
     Attributes:
         agent: index in the arrays of the pose stage.
-        keypoints: (17, 3) x px, y px, score; NaN where unseen.
-        box: (4,) x1 y1 x2 y2 px, NaN where unseen.
-        filled: the joints are interpolated, nobody was seen.
+        keypoints: (17, 3) x px, y px, score; NaN where there is no detection.
+        box: (4,) x1 y1 x2 y2 px, NaN where there is no detection.
+        filled: the joints are interpolated.
     """
 
     agent: int

@@ -129,7 +129,7 @@ def load_scene(record: Record, planner: Planner) -> Scene:
         raise DataError("the data set lists this performance without a video", where=record.id)
     names = _fresh(record, planner)
     if not names:
-        raise DataError("no output to show", where=record.id, fix="`status` says why")
+        raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
     stored = {name: planner.cache.read(name, record.id) for name in names}
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
     info, times = probe(record.path)

@@ -99,7 +99,7 @@ def _steps(bar: Timeline, scene: Scene, top: int) -> None:
 
 
 def _presence(bar: Timeline, scene: Scene, agent: int, top: int) -> None:
-    """Seen in the agent's colour, interpolated in a darker one, unseen dark."""
+    """Detected in the agent's colour, interpolated in a darker one, missing dark."""
     times, filled = scene.array("pose", "time"), scene.array("pose", "filled")
     detected = np.isfinite(scene.array("pose", "keypoints")[:, agent, :, 0]).any(axis=1)
     _block(bar, 0, bar.end, top + 3, top + ROW - 4, DARK)
