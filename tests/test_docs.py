@@ -6,6 +6,7 @@ Nothing that a page shows is run here. The site itself is built by `.ci/run`, wi
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.util
 import re
 import shlex
@@ -282,3 +283,26 @@ def test_the_settings_page_shows_every_recipe() -> None:
     for recipe in RECIPES:
         assert page.count(f"recipe `{recipe}` |") == 2
         assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")
+
+
+def test_the_readme_is_short_and_has_its_two_commands() -> None:
+    text = text_of(ROOT / "README.md")
+    assert len(text.splitlines()) <= 120
+    blocks = [block.strip() for block in re.findall(r"```\n(.*?)```", text, re.DOTALL)]
+    assert blocks[:2] == [
+        "python -m pip install -e . && python run_pipeline.py demo",
+        'python -m pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    assert citation["version"] == parser["metadata"]["version"]
+    assert citation["license"] == parser["metadata"]["license"]
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()
