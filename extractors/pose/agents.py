@@ -3,13 +3,13 @@
 Every track of a shot gets a salience, the product of
 - persistence: share of the shot's frames with a detection;
 - size: square root of the body size against the largest in the shot;
-- motion: changes of velocity and of orientation against the background, in body sizes per second;
+- motion: changes of velocity and of orientation, in body sizes per second;
 - position: closeness to the middle of the frame, where cameras keep athletes;
 - score: the network's score in the better frames; false detections in a background never score high.
 
 Tracks that continue each other (a person who was missing for longer than the tracker waits) are joined to one person,
-whose saliences are added. The most salient people are the agents. Agents are numbered from left to right by their median place over the frames that
-show all of them; a shot after a cut is numbered anew by the same rule.
+whose saliences are added. The most salient people are the agents. They are numbered from left to right by their median
+place over the frames that show all of them; a shot after a cut is numbered anew by the same rule.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ TRACK_COLUMNS = (
 
 MIN_PERSISTENCE = 0.1
 """Share of a shot's frames below which a person is never an agent."""
-
-RIVAL = 0.5
-"""While the video runs, one more person is followed whose salience is at least this part of an agent's."""
 
 RECENT = 60
 """Detections by which a track is judged while the video still runs: no frame may cost more than the one before."""
@@ -103,10 +100,8 @@ class Chooser:
             return []
         salience = self._rated(tracks, frames, times, RECENT)[:, 7]
         missing = np.array([times[-1] - track.time for track in tracks])
-        salience *= np.exp(-missing / 0.3)
-        order = np.argsort(-salience, kind="stable")
-        least = RIVAL * salience[order[: self.agents]][-1]
-        return [tracks[row] for row in order[: self.agents + 1] if salience[row] >= least]
+        order = np.argsort(-salience * np.exp(-missing / 0.3), kind="stable")
+        return [tracks[row] for row in order[: self.agents]]
 
     def _rated(
         self, tracks: Sequence[Track], frames: int, times: Sequence[float] | NDArray[np.float64], recent: int = 0
@@ -130,13 +125,14 @@ class Chooser:
         poses = np.stack(track.keypoints[-recent:])
         seconds = np.array([times[frame] for frame in track.frames[-recent:]])
         size = float(np.median(sizes_of(poses)))
-        offset = np.linalg.norm(centres_of(poses) / np.array(self.size) - 0.5, axis=1)
+        centres = centres_of(poses)
+        offset = np.linalg.norm(centres / np.array(self.size) - 0.5, axis=1)
         return (
             track.frames[0],
             track.frames[-1],
             len(track.frames) / max(frames, 1),
             size,
-            _motion(np.stack(track.travelled[-recent:]), orientations_of(poses), seconds, size),
+            _motion(centres, orientations_of(poses), seconds, size),
             float(np.exp(-0.5 * (offset / 0.35) ** 2).mean()),
             float(np.percentile(track.scores[-recent:], 75)),
         )
@@ -167,7 +163,7 @@ class Chooser:
 
 
 def _motion(
-    travelled: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
+    centres: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
 ) -> float:
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
@@ -180,7 +176,7 @@ def _motion(
         return 0.0
     last = later[first]
     gap = (seconds[last] - seconds[first])[:, None]
-    velocity = (travelled[last] - travelled[first]) / gap / size
+    velocity = (centres[last] - centres[first]) / gap / size
     angles = np.unwrap(orientations)[:, None]
     turning = np.abs(angles[last] - angles[first]) / gap
     unsteady = np.linalg.norm(velocity - np.median(velocity, axis=0), axis=1)
@@ -205,11 +201,9 @@ def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
 
 def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
     """Agents by their median horizontal place over the frames that show all of them, or over their own."""
-    places = [
-        {f: pose for track in agent for f, pose in zip(track.frames, track.keypoints, strict=True)} for agent in agents
-    ]
+    places = [_places(agent) for agent in agents]
     common = set.intersection(*map(set, places)) if places else set()
-    across = [np.median(centres_of(np.stack([of[f] for f in (common or of)]))[:, 0]) for of in places]
+    across = [np.median([of[frame][0] for frame in (common or of)]) for of in places]
     return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
 
 
@@ -220,9 +214,18 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     """
     count = 0
     for pair in itertools.combinations(agents, 2):
-        a, b = ({f: p for track in one for f, p in zip(track.frames, track.travelled, strict=True)} for one in pair)
+        a, b = (_places(agent) for agent in pair)
         for before, after in itertools.pairwise(sorted(set(a) & set(b))):
             kept = np.linalg.norm(a[after] - a[before]) + np.linalg.norm(b[after] - b[before])
             exchanged = np.linalg.norm(b[after] - a[before]) + np.linalg.norm(a[after] - b[before])
             count += bool(exchanged < 0.5 * kept)
     return count
+
+
+def _places(agent: Sequence[Track]) -> dict[int, NDArray[np.float64]]:
+    """(2,) centre of an agent in each frame with a detection."""
+    return {
+        frame: centre
+        for track in agent
+        for frame, centre in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)
+    }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.base import StageConfig, setting
-from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of, wrapped
+from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of
 from extractors.signals import local_line
 
 INTERPOLATED_SCORE = 0.05
@@ -36,7 +36,6 @@ class CleaningConfig(StageConfig):
     smoothing_s: float = setting(
         0.06, "Width in seconds of the Gaussian of the line fitted to each joint; 0 keeps detections.", ge=0, le=1
     )
-    line: str = "body"
 
 
 def clean_poses(
@@ -58,7 +57,7 @@ def clean_poses(
         wrong = rows[exchanged_sides(out[rows], times[rows])]
         out[wrong] = out[wrong][:, MIRRORED]
     if config.max_gap_s:
-        _interpolate(out, rows, times, config.max_gap_s, config.line)
+        _interpolate(out, rows, times, config.max_gap_s)
     placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
     out[placed] = smoothed(out[placed], scores[placed], times[placed], config.smoothing_s)
     return out
@@ -117,36 +116,13 @@ def _moved(a: Poses, b: Poses) -> float:
     return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def _interpolate(
-    poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float, line: str = "body"
-) -> None:
-    """Fill gaps of at most `max_gap_s` between the detections at `rows`, in place."""
+def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float) -> None:
+    """Fill gaps of at most `max_gap_s` between the detections at `rows` by straight lines, in place."""
     for before, after in pairwise(rows):
-        if after - before < 2 or times[after] - times[before] > max_gap_s + 1e-6:
-            continue
-        share = (times[before + 1 : after] - times[before]) / (times[after] - times[before])
-        if line == "body":
-            poses[before + 1 : after] = between(poses[before], poses[after], share)
-        else:
-            x = share[:, None, None]
-            poses[before + 1 : after] = (1 - x) * poses[before] + x * poses[after]
+        if after - before > 1 and times[after] - times[before] <= max_gap_s + 1e-6:
+            share = ((times[before + 1 : after] - times[before]) / (times[after] - times[before]))[:, None, None]
+            poses[before + 1 : after] = (1 - share) * poses[before] + share * poses[after]
             poses[before + 1 : after, :, 2] = INTERPOLATED_SCORE
-
-
-def between(first: Poses, last: Poses, share: NDArray[np.float64]) -> Poses:
-    """(M, 17, 3) a body at (M,) parts of the way from one pose to another: it moves and turns, and the limbs follow.
-
-    Straight lines from joint to joint would shrink a body that turns.
-    """
-    ends = np.stack([first, last])
-    angles = orientations_of(ends)
-    turn = wrapped(angles[1] - angles[0]) if torsos_of(ends).min() >= 1 else 0.0
-    centres = centres_of(ends)
-    part = share[:, None, None]
-    early = _rotated(np.broadcast_to(first[:, :2] - centres[0], (len(share), 17, 2)), share * turn)
-    late = _rotated(np.broadcast_to(last[:, :2] - centres[1], (len(share), 17, 2)), (share - 1) * turn)
-    points = (1 - part) * (centres[0] + early) + part * (centres[1] + late)
-    return np.concatenate([points, np.full((*points.shape[:2], 1), INTERPOLATED_SCORE)], axis=-1)
 
 
 def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float64], sigma: float) -> Poses:

@@ -72,13 +72,13 @@ class PoseConfig(StageConfig):
     search_s: float = setting(1.0, "Seconds between searches in all four quarter turns (auto).", gt=0)
     weak_score: float = setting(0.25, "Person score below which other quarter turns are tried (auto).", ge=0, le=1)
     close_up_px: float = setting(
-        48, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
+        64, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
     )
     close_up_side: int = setting(192, "Side of a close-up's input in pixels, a multiple of 32.", ge=64, multiple_of=32)
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, le=1)
-    new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
+    new_score: float = setting(0.15, "People scored below this continue a track but begin none.", ge=0, le=1)
     max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
-    max_step: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
+    max_step: float = setting(0.6, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
         0.25,
         "Lost correlation from one frame to the next that may be a cut, 0..1.",

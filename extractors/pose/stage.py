@@ -95,9 +95,8 @@ class Pose(Extractor[PoseConfig]):
         chooser = Chooser(config.agents, size, config.tracks, config.region)
         for frame in source.frames(range(0, len(source.times), config.stride)):
             image = _resized(frame.image, size)
-            change = shots.step(image)
-            new_shot = run.begin(frame, change.cut)
-            tracker.begin(frame.time, change.shift, change.cut)
+            new_shot = run.begin(frame, shots.is_cut(image))
+            tracker.begin(frame.time, new_shot)
             if imported:
                 detections = imported.at(frame.index)
             else:
