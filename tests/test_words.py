@@ -31,7 +31,6 @@ def test_the_tree_uses_the_words_of_the_field(words: ModuleType) -> None:
 def test_exempted_paths_exist_and_have_hits(words: ModuleType) -> None:
     hits = words.check(ROOT, exempt=())
     for path in words.EXEMPT:
-        assert (ROOT / path).exists(), path
         assert any(hit.file.startswith(path) for hit in hits), f"{path} is reworded: take it out of EXEMPT"
 
 
