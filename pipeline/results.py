@@ -63,6 +63,7 @@ class Score(VideoScore):
         checked: what was looked at; where no flag is set, this is all that the absence of flags says.
         error: why there is no score.
         quality: quality figures by stage.
+        model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); the same files, the same scores.
     """
 
     path: Path | None = None
@@ -73,3 +74,4 @@ class Score(VideoScore):
     checked: tuple[str, ...] = ()
     error: str | None = None
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    model: str = ""

@@ -21,6 +21,7 @@ import yaml
 
 from data.errors import UsageError
 from pipeline.config import config_class, load_config
+from pipeline.presets import config_path
 from pipeline.recipes import RECIPES
 from run_pipeline import app
 
@@ -28,7 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-TOP = {"data", "extractors", "models", "pipeline", "synthetic", "configs", "tests", "benchmarks", "docs", ".ci"}
+TOP = {"data", "extractors", "models", "pipeline", "synthetic", "configs", "tests", "benchmarks", "docs", ".ci"} | {
+    "stand_ins"
+}
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
 SECTIONS = {
@@ -88,17 +91,12 @@ def tree() -> Any:
 ALL_COMMANDS = [(name_of(path), words) for path in [*PAGES, *SCRIPTS] for words in commands(path)]
 
 
-def preset_path(text: str) -> Path:
-    """The file of `--config`: a path below the checkout, or the name of a preset."""
-    return ROOT / text if Path(text).suffix else ROOT / "configs" / f"{text}.yaml"
-
-
 def check_command(words: list[str]) -> None:
     """The command parses, its preset exists, and its settings are accepted."""
     given = parse(tree(), "run_pipeline.py", words)
     config = given.get("config")
-    preset = None if config is None else preset_path(str(config))
-    if preset is not None and "$" not in str(config):
+    if config is not None and "$" not in config:
+        preset = config_path(config) if "/" not in config else ROOT / config
         assert preset.is_file(), f"no {config}"
         load_config(preset, [one for one in given.get("overrides") or () if "…" not in one])
 

@@ -210,4 +210,7 @@ def test_a_wrong_order_is_noticed() -> None:
 def test_the_picture_names_every_row() -> None:
     picture = (ROOT / "docs" / "images" / "architecture.svg").read_text("utf-8")
     drawn = [set(text.split()) for text in re.findall(r'class="c"[^>]*>([^<]+)<', picture)]
-    assert [set(row) for row in reversed(ROWS)] == drawn
+    assert len(drawn) == len(ROWS)
+    for names, row in zip(drawn, reversed(ROWS), strict=True):
+        assert names - {"..."} <= set(row)
+        assert "..." in names or names == set(row)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.signals import local_line
-from extractors.timesteps.channels import Floats, row_cells, row_period, row_span
+from extractors.signals import Floats, local_line, row_period
+from extractors.timesteps.channels import row_cells, row_span
 
 SMOOTHING_S = 0.1
 """Width of the Gaussian of the local fits that give speed, acceleration and jerk."""

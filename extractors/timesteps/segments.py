@@ -25,7 +25,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.timesteps.channels import Bools, Channels, Floats
+from extractors.signals import Bools, Floats
+from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6
 """Rows closer in time than this give no rate of change."""

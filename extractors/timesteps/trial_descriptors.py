@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.timesteps.channels import Channels, Floats
+from extractors.signals import Floats
+from extractors.timesteps.channels import Channels
 from extractors.timesteps.motion_descriptors import (
     Track,
     activity,
