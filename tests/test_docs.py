@@ -294,10 +294,12 @@ def test_the_readme_is_short_and_has_its_two_commands() -> None:
 
 
 def test_the_citation_has_the_version_of_the_package() -> None:
+    from pipeline import __version__
+
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg")
     citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
-    assert citation["version"] == parser["metadata"]["version"]
+    assert citation["version"] == __version__
     assert citation["license"] == parser["metadata"]["license"]
 
 
