@@ -9,21 +9,24 @@ from typing import Any
 
 from rich.table import Table
 
-from benchmarks.pose.box import run_stage
+from benchmarks.pose.box import SharedForwards, run_stage
 from benchmarks.pose.cases import CASES, SPLITS
 from benchmarks.pose.labels import GROUPS, read_labels, residual_rows
 from benchmarks.pose.measure import COLUMNS, mean_row, measure
 from benchmarks.pose.real import read_clip
 
 
-def run_case(folder: Path, name: str, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Measurements of one case under some settings of the stage."""
+def run_case(folder: Path, name: str, settings: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Measurements of one case under every setting of the stage, which share the network's forwards."""
     import cv2
 
     cv2.setNumThreads(1)
-    clip, case = read_clip(folder, CASES[name]), CASES[name]
-    keypoints, spent, forwards = run_stage(clip.images, clip.times, {"agents": case.agents, **settings})
-    return measure(keypoints, clip.truth, clip.visible) | {"ms": spent, "forwards": forwards}
+    clip, case, shared = read_clip(folder, CASES[name]), CASES[name], SharedForwards()
+    rows = {}
+    for row, chosen in settings.items():
+        keypoints, spent, forwards = run_stage(clip.images, clip.times, {"agents": case.agents, **chosen}, shared)
+        rows[row] = measure(keypoints, clip.truth, clip.visible) | {"ms": spent, "forwards": forwards}
+    return rows
 
 
 def run_all(
@@ -35,16 +38,15 @@ def run_all(
         folder: where labels and clips are kept.
         settings: of the stage, by name of the row.
         names: of `CASES`.
-        pool: runs one case of one setting at a time.
+        pool: runs one case at a time, under all settings.
     """
     make_all(folder, names, pool)
-    jobs = {
-        name: {case: pool.submit(run_case, folder, case, chosen) for case in names} for name, chosen in settings.items()
-    }
+    jobs = {case: pool.submit(run_case, folder, case, settings) for case in names}
+    measured = {case: job.result() for case, job in jobs.items()}
     rows: dict[str, dict[str, Any]] = {}
-    for name, cases in jobs.items():
-        measured = {case: job.result() for case, job in cases.items()}
-        rows[name] = {"settings": dict(settings[name]), "means": groups_of(measured), "cases": measured}
+    for name, chosen in settings.items():
+        cases = {case: of[name] for case, of in measured.items()}
+        rows[name] = {"settings": dict(chosen), "means": groups_of(cases), "cases": cases}
     return {"labels": {group: residual_rows(read_labels(folder, group)) for group in GROUPS}, "real": rows}
 
 
