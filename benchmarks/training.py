@@ -49,25 +49,25 @@ def products() -> list[Product]:
     rows, four, draw = BATCH * STEPS, 4 * WIDTH, torch.randn
     layers = [(SCENE, WIDTH, False), (SCENE, WIDTH, False), (CHANNELS, CHANNELS, False), (2 * CHANNELS, four, True)]
     layers += [(WIDTH, HEAD, True)] * 3
-    found: list[Product] = []
+    products: list[Product] = []
     for inputs, outputs, inner in layers:
         x, weight, slope = draw(rows, inputs), draw(outputs, inputs), draw(rows, outputs)
-        found.append((x, weight.t(), draw(rows, outputs)))
-        found.append((slope.t(), x, draw(outputs, inputs)))
+        products.append((x, weight.t(), draw(rows, outputs)))
+        products.append((slope.t(), x, draw(outputs, inputs)))
         if inner:
-            found.append((slope, weight, draw(rows, inputs)))
+            products.append((slope, weight, draw(rows, inputs)))
     weight, hidden, slopes = draw(four, WIDTH), draw(STEPS, BATCH, WIDTH), draw(STEPS, BATCH, four)
     for t in range(1, STEPS):
-        found.append((hidden[t - 1], weight.t(), draw(BATCH, four)))
-        found.append((slopes[t], weight, draw(BATCH, WIDTH)))
+        products.append((hidden[t - 1], weight.t(), draw(BATCH, four)))
+        products.append((slopes[t], weight, draw(BATCH, WIDTH)))
     later = slopes[1:].reshape(-1, four)
-    found.append((later.t(), hidden[:-1].reshape(-1, WIDTH), draw(four, WIDTH)))
-    return found
+    products.append((later.t(), hidden[:-1].reshape(-1, WIDTH), draw(four, WIDTH)))
+    return products
 
 
-def operations(found: list[Product]) -> float:
+def operations(products: list[Product]) -> float:
     """Floating-point operations of these products."""
-    return float(sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in found))
+    return float(sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in products))
 
 
 def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: int) -> None:
@@ -87,7 +87,7 @@ def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: i
 
 
 def plain_attention(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Equations 4 and 5 as they stand, for autograd: what `models.fusion.attend` stands for."""
+    """Equations 4 and 5 as written, for autograd: the reference of `models.fusion.attend`."""
     weights = torch.softmax(torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1), dim=-1)
     return weights[..., :1] * scene + weights[..., 1:] * agents, weights
 
@@ -166,17 +166,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/training.json"))
     given = parser.parse_args()
-    found = measure(given.runs, given.epochs, given.rounds)
-    best = found["ms_per_step_of_all_runs"]
+    measured = measure(given.runs, given.epochs, given.rounds)
+    best = measured["ms_per_step_of_all_runs"]
     assert isinstance(best, dict)
-    table = Table(title=f"{given.runs} runs, {found['gflop_per_run_step']:.1f} GFLOP a run and step, {found['device']}")
+    work = f"{measured['gflop_per_run_step']:.1f} GFLOP a run and step"
+    table = Table(title=f"{given.runs} runs, {work}, {measured['device']}")
     for column in ("", "ms a step, all runs", "ms a run and step", "against stacked"):
         table.add_column(column, justify="left" if not column else "right")
     for name, value in best.items():
         table.add_row(name, f"{value:.0f}", f"{value / given.runs:.1f}", f"{value / best['stacked']:.2f}")
     Console().print(table)
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    given.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 def _wait(device: torch.device) -> None:

@@ -56,7 +56,7 @@ class AimInputs:
 
 @dataclass(frozen=True)
 class AimOutput:
-    """What the network says, in the scaled units it was trained in.
+    """Output of the network, in the scaled units of its training.
 
     Attributes:
         score: (..., B) final score S.
@@ -111,30 +111,30 @@ class Interaction(nn.Module):
     def forward(self, x: AimInputs) -> Tensor:
         """Y (..., B, T, d)."""
         if self.config.system == "no_aim":
-            both = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
-            return torch.relu(self.joined(both))  # (..., B, T, d)
+            agents = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
+            return torch.relu(self.joined(agents))  # (..., B, T, d)
         secondary = x.secondary  # (..., B, T, A, Ns)
-        seen = x.secondary_mask  # (..., B, T, A)
+        observed = x.secondary_mask  # (..., B, T, A)
         if self.config.transformation:
             secondary = self.transformation(secondary)  # (..., B, T, A, Np)
         if self.config.difference == "none":
             relation = secondary
         else:
             relation = x.primary.unsqueeze(-2) - secondary  # (..., B, T, A, Np), equation 1
-            seen = seen * x.primary_mask.unsqueeze(-1)
+            observed = observed * x.primary_mask.unsqueeze(-1)
             if self.config.difference == "absolute":
                 relation = relation.abs()
-        joined = torch.cat([x.primary, self._join(relation, seen)], dim=-1)  # (..., B, T, 2 Np), equation 2
+        joined = torch.cat([x.primary, self._join(relation, observed)], dim=-1)  # (..., B, T, 2 Np), equation 2
         given = 0 if x.primary.requires_grad else x.primary.shape[-1]
         hidden: Tensor = self.temporal(joined, given)  # (..., B, T, d), equation 3
         return hidden
 
-    def _join(self, each: Tensor, seen: Tensor) -> Tensor:
+    def _join(self, each: Tensor, observed: Tensor) -> Tensor:
         """Several agents (..., A, N) as one vector: mean over those observed, or one after the other."""
-        each = each * seen.unsqueeze(-1)
+        each = each * observed.unsqueeze(-1)
         if self.config.agents == "concat":
             return each.flatten(-2)  # (..., A*N)
-        return each.sum(-2) / seen.sum(-1, keepdim=True).clamp(min=1)  # (..., N)
+        return each.sum(-2) / observed.sum(-1, keepdim=True).clamp(min=1)  # (..., N)
 
 
 class Aim(nn.Module):

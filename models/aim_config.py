@@ -52,7 +52,7 @@ class AimConfig:
         if self.width < 1 or self.regression_width < 1:
             raise ValueError("width and regression_width are at least 1")
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
-            raise ValueError("dropout and feature_dropout lie in [0, 1)")
+            raise ValueError("dropout and feature_dropout must be in [0, 1)")
 
 
 @dataclass(frozen=True)

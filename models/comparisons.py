@@ -1,7 +1,7 @@
 """The other systems of the paper's tables that are networks; they train in the same stacks as AIM (`models.build`).
 
-Each says how it follows its source and where it departs. All read what AIM reads; T times the regression module's
-output is the score, as AIM sums over T steps.
+Each docstring says how the network follows its source and where it departs. All have AIM's inputs. The score is T times
+the output of the regression module, as AIM sums over T steps.
 """
 
 from __future__ import annotations
@@ -120,9 +120,9 @@ class Snippets(Comparison):
         """Scores of a batch."""
         drop = dropout if dropout is not None else _keep
         scores: Tensor = self.regression(torch.relu(self.encoder(x.scene)), drop)  # (..., B, T)
-        seen = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
-        seen = seen.where(seen.any(-1, keepdim=True), torch.ones_like(seen))  # a draw of none would score 0
-        share = seen / seen.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
+        kept = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
+        kept = kept.where(kept.any(-1, keepdim=True), torch.ones_like(kept))  # a draw of none would score 0
+        share = kept / kept.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
         return _of_steps(scores * share, on_agents=False)
 
 
@@ -167,8 +167,9 @@ class StGcn(_Graph):
     def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
         """Scores of a batch."""
         h = self.nodes(x)
-        for own, near, importance, temporal in zip(self.own, self.near, self.importance, self.temporal, strict=True):
-            h = torch.relu(own(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
+        layers = zip(self.own, self.near, self.importance, self.temporal, strict=True)
+        for own_layer, near, importance, temporal in layers:
+            h = torch.relu(own_layer(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
             h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
         pooled = h.mean((-3, -2))  # (..., B, d)
         score = self.regression(pooled, dropout if dropout is not None else _keep)  # (..., B)

@@ -13,7 +13,7 @@ from models.layers import on_cpu
 
 
 def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum of two streams; the key says how much each counts in a time step.
+    """Weighted sum of two streams; the key gives their weights in a time step.
 
         W = softmax over the two of (X·O, Y·O)    equation 5
         Z = W_X X + W_Y Y                         equation 4
@@ -53,8 +53,8 @@ class _Attend(torch.autograd.Function):
         if on_cpu(scene, agents, key, weights):
             return _compiled_backward(scene, agents, key, weights, grads[0].contiguous())
         apart = scene - agents
-        both = weights[..., :1] * weights[..., 1:]  # slope of the softmax of two
-        pull = both * (grads[0] * apart).sum(-1, keepdim=True)  # (..., 1), for X·O; its negative for Y·O
+        slope = weights[..., :1] * weights[..., 1:]  # slope of the softmax of two
+        pull = slope * (grads[0] * apart).sum(-1, keepdim=True)  # (..., 1), for X·O; its negative for Y·O
         for_scene = (weights[..., :1] * grads[0]).addcmul_(pull, key)
         for_agents = (weights[..., 1:] * grads[0]).addcmul_(pull, key, value=-1)
         return for_scene, for_agents, apart.mul_(pull)
@@ -76,9 +76,9 @@ def _compiled_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     from models.layers_kernels import attention_backward
 
-    found = torch.empty_like(scene), torch.empty_like(scene), torch.empty_like(scene)
-    attention_backward(*(_rows(x) for x in (scene, agents, key, weights, grad, *found)))
-    return found
+    gradients = torch.empty_like(scene), torch.empty_like(scene), torch.empty_like(scene)
+    attention_backward(*(_rows(x) for x in (scene, agents, key, weights, grad, *gradients)))
+    return gradients
 
 
 def _rows(x: Tensor) -> NDArray[np.float32]:

@@ -90,19 +90,19 @@ class Average:
 def fisher_average(correlations: Sequence[float]) -> Average:
     """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
     given = np.asarray(correlations, dtype=np.float64)
-    known = given[np.isfinite(given)]
-    if len(known) == 0:
+    finite = given[np.isfinite(given)]
+    if len(finite) == 0:
         return Average(float("nan"), len(given))
-    held = np.clip(known, -FISHER_CLIP, FISHER_CLIP)
+    held = np.clip(finite, -FISHER_CLIP, FISHER_CLIP)
     value = float(np.tanh(np.mean(np.arctanh(held))))
-    return Average(value, len(given) - len(known), int(np.sum(held != known)))
+    return Average(value, len(given) - len(finite), int(np.sum(held != finite)))
 
 
 def arithmetic_average(correlations: Sequence[float]) -> Average:
     """Plain mean over the defined correlations."""
     given = np.asarray(correlations, dtype=np.float64)
-    known = given[np.isfinite(given)]
-    return Average(float(known.mean()) if len(known) else float("nan"), len(given) - len(known))
+    finite = given[np.isfinite(given)]
+    return Average(float(finite.mean()) if len(finite) else float("nan"), len(given) - len(finite))
 
 
 def bootstrap_interval(

@@ -1,6 +1,6 @@
 """How loops are compiled for a CPU by Numba.
 
-Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files,
+Numba's disk cache notices a change of the file that defines a function, not of functions it calls from other files,
 nor of the options here: a compiled function calls only functions of its own file, and says its options there. The
 functions it calls are written into it (`inline="always"`): as functions of their own they would be there twice,
 optimised alone and together with the caller, and which of the two runs depends on whether the caller was just compiled

@@ -6,6 +6,7 @@ Nothing that a page shows is run here. The site itself is built by `.ci/run`, wi
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.util
 import re
 import shlex
@@ -25,9 +26,12 @@ from pipeline.recipes import RECIPES
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
+TOP = {"data", "extractors", "models", "pipeline", "synthetic", "configs", "tests", "benchmarks", "docs", ".ci"} | {
+    "stand_ins"
+}
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
 SECTIONS = {
@@ -40,7 +44,7 @@ EXAMPLE = "brightness"
 """The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
-COMMAND = re.compile(r"python run_pipeline\.py ((?:\\\n|[^\n`])*)")
+COMMAND = re.compile(r"(?:python run_pipeline\.py|(?<![\w./-])aqa) ((?:\\\n|[^\n`])*)")
 
 
 def name_of(path: Path) -> str:
@@ -64,7 +68,7 @@ def commands(path: Path) -> list[list[str]]:
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
-        if EXAMPLE in line or "mvit" in line:
+        if EXAMPLE in line or "mvit" in line or line.startswith("--"):
             continue
         found.append([word for word in shlex.split(line) if word != "…"])
     return found
@@ -115,6 +119,7 @@ def test_there_are_commands_to_look_at() -> None:
         "extract videos/ --confg configs/folder.yaml",
         "extrakt videos/",
         "extract videos/ --config configs/absent.yaml",
+        "extract videos/ --config absent",
         "extract videos/ --config configs/folder.yaml --set pose.strid=2",
         "score new/",
         "cache lst",
@@ -256,7 +261,7 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
 
     site = yaml.safe_load(text_of(ROOT / "mkdocs.yml"))
     listed = list(files(site["nav"]))
-    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in PAGES[1:])
+    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in SITE)
     assert site["theme"]["font"] is False
     assert site["strict"] is True
 
@@ -276,3 +281,28 @@ def test_the_settings_page_shows_every_recipe() -> None:
     for recipe in RECIPES:
         assert page.count(f"recipe `{recipe}` |") == 2
         assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")
+
+
+def test_the_readme_is_short_and_has_its_two_commands() -> None:
+    text = text_of(ROOT / "README.md")
+    assert len(text.splitlines()) <= 120
+    blocks = [block.strip() for block in re.findall(r"```\n(.*?)```", text, re.DOTALL)]
+    assert blocks[:2] == [
+        "python -m pip install -e . && python run_pipeline.py demo",
+        'python -m pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    from pipeline import __version__
+
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    assert citation["version"] == __version__
+    assert citation["license"] == parser["metadata"]["license"]
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()

@@ -162,13 +162,13 @@ def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> 
 
 
 def test_steps_have_their_shapes_and_their_score() -> None:
-    steps = planted_steps(5, steps=7, channels=3, own=2, entries=4)
+    steps = planted_steps(5, steps=7, channels=3, own_channels=2, entries=4)
     assert steps.primary.shape == (5, 7, 5)
     assert steps.secondary.shape == (5, 7, 1, 5)
     assert steps.scene.shape == (5, 7, 4)
     shares = 10 * np.stack([steps.quality, steps.form, steps.execution / 10]).T @ np.array(WEIGHTS)
     np.testing.assert_allclose(steps.score, shares)
-    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own=2, entries=4).scene, steps.scene)
+    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own_channels=2, entries=4).scene, steps.scene)
 
 
 def score(record: Record) -> float:
