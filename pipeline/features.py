@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store import StageOutput
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.extract import Planner
 from pipeline.stages import with_inputs
@@ -40,7 +41,7 @@ class FeatureSet:
     secondary_mask: NDArray[np.bool_]
     scene: NDArray[np.float32]
     trial: NDArray[np.float32]
-    duration: NDArray[np.float64]
+    duration: Floats
     settings: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class FeatureSet:
         """The records' ids, in the order of the arrays."""
         return tuple(record.id for record in self.records)
 
-    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureSet:
+    def take(self, rows: Sequence[int] | Rows) -> FeatureSet:
         """The performances at `rows`, in that order."""
         index = np.asarray(rows, dtype=np.intp)
         arrays = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")

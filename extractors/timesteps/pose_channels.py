@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store import StageOutput
-from extractors.timesteps.channels import Channels, Floats, make_channels
+from data.store.arrays import Floats
+from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {

@@ -12,9 +12,10 @@ from typing import Literal
 
 import numpy as np
 
+from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.signals import FILL_WEIGHT, fill_gaps, local_line, runs_between
-from extractors.timesteps.channels import Bools, Floats
+from extractors.timesteps.channels import Bools
 from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
 
 POINTS = (

@@ -25,7 +25,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.timesteps.channels import Bools, Channels, Floats
+from data.store.arrays import Floats
+from extractors.timesteps.channels import Bools, Channels
 
 LEAST_STEP_S = 1e-6
 """Rows closer in time than this give no rate of change."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from extractors.timesteps.channels import Bools, Floats
+from data.store.arrays import Floats
+from extractors.timesteps.channels import Bools
 
 LEFT = (1, 3, 5, 7, 9, 11, 13, 15)
 """COCO's left joints; the right ones follow directly."""

@@ -19,9 +19,10 @@ from pydantic import field_validator, model_validator
 
 from data.errors import DataError, nearest
 from data.store import Array, StageOutput
+from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.timesteps.array_channels import array_channels
-from extractors.timesteps.channels import LONE_PERIOD_S, Channels, Floats
+from extractors.timesteps.channels import LONE_PERIOD_S, Channels
 from extractors.timesteps.flow_channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_clean import PoseSettings

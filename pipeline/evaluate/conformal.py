@@ -17,9 +17,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data.store.arrays import Floats, Rows
 
 LEVELS = (0.80, 0.95)
 """The two intervals that every score comes with."""
@@ -28,7 +27,7 @@ _ROUNDING = 1e-9
 """Sums of weights that should equal the level must not miss it by rounding."""
 
 
-def group_weights(groups: NDArray[np.intp]) -> Floats:
+def group_weights(groups: Rows) -> Floats:
     """(n,) weight of each performance: 1 / ((G + 1) n_g); all together G / (G + 1)."""
     _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / ((len(sizes) + 1) * sizes[inverse]))

@@ -39,12 +39,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
 from data.store import write_text
+from data.store.arrays import Floats, Rows
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -147,9 +147,7 @@ def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
     ]
 
 
-def _by_task(
-    features: FeatureSet, folds: Sequence[Fold]
-) -> Iterator[tuple[str, str, NDArray[np.intp], NDArray[np.intp]]]:
+def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
     """(task, fold, labelled training rows, labelled test rows)."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
     tasks = np.array([record.task for record in features.records])
@@ -204,7 +202,7 @@ def _system(
     parts: Sequence[Part],
     tasks: Sequence[str],
     held_out: HeldOut,
-    truth: NDArray[np.float64],
+    truth: Floats,
     draws: int,
 ) -> Results:
     by_task = {
@@ -236,7 +234,7 @@ def _differences(
     parts: Sequence[Part],
     tasks: Sequence[str],
     found: Mapping[str, HeldOut],
-    true: NDArray[np.float64],
+    true: Floats,
     against: str,
     draws: int,
 ) -> Results:
@@ -260,7 +258,7 @@ def _losses(held_out: HeldOut) -> Results | None:
 
 
 def _predictions(
-    features: FeatureSet, parts: Sequence[Part], found: Mapping[str, HeldOut], truth: NDArray[np.float64]
+    features: FeatureSet, parts: Sequence[Part], found: Mapping[str, HeldOut], truth: Floats
 ) -> list[Results]:
     rows = []
     for number, part in enumerate(parts):

@@ -15,14 +15,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
 from pipeline.features import FeatureSet
 from pipeline.systems import HeldOut, Part
 
-Floats = NDArray[np.float64]
 Figures = dict[str, Any]
 
 CLUSTERS = ("original", "trial")
@@ -168,7 +167,7 @@ def difference(
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
 
-    def statistic(chosen: NDArray[np.intp]) -> float:
+    def statistic(chosen: Rows) -> float:
         return metrics.spearman(first[chosen], true[rows[chosen]]) - metrics.spearman(
             second[chosen], true[rows[chosen]]
         )
@@ -185,7 +184,7 @@ def _interval(
         return None
     rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
 
-    def statistic(chosen: NDArray[np.intp]) -> float:
+    def statistic(chosen: Rows) -> float:
         return metrics.spearman(predicted[chosen], true[rows[chosen]])
 
     low, high = _resampled(statistic, features, rows, draws, seed)
@@ -194,9 +193,9 @@ def _interval(
 
 
 def _resampled(
-    statistic: Callable[[NDArray[np.intp]], float],
+    statistic: Callable[[Rows], float],
     features: FeatureSet,
-    rows: NDArray[np.intp],
+    rows: Rows,
     draws: int,
     seed: int,
 ) -> tuple[float, float]:
@@ -212,7 +211,7 @@ def performance(record: Record) -> str:
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
 
 
-def _clusters(features: FeatureSet, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def _clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
     """Positions in `rows` of each performance: its views and copies belong together."""
     found: dict[str, list[int]] = {}
     for position, row in enumerate(rows):

@@ -40,6 +40,7 @@ from data.errors import DataError
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
 from data.store import write_text
+from data.store.arrays import Floats
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
@@ -50,7 +51,7 @@ from pipeline.evaluate.spread import Run, run_here
 from pipeline.evaluate.spread_jobs import Job, JobProgress
 from pipeline.features import FeatureSet
 from pipeline.systems import AimSystem, Part
-from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
+from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts, sortable
 from pipeline.train import Stop, label_table
 
 FORMAT = 1

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store import StageOutput
+from data.store.arrays import Floats
 from pipeline.report.page_data import CameraPath, Skeleton, Traces
-
-Floats = NDArray[np.float64]
 
 PARTS = {
     "head": (0, 1, 2, 3, 4),

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
+from data.store.arrays import Floats
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.view import compares_with_training, step_views, tasks_of
 
@@ -151,9 +152,9 @@ Attention = Mapping[str, Sequence[NDArray[np.floating[Any]]]]
 """(T,) attention to the interaction of several videos, by action."""
 
 
-def attention_by_task(videos: Sequence[VideoReport], most: int = 3) -> dict[str, list[NDArray[np.float64]]]:
+def attention_by_task(videos: Sequence[VideoReport], most: int = 3) -> dict[str, list[Floats]]:
     """The attention of the first `most` videos of every task, as figure 7 shows three samples of two actions."""
-    groups: dict[str, list[NDArray[np.float64]]] = {}
+    groups: dict[str, list[Floats]] = {}
     for video in videos:
         weights = [step.interaction for step in video.steps]
         if weights and all(weight is not None for weight in weights) and len(groups.get(video.task, ())) < most:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path, write_text
+from data.store.arrays import Floats
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -33,8 +33,6 @@ from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from torch import Tensor
 from data.errors import DataError, UsageError, printable
 from data.splits import TIED, kfold, tied
 from data.store import write_bytes, write_text
+from data.store.arrays import Floats, Rows
 from models.aim import Aim, AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -64,8 +65,6 @@ FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
 FOLDS, RUNS = 5, 2
 """Folds of the training part and networks per fold, which cost as much as the ten networks of the run itself."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -117,8 +116,8 @@ class Calibration:
     networks: FoldNetworks
     truth: Floats
     predicted: Floats
-    fold: NDArray[np.intp]
-    group: NDArray[np.intp]
+    fold: Rows
+    group: Rows
     steps: Floats
     duration: Floats
     novelty: Novelty
@@ -205,7 +204,7 @@ def calibrate(
 
 def _folds(
     features: FeatureSet, run: TrainedRun, folds: int, kinds: Sequence[str]
-) -> tuple[FeatureSet, NDArray[np.intp], list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
+) -> tuple[FeatureSet, Rows, list[tuple[Rows, Rows]]]:
     """The training performances, which of them are the same again, and (training rows, test rows) of each fold."""
     where = {name: row for row, name in enumerate(features.ids)}
     missing = [name for name in run.train_ids if name not in where]

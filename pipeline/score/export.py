@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path
+from data.store.arrays import Floats
 from data.video import Record
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
@@ -97,9 +98,7 @@ class _Normalise(nn.Module):
     """(x - mean) / deviation in single precision as exactly as `Normaliser` does it in double: the mean is a sum of
     two numbers, so that nothing is lost where channels lie far from zero."""
 
-    def __init__(
-        self, statistics: NDArray[np.float64], clip: float, mapping: NDArray[np.float64] | None = None
-    ) -> None:
+    def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
         super().__init__()
         mean = statistics[0]
         high = mean.astype(np.float32)
@@ -193,7 +192,7 @@ class _Ensemble(nn.Module):
         )
 
 
-def _mapping(normaliser: Normaliser) -> NDArray[np.float64] | None:
+def _mapping(normaliser: Normaliser) -> Floats | None:
     """What the normaliser applies to the standardised scene, where it does."""
     found = getattr(normaliser, "scene_map", None)
     return None if found is None or found.size == 0 else np.asarray(found)
@@ -216,9 +215,9 @@ def _probe(bundle: Bundle, steps: int) -> FeatureSet:
     rng = np.random.default_rng(0)
     sizes, n = bundle.run.sizes, bundle.run.normaliser
 
-    def draw(statistics: NDArray[np.float64], *shape: int) -> NDArray[np.float32]:
+    def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)
-        drawn: NDArray[np.float64] = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
+        drawn: Floats = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
         return drawn.astype(np.float32)
 
     return FeatureSet(

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.evaluate.conformal import threshold
 from pipeline.features import FeatureSet
-
-Floats = NDArray[np.float64]
 
 NEIGHBOURS = 5
 LEVEL = 0.99
@@ -88,9 +87,7 @@ class Novelty:
     weights: Floats
 
     @classmethod
-    def measure(
-        cls, features: FeatureSet, folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], weights: Floats
-    ) -> Novelty:
+    def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:
         """Held-out distances by (training rows, test rows) of folds that test every performance once."""
         blocks = trial_level(features)
         whole = np.zeros(len(features))

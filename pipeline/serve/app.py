@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import AimError
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Job
+from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.index_page import render_index
 from pipeline.serve.job_queue import Queue, Work
 
@@ -208,17 +208,17 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
         raise uploads.UploadError(429, f"{most} videos are waiting already; upload this one once a score is there")
 
 
-def _submit(queue: Queue, file: uploads.Upload, most: int) -> Job:
+def _submit(queue: Queue, file: uploads.Upload, most: int) -> ScoringJob:
     """Queue an upload; where that fails nothing of it stays behind."""
     try:
         _refuse_when_full(queue, 0, most)
-        return queue.submit(Job(file.id, file.name, file.suffix, file.size, file.content))
+        return queue.submit(ScoringJob(file.id, file.name, file.suffix, file.size, file.content))
     except BaseException:
         shutil.rmtree(file.path.parent, ignore_errors=True)
         raise
 
 
-def _job(queue: Queue, job_id: str) -> Job:
+def _job(queue: Queue, job_id: str) -> ScoringJob:
     """The job, or 404: the identifier is looked up, never used as it comes."""
     job = queue.history.get(job_id) if _JOB.fullmatch(job_id) else None
     if job is None:
@@ -226,7 +226,7 @@ def _job(queue: Queue, job_id: str) -> Job:
     return job
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: ScoringJob) -> dict[str, Any]:
     shown = asdict(job)
     del shown["content"]
     return shown

@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from data.errors import CacheError, UsageError
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-
-OPEN_STATES = ("queued", "running")
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _SCHEMA = """
 create table if not exists job (
@@ -28,7 +26,7 @@ INTERRUPTED = "the server stopped while this was running; upload the video again
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """One uploaded video.
 
     Attributes:
@@ -37,7 +35,7 @@ class Job:
         suffix: one of the admitted suffixes; the file on disk is `video` + suffix.
         size: bytes.
         content: SHA-256 of the bytes: the same video again finds its features in the cache.
-        state: see `State`.
+        state: see `JobState`.
         created, started, finished: seconds since 1970.
         stage: what is being done, in words.
         share: 0 to 1 of the running stage, or None where unknown.
@@ -51,7 +49,7 @@ class Job:
     suffix: str
     size: int
     content: str
-    state: State = "queued"
+    state: JobState = "queued"
     created: float = 0.0
     started: float | None = None
     finished: float | None = None
@@ -62,7 +60,7 @@ class Job:
     error: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Job))
+_COLUMNS = tuple(field.name for field in fields(ScoringJob))
 
 
 class History:
@@ -90,7 +88,7 @@ class History:
                 f"the history cannot be used ({error})", where=path, fix="Move it away; a new one will be made"
             ) from error
 
-    def add(self, job: Job) -> Job:
+    def add(self, job: ScoringJob) -> ScoringJob:
         """Keep a new job."""
         job = replace(job, created=job.created or time.time())
         marks = ", ".join("?" * len(_COLUMNS))
@@ -99,16 +97,16 @@ class History:
             self._db.execute(f"insert into job ({', '.join(_COLUMNS)}) values ({marks})", values)  # noqa: S608 -- our names
         return job
 
-    def get(self, job_id: str) -> Job | None:
+    def get(self, job_id: str) -> ScoringJob | None:
         """The job of that id."""
         found = self._select("where id = ?", (job_id,))
         return found[0] if found else None
 
-    def latest(self, most: int = 200) -> list[Job]:
+    def latest(self, most: int = 200) -> list[ScoringJob]:
         """The newest jobs first."""
         return self._select("order by created desc, rowid desc limit ?", (most,))
 
-    def next_queued(self) -> Job | None:
+    def next_queued(self) -> ScoringJob | None:
         """The job that has waited longest."""
         found = self._select("where state = 'queued' order by created, rowid limit 1", ())
         return found[0] if found else None
@@ -117,7 +115,7 @@ class History:
         """How many jobs are queued or running."""
         return len(self._select("where state in ('queued', 'running')", ()))
 
-    def update(self, job_id: str, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+    def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
         """Set fields of a job, only while it is in one of `only_from` where given; whether a job was changed."""
         unknown = set(values) - set(_COLUMNS)
         if unknown:
@@ -147,10 +145,10 @@ class History:
             self._db.close()
             self._hold.close()
 
-    def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
+    def _select(self, rest: str, values: tuple[Any, ...]) -> list[ScoringJob]:
         with self._lock:
             rows = self._db.execute(f"select {', '.join(_COLUMNS)} from job {rest}", values).fetchall()  # noqa: S608
-        return [Job(*row) for row in rows]
+        return [ScoringJob(*row) for row in rows]
 
 
 def _hold(path: Path) -> sqlite3.Connection:

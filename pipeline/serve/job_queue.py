@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Job, State
+from pipeline.serve.history import History, JobState, ScoringJob
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ RETRY_SECONDS = 5.0
 
 _FAULT: dict[str, Any] = {"state": "failed", "error": "a fault of the program; the server's terminal shows it"}
 
-Progress = Callable[[str, float | None], None]
+WorkProgress = Callable[[str, float | None], None]
 """Called with what is being done and its share from 0 to 1, or None where unknown."""
 
 
@@ -37,7 +37,7 @@ class Outcome:
     flags: int = 0
 
 
-Work = Callable[[Job, Path, Path, Progress, threading.Event], Outcome]
+Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
 """Called with (job, video, where to write the report, progress, stop).
 
 Raises `AimError` where the video cannot be scored and `Cancelled` where it was stopped.
@@ -77,7 +77,7 @@ class Queue:
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def submit(self, job: Job) -> Job:
+    def submit(self, job: ScoringJob) -> ScoringJob:
         """Queue a job."""
         kept = self.history.add(job)
         self._wake.set()
@@ -94,7 +94,7 @@ class Queue:
         self.history.update(job_id, only_from=("running",), stage="stopping", share=None)
         return True
 
-    def remove(self, job: Job) -> bool:
+    def remove(self, job: ScoringJob) -> bool:
         """Delete a finished job and its files; whether it was finished."""
         current = self.history.get(job.id)
         if current is None or current.state in ("queued", "running"):
@@ -103,7 +103,7 @@ class Queue:
         self.history.remove(job.id)
         return True
 
-    def report(self, job: Job) -> Path:
+    def report(self, job: ScoringJob) -> Path:
         """Where a job's report lies."""
         return self.folder / job.id / "report.html"
 
@@ -143,7 +143,7 @@ class Queue:
                 if self._closing.wait(RETRY_SECONDS):
                     return None
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ScoringJob) -> None:
         stop = threading.Event()
         with self._lock:
             self._running = (job.id, stop)
@@ -154,10 +154,10 @@ class Queue:
             with self._lock:
                 self._running = None
 
-    def _change(self, job: Job, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
+    def _change(self, job: ScoringJob, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
         return bool(self._insist(lambda: self.history.update(job.id, only_from=only_from, **values)))
 
-    def _settle(self, job: Job, stop: threading.Event) -> None:
+    def _settle(self, job: ScoringJob, stop: threading.Event) -> None:
         end = self._end(job, stop)
         finished = None if end["state"] == "queued" else time.time()
         rest = {"finished": finished, "stage": "", "share": None}
@@ -167,7 +167,7 @@ class Queue:
             log.exception("job %s failed", job.id)
             self._change(job, **(_FAULT | rest))
 
-    def _end(self, job: Job, stop: threading.Event) -> dict[str, Any]:
+    def _end(self, job: ScoringJob, stop: threading.Event) -> dict[str, Any]:
         """Do the work; the fields that say how it ended."""
         mute = 0.0
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from data.errors import Cancelled, VideoError
 from data.video import Record
-from pipeline.serve.history import Job
-from pipeline.serve.job_queue import Outcome, Progress
+from pipeline.serve.history import ScoringJob
+from pipeline.serve.job_queue import Outcome, WorkProgress
 
 if TYPE_CHECKING:
     from pipeline.extract import FrameProgress
@@ -27,7 +27,9 @@ class ScoreWork:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
 
-    def __call__(self, job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def __call__(
+        self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> Outcome:
         """Score `video` and write its page to `report`.
 
         Raises:
@@ -49,7 +51,7 @@ class ScoreWork:
         return Outcome(row.score, len(row.flags))
 
 
-def _frames(progress: Progress) -> FrameProgress:
+def _frames(progress: WorkProgress) -> FrameProgress:
     """A hook of `run_extract` that tells which stages are at work, and the share of their frames."""
 
     def told(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from data.store.arrays import Floats, Rows
 from models.aim import AimInputs, AimOutput
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
@@ -19,7 +19,7 @@ from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems.interface import Floats, HeldOut, Part, by_fold
+from pipeline.systems.interface import HeldOut, Part, by_fold
 from pipeline.train import (
     SCORES,
     Fitted,
@@ -131,7 +131,7 @@ class AimSystem:
         return predict_members(net, data, torch.full((self.config.runs,), fold))
 
 
-def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> NDArray[np.intp]:
+def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:
     """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
     tasks = {parts[i].task: i for i in group}
     return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import SimpleSystem, System
 from pipeline.train import label_table
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
 
 
 def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:

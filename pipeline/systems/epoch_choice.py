@@ -10,17 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.splits import TIED
+from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
 from pipeline.train import Progress, Stop, label_table
-
-Floats = NDArray[np.float64]
 
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""

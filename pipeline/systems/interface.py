@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.train import Progress, Stop
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Part:
 
     task: str
     fold: str
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
+    train: Rows
+    test: Rows
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class SimpleSystem:
     """
 
     name: str
-    predict: Callable[[FeatureSet, NDArray[np.intp], NDArray[np.intp], int], Floats]
+    predict: Callable[[FeatureSet, Rows, Rows, int], Floats]
     runs: int = 1
     baseline: bool = False
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, by_fold
 from pipeline.train import Progress, Stop, label_table
 
-Floats = NDArray[np.float64]
 Describe = Callable[[FeatureSet], Floats]
 """Features of n performances to (n, figures)."""
 
@@ -134,7 +133,7 @@ class PooledRidge:
         return HeldOut(tuple(found[i] for i in range(len(parts))))
 
 
-def _standard(figures: Floats, rows: NDArray[np.intp]) -> Floats:
+def _standard(figures: Floats, rows: Rows) -> Floats:
     """(n, K) in deviations of the training rows, cut to +-5; figures that are constant there become 0."""
     mean, spread = figures[rows].mean(0), figures[rows].std(0)
     return np.asarray(np.clip((figures - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
@@ -146,7 +145,7 @@ class _Fitted:
     def __init__(self, describe: Describe, kind: str, kernel: str) -> None:
         self.describe, self.kind, self.kernel = describe, kind, kernel
 
-    def __call__(self, features: FeatureSet, train: NDArray[np.intp], test: NDArray[np.intp], run: int) -> Floats:
+    def __call__(self, features: FeatureSet, train: Rows, test: Rows, run: int) -> Floats:
         """(m,) predicted scores of the test rows."""
         known = np.nan_to_num(self.describe(features.take(np.concatenate([train, test]))))
         learned, asked = known[: len(train)], known[len(train) :]

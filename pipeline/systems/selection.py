@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.splits import TIED, kfold
+from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.train import Progress, Stop, label_table
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
+from data.store.arrays import Rows
 from extractors.timesteps import exchange_plan, mirror_plan
 from extractors.timesteps.mirror import Plan
 from pipeline.features import FeatureSet
@@ -36,7 +37,7 @@ def with_copies(features: FeatureSet, config: TrainConfig) -> FeatureSet:
     return features
 
 
-def with_copied_rows(rows: NDArray[np.intp], count: int, config: TrainConfig) -> NDArray[np.intp]:
+def with_copied_rows(rows: Rows, count: int, config: TrainConfig) -> Rows:
     """Training rows among `count` performances, with those of their copies in `with_copies`."""
     times = (2 if config.exchange_copies else 1) * (2 if config.mirror_copies else 1)
     return np.concatenate([rows + count * time for time in range(times)])

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from data.store.arrays import Floats
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import PlainLayers
@@ -45,7 +45,7 @@ class Fitted:
     """
 
     state: dict[str, Tensor]
-    losses: NDArray[np.float64]
+    losses: Floats
     loss_epochs: tuple[int, ...]
     watched: Tensor
 

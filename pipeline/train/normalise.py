@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.features import FeatureSet
-
-Floats = NDArray[np.float64]
 
 SCORES = ("score", "execution", "synchronisation")
 """Order of the label columns everywhere."""
@@ -76,7 +75,7 @@ class Normaliser:
     def fit(
         cls,
         features: FeatureSet,
-        rows: NDArray[np.intp],
+        rows: Rows,
         *,
         clip: float | None,
         same_scale: bool,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
+from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
@@ -44,7 +45,7 @@ class Member:
 
     run: int
     fold: int
-    rows: NDArray[np.intp]
+    rows: Rows
     seed: int
     start: float = float("nan")
 

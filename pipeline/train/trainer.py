@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import DataError, UsageError
+from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
@@ -23,8 +24,6 @@ from pipeline.train.augment import with_copied_rows, with_copies
 from pipeline.train.fit import Fitted, Progress, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Member, Stop
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def train(
     config: TrainConfig | None = None,
     model: AimConfig = FAST_MODEL,
     *,
-    rows: Sequence[int] | NDArray[np.intp] | None = None,
+    rows: Sequence[int] | Rows | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -115,13 +114,13 @@ def _as_run(
     )
 
 
-def labelled_rows(features: FeatureSet, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def labelled_rows(features: FeatureSet, rows: Rows) -> Rows:
     """Those of `rows` that have a final score.
 
     Raises:
         DataError: fewer than two.
     """
-    kept: NDArray[np.intp] = rows[np.isfinite(label_table(features.records)[rows, 0])]
+    kept: Rows = rows[np.isfinite(label_table(features.records)[rows, 0])]
     if len(kept) < 2:
         raise DataError(
             f"training needs at least 2 labelled performances, here are {len(kept)}",
@@ -153,7 +152,7 @@ def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 
 
-def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainConfig) -> Normaliser:
+def fit_normaliser(features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
     """Statistics of the training part `rows`, by the recipe's settings."""
     return Normaliser.fit(
         features,
@@ -165,16 +164,14 @@ def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainCo
     )
 
 
-def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
+def run_members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
     """One member per run on the training rows of one fold; seeds differ by run and fold."""
     start = normaliser.start_score() if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
     return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
 
 
-def stack_data(
-    features: FeatureSet, normalisers: Sequence[Normaliser], owners: NDArray[np.intp] | None = None
-) -> StackData:
+def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
     """Normalised features and labels as tensors (1, n, ...).
 
     Args:
