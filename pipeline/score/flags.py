@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.results import Flag, Level
+from pipeline.results import Flag, Level, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -93,8 +93,7 @@ def find_flags(facts: Facts) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
         if found is not None:
             checked.append(name)
             flags += found
-    order = {"bad": 0, "warn": 1, "info": 2}
-    return tuple(sorted(flags, key=lambda flag: order[flag.level])), tuple(checked)
+    return worst_first(flags), tuple(checked)
 
 
 def _figure(facts: Facts, stage: str, name: str) -> float | None:

@@ -26,7 +26,7 @@ from pipeline.cache import open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, Result, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
-from pipeline.results import Interval, Score
+from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
@@ -132,9 +132,15 @@ class Scorer:
             percentile=percentile(self.bundle.run.train_labels[:, 0], score),
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
-            bounds=tuple((float(a), float(b)) for a, b in output.arrays["bounds"].values),
-            step_scores=tuple(float(v) for v in made.step_scores[0]),
-            attention=tuple((float(a), float(b)) for a, b in made.attention[0]),
+            steps=tuple(
+                StepScore(*bounds, share, *attention)
+                for bounds, share, attention in zip(
+                    output.arrays["bounds"].values.astype(np.float64).tolist(),
+                    made.step_scores[0].tolist(),
+                    made.attention[0].tolist(),
+                    strict=True,
+                )
+            ),
             flags=flags,
             checked=checked,
             quality=quality,

@@ -103,7 +103,7 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert low95 <= low80 <= scored.score <= high80 <= high95
     assert scored.percentile is not None
     assert 0 <= scored.percentile <= 100
-    assert len(scored.step_scores) == len(scored.bounds) == len(scored.attention) == 4
+    assert len(scored.steps) == 4
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people found", "identities", "camera"} & set(scored.checked)  # no such stage ran

@@ -26,7 +26,7 @@ from pipeline.serve.app import Limits, create_app, refusal
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Outcome, Queue, WorkProgress
 from pipeline.serve.server import is_loopback, serve
-from tests.pipeline.report.test_report import HOSTILE
+from tests.pipeline.report.test_page_writer import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")
 httpx = pytest.importorskip("httpx")
