@@ -107,6 +107,8 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
         Flag("info", "shaking camera", "rms .8 % of the picture width"),
     ]
+    execution, synchronisation = float(rng.normal(7.6, 0.6)), float(rng.normal(8.1, 0.5))
+    truth = {"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2}
     result = Score(
         id=name,
         path=clip,
@@ -114,8 +116,8 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         interval80=(score - 5.2, score + 5.0),
         interval95=(score - 9.1, score + 8.7),
         percentile=float(np.clip(50 + (score - 74) * 4, 1, 99)),
-        execution=float(rng.normal(7.6, 0.6)),
-        synchronisation=float(rng.normal(8.1, 0.5)),
+        execution=execution,
+        synchronisation=synchronisation,
         steps=steps(rng, score),
         flags=tuple(flags[: index % 4]),
         quality={
@@ -127,7 +129,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     return d.VideoReport(
         name=name,
         result=result,
-        truth={"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2},
+        truth=truth,
         duration=FRAMES / RATE,
         task="3 m" if index % 2 else "10 m",
         media=d.Media(embedded.uri, None, *SIZE, embedded.note),
