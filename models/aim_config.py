@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-SYSTEMS = ("aim", "no_aim", "scene", "scene_agents")
-
 
 @dataclass(frozen=True)
 class AimConfig:
@@ -27,7 +25,7 @@ class AimConfig:
         exchange: the secondary plays the primary and the reverse (tables 5 and 6); one secondary agent only.
         agents: how several secondaries join: "mean" of their differences, or "concat" in their order.
         multi_task: heads R_A on the scene stream and R_B on the AIM stream (equation 7).
-        trial: branch that adds to the score what whole-performance figures say; not in the paper.
+        trial: branch that adds a term from the trial-level descriptors to the score; not in the paper.
         width: d, size of the encoder's and the LSTM's output.
         regression_width: hidden size of the regression modules.
         dropout: inside each regression module, after its hidden layer.
@@ -54,19 +52,19 @@ class AimConfig:
         if self.width < 1 or self.regression_width < 1:
             raise ValueError("width and regression_width are at least 1")
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
-            raise ValueError("dropout and feature_dropout lie in [0, 1)")
+            raise ValueError("dropout and feature_dropout must be in [0, 1)")
 
 
 @dataclass(frozen=True)
 class AimSizes:
-    """Sizes of the inputs: what the features are, as against what the model is.
+    """Sizes of the inputs, a property of the features.
 
     Attributes:
         primary: Np, channels of the primary agent.
         secondary: Ns, channels of a secondary agent.
         agents: A, number of secondary agents.
         scene: Nc, entries of the whole-scene feature; 0 where there is none.
-        trial: K, whole-performance figures; 0 where there are none.
+        trial: K, trial-level descriptors; 0 where there are none.
     """
 
     primary: int
@@ -76,7 +74,7 @@ class AimSizes:
     trial: int = 0
 
     def check(self, config: AimConfig) -> None:
-        """Refuse a configuration that cannot be built on these sizes.
+        """Check that a configuration can be built on these sizes.
 
         Raises:
             ValueError: the sizes do not allow the configured parts; the message names the setting.
@@ -93,4 +91,4 @@ class AimSizes:
                 f"a difference without transformation needs equal sizes, these are {self.primary} and {self.secondary}"
             )
         if config.trial != "none" and self.trial == 0:
-            raise ValueError("trial is on and these features have no whole-performance figures")
+            raise ValueError("trial is on and these features have no trial-level descriptors")

@@ -43,13 +43,22 @@ class StackData:
         def take(values: Tensor) -> Tensor:
             return values.flatten(0, 1).index_select(0, flat).view(*rows.shape, *values.shape[2:])
 
-        chosen = {field.name: take(getattr(self.inputs, field.name)) for field in fields(AimInputs)}
-        return AimInputs(**chosen), take(self.targets), take(self.weights)
+        return self.inputs.map(take), take(self.targets), take(self.weights)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
-        """The same data elsewhere."""
-        moved = {field.name: getattr(self.inputs, field.name).to(device, dtype) for field in fields(AimInputs)}
-        return StackData(AimInputs(**moved), self.targets.to(device, dtype), self.weights.to(device, dtype))
+        """The same data on a device, with a type."""
+
+        def move(values: Tensor) -> Tensor:
+            return values.to(device, dtype)
+
+        return StackData(self.inputs.map(move), move(self.targets), move(self.weights))
+
+    @staticmethod
+    def join(parts: Sequence[StackData]) -> StackData:
+        """Data of the same performances under the normalisations of all parts."""
+        inputs = {f.name: torch.cat([getattr(part.inputs, f.name) for part in parts]) for f in fields(AimInputs)}
+        targets, weights = (torch.cat([getattr(part, name) for part in parts]) for name in ("targets", "weights"))
+        return StackData(AimInputs(**inputs), targets, weights)
 
 
 class MemberDropout:

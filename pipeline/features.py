@@ -1,4 +1,4 @@
-"""The features of many performances as one set of arrays, from a cache or from one packed file."""
+"""The features of many performances as one set of arrays, read from a cache or a pack."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from data.video import Record
 from pipeline.extract import Planner
 from pipeline.stages import with_inputs
 
+ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
+"""Arrays of the `timesteps` stage that a feature set gathers."""
+
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Everything AIM eats, for n performances of T time steps.
+    """Inputs of the networks for n performances of T time steps.
 
     Attributes:
         records: one per performance, with labels and groups.
@@ -28,10 +31,10 @@ class FeatureSet:
         secondary: (n, T, A, Ns) float32, one to several secondary agents.
         secondary_mask: (n, T, A) true where that agent was observed.
         scene: (n, T, Nc) float32, whole-scene feature; Nc is 0 where no scene stage runs.
-        trial: (n, K) float32, figures of the whole performance; K may be 0.
+        trial: (n, K) float32, trial-level descriptors; K may be 0.
         duration: (n,) float64 seconds.
         settings: the result-affecting settings of every stage that made the features.
-        names: channel names by array ("primary", "secondary", "trial"), where known.
+        names: channel names by array ("primary", "secondary", "trial"); empty where unknown.
     """
 
     records: tuple[Record, ...]
@@ -56,22 +59,22 @@ class FeatureSet:
     def take(self, rows: Sequence[int] | Rows) -> FeatureSet:
         """The performances at `rows`, in that order."""
         index = np.asarray(rows, dtype=np.intp)
-        arrays = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in arrays}
+        chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
         return replace(self, records=tuple(self.records[i] for i in index), **chosen)
 
-
-ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-"""Arrays of the `timesteps` stage that a feature set gathers."""
+    def followed_by(self, other: FeatureSet) -> FeatureSet:
+        """The performances of both, with the settings and names of this one."""
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS}
+        return replace(self, records=self.records + other.records, **arrays)
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A feature set and what could not be gathered.
+    """A feature set and the performances that are missing in it.
 
     Attributes:
         features: the performances whose time steps are fresh.
-        left_out: one line per other performance, with the reason.
+        left_out: one line per missing performance, with the reason.
     """
 
     features: FeatureSet
@@ -79,7 +82,7 @@ class Gathered:
 
 
 def gather(records: Sequence[Record], planner: Planner) -> Gathered:
-    """The time steps of all records that are fresh in the cache.
+    """Read the fresh time steps of the records from the cache.
 
     Raises:
         DataError: no record has fresh time steps, or they do not fit together.
@@ -104,7 +107,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
 
 
 def feature_settings(planner: Planner) -> dict[str, Any]:
-    """What the features depend on beside the videos: settings, version and identity of every stage that made them."""
+    """Settings, version and identity of every stage that the features depend on."""
     needed = with_inputs(("timesteps",), planner.configs)
     return {name: planner.describe(name) for name in needed}
 

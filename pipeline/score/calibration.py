@@ -38,7 +38,7 @@ from data.errors import DataError, UsageError, printable
 from data.splits import TIED, kfold, tied
 from data.store import write_bytes, write_text
 from data.store.arrays import Floats, Rows
-from models.aim import Aim, AimInputs
+from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
@@ -85,7 +85,9 @@ class FoldNetworks:
     def predict(self, features: FeatureSet) -> Floats:
         """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = _joined([stack_data(features, [n]) for n in self.normalisers]).to(torch.device("cpu"), torch.float64)
+        data = StackData.join([stack_data(features, [n]) for n in self.normalisers]).to(
+            torch.device("cpu"), torch.float64
+        )
         which = torch.arange(folds).repeat_interleave(members // folds)
         scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
         means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
@@ -180,7 +182,7 @@ def calibrate(
         for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
         for member in run_members(rows, number, normaliser, config)
     ]
-    data = _joined([stack_data(more, [normaliser]) for normaliser in normalisers])
+    data = StackData.join([stack_data(more, [normaliser]) for normaliser in normalisers])
     fitted = fit_members(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
@@ -292,13 +294,6 @@ def _read(tensors: Mapping[str, Tensor], told: Mapping[str, Any], run: TrainedRu
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
     kept = ("folds", "runs", "kinds", "software", "quality")
     return Calibration(networks, **arrays, novelty=novelty, facts={name: told[name] for name in kept})
-
-
-def _joined(data: Sequence[StackData]) -> StackData:
-    """Data under several normalisations, (F, n, ...)."""
-    names = AimInputs.__dataclass_fields__
-    inputs = {name: torch.cat([getattr(d.inputs, name) for d in data]) for name in names}
-    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))
 
 
 def _sha256(path: Path) -> str:

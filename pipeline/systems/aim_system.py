@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from data.store.arrays import Floats, Rows
-from models.aim import AimInputs, AimOutput
+from models.aim import AimOutput
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
@@ -74,7 +74,7 @@ class AimSystem:
         train = [with_copied_rows(part.train, len(features), config) for part in parts]
         normalisers = [fit_normaliser(more, rows, config) for rows in train]
         groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
-        data = _joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
+        data = StackData.join([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group])
@@ -86,7 +86,7 @@ class AimSystem:
         return self._read(fitted, parts, groups, normalisers, sizes, data)
 
     def inner(self, runs: int) -> AimSystem:
-        """The same with as many runs at most, for inner validation; keeps its unfinished work elsewhere."""
+        """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
         fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
         place = None if self.checkpoints is None else self.checkpoints / "inner"
         return replace(self, config=fewer, checkpoints=place)
@@ -100,9 +100,9 @@ class AimSystem:
         sizes: AimSizes,
         data: StackData,
     ) -> HeldOut:
-        """What the trained networks say of the test rows, in the units of the labels."""
+        """Predictions of the trained networks for the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
-        seen: dict[int, Floats] = {}
+        by_epoch: dict[int, Floats] = {}
         for number, group in enumerate(groups):
             mine = slice(number * self.config.runs, (number + 1) * self.config.runs)
             output = self._predict({n: v[mine] for n, v in fitted.state.items()}, sizes, data, number)
@@ -113,15 +113,15 @@ class AimSystem:
                     scores[name][i] = normalisers[i].unscale(scaled, column)
             for i in group if self.watch else ():
                 scaled = fitted.watched[:, mine][..., torch.from_numpy(parts[i].test)].double().numpy()
-                seen[i] = normalisers[i].unscale(scaled, 0)
-        found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+                by_epoch[i] = normalisers[i].unscale(scaled, 0)
+        in_order = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
         return HeldOut(
-            score=found["score"],
-            execution=found["execution"],
-            synchronisation=found["synchronisation"],
+            score=in_order["score"],
+            execution=in_order["execution"],
+            synchronisation=in_order["synchronisation"],
             losses=fitted.losses,
             loss_epochs=fitted.loss_epochs,
-            by_epoch=tuple(seen[i] for i in sorted(seen)),
+            by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
             watched=self.watch,
         )
 
@@ -135,8 +135,3 @@ def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -
     """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
     tasks = {parts[i].task: i for i in group}
     return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)
-
-
-def _joined(data: Sequence[StackData]) -> StackData:
-    inputs = {f.name: torch.cat([getattr(d.inputs, f.name) for d in data]) for f in fields(AimInputs)}
-    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in data]), torch.cat([d.weights for d in data]))
