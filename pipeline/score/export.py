@@ -1,6 +1,6 @@
-"""A trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch when it is written.
+"""Exports a trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch.
 
-Inputs, as `pipeline.features.FeatureSet` has them and in its units, batch first; those of size 0 are left out:
+Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
     trial (B, K), all float32; masks are 1 where observed
@@ -45,18 +45,18 @@ TOLERANCE = 1e-5
 
 OPSET = 18
 PROBES = 6
-"""Made performances on which the file is compared with torch."""
+"""Random performances for the comparison of the file with torch."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The exported file.
 
     Attributes:
         path: the file.
         bytes: its size.
-        runtime: what ran it for the comparison.
-        difference: the greatest found, see `TOLERANCE`.
+        runtime: runtime of the comparison.
+        difference: the greatest one, see `TOLERANCE`.
         inputs, outputs: shapes by name; "B" is any number of performances.
     """
 
@@ -78,10 +78,10 @@ class Exported:
 
 
 def export_onnx(run: Path, out: Path) -> Exported:
-    """Write the run in folder `run` to `out`, after comparing it with torch on made performances.
+    """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
     Raises:
-        DataError: no trained run there, or the file would not give the scores that torch gives.
+        DataError: the folder holds no trained run, or the scores of the file differ from torch's.
         UsageError: the packages that write ONNX are not installed.
     """
     bundle = load(run)
@@ -95,8 +95,8 @@ def export_onnx(run: Path, out: Path) -> Exported:
 
 
 class _Normalise(nn.Module):
-    """(x - mean) / deviation in single precision as exactly as `Normaliser` does it in double: the mean is a sum of
-    two numbers, so that nothing is lost where channels lie far from zero."""
+    """(x - mean) / deviation in single precision, as exact as `Normaliser` in double precision: the mean is a sum of
+    two numbers, which keeps the digits of channels far from zero."""
 
     def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class _Normalise(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Standardised x, zero where unobserved or not a number."""
         apart = x - self.get_buffer("high")
-        # Beside dropping what is no number, this keeps runtimes from merging the two parts of the mean into one.
+        # Besides removing NaN, this keeps runtimes from merging the two parts of the mean into one.
         apart = torch.where(apart.abs() < torch.finfo(torch.float32).max, apart, torch.zeros_like(apart))
         scaled = (apart - self.get_buffer("low")) * self.get_buffer("inverse")
         if np.isfinite(self.clip):
@@ -193,9 +193,8 @@ class _Ensemble(nn.Module):
 
 
 def _mapping(normaliser: Normaliser) -> Floats | None:
-    """What the normaliser applies to the standardised scene, where it does."""
-    found = getattr(normaliser, "scene_map", None)
-    return None if found is None or found.size == 0 else np.asarray(found)
+    """The normaliser's map of the standardised scene, where it has one."""
+    return None if normaliser.scene_map.size == 0 else normaliser.scene_map
 
 
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
@@ -211,7 +210,7 @@ def _steps(bundle: Bundle) -> int:
 
 
 def _probe(bundle: Bundle, steps: int) -> FeatureSet:
-    """Made performances as the normaliser's statistics describe them, some agents unobserved."""
+    """Random performances with the normaliser's statistics, some agents unobserved."""
     rng = np.random.default_rng(0)
     sizes, n = bundle.run.sizes, bundle.run.normaliser
 

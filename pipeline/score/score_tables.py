@@ -1,19 +1,19 @@
-"""Scored videos as a CSV file, as JSON and as the rows of a table.
+"""Writes scored videos as CSV, JSON and rows of a table.
 
-JSON, one object per video (numbers are in the labels' unit; null where a video failed or the model has no such part):
+JSON, one object per video; numbers in the unit of the labels, null where a video failed or the model has no such part:
 
     id, path          the video, undecodable or control characters escaped
     score             mean over the networks of the run
     spread            standard deviation over the networks
-    interval80        [low, high], or null where the run gives none; a flag says why
+    interval80        [low, high], or null where the run gives none; a flag gives the reason
     interval95        likewise
     percentile        share of the training scores below the score, 0 to 100
     execution         score of the execution head
     synchronisation   score of the synchronisation head
     steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
-    checked           names of the checks that ran; an empty `flags` says no more than these
-    quality           {stage: {figure: value}}
+    checked           names of the checks that ran; an empty `flags` covers these only
+    quality           {stage: {measure: value}}
     error             why there is no score, or null
 """
 
@@ -95,6 +95,6 @@ def _interval(ends: tuple[float, float] | None) -> str | None:
 
 
 def _cell(text: str) -> str:
-    """Text that a spreadsheet takes for text."""
+    """Text that a spreadsheet does not read as a formula."""
     shown = printable(text)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown

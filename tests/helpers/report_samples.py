@@ -103,7 +103,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     embedded = embed_video(clip)
     assert embedded is not None
     flags = [
-        Flag("warn", "pose rarely found", "second diver seen in 88 % of the frames"),
+        Flag("warn", "people rarely detected", "second diver seen in 88 % of the frames"),
         Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
         Flag("info", "shaking camera", "rms .8 % of the picture width"),
     ]
