@@ -1,9 +1,9 @@
-"""Settings of the network and the recipe by inner validation: every combination of a grid, on training parts only.
+"""Grid search: selects settings of the network and the recipe by inner validation, on training parts only.
 
-The training part of each fold of the protocol is cut into inner folds that keep apart what the protocol keeps apart
-(users under leave-one-user-out). Every candidate trains on the inner training parts and predicts the rest; a training
-is given the performances of its training part and no others, so that a test part cannot be looked at. `search` returns
-plain values, written to `search.json` (format 1):
+The training part of each fold of the protocol is split into inner folds, by the groups that the protocol keeps apart
+(users under leave-one-user-out). Every candidate trains on the inner training parts and predicts the rest. A training
+receives the performances of its training part only, so that it cannot read a test part. `search` returns plain values,
+written to `search.json` (format 1):
 
     format, created       1, and when
     protocol              {name, folds: [{name, train, test, inner}]} with counts, the last of inner folds
@@ -20,8 +20,8 @@ plain values, written to `search.json` (format 1):
         inner             {fold/inner fold: rho} of the predictions of one inner fold
     best                  number of the candidate with the highest mean
     by_fold               {fold: number} the candidate with the highest rho inside that fold's training part
-    test_seen             true where each performance stands in the training part of some fold: then a figure that the
-                          same protocol gives for the best candidate has seen its labels through this choice
+    test_seen             true where each performance is in the training part of some fold: the same protocol then
+                          overestimates the best candidate, which was selected by these labels
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.evaluate.fold_summary import known
+from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.evaluate.spread_jobs import Job, JobProgress
@@ -70,21 +70,21 @@ def search(
     progress: JobProgress | None = None,
     stop: Stop | None = None,
 ) -> Found:
-    """Score every candidate inside the training parts of the protocol; returns what the module's docstring says.
+    """Score every candidate inside the training parts of the protocol; the module's docstring describes the result.
 
     Args:
         features: labelled performances.
         tried: they differ in network and recipe only; the first names protocol and splits.
         folds: inner folds of a training part.
         runs: networks per candidate and inner fold, at most.
-        checkpoints: folder for resuming after a kill.
-        run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no figure.
-        progress, stop: called and asked as training goes on.
+        checkpoints: folder of the checkpoints, for resuming.
+        run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no result.
+        progress, stop: called during training; `stop` returning true ends it.
 
     Raises:
-        DataError: no training part can be cut, or an inner fold leaks under a protocol that forbids it.
+        DataError: no training part can be split, or an inner fold leaks under a protocol that forbids it.
         AimError: a candidate failed; the message begins with its number.
-        Cancelled: `stop` said so.
+        Cancelled: `stop` returned true.
     """
     config = tried[0].config
     outer = protocol_folds(config, features)
@@ -93,7 +93,8 @@ def search(
     inner = {name: found for name, found in inner.items() if found}
     if not inner:
         raise DataError(
-            f"no training part can be cut into {folds} inner folds", fix="More groups of performances, or fewer --folds"
+            f"no training part can be split into {folds} inner folds",
+            fix="More groups of performances, or fewer --folds",
         )
     found = _audit(features, config, inner)
     jobs = [
@@ -142,15 +143,15 @@ def search_rows(found: Found) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
 
 
 def search_notes(found: Found) -> list[str]:
-    """What a reader has to know beside the table."""
+    """Notes for the reader of the table."""
     if not found["test_seen"]:
-        return ["the test part was not looked at"]
+        return ["the test part was not used"]
     distinct = len(set(found["by_fold"].values()))
     chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
     return [
         f"best inside the training part of each fold: {chosen}",
-        f"note: under {found['protocol']['name']} each performance is in some training part: a figure that `evaluate`"
-        " gives for best.yaml on the same performances flatters it; `evaluate` with the same --grid does not",
+        f"note: under {found['protocol']['name']} each performance is in some training part: `evaluate` with best.yaml"
+        " on the same performances overestimates it; `evaluate` with the same --grid does not",
     ]
 
 
@@ -159,7 +160,7 @@ def _numbered(tried: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
 
 
 def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: int, checkpoints: Path | None) -> Job:
-    """One candidate in the training part of one fold; the job is given the rows of that part alone."""
+    """One candidate in the training part of one fold; the job receives the rows of that part only."""
     model, recipe = one.config.scorer
     name = f"candidate {number}"
     fewer = recipe.model_copy(update={"runs": min(runs, recipe.runs)})
@@ -183,10 +184,10 @@ def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[F
             by_inner[cut] = agreement([pair for pair in pairs if pair[0].fold == cut], true)
     defined = [value for value in by_inner.values() if np.isfinite(value)]
     return {
-        "mean": known(fisher_average(list(by_fold.values())).value),
+        "mean": or_none(fisher_average(list(by_fold.values())).value),
         "spread": float(np.std(defined, ddof=1)) if len(defined) > 1 else None,
-        "folds": {name: known(value) for name, value in by_fold.items()},
-        "inner": {name: known(value) for name, value in by_inner.items()},
+        "folds": {name: or_none(value) for name, value in by_fold.items()},
+        "inner": {name: or_none(value) for name, value in by_inner.items()},
     }
 
 
@@ -210,7 +211,7 @@ def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> Found:
 
 
 def _best(values: Sequence[float | None]) -> int:
-    """Number of the first of the highest."""
+    """Number of the first candidate with the highest value."""
     return 1 + int(np.argmax([_sortable(value) for value in values]))
 
 

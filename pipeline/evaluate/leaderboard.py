@@ -1,4 +1,4 @@
-"""Every system of the paper's tables on one feature set, and which systems each table needs."""
+"""The systems of the paper's tables on one feature set, and the systems of each table."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ TABLES: dict[str, tuple[str, ...]] = {
     "6": (OURS, "exchanged roles"),
     "7": ("Pose+DCT", "ST-GCN", "C3D-LSTM", "C3D-SVR (on our clips)", "JR-GCN", OURS),
 }
-"""Systems of the paper's tables by their names here."""
+"""Systems of the paper's tables, by our names."""
 
 
 def all_systems(
     features: FeatureSet, model: AimConfig, config: TrainConfig, checkpoints: Path | None = None
 ) -> dict[str, System]:
-    """Every system that these features can feed, by name, baselines first.
+    """Every system that these features allow, by name, baselines first.
 
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
         config: the recipe of every network.
-        checkpoints: folder for resuming after a kill; every system has its own below.
+        checkpoints: folder of the checkpoints; every system has a subfolder.
     """
     found: list[System] = [*trivial_baselines(), *regression_systems(features)]
     found += _compared(features, model, config)
@@ -83,7 +83,7 @@ def all_systems(
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """The systems of one of the paper's tables, trivial baselines beside; those not possible are left out.
+    """The trivial baselines and the systems of one of the paper's tables; impossible ones are left out.
 
     Raises:
         UsageError: no such table.
@@ -104,10 +104,10 @@ def for_new_users(
     checkpoints: Path | None = None,
     seed: int = 0,
 ) -> Selected:
-    """What may generalise to people never seen, and the choice between them by inner validation over people.
+    """Candidates for people without training performances, and the selection among them by inner validation.
 
-    Beside AIM for each task: one network for all tasks, a ranking loss, whole-performance figures beside the time
-    steps, and ridge regression on the figures alone; those that the features can feed. Each has a row of its own.
+    Besides AIM for each task: one network for all tasks, a ranking loss, trial-level descriptors added to the time
+    steps, and ridge regression on the descriptors alone, where the features allow them. Each has its own row.
 
     Args:
         features: decides what is possible.
@@ -115,7 +115,7 @@ def for_new_users(
         model: the network.
         config: the recipe.
         kinds: groups that stay on one side of an inner fold, the subject among them.
-        checkpoints: folder for resuming after a kill; every system has its own below.
+        checkpoints: folder of the checkpoints; every system has a subfolder.
         seed: of the inner folds.
     """
     ranking = config.model_copy(update={"rank_weight": 3.0})
@@ -132,7 +132,7 @@ def for_new_users(
 
 
 def _kept(system: System, checkpoints: Path | None) -> System:
-    """The system with a folder of its own for unfinished work, where it has none yet."""
+    """The system with its own folder of checkpoints, where it has none yet."""
     if checkpoints is None or not isinstance(system, AimSystem) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))

@@ -1,6 +1,6 @@
-"""The results tables of the paper (Gao et al., ECCV 2020, tables 2 to 7), in per cent, with our readers' task names.
+"""The results tables of the paper (Gao et al., ECCV 2020, tables 2 to 7), in per cent, with our task names.
 
-They stand beside our figures; nothing is computed from them. The averages that the paper prints follow from these
+Our tables show them for comparison; nothing is computed from them. The averages that the paper prints follow from these
 entries by Fisher's z (`tests/pipeline/evaluate/test_protocols.py`).
 """
 

@@ -216,9 +216,7 @@ def saved_config(folder: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise DataError(
-            "no trained model here", where=folder, fix="Give a folder that `train` wrote"
-        ) from None
+        raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):

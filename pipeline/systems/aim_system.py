@@ -1,4 +1,4 @@
-"""AIM, or a compared network of the same interface, as a system: all runs on all folds of all tasks train at once."""
+"""AIM or a compared network as a system: all runs on all folds of all tasks train at once."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class AimSystem:
         config: the recipe.
         pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
             each task on its own, as the paper does.
-        checkpoints: folder for resuming after a kill, or None.
-        watch: epochs, counted from 1, whose predictions are kept beside those of the last (`HeldOut.by_epoch`).
+        checkpoints: folder of the checkpoints for resuming, or None.
+        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
     """
 
     name: str
@@ -66,7 +66,7 @@ class AimSystem:
 
         Raises:
             UsageError: the network does not fit the features.
-            Cancelled: `stop` said so.
+            Cancelled: `stop` returned true.
         """
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
@@ -132,6 +132,6 @@ class AimSystem:
 
 
 def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:
-    """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
+    """(n,) index of the part that normalises each performance: that of its task, else the first."""
     tasks = {parts[i].task: i for i in group}
     return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)

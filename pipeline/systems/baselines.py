@@ -1,4 +1,4 @@
-"""Predictions that need no video; a result without them beside it says nothing."""
+"""Trivial baselines: predictions that need no video, as a reference for every result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.train import label_table
 
 
 def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
-    """(m,) the mean training score for everyone: least squared error without ranking anything."""
+    """(m,) the mean training score for every performance: the constant with the least squared error."""
     return np.full(len(test), _scores(features)[train].mean())
 
 
@@ -43,7 +43,7 @@ def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
 
 
 def trivial_baselines() -> tuple[System, ...]:
-    """Those that stand beside every result."""
+    """The baselines of every evaluation."""
     return (
         SimpleSystem("training mean", training_mean, baseline=True),
         SimpleSystem("duration", duration, baseline=True),
