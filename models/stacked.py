@@ -1,8 +1,8 @@
-"""Many members of one architecture as one computation: their data, their dropout, their predictions.
+"""Stacks of many networks of one architecture: their data, dropout and predictions.
 
 A member is one network of one run on one fold. All members of a stack share architecture and feature sizes; each
 has its own start values, training rows, normalisation, batches and dropout, all drawn from its own generator, so
-that a member trained in company equals the same member trained alone.
+that a member of a stack equals the same member trained alone.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class StackData:
 class MemberDropout:
     """Dropout of a stack, each member's from its own generator.
 
-    Drawn on the CPU as 16-bit integers whatever the device, so that all devices drop the same entries; the rate is
-    exact to 1/65536. Only a member's real rows consume its generator, so padding does not change what is drawn.
+    Drawn on the CPU as 16-bit integers, so that all devices drop the same entries; the rate is exact to 1/65536. Only
+    the real rows of a member use its generator, so padding does not change the draw.
     """
 
     def __init__(self, generators: Sequence[np.random.Generator], rows: Sequence[int]) -> None:

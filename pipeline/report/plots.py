@@ -1,9 +1,9 @@
-"""Figures for papers, as PDF and PNG: figures 6 and 7 of the paper, and the plots of an evaluation.
+"""Plots figures for papers, as PDF and PNG: figures 6 and 7 of the paper, and the figures of an evaluation.
 
     for path in plot_report(data, Path("figures")): ...
 
-Vector PDF with embedded fonts, sizes of one (3.4 in) or two columns (7 in), colours that colour-blind readers can
-tell apart and that survive grey print. The same data gives the same bytes.
+Vector PDF with embedded fonts, widths of one (3.4 in) or two columns (7 in), colours for colour-blind readers and
+grey print. The same data gives the same bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LABEL_LENGTH = 48
 FORMATS = ("pdf", "png")
 
 BAD, MIDDLE, GOOD = "#d55e00", "#f2f0ea", "#009e73"
-"""Vermilion to bluish green (Okabe and Ito): told apart without red-green vision."""
+"""Vermilion to bluish green (Okabe and Ito): distinct without red-green vision."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#4d4d4d")
 
@@ -61,11 +61,11 @@ STYLE: dict[str, Any] = {
 
 
 def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Every figure that the data of a report holds.
+    """Write every figure of a report's data.
 
     Args:
         data: a report's data.
-        folder: where the files go; made where absent.
+        folder: folder of the files; made where absent.
         formats: "pdf", "png", "svg".
 
     Returns:
@@ -238,7 +238,7 @@ def curve_figure(chart: CurveChart) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure atomically, without dates, so that equal figures are equal files.
+    """Write a figure atomically and without dates: equal figures are equal files.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -259,7 +259,7 @@ def file_name(text: str) -> str:
 
 
 def _label(text: str) -> str:
-    """Printable and no longer than a figure bears."""
+    """Printable text, shortened to `LABEL_LENGTH`."""
     shown = printable(text)
     return shown if len(shown) <= LABEL_LENGTH else f"{shown[: LABEL_LENGTH - 1]}…"
 

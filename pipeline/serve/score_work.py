@@ -20,8 +20,8 @@ class ScoreWork:
     """Scores one video after the other with one scorer.
 
     Args:
-        scorer: a loaded scorer; its cache keeps the features under the content of the video, so that the same
-            video again costs nothing. Give it `workers=1`: then a decoder that crashes costs a child process.
+        scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
+            extracted again. With `workers=1` a decoder crash ends a child process only.
     """
 
     def __init__(self, scorer: Scorer) -> None:
@@ -34,7 +34,7 @@ class ScoreWork:
 
         Raises:
             VideoError: the video cannot be scored.
-            Cancelled: stopped by the user.
+            Cancelled: the user cancelled the job.
         """
         from pipeline.report import report_scores
 
@@ -52,10 +52,10 @@ class ScoreWork:
 
 
 def _frames(progress: WorkProgress) -> FrameProgress:
-    """A hook of `run_extract` that tells which stages are at work, and the share of their frames."""
+    """A hook of `run_extract` that reports the running stages and the share of their frames."""
 
-    def told(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+    def report(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         frames = f": frame {done} of {total}" if total else ""
         progress(f"{', '.join(stages)}{frames}", done / total if total else None)
 
-    return told
+    return report

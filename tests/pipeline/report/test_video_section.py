@@ -54,7 +54,7 @@ def two_bodies() -> np.ndarray:
 def test_equal_bodies_differ_by_nothing_wherever_they_stand() -> None:
     chart = motion.pose_difference(pose_output(two_bodies()))
     assert chart is not None
-    assert set(chart.series) == {"head", "trunk", "arms", "legs", "where they are"}
+    assert set(chart.series) == {"head", "trunk", "arms", "legs", "hips"}
     for values in chart.series.values():
         assert np.allclose(values, 0)
 
@@ -68,8 +68,8 @@ def test_a_difference_shows_in_its_own_part_in_torso_lengths() -> None:
     assert chart is not None
     assert chart.series["legs"][15] == pytest.approx(0.5)
     assert chart.series["arms"][15] == pytest.approx(0)
-    assert chart.series["where they are"][15] == pytest.approx(0)
-    assert chart.series["where they are"][25] == pytest.approx(2)
+    assert chart.series["hips"][15] == pytest.approx(0)
+    assert chart.series["hips"][25] == pytest.approx(2)
 
 
 def test_unseen_frames_are_gaps_and_size_does_not_count() -> None:
