@@ -141,7 +141,7 @@ def extract(
     settings = _settings(config, overrides, cache, workers)
     listing = _listing(inputs, settings)
     records = _sharded(listing.records, shard)
-    planner = _planner(settings, stages, force=force, retry_failed=retry_failed)
+    planner = _planner(settings, stages, force=force, retry_failed=retry_failed, fetch=not dry_run)
     if preview:
         from pipeline.preview.preview_files import refuse_far
 
@@ -164,10 +164,22 @@ def extract(
             stop=stop, on_plan=on_plan, on_result=bars.result, on_frames=bars.frames, engine=chosen,
         )  # fmt: skip
     summary.problems = listing.problems
+    _say_joint_maps(records, planner)
     drawn = _draw_previews(records, planner, stop) if preview else {}
     _print_summary(summary, planner.cache, as_json, drawn)
     planner.cache.close()
     raise typer.Exit(SOME_FAILED if drawn.get("failed") else summary.exit_code)
+
+
+def _say_joint_maps(records: Sequence[Record], planner: Planner) -> None:
+    """Which joint of an imported keypoint file became which, one line for every map that occurs."""
+    from pipeline.console import say
+
+    settings = planner.configs.get("pose")
+    if getattr(settings, "backend", "") == "import" and "pose" in planner.stages:
+        for line in sorted({str(planner.cache.quality("pose", record.id).get("joint_map", "")) for record in records}):
+            if line:
+                say(f"keypoints of {line}")
 
 
 @app.command(epilog="Example: python run_pipeline.py status videos/ --config configs/folder.yaml")
@@ -829,13 +841,16 @@ def _there(cache: Cache) -> Cache:
     return cache
 
 
-def _planner(settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False) -> Planner:
-    from pipeline.cache import open_cache
-    from pipeline.extract import Planner
+def _planner(
+    settings: BaseConfig, stages: str, *, force: bool = False, retry_failed: bool = False, fetch: bool = False
+) -> Planner:
+    from pipeline.cache.remote_cache import open_cache
+    from pipeline.console import say
+    from pipeline.extract.plan import Planner
 
     names = [name.strip() for name in stages.split(",") if name.strip()]
     cache = open_cache(settings.cache, settings.storage.reach())
-    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed)
+    return Planner(settings, cache, stages=names, force=force, retry_failed=retry_failed, fetch=say if fetch else None)
 
 
 def _sureness(independent: int) -> str:

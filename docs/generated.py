@@ -100,8 +100,8 @@ def _command(name: str, command: Any) -> str:
 
 def _rows(kind: Any, prefix: str) -> Iterator[Row]:
     """(key, default, in the key, meaning) of every setting of a pydantic section, inner sections included."""
-    for name, field in kind.model_fields.items():
-        inner = type(field.default)
+    for key, field in kind.model_fields.items():
+        name, inner = field.alias or key, type(field.default)
         if hasattr(inner, "model_fields"):
             yield from _rows(inner, f"{prefix}.{name}")
             continue

@@ -16,7 +16,8 @@ torch, cv2, openvino and the like are imported inside functions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from data.video import Frame, Record, VideoInfo
 class StageConfig(BaseModel):
     """Settings of one stage: strict, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True)
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
@@ -56,9 +57,9 @@ def _result_settings(config: BaseModel) -> dict[str, Any]:
         extra = field.json_schema_extra
         if isinstance(extra, dict) and extra.get("affects_result") is False:
             continue
-        value = getattr(config, name)
-        dumped = config.model_dump(mode="json", include={name})[name]
-        kept[name] = _result_settings(value) if isinstance(value, BaseModel) else dumped
+        value, written = getattr(config, name), field.alias or name
+        dumped = config.model_dump(mode="json", include={name})[written]
+        kept[written] = _result_settings(value) if isinstance(value, BaseModel) else dumped
     return kept
 
 
@@ -133,6 +134,21 @@ class Extractor(ABC, Generic[C]):
     def identity(cls, config: C) -> Mapping[str, str]:
         """What else the result depends on, such as {"weights": sha256}; part of the cache key."""
         return {}
+
+    @classmethod
+    def sidecars(cls, config: C, record: Record) -> Mapping[str, Path]:
+        """Local files or folders that the settings name for a record, by kind: part of its sidecars and of the key."""
+        return {}
+
+    @classmethod
+    def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
+        """Download what `identity` needs and a library can bring; called once, before a run makes its keys.
+
+        `progress` is told one sentence before each download.
+
+        Raises:
+            DataError: a download failed.
+        """
 
     @classmethod
     def work(cls, config: C, frames: int) -> int:

@@ -258,7 +258,16 @@ def _explain(model: type[BaseModel], error: Any) -> str:
 def _known_keys(model: Any, place: Sequence[Any]) -> list[str]:
     """Names that a section takes; follows nested models and dataclasses."""
     for part in place:
-        fields = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
+        fields = {_written(key, one): one for key, one in _fields(model).items()}
         model = fields[part].annotation if part in fields else object
-    fields = getattr(model, "model_fields", None) or getattr(model, "__dataclass_fields__", {})
-    return sorted(fields)
+    return sorted(_written(key, one) for key, one in _fields(model).items())
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
+    return found or getattr(model, "__dataclass_fields__", {})
+
+
+def _written(name: str, field: Any) -> str:
+    """The key in a file: `import`, where Python must call the field `import_`."""
+    return getattr(field, "alias", None) or name

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
 TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
-PACKAGES = ("data", "extractors", "models", "pipeline", "benchmarks")
+PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
 SECTIONS = {
     name: kind
@@ -160,8 +160,11 @@ def test_named_files_exist(path: Path) -> None:
 def names_in(module: Path) -> set[str]:
     """Names that a module defines or imports at its top, and the members of its classes."""
     found: set[str] = set()
-    for node in ast.parse(text_of(module)).body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+    body = ast.parse(text_of(module)).body
+    for node in body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            body += node.body  # what a package exports lazily
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             found.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             found |= {alias.asname or alias.name for alias in node.names}
@@ -217,7 +220,8 @@ def settings() -> set[str]:
 
     def add(kind: Any, prefix: str) -> None:
         fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
-        for name, field in fields.items():
+        for key, field in fields.items():
+            name = getattr(field, "alias", None) or key
             found.add(f"{prefix}{name}")
             inner = type(getattr(field, "default", None))
             if hasattr(inner, "model_fields"):

@@ -15,9 +15,10 @@ pytest.importorskip("mmpose")
 import torch
 
 from data.errors import DataError, UsageError
-from extractors.pose.backends import load_backend, weight_digests
+from data.pose_weights import mmpose_networks
+from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.backends.mmpose import MMPose, import_mmpose
-from extractors.pose.config import MMPoseConfig, PoseConfig
+from extractors.pose.config import PoseConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -27,14 +28,20 @@ DETECTOR = "rtmdet_tiny_8xb32-300e_coco"
 IMAGE = np.random.default_rng(0).integers(0, 255, (128, 228, 3), dtype=np.uint8)
 
 
+def backend(min_score: float = 0.1, **settings: Any) -> MMPose:
+    made = load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=min_score))
+    assert isinstance(made, MMPose)
+    return made
+
+
 @pytest.fixture(scope="module")
 def one_stage() -> MMPose:
-    return MMPose(MMPoseConfig(config=ONE_STAGE, seed=0))
+    return backend(config=ONE_STAGE, seed=0)
 
 
 @pytest.fixture(scope="module")
 def top_down() -> MMPose:
-    return MMPose(MMPoseConfig(config=TOP_DOWN, detector_config=DETECTOR, seed=0))
+    return backend(config=TOP_DOWN, detector_config=DETECTOR, seed=0)
 
 
 def raised(
@@ -75,18 +82,18 @@ def test_rtmo_finds_people_with_a_checkpoint_of_seeded_weights(one_stage: MMPose
     path = saved(tmp_path / "rtmo.pth", {"state_dict": raised(one_stage.model.state_dict(), some_people)})
     config = PoseConfig(backend="mmpose", mmpose={"config": ONE_STAGE, "checkpoint": path})
     check(load_backend(config).detect(IMAGE))
-    assert len(weight_digests(config)["weights"]) == 64
+    assert {name: len(value) for name, value in identity(config).items()} == {"weights": 64, "weights_config": 64}
 
 
 def test_rtmpose_poses_the_people_that_rtmdet_finds(top_down: MMPose, tmp_path: Path) -> None:
     path = saved(tmp_path / "rtmdet.pth", raised(top_down.detector.state_dict(), some_people))
     pose = saved(tmp_path / "rtmpose.pth", {"state_dict": top_down.model.state_dict()})
     settings = {"config": TOP_DOWN, "checkpoint": pose, "detector_config": DETECTOR, "detector_checkpoint": path}
-    check(load_backend(PoseConfig(backend="mmpose", mmpose=settings, min_score=0.0)).detect(IMAGE))
+    check(backend(0.0, **settings).detect(IMAGE))
 
 
 def test_equal_seeds_give_equal_weights(one_stage: MMPose) -> None:
-    again = MMPose(MMPoseConfig(config=ONE_STAGE, seed=0)).model.state_dict()
+    again = backend(config=ONE_STAGE, seed=0).model.state_dict()
     assert all(torch.equal(value, again[name]) for name, value in one_stage.model.state_dict().items())
 
 
@@ -99,7 +106,7 @@ def test_a_checkpoint_with_training_logs_loads(one_stage: MMPose, tmp_path: Path
         "message_hub": {"loss": log, "lr": np.float64(0.1), "lrs": np.arange(3.0)},
     }
     path = saved(tmp_path / "logged.pth", content)
-    assert MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path)).model is not None
+    assert backend(config=ONE_STAGE, checkpoint=path).model is not None
 
 
 class Bomb:
@@ -111,14 +118,14 @@ def test_a_checkpoint_with_code_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     path = saved(tmp_path / "bomb.pth", {"state_dict": Bomb()})
     with pytest.raises(DataError, match="without running code"):
-        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path))
+        backend(config=ONE_STAGE, checkpoint=path)
     assert not (tmp_path / "boom").exists()
 
 
 def test_a_checkpoint_of_another_model_is_refused(top_down: MMPose, tmp_path: Path) -> None:
     path = saved(tmp_path / "other.pth", {"state_dict": top_down.model.state_dict()})
     with pytest.raises(DataError, match=r"does not fit|lacks"):
-        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint=path))
+        backend(config=ONE_STAGE, checkpoint=path)
 
 
 @pytest.mark.parametrize(
@@ -126,20 +133,23 @@ def test_a_checkpoint_of_another_model_is_refused(top_down: MMPose, tmp_path: Pa
     [
         ({}, "config is not set"),
         ({"config": ONE_STAGE}, "no checkpoint"),
+        ({"config": ONE_STAGE, "alias": "rtmo-l"}, "both set"),
+        ({"alias": "rtmo-xxl"}, r"no model 'rtmo-xxl'. Did you mean 'rtmo-"),
+        ({"config": "td-hm_hrnet-w32_8xb64-210e_mpii-256x256", "seed": 0}, "not COCO's 17"),
         ({"config": TOP_DOWN, "seed": 0}, "needs a detector"),
         ({"config": ONE_STAGE, "seed": 0, "detector_config": DETECTOR}, "needs no detector"),
     ],
 )
 def test_incomplete_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        MMPose(MMPoseConfig(**settings))
+        backend(**settings)
 
 
 def test_missing_files_are_named() -> None:
     with pytest.raises(DataError, match="no such mmpose configuration"):
-        MMPose(MMPoseConfig(config="rtmo-xxl", seed=0))
-    with pytest.raises(DataError, match="no such checkpoint"):
-        MMPose(MMPoseConfig(config=ONE_STAGE, checkpoint="nowhere.pth"))
+        backend(config="rtmo-xxl", seed=0)
+    with pytest.raises(DataError, match="no such file of weights"):
+        backend(config=ONE_STAGE, checkpoint="nowhere.pth")
 
 
 def test_operators_that_mmcv_lite_lacks_say_so() -> None:
@@ -151,3 +161,59 @@ def test_operators_that_mmcv_lite_lacks_say_so() -> None:
     if operators.__spec__.loader is None:
         with pytest.raises(NotImplementedError, match="roi_align"):
             operators.roi_align_forward()
+
+
+@pytest.mark.parametrize(
+    ("alias", "config", "detector"),
+    [
+        ("rtmo-l", "rtmo-l_16xb16-600e_body7-640x640", ""),
+        ("rtmo", "rtmo-l_16xb16-600e_body7-640x640", ""),
+        ("rtmpose-l", "rtmpose-l_8xb256-420e_body8-384x288", "rtmdet_m_640-8xb32_coco-person"),
+        ("rtmpose-s", "rtmpose-s_8xb256-420e_body8-256x192", "rtmdet_m_640-8xb32_coco-person"),
+        ("human", "rtmpose-m_8xb256-420e_body8-256x192", "rtmdet_m_640-8xb32_coco-person"),
+    ],
+)
+def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, detector: str) -> None:
+    found = mmpose_networks(alias, "", "", "", "")
+    assert {name: network.config.stem for name, network in found.items() if network.config} == {
+        name: stem for name, stem in (("weights", config), ("detector", detector)) if stem
+    }
+    assert all(network.weights.startswith("https://") for network in found.values())
+
+
+def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
+    config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
+    (network,) = networks(config).values()
+    name = network.weights.rsplit("/", 1)[1]
+    with pytest.raises(DataError, match="weights are not here") as caught:
+        identity(config)
+    assert caught.value.where == str(tmp_path / name)
+    assert network.weights in str(caught.value.fix)
+
+
+def test_weights_put_where_the_message_says_are_used(
+    one_stage: MMPose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
+    config = PoseConfig(backend="mmpose", mmpose={"alias": "rtmo-s"})
+    name = networks(config)["weights"].weights.rsplit("/", 1)[1]
+    saved(tmp_path / name, {"state_dict": raised(one_stage.model.state_dict(), some_people)})
+    check(load_backend(config).detect(IMAGE))
+    by_alias = identity(config)
+    settings = {"config": "rtmo-s_8xb32-600e_body7-640x640", "checkpoint": str(tmp_path / name)}
+    by_path = PoseConfig(backend="mmpose", mmpose=settings)
+    assert identity(by_path) == by_alias
+    assert by_path.result_settings() == config.result_settings()
+
+
+def test_a_changed_base_of_a_configuration_changes_the_key(tmp_path: Path) -> None:
+    (tmp_path / "base.py").write_text("codec = 1\n")
+    config = tmp_path / "model.py"
+    config.write_text("_base_ = ['base.py']\nmodel = dict(type='BottomupPoseEstimator')\n")
+    settings = PoseConfig(backend="mmpose", mmpose={"config": str(config), "seed": 0})
+    before = dict(identity(settings))
+    (tmp_path / "base.py").write_text("# the same\ncodec = 1\n")
+    assert identity(settings) == before
+    (tmp_path / "base.py").write_text("codec = 2\n")
+    assert identity(settings) != before

@@ -19,7 +19,7 @@ from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
-from extractors.pose.backends import load_backend, weight_digests
+from extractors.pose.backends import load_backend
 from extractors.pose.backends.base import Image, People, View
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
@@ -255,8 +255,8 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     known = Pose.identity(PoseConfig())["weights"]
     assert known.startswith("d4489f89")
     assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != known
-    model = weight_digests(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
-    assert set(model) == {"weights"}
+    model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
+    assert set(model) == {"weights", "runtime"}
 
 
 def test_a_backend_that_is_not_installed_says_what_to_type() -> None:

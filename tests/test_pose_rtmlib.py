@@ -16,8 +16,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from data.errors import DataError, UsageError
+from data.store.files import sha256_file
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose.backends import load_backend, rtmlib
+from extractors.pose import Pose
+from extractors.pose.backends import identity, load_backend, networks, rtmlib
 from extractors.pose.config import PoseConfig
 from tests.test_tracking import person
 
@@ -104,10 +106,82 @@ def test_top_down_poses_lie_in_the_detectors_boxes(tmp_path: Path) -> None:
 
 
 def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such ONNX file"):
+    with pytest.raises(DataError, match="no such file of weights"):
         backend(model=str(tmp_path / "nowhere.onnx"))
     (tmp_path / "text.onnx").write_text("nothing")
     with pytest.raises(DataError, match="not a RTMO model"):
         backend(model=str(tmp_path / "text.onnx"))
     with pytest.raises(UsageError, match="model is not set"):
         backend()
+    with pytest.raises(UsageError, match="both set"):
+        backend(model="a.onnx", mode="balanced")
+
+
+def rtmo(path: Path) -> str:
+    boxes = np.array([[90, 80, 150, 240, 0.9]])
+    return model(path, (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
+
+
+@pytest.mark.parametrize("mode", ["lightweight", "balanced", "performance"])
+def test_a_mode_names_the_models_of_rtmlibs_own_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    from rtmlib import Body
+
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
+    config = PoseConfig(backend="rtmlib", rtmlib={"mode": mode})
+    assert {name: network.weights for name, network in networks(config).items()} == {
+        "weights": Body.MODE[mode]["pose"],
+        "detector": Body.MODE[mode]["det"],
+    }
+    name = Path(Body.MODE[mode]["pose"]).with_suffix(".onnx").name
+    with pytest.raises(DataError, match="weights are not here") as caught:
+        identity(config)
+    assert caught.value.where == str(tmp_path / name)
+    assert f"{Body.MODE[mode]['pose']}, take its end2end.onnx" in str(caught.value.fix)
+
+
+def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zipfile
+
+    from rtmlib.tools import file
+
+    asked: list[str] = []
+    said: list[str] = []
+
+    def download(address: str, place: Path, *_: Any, **__: Any) -> None:
+        asked.append(address)
+        with zipfile.ZipFile(place, "w") as archive:
+            archive.write(rtmo(tmp_path / "made.onnx"), "inner/end2end.onnx")
+
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setattr(file, "download_url_to_file", download)
+    config = PoseConfig(backend="rtmlib", rtmlib={"mode": "lightweight"})
+    for _ in range(2):
+        Pose.fetch(config, said.append)
+    assert said == [f"downloading {address}" for address in asked]
+    assert asked == [network.weights for network in networks(config).values()]
+    here = identity(config)
+    assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
+    assert here["runtime"] == rtmlib.runtime()
+    by_path = PoseConfig(backend="rtmlib", rtmlib={"model": str(tmp_path / "made.onnx")})
+    assert identity(by_path)["weights"] == here["weights"]
+    assert by_path.result_settings() == config.result_settings()
+    left = {path.name for path in (tmp_path / "weights").iterdir() if not path.name.startswith(".")}
+    assert left == {network.path.name for network in networks(config).values()}
+
+
+def test_without_a_network_the_message_says_what_to_put_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rtmlib.tools import file
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path))
+    monkeypatch.setattr(file, "download_url_to_file", offline)
+    config = PoseConfig(backend="rtmlib", rtmlib={"mode": "balanced"})
+    network, said = networks(config)["weights"], list[str]()
+    with pytest.raises(DataError, match=r"cannot be downloaded .Name or service not known") as caught:
+        Pose.fetch(config, said.append)
+    assert network.weights in str(caught.value.fix)
+    assert caught.value.where == str(tmp_path / Path(network.weights).with_suffix(".onnx").name)

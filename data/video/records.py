@@ -45,7 +45,7 @@ class Record:
     Attributes:
         id: path relative to the input root, with `/` between folders; names the cache files.
         path: the video, or None where a data set lists a trial without one.
-        sidecars: other input files by kind, such as {"kinematics": Path(...)}.
+        sidecars: other input files (or folders of files) by kind, such as {"kinematics": Path(...)}.
         task: group that is trained and reported together, such as "Suturing" or "diving".
         labels: the judges' scores, or None for an unseen video.
         groups: what must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B",
@@ -191,8 +191,19 @@ def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:
     return a == b or os.path.samefile(a, b)
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The files directly in a folder, in the order of their names; hidden ones are left out."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies."""
+    """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies.
+
+    Of a folder: over the names and fingerprints of the files directly in it.
+    """
+    if path.is_dir():
+        parts = [f"{printable(file.name)}\0{fingerprint_file(file)}\n".encode() for file in files_in(path)]
+        return _fingerprint(len(parts), parts)
     with path.open("rb") as stream:
         return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
 

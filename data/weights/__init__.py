@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.weights.compiled_models import load_graph, store_graph
+    from data.weights.compiled_models import load_compiled, store_compiled
     from data.weights.registry import REGISTRY
     from data.weights.weight_files import cache_dir, digest, fetch, locate
 else:
     __getattr__ = importer(
         __name__,
-        compiled_models="load_graph store_graph",
+        compiled_models="load_compiled store_compiled",
         registry="REGISTRY",
         weight_files="cache_dir digest fetch locate",
     )
 
-__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_graph", "locate", "store_graph"]
+__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_compiled", "locate", "store_compiled"]

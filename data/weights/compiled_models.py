@@ -1,4 +1,4 @@
-"""Compiled-ahead network graphs in the user's cache: a folder per graph, written whole, checked before use."""
+"""Compiled models in the user's cache: a folder per model, written whole, checked before use."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _FILES = ("model.xml", "model.bin")
 _STRAY_SECONDS = 86_400.0
 
 
-def graph_folder(name: Mapping[str, Any]) -> Path:
-    """Where the graph of that name lies: the name is everything its content depends on."""
+def compiled_folder(name: Mapping[str, Any]) -> Path:
+    """The folder of the compiled model of that name; the name is everything that its content depends on."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return cache_dir() / "graphs" / key
 
 
-def load_graph(name: Mapping[str, Any], core: Any) -> Any | None:
-    """The kept graph read by `openvino.Core`, or None where there is none or it is damaged."""
-    folder = graph_folder(name)
+def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
+    """The compiled model, read by `openvino.Core`, or None where there is none or it is damaged."""
+    folder = compiled_folder(name)
     try:
         kept = json.loads((folder / "graph.json").read_text("utf-8"))
         if kept["name"] != dict(name) or any(sha256_file(folder / file) != kept["sha256"][file] for file in _FILES):
@@ -38,12 +38,12 @@ def load_graph(name: Mapping[str, Any], core: Any) -> Any | None:
         return None
 
 
-def store_graph(name: Mapping[str, Any], save: Callable[[Path], Any]) -> None:
-    """Keep a graph; `save` writes model.xml and model.bin at the path it is given.
+def store_compiled(name: Mapping[str, Any], save: Callable[[Path], Any]) -> None:
+    """Keep a compiled model; `save` writes model.xml and model.bin at the path it is given.
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """
-    folder = graph_folder(name)
+    folder = compiled_folder(name)
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
         for stray in folder.parent.glob(".graph-*"):  # of a killed process

@@ -59,7 +59,7 @@ def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
     target = folder / entry.filename
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder / f".{entry.name}.lock"), _scratch(folder, entry.name) as scratch:
+        with one_at_a_time(folder / f".{entry.name}.lock"), scratch_folder(folder, entry.name) as scratch:
             if target.is_file():
                 return target  # another process brought it while this one waited
             progress(f"downloading {entry.source}")
@@ -212,7 +212,7 @@ def _flush(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scratch(folder: Path, name: str) -> Iterator[Path]:
+def scratch_folder(folder: Path, name: str) -> Iterator[Path]:
     """A folder to work in, on the same file system as `folder`; those of killed fetches, a day old, are swept."""
     for stray in folder.glob(f".{name}-*"):
         if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
@@ -222,7 +222,7 @@ def _scratch(folder: Path, name: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
+def one_at_a_time(lock: Path) -> Iterator[None]:
     """Hold an advisory lock, where the system has one, so that two processes do not download the same file twice."""
     try:
         import fcntl

@@ -1,8 +1,8 @@
 """Where clip networks run: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-OpenVINO graph is also kept in the user's cache, since importing torch and tracing the network take seconds and
-compiling a finished graph takes a fifth of one; torch is then not imported at all.
+compiled OpenVINO model is also kept in the user's cache, since importing torch and tracing the network take seconds and
+loading it takes a fifth of one; torch is then not imported at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.weights import load_graph, store_graph
+from data.weights import load_compiled, store_compiled
 from extractors.clips import backbones
 from extractors.openvino_cpu import compile_for_cpu
 
@@ -31,7 +31,7 @@ Clips = NDArray[np.uint8]
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 GRAPH_VERSION = 1
-"""Raised whenever the traced network changes, so that graphs kept by older code are not used."""
+"""Raised whenever the traced network changes, so that models compiled by older code are not used."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _compile_openvino(network: Network) -> Any:
 
 
 def _graph(network: Network, core: Any) -> Any:
-    """The OpenVINO graph of a network, from the user's cache or traced from torch and put there."""
+    """The OpenVINO model of a network, from the user's cache or traced from torch and put there."""
     import openvino
 
     name = {
@@ -194,13 +194,13 @@ def _graph(network: Network, core: Any) -> Any:
         "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
-    kept = load_graph(name, core)
+    kept = load_compiled(name, core)
     if kept is not None:
         return kept
     graph = _trace(network)
-    store_graph(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
+    store_compiled(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
     # Read back, since the order of additions, and so the last bits, may differ from the graph just traced.
-    return load_graph(name, core) or graph
+    return load_compiled(name, core) or graph
 
 
 def _trace(network: Network) -> Any:

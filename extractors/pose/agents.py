@@ -3,13 +3,13 @@
 Every track of a shot gets a salience, the product of
 - persistence: share of the shot's frames with a detection;
 - size: square root of the body size against the largest in the shot;
-- motion: travel against the background and change of orientation, in body sizes per second;
+- motion: changes of velocity and of orientation, in body sizes per second;
 - position: closeness to the middle of the frame, where cameras keep athletes;
-- score: the network's score in the better frames; what it reads into a background never scores high.
+- score: the network's score in the better frames; false detections in a background never score high.
 
-The most salient track starts an agent. Later tracks that continue an agent (a person who was missing for longer than
-the tracker waits) are joined to it. Agents are numbered from left to right by their median place over the frames that
-show all of them; a shot after a cut is numbered anew by the same rule.
+Tracks that continue each other (a person who was missing for longer than the tracker waits) are joined to one person,
+whose saliences are added. The most salient people are the agents. They are numbered from left to right by their median
+place over the frames that show all of them; a shot after a cut is numbered anew by the same rule.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Chooser:
                     table[rows[here.index(track)], 9] = agent
         return Agents(tuple(members), table)
 
-    def likeliest(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
+    def followed(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
         """Active tracks that may become agents, best first, `frames` frames into a shot of a video that still runs."""
         if not tracks:
             return []
@@ -110,7 +110,7 @@ class Chooser:
         rows = np.array([self._measured(track, frames, times, recent) for track in tracks])
         rows[:, 3] /= rows[:, 3].max()
         persistence, size, motion, position, score = rows[:, 2:7].T
-        salience = persistence * np.sqrt(size) * (0.25 + motion / (motion + 0.5)) * (0.5 + 0.5 * position) * score
+        salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
         salience[persistence < MIN_PERSISTENCE] = 0.0
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
@@ -125,14 +125,15 @@ class Chooser:
         poses = np.stack(track.keypoints[-recent:])
         seconds = np.array([times[frame] for frame in track.frames[-recent:]])
         size = float(np.median(sizes_of(poses)))
-        offset = np.linalg.norm(np.median(centres_of(poses), axis=0) / np.array(self.size) - 0.5)
+        centres = centres_of(poses)
+        offset = np.linalg.norm(centres / np.array(self.size) - 0.5, axis=1)
         return (
             track.frames[0],
             track.frames[-1],
             len(track.frames) / max(frames, 1),
             size,
-            _motion(np.stack(track.travelled[-recent:]), orientations_of(poses), seconds, size),
-            float(np.exp(-0.5 * (offset / 0.35) ** 2)),
+            _motion(centres, orientations_of(poses), seconds, size),
+            float(np.exp(-0.5 * (offset / 0.35) ** 2).mean()),
             float(np.percentile(track.scores[-recent:], 75)),
         )
 
@@ -145,34 +146,41 @@ class Chooser:
     def _grouped(
         self, tracks: Sequence[Track], salience: NDArray[np.float64], times: NDArray[np.float64]
     ) -> list[list[Track]]:
-        """Tracks grouped into agents, most salient agent first."""
-        agents: list[list[Track]] = []
+        """The agents: tracks joined to people, and of these the ones with the largest sums of salience."""
+        people: list[list[Track]] = []
+        sums: list[float] = []
         for row in np.argsort(-salience, kind="stable"):
-            track = tracks[row]
-            jumps = [(_jump(agent, track, times), number) for number, agent in enumerate(agents)]
-            if any(np.isfinite(jump) for jump, _ in jumps):
-                agents[min(jumps)[1]].append(track)
-            elif len(agents) < self.agents and salience[row] > 0:
-                agents.append([track])
-        return [sorted(agent, key=lambda track: track.frames[0]) for agent in agents]
+            jumps = [_jump(person, tracks[row], times) for person in people]
+            if jumps and np.isfinite(min(jumps)):
+                person = int(np.argmin(jumps))
+                people[person].append(tracks[row])
+                sums[person] += salience[row]
+            else:
+                people.append([tracks[row]])
+                sums.append(salience[row])
+        best = [row for row in np.argsort(-np.array(sums), kind="stable")[: self.agents] if sums[row] > 0]
+        return [sorted(people[row], key=lambda track: track.frames[0]) for row in best]
 
 
 def _motion(
-    travelled: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
+    centres: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
 ) -> float:
-    """Body sizes per second: median speed against the background, plus turning at half a body size per radian.
+    """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
-    Speeds are taken over at least .1 s, so that jitter of the joints is no motion.
+    Somebody who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
+    that jitter of the joints is no motion.
     """
     later = np.searchsorted(seconds, seconds + 0.1)
     first = np.flatnonzero(later < len(seconds))
     if not len(first):
         return 0.0
     last = later[first]
-    gap = seconds[last] - seconds[first]
-    angles = np.unwrap(orientations)
-    speed = np.linalg.norm(travelled[last] - travelled[first], axis=1) / gap / size
-    return float(np.median(speed) + 0.5 * np.median(np.abs(angles[last] - angles[first]) / gap))
+    gap = (seconds[last] - seconds[first])[:, None]
+    velocity = (centres[last] - centres[first]) / gap / size
+    angles = np.unwrap(orientations)[:, None]
+    turning = np.abs(angles[last] - angles[first]) / gap
+    unsteady = np.linalg.norm(velocity - np.median(velocity, axis=0), axis=1)
+    return float(np.median(unsteady) + 0.5 * np.median(turning))
 
 
 def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> float:
@@ -193,11 +201,9 @@ def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
 
 def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
     """Agents by their median horizontal place over the frames that show all of them, or over their own."""
-    places = [
-        {f: pose for track in agent for f, pose in zip(track.frames, track.keypoints, strict=True)} for agent in agents
-    ]
+    places = [_places(agent) for agent in agents]
     common = set.intersection(*map(set, places)) if places else set()
-    across = [np.median(centres_of(np.stack([of[f] for f in (common or of)]))[:, 0]) for of in places]
+    across = [np.median([of[frame][0] for frame in (common or of)]) for of in places]
     return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
 
 
@@ -208,9 +214,18 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     """
     count = 0
     for pair in itertools.combinations(agents, 2):
-        a, b = ({f: p for track in one for f, p in zip(track.frames, track.travelled, strict=True)} for one in pair)
+        a, b = (_places(agent) for agent in pair)
         for before, after in itertools.pairwise(sorted(set(a) & set(b))):
             kept = np.linalg.norm(a[after] - a[before]) + np.linalg.norm(b[after] - b[before])
             exchanged = np.linalg.norm(b[after] - a[before]) + np.linalg.norm(a[after] - b[before])
             count += bool(exchanged < 0.5 * kept)
     return count
+
+
+def _places(agent: Sequence[Track]) -> dict[int, NDArray[np.float64]]:
+    """(2,) centre of an agent in each frame with a detection."""
+    return {
+        frame: centre
+        for track in agent
+        for frame, centre in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)
+    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.base import StageConfig, setting
-from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of, wrapped
+from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of
 from extractors.signals import local_line
 
 INTERPOLATED_SCORE = 0.05
@@ -36,8 +36,6 @@ class CleaningConfig(StageConfig):
     smoothing_s: float = setting(
         0.06, "Width in seconds of the Gaussian of the line fitted to each joint; 0 keeps detections.", ge=0, le=1
     )
-    robust: bool = True
-    line: str = "body"
 
 
 def clean_poses(
@@ -59,9 +57,9 @@ def clean_poses(
         wrong = rows[exchanged_sides(out[rows], times[rows])]
         out[wrong] = out[wrong][:, MIRRORED]
     if config.max_gap_s:
-        _interpolate(out, rows, times, config.max_gap_s, config.line)
-    known = np.flatnonzero(np.isfinite(out[:, 0, 0]))
-    out[known] = smoothed(out[known], scores[known], times[known], config.smoothing_s, config.robust)
+        _interpolate(out, rows, times, config.max_gap_s)
+    placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
+    out[placed] = smoothed(out[placed], scores[placed], times[placed], config.smoothing_s)
     return out
 
 
@@ -69,16 +67,21 @@ def exchanged_sides(poses: Poses, times: NDArray[np.float64]) -> NDArray[np.bool
     """(M,) frames of one person whose left and right joints are to be exchanged.
 
     A network that sees a body from behind or upside down often confuses its sides. Over time, limbs do not jump across
-    the body: the sides are chosen so that all joints move least (Viterbi over two states a frame).
+    the body: the sides are chosen so that all joints move least (Viterbi over two states a frame), and confident
+    frames keep theirs.
 
     Args:
         poses: (M, 17, 3) the person in the frames with a detection.
         times: (M,) seconds of those frames.
     """
     count = len(poses)
-    cost, previous = np.zeros((count, 2)), np.zeros((count, 2), dtype=int)
+    if not count:
+        return np.zeros(0, dtype=bool)
     bodies = _body_frames(poses)
-    cost[:1] = (0.0, MIRROR_COST)
+    score = poses[:, 5:, 2].mean(axis=1)
+    price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3
+    cost, previous = np.zeros((count, 2)), np.zeros((count, 2), dtype=int)
+    cost[0] = 0.0, price[0]
     for now in range(1, count):
         step = np.zeros((2, 2))
         if times[now] - times[now - 1] <= MAX_SIDE_GAP_S:
@@ -86,87 +89,72 @@ def exchanged_sides(poses: Poses, times: NDArray[np.float64]) -> NDArray[np.bool
             step = np.array([[same, crossed], [crossed, same]])
         total = cost[now - 1][:, None] + step
         previous[now] = total.argmin(axis=0)
-        cost[now] = total.min(axis=0) + np.array([0.0, MIRROR_COST])
-    state = np.zeros(count, dtype=int)
-    for now in range(count - 1, -1, -1):
-        state[now] = cost[now].argmin() if now == count - 1 else previous[now + 1, state[now + 1]]
-    return state.astype(bool)
+        cost[now] = total.min(axis=0) + np.array([0.0, price[now]])
+    states = [int(cost[-1].argmin())]
+    for now in range(count - 1, 0, -1):
+        states.append(int(previous[now, states[-1]]))
+    return np.array(states[::-1], dtype=bool)
 
 
 def _body_frames(poses: Poses) -> Poses:
-    """(M, 17, 3) joints relative to the body's centre, turned upright, in body sizes: a rotation is no movement here."""
-    angle = orientations_of(poses)
-    cos, sin = np.cos(angle), np.sin(angle)
-    rotation = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
-    points = (poses[..., :2] - centres_of(poses)[:, None]) / sizes_of(poses)[:, None, None]
-    return np.concatenate([points @ rotation, poses[..., 2:]], axis=-1)
+    """(M, 17, 3) joints relative to the body's centre, turned upright, in body sizes: rotation is no movement here."""
+    offsets = _rotated(poses[..., :2] - centres_of(poses)[:, None], -orientations_of(poses))
+    return np.concatenate([offsets / sizes_of(poses)[:, None, None], poses[..., 2:]], axis=-1)
+
+
+def _rotated(points: Poses, angles: NDArray[np.float64]) -> Poses:
+    """(M, K, 2) points turned about the origin by (M,) radians, clockwise on screen."""
+    cos, sin = np.cos(angles), np.sin(angles)
+    rotation = np.stack([np.stack([cos, sin], axis=-1), np.stack([-sin, cos], axis=-1)], axis=-2)
+    return np.asarray(points @ rotation)
 
 
 def _moved(a: Poses, b: Poses) -> float:
     """Mean movement of the body's joints from one frame to the next, in body sizes, weighted by their scores."""
-    weight = np.sqrt(np.clip(a[5:, 2] * b[5:, 2], 1e-6, None))
-    return float((np.linalg.norm(a[5:, :2] - b[5:, :2], axis=1) * weight).sum() / weight.sum())
+    moved = np.linalg.norm(a[5:, :2] - b[5:, :2], axis=1)
+    weight = np.isfinite(moved) * np.sqrt(np.clip(a[5:, 2] * b[5:, 2], 1e-6, None))
+    return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float, line: str) -> None:
-    """Fill gaps of at most `max_gap_s` between the detections at `rows`, in place."""
-    for before, after in itertools.pairwise(rows):
+def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float) -> None:
+    """Fill gaps of at most `max_gap_s` between the detections at `rows` by straight lines, in place."""
+    for before, after in pairwise(rows):
         if after - before > 1 and times[after] - times[before] <= max_gap_s + 1e-6:
-            for row in range(before + 1, after):
-                share = (times[row] - times[before]) / (times[after] - times[before])
-                if line == "joint":
-                    poses[row] = (1 - share) * poses[before] + share * poses[after]
-                    poses[row, :, 2] = INTERPOLATED_SCORE
-                else:
-                    poses[row] = between(poses[before], poses[after], share)
+            share = ((times[before + 1 : after] - times[before]) / (times[after] - times[before]))[:, None, None]
+            poses[before + 1 : after] = (1 - share) * poses[before] + share * poses[after]
+            poses[before + 1 : after, :, 2] = INTERPOLATED_SCORE
 
 
-def between(first: Poses, last: Poses, share: float) -> Poses:
-    """(17, 3) a body part of the way from one pose to another: the centre moves, the trunk turns, the limbs follow.
+def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float64], sigma: float) -> Poses:
+    """(M, 17, 3) the body's centre, its orientation and each joint in the body's own frame, each on a local line.
 
-    Straight lines from joint to joint would shrink a body that turns.
-    """
-    ends = np.stack([first, last])
-    angles = orientations_of(ends)
-    turn = wrapped(angles[1] - angles[0]) if torsos_of(ends).min() >= 1 else 0.0
-    centres = centres_of(ends)
-    bodies = [
-        _rotated(pose[:, :2] - centre, angle)
-        for pose, centre, angle in zip(ends, centres, (share * turn, (share - 1) * turn), strict=True)
-    ]
-    points = (1 - share) * (centres[0] + bodies[0]) + share * (centres[1] + bodies[1])
-    return np.column_stack([points, np.full(17, INTERPOLATED_SCORE)])
-
-
-def _rotated(points: Poses, angle: float) -> Poses:
-    """Points turned about the origin by `angle` radians, clockwise on screen."""
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]))
-
-
-def smoothed(
-    poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float64], sigma: float, robust: bool = True
-) -> Poses:
-    """(M, 17, 3) each joint on a straight line fitted to its neighbourhood in time. Scores stay as they are.
-
-    The fit is weighted by a Gaussian of `sigma` seconds, by the joint's score times the person's, and by how well each
-    frame agrees (Cauchy weights, reweighted twice).
+    In the picture, a line through the joints of a body that turns would cut off the curve and shrink it. Each line is
+    fitted to the neighbourhood in time, weighted by a Gaussian of `sigma` seconds, by scores, and for joints by how
+    well each frame agrees (Cauchy weights, reweighted twice). Scores stay as they are.
 
     Args:
-        poses: (M, 17, 3) x, y in pixels and score, finite.
+        poses: (M, 17, 3) x, y in pixels and score; single joints may be NaN.
         scores: (M,) of the person; 0 where the pose is interpolated.
         times: (M,) seconds, ascending.
         sigma: seconds.
     """
     if len(poses) < 3 or sigma <= 0:
         return poses
-    points = poses[..., :2]
-    size = float(np.median(sizes_of(poses)))
-    trust = np.maximum(poses[..., 2], 0.01) * np.maximum(scores, 0.03)[:, None]
-    weight, fitted = trust, points
-    for _ in range(ROUNDS + 1 if robust else 1):
+    placed = np.isfinite(poses[..., :2]).all(axis=2)
+    points = np.where(placed[..., None], poses[..., :2], 0.0)
+    size, torsos, centres = float(np.median(sizes_of(poses))), torsos_of(poses), centres_of(poses)
+    person = np.maximum(scores, 0.03)[:, None]
+    # A torso that looks short, bent towards the camera, says little about the orientation.
+    straight = np.clip(torsos / max(float(np.median(torsos)), 1e-6), 0.05, 1)[:, None]
+    angles = np.unwrap(orientations_of(poses))[:, None]
+    angles = local_line(times, angles, person * straight, sigma)[0][:, 0]
+    bodies = _rotated(points - centres[:, None], -angles)
+    centres = local_line(times, centres, np.repeat(person, 2, axis=1), sigma)[0]
+    weight = trust = placed * np.maximum(poses[..., 2], 0.01) * person
+    fitted = bodies
+    for _ in range(ROUNDS + 1):
         both = np.repeat(weight, 2, axis=1)
-        fitted = local_line(times, points.reshape(len(poses), -1), both, sigma)[0].reshape(points.shape)
-        distance = np.linalg.norm(fitted - points, axis=2) / size
-        weight = trust / (1 + (distance / OUTLIER) ** 2)
+        fitted = local_line(times, bodies.reshape(len(poses), -1), both, sigma)[0].reshape(bodies.shape)
+        weight = trust / (1 + (np.linalg.norm(fitted - bodies, axis=2) / size / OUTLIER) ** 2)
+    fitted = np.where(placed[..., None], _rotated(fitted, angles) + centres[:, None], np.nan)
     return np.concatenate([fitted, poses[..., 2:]], axis=2)

@@ -11,27 +11,55 @@ from extractors.pose.cleaning import CleaningConfig
 class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend; a config is a path or a name inside the mmpose (mmdet) package."""
 
-    config: str = setting("", "RTMO (one-stage) or RTMPose (top-down) configuration file.")
-    checkpoint: str = setting("", "Its .pth checkpoint; empty for random weights, which needs `seed`.")
-    detector_config: str = setting("", "RTMDet configuration for the top-down way; empty for one-stage.")
-    detector_checkpoint: str = setting("", "Its .pth checkpoint.")
+    alias: str = setting(
+        "", "Model of mmpose's own index, such as rtmo-l or rtmpose-l, downloaded once.", affects_result=False
+    )
+    config: str = setting(
+        "", "Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.", affects_result=False
+    )
+    checkpoint: str = setting(
+        "", "Its .pth checkpoint; empty for random weights, which needs `seed`.", affects_result=False
+    )
+    detector_config: str = setting(
+        "", "RTMDet configuration for top-down models; with an alias, mmpose's own detector.", affects_result=False
+    )
+    detector_checkpoint: str = setting("", "Its .pth checkpoint.", affects_result=False)
     seed: int | None = setting(None, "Seed of random weights, to prove the path where no checkpoint can be had.")
 
 
 class RTMLibConfig(StageConfig):
     """Models of the `rtmlib` backend: exported ONNX files."""
 
-    model: str = setting("", "RTMO (one-stage) or RTMPose (top-down) .onnx file.")
-    detector: str = setting("", "YOLOX or RTMDet .onnx file for the top-down way; empty for one-stage.")
+    mode: Literal["", "lightweight", "balanced", "performance"] = setting(
+        "", "Models of rtmlib's own table for bodies, downloaded once.", affects_result=False
+    )
+    model: str = setting("", "Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.", affects_result=False)
+    detector: str = setting(
+        "", "YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.", affects_result=False
+    )
+
+
+class ImportConfig(StageConfig):
+    """Keypoint files of other tools, see docs/extend/keypoints.md."""
+
+    dir: str = setting(
+        "", "Folder of the keypoint files, named like the videos; empty: beside each video.", affects_result=False
+    )
 
 
 class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
-    backend: Literal["movenet", "mmpose", "rtmlib"] = setting("movenet", "Pose network.")
-    weights: str = setting("movenet-multipose", "MoveNet's weights: a registry name or the path of a .tflite file.")
+    backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting(
+        "movenet", "Pose network; import: keypoint files of other tools."
+    )
+    weights: str = setting(
+        "movenet-multipose", "MoveNet's weights: a registry name or the path of a .tflite file.", affects_result=False
+    )
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
+    import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
+    import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is looked at.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
@@ -44,13 +72,13 @@ class PoseConfig(StageConfig):
     search_s: float = setting(1.0, "Seconds between searches in all four quarter turns (auto).", gt=0)
     weak_score: float = setting(0.25, "Person score below which other quarter turns are tried (auto).", ge=0, le=1)
     close_up_px: float = setting(
-        48, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
+        64, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
     )
     close_up_side: int = setting(192, "Side of a close-up's input in pixels, a multiple of 32.", ge=64, multiple_of=32)
     min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, le=1)
-    new_score: float = setting(0.2, "People scored below this continue a track but begin none.", ge=0, le=1)
+    new_score: float = setting(0.15, "People scored below this continue a track but begin none.", ge=0, le=1)
     max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
-    max_step: float = setting(0.8, "Farthest step from the predicted place in body sizes.", gt=0)
+    max_step: float = setting(0.6, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
         0.25,
         "Lost correlation from one frame to the next that may be a cut, 0..1.",

@@ -43,6 +43,16 @@ class Detections:
         index = np.asarray(rows) if len(rows) else np.zeros(0, dtype=np.intp)
         return Detections(self.keypoints[index], self.scores[index])
 
+    def best(self, min_score: float, most: int | None = None) -> Detections:
+        """People with finite joints and at least this score, best first, `most` of them."""
+        usable = np.isfinite(self.keypoints).all(axis=(1, 2)) & (self.scores >= min_score)
+        order = np.argsort(-self.scores, kind="stable")
+        return self.take(order[usable[order]][:most])
+
+    def scaled(self, width: float, height: float) -> Detections:
+        """The same people in a picture resized by these factors."""
+        return Detections.of(self.keypoints * np.array([width, height, 1.0]), self.scores)
+
     @staticmethod
     def joined(groups: Sequence[Detections]) -> Detections:
         """All people of several groups, in order."""
@@ -50,7 +60,7 @@ class Detections:
             return Detections.none()
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
-    def distinct(self, max_oks: float = 0.55, max_iou: float = 0.75) -> Detections:
+    def distinct(self, max_oks: float = 0.35, max_iou: float = 0.5) -> Detections:
         """Each person once, best first (non-maximum suppression).
 
         Two detections are one person where their OKS exceeds `max_oks`, where their boxes overlap by more than
@@ -72,50 +82,56 @@ class Detections:
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of a frame, turned clockwise by quarter turns before the network sees it.
+    """What the network is shown of a frame: all of it in a quarter turn, or a turned square of it.
 
     Attributes:
-        left, top, width, height: the rectangle in frame pixels; what is outside the frame is black.
-        turns: quarter turns, 0..3.
+        matrix: (2, 3) affine map from frame pixels to view pixels.
+        size: (width, height) of the view in pixels.
+        turns: clockwise quarter turns of the whole frame; None for a square.
     """
 
-    left: int
-    top: int
-    width: int
-    height: int
-    turns: int = 0
+    matrix: NDArray[np.float64]
+    size: tuple[int, int]
+    turns: int | None = None
 
     @classmethod
     def whole(cls, image: Image, turns: int = 0) -> View:
-        """All of a frame."""
-        return cls(0, 0, image.shape[1], image.shape[0], turns)
+        """All of a frame, turned clockwise by quarter turns."""
+        height, width = image.shape[:2]
+        matrix = (
+            ((1, 0, 0), (0, 1, 0)),
+            ((0, -1, height), (1, 0, 0)),
+            ((-1, 0, width), (0, -1, height)),
+            ((0, 1, 0), (-1, 0, width)),
+        )[turns % 4]
+        size = (width, height) if turns % 2 == 0 else (height, width)
+        return cls(np.array(matrix, dtype=np.float64), size, turns % 4)
 
     @classmethod
-    def around(cls, centre: NDArray[np.floating], side: float, turns: int = 0) -> View:
-        """A square of `side` pixels around `centre` (2,)."""
-        pixels = max(round(side), 8)
-        left, top = (round(float(middle) - pixels / 2) for middle in centre)
-        return cls(left, top, pixels, pixels, turns)
+    def around(cls, centre: NDArray[np.floating], side: float, angle: float, pixels: int) -> View:
+        """A square of `side` frame pixels around `centre` (2,), shown in `pixels`; black outside the frame.
+
+        Args:
+            angle: radians clockwise from upright of the body, which is upright in the view.
+        """
+        scale, cos, sin = pixels / max(side, 8.0), np.cos(angle), np.sin(angle)
+        linear = scale * np.array([[cos, sin], [-sin, cos]])
+        shift = pixels / 2 - linear @ np.asarray(centre, dtype=np.float64)
+        return cls(np.column_stack([linear, shift]), (pixels, pixels))
 
     def draw(self, image: Image) -> Image:
         """The picture that the network sees, (H, W, 3)."""
-        rows, columns = image.shape[:2]
-        top, bottom = max(self.top, 0), min(self.top + self.height, rows)
-        left, right = max(self.left, 0), min(self.left + self.width, columns)
-        part = image[top : max(bottom, top), left : max(right, left)]
-        if part.shape[:2] != (self.height, self.width):
-            inside = part
-            part = np.zeros((self.height, self.width, 3), dtype=np.uint8)
-            y, x = top - self.top, left - self.left
-            if inside.size:
-                part[y : y + inside.shape[0], x : x + inside.shape[1]] = inside
-        return np.ascontiguousarray(np.rot90(part, -self.turns))
+        import cv2
+
+        if self.turns is not None:
+            return np.ascontiguousarray(np.rot90(image, -self.turns))
+        matrix = self.matrix.copy()
+        matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts pixels from their centres
+        return np.asarray(cv2.warpAffine(image, matrix, self.size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
     def in_frame(self, detections: Detections) -> Detections:
         """Detections in this view's pixels, in pixels of the frame."""
-        keypoints = detections.keypoints.copy()
-        u, v = detections.keypoints[..., 0], detections.keypoints[..., 1]
-        w, h = self.width, self.height
-        x, y = ((u, v), (v, h - u), (w - u, h - v), (w - v, u))[self.turns % 4]
-        keypoints[..., 0], keypoints[..., 1] = x + self.left, y + self.top
-        return Detections(keypoints, detections.scores)
+        inverse = np.linalg.inv(self.matrix[:, :2])
+        keypoints = detections.keypoints.astype(np.float64)
+        keypoints[..., :2] = (keypoints[..., :2] - self.matrix[:, 2]) @ inverse.T
+        return Detections.of(keypoints, detections.scores)

@@ -38,10 +38,17 @@ def boxes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(P, 2) centre of each body (P, 17, 3) in pixels: the score-weighted mean of shoulders, hips and knees."""
-    body = np.nan_to_num(keypoints[:, _TRUNK].astype(np.float64))
-    weight = np.maximum(body[..., 2:], 0.02)
-    return np.asarray((body[..., :2] * weight).sum(axis=1) / weight.sum(axis=1))
+    """(P, 2) centre of each body (P, 17, 3) in pixels: the score-weighted mean of shoulders, hips and knees.
+
+    Joints may be NaN; a body without these joints has the mean of its others.
+    """
+    body = keypoints[..., :2].astype(np.float64)
+    placed = np.isfinite(body).all(axis=-1)
+    trunk = np.isin(np.arange(keypoints.shape[1]), _TRUNK)
+    # Joints that are placed but not scored, and the rest of a body without a trunk, still say where it is.
+    weight = placed * np.where(trunk, np.maximum(np.nan_to_num(keypoints[..., 2]), 0.02), 1e-6)
+    total = np.maximum(weight.sum(axis=1), 1e-9)[:, None]
+    return np.asarray(np.einsum("pj,pjc->pc", weight, np.nan_to_num(body)) / total)
 
 
 def sizes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:

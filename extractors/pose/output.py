@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,8 +51,8 @@ class Run:
         return list(zip(self.shot_starts, [*self.shot_starts[1:], len(self.times)], strict=True))
 
 
-def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
-    """Arrays in pixels of the video, and quality."""
+def output(run: Run, agents: Agents, quality: Mapping[str, float | str]) -> StageOutput:
+    """Arrays in pixels of the video, and quality: `quality` and what follows from the arrays."""
     times = np.array(run.times)
     count = run.config.agents
     keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float64)
@@ -69,7 +70,8 @@ def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
     for rows in runs_between(times, cuts):
         for agent in range(count):
             keypoints[rows, agent] = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], cleaning)
-    interpolated = ~detected & np.isfinite(keypoints[..., 0]).all(axis=2)
+    interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
+    keypoints[..., 2] = np.where(np.isfinite(keypoints[..., 0]), keypoints[..., 2], 0.0)
     keypoints[..., :2] *= np.array(run.full_size) / np.array(run.size)
     keypoints = keypoints.astype(np.float32)
     boxes = np.stack([boxes_of(keypoints[:, agent]) for agent in range(count)], axis=1)
@@ -99,14 +101,13 @@ def output(run: Run, agents: Agents, forwards: int) -> StageOutput:
             agents.table, ("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS
         ),
     }
-    quality = _quality(detected, scores, interpolated, times)
-    quality |= {
+    measured = _quality(detected, scores, interpolated, times)
+    measured |= {
         "swaps_suspected": sum(suspected_switches(shot) for shot in agents.shots),
         "cuts": len(cuts),
         "people_seen": len(agents.table),
-        "forwards_per_frame": round(forwards / max(len(times), 1), 2),
     }
-    return StageOutput(arrays, quality)
+    return StageOutput(arrays, {**measured, **quality})
 
 
 def _quality(

@@ -2,7 +2,8 @@
 
 The network reads upright people well, and loses people who are upside down. So the whole frame is shown once, in the
 quarter turn that is nearest to each followed person's orientation; the other quarter turns follow only where a person
-is missing or faint. A person who is too small in the whole frame's input is shown in a square of their own.
+is missing or has a low score. A person who is too small in the whole frame's input is shown in a close-up, turned
+upright. (Measured on composed clips of real people, `python -m benchmarks.pose`: docs/benchmarks.md.)
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import numpy as np
 from extractors.pose.backends.base import PoseBackend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, View
-from extractors.pose.keypoints import centres_of
+from extractors.pose.keypoints import centres_of, wrapped
 from extractors.pose.tracking import Track, Tracker
 
 RETRY_S = 0.15
 """Seconds before quarter turns are tried again for a person whom none of them showed."""
+
+MAX_TILT = np.radians(55)
+"""Radians from upright that the network still reads well."""
 
 CLOSE_UP = 2.2
 """Side of a close-up in body sizes."""
@@ -36,6 +40,7 @@ class Search:
         self.forwards = 0
         self._searched = -np.inf
         self._retried: dict[int, float] = {}
+        self._turns: dict[int, int] = {}
 
     def detect(self, image: Image, time: float, followed: Sequence[Track], new_shot: bool) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first.
@@ -48,40 +53,58 @@ class Search:
             turns = range(4) if self.config.rotations == "four" else (0,)
             return self._distinct([self._seen(image, View.whole(image, turn)) for turn in turns])
         wait = self.config.search_s if len(followed) >= self.config.agents else RETRY_S
+        views: list[View] = []
         if new_shot or time - self._searched >= wait:
             self._searched = time
-            views = {View.whole(image, turn): None for turn in range(4)}
-        else:
-            views = {}
+            views = [View.whole(image, turn) for turn in range(4)]
+        shown = {view.turns for view in views}
         for track in followed:
-            views[self._view(image, time, track, 0)] = None
-        found = [self._seen(image, view) for view in views or (View.whole(image),)]
-        people = self._distinct(found)
+            view = self._first_view(image, time, track)
+            if view.turns is None or view.turns not in shown:
+                views.append(view)
+                shown.add(view.turns)
+        people = self._distinct([self._seen(image, view) for view in views or [View.whole(image)]])
         for track in followed:
-            if time - self._retried.get(track.number, -np.inf) < RETRY_S:
-                continue
-            for attempt in range(1, 4):
-                if self._confident(time, people, track):
-                    break
-                view = self._view(image, time, track, attempt)
-                if view not in views:
-                    views[view] = None
-                    people = self._distinct([people, self._seen(image, view)])
-            else:
-                if not self._confident(time, people, track):
-                    self._retried[track.number] = time
+            people = self._retry(image, time, track, people, shown)
         return people
 
-    def _view(self, image: Image, time: float, track: Track, attempt: int) -> View:
-        """Where to look for a person: first in the quarter turn that shows them nearest to upright."""
-        orientation = track.predicted_orientation(time)
-        nearness = [np.cos(orientation + turn * np.pi / 2) for turn in range(4)]
-        turns = int(np.argsort([-value for value in nearness], kind="stable")[attempt])
+    def _retry(self, image: Image, time: float, track: Track, people: Detections, shown: set[int | None]) -> Detections:
+        """Detections with those of further views, until the person of a track is among them with confidence."""
+        if time - self._retried.get(track.number, -np.inf) < RETRY_S:
+            return people
+        further = [View.whole(image, turn) for turn in self._turns_by_tilt(time, track) if turn not in shown]
+        for view in further:
+            if self._confident(time, people, track):
+                return people
+            shown.add(view.turns)
+            people = self._distinct([people, self._seen(image, view)])
+        if not self._confident(time, people, track):
+            self._retried[track.number] = time
+        return people
+
+    def _first_view(self, image: Image, time: float, track: Track) -> View:
+        """Where to look for a person: the whole frame, or a close-up of a person who is small in its input.
+
+        The quarter turn of the frame before is kept as long as the person is within `MAX_TILT` of upright in it.
+        """
+        turns, last = self._turns_by_tilt(time, track), self._turns.get(track.number)
+        tilt = wrapped(track.predicted_orientation(time) + (last or 0) * np.pi / 2)
+        if last is None or abs(tilt) > MAX_TILT:
+            self._turns[track.number] = turns[0]
         input_px = track.size * self.config.long_side / max(image.shape[:2])
-        if input_px >= self.config.close_up_px:
-            return View.whole(image, turns)
-        centre = centres_of(track.predicted(time)[None])[0]
-        return View.around(centre, CLOSE_UP * track.size, turns)
+        if input_px < self.config.close_up_px:
+            return self._close_up(time, track)
+        return View.whole(image, self._turns[track.number])
+
+    def _close_up(self, time: float, track: Track) -> View:
+        """A square around the predicted place, turned so that the body is upright."""
+        centre, angle = centres_of(track.predicted(time)[None])[0], track.predicted_orientation(time)
+        return View.around(centre, CLOSE_UP * track.size, angle, self.config.close_up_side)
+
+    def _turns_by_tilt(self, time: float, track: Track) -> list[int]:
+        """Quarter turns of the whole frame, the one that shows the person nearest to upright first."""
+        upright = np.cos(track.predicted_orientation(time) + np.arange(4) * np.pi / 2)
+        return [int(turn) for turn in np.argsort(-upright, kind="stable")]
 
     def _confident(self, time: float, people: Detections, track: Track) -> bool:
         rows = [row for row, other in self.tracker.match(time, people).items() if other is track]
@@ -90,14 +113,13 @@ class Search:
     def _seen(self, image: Image, view: View) -> Detections:
         """Detections of one view in frame pixels. A square cuts off people at its border: these are left out."""
         self.forwards += 1
-        whole = view.width == image.shape[1] and view.height == image.shape[0]
-        side = None if whole else self.config.close_up_side
-        found = view.in_frame(self.backend.detect(view.draw(image), side))
+        side = None if view.turns is not None else self.config.close_up_side
+        found = self.backend.detect(view.draw(image), side)
         found = found.take(found.scores >= self.config.min_score)
-        if whole or not len(found):
-            return found
-        middle = np.array([view.left + view.width / 2, view.top + view.height / 2])
-        return found.take(np.linalg.norm(centres_of(found.keypoints) - middle, axis=1) < 0.35 * view.width)
+        if side and len(found):
+            middle = np.array(view.size) / 2
+            found = found.take(np.linalg.norm(centres_of(found.keypoints) - middle, axis=1) < 0.35 * side)
+        return view.in_frame(found)
 
     def _distinct(self, groups: Sequence[Detections]) -> Detections:
         return Detections.joined(groups).distinct()

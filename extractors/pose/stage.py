@@ -7,13 +7,15 @@ tracks, and `output.py` cleans their joints (`extractors/signals.py`) and names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import StageOutput
+from data.video.records import Record
 from extractors.base import Extractor, Source, StageConfig
 from extractors.pose.config import PoseConfig
 
@@ -32,14 +34,32 @@ class Pose(Extractor[PoseConfig]):
 
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
-        """Hashes of the weights in use.
+        """Hashes of the weights in use; raises as `extractors.pose.backends.identity`."""
+        from extractors.pose.backends import identity
 
-        Raises:
-            DataError: a file of weights that the configuration names is not there.
-        """
-        from extractors.pose.backends import weight_digests
+        return identity(config)
 
-        return weight_digests(config)
+    @classmethod
+    def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:
+        """Download the weights that rtmlib or mmpose name."""
+        from extractors.pose.backends import networks
+
+        for network in networks(config).values():
+            network.fetch(progress)
+
+    @classmethod
+    def sidecars(cls, config: PoseConfig, record: Record) -> Mapping[str, Path]:
+        """The keypoint file of a video, for the import backend."""
+        if config.backend != "import":
+            return {}
+        from data.keypoints import find_keypoints
+
+        path = None
+        if config.import_.dir:
+            path = find_keypoints(Path(config.import_.dir).expanduser(), record.id)
+        elif record.path is not None:
+            path = find_keypoints(record.path.parent, record.path.name)
+        return {"keypoints": path} if path is not None else {}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
@@ -55,32 +75,37 @@ class Pose(Extractor[PoseConfig]):
         """
         from extractors.pose.agents import Chooser
         from extractors.pose.backends import load_backend
+        from extractors.pose.backends.imported import ImportedKeypoints
         from extractors.pose.output import Run, output
         from extractors.pose.search import Search
         from extractors.pose.shots import ShotDetector
         from extractors.pose.tracking import Tracker
 
         config = self.config
-        if self._backend is None:
-            self._backend = load_backend(config)
         full_size = source.info.width, source.info.height
         scale = min(1.0, config.work_side / max(full_size))
         size = round(full_size[0] * scale), round(full_size[1] * scale)
         run = Run(config, full_size, size)
         shots = ShotDetector(config.cut_threshold)
         tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
+        imported = ImportedKeypoints(source, config.min_score, size) if config.backend == "import" else None
+        if self._backend is None and not imported:
+            self._backend = load_backend(config)
         search = Search(self._backend, config, tracker)
         chooser = Chooser(config.agents, size, config.tracks, config.region)
         for frame in source.frames(range(0, len(source.times), config.stride)):
             image = _resized(frame.image, size)
-            change = shots.step(image)
-            new_shot = run.begin(frame, change.cut)
-            tracker.begin(frame.time, change.shift, change.cut)
-            followed = chooser.likeliest(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
-            detections = search.detect(image, frame.time, followed, new_shot)
+            new_shot = run.begin(frame, shots.is_cut(image))
+            tracker.begin(frame.time, new_shot)
+            if imported:
+                detections = imported.at(frame.index)
+            else:
+                followed = chooser.followed(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
+                detections = search.detect(image, frame.time, followed, new_shot)
             tracker.update(len(run.times) - 1, frame.time, detections)
         agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))
-        return output(run, agents, search.forwards)
+        quality = {"forwards_per_frame": round(search.forwards / max(len(run.times), 1), 2)}
+        return output(run, agents, quality | ({"joint_map": imported.joint_map} if imported else {}))
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

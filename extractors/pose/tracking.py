@@ -1,7 +1,7 @@
 """Detections of successive frames are linked to tracks: one track is one person of one shot.
 
 Association in two stages, confident detections first and faint ones to the tracks that are left, follows ByteTrack
-(Zhang et al., ECCV 2022); the cost compares poses (OKS), boxes (IoU) and centres with the place predicted by a constant
+(Zhang et al., ECCV 2022); the cost compares poses (OKS) and centres with the place predicted by a constant
 velocity.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import boxes_of, centres_of, iou, oks, orientations_of, sizes_of, wrapped
+from extractors.pose.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 
 FAINT_REACH = 0.5
 """Faint detections must be this much nearer to the predicted place than confident ones."""
@@ -34,23 +34,19 @@ class Track:
         time: seconds of the latest detection.
         velocity: (2,) pixels per second of the centre in the picture.
         spin: radians per second clockwise of the orientation.
-        travelled: (2,) centre against the background for each of `frames`, pixels.
     """
 
     number: int
     frames: list[int] = field(default_factory=list)
     keypoints: list[NDArray[np.float32]] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    travelled: list[NDArray[np.float64]] = field(default_factory=list)
     time: float = 0.0
     size: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     spin: float = 0.0
 
-    def add(
-        self, frame: int, time: float, pose: NDArray[np.float32], score: float, background: NDArray[np.float64]
-    ) -> None:
-        """Take the detection of the frame at `time`; `background` (2,) is the background's summed shift so far."""
+    def add(self, frame: int, time: float, pose: NDArray[np.float32], score: float) -> None:
+        """Take the detection of the frame at `time`."""
         centre, size = centres_of(pose[None])[0], float(sizes_of(pose[None])[0])
         if self.frames:
             gap = max(time - self.time, 1e-3)
@@ -67,7 +63,6 @@ class Track:
         self.frames.append(frame)
         self.keypoints.append(pose)
         self.scores.append(float(score))
-        self.travelled.append(centre - background)
 
     @property
     def orientation(self) -> float:
@@ -98,12 +93,10 @@ class Tracker:
         self.new_score, self.max_missing_s, self.max_step = new_score, max_missing_s, max_step
         self.tracks: list[Track] = []
         self.active: list[Track] = []
-        self.background = np.zeros(2)
 
-    def begin(self, time: float, shift: NDArray[np.float64], cut: bool) -> None:
-        """Announce the next frame: the background moved by `shift` pixels, or a new shot begins."""
-        self.background = np.zeros(2) if cut else self.background + shift
-        self.active = [] if cut else [t for t in self.active if time - t.time <= self.max_missing_s]
+    def begin(self, time: float, new_shot: bool) -> None:
+        """Announce the next frame."""
+        self.active = [] if new_shot else [t for t in self.active if time - t.time <= self.max_missing_s]
 
     def update(self, frame: int, time: float, detections: Detections) -> None:
         """Give every detection of a frame to the track that it continues, or begin a track."""
@@ -116,7 +109,7 @@ class Tracker:
                 track = Track(len(self.tracks))
                 self.tracks.append(track)
                 self.active.append(track)
-            track.add(frame, time, detections.keypoints[row], score, self.background)
+            track.add(frame, time, detections.keypoints[row], score)
 
     def match(self, time: float, detections: Detections) -> dict[int, Track]:
         """The track that each detection (by row) continues; changes nothing."""
@@ -151,6 +144,5 @@ class Tracker:
         steps, ratio = distance / sizes / limit, sizes_of(detections.keypoints)[None] / sizes
         near = np.exp(-0.5 * (steps / 0.4) ** 2)
         alike = oks(expected, detections.keypoints, widen=2.0)
-        overlap = iou(boxes_of(expected), boxes_of(detections.keypoints))
         allowed = (steps < 1) & (ratio > 0.35) & (ratio < 2.2)
-        return np.where(allowed, 0.5 * near + 0.3 * alike + 0.2 * overlap + 0.1 * detections.scores[None], 0.0)
+        return np.where(allowed, 0.6 * near + 0.4 * alike + 0.1 * detections.scores[None], 0.0)

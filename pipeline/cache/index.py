@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from data.video.records import CACHE_INDEX
+from data.video.records import CACHE_INDEX, files_in
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
@@ -175,8 +175,14 @@ class Index:
 
 
 def stamp(path: Path | str) -> str | None:
-    """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number."""
+    """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number.
+
+    Of a folder: of every file directly in it.
+    """
     try:
+        if os.path.isdir(path):
+            text = repr([(file.name, stamp(file)) for file in files_in(Path(path))])
+            return f"folder {hashlib.sha256(os.fsencode(text)).hexdigest()}"
         found = os.stat(path)
     except OSError:
         return None

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from data.errors import StorageError
 from data.video import Record
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 
 
-def fingerprints(record: Record, cache: Cache) -> dict[str, str]:
-    """The content of every input file by kind, as far as it can be read."""
-    found = {}
+def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The content of every input file by kind, as far as it can be read; `copied` are those already known."""
+    found = dict(copied or {})
     for kind, path in record.files().items():
+        if kind in found:
+            continue
         try:
             found[kind] = cache.fingerprint(path)
         except OSError as error:

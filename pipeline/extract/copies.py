@@ -55,7 +55,9 @@ def local_copies(plan: Plan, stop: threading.Event) -> Iterator[Local]:
             yield Local(plan)
             return
         paths = {kind: path for kind, (path, _) in copies.items()}
-        record = replace(plan.record, path=paths.pop("video", None), sidecars=paths, remote={})
+        record = replace(
+            plan.record, path=paths.pop("video", None), sidecars={**plan.record.sidecars, **paths}, remote={}
+        )
         contents = {kind: content for kind, (_, content) in copies.items()}
         origins = {printable(path): wanted[kind].url for kind, (path, _) in copies.items()}
         yield Local(replace(plan, record=record), contents, origins)

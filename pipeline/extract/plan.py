@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data.video import Record
@@ -47,6 +47,7 @@ class Planner:
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
+        fetch: told about each download of weights that a stage's own library names; None: nothing is downloaded.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Planner:
         stages: Sequence[str] = (),
         force: bool = False,
         retry_failed: bool = False,
+        fetch: Callable[[str], None] | None = None,
     ) -> None:
         self.cache = cache
         self.configs = config.stage_configs()
@@ -64,6 +66,9 @@ class Planner:
         self.stages = with_inputs(self.asked, self.configs)
         self.force = force
         self.retry_failed = retry_failed
+        if fetch is not None:
+            for name in self.stages:
+                stage_class(name).fetch(self.configs[name], fetch)
         self._fixed = {name: self._fixed_parts(name) for name in self.stages}
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self._reads = {name: stage_class(name).reads for name in self.stages}
@@ -71,10 +76,13 @@ class Planner:
     def plan(self, record: Record) -> Plan:
         """The steps of one record; reads headers, never arrays of files that did not change."""
         steps: list[Step] = []
+        more = {name: stage_class(name).sidecars(self.configs[name], record) for name in self.stages}
+        for files in more.values():
+            record = replace(record, sidecars={**record.sidecars, **files})
         inputs = fingerprints(record, self.cache)
         keys: dict[str, str] = {}
         for name in self.stages:
-            reads: dict[str, str] = {kind: inputs[kind] for kind in self._reads[name] if kind in inputs}
+            reads: dict[str, str] = {kind: inputs[kind] for kind in (*self._reads[name], *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             computation = Computation(name, *self._fixed[name], reads, upstream)
             keys[name] = computation.key

@@ -79,7 +79,7 @@ class Worker:
         } | dict(failed)
         waiting = [steps[name] for name in plan.todo]
         seen = stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
-        now = fingerprints(plan.record, self.cache) if contents is None else contents
+        now = fingerprints(plan.record, self.cache, contents)
         while waiting and not self.stop.is_set():
             pending = {step.stage for step in waiting}
             wave = [step for step in waiting if not pending & set(step.computation.upstream)]

@@ -61,7 +61,7 @@ class Scorer:
             values.setdefault("run", {})["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
-        self.planner = Planner(self.config, self.cache, stages=("timesteps",))
+        self.planner = Planner(self.config, self.cache, stages=("timesteps",), fetch=lambda _: None)
         self.differing = self._differing()
         if self.differing and not other_settings:
             raise UsageError(

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.store.tensors import read_tensors
-from data.weights import compiled_models as graphs
+from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.registry import MOVENET, REGISTRY, Weights
@@ -251,16 +251,16 @@ def _save(path: Path) -> None:
     path.with_suffix(".bin").write_bytes(b"numbers")
 
 
-def test_graphs_are_kept_whole_and_checked() -> None:
+def test_compiled_models_are_kept_whole_and_checked() -> None:
     name = {"net": "tiny", "frames": 4}
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
-    assert graphs.load_graph(name | {"frames": 5}, _Core()) is None
-    (graphs.graph_folder(name) / "model.bin").write_bytes(b"numbErs")
-    assert graphs.load_graph(name, _Core()) is None
-    graphs.store_graph(name, _save)
-    assert graphs.load_graph(name, _Core()) == b"graph"
+    assert compiled_models.load_compiled(name, _Core()) is None
+    compiled_models.store_compiled(name, _save)
+    assert compiled_models.load_compiled(name, _Core()) == b"graph"
+    assert compiled_models.load_compiled(name | {"frames": 5}, _Core()) is None
+    (compiled_models.compiled_folder(name) / "model.bin").write_bytes(b"numbErs")
+    assert compiled_models.load_compiled(name, _Core()) is None
+    compiled_models.store_compiled(name, _save)
+    assert compiled_models.load_compiled(name, _Core()) == b"graph"
 
 
 def test_registry_is_complete_and_light() -> None:

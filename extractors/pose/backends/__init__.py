@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from extractors.pose.config import PoseConfig
 
 if TYPE_CHECKING:
+    from data.pose_weights import Network
     from extractors.pose.backends.base import PoseBackend
 
 
@@ -19,14 +20,16 @@ def load_backend(config: PoseConfig) -> PoseBackend:
         UsageError: its package is not installed, or its settings are incomplete.
     """
     if config.backend == "mmpose":
-        from extractors.pose.backends.mmpose import load
+        from extractors.pose.backends.mmpose import MMPose
 
-        return load(config.mmpose, device=config.device, min_score=config.min_score)
+        return MMPose(networks(config), config.mmpose.seed, device=config.device, min_score=config.min_score)
     if config.backend == "rtmlib":
+        from data.pose_weights import require
         from extractors.pose.backends.rtmlib import RTMLib
 
-        return RTMLib(config.rtmlib, min_score=config.min_score, threads=config.threads)
-    from data.weights.weight_files import locate
+        require("rtmlib")
+        return RTMLib(networks(config), min_score=config.min_score, threads=config.threads)
+    from data.weights import locate
     from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
@@ -38,18 +41,38 @@ def load_backend(config: PoseConfig) -> PoseBackend:
     )
 
 
-def weight_digests(config: PoseConfig) -> Mapping[str, str]:
-    """Hash of every file of weights that a configuration names; part of the cache key.
+def networks(config: PoseConfig) -> Mapping[str, Network]:
+    """The networks of the mmpose or rtmlib backend by role; empty for the others.
+
+    Raises:
+        UsageError: the package is not installed, or its settings are incomplete.
+        DataError: no such configuration.
+    """
+    if config.backend in ("movenet", "import"):
+        return {}
+    from data.pose_weights import mmpose_networks, rtmlib_networks
+
+    if config.backend == "mmpose":
+        return mmpose_networks(**config.mmpose.model_dump(exclude={"seed"}))
+    return rtmlib_networks(**config.rtmlib.model_dump())
+
+
+def identity(config: PoseConfig) -> Mapping[str, str]:
+    """Hashes of the content of every weights and configuration file, and what runs them; part of the cache key.
 
     Raises:
         DataError: one of the files is not there.
+        UsageError: as for `networks`.
     """
-    from data.weights.weight_files import digest
-
     if config.backend == "movenet":
+        from data.weights import digest
+
         return {"weights": digest(config.weights)}
-    if config.backend == "mmpose":
-        files = {"weights": config.mmpose.checkpoint, "detector": config.mmpose.detector_checkpoint}
-    else:
-        files = {"weights": config.rtmlib.model, "detector": config.rtmlib.detector}
-    return {name: digest(path) for name, path in files.items() if path}
+    found: dict[str, str] = {}
+    for name, network in networks(config).items():
+        found |= network.identity(name)
+    if config.backend == "rtmlib":
+        from extractors.pose.backends.rtmlib import runtime
+
+        found["runtime"] = runtime()
+    return found

@@ -1,62 +1,56 @@
 """The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
 
-They run on onnxruntime where that is installed, else on OpenVINO, compiled as every network of this project is
-(rtmlib's own way of compiling takes bf16 on some CPUs and ties threads to cores). rtmlib's requirements ask for OpenCV
-builds that clash with the contrib headless one of this project, so it is installed without them:
-
-    python -m pip install --no-deps rtmlib && python -m pip install onnxruntime
+rtmlib prepares pictures and reads answers; the networks run on onnxruntime where that is installed, else on OpenVINO,
+compiled as every network of this project is (rtmlib's own way takes bf16 on some CPUs and ties threads to cores).
+rtmlib's requirements ask for OpenCV builds that clash with the contrib headless one of this project: docs/install.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError, UsageError
+from data.errors import DataError
+from data.pose_weights import Network
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose.config import RTMLibConfig
 from extractors.pose.detections import Detections, Image
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
-INSTALL = "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime"
+
+def runtime() -> str:
+    """What runs the networks, part of the cache key."""
+    return "onnxruntime CPUExecutionProvider" if util.find_spec("onnxruntime") else "openvino CPU"
 
 
 class RTMLib:
     """The backend, one- or two-stage.
 
     Args:
-        config: paths of the ONNX files.
+        networks: ONNX files: `weights`, and `detector` where it is two-stage.
         min_score: people below this are not returned.
         threads: CPU threads of one forward.
 
     Raises:
-        UsageError: rtmlib is not installed, or no model is named.
         DataError: a file is missing or is no such model.
     """
 
-    def __init__(self, config: RTMLibConfig, *, min_score: float = 0.1, threads: int = 1) -> None:
-        if util.find_spec("rtmlib") is None:
-            raise UsageError("the rtmlib backend is not installed here", fix=INSTALL)
-        if not config.model:
-            raise UsageError("pose.rtmlib.model is not set", fix="Give the path of an RTMO or RTMPose .onnx file")
+    def __init__(self, networks: Mapping[str, Network], *, min_score: float = 0.1, threads: int = 1) -> None:
         import rtmlib
 
         self.min_score = min_score
         self._boxes: Callable[[Image], Any] | None = None
-        if config.detector:
-            kind = rtmlib.RTMDet if "rtmdet" in Path(config.detector).name.lower() else rtmlib.YOLOX
-            self._boxes = _tool(kind, config.detector, threads, score_thr=min_score)
-            self._pose = _tool(rtmlib.RTMPose, config.model, threads)
-        else:
-            self._pose = _tool(rtmlib.RTMO, config.model, threads, score_thr=min_score)
+        weights, detector = networks["weights"], networks.get("detector")
+        if detector is None:
+            self._pose = _tool(rtmlib.RTMO, weights, threads, score_thr=min_score)
+            return
+        kind = rtmlib.RTMDet if "rtmdet" in detector.path.name.lower() else rtmlib.YOLOX
+        self._boxes = _tool(kind, detector, threads, score_thr=min_score)
+        self._pose = _tool(rtmlib.RTMPose, weights, threads)
 
     def detect(self, image: Image, long_side: int | None = None) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
@@ -71,66 +65,53 @@ class RTMLib:
         """rtmlib returns no score of a person: the mean of the joints' takes its place. Nobody is one row of zeros."""
         joints = np.clip(np.asarray(joints, dtype=np.float32)[:, :17], 0, 1)
         poses = np.concatenate([np.asarray(points, dtype=np.float32)[:, :17], joints[..., None]], axis=-1)
-        people = Detections.of(poses, joints.mean(axis=1))
-        usable = np.isfinite(poses).all(axis=(1, 2)) & (people.scores >= max(self.min_score, 1e-6))
-        order = np.argsort(-people.scores, kind="stable")
-        return people.take(order[usable[order]])
+        return Detections.of(poses, joints.mean(axis=1)).best(max(self.min_score, 1e-6))
 
 
-def _tool(kind: Any, path: str, threads: int, **options: Any) -> Callable[..., Any]:
-    """One of rtmlib's tools for an ONNX file, whose input size is read from the file.
+def _tool(kind: Any, network: Network, threads: int, **options: Any) -> Callable[..., Any]:
+    """One of rtmlib's tools, whose network is compiled here: its base class would open the file by itself.
 
     Raises:
-        DataError: no such file (rtmlib itself would try to fetch it), or not a model of this kind.
+        DataError: not a model of this kind.
     """
-    if not Path(path).is_file():
-        raise DataError("no such ONNX file", where=path, fix="Check the path")
-    runtime = "onnxruntime" if util.find_spec("onnxruntime") else "openvino"
+    from rtmlib.tools.base import BaseTool
+
+    def keep(tool: Any, _: Any, size: Any, mean: Any = None, std: Any = None, *__: Any, **___: Any) -> None:
+        tool.model_input_size, tool.mean, tool.std = size, mean, std
+
+    content = network.content
     try:
-        height, width = _input_size(path)
+        forward, (height, width) = _compiled(content, threads)
+        compiled = type("Compiled", (BaseTool,), {"__init__": keep})
         size = (width, height) if kind.__name__ == "RTMPose" else (height, width)
-        with contextlib.redirect_stdout(io.StringIO()):  # rtmlib prints what it loads
-            tool: Callable[..., Any] = kind(path, model_input_size=size, backend=runtime, device="cpu", **options)
-        forward = (_onnxruntime if runtime == "onnxruntime" else _openvino)(path, threads)
+        tool: Callable[..., Any] = type(kind.__name__, (kind, compiled), {})("", size, **options)
     except Exception as error:
-        raise DataError(f"not a {kind.__name__} model ({str(error).splitlines()[0][:120]})", where=path) from error
-    for own in ("session", "compiled_model", "input_layer", "_ov_outputs"):  # what rtmlib compiled itself
-        vars(tool).pop(own, None)
+        raise DataError(
+            f"not a {kind.__name__} model ({str(error).splitlines()[0][:120]})", where=network.path
+        ) from error
     vars(tool)["inference"] = lambda picture: forward(picture.transpose(2, 0, 1)[None])
     return tool
 
 
-def _openvino(path: str, threads: int) -> Forward:
-    import openvino as ov
+def _compiled(model: bytes, threads: int) -> tuple[Forward, tuple[int, int]]:
+    """A model's forward, and the (height, width) of its input: 640 where the file leaves it open."""
+    import openvino
 
-    request = compile_for_cpu(ov.Core().read_model(path), threads=threads).create_infer_request()
-    count = len(request.model_outputs)
+    network = openvino.Core().read_model(model)
+    shape = network.inputs[0].get_partial_shape()
+    height, width = (side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
+    if runtime().startswith("onnxruntime"):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return lambda batch: list(session.run(None, {name: np.ascontiguousarray(batch, np.float32)})), (height, width)
+    request = compile_for_cpu(network, threads=threads).create_infer_request()
 
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
-        return [np.array(request.get_output_tensor(at).data) for at in range(count)]
+        return [np.array(request.get_output_tensor(at).data) for at in range(len(request.model_outputs))]
 
-    return forward
-
-
-def _onnxruntime(path: str, threads: int) -> Forward:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-
-    def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
-        return list(session.run(None, {name: np.ascontiguousarray(batch, dtype=np.float32)}))
-
-    return forward
-
-
-def _input_size(path: str) -> tuple[int, int]:
-    """(height, width) of a model's input; 640 where the file leaves it open."""
-    import openvino as ov
-
-    shape = ov.Core().read_model(path).inputs[0].get_partial_shape()
-    height, width = (side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
-    return height, width
+    return forward, (height, width)

@@ -202,7 +202,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
 
 
 def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
-    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", None, error="no frame")]
+    rows = [load_scorer(trained[0]).score(trained[1] / "a.mp4"), Score("x", error="no frame")]
     good, bad = json.loads(json.dumps(as_json(rows), allow_nan=False))
     assert set(good) == set(bad)
     assert len(good["interval80"]) == 2
@@ -212,7 +212,7 @@ def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
 def test_hostile_names_are_text(name: str) -> None:
-    row = Score(name, Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
+    row = Score(name, path=Path(name), score=1.0, flags=(Flag("warn", "x", "=2+2\x1b[31m"),))
     (line,) = csv.DictReader(io.StringIO(csv_text([row])))
     assert line["video"][:1] not in ("=", "@", "+", "-")
     assert "\n" not in line["video"]

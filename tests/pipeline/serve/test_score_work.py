@@ -51,7 +51,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         "pipeline.report.score_page.report_scores", lambda *parts, **named: pages.append((parts, named))
     )
-    scorer = FakeScorer(Score("x", None, score=70.5, flags=("shaking camera",)))
+    scorer = FakeScorer(Score("x", score=70.5, flags=("shaking camera",)))
     outcome, told = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags) == (70.5, 1)
     assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
@@ -64,7 +64,7 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_failures_and_stops(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no frame in the video stream"):
-        run(FakeScorer(Score("x", None, error="no frame in the video stream")), tmp_path)
+        run(FakeScorer(Score("x", error="no frame in the video stream")), tmp_path)
     with pytest.raises(Cancelled):
-        run(FakeScorer(Score("x", None, score=1.0), stop=True), tmp_path)
+        run(FakeScorer(Score("x", score=1.0), stop=True), tmp_path)
     assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,135 @@
+"""Layouts in CSV: DeepLabCut's, and MediaPipe landmarks as people write them, one row a frame or one a landmark."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import DataError
+from data.keypoints.deeplabcut import of_table
+from data.keypoints.entries import Entries, Person, frame_number, refuse
+from data.keypoints.json_layouts import FRAMES
+from data.keypoints.skeletons import MEDIAPIPE
+
+Rows = Sequence[Sequence[str]]
+
+MARKS = ("landmark", "landmark_id", "landmark_index", "landmark_name", "joint", "keypoint")
+"""Column that names the landmark in files with one row a landmark."""
+
+PEOPLE = ("person", "person_id", "pose_id")
+VISIBILITIES = ("visibility", "v", "score", "confidence")
+
+
+def of_file(path: Path) -> Entries:
+    """A CSV file of either tool."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = [row for row in csv.reader(stream) if row]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
+    head = [name.strip().lower() for name in rows[0]] if rows else []
+    if head[:1] == ["scorer"]:
+        return _deeplabcut(path, rows)
+    if {"x", "y"} <= set(head) and any(name in head for name in MARKS):
+        return _long(path, head, rows[1:])
+    columns = _wide_columns(head)
+    if columns:
+        return _wide(path, head, columns, rows[1:])
+    raise refuse(
+        path,
+        f"unknown layout of keypoints (columns {', '.join(head[:6])})",
+        "Known: DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md",
+    )
+
+
+def _value(text: str, path: Path, where: str) -> float:
+    """A number; an empty cell is NaN."""
+    try:
+        return float(text) if text.strip() else math.nan
+    except ValueError:
+        raise refuse(path, f"{where}: {text[:40]!r} is no number") from None
+
+
+def _width(path: Path, row: Sequence[str], width: int, line: int) -> None:
+    if len(row) != width:
+        raise refuse(path, f"row {line}: {len(row)} cells, the header has {width}")
+
+
+def _deeplabcut(path: Path, rows: Rows) -> Entries:
+    names = [row[0].strip().lower() for row in rows[:4]]
+    count = 4 if names == ["scorer", "individuals", "bodyparts", "coords"] else 3
+    if names[:count] not in (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"]):
+        raise refuse(path, f"header rows {', '.join(names)}: not scorer, [individuals,] bodyparts, coords")
+    for line, row in enumerate(rows, start=1):
+        _width(path, row, len(rows[0]), line)
+    columns = [tuple(row[at] for row in rows[:count]) for at in range(1, len(rows[0]))]
+    values = [
+        [_value(cell, path, f"row {line}, column {at}") for at, cell in enumerate(row[1:], start=2)]
+        for line, row in enumerate(rows[count:], start=count + 1)
+    ]
+    table = np.array(values, dtype=np.float64).reshape(len(values), len(columns))
+    return of_table(path, columns, [row[0] for row in rows[count:]], table)
+
+
+def _wide_columns(head: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Columns of x, y and visibility (-1: none) of the 33 landmarks; empty where these are not there.
+
+    They are named `left_knee_x` or `x25`, counted from 0 or 1.
+    """
+    place = {name: at for at, name in enumerate(head)}
+    first = 0 if "x0" in place else 1
+    found = []
+    for mark, name in enumerate(MEDIAPIPE):
+        found.append([place.get(f"{name}_{axis}", place.get(f"{axis}{mark + first}", -1)) for axis in ("x", "y")])
+        seen = [place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES]
+        found[-1].append(max(seen))
+    return [(x, y, v) for x, y, v in found] if all(x >= 0 and y >= 0 for x, y, _ in found) else []
+
+
+def _wide(path: Path, head: Sequence[str], columns: Sequence[tuple[int, int, int]], rows: Rows) -> Entries:
+    at = next((head.index(name) for name in FRAMES if name in head), -1)
+    who = next((head.index(name) for name in PEOPLE if name in head), -1)
+    entries = Entries(path, "MediaPipe", MEDIAPIPE, complete=at < 0, normalised=True)
+    for line, row in enumerate(rows, start=2):
+        _width(path, row, len(head), line)
+        index = line - 2 if at < 0 else frame_number(row[at], path, f"row {line}, {head[at]}")
+        where = f"row {line}"
+        points = np.array(
+            [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns_of] for columns_of in columns]
+        )
+        group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, where)
+        group.append(Person(points, id=row[who] if who >= 0 else ""))
+    return entries
+
+
+def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
+    def column(names: Sequence[str]) -> int:
+        return next((head.index(name) for name in names if name in head), -1)
+
+    at, mark, who, seen = column(FRAMES), column(MARKS), column(PEOPLE), column(VISIBILITIES)
+    x, y = head.index("x"), head.index("y")
+    if at < 0:
+        raise refuse(path, "no column of frames", "Name it frame, and count from 0")
+    entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
+    people: dict[tuple[int, str], dict[int, list[float]]] = {}
+    numbered = {name: place for place, name in enumerate(MEDIAPIPE)} | {str(place): place for place in range(33)}
+    for line, row in enumerate(rows, start=2):
+        _width(path, row, len(head), line)
+        place = numbered.get(row[mark].strip().lower())
+        if place is None:
+            raise refuse(path, f"row {line}, {head[mark]}: {row[mark][:40]!r} is none of the 33 landmarks")
+        key = (frame_number(row[at], path, f"row {line}, {head[at]}"), row[who] if who >= 0 else "")
+        person = people.setdefault(key, {})
+        if place in person:
+            raise refuse(path, f"row {line}: landmark {row[mark]} of frame {key[0]} is there twice")
+        person[place] = [_value(row[c], path, f"row {line}") if c >= 0 else 1.0 for c in (x, y, seen)]
+    for (index, name), marks in people.items():
+        if len(marks) != len(MEDIAPIPE):
+            raise refuse(path, f"frame {index}: {len(marks)} landmarks, not {len(MEDIAPIPE)}")
+        points = np.array([marks[place] for place in range(len(MEDIAPIPE))])
+        entries.frames.setdefault(index, []).append(Person(points, id=name))
+    return entries

@@ -1,0 +1,152 @@
+"""DeepLabCut's tables, CSV and H5: columns named by scorer, individual (where there are several), joint and x|y|..."""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.keypoints.entries import Entries, Person, frame_number, refuse
+
+CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
+MAX_BYTES = 1 << 30
+
+
+def of_table(
+    path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: NDArray[np.float64]
+) -> Entries:
+    """A table of (rows, columns) numbers.
+
+    Args:
+        path: for messages.
+        columns: (scorer, joint, coordinate) or (scorer, individual, joint, coordinate) of each column.
+        index: frame index of each row.
+        values: (rows, columns), NaN where nothing was found.
+    """
+    place: dict[tuple[str, str, str], int] = {}
+    for at, column in enumerate(columns):
+        if len(column) not in (3, 4) or column[-1] not in ("x", "y", "likelihood"):
+            raise refuse(path, f"column {at + 1} ({'/'.join(column)}): not x, y or likelihood", CSV_INSTEAD)
+        key = (column[1] if len(column) == 4 else "", column[-2], column[-1])
+        if key in place:
+            raise refuse(path, f"column {at + 1} ({'/'.join(column)}): is there twice")
+        place[key] = at
+    joints = tuple(dict.fromkeys(joint for _, joint, _ in place))
+    entries = Entries(path, "DeepLabCut", joints, complete=True)
+    parts: dict[str, NDArray[np.float64]] = {}
+    for name in dict.fromkeys(individual for individual, _, _ in place):
+        # A joint that this individual does not have reads as NaN; without a likelihood every joint counts fully.
+        points = np.full((len(values), len(joints), 3), np.nan)
+        for at, joint in enumerate(joints):
+            for axis, coordinate in enumerate(("x", "y", "likelihood")):
+                column_at = place.get((name, joint, coordinate))
+                if column_at is not None:
+                    points[:, at, axis] = values[:, column_at]
+                elif axis == 2:
+                    points[:, at, axis] = 1.0
+        parts[name] = points
+    for row, number in enumerate(index):
+        group = entries.new_frame(frame_number(number, path, f"row {row + 1}"), f"row {row + 1}")
+        for name, points in parts.items():
+            if np.isfinite(points[row, :, 0]).any():
+                group.append(Person(points[row], id=name))
+    return entries
+
+
+def of_h5(path: Path) -> Entries:
+    """The table that pandas wrote, read without unpickling: only plain lists, tuples, texts and numbers are taken.
+
+    Raises:
+        DataError: not such a file, or its column names need more than that.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
+            group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
+            if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):
+                raise refuse(path, "no DeepLabCut table in this file", CSV_INSTEAD)
+            table, names = group["table"], group.attrs.get("non_index_axes")
+            fields = table.dtype.names or ()
+            if set(fields) != {"index", "values_block_0"} or table.external or table.is_virtual:
+                raise refuse(path, f"{group.name}/table: not the fields index and values_block_0", CSV_INSTEAD)
+            if table.size * table.dtype.itemsize > MAX_BYTES:
+                raise refuse(path, f"{group.name}/table: more than {MAX_BYTES >> 30} GiB", "Split the video")
+            columns, rows = _columns(path, bytes(names) if isinstance(names, bytes) else b""), table[()]
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- a damaged HDF5 file raises nearly any exception
+        raise refuse(path, f"no readable HDF5 file ({type(error).__name__})", CSV_INSTEAD) from None
+    values = np.asarray(rows["values_block_0"])
+    if values.ndim != 2 or values.shape[1] != len(columns) or values.dtype.kind != "f":
+        raise refuse(path, f"values_block_0: shape {values.shape} for {len(columns)} columns", CSV_INSTEAD)
+    index = np.asarray(rows["index"])
+    return of_table(path, columns, index.tolist() if index.dtype.kind in "iu" else [None], values.astype(np.float64))
+
+
+def _columns(path: Path, text: bytes) -> list[tuple[str, ...]]:
+    """Column names from pandas' attribute `non_index_axes`: [(1, [(scorer, joint, coordinate), ...])]."""
+    fault = refuse(path, "non_index_axes: the column names cannot be read without unpickling", CSV_INSTEAD)
+    try:
+        ((axis, columns),) = _plain(text)
+        sound = axis == 1 and all(isinstance(c, tuple) and all(isinstance(p, str) for p in c) for c in columns)
+    except (ValueError, TypeError, IndexError, KeyError, UnicodeError):
+        raise fault from None
+    if not sound:
+        raise fault
+    return list(columns)
+
+
+def _plain(text: bytes) -> Any:
+    """Lists, tuples, texts and whole numbers of a pickle, from its opcodes: nothing is looked up, called or built.
+
+    Raises:
+        ValueError, IndexError, KeyError: damaged, or there is anything else in it.
+    """
+    mark = object()
+    stack: list[Any] = []
+    memo: dict[Any, Any] = {}
+
+    def since_mark() -> list[Any]:
+        at = max(place for place, item in enumerate(stack) if item is mark)
+        items = stack[at + 1 :]
+        del stack[at:]
+        return items
+
+    for opcode, value, _ in pickletools.genops(text):
+        name = opcode.name
+        if name in ("PROTO", "FRAME", "STOP"):
+            continue
+        if name == "MARK":
+            stack.append(mark)
+        elif name == "MEMOIZE":
+            memo[str(len(memo))] = stack[-1]
+        elif name.endswith("PUT"):
+            memo[str(value)] = stack[-1]
+        elif name.endswith("GET"):
+            stack.append(memo[str(value)])
+        elif name == "EMPTY_LIST":
+            stack.append([])
+        elif name in ("LIST", "TUPLE"):
+            items = since_mark()
+            stack.append(items if name == "LIST" else tuple(items))
+        elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
+            count = int(name[-1])
+            stack[-count:] = [tuple(stack[-count:])]
+        elif name in ("APPEND", "APPENDS"):
+            items = since_mark() if name == "APPENDS" else [stack.pop()]
+            if not isinstance(stack[-1], list):
+                raise ValueError(name)
+            stack[-1].extend(items)
+        elif name in ("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "INT", "BININT", "BININT1", "BININT2"):
+            stack.append(value)
+        else:
+            raise ValueError(name)
+    (result,) = stack
+    return result

@@ -1,0 +1,45 @@
+"""Which keypoint file belongs to a video."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from data.errors import DataError, printable
+
+SUFFIXES = (".json", ".csv", ".h5")
+
+ENDINGS = ("", "_keypoints", "_pose", "_landmarks", "_predictions")
+"""What may follow the video's name. No other ending: `dive1_b.json` belongs to the video dive1_b, not to dive1."""
+
+
+def find_keypoints(folder: Path, video_id: str) -> Path | None:
+    """The keypoint file, or folder of files, of a video; None where there is none.
+
+    In `folder`, below the same subfolders as in the video's id: `<name><ending>.json|.csv|.h5`,
+    `<name>DLC*.csv|.h5` as DeepLabCut names it, else the folder `<name><ending>`.
+
+    Raises:
+        DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
+    """
+    relative = PurePosixPath(video_id)
+    place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
+    try:
+        names = sorted(path for path in place.iterdir() if path.name.startswith(stem))
+    except OSError:
+        return None
+    fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and _belongs(path.stem, stem)]
+    csv = {path.stem for path in fitting if path.suffix == ".csv"}
+    fitting = [path for path in fitting if path.suffix != ".h5" or path.stem not in csv]
+    fitting = fitting or [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
+    if len(fitting) > 1:
+        raise DataError(
+            f"several keypoint files belong to this video: {', '.join(printable(path.name) for path in fitting)}",
+            where=place,
+            fix="Keep one of them in the folder",
+        )
+    return fitting[0] if fitting else None
+
+
+def _belongs(name: str, stem: str) -> bool:
+    rest = name.removeprefix(stem)
+    return rest in ENDINGS or rest.startswith(("DLC", "_DLC"))

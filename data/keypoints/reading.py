@@ -1,0 +1,206 @@
+"""One file or folder of keypoints becomes the people of every frame, with COCO-17 joints in pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError, printable
+from data.keypoints import csv_layouts, deeplabcut, json_layouts
+from data.keypoints.entries import Entries, Person, refuse
+from data.keypoints.skeletons import COCO17, coco_joint
+
+MAX_BYTES = 1 << 30
+"""Larger files, or folders, are refused."""
+
+MAX_COORDINATE = 1e6
+"""Coordinates beyond this many pixels are no joint."""
+
+MIN_JOINTS = 4
+"""Fewer joints than this of a person's are no pose."""
+
+
+@dataclass(frozen=True)
+class FramePeople:
+    """The people of one frame.
+
+    Attributes:
+        keypoints: (P, 17, 3) float32 x, y in pixels and score 0..1, COCO-17; NaN, NaN, 0 where there is no joint.
+        scores: (P,) float32 0..1.
+        ids: (P,) the file's own names of the people; empty strings where it has none.
+    """
+
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImportedKeypoints:
+    """What a file holds.
+
+    Attributes:
+        layout: name of the layout, such as "OpenPose BODY_25".
+        frames: the people of every frame of the video.
+        joint_map: the file's joint by COCO-17 joint.
+    """
+
+    layout: str
+    frames: tuple[FramePeople, ...]
+    joint_map: Mapping[str, str]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """COCO-17 joints that the file does not have."""
+        return tuple(name for name in COCO17 if name not in self.joint_map)
+
+    @property
+    def summary(self) -> str:
+        """One line for people: the layout, which joint became which, and which are missing."""
+        parts = [f"{mine} <- {printable(theirs)}" for mine, theirs in self.joint_map.items() if mine != theirs]
+        same = len(self.joint_map) - len(parts)
+        parts += [f"{same} joints under their COCO names"] if same else []
+        missing = f"; missing: {', '.join(self.missing)}" if self.missing and parts else ""
+        return f"{self.layout}{': ' if parts else ''}{', '.join(parts)}{missing}"
+
+
+def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:
+    """Read a keypoint file, or a folder with one file a frame; the layout is recognised from the content.
+
+    Args:
+        path: the file or folder.
+        video_stem: the video's file name without its suffix, as in `<stem>_000000000012_keypoints.json`.
+        size: (width, height) of the video in pixels.
+        frames: number of frames of the video.
+
+    Raises:
+        DataError: an unknown layout, a wrong count of numbers, a missing, repeated or impossible frame, a file that is
+            too large. Named with file and field.
+    """
+    try:
+        entries = _read(path, video_stem)
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
+    except RecursionError:
+        raise DataError("is nested too deeply", where=path, fix="Export the keypoints again") from None
+    joint_map = _joint_map(entries)
+    _check_frames(entries, frames)
+    columns = [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
+    scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
+    people = [person for group in entries.frames.values() for person in group]
+    with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
+    with_id = all(len({p.id for p in group}) == len(group) for group in entries.frames.values())
+    found = tuple(_frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames))
+    _check_picture(entries, found, size)
+    return ImportedKeypoints(entries.layout or "nobody in any frame", found, joint_map)
+
+
+def _read(path: Path, stem: str) -> Entries:
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    total = 0
+    for file in files:
+        if not file.is_file():
+            raise DataError("no such keypoint file", where=file, fix="Check the path")
+        total += file.stat().st_size
+        if total > MAX_BYTES:
+            raise DataError(f"more than {MAX_BYTES >> 30} GiB of keypoints", where=path, fix="Split the video")
+    if path.is_dir():
+        if not files:
+            raise DataError("no .json file in this folder", where=path, fix="Put one file a frame there")
+        return json_layouts.of_folder(path, stem, {file: _json(file) for file in files})
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        return deeplabcut.of_h5(path)
+    if path.suffix.lower() == ".csv":
+        return csv_layouts.of_file(path)
+    return json_layouts.of_file(path, _json(path))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise DataError(f"is no JSON ({str(error)[:100]})", where=path, fix="Export the keypoints again") from None
+
+
+def _check_frames(entries: Entries, frames: int) -> None:
+    beyond = next((index for index in entries.frames if not 0 <= index < frames), None)
+    if beyond is not None:
+        raise refuse(
+            entries.path,
+            f"has frame {beyond}, but the video has the frames 0 to {frames - 1}",
+            "Export the keypoints of this very video, with frames counted from 0",
+        )
+    missing = [index for index in range(frames) if index not in entries.frames] if entries.complete else []
+    if missing:
+        shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+        raise refuse(
+            entries.path,
+            f"has no entry for {len(missing)} of {frames} frames: {shown}",
+            "Export every frame of this very video; a frame without people has an empty entry",
+        )
+
+
+def _joint_map(entries: Entries) -> dict[str, str]:
+    if not entries.joints:
+        return {}  # nobody in any frame
+    by_joint: dict[str, str] = {}
+    for name in entries.joints:
+        joint = coco_joint(name)
+        if joint is None:
+            continue
+        if joint in by_joint:
+            raise refuse(
+                entries.path, f"the joints '{by_joint[joint]}' and '{name}' both mean {joint}", "Rename one of them"
+            )
+        by_joint[joint] = name
+    if len(by_joint) < MIN_JOINTS:
+        raise refuse(
+            entries.path,
+            f"of its joints {len(by_joint)} are joints of COCO-17: {', '.join(entries.joints[:8])}",
+            "Name the joints like left_shoulder or RKnee",
+        )
+    return {name: by_joint[name] for name in COCO17 if name in by_joint}
+
+
+def _frame(
+    group: list[Person], columns: list[int], scale: NDArray[np.float64], with_score: bool, with_id: bool
+) -> FramePeople:
+    if not group:
+        return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32), ())
+    points = np.stack([person.points for person in group])[:, columns].astype(np.float64)
+    points[..., :2] *= scale
+    with np.errstate(invalid="ignore"):
+        usable = np.isfinite(points).all(axis=-1) & (points[..., 2] > 0) & (np.array(columns) >= 0)
+        usable &= (np.abs(points[..., :2]) < MAX_COORDINATE).all(axis=-1)
+    points[..., 2] = np.clip(points[..., 2], 0, 1)
+    points[~usable] = np.nan, np.nan, 0
+    counts = usable.sum(axis=1)
+    means = points[..., 2].sum(axis=1) / np.maximum(counts, 1)
+    scores = [p.score if with_score and p.score is not None else mean for p, mean in zip(group, means, strict=True)]
+    rows = np.flatnonzero(counts)
+    return FramePeople(
+        points[rows].astype(np.float32),
+        np.asarray(scores, dtype=np.float32)[rows],
+        tuple(group[row].id if with_id else "" for row in rows),
+    )
+
+
+def _check_picture(entries: Entries, frames: tuple[FramePeople, ...], size: tuple[int, int]) -> None:
+    """Refuse coordinates of another picture size: most joints outside, or all of them in the first pixel."""
+    points = [frame.keypoints[frame.keypoints[..., 2] > 0][:, :2] for frame in frames]
+    joints = np.concatenate(points) if points else np.zeros((0, 2))
+    outside = ((joints < 0) | (joints > np.array(size))).any(axis=1)
+    if len(joints) and (outside.mean() > 0.5 or (joints.max() <= 1 and min(size) > 8)):
+        raise refuse(
+            entries.path,
+            f"{int(outside.sum())} of {len(joints)} joints are outside the picture of {size[0]}x{size[1]} pixels"
+            if outside.any()
+            else f"all coordinates are at most 1, but the picture has {size[0]}x{size[1]} pixels",
+            "Export the keypoints in pixels of this very video",
+        )

@@ -1,0 +1,296 @@
+"""Weights and configurations of pose networks that rtmlib and mmpose name: located, downloaded, hashed and opened."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from urllib.parse import urlparse
+from urllib.request import urlopen
+
+import numpy as np
+
+from data.errors import DataError, UsageError, nearest
+from data.weights import digest
+from data.weights.download import one_at_a_time, scratch_folder
+from data.weights.registry import Progress
+from data.weights.weight_files import weights_dir
+
+INSTALL = {
+    "rtmlib": "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime",
+    "mmpose": 'In a fresh environment type: python -m pip install -e ".[mmpose]"',
+}
+
+_TIMEOUT_S = 30.0
+_DATASETS = ("body8", "body7", "coco")
+"""Of the models of one short name the one trained on the first of these is taken; all return COCO's joints."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network.
+
+    Attributes:
+        weights: path, or the address from which its library downloads it; empty for random weights.
+        config: mmpose's or mmdet's configuration file.
+    """
+
+    weights: str
+    config: Path | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file of weights.
+
+        Raises:
+            DataError: it is not here; the message says what to download and where to put it.
+        """
+        given = Path(self.weights).expanduser()
+        if not self._is_named:
+            if not given.is_file():
+                raise DataError("no such file of weights", where=self.weights, fix="Check the path")
+            return given
+        if not self._target.is_file():
+            raise DataError("the weights are not here", where=self._target, fix=self._by_hand)
+        return self._target
+
+    @property
+    def content(self) -> bytes:
+        """The file of weights itself; raises as `path`."""
+        return self.path.read_bytes()
+
+    @property
+    def _is_named(self) -> bool:
+        return urlparse(self.weights).scheme in ("http", "https")
+
+    @property
+    def _target(self) -> Path:
+        name = PurePosixPath(urlparse(self.weights).path)
+        return weights_dir() / (name.with_suffix(".onnx") if name.suffix == ".zip" else name).name
+
+    @property
+    def _by_hand(self) -> str:
+        zipped = ", take its end2end.onnx" if self.weights.endswith(".zip") else ""
+        return f"Run extract with a network connection, or download {self.weights}{zipped} and save it there"
+
+    def identity(self, name: str) -> dict[str, str]:
+        """Hashes of the content, for the cache key; raises as `path`."""
+        found = {name: digest(str(self.path))} if self.weights else {}
+        if self.config is not None:
+            text = json.dumps(self.settings.to_dict(), sort_keys=True, default=_name)
+            found[f"{name}_config"] = hashlib.sha256(text.encode()).hexdigest()
+        return found
+
+    @property
+    def settings(self) -> Any:
+        """The configuration with its bases, as an `mmengine.Config`.
+
+        Raises:
+            DataError: not readable.
+        """
+        from mmengine.config import Config
+
+        try:
+            return Config.fromfile(self.config)
+        except Exception as error:
+            raise DataError(f"no readable configuration ({error})", where=self.config) from error
+
+    def fetch(self, progress: Progress) -> None:
+        """Download the weights that the library names, where they are not here.
+
+        Raises:
+            DataError: it failed; the message says what to download and where to put it.
+        """
+        if not self._is_named or self._target.is_file():
+            return
+        target = self._target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            lock = target.with_name(f".{target.name}.lock")
+            with one_at_a_time(lock), scratch_folder(target.parent, "pose") as scratch:
+                if not target.is_file():
+                    progress(f"downloading {self.weights}")
+                    os.replace(_download(self.weights, scratch), target)
+        except Exception as error:
+            cause = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
+            raise DataError(
+                f"the weights cannot be downloaded ({cause[0][:120]})", where=target, fix=self._by_hand
+            ) from error
+
+
+def _download(address: str, folder: Path) -> Path:
+    """rtmlib's zipped ONNX by rtmlib itself, which knows mirrors; a checkpoint is checked by the hash in its name."""
+    if address.endswith(".zip"):
+        from rtmlib.tools.file import download_checkpoint
+
+        with contextlib.redirect_stderr(io.StringIO()):
+            return Path(download_checkpoint(address, dst_dir=str(folder), progress=False))
+    path = folder / "weights"
+    with urlopen(address, timeout=_TIMEOUT_S) as stream, path.open("wb") as sink:  # noqa: S310 -- of mmpose's index
+        shutil.copyfileobj(stream, sink)
+    prefix = re.search(r"-([0-9a-f]{8})(_[0-9]{8})?\.pth$", address)
+    if prefix and not digest(str(path)).startswith(prefix[1]):
+        raise ValueError("the download has another hash than its name says")
+    return path
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def require(package: Literal["rtmlib", "mmpose"]) -> None:
+    """Refuse where a package is not installed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if util.find_spec(package) is None:
+        raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
+
+
+def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, Network]:
+    """The networks of the rtmlib backend: those of its own table for a mode, or ONNX files.
+
+    Raises:
+        UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
+    """
+    if bool(mode) == bool(model or detector):
+        raise UsageError(
+            "pose.rtmlib.model is not set" if not mode else "pose.rtmlib.mode and pose.rtmlib.model are both set",
+            fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file",
+        )
+    if mode:
+        require("rtmlib")
+        from rtmlib import Body
+
+        model, detector = Body.MODE[mode]["pose"], Body.MODE[mode]["det"]
+    return {name: Network(given) for name, given in (("weights", model), ("detector", detector)) if given}
+
+
+def mmpose_networks(
+    alias: str, config: str, checkpoint: str, detector_config: str, detector_checkpoint: str
+) -> dict[str, Network]:
+    """The networks of the mmpose backend: of its model index for an alias, or configurations and checkpoints.
+
+    Raises:
+        UsageError: mmpose is not installed, nothing is named, or no model has this alias.
+        DataError: no such configuration.
+    """
+    require("mmpose")
+    if bool(alias) == bool(config or checkpoint):
+        what = "pose.mmpose.alias and pose.mmpose.config are both set" if alias else "pose.mmpose.config is not set"
+        raise UsageError(what, fix="Give an alias such as rtmo-l, or an RTMO or RTMPose configuration file or its name")
+    found = {"weights": _of_index(alias) if alias else Network(checkpoint, _config("mmpose", config))}
+    if detector_config:
+        found["detector"] = Network(detector_checkpoint, _config("mmdet", detector_config))
+    elif alias and found["weights"].settings.model.type == "TopdownPoseEstimator":
+        found["detector"] = _people_detector()
+    return found
+
+
+def _root(package: str) -> Path:
+    spec = util.find_spec(package)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else Path()
+
+
+def _config(package: str, given: str) -> Path:
+    """A path as given, or the file of that name among the configurations that the package ships."""
+    if Path(given).is_file():
+        return Path(given)
+    name = f"{Path(given).name.removesuffix('.py')}.py"
+    found = sorted((_root(package) / ".mim" / "configs").rglob(name))
+    if not found:
+        raise DataError(f"no such {package} configuration", where=given, fix=f"Give a path, or a name inside {package}")
+    return found[0]
+
+
+def _index() -> Iterator[Mapping[str, Any]]:
+    """Models of people's joints in mmpose's index."""
+    import yaml
+
+    loader, root = getattr(yaml, "CSafeLoader", yaml.SafeLoader), _root("mmpose") / ".mim"
+    for place in yaml.load((root / "model-index.yml").read_bytes(), loader)["Import"]:  # noqa: S506 -- a safe one
+        if "body_2d_keypoint" in place:
+            yield from yaml.load((root / place).read_bytes(), loader)["Models"]  # noqa: S506
+
+
+def _of_index(alias: str) -> Network:
+    """The model with this alias or name, or the best trained one whose name begins with it (`rtmo-l`)."""
+    models = list(_index())
+    names: dict[str, Mapping[str, Any]] = {}
+    for dataset in _DATASETS:  # setdefault: earlier data sets win
+        for model in models:
+            short, *_, last = str(model["Name"]).split("_")
+            if re.fullmatch(dataset + r"-[0-9]+x[0-9]+", last):
+                names.setdefault(short, model)
+    for model in models:
+        given = model.get("Alias", [])
+        names |= dict.fromkeys([*([given] if isinstance(given, str) else given), model["Name"]], model)
+    if alias not in names:
+        raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
+    weights = names[alias]["Weights"]
+    return Network(
+        weights[0] if isinstance(weights, list) else weights, _root("mmpose") / ".mim" / names[alias]["Config"]
+    )
+
+
+def _people_detector() -> Network:
+    """The detector that mmpose's inferencer takes for people where none is named."""
+    place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
+    spec = util.spec_from_file_location("mmpose_default_det_models", place)  # mmpose.apis itself takes seconds to load
+    if spec is None or spec.loader is None:
+        raise DataError("mmpose names no detector", where=place, fix="Set pose.mmpose.detector_config")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    entry = module.default_det_models["human"]
+    return Network(entry["weights"], Path(entry["model"]))
+
+
+class _Log:
+    """Takes the place of the training logs in a checkpoint, whose contents are of no use here."""
+
+
+def _nothing(*_: Any) -> None:
+    """Takes the place of `getattr`, by which those logs name their own methods."""
+
+
+def load_checkpoint(model: Any, path: Path) -> None:
+    """Load a checkpoint into a torch module without running code from it.
+
+    Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
+    admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
+
+    Raises:
+        DataError: not such a checkpoint, or one of another model.
+    """
+    import pickle
+
+    import torch
+
+    rebuild, scalar = np.array(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+    admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
+    admitted += [(_Log, "mmengine.logging.history_buffer.HistoryBuffer")]
+    admitted += [(_nothing, f"{module}.getattr") for module in ("builtins", "__builtin__")]
+    try:
+        with torch.serialization.safe_globals(admitted):
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise DataError("not a PyTorch checkpoint that loads without running code", where=path) from error
+    fix = "Give the configuration that belongs to this checkpoint"
+    try:
+        missing, _ = model.load_state_dict(stored.get("state_dict", stored), strict=False)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise DataError("the checkpoint does not fit the model", where=path, fix=fix) from error
+    if missing:
+        raise DataError(f"the checkpoint lacks {len(missing)} tensors of the model ({missing[0]})", where=path, fix=fix)

@@ -1,0 +1,45 @@
+"""The `import` back end: detections of another tool, read from a keypoint file by frame index."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.errors import DataError
+from data.keypoints import read_keypoints
+from extractors.base import Source
+from extractors.pose.detections import Detections
+
+
+class ImportedKeypoints:
+    """The people of every frame of one video.
+
+    Args:
+        source: the video; its record names the file (`sidecars["keypoints"]`).
+        min_score: people below this are not returned.
+        size: (width, height) in pixels of the detections.
+
+    Attributes:
+        joint_map: which of the file's joints became which of COCO's, in one line.
+
+    Raises:
+        DataError: no keypoint file belongs to this video, or it cannot be used.
+    """
+
+    def __init__(self, source: Source, min_score: float, size: tuple[int, int]) -> None:
+        path = source.record.sidecars.get("keypoints")
+        if path is None:
+            raise DataError(
+                "no keypoint file belongs to this video",
+                where=source.record.name,
+                fix="Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md",
+            )
+        stem, full_size = source.record.id.rpartition("/")[2].rpartition("."), (source.info.width, source.info.height)
+        self._file = read_keypoints(path, stem[0] or stem[2], full_size, len(source.times))
+        self._min_score, self._scale = min_score, np.array(size) / np.array(full_size)
+        self.joint_map: str = self._file.summary
+
+    def at(self, frame: int) -> Detections:
+        """The people of a frame by its index; joints that the file does not have are NaN with score 0."""
+        people = self._file.frames[frame]
+        detections = Detections.of(people.keypoints, people.scores).scaled(*self._scale)
+        return detections.take(detections.scores >= self._min_score)

@@ -1,0 +1,146 @@
+"""The import backend from the command line's settings to the stored arrays, and its part in the cache key."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from extractors.pose_config import PoseConfig
+
+from data.errors import DataError, UsageError
+from data.video.records import find_videos
+from extractors.pose import Pose
+from pipeline.cache.remote_cache import open_cache
+from pipeline.config import BaseConfig, load_config, validate
+from pipeline.extract import Summary, run_extract
+from pipeline.extract.plan import Planner
+from tests.helpers.object_store import Bucket
+from tests.test_tracking import person
+
+FRAMES = 8
+
+
+@pytest.fixture
+def video(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+    return make_video(tmp_path / "in" / "dive.mp4", frames=FRAMES, size=(320, 240))
+
+
+def results(shift: float = 0.0) -> list[dict[str, Any]]:
+    """COCO results of one person who moves 2 pixels a frame, with the ears never found."""
+    found = []
+    for frame in range(FRAMES):
+        pose = person(100 + shift + 2 * frame, 120, score=0.9)
+        pose[3:5] = 0
+        found.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
+    return found
+
+
+def put(path: Path, content: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def configured(root: Path, *more: str) -> BaseConfig:
+    settings = ("pose.backend=import", "pose.agents=1", "run.workers=0", "stages=[pose]", *more)
+    return load_config(None, [f"cache={root / 'cache'}", *settings])
+
+
+def extract(config: BaseConfig, video: Path) -> tuple[Summary, Planner]:
+    cache = open_cache(config.cache, config.storage.reach())
+    planner = Planner(config, cache)
+    return run_extract(find_videos([video.parent]).records, config, cache, planner), planner
+
+
+def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: Path) -> None:
+    put(tmp_path / "poses" / "dive_keypoints.json", results())
+    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.smooth_s=0")
+    summary, planner = extract(config, video)
+    assert not summary.failed
+    stored = planner.cache.read("pose", "dive.mp4").output
+    joints = stored.arrays["keypoints"].values
+    assert joints.shape == (FRAMES, 1, 17, 3)
+    wanted = np.array([result["keypoints"] for result in results()]).reshape(FRAMES, 17, 3)
+    kept = [0, 1, 2, *range(5, 17)]
+    assert np.abs(joints[:, 0, kept, :2] - wanted[:, kept, :2]).max() < 0.1
+    assert np.isnan(joints[:, 0, 3:5, :2]).all()
+    assert not joints[:, 0, 3:5, 2].any()
+    assert stored.quality["joint_map"] == "COCO results, COCO-17: 17 joints under their COCO names"
+    assert _state(config, video) == ("fresh", "")
+
+
+def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:
+    put(tmp_path / "a" / "dive.json", results())
+    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'a'}")
+    extract(config, video)
+    moved = configured(tmp_path, f"pose.import.dir={shutil.copytree(tmp_path / 'a', tmp_path / 'b')}")
+    assert _state(moved, video) == ("fresh", "")
+    put(tmp_path / "b" / "dive.json", results(shift=1))
+    assert _state(moved, video) == ("stale", "keypoints file changed")
+
+
+def test_a_folder_of_files_is_in_the_key_file_by_file(video: Path, tmp_path: Path) -> None:
+    for frame in range(FRAMES):
+        people = [{"pose_keypoints_2d": [50.0 + frame, 60.0, 0.9] * 25}]
+        put(video.parent / "dive" / f"dive_{frame:012d}_keypoints.json", {"people": people})
+    config = configured(tmp_path)  # beside the video
+    summary, _ = extract(config, video)
+    assert not summary.failed
+    assert _state(config, video)[0] == "fresh"
+    put(video.parent / "dive" / "dive_000000000003_keypoints.json", {"people": []})
+    assert _state(config, video) == ("stale", "keypoints file changed")
+
+
+def _state(config: BaseConfig, video: Path) -> tuple[str, str]:
+    planner = Planner(config, open_cache(config.cache, config.storage.reach()))
+    ((step,),) = (planner.plan(record).steps for record in find_videos([video.parent]).records)
+    return step.check.state, step.check.reason
+
+
+def test_a_video_without_a_file_fails_by_name_until_there_is_one(video: Path, tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    summary, _ = extract(config, video)
+    assert "no keypoint file belongs to this video" in str(summary.failed)
+    put(video.with_suffix(".json"), results())
+    summary, _ = extract(config, video)
+    assert not summary.failed
+
+
+def test_a_video_on_a_store_takes_a_local_file(bucket: Bucket, video: Path, tmp_path: Path) -> None:
+    bucket.put("in/dive.mp4", video.read_bytes())
+    put(tmp_path / "poses" / "dive.json", results())
+    pose = {"backend": "import", "agents": 1, "import": {"dir": str(tmp_path / "poses")}}
+    config = bucket.config(stages=["pose"], pose=pose)
+    cache = open_cache(config.cache, config.storage.reach())
+    summary = run_extract(bucket.videos(), config, cache, Planner(config, cache))
+    assert not summary.failed
+    assert cache.quality("pose", "dive.mp4")["found_rate"] == 1
+
+
+def test_several_files_of_one_video_are_an_error(video: Path, tmp_path: Path) -> None:
+    put(video.with_suffix(".json"), results())
+    put(video.with_name("dive_pose.json"), results())
+    with pytest.raises(DataError, match="several keypoint files"):
+        extract(configured(tmp_path), video)
+
+
+def test_import_is_written_without_an_underscore_everywhere(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("pose:\n  backend: import\n  import:\n    dir: poses\n")
+    config = load_config(tmp_path / "c.yaml")
+    given = config.stage("pose")
+    assert isinstance(given, PoseConfig)
+    assert given.import_.dir == "poses"
+    assert config.dump()["pose"]["import"] == {"dir": "poses"}
+    assert validate(config.dump()).dump() == config.dump()
+    assert load_config(None, ["pose.import.dir=x"]).dump()["pose"]["import"] == {"dir": "x"}
+    assert given.result_settings()["import"] == {}
+    assert Pose.identity(given) == {}
+    with pytest.raises(UsageError, match=r"unknown key 'pose.import.dri', did you mean 'dir'"):
+        load_config(None, ["pose.import.dri=x"])
+    with pytest.raises(UsageError, match=r"unknown key 'pose.import_', did you mean 'import'"):
+        load_config(None, ["pose.import_.dir=x"])
