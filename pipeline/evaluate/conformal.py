@@ -49,8 +49,8 @@ def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
     rank = np.argmax(reached, axis=0)
-    found = np.take_along_axis(values, np.take_along_axis(order, rank[None], axis=0), axis=0)[0]
-    return np.where(reached.any(axis=0), found, np.inf)
+    quantiles = np.take_along_axis(values, np.take_along_axis(order, rank[None], axis=0), axis=0)[0]
+    return np.where(reached.any(axis=0), quantiles, np.inf)
 
 
 def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: float) -> Floats | None:
@@ -76,8 +76,8 @@ def threshold(values: Floats, weights: Floats, level: float) -> float:
 
     With too few values it is the greatest one, exceeded with probability at most 1 / (G + 1).
     """
-    found = float(upper_quantile(values[:, None], weights, level)[0])
-    return found if math.isfinite(found) else float(values.max())
+    bound = float(upper_quantile(values[:, None], weights, level)[0])
+    return bound if math.isfinite(bound) else float(values.max())
 
 
 def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int, int]:
@@ -106,15 +106,15 @@ def held_out_intervals(
     values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)
     residuals = np.abs(np.asarray(truth, dtype=np.float64) - values)
     groups = np.unique(np.arange(len(values)) if group is None else group, return_inverse=True)[1]
-    found: list[tuple[float, float] | None] = [None] * len(values)
+    intervals: list[tuple[float, float] | None] = [None] * len(values)
     for name in np.unique(folds):
         others = (folds != name) & np.isfinite(residuals)
         if not others.any():
             continue
         reach = float(upper_quantile(residuals[others][:, None], group_weights(groups[others]), level)[0])
         for row in np.flatnonzero(folds == name) if math.isfinite(reach) else ():
-            found[row] = (float(values[row] - reach), float(values[row] + reach))
-    return found
+            intervals[row] = (float(values[row] - reach), float(values[row] + reach))
+    return intervals
 
 
 def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequence[float], level: float) -> str:
@@ -122,10 +122,10 @@ def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequen
 
     Such as "15 of 20 (75 %), nominal 80 %: 12 to 19 by chance". Videos without an interval are left out.
     """
-    known = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
-    if not known:
+    pairs = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
+    if not pairs:
         return "no intervals"
-    hits = sum(low <= value <= high for (low, high), value in known)
-    low, high = binomial_range(len(known), level)
-    share = f"{hits} of {len(known)} ({100 * hits / len(known):.0f} %)"
+    hits = sum(low <= value <= high for (low, high), value in pairs)
+    low, high = binomial_range(len(pairs), level)
+    share = f"{hits} of {len(pairs)} ({100 * hits / len(pairs):.0f} %)"
     return f"{share}, nominal {100 * level:.0f} %: {low} to {high} by chance"

@@ -56,7 +56,7 @@ from pipeline.train import Stop, label_table
 
 FORMAT = 1
 
-Found = dict[str, Any]
+SearchResults = dict[str, Any]
 
 
 def search(
@@ -69,7 +69,7 @@ def search(
     run: Run = run_here,
     progress: JobProgress | None = None,
     stop: Stop | None = None,
-) -> Found:
+) -> SearchResults:
     """Score every candidate inside the training parts of the protocol; the module's docstring describes the result.
 
     Args:
@@ -90,13 +90,13 @@ def search(
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
     inner = inner_parts(features, parts, kinds=forbidden(config.protocol), folds=folds, seed=config.split.seed)
-    inner = {name: found for name, found in inner.items() if found}
+    inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(
             f"no training part can be split into {folds} inner folds",
             fix="More groups of performances, or fewer --folds",
         )
-    found = _audit(features, config, inner)
+    leaks = _audit(features, config, inner)
     jobs = [
         _job(number, one, name, inner[name], runs, checkpoints) for number, one in _numbered(tried) for name in inner
     ]
@@ -110,7 +110,7 @@ def search(
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": config.protocol, "folds": [_counts(fold, inner) for fold in outer]},
-        "audit": found.as_dict(),
+        "audit": leaks.as_dict(),
         "grid": {key: _values(tried, key) for key in tried[0].settings},
         "runs": min(runs, config.scorer[1].runs),
         "candidates": rows,
@@ -120,38 +120,40 @@ def search(
     }
 
 
-def write_search(found: Found, tried: Sequence[Candidate], folder: Path) -> tuple[Path, Path]:
+def write_search(results: SearchResults, tried: Sequence[Candidate], folder: Path) -> tuple[Path, Path]:
     """Write `search.json` and `best.yaml`, a whole configuration that `--config` takes; returns their places."""
-    best = found["best"]
-    settings = ", ".join(f"{key}: {value}" for key, value in found["candidates"][best - 1]["settings"].items())
-    head = f"# Candidate {best} of {len(tried)} of a search by inner validation, protocol {found['protocol']['name']}\n"
+    best = results["best"]
+    settings = ", ".join(f"{key}: {value}" for key, value in results["candidates"][best - 1]["settings"].items())
+    head = (
+        f"# Candidate {best} of {len(tried)} of a search by inner validation, protocol {results['protocol']['name']}\n"
+    )
     body = yaml.safe_dump(tried[best - 1].config.dump(), sort_keys=False, allow_unicode=True)
-    write_text(folder / "search.json", json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "search.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
     write_text(folder / "best.yaml", f"{head}# {settings}\n{body}")
     return folder / "search.json", folder / "best.yaml"
 
 
-def search_rows(found: Found) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def search_rows(results: SearchResults) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of the table: all candidates, the best first."""
-    keys = tuple(found["grid"])
-    ranked = sorted(found["candidates"], key=lambda row: -_sortable(row["mean"]))
+    keys = tuple(results["grid"])
+    ranked = sorted(results["candidates"], key=lambda row: -_sortable(row["mean"]))
     rows = []
     for row in ranked:
-        number = f"{row['candidate']}{' (best)' if row['candidate'] == found['best'] else ''}"
+        number = f"{row['candidate']}{' (best)' if row['candidate'] == results['best'] else ''}"
         rows.append((number, *(json.dumps(row["settings"][key]) for key in keys), row["mean"], row["spread"]))
     return ("candidate", *keys, "rho inside the training part", "spread over inner folds"), rows
 
 
-def search_notes(found: Found) -> list[str]:
+def search_notes(results: SearchResults) -> list[str]:
     """Notes for the reader of the table."""
-    if not found["test_seen"]:
+    if not results["test_seen"]:
         return ["the test part was not used"]
-    distinct = len(set(found["by_fold"].values()))
+    distinct = len(set(results["by_fold"].values()))
     chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
     return [
         f"best inside the training part of each fold: {chosen}",
-        f"note: under {found['protocol']['name']} each performance is in some training part: `evaluate` with best.yaml"
-        " on the same performances overestimates it; `evaluate` with the same --grid does not",
+        f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
+        " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
     ]
 
 
@@ -174,7 +176,7 @@ def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: in
     return Job(name, system, inside, rows)
 
 
-def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> Found:
+def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> SearchResults:
     """Correlations of one candidate; `means` are the predictions of each inner part."""
     by_fold, by_inner = {}, {}
     for name, parts in inner.items():
@@ -199,13 +201,13 @@ def _audit(features: FeatureSet, config: BaseConfig, inner: Mapping[str, Sequenc
         train |= {features.ids[row] for row in part.train}
         test |= {features.ids[row] for row in part.test}
     folds = [Fold(name, tuple(sorted(train)), tuple(sorted(test))) for name, (train, test) in sides.items()]
-    found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
+    leaks = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
-        found.require()
-    return found
+        leaks.require()
+    return leaks
 
 
-def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> Found:
+def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> SearchResults:
     cuts = {part.fold for part in inner.get(fold.name, ())}
     return {"name": fold.name, "train": len(fold.train), "test": len(fold.test), "inner": len(cuts)}
 
@@ -220,8 +222,8 @@ def _sortable(value: float | None) -> float:
 
 
 def _values(tried: Sequence[Candidate], key: str) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     for one in tried:
-        if one.settings[key] not in found:
-            found.append(one.settings[key])
-    return found
+        if one.settings[key] not in values:
+            values.append(one.settings[key])
+    return values

@@ -62,24 +62,24 @@ def all_systems(
         config: the recipe of every network.
         checkpoints: folder of the checkpoints; every system has a subfolder.
     """
-    found: list[System] = [*trivial_baselines(), *regression_systems(features)]
-    found += _compared(features, model, config)
+    systems: list[System] = [*trivial_baselines(), *regression_systems(features)]
+    systems += _compared(features, model, config)
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     if has_agents:
-        found.append(AimSystem(OURS, model, config))
+        systems.append(AimSystem(OURS, model, config))
         for name, task in (("single-task", False), ("multi-task", True)):
             if has_scene:
-                found.append(AimSystem(name, replace(model, multi_task=task), config))
+                systems.append(AimSystem(name, replace(model, multi_task=task), config))
         for name, changes in ABLATIONS.items():
             scene = name in ("whole scene (baseline)", "w/o attention fusion")
             possible = (has_scene or not scene) and (one or name != "exchanged roles")
             if possible and (equal or name != "w/o transformation"):
-                found.append(AimSystem(name, replace(model, **changes), config))
+                systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
-            found.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
-    return {system.name: _kept(system, checkpoints) for system in found}
+            systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
+    return {system.name: _kept(system, checkpoints) for system in systems}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
@@ -119,15 +119,17 @@ def for_new_users(
         seed: of the inner folds.
     """
     ranking = config.model_copy(update={"rank_weight": 3.0})
-    found: list[System] = [
+    candidates: list[System] = [
         ours,
         AimSystem("AIM, all tasks", model, config, pool=True),
         AimSystem("AIM, all tasks, ranking", model, ranking, pool=True),
     ]
     if features.trial.shape[-1]:
-        found.append(AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True))
-        found.append(PooledRidge())
-    kept = tuple(_kept(system, checkpoints) for system in found)
+        candidates.append(
+            AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True)
+        )
+        candidates.append(PooledRidge())
+    kept = tuple(_kept(system, checkpoints) for system in candidates)
     return Selected(CHOSEN_FOR_NEW_USERS, kept, kinds, seed=seed, show=True)
 
 
@@ -148,14 +150,14 @@ def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> li
         }
         return ComparisonConfig(kind, **size, **shape)
 
-    found: list[System] = []
+    networks: list[System] = []
     if features.scene.shape[-1]:
         ranking = config.model_copy(update={"rank_weight": 10.0})
-        found.append(AimSystem("C3D-LSTM", network("clip_lstm"), config))
-        found.append(AimSystem("TSN ranking", network("snippets"), ranking))
+        networks.append(AimSystem("C3D-LSTM", network("clip_lstm"), config))
+        networks.append(AimSystem("TSN ranking", network("snippets"), ranking))
     if features.primary.shape[-1]:
         primary, secondary, edges = graph(features)
         nodes: dict[str, Any] = {"primary_nodes": primary, "secondary_nodes": secondary, "edges": edges}
-        found.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))
-        found.append(AimSystem("JR-GCN", network("jr_gcn", **nodes), config))
-    return found
+        networks.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))
+        networks.append(AimSystem("JR-GCN", network("jr_gcn", **nodes), config))
+    return networks

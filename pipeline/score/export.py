@@ -144,9 +144,9 @@ class _Ensemble(nn.Module):
     def inputs(self) -> list[str]:
         """Names of the inputs that have a size."""
         s = self.sizes
-        known = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
-        known |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
-        return [field.name for field in fields(AimInputs) if known[field.name]]
+        sizes = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
+        sizes |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
+        return [field.name for field in fields(AimInputs) if sizes[field.name]]
 
     @property
     def outputs(self) -> list[str]:
@@ -277,10 +277,10 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
     model = core.compile_model(core.read_model(str(place)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     worst = 0.0
     for features in (probe, probe.take([0])):
-        found = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
+        outputs = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
         truth = bundle.predict(features)
         for name in net.outputs:
-            want, got = np.asarray(getattr(truth, name)), np.asarray(found[name])
+            want, got = np.asarray(getattr(truth, name)), np.asarray(outputs[name])
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise DataError(f"output '{name}' of the ONNX file is wrong", fix="Report this as an error")
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))

@@ -89,9 +89,9 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
             yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {spread}"
     for stage, facts in sorted(run.settings.items()):
         identity = facts.get("identity", {}) if isinstance(facts, Mapping) else {}
-        known = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
+        identified = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
         version = facts.get("version", "unknown") if isinstance(facts, Mapping) else "unknown"
-        yield f"features of stage {_text(stage)}, version {version}{known}"
+        yield f"features of stage {_text(stage)}, version {version}{identified}"
 
 
 def _training(run: TrainedRun) -> Iterable[str]:

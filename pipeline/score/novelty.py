@@ -60,10 +60,10 @@ class Distances:
     blocks: Mapping[str, Floats]
 
 
-def distances(known: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distances:
-    """Mean distance of each row of `new` to its nearest rows of `known`, which also gives the standardisation."""
-    squares = {name: _squares(known[name], new[name]) for name in known}  # (m, n) each
-    count = min(NEIGHBOURS, len(next(iter(known.values()))))
+def distances(reference: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distances:
+    """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation."""
+    squares = {name: _squares(reference[name], new[name]) for name in reference}  # (m, n) each
+    count = min(NEIGHBOURS, len(next(iter(reference.values()))))
 
     def nearest(square: Floats) -> Floats:
         return np.asarray(np.sqrt(np.partition(square, count - 1, axis=1)[:, :count]).mean(axis=1))
@@ -93,9 +93,9 @@ class Novelty:
         whole = np.zeros(len(features))
         by_block = {name: np.zeros(len(features)) for name in blocks}
         for train, test in folds:
-            found = distances({n: v[train] for n, v in blocks.items()}, {n: v[test] for n, v in blocks.items()})
-            whole[test] = found.whole
-            for name, values in found.blocks.items():
+            measured = distances({n: v[train] for n, v in blocks.items()}, {n: v[test] for n, v in blocks.items()})
+            whole[test] = measured.whole
+            for name, values in measured.blocks.items():
                 by_block[name][test] = values
         return cls(blocks, Distances(whole, by_block), weights)
 
@@ -106,12 +106,12 @@ class Novelty:
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """For each performance, its distance in units of `limit`, and the most distant block."""
-        found = distances(self.known, trial_level(features))
+        measured = distances(self.known, trial_level(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []
-        for row, whole in enumerate(found.whole):
-            block = max(found.blocks, key=lambda name: found.blocks[name][row] / limits[name])
+        for row, whole in enumerate(measured.whole):
+            block = max(measured.blocks, key=lambda name: measured.blocks[name][row] / limits[name])
             out.append((float(whole) / limit, block))
         return out
 
@@ -126,12 +126,12 @@ def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
     return np.concatenate([mean, np.sqrt(square)], axis=1)
 
 
-def _squares(known: Floats, new: Floats) -> Floats:
-    """(m, n) mean squared standardised difference between every new and every known row."""
-    mean, deviation = known.mean(axis=0), known.std(axis=0)
+def _squares(reference: Floats, new: Floats) -> Floats:
+    """(m, n) mean squared standardised difference between every new and every reference row."""
+    mean, deviation = reference.mean(axis=0), reference.std(axis=0)
     used = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
     if not used.any():
-        return np.zeros((len(new), len(known)))
-    a, b = (np.clip((v[:, used] - mean[used]) / deviation[used], -CUT, CUT) for v in (new, known))
+        return np.zeros((len(new), len(reference)))
+    a, b = (np.clip((v[:, used] - mean[used]) / deviation[used], -CUT, CUT) for v in (new, reference))
     # Row by row, without a matrix product: a performance's distance must not depend on its neighbours in the batch.
     return np.stack([((row - b) ** 2).mean(axis=1) for row in a])

@@ -60,7 +60,7 @@ def frequency_and_entropy(features: FeatureSet) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def trial_figures(features: FeatureSet) -> Floats:
+def trial_descriptors(features: FeatureSet) -> Floats:
     """(n, K) trial-level descriptors; ours, for people without training performances."""
     return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
 
@@ -99,7 +99,7 @@ def regression_systems(features: FeatureSet) -> list[SimpleSystem]:
         systems.append(SimpleSystem("Pose+DCT", _Fitted(pose_dct, "svr", "linear")))
         systems.append(SimpleSystem("DCT+DFT+ApEn", _Fitted(frequency_and_entropy, "nearest", "")))
     if features.trial.shape[-1]:
-        systems.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_figures, "ridge", "")))
+        systems.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_descriptors, "ridge", "")))
     return systems
 
 
@@ -120,7 +120,7 @@ class PooledRidge:
         """See `System.held_out`."""
         from sklearn.linear_model import RidgeCV
 
-        descriptors, scores = trial_figures(features), label_table(features.records)[:, 0]
+        descriptors, scores = trial_descriptors(features), label_table(features.records)[:, 0]
         predicted: dict[int, Floats] = {}
         for group in by_fold(parts):
             model = RidgeCV(alphas=np.logspace(-1, 5, 13))

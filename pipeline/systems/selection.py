@@ -64,8 +64,8 @@ class Selected:
         for candidate in self.candidates:
             mine = [i for i, name in enumerate(chosen) if name == candidate.name]
             if mine:
-                found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
-                scores |= dict(zip(mine, found.score, strict=True))
+                predicted = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
+                scores |= dict(zip(mine, predicted.score, strict=True))
         return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
