@@ -1,14 +1,14 @@
-"""What the documentation takes from the code at build time, so that it cannot differ: commands and settings.
+"""What the documentation takes from the code at build time, so that it cannot differ: commands, settings and arrays.
 
 A hook of MkDocs (`hooks` in mkdocs.yml): the line `[commands]` of a page becomes a section per command, `[settings]` a
-section per part of the configuration. Nothing is run; the parser and the configuration's classes are read.
+section per part of the configuration, `[stages]` a section per stage with its arrays, `[arrays NAME]` the table of one
+stage. Nothing is run; the parser and the classes of the configuration and of the stages are read.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import html
-import inspect
 import json
 import re
 import sys
@@ -30,11 +30,11 @@ def on_config(config: Any) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the marks of one page; called by MkDocs."""
-    marks: dict[str, Callable[[], str]] = {"[commands]": commands, "[settings]": settings}
+    marks: dict[str, Callable[[], str]] = {"[commands]": commands, "[settings]": settings, "[stages]": stages}
     for mark, make in marks.items():
         if re.search(rf"^{re.escape(mark)}$", markdown, re.MULTILINE):
             markdown = markdown.replace(mark, make())
-    return markdown
+    return re.sub(r"^\[arrays (\w+)\]$", lambda found: arrays(found[1]), markdown, flags=re.MULTILINE)
 
 
 def commands() -> str:
@@ -71,6 +71,30 @@ def settings() -> str:
             else:
                 parts.append(_table(("key", "default", "meaning"), [(a, b, d) for a, b, _, d in rows]))
     return "\n".join(parts)
+
+
+def stages() -> str:
+    """Every stage: what it does, its clock, and what it stores."""
+    from pipeline.stages import STAGES, stage_class
+
+    parts = []
+    for name in STAGES:
+        stage = stage_class(name)
+        about = _text((inspect.getdoc(stage) or "").split("\n\n")[0])
+        clock = f" Its clock is `{stage.clock}`." if stage.clock else ""
+        parts.append(f"## `{name}`\n\n{about}{clock}\n\n{arrays(name)}")
+    return "\n".join(parts)
+
+
+def arrays(name: str) -> str:
+    """The table of arrays of one stage, from its class."""
+    from pipeline.stages import stage_class
+
+    rows = []
+    for array, spec in stage_class(name).arrays.items():
+        named = f" ({', '.join(spec.names)})" if spec.names else ""
+        rows.append((f"`{array}`", f"({', '.join(spec.dims)})", _text(spec.unit), _text(spec.about + named)))
+    return _table(("array", "dims", "unit", "meaning"), rows)
 
 
 def _leaves(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
@@ -121,9 +145,10 @@ def _train(kind: Any) -> str:
 
 
 def _model(kind: Any) -> str:
+    from pipeline.docstrings import entries
     from pipeline.recipes import RECIPES, model_for
 
-    about = _attributes(kind)
+    about = {name: _text(text) for name, text in entries(kind, "Attributes").items()}
     networks = {recipe: model_for(recipe) for recipe in sorted(RECIPES)}  # type: ignore[arg-type]
     rows = [
         (
@@ -134,13 +159,6 @@ def _model(kind: Any) -> str:
         for f in dataclasses.fields(kind)
     ]
     return _table(("key", *(f"with recipe `{recipe}`" for recipe in networks), "meaning"), rows)
-
-
-def _attributes(kind: Any) -> dict[str, str]:
-    """The section `Attributes:` of a docstring: name to text."""
-    _, _, block = inspect.getdoc(kind).partition("Attributes:\n")  # type: ignore[union-attr]
-    entries = re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |\Z)", block, re.MULTILINE | re.DOTALL)
-    return {name: _text(text) for name, text in entries}
 
 
 def _table(head: Row, rows: Sequence[Row]) -> str:

@@ -1,13 +1,14 @@
-"""The contract of a stage: settings, what it reads, one call that turns an opened video into named arrays.
+"""The contract of a stage: settings, what it reads, its table of arrays, one call that turns a video into their values.
 
-A new stage is one file here with a subclass of `Extractor`, and one line in `pipeline/stages.py`:
+A new stage is one package here with a subclass of `Extractor`, and one line in `pipeline/stages.py`:
 
     class Brightness(Extractor[BrightnessConfig]):
         name, version, Config = "brightness", 1, BrightnessConfig
+        arrays = {"brightness": ArraySpec(("frame",), "1", "mean of all pixels")}
 
         def extract(self, source: Source) -> StageOutput:
             rows = [frame.image.mean() for frame in source.frames()]
-            return StageOutput({"brightness": Array(np.array(rows), ("frame",), "1", "mean of all pixels")})
+            return StageOutput.of(self.arrays, {"brightness": np.array(rows)})
 
 The module that holds the settings must import quickly, since every command reads every stage's settings:
 torch, cv2, openvino and the like are imported inside functions.
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from data.store import StageOutput
+from data.store import ArraySpec, OutputSpec, StageOutput
 from data.video import Frame, Record, VideoInfo
 
 
@@ -32,6 +33,9 @@ class StageConfig(BaseModel):
     """Settings of one stage: strict, frozen, unknown keys refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True)
+
+    REMOVED: ClassVar[Mapping[str, str]] = {}
+    """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
@@ -119,8 +123,17 @@ class Extractor(ABC, Generic[C]):
     headline: ClassVar[tuple[str, ...]] = ()
     """Quality figures that `status` shows without being asked for more."""
 
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {}
+    """What the stage stores: the store refuses other arrays, and the documentation shows this table."""
+
+    clock: ClassVar[str] = "frame"
+    """The dim along time: frame, pair, row or step; empty for a stage without one."""
+
     unit: ClassVar[str] = "frames"
     """What the stage's cost grows with; see `work`."""
+
+    seconds_per_unit: ClassVar[float] = 0.05
+    """Expected cost of one `unit` until the stage has run once: seconds of one core, dives of 448 x 256 pixels."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -155,9 +168,22 @@ class Extractor(ABC, Generic[C]):
         """How many `unit` a video of `frames` frames is under these settings: what a run costs is told from it."""
         return frames
 
+    @classmethod
+    def ticks(cls, config: C, frames: int) -> int | None:
+        """Length of the clock for a video of `frames` frames; None where only an input file's content tells it.
+
+        Default: `work`, where that counts the same things as the clock.
+        """
+        return cls.work(config, frames) if frames and cls.unit == f"{cls.clock}s" else None
+
+    @classmethod
+    def promise(cls, config: C, frames: int) -> OutputSpec:
+        """What the output for a video of `frames` frames must be like; 0 frames: their number is not known."""
+        return OutputSpec(cls.name, cls.arrays, cls.clock, cls.ticks(config, frames))
+
     @abstractmethod
     def extract(self, source: Source) -> StageOutput:
-        """Compute the arrays of one video.
+        """Compute the values of `arrays` for one video: `StageOutput.of(self.arrays, {name: values, ...})`.
 
         Raises:
             AimError: the input cannot be used; recorded as this video's failure.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 
-def compile_for_cpu(graph: Any, *, precision: str = "f32", threads: int = 0) -> Any:
-    """Compile a graph for one inference at a time.
+def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> Any:
+    """Compile a model for one inference at a time.
 
     Args:
-        graph: an `openvino.Model`.
+        model: an `openvino.Model`.
         precision: "f32", "bf16" or "f16". Left unsaid, OpenVINO takes bf16 on CPUs that have it, and the numbers
             depend on the machine.
         threads: threads of one inference; 0: one per core.
@@ -27,4 +27,4 @@ def compile_for_cpu(graph: Any, *, precision: str = "f32", threads: int = 0) -> 
     }
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
-    return openvino.Core().compile_model(graph, "CPU", options)
+    return openvino.Core().compile_model(model, "CPU", options)

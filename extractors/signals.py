@@ -1,4 +1,4 @@
-"""Cleaning of irregular, weighted signals: short gaps are bridged, values and slopes come from one local fit."""
+"""Irregular, weighted signals: gaps are interpolated, values and slopes come from one local fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONE_PERIOD_S = 0.04
 """How long a single row lasts, when no second one says so: one frame at 25 frames per second."""
 
 FILL_WEIGHT = 0.5
-"""A value put into a gap weighs half as much as the lighter of the two values it lies between."""
+"""An interpolated value weighs half as much as the lighter of the two values around it."""
 
 WINDOW_SIGMAS = 3.0
 """The local fit looks this many widths of its Gaussian to both sides."""
@@ -37,10 +37,10 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 
 
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
-    """Bridge gaps by straight lines.
+    """Interpolate gaps by straight lines.
 
     A run of rows without weight is filled where rows with weight lie on both sides, at most `longest`
-    seconds apart. Nothing is put before the first or after the last seen row.
+    seconds apart. Nothing is put before the first or after the last row with weight.
 
     Args:
         time: (row,) seconds.

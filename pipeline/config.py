@@ -6,29 +6,24 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from data.errors import UsageError, nearest
 from data.store import Storage
 from extractors.base import StageConfig
+from pipeline.config_errors import usage_error
+from pipeline.presets import config_path
 from pipeline.stages import STAGES, stage_class
+from pipeline.yaml_values import Overrides, parse_overrides, put, read_yaml
 
 if TYPE_CHECKING:
     from models.aim_config import AimConfig
     from pipeline.recipes import TrainConfig
-
-MAX_BYTES = 1 << 20
-"""Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
-
-UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What PyYAML raises: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
 
 SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.recipes:TrainConfig"}
 """Sections that describe the scorer; their modules import no torch, so that every command starts quickly."""
@@ -131,20 +126,38 @@ def config_class() -> type[BaseConfig]:
     return create_model("Config", __base__=BaseConfig, **sections)
 
 
-def load_config(path: Path | None, overrides: Iterable[str] = ()) -> BaseConfig:
-    """Read a YAML configuration and apply `section.key=value` overrides in order.
+def load_config(config: str | Path | BaseConfig | None = None, overrides: Overrides = ()) -> BaseConfig:
+    """A configuration with `section.key=value` overrides applied in order.
+
+    Args:
+        config: name of a preset, path of a YAML file, or a configuration; None for the defaults.
+        overrides: texts `section.key=value`, or a mapping of keys or sections to values.
 
     Raises:
-        UsageError: unreadable file, unknown key (the nearest known one is named), wrong value.
+        UsageError: no such preset, unreadable file, unknown key (the nearest known one is named), wrong value.
     """
-    values = _read_yaml(path) if path is not None else {}
-    for override in overrides:
-        _override(values, override)
-    return validate(values, where=path)
+    given = parse_overrides(overrides)
+    if isinstance(config, BaseConfig):
+        if not given:
+            return config
+        values, where = config.dump(), None
+    else:
+        where = None if config is None else config_path(config)
+        values = {} if where is None else read_yaml(where)
+    for name, value in given:
+        put(values, name, value)
+    return validate(values, where=where, overrides=dict(given))
 
 
-def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
+def validate(
+    values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> BaseConfig:
     """A configuration from plain values.
+
+    Args:
+        values: sections and keys.
+        where: the file that they come from, for the error.
+        overrides: dotted keys among them that were set over the file, for the error.
 
     Raises:
         UsageError: unknown key or wrong value, named by its full path.
@@ -153,7 +166,7 @@ def validate(values: dict[str, Any], where: Path | None = None) -> BaseConfig:
     try:
         return model.model_validate(_with_network(values))
     except ValidationError as error:
-        raise UsageError("; ".join(_explain(model, e) for e in error.errors()[:5]), where=where) from None
+        raise usage_error(model, error, where, overrides or {}) from None
 
 
 def _with_network(values: dict[str, Any]) -> dict[str, Any]:
@@ -165,109 +178,3 @@ def _with_network(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(recipe, str) or recipe not in RECIPES or not isinstance(model, dict):
         return values
     return {**values, "model": {**asdict(model_for(cast("RecipeName", recipe))), **model}}
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without aliases (their expansion can fill any memory) and without repeated keys."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed in a configuration")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
-        if repeated:
-            raise yaml.YAMLError(f"key '{sorted(repeated)[0]}' stands twice, line {node.start_mark.line + 1}")
-        return super().construct_mapping(node, deep=deep)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"configuration larger than {MAX_BYTES} bytes", where=path)
-        values = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except FileNotFoundError:
-        here = sorted(p.as_posix() for p in Path("configs").glob("*.yaml"))
-        raise UsageError("no such configuration file", where=path, fix=nearest(str(path), here)) from None
-    except (OSError, *UNREADABLE) as error:
-        text = " ".join(str(error).split())
-        raise UsageError(
-            f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
-        ) from None
-    if not isinstance(values or {}, dict):
-        raise UsageError("a configuration is a mapping of sections", where=path, fix="See configs/folder.yaml")
-    return values or {}
-
-
-def parse_values(text: str) -> list[Any]:
-    """Values separated by commas, as `--set` reads each: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
-
-    Raises:
-        UsageError: brackets or quotes that do not close, or a value that cannot be.
-    """
-    try:
-        values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
-    except UNREADABLE:
-        raise UsageError(
-            f"'{text[:80]}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
-        ) from None
-    return [_number(value) for value in values]
-
-
-def _number(value: Any) -> Any:
-    """1e-3 as a number: YAML wants 1.0e-3."""
-    if isinstance(value, list):
-        return [_number(one) for one in value]
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals or not name.strip():
-        raise UsageError(f"'--set {override}' is not of the form section.key=value", fix="Example: --set pose.stride=2")
-    try:
-        value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
-    except yaml.YAMLError:
-        value = text
-    except UNREADABLE as error:
-        raise UsageError(
-            f"the value of '--set {name}' is not readable ({error})", fix=f"""Is it text? --set '{name}="TEXT"'"""
-        ) from None
-    *sections, key = name.strip().split(".")
-    for section in sections:
-        inner = values.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"'{section}' in '--set {override}' is not a section")
-        values = inner
-    values[key] = value
-
-
-def _explain(model: type[BaseModel], error: Any) -> str:
-    place = error["loc"]
-    name = ".".join(str(part) for part in place)
-    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key '{name}', {nearest(str(place[-1]), _known_keys(model, place[:-1]))}"
-    return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
-
-
-def _known_keys(model: Any, place: Sequence[Any]) -> list[str]:
-    """Names that a section takes; follows nested models and dataclasses."""
-    for part in place:
-        fields = {_written(key, one): one for key, one in _fields(model).items()}
-        model = fields[part].annotation if part in fields else object
-    return sorted(_written(key, one) for key, one in _fields(model).items())
-
-
-def _fields(model: Any) -> dict[str, Any]:
-    found: dict[str, Any] = getattr(model, "model_fields", None) or getattr(model, "__pydantic_fields__", {})
-    return found or getattr(model, "__dataclass_fields__", {})
-
-
-def _written(name: str, field: Any) -> str:
-    """The key in a file: `import`, where Python must call the field `import_`."""
-    return getattr(field, "alias", None) or name

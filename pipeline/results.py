@@ -65,6 +65,7 @@ class Score:
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
         error: why there is no score.
+        model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); equal files give equal scores.
     """
 
     id: str
@@ -81,3 +82,4 @@ class Score:
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: str | None = None
+    model: str = ""

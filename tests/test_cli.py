@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 
-import run_pipeline
 from data.errors import UsageError
 from data.store.files import write_bytes
+from pipeline.outputs import check_file, check_folder, writing
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,6 +91,8 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         (["extract", "/nowhere"], "no such file or folder"),
         (["extract", "{tmp}"], "no video in this folder"),
         (["extract", "{tmp}", "--config", "configs/fodler.yaml"], "no such configuration file"),
+        (["extract", "{tmp}", "--config", "fodler"], "did you mean 'folder'? Presets: aqa7, demo, folder"),
+        (["extract", "{tmp}", "-c", "folder", "--set", "pose.strid=2"], "error: --set pose.strid=2: unknown key"),
         (["extract", "{tmp}", "--set", "pose.strid=2"], "did you mean 'stride'?"),
         (["extract", "{tmp}", "--set", "nonsense"], "section.key=value"),
         (["status", "{tmp}/a.mp4", "--stages", "poze"], "did you mean 'pose'?"),
@@ -173,13 +175,13 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(tmp_path: P
 def test_the_test_of_an_output_leaves_nothing_and_refuses_no_good_place(tmp_path: Path) -> None:
     (tmp_path / "old.csv").write_text("old")
     for place in ("new.csv", "old.csv", "a/b/new.csv"):
-        run_pipeline._check_file(tmp_path / place)
+        check_file(tmp_path / place)
     for place in (".", "a/b"):
-        run_pipeline._check_folder(tmp_path / place)
+        check_folder(tmp_path / place)
     assert [path.name for path in tmp_path.iterdir()] == ["old.csv"]
     for place in (tmp_path, Path("/dev/full"), Path("s3://bucket/x.csv")):
         with pytest.raises(UsageError):
-            run_pipeline._check_file(place)
+            check_file(place)
 
 
 @contextmanager
@@ -207,7 +209,7 @@ def test_a_checkpoint_on_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) 
 
 
 def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(UsageError, match="cannot be written") as caught, run_pipeline._writing(tmp_path):
+    with full_disk(), pytest.raises(UsageError, match="cannot be written") as caught, writing(tmp_path):
         write_bytes(tmp_path / "x", bytes(100_000))
     assert caught.value.where == str(tmp_path)
 
@@ -245,8 +247,8 @@ with console.named_bars() as bar:
 def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     code = """
 import os, signal, sys, threading, time
-import run_pipeline
-stop = run_pipeline._stop_on_interrupt()
+from pipeline.cli.interrupts import stop_on_interrupt
+stop = stop_on_interrupt()
 threading.Thread(target=time.sleep, args=(20,)).start()
 sys.stdout.write("half a line")
 os.kill(os.getpid(), signal.SIGINT)

@@ -20,6 +20,7 @@ import yaml
 
 from data.errors import UsageError
 from pipeline.config import config_class, load_config
+from pipeline.presets import config_path
 from pipeline.recipes import RECIPES
 from run_pipeline import app
 
@@ -90,8 +91,8 @@ def check_command(words: list[str]) -> None:
     """The command parses, its preset exists, and its settings are accepted."""
     given = parse(tree(), "run_pipeline.py", words)
     config = given.get("config")
-    preset = None if config is None else ROOT / config
-    if preset is not None and "$" not in str(config):
+    if config is not None and "$" not in config:
+        preset = config_path(config) if "/" not in config else ROOT / config
         assert preset.is_file(), f"no {config}"
         load_config(preset, [one for one in given.get("overrides") or () if "…" not in one])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,8 +12,7 @@ from data.store.arrays import Array, StageOutput
 from extractors.signals import FILL_WEIGHT, fill_gaps, local_line, runs_between
 from extractors.timesteps.flow_channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_clean import POINTS, PoseSettings, clean_pose
-from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
+from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
 
 _LEFT = np.array([[2, -92], [5, -90], [18, -70], [22, -45], [24, -20], [10, -20], [11, 25], [11, 68]], dtype=float)
 STANDING = np.vstack([[0, -90], np.stack([_LEFT, _LEFT * [-1, 1]], axis=1).reshape(-1, 2)])

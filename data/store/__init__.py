@@ -8,7 +8,7 @@ from data.lazy import importer
 
 if TYPE_CHECKING:
     from data.store.addresses import address, is_remote, local_path, refuse_unknown
-    from data.store.arrays import Array, StageOutput
+    from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
     from data.store.files import atomic_path, files_below, sha256_file, write_bytes, write_text
     from data.store.remote import RemoteFile, RemoteFolder, Storage
     from data.store.scratch import fetched, sweep_scratch
@@ -17,7 +17,7 @@ else:
     __getattr__ = importer(
         __name__,
         addresses="address is_remote local_path refuse_unknown",
-        arrays="Array StageOutput",
+        arrays="UNITS Array ArraySpec ContractError OutputSpec StageOutput",
         files="atomic_path files_below sha256_file write_bytes write_text",
         remote="RemoteFile RemoteFolder Storage",
         scratch="fetched sweep_scratch",
@@ -25,7 +25,11 @@ else:
     )
 
 __all__ = [
+    "UNITS",
     "Array",
+    "ArraySpec",
+    "ContractError",
+    "OutputSpec",
     "RemoteFile",
     "RemoteFolder",
     "StageOutput",

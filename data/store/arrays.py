@@ -1,8 +1,8 @@
-"""Named arrays with dimensions and units: what every stage returns and every cache file holds."""
+"""Named arrays with dimensions and units: what every stage promises and returns, and every cache file holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,23 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 """Indices of the first axis, such as the performances of a training part."""
+
+UNITS: Mapping[str, str] = {
+    "1": "pure number, share, index or truth value",
+    "s": "seconds",
+    "px": "pixels of the video",
+    "1/s": "per second",
+    "m": "metres",
+    "m/s": "metres per second",
+    "rad": "radians",
+    "rad/s": "radians per second",
+    "mixed": "every entry of the last axis has a unit of its own, see its name",
+}
+"""The units that a stage may declare, and what they mean."""
+
+
+class ContractError(ValueError):
+    """A stage returned other arrays than it declares: a fault of the stage, not of the video."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,32 @@ class Array:
 
 
 @dataclass(frozen=True)
+class ArraySpec:
+    """What a stage declares of one array.
+
+    Attributes:
+        dims: one name per axis; axes of one name have one length in all arrays of the stage.
+        unit: one of `UNITS`.
+        about: one sentence for people who open the file without this code.
+        names: of the entries of the last axis, where they are the same for all videos and settings.
+        optional: whether the array may be missing.
+
+    Raises:
+        ContractError: the unit is not one of `UNITS`.
+    """
+
+    dims: tuple[str, ...]
+    unit: str
+    about: str
+    names: tuple[str, ...] = ()
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise ContractError(f"unknown unit '{self.unit}', known: {', '.join(UNITS)}")
+
+
+@dataclass(frozen=True)
 class StageOutput:
     """What a stage computed for one video.
 
@@ -52,3 +95,97 @@ class StageOutput:
 
     arrays: Mapping[str, Array]
     quality: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        specs: Mapping[str, ArraySpec],
+        values: Mapping[str, NDArray[np.generic]],
+        quality: Mapping[str, float | int | str | bool] | None = None,
+        names: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> StageOutput:
+        """An output whose dims, units and texts come from the stage's table.
+
+        Args:
+            specs: the table, by array.
+            values: by array.
+            quality: figures for people.
+            names: of the entries of the last axis, for arrays whose names depend on the settings.
+
+        Raises:
+            ContractError: an array that the table does not declare, or one with another number of axes.
+        """
+        arrays = {}
+        for name, numbers in values.items():
+            if name not in specs:
+                raise ContractError(f"{name} is not declared")
+            spec = specs[name]
+            if numbers.ndim != len(spec.dims):
+                raise ContractError(f"{name} has shape {numbers.shape}, declared is ({', '.join(spec.dims)})")
+            named = spec.names or (names or {}).get(name, ())
+            arrays[name] = Array(numbers, spec.dims, spec.unit, spec.about, named)
+        return cls(arrays, quality or {})
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """What a stage promises of its output for one video.
+
+    Attributes:
+        stage: its name.
+        arrays: its table.
+        clock: the dim along time, such as "frame"; empty for a stage without one.
+        ticks: length of the clock for this video, None where only the content of an input file tells it.
+    """
+
+    stage: str
+    arrays: Mapping[str, ArraySpec]
+    clock: str
+    ticks: int | None = None
+
+    def check(self, output: StageOutput) -> None:
+        """Refuse an output that is not as declared.
+
+        Raises:
+            ContractError: an array is missing, undeclared or has other dims, unit or names; or axes of one name differ
+                in length, or the clock has another length than the video and the settings give.
+        """
+        faults = [*self._faults(output.arrays)] or [*self._lengths(output.arrays)]
+        if faults:
+            raise ContractError(f"stage '{self.stage}': {'; '.join(faults)}")
+
+    def _faults(self, arrays: Mapping[str, Array]) -> Iterator[str]:
+        """Each array against its declaration."""
+        yield from (f"{name} is not declared" for name in arrays if name not in self.arrays)
+        yield from (
+            f"{name} is missing" for name, spec in self.arrays.items() if name not in arrays and not spec.optional
+        )
+        for name in set(arrays) & set(self.arrays):
+            array, spec = arrays[name], self.arrays[name]
+            if array.dims != spec.dims:
+                yield f"{name} has dims ({', '.join(array.dims)}), declared are ({', '.join(spec.dims)})"
+            if array.unit != spec.unit:
+                yield f"{name} has unit '{array.unit}', declared is '{spec.unit}'"
+            if spec.names and array.names != spec.names:
+                yield f"{name} names its last axis {array.names}, declared are {spec.names}"
+
+    def _lengths(self, arrays: Mapping[str, Array]) -> Iterator[str]:
+        """The lengths of axes of one name against each other, and the clock against the video."""
+        first: dict[str, tuple[str, int]] = {}
+        for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time is what others are compared with
+            for dim, length in zip(arrays[name].dims, arrays[name].values.shape, strict=True):
+                other, known = first.setdefault(dim, (name, length))
+                if length != known:
+                    yield f"{name} has {_count(length, dim)}, {other} has {known}"
+        if not self.clock:
+            return
+        if self.clock not in first:
+            yield f"no array has the clock's dim '{self.clock}'"
+            return
+        name, length = first[self.clock]
+        if self.ticks is not None and length != self.ticks:
+            yield f"{name} has {_count(length, self.clock)}, the video and the settings give {self.ticks}"
+
+
+def _count(number: int, dim: str) -> str:
+    return f"{number} {dim}{'es' if dim.endswith('s') else 's'}"

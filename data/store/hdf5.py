@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from data.errors import CacheError
 from data.store.addresses import address
-from data.store.arrays import Array, StageOutput
+from data.store.arrays import Array, OutputSpec, StageOutput
 from data.store.files import write_bytes
 
 FORMAT = "aim-stage"
@@ -67,19 +67,31 @@ class Stored:
     output: StageOutput
 
 
-def write(path: Path, header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], int]:
+def write(
+    path: Path, header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
+) -> tuple[dict[str, Any], int]:
     """Write one stage's output of one video, atomically; returns the header as stored, and the file's inode number.
 
     Raises:
+        ContractError: the output is not what the stage promised; nothing is written.
         OSError: the folder cannot be written or the disk is full; no half-written file remains.
     """
-    full, content = encode(header, output)
+    full, content = encode(header, output, promise)
     return full, write_bytes(path, content)
 
 
-def encode(header: Mapping[str, Any], output: StageOutput) -> tuple[dict[str, Any], bytes]:
-    """The header as stored, and the whole content of the file."""
+def encode(
+    header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
+) -> tuple[dict[str, Any], bytes]:
+    """The header as stored, and the whole content of the file; refuses what differs from `promise`.
+
+    Raises:
+        ContractError: an array is missing, undeclared, or not as declared.
+    """
     import h5py
+
+    if promise is not None:
+        promise.check(output)
 
     described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}

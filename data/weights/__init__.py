@@ -7,15 +7,26 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.weights.compiled_models import load_compiled, store_compiled
+    from data.weights.compiled_models import load_compiled, read_network, store_compiled
     from data.weights.registry import REGISTRY
-    from data.weights.weight_files import cache_dir, digest, fetch, locate
+    from data.weights.weight_files import cache_dir, digest, fetch, locate, read_weights, weight_rows
 else:
     __getattr__ = importer(
         __name__,
-        compiled_models="load_compiled store_compiled",
+        compiled_models="load_compiled read_network store_compiled",
         registry="REGISTRY",
-        weight_files="cache_dir digest fetch locate",
+        weight_files="cache_dir digest fetch locate read_weights weight_rows",
     )
 
-__all__ = ["REGISTRY", "cache_dir", "digest", "fetch", "load_compiled", "locate", "store_compiled"]
+__all__ = [
+    "REGISTRY",
+    "cache_dir",
+    "digest",
+    "fetch",
+    "load_compiled",
+    "locate",
+    "read_network",
+    "read_weights",
+    "store_compiled",
+    "weight_rows",
+]

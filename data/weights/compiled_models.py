@@ -1,4 +1,7 @@
-"""Compiled models in the user's cache: a folder per model, written whole, checked before use."""
+"""OpenVINO models: read from files of weights, and kept in the user's cache once they were converted.
+
+The cache has one folder per model, written atomically and checked before use.
+"""
 
 from __future__ import annotations
 
@@ -7,52 +10,60 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from data.store import sha256_file
+from data.weights.download import scratch_folder
 from data.weights.weight_files import cache_dir
 
 _FILES = ("model.xml", "model.bin")
-_STRAY_SECONDS = 86_400.0
+
+
+def read_network(source: Path | bytes) -> Any:
+    """The `openvino.Model` of a file that OpenVINO reads (.tflite, .onnx, .xml), or of the bytes of an ONNX file.
+
+    Raises:
+        RuntimeError: OpenVINO cannot read it.
+    """
+    import openvino
+
+    return openvino.Core().read_model(source)
 
 
 def compiled_folder(name: Mapping[str, Any]) -> Path:
-    """The folder of the compiled model of that name; the name is everything that its content depends on."""
+    """The folder of a compiled model; its name is everything that the content depends on."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
     return cache_dir() / "graphs" / key
 
 
-def load_compiled(name: Mapping[str, Any], core: Any) -> Any | None:
-    """The compiled model, read by `openvino.Core`, or None where there is none or it is damaged."""
+def load_compiled(name: Mapping[str, Any]) -> Any | None:
+    """The stored `openvino.Model`, or None where there is none or it is damaged."""
     folder = compiled_folder(name)
     try:
         kept = json.loads((folder / "graph.json").read_text("utf-8"))
         if kept["name"] != dict(name) or any(sha256_file(folder / file) != kept["sha256"][file] for file in _FILES):
             return None
-        return core.read_model(folder / _FILES[0])
+        return read_network(folder / _FILES[0])
     except (OSError, ValueError, KeyError, RuntimeError):
         return None
 
 
-def store_compiled(name: Mapping[str, Any], save: Callable[[Path], Any]) -> None:
-    """Keep a compiled model; `save` writes model.xml and model.bin at the path it is given.
+def store_compiled(name: Mapping[str, Any], model: Any) -> None:
+    """Store an `openvino.Model`, its numbers unrounded.
 
     The cache is a convenience: where it cannot be written, nothing is kept and nothing fails.
     """
+    import openvino
+
     folder = compiled_folder(name)
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for stray in folder.parent.glob(".graph-*"):  # of a killed process
-            if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
-                shutil.rmtree(stray, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".graph-") as scratch:
-            made = Path(scratch, "graph")
+        with scratch_folder(folder.parent, "graph") as scratch:
+            made = scratch / "graph"
             made.mkdir()
-            save(made / _FILES[0])
+            openvino.save_model(model, made / _FILES[0], compress_to_fp16=False)
             hashes = {file: sha256_file(made / file) for file in _FILES}
             (made / "graph.json").write_text(json.dumps({"name": dict(name), "sha256": hashes}, indent=1), "utf-8")
             if folder.exists():  # damaged, or another process was faster: ours is whole either way

@@ -14,8 +14,9 @@ import json
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
-from data.errors import DataError, nearest
+from data.errors import AimError, DataError, nearest
 from data.store import sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
@@ -57,6 +58,23 @@ def locate(name_or_path: str) -> Path:
             fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
         )
     return path
+
+
+def weight_rows() -> list[dict[str, Any]]:
+    """Every published file with its `place`, empty where it was not downloaded, as JSON types."""
+    return [vars(entry) | {"place": _place(entry.name)} for entry in REGISTRY.values()]
+
+
+def _place(name: str) -> str:
+    try:
+        return str(locate(name))
+    except AimError:
+        return ""
+
+
+def read_weights(path: Path) -> bytes:
+    """The content of a file that `locate` gave."""
+    return path.read_bytes()
 
 
 def digest(name_or_path: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store import Array
 from extractors.camera_flow.similarity_fit import window
 
 
 def quality(
-    arrays: Mapping[str, Array], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
+    arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
 ) -> dict[str, float | int | str | bool]:
     """Figures of one video.
 
     Args:
-        arrays: of the stage `camera_flow`.
+        arrays: values of the arrays of the stage `camera_flow`.
         moved: (pair,) true where the camera moves.
         allowed: (cell,) false where graphics cover a cell.
         stride: frames between two sampled pairs.
@@ -28,11 +28,11 @@ def quality(
         pairs; pan_range in picture widths; shake, the pan's and tilt's root mean square difference from their
         half-second running mean, in widths and heights per second; pairs and stride.
     """
-    inliers = np.asarray(arrays["inliers"].values, np.float64)
-    mask = np.asarray(arrays["cell_mask"].values, bool)
-    motion = np.asarray(arrays["motion"].values, np.float64)
-    time = np.asarray(arrays["time"].values, np.float64)
-    cut = np.asarray(arrays["cut"].values, bool)
+    inliers = np.asarray(arrays["inliers"], np.float64)
+    mask = np.asarray(arrays["cell_mask"], bool)
+    motion = np.asarray(arrays["motion"], np.float64)
+    time = np.asarray(arrays["time"], np.float64)
+    cut = np.asarray(arrays["cut"], bool)
     usable = inliers > 0
     moved = moved[usable]
     travelled = np.cumsum(motion[:, 0] * (time[:, 1] - time[:, 0])) * stride

@@ -2,29 +2,19 @@
 
 Every frame pair gives the flow of each border cell and one global motion. All of it is the motion of the picture's
 content: a camera that pans to the right gives pan_x < 0. Rates are per second, by the frames' own times.
-
-Arrays, P pairs and C = 2 columns + 2 rows cells:
-
-    time      (P, 2)    s      times of the two frames
-    cells     (P, C, 2) 1/s    median TV-L1 flow of a cell in picture widths and heights per second; 0 where masked
-    cell_mask (P, C)           true = usable: textured, inside both frames, no bar, no graphic, no cut in the pair
-    motion    (P, 4)           pan_x (widths/s), pan_y (heights/s), zoom (log scale, 1/s), rotation (rad/s, clockwise)
-    inliers   (P,)      1      share of the usable cells that agree with `motion`; 0 where nothing is usable
-    cut       (P,)             true = the two frames show different scenes
-    cell_box  (C, 4)    1      x1, y1, x2, y2 as shares of the picture
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice, pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.store import Array, StageOutput
+from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.camera_flow.flow_quality import quality
 from extractors.camera_flow.similarity_fit import moving, to_rates
@@ -78,13 +68,42 @@ class CameraFlow(Extractor[CameraFlowConfig]):
     name = "camera_flow"
     version = 2
     Config = CameraFlowConfig
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "time": ArraySpec(("pair", "frame"), "s", "times of the two frames of a pair"),
+        "cells": ArraySpec(
+            ("pair", "cell", "uv"),
+            "1/s",
+            "median flow of a cell in picture widths and heights per second; 0 where masked",
+            ("u", "v"),
+        ),
+        "cell_mask": ArraySpec(
+            ("pair", "cell"), "1", "true where the flow is usable: texture, no bar, no graphic, no cut in the pair"
+        ),
+        "motion": ArraySpec(
+            ("pair", "motion"),
+            "1/s",
+            "motion of the picture's content: pan in widths and heights/s, zoom in log scale/s, rotation in rad/s, "
+            "clockwise",
+            ("pan_x", "pan_y", "zoom", "rotation"),
+        ),
+        "inliers": ArraySpec(("pair",), "1", "share of the usable cells that agree with the motion; 0 without any"),
+        "cut": ArraySpec(("pair",), "1", "true where the two frames show different scenes"),
+        "cell_box": ArraySpec(("cell", "box"), "1", "shares of the picture", ("x1", "y1", "x2", "y2")),
+    }
+    clock = "pair"
     unit = "pairs"
+    seconds_per_unit = 0.011
     headline = ("moving", "shake", "inliers_mean", "unusable_share", "cuts")
 
     @classmethod
     def work(cls, config: CameraFlowConfig, frames: int) -> int:
         """Pairs of frames that are compared."""
         return len(pair_starts(config, frames))
+
+    @classmethod
+    def ticks(cls, config: CameraFlowConfig, frames: int) -> int | None:
+        """Compared pairs; one masked row for a video of one frame."""
+        return max(1, cls.work(config, frames)) if frames else None
 
     def extract(self, source: Source) -> StageOutput:
         """Flow of the sampled pairs, streaming; holds `MAX_LEAD` small grey frames at most.
@@ -160,28 +179,19 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
         rates = to_rates(pixels, width, height, np.where(seconds > 0, seconds, 1.0))
         motion = np.where(moved[:, None], rates, 0.0).astype(np.float32)
-        names = ("pan_x", "pan_y", "zoom", "rotation")
-        arrays = {
-            "time": Array(when.astype(np.float64), ("pair", "frame"), "s", "times of the two frames of a pair"),
-            "cells": Array(
-                cells, ("pair", "cell", "uv"), "1/s", "flow in picture widths, heights per second", ("u", "v")
-            ),
-            "cell_mask": Array(mask, ("pair", "cell"), "1", "true where the cell's flow is usable"),
-            "motion": Array(motion, ("pair", "motion"), "1/s", "content's motion; rotation in rad/s, clockwise", names),
-            "inliers": Array(inliers, ("pair",), "1", "share of usable cells that agree with the motion"),
-            "cut": Array(cut, ("pair",), "1", "true where the two frames show different scenes"),
-            "cell_box": Array(
-                engine.border.relative(height, width),
-                ("cell", "box"),
-                "1",
-                "shares of the picture",
-                ("x1", "y1", "x2", "y2"),
-            ),
+        values: dict[str, NDArray[Any]] = {
+            "time": when.astype(np.float64),
+            "cells": cells,
+            "cell_mask": mask,
+            "motion": motion,
+            "inliers": inliers,
+            "cut": cut,
+            "cell_box": engine.border.relative(height, width),
         }
-        found = quality(arrays, moved, allowed, stride)
+        found = quality(values, moved, allowed, stride)
         bars = engine.border.area
         found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
-        return StageOutput(arrays, found)
+        return StageOutput.of(self.arrays, values, found)
 
 
 def _look_ahead(

@@ -1,8 +1,8 @@
 """Where clip networks run: OpenVINO on the CPU, torch on a GPU and where OpenVINO is not installed.
 
 A compiled network is kept for the life of the process and shared by every extractor with the same settings. The
-compiled OpenVINO model is also kept in the user's cache, since importing torch and tracing the network take seconds and
-loading it takes a fifth of one; torch is then not imported at all.
+OpenVINO model is also kept in the user's cache (`data.weights`), since importing torch and tracing the network take
+seconds and compiling a converted model takes a fifth of one; torch is then not imported at all.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Precision = Literal["fp32", "bf16", "fp16"]
 Clips = NDArray[np.uint8]
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-GRAPH_VERSION = 1
-"""Raised whenever the traced network changes, so that models compiled by older code are not used."""
+MODEL_VERSION = 1
+"""Raised whenever the traced network changes, so that models kept by older code are not used."""
 
 
 @dataclass(frozen=True)
@@ -177,30 +177,28 @@ def _place_torch(network: Network) -> torch.nn.Module:
 
 
 def _compile_openvino(network: Network) -> Any:
-    import openvino
-
     hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
-    return compile_for_cpu(_graph(network, openvino.Core()), precision=hint, threads=network.threads)
+    return compile_for_cpu(_openvino_model(network), precision=hint, threads=network.threads)
 
 
-def _graph(network: Network, core: Any) -> Any:
+def _openvino_model(network: Network) -> Any:
     """The OpenVINO model of a network, from the user's cache or traced from torch and put there."""
     import openvino
 
     name = {
-        "graph": GRAPH_VERSION,
+        "graph": MODEL_VERSION,
         "openvino": openvino.__version__,
         "backbone": network.backbone,
         "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
-    kept = load_compiled(name, core)
+    kept = load_compiled(name)
     if kept is not None:
         return kept
-    graph = _trace(network)
-    store_compiled(name, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
-    # Read back, since the order of additions, and so the last bits, may differ from the graph just traced.
-    return load_compiled(name, core) or graph
+    traced = _trace(network)
+    store_compiled(name, traced)
+    # Read back, since the order of additions, and so the last bits, may differ from the model just traced.
+    return load_compiled(name) or traced
 
 
 def _trace(network: Network) -> Any:

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
 from data.errors import AimError, VideoError
-from data.store import Array, StageOutput
+from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
@@ -77,13 +77,18 @@ class ClipsConfig(StageConfig):
 
 
 class Clips(Extractor[ClipsConfig]):
-    """Class logits and pooled features of T clips.
-
-    Stores `logits` (step, class), `features` (step, channel), `frame_index` (step, frame) and `bounds` (step, 2).
-    """
+    """Class logits and pooled features of T clips."""
 
     name, version, Config = "clips", 2, ClipsConfig
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "logits": ArraySpec(("step", "class"), "1", "class scores before softmax, averaged over the step"),
+        "features": ArraySpec(("step", "channel"), "1", "input of the class layer, averaged likewise"),
+        "frame_index": ArraySpec(("step", "frame"), "1", "frames of each step, from 0; -1: none"),
+        "bounds": ArraySpec(("step", "edge"), "s", "time of the first and last frame of each step"),
+    }
+    clock = "step"
     unit = "frames of clips"
+    seconds_per_unit = 0.023
 
     @classmethod
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
@@ -103,6 +108,11 @@ class Clips(Extractor[ClipsConfig]):
         """Frames that go through the network, counted once per clip they are in."""
         return _plan(config, frames).clips.size if frames else 0
 
+    @classmethod
+    def ticks(cls, config: ClipsConfig, frames: int) -> int | None:
+        """The time steps, whatever the length of the video."""
+        return config.steps
+
     def extract(self, source: Source) -> StageOutput:
         """One pass over the frames that some clip needs; in memory are those of one batch of clips.
 
@@ -120,16 +130,13 @@ class Clips(Extractor[ClipsConfig]):
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, network, batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
-        return StageOutput(
+        return StageOutput.of(
+            self.arrays,
             {
-                "logits": Array(logits, ("step", "class"), "1", "class scores before softmax, averaged over the step"),
-                "features": Array(features, ("step", "channel"), "1", "input of the class layer, averaged likewise"),
-                "frame_index": Array(
-                    plan.step_frames(), ("step", "frame"), "1", "frames of each step, from 0; -1: none"
-                ),
-                "bounds": Array(
-                    times[plan.bounds], ("step", "edge"), "s", "time of the first and last frame of each step"
-                ),
+                "logits": logits,
+                "features": features,
+                "frame_index": plan.step_frames(),
+                "bounds": times[plan.bounds],
             },
             {"frames": len(times), "clips": len(plan.clips), "repeated_frames": round(repeated, 4)},
         )

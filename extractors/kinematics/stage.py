@@ -1,11 +1,5 @@
 """Kinematics of the surgical robot: master tools and slave tools, each as channels of equal names and units.
 
-Arrays (`Array.names` holds the channel names; each ends in its unit, none for pure numbers):
-
-    time    (row,)          s    row / rate, from the first video frame
-    master  (row, channel)       the surgeon's two handles
-    slave   (row, channel)       the two instruments that follow them, the same channels in the same order
-
 Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of 102 scored trials the left master
 moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
 opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
@@ -17,6 +11,7 @@ reported in the quality figures, where a video can be opened.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -25,7 +20,7 @@ from pydantic import model_validator
 
 from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
-from data.store import Array, StageOutput
+from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
@@ -85,6 +80,15 @@ class Kinematics(Extractor[KinematicsConfig]):
     version: ClassVar[int] = 1
     Config: ClassVar[type[StageConfig]] = KinematicsConfig
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ("kinematics",)
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "time": ArraySpec(("row",), "s", "seconds from the first video frame"),
+        "master": ArraySpec(
+            ("row", "channel"), "mixed", "the surgeon's handles, left then right; each name ends in its unit"
+        ),
+        "slave": ArraySpec(("row", "channel"), "mixed", "the instruments that follow them, the same channels in order"),
+    }
+    clock: ClassVar[str] = "row"
+    seconds_per_unit: ClassVar[float] = 0.001
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of one trial.
@@ -101,17 +105,15 @@ class Kinematics(Extractor[KinematicsConfig]):
             )
         rows = parse_kinematics(path)
         time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
-        about = "tools of the {}, left then right; each name ends in its unit"
-        arrays = {"time": Array(time, ("row",), "s", "seconds from the first video frame")}
+        values: dict[str, NDArray[Any]] = {"time": time}
+        channels: dict[str, tuple[str, ...]] = {}
         for role, columns in (("master", MASTERS), ("slave", SLAVES[self.config.pairing])):
             with np.errstate(over="ignore", invalid="ignore"):
-                names, values = self.channels(time, rows, columns)
-            if not np.isfinite(values).all():
+                channels[role], values[role] = self.channels(time, rows, columns)
+            if not np.isfinite(values[role]).all():
                 raise DataError("holds numbers too large to be motion in metres", where=path, fix="Get the file again")
-            who = "surgeon's handles" if role == "master" else "instruments"
-            arrays[role] = Array(values, ("row", "channel"), "mixed", about.format(who), names)
         with np.errstate(over="ignore", invalid="ignore"):
-            return StageOutput(arrays, self._quality(source, rows))
+            return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
 
     def channels(
         self, time: Floats, rows: Floats, columns: tuple[slice, slice]

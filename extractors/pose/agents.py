@@ -33,6 +33,9 @@ TRACK_COLUMNS = (
 MIN_PERSISTENCE = 0.1
 """Share of a shot's frames below which a person is never an agent."""
 
+RIVAL = 0.5
+"""While the video runs, one more person is followed whose salience is at least this part of an agent's."""
+
 RECENT = 60
 """Detections by which a track is judged while the video still runs: no frame may cost more than the one before."""
 
@@ -100,8 +103,10 @@ class Chooser:
             return []
         salience = self._rated(tracks, frames, times, RECENT)[:, 7]
         missing = np.array([times[-1] - track.time for track in tracks])
-        order = np.argsort(-salience * np.exp(-missing / 0.3), kind="stable")
-        return [tracks[row] for row in order[: self.agents]]
+        salience *= np.exp(-missing / 0.3)
+        order = np.argsort(-salience, kind="stable")
+        least = RIVAL * salience[order[: self.agents]][-1]
+        return [tracks[row] for row in order[: self.agents + 1] if salience[row] >= least]
 
     def _rated(
         self, tracks: Sequence[Track], frames: int, times: Sequence[float] | NDArray[np.float64], recent: int = 0

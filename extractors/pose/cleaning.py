@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
 from extractors.base import StageConfig, setting
 from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of
-from extractors.signals import local_line
+from extractors.signals import fill_gaps, local_line
 
 INTERPOLATED_SCORE = 0.05
 """Score of an interpolated joint: below what any reader takes for detected."""
@@ -51,13 +49,17 @@ def clean_poses(
     Returns:
         (N, 17, 3); joints of interpolated frames have `INTERPOLATED_SCORE`.
     """
-    rows = np.flatnonzero(scores > 0)
-    out = keypoints.copy()
+    out: Poses = keypoints.copy()
+    detected = scores > 0
+    rows = np.flatnonzero(detected)
     if config.fix_sides:
         wrong = rows[exchanged_sides(out[rows], times[rows])]
         out[wrong] = out[wrong][:, MIRRORED]
-    if config.max_gap_s:
-        _interpolate(out, rows, times, config.max_gap_s)
+    points = out[..., :2].reshape(len(out), -1)
+    weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
+    points, weight = fill_gaps(times, points, weight, config.max_gap_s)
+    filled = ~detected[:, None] & (weight[:, ::2] > 0)
+    out[filled, :2], out[filled, 2] = points.reshape(*filled.shape, 2)[filled], INTERPOLATED_SCORE
     placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
     out[placed] = smoothed(out[placed], scores[placed], times[placed], config.smoothing_s)
     return out
@@ -116,15 +118,6 @@ def _moved(a: Poses, b: Poses) -> float:
     return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def _interpolate(poses: Poses, rows: NDArray[np.intp], times: NDArray[np.float64], max_gap_s: float) -> None:
-    """Fill gaps of at most `max_gap_s` between the detections at `rows` by straight lines, in place."""
-    for before, after in pairwise(rows):
-        if after - before > 1 and times[after] - times[before] <= max_gap_s + 1e-6:
-            share = ((times[before + 1 : after] - times[before]) / (times[after] - times[before]))[:, None, None]
-            poses[before + 1 : after] = (1 - share) * poses[before] + share * poses[after]
-            poses[before + 1 : after, :, 2] = INTERPOLATED_SCORE
-
-
 def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float64], sigma: float) -> Poses:
     """(M, 17, 3) the body's centre, its orientation and each joint in the body's own frame, each on a local line.
 
@@ -140,7 +133,7 @@ def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float
     """
     if len(poses) < 3 or sigma <= 0:
         return poses
-    placed = np.isfinite(poses[..., :2]).all(axis=2)
+    placed = np.asarray(np.isfinite(poses[..., :2]).all(axis=2))
     points = np.where(placed[..., None], poses[..., :2], 0.0)
     size, torsos, centres = float(np.median(sizes_of(poses))), torsos_of(poses), centres_of(poses)
     person = np.maximum(scores, 0.03)[:, None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
@@ -50,6 +51,21 @@ class ImportConfig(StageConfig):
 class PoseConfig(StageConfig):
     """Settings of the `pose` stage."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "crop_side": "it is pose.close_up_side now",
+        "zoom": "close-ups have a fixed width of 2.2 body sizes",
+        "sure_score": "it is pose.weak_score now",
+        "views": "one view of each person is enough on real people",
+        "second_look": "every frame is searched once; nothing replaces it",
+        "faint_score": "pose.new_score holds for everybody",
+        "lost_s": "it is pose.max_missing_s now",
+        "gate": "it is pose.max_step now",
+        "fix_sides": "it is pose.cleaning.fix_sides now",
+        "fill_s": "it is pose.cleaning.max_gap_s now",
+        "smooth_s": "it is pose.cleaning.smoothing_s now",
+    }
+    """Settings of older versions, and what replaces each."""
+
     backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting(
         "movenet", "Pose network; import: keypoint files of other tools."
     )
@@ -58,7 +74,6 @@ class PoseConfig(StageConfig):
     )
     mmpose: MMPoseConfig = setting(MMPoseConfig(), "Models of the mmpose backend.")
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
-    import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)
     stride: int = setting(1, "Every how many-th frame is looked at.", ge=1)

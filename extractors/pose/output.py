@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import Array, StageOutput
 from data.video import Frame
-from extractors.pose.agents import TRACK_COLUMNS, Agents, suspected_switches
-from extractors.pose.cleaning import INTERPOLATED_SCORE, clean_poses
+from extractors.pose.agents import Agents, suspected_switches
+from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.keypoints import boxes_of
 from extractors.signals import runs_between
@@ -51,8 +51,10 @@ class Run:
         return list(zip(self.shot_starts, [*self.shot_starts[1:], len(self.times)], strict=True))
 
 
-def output(run: Run, agents: Agents, quality: Mapping[str, float | str]) -> StageOutput:
-    """Arrays in pixels of the video, and quality: `quality` and what follows from the arrays."""
+def output(
+    run: Run, agents: Agents, quality: Mapping[str, float | str]
+) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
+    """Values of the stage's arrays, in pixels of the video, and quality: `quality` and what follows from the arrays."""
     times = np.array(run.times)
     count = run.config.agents
     keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float64)
@@ -75,31 +77,16 @@ def output(run: Run, agents: Agents, quality: Mapping[str, float | str]) -> Stag
     keypoints[..., :2] *= np.array(run.full_size) / np.array(run.size)
     keypoints = keypoints.astype(np.float32)
     boxes = np.stack([boxes_of(keypoints[:, agent]) for agent in range(count)], axis=1)
-    arrays = {
-        "time": Array(times, ("frame",), "s", "presentation time from the first frame"),
-        "keypoints": Array(
-            keypoints,
-            ("frame", "agent", "joint", "xyc"),
-            "px",
-            "COCO-17 joints: x, y in pixels and score 0..1; x, y NaN and score 0 where there is no detection",
-            ("x", "y", "score"),
-        ),
-        "boxes": Array(boxes, ("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
-        "agent_score": Array(
-            scores.astype(np.float32), ("frame", "agent"), "1", "the network's score of the person, 0 without detection"
-        ),
-        "filled": Array(
-            interpolated,
-            ("frame", "agent"),
-            "1",
-            f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})",
-        ),
-        "size": Array(np.array(run.full_size, dtype=np.int32), ("side",), "px", "frame size", ("width", "height")),
-        "frame_index": Array(np.array(run.indices, dtype=np.int32), ("frame",), "1", "frame number in display order"),
-        "cuts": Array(cuts, ("cut",), "s", "first frame of every shot but the first"),
-        "tracks": Array(
-            agents.table, ("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS
-        ),
+    values: dict[str, NDArray[Any]] = {
+        "time": times,
+        "keypoints": keypoints,
+        "boxes": boxes,
+        "agent_score": scores.astype(np.float32),
+        "filled": interpolated,
+        "size": np.array(run.full_size, dtype=np.int32),
+        "frame_index": np.array(run.indices, dtype=np.int32),
+        "cuts": cuts,
+        "tracks": agents.table,
     }
     measured = _quality(detected, scores, interpolated, times)
     measured |= {
@@ -107,7 +94,7 @@ def output(run: Run, agents: Agents, quality: Mapping[str, float | str]) -> Stag
         "cuts": len(cuts),
         "people_seen": len(agents.table),
     }
-    return StageOutput(arrays, {**measured, **quality})
+    return values, {**measured, **quality}
 
 
 def _quality(

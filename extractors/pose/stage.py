@@ -14,9 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from data.store.arrays import StageOutput
+from data.store.arrays import ArraySpec, StageOutput
 from data.video.records import Record
 from extractors.base import Extractor, Source, StageConfig
+from extractors.pose.agents import TRACK_COLUMNS
+from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 
 
@@ -26,6 +28,25 @@ class Pose(Extractor[PoseConfig]):
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 4
     Config: ClassVar[type[StageConfig]] = PoseConfig
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "time": ArraySpec(("frame",), "s", "presentation time from the first frame"),
+        "keypoints": ArraySpec(
+            ("frame", "agent", "joint", "xyc"),
+            "px",
+            "COCO-17 joints: x, y in pixels and score 0..1; x, y NaN and score 0 where there is no detection",
+            ("x", "y", "score"),
+        ),
+        "boxes": ArraySpec(("frame", "agent", "xyxy"), "px", "box around the joints", ("x1", "y1", "x2", "y2")),
+        "agent_score": ArraySpec(("frame", "agent"), "1", "the network's score of the person, 0 without detection"),
+        "filled": ArraySpec(
+            ("frame", "agent"), "1", f"true where joints are interpolated (their score is {INTERPOLATED_SCORE})"
+        ),
+        "size": ArraySpec(("side",), "px", "frame size", ("width", "height")),
+        "frame_index": ArraySpec(("frame",), "1", "frame number in display order"),
+        "cuts": ArraySpec(("cut",), "s", "first frame of every shot but the first"),
+        "tracks": ArraySpec(("track", "figure"), "mixed", "everybody detected and why chosen or not", TRACK_COLUMNS),
+    }
+    seconds_per_unit: ClassVar[float] = 0.05
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 
     def __init__(self, config: PoseConfig) -> None:
@@ -105,7 +126,8 @@ class Pose(Extractor[PoseConfig]):
             tracker.update(len(run.times) - 1, frame.time, detections)
         agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))
         quality = {"forwards_per_frame": round(search.forwards / max(len(run.times), 1), 2)}
-        return output(run, agents, quality | ({"joint_map": imported.joint_map} if imported else {}))
+        values, measured = output(run, agents, quality | ({"joint_map": imported.joint_map} if imported else {}))
+        return StageOutput.of(self.arrays, values, measured)
 
 
 def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -71,7 +71,7 @@ class Track:
 
     def predicted(self, time: float) -> NDArray[np.float32]:
         """(17, 3) the latest pose, moved by the velocity to `time`."""
-        pose = self.keypoints[-1].copy()
+        pose: NDArray[np.float32] = self.keypoints[-1].copy()
         pose[:, :2] += (self.velocity * min(time - self.time, MAX_EXTRAPOLATION_S)).astype(np.float32)
         return pose
 

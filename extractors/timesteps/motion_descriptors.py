@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.signals import local_line
-from extractors.timesteps.channels import row_cells, row_period, row_span
+from extractors.signals import local_line, row_period
+from extractors.timesteps.channels import row_cells, row_span
 
 SMOOTHING_S = 0.1
 """Width of the Gaussian of the local fits that give speed, acceleration and jerk."""

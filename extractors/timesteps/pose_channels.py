@@ -21,7 +21,7 @@ import numpy as np
 from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.pose_clean import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+from extractors.timesteps.pose_points import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {
     f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
-from extractors.timesteps.channels import Bools, Channels
+from extractors.signals import Bools
+from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6
 """Rows closer in time than this give no rate of change."""

@@ -2,30 +2,28 @@
 
 Roles bind agents to stages (`extractors.timesteps.roles`), channels are made per frame (`pose_channels`,
 `flow_channels`, `array_channels`), time is cut into equal parts and summed up (`segments`). The result
-depends on stored arrays alone: no file is opened.
-
-Arrays: `primary` (step, channel), `primary_mask` (step,), `secondary` (step, agent, channel),
-`secondary_mask` (step, agent), `scene` (step, class), `bounds` (step, 2) seconds, `trial` (figure,),
-`duration` () seconds. Numbers are float32 and finite; masked entries are 0.
+depends on stored arrays alone: no file is opened. Numbers are float32 and finite; masked entries are 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from data.errors import DataError, nearest
-from data.store import Array, StageOutput
+from data.store import Array, ArraySpec, StageOutput
 from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.array_channels import array_channels
-from extractors.timesteps.channels import LONE_PERIOD_S, Channels
+from extractors.timesteps.channels import Channels
 from extractors.timesteps.flow_channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
-from extractors.timesteps.pose_clean import PoseSettings
+from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
 from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
 from extractors.timesteps.trial_descriptors import trial_figures
@@ -72,8 +70,20 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
-    name, version, Config = "timesteps", 1, TimestepsConfig
+    name, version, Config = "timesteps", 2, TimestepsConfig
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
+        "primary_mask": ArraySpec(("step",), "1", "true where the primary agent was present"),
+        "secondary": ArraySpec(("step", "agent", "secondary_channel"), "mixed", "channels of the secondary agents"),
+        "secondary_mask": ArraySpec(("step", "agent"), "1", "true where that agent was present"),
+        "scene": ArraySpec(("step", "class"), "1", "whole-scene feature, I3D's logits by default"),
+        "bounds": ArraySpec(("step", "edge"), "s", "begin and end of each time step"),
+        "trial": ArraySpec(("descriptor",), "mixed", "descriptors of the whole performance"),
+        "duration": ArraySpec((), "s", "length of the performance"),
+    }
+    clock: ClassVar[str] = "step"
+    seconds_per_unit: ClassVar[float] = 0.001
 
     @classmethod
     def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:
@@ -82,6 +92,11 @@ class Timesteps(Extractor[TimestepsConfig]):
         if config.scene:
             stages.append(parse_scene(config.scene)[0])
         return tuple(dict.fromkeys(stages))
+
+    @classmethod
+    def ticks(cls, config: TimestepsConfig, frames: int) -> int | None:
+        """The time steps, whatever the length of the video."""
+        return config.steps
 
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
@@ -97,13 +112,19 @@ class Timesteps(Extractor[TimestepsConfig]):
         bounds = equal_parts(start, end, self.config.steps)
         first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
         figures, trial = trial_figures(primary, secondary, end - start)
-        arrays = _agent_arrays(first, rest) | {
-            "scene": self._scene(source.upstream, bounds),
-            "bounds": Array(bounds, ("step", "2"), "s", "begin and end of each time step"),
-            "trial": Array(trial, ("figure",), "mixed", "figures of the whole performance", figures),
-            "duration": Array(np.array(end - start), (), "s", "length of the performance"),
+        scene, classes = self._scene(source.upstream, bounds)
+        values: dict[str, NDArray[Any]] = {
+            "primary": first.values,
+            "primary_mask": first.mask,
+            "secondary": np.stack([one.values for one in rest], axis=1),
+            "secondary_mask": np.stack([one.mask for one in rest], axis=1),
+            "scene": scene,
+            "bounds": bounds,
+            "trial": trial,
+            "duration": np.array(end - start),
         }
-        return StageOutput(arrays, _quality(primary, secondary, first, rest))
+        names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": figures}
+        return StageOutput.of(self.arrays, values, _quality(primary, secondary, first, rest), names)
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
@@ -122,11 +143,12 @@ class Timesteps(Extractor[TimestepsConfig]):
     def _steps(self, agent: Channels, bounds: Floats) -> Steps:
         return step_features(agent, bounds, self.config.statistics, self.config.k, self.config.min_observed)
 
-    def _scene(self, upstream: Mapping[str, StageOutput], bounds: Floats) -> Array:
-        """(step, class): one clip per step as it is, any other number averaged by time."""
-        about = "whole-scene feature"
+    def _scene(
+        self, upstream: Mapping[str, StageOutput], bounds: Floats
+    ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """(step, class) and the classes' names: one clip per step as it is, any other number averaged by time."""
         if not self.config.scene:
-            return Array(np.zeros((len(bounds), 0), np.float32), ("step", "class"), "1", about)
+            return np.zeros((len(bounds), 0), np.float32), ()
         stage, array = parse_scene(self.config.scene)
         arrays = _stage(upstream, stage).arrays
         if array not in arrays:
@@ -137,7 +159,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         if len(values) != len(bounds):
             values = average_steps(values, _spans(arrays, bounds, len(values)), bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
-        return Array(safe, ("step", "class"), "1", about, arrays[array].names)
+        return safe, arrays[array].names
 
 
 def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
@@ -157,17 +179,6 @@ def _span(agents: list[Channels]) -> tuple[float, float]:
     """Seconds that the performance lasts: from the first agent's first row to the last agent's end."""
     known = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
     return min(start for start, _ in known), max(end for _, end in known)
-
-
-def _agent_arrays(first: Steps, rest: list[Steps]) -> dict[str, Array]:
-    values = np.stack([one.values for one in rest], axis=1)
-    masks = np.stack([one.mask for one in rest], axis=1)
-    return {
-        "primary": Array(first.values, ("step", "channel"), "mixed", "primary agent", first.names),
-        "primary_mask": Array(first.mask, ("step",), "1", "true where the primary agent was present"),
-        "secondary": Array(values, ("step", "agent", "channel"), "mixed", "secondary agents", rest[0].names),
-        "secondary_mask": Array(masks, ("step", "agent"), "1", "true where that agent was present"),
-    }
 
 
 def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float]:

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
+    from pipeline.cache.cache_commands import (
+        CacheFiles,
+        CacheListing,
+        collect_garbage,
+        delete,
+        list_cache,
+        must_exist,
+        verify_cache,
+    )
     from pipeline.cache.computation import Computation
     from pipeline.cache.inputs import fingerprints, stamps
     from pipeline.cache.local_cache import Cache, Check, software
@@ -14,10 +23,26 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
+        cache_commands="CacheFiles CacheListing collect_garbage delete list_cache must_exist verify_cache",
         computation="Computation",
         inputs="fingerprints stamps",
         local_cache="Cache Check software",
         remote_cache="open_cache",
     )
 
-__all__ = ["Cache", "Check", "Computation", "fingerprints", "open_cache", "software", "stamps"]
+__all__ = [
+    "Cache",
+    "CacheFiles",
+    "CacheListing",
+    "Check",
+    "Computation",
+    "collect_garbage",
+    "delete",
+    "fingerprints",
+    "list_cache",
+    "must_exist",
+    "open_cache",
+    "software",
+    "stamps",
+    "verify_cache",
+]

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data.errors import AimError, CacheError, UsageError, printable
-from data.store import RemoteFile, StageOutput, address, files_below, is_remote, write_text
+from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
 from data.store import hdf5 as store
 from data.store.files import remove_empty, safe_name, sweep
 from data.video import Record
@@ -116,14 +116,17 @@ class Cache:
         """
         return store.read(self.path(stage, video_id))
 
-    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+    def write(
+        self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
+    ) -> None:
         """Keep an output, atomically, and forget an earlier failure.
 
         Raises:
+            ContractError: it is not what the stage promised; nothing is written.
             OSError: the folder cannot be written or the disk is full.
         """
         path = self.path(computation.stage, record.id)
-        stored, inode = store.write(path, new_header(computation, record), output)
+        stored, inode = store.write(path, new_header(computation, record), output, promise)
         with suppress(OSError):  # known at once, unless another process has replaced it already
             seen = stamp(path)
             if os.stat(path).st_ino == inode:

@@ -13,7 +13,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from data.store import RemoteFolder, StageOutput, Storage, address, is_remote, local_path, refuse_unknown, write_bytes
+from data.store import (
+    OutputSpec,
+    RemoteFolder,
+    StageOutput,
+    Storage,
+    address,
+    is_remote,
+    local_path,
+    refuse_unknown,
+    write_bytes,
+)
 from data.store import hdf5 as store
 from data.video import Record
 from data.weights import cache_dir
@@ -91,10 +101,12 @@ class RemoteCache(Cache):
         """
         return self.load(self.path(stage, video_id))
 
-    def write(self, computation: Computation, record: Record, output: StageOutput) -> None:
+    def write(
+        self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
+    ) -> None:
         """Keep an output, as one whole object, and forget an earlier failure."""
         path = self.path(computation.stage, record.id)
-        stored, content = store.encode(new_header(computation, record), output)
+        stored, content = store.encode(new_header(computation, record), output, promise)
         seen = self.folder.write(self._name(path), content)
         self.index.put(OBJECT, address(path), self.index_header(stored), seen)
         self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))

@@ -21,9 +21,9 @@ from data.weights import weight_files as weights
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
-from pipeline.environment import CHECKOUT
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
+from pipeline.presets import FOLDER
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
@@ -95,7 +95,7 @@ def run_demo(
     out: Path,
     *,
     quick: bool = False,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str | tuple[str, Any]] = (),
     hooks: Hooks | None = None,
     stop: threading.Event | None = None,
 ) -> DemoResult:
@@ -207,11 +207,12 @@ def _all_done(extraction: Summary, out: Path) -> None:
         raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
 
 
-def demo_config(out: Path, quick: bool, further: Sequence[str] = ()) -> BaseConfig:
+def demo_config(out: Path, quick: bool, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
-    overrides = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}", f"run.workers={WORKERS}"]
+    overrides: list[str | tuple[str, Any]] = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}"]
+    overrides.append(f"run.workers={WORKERS}")
     overrides += [*(QUICK if quick else ()), *further]
-    return load_config(CHECKOUT / "configs" / "demo.yaml", overrides)
+    return load_config(FOLDER / "demo.yaml", overrides)
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:

@@ -8,6 +8,13 @@ from data.lazy import importer
 
 if TYPE_CHECKING:
     from pipeline.evaluate.cross_validation import Results, evaluate, read_results, write_results
+    from pipeline.evaluate.evaluation_run import (
+        Evaluation,
+        SearchRun,
+        evaluate_features,
+        search_features,
+        table_protocol,
+    )
     from pipeline.evaluate.grid_search import search
     from pipeline.evaluate.leaderboard import all_systems, table_systems
     from pipeline.evaluate.protocols import results_tables, run_protocol
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
+        evaluation_run="Evaluation SearchRun evaluate_features search_features table_protocol",
         cross_validation="Results evaluate read_results write_results",
         grid_search="search",
         leaderboard="all_systems table_systems",
@@ -23,14 +31,19 @@ else:
     )
 
 __all__ = [
+    "Evaluation",
     "Results",
+    "SearchRun",
     "all_systems",
     "evaluate",
+    "evaluate_features",
     "pick_run",
     "read_results",
     "results_tables",
     "run_protocol",
     "search",
+    "search_features",
+    "table_protocol",
     "table_systems",
     "write_results",
 ]

@@ -12,8 +12,9 @@ from typing import Any
 
 from data.errors import UsageError
 from data.splits import forbidden
-from pipeline.config import SCORER_SECTIONS, BaseConfig, parse_values
+from pipeline.config import SCORER_SECTIONS, BaseConfig
 from pipeline.systems import AimSystem, Selected
+from pipeline.yaml_values import parse_values
 
 NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
 """Settings that are no part of the method: a better seed is chance."""

@@ -9,6 +9,20 @@ from data.lazy import importer
 if TYPE_CHECKING:
     from pipeline.extract.batch import Summary, dataset_records, pick_engine, plan_all, run_extract, status_rows
     from pipeline.extract.engines import FrameProgress
+    from pipeline.extract.extract_run import (
+        ExtractJob,
+        ExtractRun,
+        Status,
+        extract_missing,
+        extract_videos,
+        labelled_records,
+        list_inputs,
+        make_planner,
+        plan_costs,
+        plan_job,
+        prune,
+        status_of,
+    )
     from pipeline.extract.plan import Plan, Planner
     from pipeline.extract.runner import Result
 else:
@@ -16,19 +30,33 @@ else:
         __name__,
         batch="Summary dataset_records pick_engine plan_all run_extract status_rows",
         engines="FrameProgress",
+        extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
+        " make_planner plan_costs plan_job prune status_of",
         plan="Plan Planner",
         runner="Result",
     )
 
 __all__ = [
+    "ExtractJob",
+    "ExtractRun",
     "FrameProgress",
     "Plan",
     "Planner",
     "Result",
+    "Status",
     "Summary",
     "dataset_records",
+    "extract_missing",
+    "extract_videos",
+    "labelled_records",
+    "list_inputs",
+    "make_planner",
     "pick_engine",
     "plan_all",
+    "plan_costs",
+    "plan_job",
+    "prune",
     "run_extract",
+    "status_of",
     "status_rows",
 ]

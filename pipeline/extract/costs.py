@@ -19,18 +19,6 @@ from pipeline.extract.plan import Plan, Planner, Step
 from pipeline.extract.runner import Result
 from pipeline.stages import stage_class
 
-DEFAULT_SECONDS = {
-    "clips": 0.023,
-    "pose": 0.05,
-    "camera_flow": 0.011,
-    "kinematics": 0.001,
-    "timesteps": 0.001,
-}
-"""Seconds per unit of work until a stage has run once: of one AVX-512 core, on dives of 448 x 256 pixels."""
-
-UNKNOWN_STAGE_SECONDS = 0.05
-"""Seconds per unit of a stage of which nothing is known."""
-
 PROBED, PROBING_SECONDS = 64, 1.0
 """At most so many videos are counted for an estimate, for so long; the others are taken to be like them, by bytes."""
 
@@ -73,9 +61,9 @@ def estimate(plans: Sequence[Plan], planner: Planner, workers: int = 1) -> Estim
     stages: dict[str, dict[str, Any]] = {}
     for name in names:
         work = [_work(planner, name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
-        rate = measured.get(name, DEFAULT_SECONDS.get(name, UNKNOWN_STAGE_SECONDS))
-        unit = stage_class(name).unit
-        stages[name] = {"videos": len(work), "work": sum(work), "unit": unit, "seconds_per_unit": rate}
+        stage = stage_class(name)
+        rate = measured.get(name, stage.seconds_per_unit)
+        stages[name] = {"videos": len(work), "work": sum(work), "unit": stage.unit, "seconds_per_unit": rate}
         stages[name]["measured"] = name in measured
     seconds = sum(_seconds(plan, planner, count, stages) for plan, count in zip(plans, frames, strict=True))
     workers = max(1, workers)

@@ -136,7 +136,8 @@ class Worker:
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if seen != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
-            self.cache.write(step.computation, record, output)
+            promise = stage_class(step.stage).promise(self._configs[step.stage], shared.frames_known)
+            self.cache.write(step.computation, record, output, promise)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
             result.cancelled = True

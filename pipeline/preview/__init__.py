@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from pipeline.preview.preview_files import write_previews
+    from pipeline.preview.preview_files import draw_previews, refuse_far, write_previews
 else:
     __getattr__ = importer(
         __name__,
-        preview_files="write_previews",
+        preview_files="draw_previews refuse_far write_previews",
     )
 
-__all__ = ["write_previews"]
+__all__ = ["draw_previews", "refuse_far", "write_previews"]

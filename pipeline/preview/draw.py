@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from extractors.people.oks import JOINTS
 from numpy.typing import NDArray
 
+from extractors.pose.keypoints import JOINTS
 from pipeline.preview.frame_content import Body, BorderFlow, Reals
 
 Picture = NDArray[np.uint8]

@@ -11,15 +11,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import AimError, Cancelled, DataError, UsageError
+from data.errors import AimError, Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes
 from data.video import Frame, Record, decode, jpeg, probe, write_video
 from pipeline.cache import Cache
 from pipeline.extract import Planner
+from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
@@ -39,6 +41,9 @@ TILE_WIDTH = 640
 
 MOST_FRAMES, MOST_RATE = 4500, 30.0
 """Pictures and pictures per second of a film at most; a longer video is shown at fewer pictures per second."""
+
+MOST_NAMED = 20
+"""Videos without a preview that are named one by one."""
 
 Progress = Callable[[int, int], None]
 """Called with (videos done, videos in all)."""
@@ -79,6 +84,19 @@ def refuse_far(records: Sequence[Record], planner: Planner) -> None:
             where=far[0] if far else planner.cache.place,
             fix="Leave --preview out, or copy the videos and the cache here",
         )
+
+
+def draw_previews(
+    records: Sequence[Record], planner: Planner, observer: Observer, stop: threading.Event
+) -> dict[str, Any]:
+    """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
+    with observer.steps("previews") as progress:
+        drawn = write_previews(records, planner, stop=stop, progress=progress)
+    for name, why in list(drawn.failed.items())[:MOST_NAMED]:
+        observer.note(f"no preview of {name}: {why}")
+    videos = len(drawn.written) // 2
+    observer.note(f"{videos} previews drawn, {drawn.fresh} fresh in {printable(planner.cache.root / FOLDER)}")
+    return {"written": [printable(path) for path in drawn.written], "fresh": drawn.fresh, "failed": drawn.failed}
 
 
 def write_previews(

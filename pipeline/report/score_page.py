@@ -91,6 +91,7 @@ def scores_page(
         run={
             "command": " ".join(sys.argv),
             "model": str(scorer.folder),
+            "model SHA-256": scorer.model_sha256,
             **software(),
             **run_facts(scorer.cache.with_logs()),
         },

@@ -9,6 +9,7 @@ other performances of a batch nor the number of threads change the printed score
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
-from data.store import atomic_path, write_text
+from data.store import atomic_path, sha256_file, write_text
 from data.store.arrays import Floats
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
@@ -175,6 +176,16 @@ def load(folder: Path) -> Bundle:
         raise DataError(
             f"this model is damaged ({printable(str(error).splitlines()[0])})", where=folder, fix="Train it again"
         ) from error
+
+
+def model_sha256(folder: Path) -> str:
+    """SHA-256 that names a saved model: over the content of its two files, wherever they are.
+
+    Raises:
+        OSError: one of the files is not there.
+    """
+    contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in (SETTINGS, WEIGHTS))
+    return hashlib.sha256(contents.encode()).hexdigest()
 
 
 def differences(model: Any, here: Any, path: str = "") -> Iterator[str]:

@@ -11,6 +11,7 @@ from data.splits import forbidden
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig
 from pipeline.features import FeatureSet
+from pipeline.score.bundle import model_sha256
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import model_card, write_card
@@ -67,7 +68,7 @@ def finish_run(
             shutil.rmtree(unfinished, ignore_errors=True)
         except DataError as error:
             why_not = error.what
-    write_card(folder, model_card(run, features, config, calibration, why_not))
+    write_card(folder, model_card(run, features, config, calibration, why_not, model_sha256=model_sha256(folder)))
     return calibration, None if calibration is not None else why_not
 
 

@@ -47,6 +47,8 @@ def model_card(
     config: BaseConfig,
     calibration: Calibration | None,
     why_not: str | None = None,
+    *,
+    model_sha256: str = "",
 ) -> str:
     """The card as Markdown; the same run gives the same text.
 
@@ -56,10 +58,11 @@ def model_card(
         config: the configuration of the features.
         calibration: of this run, or None.
         why_not: reason for a missing calibration.
+        model_sha256: hash of the model's files, as in tables of scores.
     """
     parts = [
         ("Data", _data(run, features, config)),
-        ("Model and training", _training(run)),
+        ("Model and training", (*_training(run), *_identity(model_sha256))),
         ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
         ("Limits", LIMITS),
     ]
@@ -103,6 +106,11 @@ def _training(run: TrainedRun) -> Iterable[str]:
     )
     yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
     yield "the score is the mean over the networks"
+
+
+def _identity(model_sha256: str) -> Iterable[str]:
+    if model_sha256:
+        yield f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
 
 
 def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | None) -> Iterable[str]:

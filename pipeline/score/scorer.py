@@ -54,6 +54,7 @@ class Scorer:
     ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
+        self.model_sha256 = bundle.model_sha256(folder)
         values = saved_config(folder)
         if cache is not None:
             values["cache"] = str(cache)
@@ -104,7 +105,8 @@ class Scorer:
             features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round differently from those of a single performance.
             scored = {r.id: self._predict(features.take([i]), outputs[r.id]) for i, r in enumerate(good)}
-        return [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
+        rows = [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
+        return [replace(row, model=self.model_sha256) for row in rows]
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
         """Predictions for given features of any settings; shapes and channel names must match the model.

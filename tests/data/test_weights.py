@@ -15,6 +15,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,26 +242,27 @@ def test_checkpoints_are_unwrapped_and_cannot_run_code(tmp_path: Path) -> None:
         read_tensors(path)
 
 
-class _Core:
-    def read_model(self, path: Path) -> bytes:
-        return path.read_bytes()
+def _doubler() -> Any:
+    """A model that doubles its input."""
+    import openvino
+    from openvino import opset8 as ops
+
+    given = ops.parameter([3], np.float32)
+    return openvino.Model([ops.multiply(given, np.float32(2))], [given], "doubler")
 
 
-def _save(path: Path) -> None:
-    path.write_bytes(b"graph")
-    path.with_suffix(".bin").write_bytes(b"numbers")
-
-
-def test_compiled_models_are_kept_whole_and_checked() -> None:
+def test_converted_models_are_kept_whole_and_checked() -> None:
     name = {"net": "tiny", "frames": 4}
-    assert compiled_models.load_compiled(name, _Core()) is None
-    compiled_models.store_compiled(name, _save)
-    assert compiled_models.load_compiled(name, _Core()) == b"graph"
-    assert compiled_models.load_compiled(name | {"frames": 5}, _Core()) is None
+    assert compiled_models.load_compiled(name) is None
+    compiled_models.store_compiled(name, _doubler())
+    kept = compiled_models.load_compiled(name)
+    assert kept is not None
+    assert kept.friendly_name == "doubler"
+    assert compiled_models.load_compiled(name | {"frames": 5}) is None
     (compiled_models.compiled_folder(name) / "model.bin").write_bytes(b"numbErs")
-    assert compiled_models.load_compiled(name, _Core()) is None
-    compiled_models.store_compiled(name, _save)
-    assert compiled_models.load_compiled(name, _Core()) == b"graph"
+    assert compiled_models.load_compiled(name) is None, "damaged"
+    compiled_models.store_compiled(name, _doubler())
+    assert compiled_models.load_compiled(name) is not None
 
 
 def test_registry_is_complete_and_light() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 
-from data.store.arrays import Array, StageOutput
+from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 
 
@@ -19,24 +22,31 @@ class Brightness(Extractor[BrightnessConfig]):
     """Mean grey level per frame."""
 
     name, version, Config = "brightness", 1, BrightnessConfig
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "time": ArraySpec(("frame",), "s", "presentation time"),
+        "brightness": ArraySpec(("frame",), "1", "mean of all pixels, 0 to 255"),
+    }
+    seconds_per_unit = 0.0125
+
+    @classmethod
+    def work(cls, config: BrightnessConfig, frames: int) -> int:
+        """Every stride-th frame."""
+        return -(-frames // config.stride)
 
     def extract(self, source: Source) -> StageOutput:
         """Mean of all pixels of the frames asked for."""
         wanted = range(0, len(source.times), self.config.stride)
         rows = [frame.image.mean() for frame in source.frames(wanted)]
-        return StageOutput(
-            {
-                "time": Array(source.times[list(wanted)], ("frame",), "s", "presentation time"),
-                "brightness": Array(np.array(rows), ("frame",), "1", "mean of all pixels, 0 to 255"),
-            },
-            {"brightest": float(max(rows))},
-        )
+        values = {"time": source.times[list(wanted)], "brightness": np.array(rows)}
+        return StageOutput.of(self.arrays, values, {"brightest": float(max(rows))})
 
 
 class Contrast(Extractor[StageConfig]):
     """Largest minus smallest brightness: a stage that needs another stage and no frames."""
 
     name, version, Config, reads = "contrast", 1, StageConfig, ()
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {"contrast": ArraySpec((), "1", "range of the brightness")}
+    clock = ""
 
     @classmethod
     def inputs(cls, config: StageConfig) -> tuple[str, ...]:
@@ -46,4 +56,4 @@ class Contrast(Extractor[StageConfig]):
     def extract(self, source: Source) -> StageOutput:
         """One number."""
         values = source.upstream["brightness"].arrays["brightness"].values
-        return StageOutput({"contrast": Array(np.asarray(values.max() - values.min()), (), "1", "range")})
+        return StageOutput.of(self.arrays, {"contrast": np.asarray(values.max() - values.min())})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.store.arrays import Array, StageOutput
+from data.store import StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.timesteps.stage import Timesteps
 
 
 class ToyTimestepsConfig(StageConfig):
@@ -20,6 +21,8 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
     """Primary: mean grey level of each step; secondary: its square; scene: both and a constant."""
 
     name, version, Config = "timesteps", 1, ToyTimestepsConfig
+    arrays = Timesteps.arrays
+    clock = "step"
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of the real stage, small."""
@@ -28,14 +31,16 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
         level = np.array([part.mean() for part in np.array_split(grey, steps)], dtype=np.float32)[:, None]  # (T, 1)
         edges = np.linspace(0, float(source.times[-1]), steps + 1)
         seen = np.ones(steps, dtype=bool)
-        arrays = {
-            "primary": Array(np.hstack([level, level**0.5]), ("step", "channel"), "1", names=("level", "root")),
-            "primary_mask": Array(seen, ("step",), "1"),
-            "secondary": Array((level**2)[:, None], ("step", "agent", "channel"), "1", names=("square",)),
-            "secondary_mask": Array(seen[:, None], ("step", "agent"), "1"),
-            "scene": Array(np.hstack([level, level**2, np.ones_like(level)]), ("step", "class"), "1"),
-            "bounds": Array(np.stack([edges[:-1], edges[1:]], 1), ("step", "end"), "s"),
-            "trial": Array(np.zeros(0, np.float32), ("figure",), "1"),
-            "duration": Array(np.asarray(float(source.times[-1])), (), "s"),
+        values = {
+            "primary": np.hstack([level, level**0.5]),
+            "primary_mask": seen,
+            "secondary": (level**2)[:, None],
+            "secondary_mask": seen[:, None],
+            "scene": np.hstack([level, level**2, np.ones_like(level)]),
+            "bounds": np.stack([edges[:-1], edges[1:]], 1),
+            "trial": np.zeros(0, np.float32),
+            "duration": np.asarray(float(source.times[-1])),
         }
-        return StageOutput(arrays, {"masked_steps_primary": 0.0, "masked_steps_secondary": 0.0})
+        names = {"primary": ("level", "root"), "secondary": ("square",)}
+        quality = {"masked_steps_primary": 0.0, "masked_steps_secondary": 0.0}
+        return StageOutput.of(self.arrays, values, quality, names)

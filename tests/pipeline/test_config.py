@@ -14,8 +14,10 @@ from pydantic import BaseModel
 
 from data.errors import UsageError
 from extractors.base import StageConfig
-from pipeline.config import load_config, parse_values, validate
+from pipeline.config import load_config, validate
+from pipeline.config_schema import config_schema
 from pipeline.stages import STAGES, stage_class
+from pipeline.yaml_values import parse_values
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +36,8 @@ def test_every_preset_loads(path: Path) -> None:
         ("psoe.stride=2", "unknown key 'psoe', did you mean 'pose'?"),
         ("train.epoch=3", "unknown key 'train.epoch', did you mean 'epochs'?"),
         ("model.widht=3", "did you mean 'width'?"),
+        ("stride=2", "unknown key 'stride', did you mean 'camera_flow.stride' or 'pose.stride'?"),
+        ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
         ("dataset.kind=jigsaw", "'dataset.kind'"),
     ],
@@ -42,7 +46,78 @@ def test_wrong_keys_and_values_are_explained(override: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         load_config(ROOT / "configs/folder.yaml", [override])
     assert said in str(caught.value)
-    assert "configs/folder.yaml" in str(caught.value)
+    assert caught.value.where == f"--set {override}"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "where"),
+    [
+        ("pose: {strid: 2}", [], "c.yaml"),
+        ("pose: {strid: 2}", ["pose.agents=1"], "c.yaml"),
+        ("pose: {stride: 2}", ["pose.strid=2"], "--set pose.strid=2"),
+        ("pose: {stride: 2}", ["pose={strid: 2}"], "--set pose={'strid': 2}"),
+        ("name: x", ["psoe.stride=2"], "--set psoe.stride=2"),
+    ],
+)
+def test_a_wrong_key_is_blamed_on_its_source(tmp_path: Path, text: str, overrides: list[str], where: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        load_config(tmp_path / "c.yaml", overrides)
+    assert str(caught.value.where).removeprefix(f"{tmp_path}/") == where
+
+
+def test_wrong_keys_of_two_sources_are_both_named(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("pose: {strid: 2}")
+    with pytest.raises(UsageError) as caught:
+        load_config(tmp_path / "c.yaml", ["train.epoch=2"])
+    assert f"{tmp_path / 'c.yaml'}: unknown key 'pose.strid'" in caught.value.what
+    assert "--set train.epoch=2: unknown key 'train.epoch'" in caught.value.what
+
+
+def test_a_removed_key_says_what_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_class("pose").Config, "REMOVED", {"gone": "nothing replaces it"})
+    with pytest.raises(UsageError, match=r"'pose\.gone' was removed: nothing replaces it"):
+        load_config("folder", ["pose.gone=2"])
+
+
+def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config("jigsaws").dump() == load_config(ROOT / "configs/jigsaws.yaml").dump()
+    with pytest.raises(UsageError, match="no preset is called 'jigsaw'") as caught:
+        load_config("jigsaw")
+    assert caught.value.fix == "did you mean 'jigsaws'? Presets: aqa7, demo, folder, jigsaws, tasd2"
+    (tmp_path / "jigsaws").mkdir()
+    assert load_config("jigsaws").name == "jigsaws", "a folder of that name is no configuration"
+    (tmp_path / "jigsaws").rmdir()
+    (tmp_path / "jigsaws").write_text("name: mine")
+    assert load_config("jigsaws").name == "mine", "a file of that name is"
+
+
+def test_overrides_of_a_configuration_and_as_a_mapping() -> None:
+    config = load_config("folder")
+    assert load_config(config) is config
+    for overrides in ({"pose.stride": 3}, {"pose": {"stride": 3}}, ["pose.stride=3"], [("pose.stride", 3)]):
+        changed = load_config(config, overrides).dump()
+        assert changed["pose"].pop("stride") == 3
+        assert changed["pose"].items() <= config.dump()["pose"].items()
+
+
+def test_the_schema_describes_every_key() -> None:
+    made = config_schema()
+    keys = 0
+
+    def check(part: dict[str, Any], values: dict[str, Any], place: str) -> None:
+        nonlocal keys
+        assert set(part["properties"]) == set(values), place
+        for name, entry in part["properties"].items():
+            assert entry.get("description"), f"{place}{name}"
+            assert entry["default"] == values[name], f"{place}{name}"
+            keys += 1
+            if "$ref" in entry:
+                check(made["$defs"][entry["$ref"].rpartition("/")[2]], values[name], f"{place}{name}.")
+
+    check(made, load_config().dump(), "")
+    assert keys > 80
 
 
 @pytest.mark.parametrize(

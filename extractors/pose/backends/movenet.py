@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.weights import read_network, read_weights
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
 
@@ -96,9 +97,7 @@ def input_size(width: int, height: int, long_side: int) -> tuple[int, int]:
 
 
 def _openvino(path: Path, size: tuple[int, int], threads: int) -> Forward:
-    import openvino as ov
-
-    model = ov.Core().read_model(path)
+    model = read_network(path)
     model.reshape([1, size[1], size[0], 3])
     # Without the hint OpenVINO picks bf16 on CPUs that have it, and the numbers depend on the machine.
     request = compile_for_cpu(model, threads=threads).create_infer_request()
@@ -113,7 +112,7 @@ def _openvino(path: Path, size: tuple[int, int], threads: int) -> Forward:
 def _litert(path: Path, size: tuple[int, int], threads: int) -> Forward:
     from ai_edge_litert.interpreter import Interpreter
 
-    network = Interpreter(model_path=str(path), num_threads=threads)
+    network = Interpreter(model_content=read_weights(path), num_threads=threads)
     network.resize_tensor_input(network.get_input_details()[0]["index"], [1, size[1], size[0], 3])
     network.allocate_tensors()
     source, sink = network.get_input_details()[0]["index"], network.get_output_details()[0]["index"]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.pose_weights import Network
+from data.weights import read_network
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
 
@@ -95,9 +96,7 @@ def _tool(kind: Any, network: Network, threads: int, **options: Any) -> Callable
 
 def _compiled(model: bytes, threads: int) -> tuple[Forward, tuple[int, int]]:
     """A model's forward, and the (height, width) of its input: 640 where the file leaves it open."""
-    import openvino
-
-    network = openvino.Core().read_model(model)
+    network = read_network(model)
     shape = network.inputs[0].get_partial_shape()
     height, width = (side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
     if runtime().startswith("onnxruntime"):

@@ -30,7 +30,7 @@ from pipeline.features import gather
 from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
 from pipeline.results import Flag, Score
-from pipeline.score.bundle import save
+from pipeline.score.bundle import model_sha256, save
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
@@ -195,6 +195,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     assert '<script>alert("x")' not in text
     assert "&lt;script&gt;" in text
     assert "No flags. Checked:" in text
+    assert scorer.model_sha256 in text
     write_csv(tmp_path / "scores.csv", rows)
     lines = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert lines[0]["error"]
@@ -208,6 +209,18 @@ def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
     assert len(good["interval80"]) == 2
     assert set(good["steps"][0]) == {"start", "end", "score", "scene", "interaction"}
     assert (bad["score"], bad["steps"], bad["error"]) == (None, [], "no frame")
+
+
+def test_scores_carry_the_hash_of_the_model(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    known = model_sha256(trained[0])
+    rows = load_scorer(trained[0]).score_records(find_videos([trained[1]]).records)
+    assert {row["model"] for row in as_json(rows)} == {known}
+    assert {line["model"] for line in csv.DictReader(io.StringIO(csv_text(rows)))} == {known}
+    assert f"SHA-256 of the model: {known}" in (trained[0] / CARD).read_text()
+    moved = shutil.copytree(trained[0], tmp_path / "moved")
+    assert model_sha256(moved) == known, "a copy is the same model"
+    (moved / "model.json").write_text((moved / "model.json").read_text() + " ")
+    assert model_sha256(moved) != known
 
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
@@ -303,7 +316,7 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     """Extract, train and score as a person types them, on the toy stage."""
     import run_pipeline
 
-    monkeypatch.setattr(run_pipeline, "_stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    monkeypatch.setattr("pipeline.cli.interrupts.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
     greys = [40, 70, 100, 130, 160, 190]
     for grey in greys:
         film(tmp_path / f"in/{grey}.mp4", grey)

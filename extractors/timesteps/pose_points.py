@@ -1,4 +1,6 @@
-"""Keypoints of one person become 13 clean points with weights, gaps bridged and a velocity.
+"""Keypoints of one person become 13 points with weights and velocities.
+
+Left and right, gaps and smoothing are the `pose` stage's business (`extractors/pose/cleaning.py`).
 
 The five points of the face are merged into one head: on a distant or turned body they are a few pixels
 apart, and which of them are seen says more about the detector than about the athlete.
@@ -6,17 +8,15 @@ apart, and which of them are seen says more about the detector than about the at
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.signals import FILL_WEIGHT, fill_gaps, local_line, runs_between
-from extractors.timesteps.channels import Bools
-from extractors.timesteps.side_swaps import exchange_sides, swapped_frames
+from extractors.signals import FILL_WEIGHT, Bools, local_line, runs_between
 
 POINTS = (
     "head",
@@ -27,6 +27,9 @@ POINTS = (
     ),
 )
 """The 13 points: the head, then COCO's joints 5 to 16 in their order."""
+
+VELOCITY_S = 0.06
+"""Width in seconds of the Gaussian of the line whose slope is the velocity."""
 
 _FACE = 5
 """COCO joints 0 to 4: nose, eyes, ears."""
@@ -40,6 +43,12 @@ _TORSO_OF_HEIGHT = 0.3
 class PoseSettings(StageConfig):
     """How keypoints become channels."""
 
+    REMOVED: ClassVar[Mapping[str, str]] = {
+        "max_gap_s": "the pose stage interpolates: pose.cleaning.max_gap_s",
+        "smoothing_s": "the pose stage smooths: pose.cleaning.smoothing_s",
+        "keep_sides": "the pose stage keeps left and right apart: pose.cleaning.fix_sides",
+    }
+
     forms: tuple[Literal["place", "camera", "body", "velocity", "angle"], ...] = setting(
         ("place", "body", "angle"),
         "Which groups of channels: place (trunk in the shared frame of all agents, with velocity), camera and "
@@ -47,11 +56,6 @@ class PoseSettings(StageConfig):
         min_length=1,
     )
     min_score: float = setting(0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.")
-    max_gap_s: float = setting(0.3, "Gaps up to this many seconds are bridged by straight lines.", ge=0)
-    smoothing_s: float = setting(
-        0.06, "Width in seconds of the Gaussian of the local line fit; 0 keeps positions as they are.", ge=0, le=5
-    )
-    keep_sides: bool = setting(True, "Exchange left and right in frames that contradict their neighbours.")
     centre: Literal["performance", "frame"] = setting(
         "performance",
         "Origin of the shared frame: performance (one for the whole video) or frame (the agents' common "
@@ -86,20 +90,14 @@ class CleanPose:
 def clean_pose(
     time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
 ) -> CleanPose:
-    """Clean one person's keypoints; gaps and smoothing never reach over a cut.
+    """One person's points with weights and velocities. Positions stay as the `pose` stage cleaned them.
 
     Args:
         time: (frame,) seconds.
-        keypoints: (frame, 17, 3) x px, y px, score; NaN where unseen.
-        cuts: (cut,) seconds.
-        filled: (frame,) true where the keypoints are themselves a bridge over a gap; they are kept, with the
-            weight of bridged values.
+        keypoints: (frame, 17, 3) x px, y px, score; NaN where there is no detection.
+        cuts: (cut,) seconds; velocities never reach over a cut.
+        filled: (frame,) true where the keypoints are interpolated; they get the weight of interpolated values.
     """
-    runs = runs_between(time, cuts)
-    if settings.keep_sides:
-        keypoints = keypoints.copy()
-        for rows in runs:
-            keypoints[rows] = exchange_sides(keypoints[rows], swapped_frames(keypoints[rows]))
     if filled is not None and filled.any():
         keypoints = _weigh_filled(keypoints, filled, settings.min_score)
     points, weight = merge_head(keypoints, settings.min_score)
@@ -109,12 +107,9 @@ def clean_pose(
     flat, velocity = points.reshape(len(time), 2 * len(POINTS)), np.zeros((len(time), 2 * len(POINTS)))
     heavy = np.repeat(weight, 2, axis=1)
     moving = np.zeros_like(heavy)
-    for rows in runs:
-        at = time[rows]
-        whole, heavy[rows] = fill_gaps(at, flat[rows], heavy[rows], settings.max_gap_s)
-        fitted, velocity[rows], known = local_line(at, whole, heavy[rows], settings.smoothing_s)
-        flat[rows] = fitted if settings.smoothing_s > 0 else whole
-        moving[rows] = heavy[rows] * known
+    for rows in runs_between(time, cuts):
+        _, velocity[rows], sloped = local_line(time[rows], flat[rows], heavy[rows], VELOCITY_S)
+        moving[rows] = heavy[rows] * sloped
     flat = np.where(heavy > 0, flat, 0.0)
     velocity = np.where(moving > 0, velocity, 0.0)
     shape = (len(time), len(POINTS), 2)

@@ -1,0 +1,161 @@
+"""The pose stage as this benchmark sees it: frames and settings in, keypoints and cost out.
+
+Only this file imports the stage and its network, so that the benchmark does not change with them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store.arrays import StageOutput
+from data.video import Frame, VideoInfo
+from data.video.records import Record
+from data.weights import locate
+from extractors.pose.backends import load_backend
+from extractors.pose.backends.movenet import MoveNet
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
+
+Image = NDArray[np.uint8]
+Images = Sequence[Image] | Image
+"""Frames in order: a list of them or (N, height, width, 3)."""
+
+Network = MoveNet
+"""What detects people: `detect(image)`."""
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "whole frame, upright": {"rotations": "none"},
+    "whole frame, four turns": {"rotations": "four"},
+    "no further turns": {"weak_score": 0},
+    "no close-ups": {"close_up_px": 0},
+    "no search in four turns": {"search_s": 1000},
+    "left and right as detected": {"cleaning": {"fix_sides": False}},
+    "no interpolation": {"cleaning": {"max_gap_s": 0}},
+    "no smoothing": {"cleaning": {"smoothing_s": 0}},
+    "smoothing of .03 s": {"cleaning": {"smoothing_s": 0.03}},
+    "input of 320 px": {"long_side": 320},
+    "turn chosen anew in every frame": {"constants": {"extractors.pose.search.MAX_TILT": 0.0}},
+    "faint detections from as far": {"constants": {"extractors.pose.tracking.FAINT_REACH": 1.0}},
+    "smoothing without outlier weights": {"constants": {"extractors.pose.cleaning.OUTLIER": 1e9}},
+    "no rival followed": {"constants": {"extractors.pose.agents.RIVAL": 1.0}},
+}
+"""The rows of the benchmark: settings of the stage by name, or constants of its modules (`constants`).
+
+Every row but the first three leaves out, or changes, one thing: what gains less than .005 does not stay."""
+
+
+@dataclass
+class Frames:
+    """Frames in memory as the source of a stage: decoding is not part of the measured time.
+
+    Attributes:
+        images: (height, width, 3) uint8 RGB.
+        times: (N,) seconds from the first frame.
+    """
+
+    images: Images
+    times: NDArray[np.float64]
+    name: str = "clip"
+    upstream: dict[str, StageOutput] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        height, width = self.images[0].shape[:2]
+        rate = 1 / float(np.median(np.diff(self.times))) if len(self.times) > 1 else 25.0
+        self.info = VideoInfo(width, height, 0, "raw", rate)
+        self.record = Record(id=self.name, path=Path(self.name))
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """The frames at `indices`, or all."""
+        wanted = range(len(self.images)) if indices is None else indices
+        return iter([Frame(i, float(self.times[i]), self.images[i]) for i in wanted])
+
+
+class SharedForwards:
+    """A pose network that sees each picture once, so that the rows of a case share what the network costs.
+
+    Attributes:
+        saved: CPU seconds of the answers that were given again; every row is charged for them.
+    """
+
+    def __init__(self) -> None:
+        self.network: Any = None
+        self.saved = 0.0
+        self._answers: dict[tuple[object, ...], tuple[Any, float]] = {}
+
+    def detect(self, image: Image, long_side: int | None = None) -> Any:
+        """The people in `image`, as the network found them."""
+        key = (image.shape, blake2b(image.tobytes()).digest(), long_side or self.network.long_side)
+        if key in self._answers:
+            people, spent = self._answers[key]
+            self.saved += spent
+            return people
+        began = time.process_time()
+        people = self.network.detect(image, long_side)
+        self._answers[key] = people, time.process_time() - began
+        return people
+
+
+@contextmanager
+def constants(values: Mapping[str, float]) -> Iterator[None]:
+    """Constants of modules, by dotted name, have other values for a while."""
+    before = {}
+    for name, value in values.items():
+        module, _, constant = name.rpartition(".")
+        before[name] = getattr(import_module(module), constant)
+        setattr(import_module(module), constant, value)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            module, _, constant = name.rpartition(".")
+            setattr(import_module(module), constant, value)
+
+
+def run_stage(
+    images: Images, times: NDArray[np.float64], settings: Mapping[str, Any], shared: SharedForwards | None = None
+) -> tuple[NDArray[np.float32], float, float]:
+    """Run the pose stage on one clip.
+
+    Args:
+        images: the clip's frames, (height, width, 3) uint8 RGB.
+        times: (N,) seconds.
+        settings: of the stage, and `constants`; what is left out has its default.
+        shared: answers of the network to the same clip under other settings.
+
+    Returns:
+        (N, A, 17, 3) keypoints in pixels and scores, NaN where a person is missing; CPU milliseconds a frame of one
+        thread; forwards of the network a frame.
+    """
+    shared = shared or SharedForwards()
+    changed = dict(settings)
+    with constants(changed.pop("constants", {})):
+        config = PoseConfig(**changed)
+        stage = Pose(config)
+        shared.network = load_backend(config)
+        shared.network.detect(images[0])  # compiles the network
+        stage._backend = shared
+        began, saved = time.process_time(), shared.saved
+        result = stage.extract(Frames(images, times))
+        spent = time.process_time() - began + shared.saved - saved
+    keypoints = result.arrays["keypoints"].values.astype(np.float32)
+    return keypoints, 1000 * spent / len(images), float(result.quality["forwards_per_frame"])
+
+
+def load_network(long_side: int) -> Network:
+    """MoveNet MultiPose with inputs whose longer side is `long_side` pixels.
+
+    Raises:
+        DataError: the weights have not been downloaded.
+    """
+    return MoveNet(locate("movenet-multipose"), long_side=long_side)

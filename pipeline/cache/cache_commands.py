@@ -1,0 +1,93 @@
+"""The `cache` commands as one call each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from data.errors import UsageError
+from pipeline.cache.housekeeping import Finding, beyond, listing, old_logs, remove, tidy, verify
+from pipeline.cache.local_cache import Cache
+from pipeline.cache.remote_cache import open_cache
+from pipeline.config import BaseConfig
+from pipeline.observer import Observer
+
+
+@dataclass(frozen=True)
+class CacheListing:
+    """What a cache holds: a title, and rows with equal keys."""
+
+    title: str
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class CacheFiles:
+    """Files of a cache that were found damaged or unneeded.
+
+    Attributes:
+        files: each with the reason.
+        summary: one line for people.
+    """
+
+    files: tuple[Finding, ...]
+    summary: str
+
+
+def existing_cache(config: BaseConfig) -> Cache:
+    """The configuration's cache; refused where there is none, since a misspelt name would seem an empty cache.
+
+    Raises:
+        UsageError: no cache there.
+    """
+    return must_exist(open_cache(config.cache, config.storage.reach()))
+
+
+def must_exist(cache: Cache) -> Cache:
+    """The same cache.
+
+    Raises:
+        UsageError: no cache there.
+    """
+    if not cache.exists():
+        raise UsageError("no cache here", where=cache.root, fix="Name it: --cache FOLDER")
+    return cache
+
+
+def list_cache(config: BaseConfig, stage: str, runs: bool) -> CacheListing:
+    """Per stage, every output of one stage, or the runs."""
+    return CacheListing(*listing(config.cache, stage, runs=runs, storage=config.storage.reach()))
+
+
+def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
+    """The damaged outputs."""
+    cache = existing_cache(config)
+    with observer.steps("outputs") as progress:
+        read, damaged = verify(cache, progress)
+    return CacheFiles(tuple(damaged), f"{read} outputs read, {len(damaged)} damaged")
+
+
+def collect_garbage(
+    config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
+) -> CacheFiles:
+    """Sweep temporaries, tidy the index; then delete, or only list, old logs and outputs beyond the size."""
+    if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
+        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
+    cache = existing_cache(config)
+    tidied = tidy(cache)
+    swept, dropped = tidied["temporaries"], tidied["index_entries"]
+    observer.note(f"{swept} temporaries swept, {dropped} entries of the index dropped")
+    found = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
+    return delete(cache, found, yes)
+
+
+def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
+    """Delete findings where the user said yes, tell about them either way."""
+    size = sum(finding.size for finding in findings)
+    done = f"{len(findings)} files, {size / 1e6:.1f} MB"
+    if yes:
+        remove(cache, findings)
+    cache.close()
+    return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes")

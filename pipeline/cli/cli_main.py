@@ -1,0 +1,80 @@
+"""Starting the command line: streams, errors and exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+from data.errors import AimError, Cancelled, UsageError
+from pipeline.cli.command_tree import app
+from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
+from pipeline.outputs import FULL, file_error
+
+
+def main() -> NoReturn:
+    """Run one command; every error a user can mend is one message and exit code 2 (1 where videos failed)."""
+    _mend_streams()
+    from pipeline.environment import check_checkout
+
+    try:
+        check_checkout()
+        try:
+            app(standalone_mode=True)
+        except SystemExit:
+            sys.stdout.flush()  # here a disk that is full is told; later the interpreter would only grumble
+            raise
+    except AimError as error:
+        _complain(error)
+        sys.exit(WRONG_USAGE)
+    except Cancelled:
+        say("stopped; the same command goes on from there")
+        sys.exit(SOME_FAILED)
+    except ModuleNotFoundError as error:
+        missing = f"package '{error.name}' is not installed for {sys.executable}"
+        _complain(UsageError(missing, fix="Type: python -m pip install -e ."))
+        sys.exit(WRONG_USAGE)
+    except BrokenPipeError:
+        _give_up_stdout()
+        sys.exit(SOME_FAILED)
+    except OSError as error:
+        place = _full_stdout()
+        if place is None and error.filename is None and error.errno not in FULL:
+            raise  # no file of the user's
+        _complain(file_error(error, place))
+        sys.exit(WRONG_USAGE)
+    sys.exit(OK)
+
+
+def _mend_streams() -> None:
+    """Escape what the terminal's encoding lacks, as a video's name may; let a closed stream (`>&-`) swallow all."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- open to the end
+
+
+def _give_up_stdout() -> None:
+    """Send what standard output still holds nowhere, so that the interpreter does not try again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _full_stdout() -> str | None:
+    """What to call standard output where it takes no more. One more write tells: what failed before is forgotten."""
+    try:
+        print(flush=True)
+    except OSError:
+        _give_up_stdout()
+        return "standard output"
+    return None
+
+
+def _complain(error: AimError) -> None:
+    with suppress(OSError):  # nowhere left to tell it; the exit code does
+        say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
+        if error.fix:
+            say(f"  -> {error.fix}")

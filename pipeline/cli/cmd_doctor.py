@@ -1,0 +1,19 @@
+"""`doctor`."""
+
+from __future__ import annotations
+
+from pipeline import api
+from pipeline.cli.command import command
+from pipeline.cli.options import AsJson
+from pipeline.cli.terminal import finish, print_json, table
+
+
+@command(api.doctor, "doctor")
+def doctor(as_json: AsJson = False) -> None:
+    """Print one row per finding."""
+    found = api.doctor()
+    if as_json:
+        print_json([vars(line) for line in found])
+    else:
+        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in found])
+    finish(all(line.state != "broken" for line in found))

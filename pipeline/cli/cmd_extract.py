@@ -1,0 +1,93 @@
+"""`extract`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from data.errors import printable
+from pipeline import api
+from pipeline.cli.command import command
+from pipeline.cli.options import (
+    Address,
+    AsJson,
+    CacheFolder,
+    Config,
+    Engine,
+    Inputs,
+    Overrides,
+    StageNames,
+    Workers,
+)
+from pipeline.cli.terminal import Terminal, finish, print_json, say, table
+
+if TYPE_CHECKING:
+    from pipeline.extract import ExtractRun
+
+
+@command(api.extract, "extract videos/ --config folder --workers 2")
+def extract(
+    inputs: Inputs = None,
+    config: Config = None,
+    cache: CacheFolder = None,
+    stages: StageNames = "",
+    force: Annotated[bool, typer.Option("--force")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed")] = False,
+    shard: Annotated[str, typer.Option("--shard")] = "",
+    engine: Engine = "local",
+    address: Address = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
+    preview: Annotated[bool, typer.Option("--preview")] = False,
+    workers: Workers = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what happened, or what would."""
+    done = api.extract(
+        inputs or (), config=config, cache=cache, stages=stages, force=force, retry_failed=retry_failed, shard=shard,
+        engine=engine, address=address, dry_run=dry_run, preview=preview, workers=workers, overrides=overrides or (),
+        observer=Terminal(),
+    )  # fmt: skip
+    if as_json:
+        print_json(_as_json(done))
+    elif done.costs is not None:
+        _show_costs(done, done.costs)
+    else:
+        _show_summary(done)
+    finish(done.ok)
+
+
+def _as_json(done: ExtractRun) -> dict[str, Any]:
+    summary = done.summary
+    head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
+    if done.costs is not None:
+        return {**head, **done.costs}
+    results = [
+        {"video": r.record.name, "done": r.done, "failed": r.failed, "skipped": list(r.skipped)}
+        for r in summary.results
+    ]
+    head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    return head | ({"preview": done.preview} if done.preview else {})
+
+
+def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
+    from pipeline.extract.costs import dry_run_tables
+
+    summary, count = done.summary, len(costs["plan"])
+    for title, columns, rows in dry_run_tables(costs) if count else ():
+        table(title, columns, rows)
+    say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos")
+
+
+def _show_summary(done: ExtractRun) -> None:
+    summary, place = done.summary, printable(done.cache)
+    if summary.failed:
+        Terminal().failures(summary.failed)
+    ran = sum(1 for result in summary.results if result.done)
+    if not ran and not summary.failed and not summary.cancelled:
+        say(f"nothing to do: all {summary.videos} videos are fresh in {place}")
+        return
+    stopped = "; stopped, run the same command to go on" if summary.cancelled else ""
+    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos"
+    say(f"{counts} in {place}{stopped}")

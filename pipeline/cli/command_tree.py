@@ -1,0 +1,74 @@
+"""The tree of commands, in the order in which the help lists them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_verify
+from pipeline.cli.cmd_demo import demo
+from pipeline.cli.cmd_doctor import doctor
+from pipeline.cli.cmd_evaluate import evaluate
+from pipeline.cli.cmd_export import export
+from pipeline.cli.cmd_extract import extract
+from pipeline.cli.cmd_leaderboard import leaderboard
+from pipeline.cli.cmd_pack import pack
+from pipeline.cli.cmd_plot import plot
+from pipeline.cli.cmd_report import report
+from pipeline.cli.cmd_reproduce import reproduce
+from pipeline.cli.cmd_schema import schema
+from pipeline.cli.cmd_score import score
+from pipeline.cli.cmd_search import search
+from pipeline.cli.cmd_serve import serve
+from pipeline.cli.cmd_status import status
+from pipeline.cli.cmd_train import train
+from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path
+from pipeline.cli.command import Command
+
+TOP = (
+    *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
+    *(report, plot, serve, score, export, pack, doctor, schema),
+)
+GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "weights": (
+        "Published weights: where they come from, their licence, hash, size and place.",
+        (weights_list, weights_fetch, weights_path),
+    ),
+    "cache": (
+        "Look after a cache: what lies in it, whether it is whole, what nobody needs any more.",
+        (cache_ls, cache_verify, cache_prune, cache_gc),
+    ),
+}
+
+app = typer.Typer(
+    name="aqa",
+    help="Raw videos in, action-quality scores out, every step between cached, inspectable and re-runnable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"aqa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+for one in TOP:
+    one.add_to(app)
+for name, (about, commands) in GROUPS.items():
+    group = typer.Typer(help=about)
+    for one in commands:
+        one.add_to(group)
+    app.add_typer(group, name=name)

@@ -1,0 +1,117 @@
+"""What a command shows: notes and bars on standard error, tables or one JSON document on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.cli import interrupts
+from pipeline.observer import BatchHooks, DemoHooks, NamedSteps, Observer, Steps
+
+if TYPE_CHECKING:
+    from pipeline.cache import CacheFiles
+    from pipeline.evaluate import Evaluation, SearchRun
+
+OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+"""Exit codes."""
+
+
+class Terminal(Observer):
+    """Shows notes and progress of a call, and turns Ctrl-C into its stop event."""
+
+    def stop_event(self) -> threading.Event:
+        """Set by the first Ctrl-C from now on."""
+        return interrupts.stop_on_interrupt()
+
+    def note(self, text: str) -> None:
+        """One line on standard error."""
+        from pipeline.console import say
+
+        say(text)
+
+    def failures(self, results: Sequence[Any]) -> None:
+        """A table of failed videos on standard error."""
+        from pipeline.console import failure_table
+
+        failure_table(results)
+
+    @contextmanager
+    def videos(self) -> Iterator[BatchHooks]:
+        """Bars over videos and frames."""
+        from pipeline.console import BatchProgress
+
+        with BatchProgress() as bars:
+            yield {"on_plan": bars.plan, "on_result": bars.result, "on_frames": bars.frames}
+
+    def steps(self, what: str) -> AbstractContextManager[Steps | None]:
+        """One bar."""
+        from pipeline.console import steps_bar
+
+        return steps_bar(what)
+
+    def named_steps(self) -> AbstractContextManager[NamedSteps | None]:
+        """A bar per name."""
+        from pipeline.console import named_bars
+
+        return named_bars()
+
+    @contextmanager
+    def demo(self) -> Iterator[DemoHooks]:
+        """The bars of the demo."""
+        from pipeline.console import DemoProgress
+
+        with DemoProgress() as bars:
+            yield {"extracting": bars.extracting(), "rendered": bars.rendered, "epochs": bars.epochs}
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error."""
+    Terminal().note(text)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on standard output."""
+    from pipeline.console import table as show
+
+    show(title, columns, rows)
+
+
+def print_json(content: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=True, default=str) + "\n")
+
+
+def finish(ok: bool) -> None:
+    """End the command: exit code 0, or 1 where something failed."""
+    raise typer.Exit(OK if ok else SOME_FAILED)
+
+
+def show_results(done: Evaluation | SearchRun, content: Any, as_json: bool, places: str) -> None:
+    """The notes and tables of an evaluation or a search, or its results as JSON."""
+    if as_json:
+        print_json(content)
+        return
+    for line in done.notes():
+        say(line)
+    for title, columns, rows in done.tables():
+        table(title, columns, rows)
+    say(places)
+
+
+def show_files(found: CacheFiles, as_json: bool, most: int = 1000) -> None:
+    """Files of a cache, each with the reason."""
+    from data.errors import printable
+
+    if as_json:
+        print_json({"summary": found.summary, "files": [file.row() for file in found.files]})
+        return
+    if found.files:
+        rows = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in found.files[:most]]
+        table("", ("stage", "video", "why", "bytes"), rows)
+    say(found.summary)

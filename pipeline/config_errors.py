@@ -1,0 +1,93 @@
+"""What is wrong with a configuration, in words: where the wrong key or value comes from, and which key is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from data.errors import UsageError, nearest, printable
+
+MOST_ERRORS = 5
+MOST_PLACES = 3
+
+
+def usage_error(
+    model: type[BaseModel], error: ValidationError, where: Path | None, overrides: Mapping[str, Any]
+) -> UsageError:
+    """The error that a user reads; each wrong key is blamed on the override it comes from, else on the file.
+
+    Args:
+        model: the configuration's class.
+        error: what pydantic found.
+        where: the file, if there is one.
+        overrides: dotted keys that were set over the file, with their values.
+    """
+    problems = [(_source(e["loc"], where, overrides), explain(model, e)) for e in error.errors()[:MOST_ERRORS]]
+    sources = list(dict.fromkeys(source for source, _ in problems))
+    if len(sources) == 1:
+        return UsageError("; ".join(text for _, text in problems), where=sources[0])
+    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems))
+
+
+def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
+    """The override that set this key or a part of it, else the file."""
+    parts = [str(part) for part in place]
+    for name in reversed(list(overrides)):
+        given = name.split(".")
+        if parts[: len(given)] == given or given[: len(parts)] == parts:
+            return f"--set {printable(name)}={printable(str(overrides[name]))[:80]}"
+    return None if where is None else printable(where)
+
+
+def explain(model: type[BaseModel], error: Any) -> str:
+    """One line for one of pydantic's errors."""
+    place = error["loc"]
+    name = ".".join(str(part) for part in place)
+    if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+    key, section = str(place[-1]), section_class(model, place[:-1])
+    removed = getattr(section, "REMOVED", {})
+    if key in removed:
+        return f"'{name}' was removed: {removed[key]}"
+    elsewhere = [path for path in all_keys(model) if path.split(".")[-1] == key]
+    if elsewhere:
+        return f"unknown key '{name}', did you mean {_one_of(elsewhere)}?"
+    return f"unknown key '{name}', {nearest(key, known_keys(section))}"
+
+
+def _one_of(paths: Sequence[str]) -> str:
+    shown = [f"'{path}'" for path in paths[:MOST_PLACES]]
+    return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def section_class(model: Any, place: Sequence[Any]) -> Any:
+    """The class of the section at `place`; follows nested models and dataclasses."""
+    for part in place:
+        fields = _fields(model)
+        model = fields[part].annotation if hasattr(fields.get(part), "annotation") else object
+    return model
+
+
+def known_keys(section: Any) -> list[str]:
+    """Names that a section takes."""
+    return sorted(_fields(section))
+
+
+def _fields(section: Any) -> dict[str, Any]:
+    """Fields by their key in a file: `import`, where Python must call the field `import_`."""
+    fields = getattr(section, "model_fields", None) or getattr(section, "__pydantic_fields__", None)
+    fields = fields or getattr(section, "__dataclass_fields__", {})
+    return {getattr(field, "alias", None) or name: field for name, field in fields.items()}
+
+
+def all_keys(model: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a configuration, sections excluded."""
+    for name in known_keys(model):
+        inner = section_class(model, (name,))
+        if known_keys(inner):
+            yield from all_keys(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

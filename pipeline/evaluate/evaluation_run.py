@@ -1,0 +1,150 @@
+"""`evaluate`, `leaderboard`, `reproduce` and `search` as one call each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import UsageError, printable
+from pipeline.config import BaseConfig
+from pipeline.evaluate.candidates import Candidate
+from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.grid_search import search as search_grid
+from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
+from pipeline.evaluate.leaderboard import TABLES
+from pipeline.evaluate.paper_tables import TABLES as PAPER
+from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
+from pipeline.evaluate.spread import Run
+from pipeline.features import FeatureSet
+from pipeline.observer import Observer
+from pipeline.outputs import writing
+from pipeline.systems import System
+
+TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
+"""Title, columns and rows of a table."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        results: content of `results.json` (`pipeline.evaluate.cross_validation`).
+        folder: holds `results.json`, `config.json` and `report.html`.
+        config: the configuration.
+        systems: what was asked for: "aim", "all", or the number of one of the paper's tables.
+    """
+
+    results: Results
+    folder: Path
+    config: BaseConfig
+    systems: str = "aim"
+
+    def notes(self) -> list[str]:
+        """The leak audit, and what a reader must know beside the tables."""
+        results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
+        if self.systems in TABLES:
+            if not results["paper"]:
+                theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
+                lines.append(f"note: the paper's rows are of {theirs}, so they do not stand beside these")
+            if missing := [name for name in TABLES[self.systems] if name not in results["systems"]]:
+                lines.append(f"note: these features cannot feed {', '.join(missing)}")
+        return lines
+
+    def tables(self) -> list[TableRows]:
+        """The tables in the paper's form."""
+        name = f"{self.config.name}, {self.config.protocol}"
+        return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
+
+
+@dataclass(frozen=True)
+class SearchRun:
+    """What a search found.
+
+    Attributes:
+        found: content of `search.json` (`pipeline.evaluate.grid_search`).
+        table: `search.json`.
+        best: `best.yaml`, a whole configuration.
+        config: of the first candidate.
+    """
+
+    found: dict[str, Any]
+    table: Path
+    best: Path
+    config: BaseConfig
+
+    def notes(self) -> list[str]:
+        """The leak audit, and what a reader must know beside the table."""
+        return [*audit_lines(self.found["audit"]), *search_notes(self.found)]
+
+    def tables(self) -> list[TableRows]:
+        """The candidates, the best first."""
+        count = len(self.found["candidates"])
+        return [(f"{self.config.name}, {self.config.protocol}: {count} candidates", *search_rows(self.found))]
+
+
+def table_protocol(table: str) -> tuple[str, str]:
+    """The kind of data set and the protocol of a results table of the paper.
+
+    Raises:
+        UsageError: no such table.
+    """
+    if table not in PAPER:
+        raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(PAPER)}")
+    return PAPER[table].kind, PAPER[table].protocol
+
+
+def evaluate_features(
+    features: FeatureSet,
+    config: BaseConfig,
+    folder: Path,
+    *,
+    systems: str,
+    oracle: bool,
+    more: Sequence[System],
+    run: Run,
+    observer: Observer,
+    stop: threading.Event,
+) -> Evaluation:
+    """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
+
+    Raises:
+        DataError: the performances cannot be split, or the split leaks.
+        Cancelled: `stop` was set.
+    """
+    with observer.named_steps() as progress:
+        results = run_protocol(
+            config, features, systems=systems, oracle=oracle,
+            checkpoints=folder / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
+        )  # fmt: skip
+    return Evaluation(results, folder, config, systems)
+
+
+def search_features(
+    features: FeatureSet,
+    tried: Sequence[Candidate],
+    folder: Path,
+    *,
+    folds: int,
+    runs: int,
+    run: Run,
+    observer: Observer,
+    stop: threading.Event,
+) -> SearchRun:
+    """Try every candidate by inner validation; writes `search.json` and `best.yaml`.
+
+    Raises:
+        DataError: no training part can be split, or an inner fold leaks.
+        Cancelled: `stop` was set.
+    """
+    with observer.named_steps() as progress:
+        found = search_grid(
+            features, tried, folds=folds, runs=runs,
+            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,
+        )  # fmt: skip
+    with writing(folder):
+        table, best = write_search(found, tried, folder)
+    return SearchRun(found, table, best, tried[0].config)

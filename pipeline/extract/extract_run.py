@@ -1,0 +1,266 @@
+"""`extract` and `status` as one call each: list the inputs, plan, run or tell what would run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from data.errors import Cancelled, DataError, UsageError, printable
+from data.video import Listing, Record, find_videos
+from pipeline.cache import CacheFiles, delete, must_exist, open_cache
+from pipeline.config import BaseConfig
+from pipeline.extract.batch import (
+    Engine,
+    Summary,
+    dataset_records,
+    pick_engine,
+    plan_all,
+    run_extract,
+    shard,
+    slurm_shard,
+    status_rows,
+)
+from pipeline.extract.costs import dry_run, estimate, in_a_line
+from pipeline.extract.plan import Plan, Planner
+from pipeline.extract.unneeded import unneeded
+from pipeline.observer import Observer
+
+
+@dataclass(frozen=True)
+class ExtractRun:
+    """What `extract` did, or would do.
+
+    Attributes:
+        cache: where the outputs are.
+        summary: the videos and what happened to each.
+        costs: of a dry run: what would run, why, and at what cost, as JSON types; else None.
+        preview: `written`, `fresh` and `failed` previews, as JSON types; empty where none were asked for.
+    """
+
+    cache: str
+    summary: Summary
+    costs: dict[str, Any] | None = None
+    preview: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no video and no preview failed, and nobody stopped the run."""
+        return self.costs is not None or (self.summary.exit_code == 0 and not self.preview.get("failed"))
+
+
+@dataclass(frozen=True)
+class Status:
+    """State of every video and stage.
+
+    Attributes:
+        cache: where the outputs are.
+        rows: `video`, `stage`, `state` ("fresh", "stale", "missing" or "failed"), `reason`, `quality`.
+    """
+
+    cache: str
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(row["state"] != "failed" for row in self.rows)
+
+
+@dataclass(frozen=True)
+class ExtractJob:
+    """The videos of a run with what decides about them."""
+
+    config: BaseConfig
+    listing: Listing
+    planner: Planner
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The videos."""
+        return self.listing.records
+
+
+def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
+    """The videos of the inputs, or of the configuration's data set where there are none.
+
+    Raises:
+        UsageError: no such file or folder, or no data set given.
+        DataError: the data set's own files cannot be used.
+    """
+    listing = find_videos(list(inputs), config.storage.reach()) if inputs else dataset_records(config)
+    observer.notes([f"note: {problem}" for problem in listing.problems])
+    return listing
+
+
+def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
+    """The performances of the configuration's data set that have labels.
+
+    Raises:
+        UsageError: no data set given.
+        DataError: the data set's own files cannot be used, or no performance has a score.
+    """
+    records = list_inputs((), config, observer).records
+    labelled = [record for record in records if record.labels is not None]
+    if records and not labelled:
+        raise DataError(
+            f"none of the {len(records)} performances has a score",
+            where=config.dataset.labels or config.dataset.root,
+            fix="Add the file of scores that docs/datasets describes for this kind of data set, or name yours:"
+            " --set dataset.labels=FILE",
+        )
+    return labelled
+
+
+def make_planner(
+    config: BaseConfig,
+    stages: str | Sequence[str] = (),
+    *,
+    force: bool = False,
+    retry_failed: bool = False,
+    fetch: Callable[[str], None] | None = None,
+) -> Planner:
+    """The planner of a configuration on its cache; `stages` is a list, or names separated by commas.
+
+    `fetch` is told of each download that the stages need; None downloads nothing.
+    """
+    names = stages.split(",") if isinstance(stages, str) else stages
+    cache = open_cache(config.cache, config.storage.reach())
+    chosen = [name.strip() for name in names if name.strip()]
+    return Planner(config, cache, stages=chosen, force=force, retry_failed=retry_failed, fetch=fetch)
+
+
+def plan_job(
+    config: BaseConfig,
+    inputs: Sequence[Path],
+    stages: str | Sequence[str],
+    shard_text: str | None,
+    observer: Observer,
+    *,
+    force: bool = False,
+    retry: bool = False,
+    fetch: bool = False,
+) -> ExtractJob:
+    """The videos of a run with their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
+
+    Raises:
+        UsageError: no such input, stage or shard.
+        DataError: the data set's own files cannot be used.
+    """
+    listing = list_inputs(inputs, config, observer)
+    if shard_text is not None:
+        listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
+    told = observer.note if fetch else None
+    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=told))
+
+
+def prune(
+    config: BaseConfig, inputs: Sequence[Path], stages: str | Sequence[str], yes: bool, observer: Observer
+) -> CacheFiles:
+    """Delete, or only list, outputs that the configuration and its videos do not use.
+
+    Raises:
+        UsageError: no such cache, input or stage.
+    """
+    planner = make_planner(config, stages)
+    cache = must_exist(planner.cache)
+    return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
+
+
+def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
+    """The records of this machine: those of shard `i/n`, or of this task of a Slurm job array, or all.
+
+    Raises:
+        UsageError: the shard is not of the form i/n, or i is not in 1..n.
+    """
+    part = parse_shard(text) if text else slurm_shard()
+    if part is None:
+        return tuple(records)
+    if not text:
+        observer.note(f"note: shard {part[0]}/{part[1]} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
+    return shard(records, *part)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`"2/4"` to (2, 4).
+
+    Raises:
+        UsageError: not of this form.
+    """
+    part, slash, parts = text.partition("/")
+    if not slash or not part.strip().isdigit() or not parts.strip().isdigit():
+        raise UsageError(f"'--shard {printable(text)}' is not of the form i/n", fix="Example: --shard 1/4")
+    return int(part), int(parts)
+
+
+def extract_videos(
+    job: ExtractJob,
+    engine: Engine,
+    observer: Observer,
+    stop: threading.Event,
+    before: Callable[[], None],
+) -> Summary:
+    """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
+    planner, workers = job.planner, job.config.run.workers
+    with observer.videos() as hooks:
+
+        def on_plan(plans: list[Plan], fresh: int) -> None:
+            if plans:
+                before()
+                observer.note(in_a_line(estimate(plans, planner, workers)))
+            if "on_plan" in hooks:
+                hooks["on_plan"](plans, fresh)
+
+        summary = run_extract(
+            job.records, job.config, planner.cache, planner, stop=stop, engine=engine, **{**hooks, "on_plan": on_plan}
+        )
+    _note_joint_maps(job, observer)
+    return replace(summary, problems=job.listing.problems)
+
+
+def _note_joint_maps(job: ExtractJob, observer: Observer) -> None:
+    """Which joint of an imported keypoint file became which, one line for every map that occurs."""
+    planner = job.planner
+    if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
+        return
+    maps = {str(planner.cache.quality("pose", record.id).get("joint_map", "")) for record in job.records}
+    for line in sorted(maps - {""}):
+        observer.note(f"keypoints of {line}")
+
+
+def extract_missing(
+    records: Sequence[Record],
+    config: BaseConfig,
+    *,
+    engine: str,
+    address: str | None,
+    observer: Observer,
+    stop: threading.Event,
+) -> None:
+    """Extract what the features of `records` still lack; videos that fail are reported and left out.
+
+    Raises:
+        Cancelled: `stop` was set.
+    """
+    planner = make_planner(config, ("timesteps",))
+    chosen = pick_engine(engine, config, address)
+    with observer.videos() as hooks:
+        summary = run_extract(records, config, planner.cache, planner, stop=stop, engine=chosen, **hooks)
+    planner.cache.close()
+    if summary.failed:
+        observer.failures(summary.failed)
+    if summary.cancelled:
+        raise Cancelled
+
+
+def plan_costs(job: ExtractJob) -> ExtractRun:
+    """What `extract` would run, why, and at what cost; nothing is run."""
+    plans, summary = plan_all(job.records, job.planner)
+    return ExtractRun(job.planner.cache.place, summary, dry_run(plans, job.planner, job.config.run.workers))
+
+
+def status_of(job: ExtractJob) -> Status:
+    """The state of every video and stage."""
+    return Status(job.planner.cache.place, tuple(status_rows(job.records, job.planner)))

@@ -1,0 +1,81 @@
+"""Places that a command writes to: refused before the work begins, and named when the disk takes no more."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.errors import AimError, UsageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a disk that takes no more; they name no file."""
+
+
+def check_file(out: Path) -> None:
+    """Refuse a file that cannot be written before the work for it begins.
+
+    Raises:
+        UsageError: the place is no file, is on a store, or cannot be written.
+    """
+    if out.exists() and not out.is_file():
+        raise UsageError("cannot be written (it is no file)", where=out, fix="Name a file, such as FOLDER/NAME")
+    check_folder(out.parent, out)
+
+
+def check_folder(folder: Path, out: Path | None = None) -> None:
+    """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it.
+
+    Raises:
+        UsageError: the place is on a store, or cannot be written.
+    """
+    from tempfile import TemporaryFile
+
+    from data.store import is_remote
+
+    out = out or folder
+    if is_remote(out):
+        raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    try:
+        with TemporaryFile(dir=there):  # nothing less tells: root may write everywhere by the modes, but not in /proc
+            pass
+    except OSError as error:
+        raise file_error(error, out) from None
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Name the output of this command where the system does not: a full disk names no file, or a temporary one.
+
+    Raises:
+        UsageError: the output cannot be written.
+    """
+    from safetensors import SafetensorError
+
+    from data.store.files import TEMPORARY
+
+    try:
+        yield
+    except SafetensorError as error:  # what it makes of a full disk
+        raise file_error(error, out) from None
+    except OSError as error:
+        named = error.filename is not None and not Path(os.fsdecode(error.filename)).name.startswith(TEMPORARY)
+        if named or isinstance(error, (AimError, ConnectionError)):
+            raise
+        raise file_error(error, out) from None
+
+
+def file_error(error: Exception, place: str | Path | None = None) -> UsageError:
+    """What the system refuses, as something to mend: to write `place`, or to use the file that it names itself."""
+    what = getattr(error, "strerror", None) or str(error)
+    if getattr(error, "errno", None) in FULL or not isinstance(error, OSError):
+        fix = "Make room on that disk, then type the same command again"
+    else:
+        fix = "Name another place, or check that this one is there and that you may use it"
+    if place is not None:
+        return UsageError(f"cannot be written ({what})", where=place, fix=fix)
+    named = getattr(error, "filename", None)
+    return UsageError(what, where=os.fsdecode(named) if isinstance(named, (str, bytes, Path)) else None, fix=fix)

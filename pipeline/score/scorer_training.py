@@ -1,0 +1,78 @@
+"""`train` as one call: the networks, their calibration and the model card, in one folder."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cache import open_cache
+from pipeline.config import BaseConfig
+from pipeline.features import FeatureSet
+from pipeline.observer import Observer
+from pipeline.outputs import writing
+from pipeline.score.bundle import save
+from pipeline.score.calibration import FOLDS, Calibration
+from pipeline.score.finish import finish_run
+from pipeline.train import TrainedRun
+from pipeline.train import train as train_networks
+
+
+@dataclass(frozen=True)
+class TrainedScorer:
+    """What `train` made.
+
+    Attributes:
+        folder: the run: `load_scorer`, `score`, `report` and `export` take it.
+        run: the networks and what they were trained on.
+        calibration: gives scores their intervals; None where there is none.
+        not_calibrated: why there is no calibration, else None.
+    """
+
+    folder: Path
+    run: TrainedRun
+    calibration: Calibration | None
+    not_calibrated: str | None
+
+
+def train_scorer(
+    features: FeatureSet,
+    config: BaseConfig,
+    folder: Path,
+    *,
+    folds: int | None = None,
+    cached: bool = True,
+    observer: Observer,
+    stop: threading.Event,
+) -> TrainedScorer:
+    """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
+
+    Args:
+        features: labelled performances.
+        config: names the network, the recipe and the protocol.
+        folder: the run's folder.
+        folds: of the calibration; 0 leaves it out.
+        cached: whether the configuration's cache holds the stages' outputs of these features.
+        observer, stop: progress, and how to end it.
+
+    Raises:
+        Cancelled: `stop` was set.
+        DataError: the features cannot be trained on.
+        UsageError: the folder cannot be written.
+    """
+    model, recipe = config.scorer
+    with observer.steps("epochs") as progress:
+        run = train_networks(
+            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress, stop=stop.is_set
+        )
+    with writing(folder):
+        save(run, folder)
+    cache = open_cache(config.cache, config.storage.reach()) if cached else None
+    with writing(folder), observer.steps("epochs of the calibration") as progress:
+        calibration, why_not = finish_run(
+            run, features, config, folder, cache=cache,
+            folds=FOLDS if folds is None else folds, progress=progress, stop=stop.is_set,
+        )  # fmt: skip
+    if cache is not None:
+        cache.close()
+    return TrainedScorer(folder, run, calibration, why_not)

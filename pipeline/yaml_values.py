@@ -1,0 +1,139 @@
+"""Plain values from YAML: a configuration file, `section.key=value` overrides, and lists of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data.errors import UsageError, nearest
+from pipeline.presets import preset_hint
+
+MAX_BYTES = 1 << 20
+"""Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
+
+UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What PyYAML raises: a tag that does not fit (`!!int foo`, `!!map [a]`) or no such day give errors of Python's own."""
+
+Overrides = Mapping[str, Any] | Iterable[str | tuple[str, Any]]
+"""Texts `section.key=value`, pairs of a dotted key and its value, or a mapping of keys or sections to values."""
+
+EXAMPLE = "Example: --set pose.stride=2"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without aliases (their expansion can fill any memory) and without repeated keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed in a configuration")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        if repeated:
+            raise yaml.YAMLError(f"key '{sorted(repeated)[0]}' stands twice, line {node.start_mark.line + 1}")
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The sections of a configuration file.
+
+    Raises:
+        UsageError: no such file, or not a readable YAML mapping.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"configuration larger than {MAX_BYTES} bytes", where=path)
+        values = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 -- _Loader is a SafeLoader
+    except FileNotFoundError:
+        here = sorted(p.as_posix() for p in path.parent.glob("*.yaml"))
+        fix = nearest(str(path), here) if here else preset_hint(path.stem)
+        raise UsageError("no such configuration file", where=path, fix=fix) from None
+    except (OSError, *UNREADABLE) as error:
+        text = " ".join(str(error).split())
+        raise UsageError(
+            f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
+        ) from None
+    if not isinstance(values or {}, dict):
+        raise UsageError("a configuration is a mapping of sections", where=path, fix="See configs/folder.yaml")
+    return values or {}
+
+
+def parse_values(text: str) -> list[Any]:
+    """Values separated by commas, as `--set` reads each: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
+
+    Raises:
+        UsageError: brackets or quotes that do not close, or a value that cannot be.
+    """
+    try:
+        values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
+    except UNREADABLE:
+        raise UsageError(
+            f"'{text[:80]}' is no list of values", fix="Example: 64,128 or [1e-3, 1e-4], [1e-4, 1e-5]"
+        ) from None
+    return [_number(value) for value in values]
+
+
+def _number(value: Any) -> Any:
+    """1e-3 as a number: YAML wants 1.0e-3."""
+    if isinstance(value, list):
+        return [_number(one) for one in value]
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
+    """(dotted key, value) of every override, in order.
+
+    Raises:
+        UsageError: a text that is not of this form, or whose value cannot be read.
+    """
+    if isinstance(overrides, Mapping):
+        return list(_flat(overrides))
+    if isinstance(overrides, str):
+        overrides = [overrides]
+    return [_parse_override(one) if isinstance(one, str) else one for one in overrides]
+
+
+def _flat(overrides: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _parse_override(override: str) -> tuple[str, Any]:
+    name, equals, text = override.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"'--set {override}' is not of the form section.key=value", fix=EXAMPLE)
+    try:
+        value = yaml.load(text, _Loader) if text.strip() else ""  # noqa: S506 -- _Loader is a SafeLoader
+    except yaml.YAMLError:
+        value = text
+    except UNREADABLE as error:
+        raise UsageError(
+            f"the value of '--set {name}' is not readable ({error})", fix=f"""Is it text? --set '{name}="TEXT"'"""
+        ) from None
+    return name.strip(), value
+
+
+def put(values: dict[str, Any], name: str, value: Any) -> None:
+    """Set one dotted key in nested sections.
+
+    Raises:
+        UsageError: a part of the key is a plain value, not a section.
+    """
+    *sections, key = name.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"'{section}' in '--set {name}' is not a section", fix=EXAMPLE)
+        values = inner
+    values[key] = value

@@ -1,0 +1,85 @@
+"""Every command is one call of `pipeline.api`, with the same name and words."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from pipeline import __version__, api
+from pipeline.cli import app
+from pipeline.docstrings import description, entries
+
+ROOT = Path(__file__).resolve().parents[3]
+TERMINAL_ONLY = {"as_json", "quality", "help"}
+"""What only decides how results are shown."""
+
+
+def leaves(group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, f"{name}_")
+        else:
+            yield f"{prefix}{name}", command
+
+
+COMMANDS = dict(leaves(typer.main.get_command(app)))
+
+
+def test_every_command_has_a_call_and_the_other_way_round() -> None:
+    public = {name for name, thing in vars(api).items() if inspect.isfunction(thing) and not name.startswith("_")}
+    assert set(COMMANDS) == public
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_and_docstring_have_the_same_words(name: str) -> None:
+    call, command = getattr(api, name), COMMANDS[name]
+    assert command.help == description(call)
+    words = {**entries(api, "Common arguments"), **entries(call, "Args")}
+    parameters = inspect.signature(call).parameters
+    for parameter in command.params:
+        if parameter.name in TERMINAL_ONLY:
+            continue
+        assert parameter.name in parameters, f"{name} has no argument {parameter.name}"
+        default = parameters[parameter.name].default
+        if default not in ((), None, inspect.Parameter.empty):
+            assert str(parameter.default or "") == str(default or ""), parameter.name
+        if name != "weights_path":
+            assert parameter.help == words[parameter.name]
+    described = set(parameters) - {"name"}
+    assert described <= set(words), f"{name} does not describe {described - set(words)}"
+
+
+def test_a_command_calls_one_function() -> None:
+    for path in sorted((ROOT / "pipeline/cli").glob("cmd_*.py")):
+        for function in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(function, ast.FunctionDef) and function.decorator_list:
+                body = [node for statement in function.body for node in ast.walk(statement)]
+                calls = [n.attr for n in body if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "api"]
+                assert calls == [function.name], path.name
+
+
+def test_the_version_and_the_schema_are_printed() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"aqa {__version__}\n"
+    made = json.loads(CliRunner().invoke(app, ["schema"]).output)
+    assert made["properties"]["pose"]["$ref"] in {f"#/$defs/{name}" for name in made["$defs"]}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    program = "import sys; sys.argv[0] = 'aqa'; from pipeline.cli import main; main()"
+    variables = {"_AQA_COMPLETE": f"complete_{shell}", "COMP_WORDS": "aqa ext", "COMP_CWORD": "1"}
+    variables |= {"_TYPER_COMPLETE_ARGS": "aqa ext", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False, env=variables
+    )
+    assert "extract" in done.stdout, done.stderr

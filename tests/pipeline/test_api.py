@@ -1,0 +1,90 @@
+"""`pipeline.api`: raw data to an evaluation from Python alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from data.errors import Cancelled, UsageError
+from pipeline.api import evaluate, extract, pack, report, score, status, train
+from pipeline.cache import open_cache
+from pipeline.config import load_config
+from pipeline.observer import Observer
+from synthetic.tiny_jigsaws import make_jigsaws
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Notes(Observer):
+    """Keeps what is reported."""
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        super().__init__(stop)
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_importing_it_loads_no_heavy_library() -> None:
+    heavy = ("torch", "cv2", "numpy", "h5py", "pydantic", "yaml", "rich", "typer")
+    program = f"import sys, pipeline.api; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    root = make_jigsaws(tmp_path / "set", trials=8, tasks=["Suturing"], rows=45, videos=False)
+    settings = {
+        "dataset.root": root,
+        "stages": ["kinematics", "timesteps"],
+        "timesteps": {"scene": ""},
+        "cache": tmp_path / "cache",
+        "run.workers": 0,
+        "train": {"runs": 2, "epochs": 2},
+        "model.width": 8,
+    }
+    notes = Notes()
+    done = extract(config="jigsaws", overrides=settings, observer=notes)
+    assert done.ok
+    assert (done.summary.videos, len(done.summary.results), done.cache) == (8, 8, str(tmp_path / "cache"))
+    assert any("Suturing" in text or "frames" in text for text in notes.texts)
+    config = load_config("jigsaws", settings)
+    assert {row["state"] for row in status(config=config).rows} == {"fresh"}
+    assert extract(config=config, dry_run=True).costs is not None
+    assert len(pack(config=config, out=str(tmp_path / "set.h5"))) == 8
+    trained = train(config=config, out=tmp_path / "run", folds=0)
+    assert (len(trained.run.train_ids), trained.calibration) == (8, None)
+    assert report(str(tmp_path / "run"), workers=0) == tmp_path / "run" / "report.html"
+    found = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5")
+    assert "AIM" in found.results["systems"]
+    assert sorted(path.name for path in found.folder.glob("*.*")) == ["config.json", "report.html", "results.json"]
+    again = evaluate(config=config, out=tmp_path / "again")
+    assert again.results["systems"] == found.results["systems"], "packed or cached, the figures are the same"
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", ""), "nothing is printed"
+    assert open_cache(config.cache, config.storage.reach()).exists()
+
+
+def test_a_stop_event_ends_the_work(tmp_path: Path) -> None:
+    root = make_jigsaws(tmp_path / "set", trials=4, tasks=["Suturing"], rows=45, videos=False)
+    stop = threading.Event()
+    stop.set()
+    sets = [f"dataset.root={root}", "stages=[kinematics,timesteps]", 'timesteps.scene=""', "run.workers=0"]
+    options = {"config": "jigsaws", "overrides": sets, "cache": str(tmp_path / "cache"), "observer": Observer(stop)}
+    assert extract(**options).summary.cancelled  # type: ignore[arg-type]
+    with pytest.raises(Cancelled):
+        evaluate(**options, out=tmp_path / "out")  # type: ignore[arg-type]
+
+
+def test_what_a_user_can_mend_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file or folder"):
+        extract(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"unknown key 'pose\.strid'"):
+        status(overrides={"pose": {"strid": 2}})
+    with pytest.raises(UsageError, match="cannot be written"):
+        score([], tmp_path, out=tmp_path)

@@ -1,0 +1,147 @@
+"""A stage is named in one place: the line in `pipeline/stages.py`. Status, costs and docs read its class."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.store import StageOutput
+from data.video.records import find_videos
+from extractors.base import Extractor, Source
+from pipeline import stages
+from pipeline.cache.local_cache import Cache
+from pipeline.config import config_class, validate
+from pipeline.extract.batch import run_extract, status_rows
+from pipeline.extract.costs import estimate
+from pipeline.extract.plan import Planner
+from pipeline.stages import STAGES, stage_class
+from tests.helpers.toy_stages import Brightness
+
+ROOT = Path(__file__).resolve().parents[2]
+TOY = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
+
+
+@pytest.fixture
+def toy_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that adds the stages; nothing else is changed."""
+    for name, place in TOY.items():
+        monkeypatch.setitem(STAGES, name, place)
+
+
+@pytest.fixture
+def generated() -> Any:
+    made = importlib.util.spec_from_file_location("generated", ROOT / "docs" / "generated.py")
+    assert made is not None
+    assert made.loader is not None
+    module = importlib.util.module_from_spec(made)
+    made.loader.exec_module(module)
+    return module
+
+
+def run(config: Any, videos: Path) -> Any:
+    cache = Cache(config.cache)
+    planner = Planner(config, cache)
+    return run_extract(find_videos([videos]).records, config, cache, planner), planner
+
+
+def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_path: Path, generated: Any) -> None:
+    make_video(tmp_path / "in/a.mp4", frames=10)
+    assert "brightness" in config_class().model_fields
+    config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0},
+                       "brightness": {"stride": 3}})  # fmt: skip
+    planner = Planner(config, Cache(config.cache))
+    plans = [planner.plan(record) for record in find_videos([tmp_path / "in"]).records]
+    cost = estimate(plans, planner).stages["brightness"]
+    assert cost == {"videos": 1, "work": 4, "unit": "frames", "seconds_per_unit": 0.0125, "measured": False}
+    assert run(config, tmp_path / "in")[0].exit_code == 0
+    records = find_videos([tmp_path / "in"]).records
+    (row,) = status_rows(records, Planner(config, Cache(config.cache)))
+    assert (row["stage"], row["state"]) == ("brightness", "fresh")
+    assert "| `brightness` | (frame) | 1 | mean of all pixels, 0 to 255 |" in generated.arrays("brightness")
+    assert "## `brightness`\n\nMean grey level per frame. Its clock is `frame`." in generated.stages()
+    assert generated.on_page_markdown("a\n[arrays brightness]\nb\n").startswith("a\n| array | dims |")
+    assert "`brightness.stride`" in generated.settings()
+
+
+class Short(Brightness):
+    """Forgets the last frame."""
+
+    def extract(self, source: Source) -> StageOutput:
+        """One value too few."""
+        whole = super().extract(source)
+        values = {"time": whole.arrays["time"].values, "brightness": whole.arrays["brightness"].values[:-1]}
+        return StageOutput.of(self.arrays, values)
+
+
+class Early(Brightness):
+    """Stops before the last frame."""
+
+    def extract(self, source: Source) -> StageOutput:
+        """All arrays one value too short."""
+        whole = super().extract(source)
+        return StageOutput.of(self.arrays, {name: array.values[:-1] for name, array in whole.arrays.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Short", "stage 'brightness': brightness has 9 frames, time has 10"),
+        ("Early", "stage 'brightness': time has 9 frames, the video and the settings give 10"),
+    ],
+)
+def test_a_stage_that_breaks_its_contract_stores_nothing(
+    name: str, message: str, make_video: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = {"brightness": f"tests.pipeline.test_stages:{name}"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+    make_video(tmp_path / "in/a.mp4", frames=10)
+    config = validate({"stages": ["brightness"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
+    (result,) = run(config, tmp_path / "in")[0].failed
+    assert message in result.failed["brightness"]
+    entry = json.loads((tmp_path / "cache/brightness/a.mp4.failed.json").read_text())
+    assert (entry["kind"], entry["expected"]) == ("ContractError", False)
+    assert not list((tmp_path / "cache").rglob("*.h5"))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_declares_its_arrays(name: str) -> None:
+    stage: type[Extractor[Any]] = stage_class(name)
+    assert stage.name == name
+    assert stage.arrays
+    assert all(spec.about for spec in stage.arrays.values())
+    assert any(stage.clock in spec.dims for spec in stage.arrays.values())
+    assert "seconds_per_unit" in vars(stage), "the default cost of a stage stands on its class"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "ticks"),
+    [
+        ("clips", {"steps": 7}, 7),
+        ("pose", {"stride": 2}, 51),
+        ("camera_flow", {"stride": 2}, 50),
+        ("kinematics", {}, None),
+        ("timesteps", {"steps": 3}, 3),
+    ],
+)
+def test_the_clock_of_a_stage_follows_video_and_settings(name: str, settings: dict[str, Any], ticks: int) -> None:
+    stage = stage_class(name)
+    assert stage.promise(stage.Config(**settings), 101).ticks == ticks
+
+
+def test_one_frame_is_one_masked_pair() -> None:
+    stage = stage_class("camera_flow")
+    assert stage.promise(stage.Config(), 1).ticks == 1
+    assert stage.promise(stage.Config(), 0).ticks is None, "the number of frames is not known"
+
+
+def test_the_page_shows_every_stage_and_array(generated: Any) -> None:
+    page = generated.stages()
+    places = [page.index(f"## `{name}`") for name in STAGES]
+    assert places == sorted(places)
+    for name in STAGES:
+        assert all(f"| `{array}` |" in page for array in stage_class(name).arrays)
