@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data.store.arrays import Floats
+
 Bools = NDArray[np.bool_]
 
 LONE_PERIOD_S = 0.04

@@ -12,15 +12,15 @@ B samples, T time steps, A secondary agents, d = `AimConfig.width`.
     S    = sum over t of R(Z)                          equation 6
     S_ex = sum of R_A(X),  S_sn = sum of R_B(Y)        equation 7
 
-What the paper leaves open and is decided here: dropout acts inside each regression module; an agent that was not
-observed in a step gives a zero difference; several secondaries share one transformation and their differences are
+The paper leaves open, and this code decides: dropout acts inside each regression module; an agent that was not
+observed in a step has a difference of zero; several secondaries share one transformation, and their differences are
 averaged over those observed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +30,12 @@ from models.fusion import attend
 from models.layers import Layers, PlainLayers, start_values
 
 Dropout = Callable[[Tensor, float], Tensor]
-"""Gives its first argument with entries dropped at the rate of the second."""
+"""Returns its first argument with entries dropped at the rate of the second."""
+
+
+def keep(values: Tensor, rate: float) -> Tensor:
+    """No dropout: `values` unchanged."""
+    return values
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,14 @@ class AimInputs:
     scene: Tensor
     trial: Tensor
 
+    def map(self, change: Callable[[Tensor], Tensor]) -> AimInputs:
+        """The inputs with `change` applied to every tensor."""
+        return AimInputs(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+
 
 @dataclass(frozen=True)
 class AimOutput:
-    """Output of the network, in the scaled units of its training.
+    """What the network predicts, in the scaled units of its training.
 
     Attributes:
         score: (..., B) final score S.
@@ -125,12 +134,12 @@ class Interaction(nn.Module):
             if self.config.difference == "absolute":
                 relation = relation.abs()
         joined = torch.cat([x.primary, self._join(relation, observed)], dim=-1)  # (..., B, T, 2 Np), equation 2
-        given = 0 if x.primary.requires_grad else x.primary.shape[-1]
-        hidden: Tensor = self.temporal(joined, given)  # (..., B, T, d), equation 3
+        constant = 0 if x.primary.requires_grad else x.primary.shape[-1]
+        hidden: Tensor = self.temporal(joined, constant)  # (..., B, T, d), equation 3
         return hidden
 
     def _join(self, each: Tensor, observed: Tensor) -> Tensor:
-        """Several agents (..., A, N) as one vector: mean over those observed, or one after the other."""
+        """Several agents (..., A, N) as one vector: mean over those observed, or concatenated."""
         each = each * observed.unsqueeze(-1)
         if self.config.agents == "concat":
             return each.flatten(-2)  # (..., A*N)
@@ -171,9 +180,8 @@ class Aim(nn.Module):
         elif config.trial == "linear":
             self.trial = layers.linear(sizes.trial, 1)
 
-    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
-        """Scores of a batch; without `dropout` nothing is dropped."""
-        drop = dropout if dropout is not None else _keep
+    def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
+        """Scores of a batch; without `drop` there is no dropout."""
         x = _exchanged(x) if self.config.exchange else x
         rate = self.config.feature_dropout
         scene = drop(self._scene(x), rate) if self.uses_scene else None  # X (..., B, T, d)
@@ -213,10 +221,10 @@ class Aim(nn.Module):
         bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
 
     def _scene(self, x: AimInputs) -> Tensor:
-        given = x.scene  # (..., B, T, Nc)
+        inputs = x.scene  # (..., B, T, Nc)
         if self.config.system == "scene_agents":
-            given = torch.cat([given, x.primary, x.secondary.flatten(-2)], dim=-1)
-        return torch.relu(self.encoder(given))  # (..., B, T, d)
+            inputs = torch.cat([inputs, x.primary, x.secondary.flatten(-2)], dim=-1)
+        return torch.relu(self.encoder(inputs))  # (..., B, T, d)
 
     def _fuse(self, scene: Tensor | None, agents: Tensor | None, whole: Tensor) -> tuple[Tensor, Tensor]:
         """Z and the two weights per step (equations 4 and 5)."""
@@ -231,11 +239,11 @@ class Aim(nn.Module):
         fused, weights = attend(scene, agents, key)
         return fused, weights
 
-    def _trial(self, figures: Tensor, drop: Dropout) -> Tensor:
+    def _trial(self, descriptors: Tensor, drop: Dropout) -> Tensor:
         if isinstance(self.trial, Regression):
-            out: Tensor = self.trial(figures, drop)
+            out: Tensor = self.trial(descriptors, drop)
             return out
-        linear: Tensor = self.trial(figures)
+        linear: Tensor = self.trial(descriptors)
         return linear.squeeze(-1)
 
 
@@ -249,7 +257,3 @@ def _exchanged(x: AimInputs) -> AimInputs:
         scene=x.scene,
         trial=x.trial,
     )
-
-
-def _keep(values: Tensor, rate: float) -> Tensor:
-    return values

@@ -25,7 +25,7 @@ class AimConfig:
         exchange: the secondary plays the primary and the reverse (tables 5 and 6); one secondary agent only.
         agents: how several secondaries join: "mean" of their differences, or "concat" in their order.
         multi_task: heads R_A on the scene stream and R_B on the AIM stream (equation 7).
-        trial: branch that adds to the score what whole-performance figures say; not in the paper.
+        trial: branch that adds a term from the trial-level descriptors to the score; not in the paper.
         width: d, size of the encoder's and the LSTM's output.
         regression_width: hidden size of the regression modules.
         dropout: inside each regression module, after its hidden layer.
@@ -57,14 +57,14 @@ class AimConfig:
 
 @dataclass(frozen=True)
 class AimSizes:
-    """Sizes of the inputs: what the features are, as against what the model is.
+    """Sizes of the inputs, a property of the features.
 
     Attributes:
         primary: Np, channels of the primary agent.
         secondary: Ns, channels of a secondary agent.
         agents: A, number of secondary agents.
         scene: Nc, entries of the whole-scene feature; 0 where there is none.
-        trial: K, whole-performance figures; 0 where there are none.
+        trial: K, trial-level descriptors; 0 where there are none.
     """
 
     primary: int
@@ -74,7 +74,7 @@ class AimSizes:
     trial: int = 0
 
     def check(self, config: AimConfig) -> None:
-        """Refuse a configuration that cannot be built on these sizes.
+        """Check that a configuration can be built on these sizes.
 
         Raises:
             ValueError: the sizes do not allow the configured parts; the message names the setting.
@@ -91,4 +91,4 @@ class AimSizes:
                 f"a difference without transformation needs equal sizes, these are {self.primary} and {self.secondary}"
             )
         if config.trial != "none" and self.trial == 0:
-            raise ValueError("trial is on and these features have no whole-performance figures")
+            raise ValueError("trial is on and these features have no trial-level descriptors")

@@ -1,4 +1,4 @@
-"""Settings become a network: AIM or one of the compared systems."""
+"""Builds a network from its settings: AIM or one of the compared systems."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
 
 
 def check(config: NetworkConfig, sizes: AimSizes) -> None:
-    """Refuse a network that features of these sizes cannot feed.
+    """Check that the network fits features of these sizes.
 
     Raises:
-        ValueError: what does not fit.
+        ValueError: it does not fit; names the setting.
     """
     if isinstance(config, AimConfig):
         sizes.check(config)

@@ -1,7 +1,7 @@
 """The other systems of the paper's tables that are networks; they train in the same stacks as AIM (`models.build`).
 
-Each docstring says how the network follows its source and where it departs. All have AIM's inputs. The score is T times
-the output of the regression module, as AIM sums over T steps.
+Each docstring says how the network follows its source and where it departs. All read the inputs of AIM; the score is
+T times the output of the regression module, as AIM sums over T steps.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.aim import AimInputs, AimOutput, Dropout, Regression
+from models.aim import AimInputs, AimOutput, Dropout, Regression, keep
 from models.aim_config import AimSizes
 from models.layers import Layers, start_values
 
@@ -46,10 +46,10 @@ class ComparisonConfig:
     snippet_share: float = 0.3
 
     def check(self, sizes: AimSizes) -> None:
-        """Refuse features that this network cannot read.
+        """Check that the features have what this network reads.
 
         Raises:
-            ValueError: what is missing.
+            ValueError: the features lack an input of this network.
         """
         if self.kind in ("clip_lstm", "snippets") and sizes.scene == 0:
             raise ValueError(f"'{self.kind}' reads the whole-scene feature and these features have none")
@@ -79,10 +79,6 @@ def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
     return AimOutput(step_scores.sum(-1), step_scores, stream.expand(*step_scores.shape, 2))
 
 
-def _keep(values: Tensor, rate: float) -> Tensor:
-    return values
-
-
 class ClipLstm(Comparison):
     """C3D-LSTM (reference 17) of Parmar and Morris, "Learning to score Olympic events" (2017).
 
@@ -95,10 +91,10 @@ class ClipLstm(Comparison):
         super().__init__(config, config.width, layers)
         self.temporal = layers.lstm(sizes.scene, config.width)
 
-    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+    def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
         states = self.temporal(x.scene)  # (..., B, T, d)
-        so_far = self.regression(states, dropout if dropout is not None else _keep) * x.scene.shape[-2]  # (..., B, T)
+        so_far = self.regression(states, drop) * x.scene.shape[-2]  # (..., B, T)
         before = torch.cat([torch.zeros_like(so_far[..., :1]), so_far[..., :-1]], dim=-1)
         return _of_steps(so_far - before, on_agents=False)
 
@@ -116,13 +112,12 @@ class Snippets(Comparison):
         super().__init__(config, config.width, layers)
         self.encoder = layers.linear(sizes.scene, config.width)
 
-    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+    def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
-        drop = dropout if dropout is not None else _keep
         scores: Tensor = self.regression(torch.relu(self.encoder(x.scene)), drop)  # (..., B, T)
-        kept = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
-        kept = kept.where(kept.any(-1, keepdim=True), torch.ones_like(kept))  # a draw of none would score 0
-        share = kept / kept.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
+        drawn = (drop(torch.ones_like(scores), 1 - self.config.snippet_share) > 0).to(scores.dtype)
+        drawn = drawn.where(drawn.any(-1, keepdim=True), torch.ones_like(drawn))  # a draw of none would score 0
+        share = drawn / drawn.sum(-1, keepdim=True).clamp(min=1) * scores.shape[-1]
         return _of_steps(scores * share, on_agents=False)
 
 
@@ -164,7 +159,7 @@ class StGcn(_Graph):
         self.importance = torch.nn.ModuleList(layers.mixing(len(self.edges)) for _ in inputs)
         self.temporal = torch.nn.ModuleList(layers.linear(3 * config.width, config.width) for _ in inputs)
 
-    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+    def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
         h = self.nodes(x)
         layers = zip(self.own, self.near, self.importance, self.temporal, strict=True)
@@ -172,7 +167,7 @@ class StGcn(_Graph):
             h = torch.relu(own_layer(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
             h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
         pooled = h.mean((-3, -2))  # (..., B, d)
-        score = self.regression(pooled, dropout if dropout is not None else _keep)  # (..., B)
+        score = self.regression(pooled, drop)  # (..., B)
         steps = x.primary.shape[-2]
         return _of_steps(score.unsqueeze(-1).expand(*score.shape, steps), on_agents=True)
 
@@ -197,9 +192,8 @@ class JrGcn(_Graph):
         self.scene = layers.linear(sizes.scene, width) if sizes.scene else None
         self.second = layers.linear(width * (5 if sizes.scene else 4), width)
 
-    def forward(self, x: AimInputs, dropout: Dropout | None = None) -> AimOutput:
+    def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
-        drop = dropout if dropout is not None else _keep
         h = torch.relu(self.motion(self.nodes(x)))  # (..., B, T, V, d)
         before = torch.cat([h[..., :1, :, :], h[..., :-1, :, :]], dim=-3)
         reach = self.edges + torch.eye(len(self.edges), device=h.device)

@@ -13,7 +13,7 @@ from models.layers import on_cpu
 
 
 def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum of two streams; the key gives their weights in a time step.
+    """Weighted sum of two streams; the key determines the weight of each in a time step.
 
         W = softmax over the two of (X·O, Y·O)    equation 5
         Z = W_X X + W_Y Y                         equation 4
@@ -31,8 +31,8 @@ def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Attend(torch.autograd.Function):
-    """The two equations with their derivative written out: as they stand, autograd makes and adds up twice as
-    many arrays of the size of the streams, which takes longer than the multiplications."""
+    """The two equations with their derivative written out: autograd makes and adds twice as many arrays of the size of
+    the streams, which takes longer than the multiplications."""
 
     @staticmethod
     def forward(ctx: Any, scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +61,7 @@ class _Attend(torch.autograd.Function):
 
 
 def _compiled_forward(ctx: Any, scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """The same in two passes over memory that is at hand."""
+    """The same in two passes over memory."""
     from models.layers_kernels import attention_forward
 
     fused, weights = torch.empty_like(scene), scene.new_empty(*scene.shape[:-1], 2)

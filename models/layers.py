@@ -66,8 +66,8 @@ class StackedLayers:
 
 
 class _PlainLSTM(nn.LSTM):
-    def forward(self, x: Tensor, given: int = 0) -> Tensor:  # type: ignore[override]
-        """(B, T, in) to hidden states (B, T, out); `given` as in `StackedLSTM`."""
+    def forward(self, x: Tensor, constant: int = 0) -> Tensor:  # type: ignore[override]
+        """(B, T, in) to hidden states (B, T, out); `constant` as in `StackedLSTM`."""
         hidden: Tensor = super().forward(x)[0]
         return hidden
 
@@ -87,13 +87,13 @@ class StackedLinear(nn.Module):
 
 
 class _Linear(torch.autograd.Function):
-    """x W' + b per member; its weight gradient is computed in the weight's own layout, which autograd's is not."""
+    """x W' + b per member. The weight gradient is computed in the layout of the weight, unlike autograd's."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, given: int = 0) -> Tensor:
-        """(M, R, in), (M, out, in) and (M, out) to (M, R, out); the first `given` inputs get the gradient 0."""
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, constant: int = 0) -> Tensor:
+        """(M, R, in), (M, out, in) and (M, out) to (M, R, out); the first `constant` inputs get the gradient 0."""
         ctx.save_for_backward(x, weight)
-        ctx.given = given
+        ctx.constant = constant
         return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
     @staticmethod
@@ -102,9 +102,9 @@ class _Linear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         slope, for_x = grads[0], None
         if ctx.needs_input_grad[0]:
-            asked = torch.bmm(slope, weight[..., ctx.given :])
-            for_x = torch.nn.functional.pad(asked, (ctx.given, 0)) if ctx.given else asked
-        if slope.shape[-1] > 8 * x.shape[-1]:  # a tall product is the quicker one the other way round
+            rest = torch.bmm(slope, weight[..., ctx.constant :])
+            for_x = torch.nn.functional.pad(rest, (ctx.constant, 0)) if ctx.constant else rest
+        if slope.shape[-1] > 8 * x.shape[-1]:  # the transposed product is faster for tall results
             for_weight = torch.bmm(x.transpose(1, 2), slope).transpose(1, 2).contiguous()
         else:
             for_weight = torch.bmm(slope.transpose(1, 2), x)
@@ -121,14 +121,14 @@ class StackedLSTM(nn.Module):
         self.bias_ih_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
         self.bias_hh_l0 = nn.Parameter(torch.empty(members, 4 * outputs))
 
-    def forward(self, x: Tensor, given: int = 0) -> Tensor:
+    def forward(self, x: Tensor, constant: int = 0) -> Tensor:
         """Hidden state of every step, from zero start states.
 
-        The first `given` entries of the inputs are known to need no gradient, which saves its multiplications.
+        The first `constant` entries of the inputs need no gradient, which saves its multiplications.
         """
         members, batch, steps, inputs = x.shape
         flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)  # (M, T*B, in), time outermost
-        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0, given)  # (M, T*B, 4d)
+        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0, constant)  # (M, T*B, 4d)
         hidden: Tensor = _Recurrence.apply(gates.view(members, steps, batch, -1), self.weight_hh_l0)
         return hidden.transpose(1, 2).contiguous()  # (M, B, T, d)
 
@@ -153,15 +153,15 @@ class Mixing(nn.Module):
 class _Recurrence(torch.autograd.Function):
     """The part of an LSTM that runs over time, with its derivative written out.
 
-    Autograd through T small steps would keep and add T gradients of the recurrent weight; here they are one
-    matrix product at the end. All else is done step by step, so that what a step touches stays in the cache.
+    Autograd through T small steps keeps and adds T gradients of the recurrent weight; here one matrix product at the
+    end computes their sum. The rest runs step by step, so that the arrays of a step stay in the processor's cache.
     """
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
         """Input part of the gates (M, T, B, 4d) and recurrent weight (M, 4d, d) to hidden states (M, T, B, d).
 
-        `inputs` is overwritten: nothing else needs it.
+        `inputs` is overwritten: no other code uses it.
         """
         members, steps, batch, four = inputs.shape
         width = four // 4
@@ -200,11 +200,13 @@ class _Recurrence(torch.autograd.Function):
         members, steps, batch, width = hidden.shape
         grad_inputs = torch.empty_like(inputs)
         step = _compiled_step(inputs, cells, squashed, grad_inputs) or _plain_step(inputs, cells, squashed, grad_inputs)
-        given, out = grads[0].unbind(1), grad_inputs.unbind(1)
+        grad_hidden, out = grads[0].unbind(1), grad_inputs.unbind(1)
         grad_cell = hidden.new_zeros(members, batch, width)
         for t in range(steps - 1, -1, -1):
             last = t == steps - 1
-            step(t, given[t].contiguous() if last else torch.baddbmm(given[t], out[t + 1], weight), grad_cell)
+            step(
+                t, grad_hidden[t].contiguous() if last else torch.baddbmm(grad_hidden[t], out[t + 1], weight), grad_cell
+            )
         rest = (steps - 1) * batch
         after = grad_inputs[:, 1:].reshape(members, rest, 4 * width)
         grad_weight = torch.bmm(after.transpose(1, 2), hidden[:, :-1].reshape(members, rest, width))
@@ -212,7 +214,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 Step = Callable[[int, Tensor, Tensor], None]
-"""Takes t, the gradient of step t's hidden state and that of its cell (M, B, d), which becomes the one before's."""
+"""Takes t and the gradients (M, B, d) of step t's hidden state and cell; the latter becomes that of t - 1."""
 
 
 def _plain_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs: Tensor) -> Step:
@@ -241,7 +243,7 @@ def _plain_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs: Te
 
 
 def _compiled_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs: Tensor) -> Step | None:
-    """The same in one pass over memory; None where the tensors are not float32 on a CPU."""
+    """The same as `_plain_step` in one pass over memory; None where the tensors are not float32 on a CPU."""
     if not on_cpu(inputs, cells, squashed, grad_inputs):
         return None
     from models.layers_kernels import lstm_backward
@@ -256,9 +258,9 @@ def _compiled_step(inputs: Tensor, cells: Tensor, squashed: Tensor, grad_inputs:
 
 
 def on_cpu(*tensors: Tensor) -> bool:
-    """All are contiguous float32 in the CPU's memory, so that compiled loops can read them.
+    """Whether all are contiguous float32 in the CPU's memory, which compiled loops need.
 
-    Tensors without memory, as `torch.export` traces with, are not.
+    False for tensors without memory, as `torch.export` uses for tracing.
     """
     if torch.compiler.is_compiling():
         return False
@@ -269,7 +271,7 @@ def on_cpu(*tensors: Tensor) -> bool:
 
 
 def start_values(module: nn.Module, generators: list[torch.Generator]) -> None:
-    """Fill a stack as torch.nn fills its layers, each member from its own generator.
+    """Draw the start values of a stack like torch.nn does, each member from its own generator.
 
     Uniform in +-1/sqrt(inputs) for linear layers, +-1/sqrt(outputs) for LSTMs, in the order of the parameters.
     """

@@ -1,7 +1,7 @@
 """Compiled inner loops of the stacked networks on a CPU (`models/layers.py`, `models/fusion.py`), float32.
 
-Each does in one pass over memory what takes torch five to fourteen: at the sizes of the paper the passes, not the
-multiplications, are what a plain loop loses. Arrays are C-contiguous. The GPU path has none of this.
+Each needs one pass over memory where torch needs five to fourteen: at the sizes of the paper a plain loop loses its
+time on these passes. Arrays are C-contiguous. The GPU path does not use this module.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def lstm_backward(
     grad_gates: Array,
     work: Array,
 ) -> None:
-    """Step `t` of an LSTM's derivative. Short loops over few arrays, which the compiler makes vector code of.
+    """Step `t` of an LSTM's derivative. Short loops over few arrays compile to vector code.
 
     Args:
         t: the step. gates: (M, T, B, 4d) activated. cells, squashed: (M, T, B, d) cell states and their tanh.

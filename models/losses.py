@@ -24,7 +24,7 @@ def mean_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Ten
 
 
 def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor, scale: float = 1.0) -> Tensor:
-    """Ranking loss over all ordered pairs of a batch, pairs weighted by how far apart their targets are.
+    """Ranking loss over all ordered pairs of a batch, weighted by the difference of their targets.
 
     log(1 + exp(-(p_i - p_j) / scale)) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
     weight y_i - y_j. Not in the paper.

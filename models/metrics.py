@@ -1,4 +1,4 @@
-"""How well predicted scores agree with the judges', and how figures of several folds and tasks are averaged."""
+"""Agreement of predicted scores with the judges', and averages over folds and tasks."""
 
 from __future__ import annotations
 
@@ -90,19 +90,19 @@ class Average:
 def fisher_average(correlations: Sequence[float]) -> Average:
     """tanh of the mean of atanh (Fisher's z), as the paper averages over actions (section 5.1)."""
     given = np.asarray(correlations, dtype=np.float64)
-    finite = given[np.isfinite(given)]
-    if len(finite) == 0:
+    defined = given[np.isfinite(given)]
+    if len(defined) == 0:
         return Average(float("nan"), len(given))
-    held = np.clip(finite, -FISHER_CLIP, FISHER_CLIP)
-    value = float(np.tanh(np.mean(np.arctanh(held))))
-    return Average(value, len(given) - len(finite), int(np.sum(held != finite)))
+    clipped = np.clip(defined, -FISHER_CLIP, FISHER_CLIP)
+    value = float(np.tanh(np.mean(np.arctanh(clipped))))
+    return Average(value, len(given) - len(defined), int(np.sum(clipped != defined)))
 
 
 def arithmetic_average(correlations: Sequence[float]) -> Average:
     """Plain mean over the defined correlations."""
     given = np.asarray(correlations, dtype=np.float64)
-    finite = given[np.isfinite(given)]
-    return Average(float(finite.mean()) if len(finite) else float("nan"), len(given) - len(finite))
+    defined = given[np.isfinite(given)]
+    return Average(float(defined.mean()) if len(defined) else float("nan"), len(given) - len(defined))
 
 
 def bootstrap_interval(

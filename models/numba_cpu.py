@@ -1,10 +1,10 @@
-"""How loops are compiled for a CPU by Numba.
+"""The compiler settings for Numba on a CPU.
 
-Numba's disk cache notices a change of the file that defines a function, not of functions it calls from other files,
-nor of the options here: a compiled function calls only functions of its own file, and says its options there. The
-functions it calls are written into it (`inline="always"`): as functions of their own they would be there twice,
-optimised alone and together with the caller, and which of the two runs depends on whether the caller was just compiled
-or read from the disk cache. With `fastmath` the two round differently.
+Numba's disk cache notices changes of the file that defines a function, not of functions called from other files, nor
+of the options here. So a compiled function calls only functions of its own file and sets its options there. The called
+functions are inlined (`inline="always"`): without that they exist twice, optimised alone and together with the caller,
+and which one runs depends on whether the caller was just compiled or read from the disk cache. With `fastmath` the two
+round differently.
 """
 
 from __future__ import annotations

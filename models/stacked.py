@@ -1,8 +1,8 @@
-"""Many members of one architecture as one computation: their data, their dropout, their predictions.
+"""Stacks of many networks of one architecture: their data, dropout and predictions.
 
 A member is one network of one run on one fold. All members of a stack share architecture and feature sizes; each
 has its own start values, training rows, normalisation, batches and dropout, all drawn from its own generator, so
-that a member trained in company equals the same member trained alone.
+that a member of a stack equals the same member trained alone.
 """
 
 from __future__ import annotations
@@ -50,20 +50,29 @@ class StackData:
         def take(values: Tensor) -> Tensor:
             return values.flatten(0, 1).index_select(0, flat).view(*rows.shape, *values.shape[2:])
 
-        chosen = {field.name: take(getattr(self.inputs, field.name)) for field in fields(AimInputs)}
-        return AimInputs(**chosen), take(self.targets), take(self.weights)
+        return self.inputs.map(take), take(self.targets), take(self.weights)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
-        """The same data elsewhere."""
-        moved = {field.name: getattr(self.inputs, field.name).to(device, dtype) for field in fields(AimInputs)}
-        return StackData(AimInputs(**moved), self.targets.to(device, dtype), self.weights.to(device, dtype))
+        """The same data on a device, with a type."""
+
+        def move(values: Tensor) -> Tensor:
+            return values.to(device, dtype)
+
+        return StackData(self.inputs.map(move), move(self.targets), move(self.weights))
+
+    @staticmethod
+    def join(parts: Sequence[StackData]) -> StackData:
+        """Data of the same performances under the normalisations of all parts."""
+        inputs = {f.name: torch.cat([getattr(part.inputs, f.name) for part in parts]) for f in fields(AimInputs)}
+        targets, weights = (torch.cat([getattr(part, name) for part in parts]) for name in ("targets", "weights"))
+        return StackData(AimInputs(**inputs), targets, weights)
 
 
 class MemberDropout:
     """Dropout of a stack, each member's from its own generator.
 
-    Drawn on the CPU as 16-bit integers whatever the device, so that all devices drop the same entries; the rate is
-    exact to 1/65536. Only a member's real rows consume its generator, so padding does not change what is drawn.
+    Drawn on the CPU as 16-bit integers, so that all devices drop the same entries; the rate is exact to 1/65536. Only
+    the real rows of a member use its generator, so padding does not change the draw.
     """
 
     def __init__(self, generators: Sequence[np.random.Generator], rows: Sequence[int]) -> None:

@@ -26,7 +26,7 @@ OPENCV_WHEELS = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class SetupCheck:
     """One line of `doctor`.
 
     Attributes:
@@ -83,9 +83,9 @@ def check_opencv() -> None:
         )
 
 
-def findings() -> Iterator[Finding]:
+def findings() -> Iterator[SetupCheck]:
     """Everything that `doctor` looks at, in order."""
-    yield Finding("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
+    yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     yield _checked("checkout", check_checkout, str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
         yield _package(name, INSTALL, optional=False)
@@ -95,13 +95,13 @@ def findings() -> Iterator[Finding]:
     yield from _backends()
 
 
-def _checked(what: str, check: object, detail: str) -> Finding:
+def _checked(what: str, check: object, detail: str) -> SetupCheck:
     try:
         check()  # type: ignore[operator]
     except (AimError, ImportError) as error:
         fix = error.fix if isinstance(error, AimError) else f"Type: {INSTALL}"
-        return Finding(what, "broken", getattr(error, "what", str(error)), fix or "")
-    return Finding(what, "ok", detail)
+        return SetupCheck(what, "broken", getattr(error, "what", str(error)), fix or "")
+    return SetupCheck(what, "ok", detail)
 
 
 def _version(name: str) -> str | None:
@@ -111,36 +111,36 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _package(name: str, install: str, *, optional: bool) -> Finding:
+def _package(name: str, install: str, *, optional: bool) -> SetupCheck:
     version = _version(name)
     if version:
-        return Finding(name, "ok", version)
-    return Finding(name, "missing" if optional else "broken", "not installed", f"Type: {install}")
+        return SetupCheck(name, "ok", version)
+    return SetupCheck(name, "missing" if optional else "broken", "not installed", f"Type: {install}")
 
 
-def _device() -> Finding:
+def _device() -> SetupCheck:
     try:
         import torch
     except ImportError as error:
-        return Finding("device", "broken", str(error), f"Type: {INSTALL}")
+        return SetupCheck("device", "broken", str(error), f"Type: {INSTALL}")
     if torch.cuda.is_available():
-        return Finding("device", "ok", torch.cuda.get_device_name(0))
-    return Finding("device", "ok", "CPU only; OpenVINO runs I3D on it, torch the scorer")
+        return SetupCheck("device", "ok", torch.cuda.get_device_name(0))
+    return SetupCheck("device", "ok", "CPU only; OpenVINO runs I3D on it, torch the scorer")
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Iterator[SetupCheck]:
     from data.weights import REGISTRY
     from data.weights import weight_files as weights
 
     for name in REGISTRY:
         fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"
         try:
-            yield Finding(f"weights {name}", "ok", str(weights.locate(name)))
+            yield SetupCheck(f"weights {name}", "ok", str(weights.locate(name)))
         except AimError:
-            yield Finding(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
+            yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
 
 
-def _backends() -> Iterator[Finding]:
+def _backends() -> Iterator[SetupCheck]:
     yield _package("ai-edge-litert", INSTALL, optional=True)
     for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)

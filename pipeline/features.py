@@ -1,4 +1,4 @@
-"""The features of many performances as one set of arrays, from a cache or from one packed file."""
+"""The features of many performances as one set of arrays, read from a cache or a pack."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store import StageOutput
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.extract import Planner
 from pipeline.stages import with_inputs
@@ -21,7 +22,7 @@ ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "tr
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Everything AIM eats, for n performances of T time steps.
+    """Inputs of the networks for n performances of T time steps.
 
     Attributes:
         records: one per performance, with labels and groups.
@@ -30,10 +31,10 @@ class FeatureSet:
         secondary: (n, T, A, Ns) float32, one to several secondary agents.
         secondary_mask: (n, T, A) true where that agent was observed.
         scene: (n, T, Nc) float32, whole-scene feature; Nc is 0 where no scene stage runs.
-        trial: (n, K) float32, figures of the whole performance; K may be 0.
+        trial: (n, K) float32, trial-level descriptors; K may be 0.
         duration: (n,) float64 seconds.
         settings: the result-affecting settings of every stage that made the features.
-        names: channel names by array ("primary", "secondary", "trial"), where known.
+        names: channel names by array ("primary", "secondary", "trial"); empty where unknown.
     """
 
     records: tuple[Record, ...]
@@ -43,7 +44,7 @@ class FeatureSet:
     secondary_mask: NDArray[np.bool_]
     scene: NDArray[np.float32]
     trial: NDArray[np.float32]
-    duration: NDArray[np.float64]
+    duration: Floats
     settings: Mapping[str, Any] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -55,25 +56,25 @@ class FeatureSet:
         """The records' ids, in the order of the arrays."""
         return tuple(record.id for record in self.records)
 
-    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> FeatureSet:
+    def take(self, rows: Sequence[int] | Rows) -> FeatureSet:
         """The performances at `rows`, in that order."""
         index = np.asarray(rows, dtype=np.intp)
         chosen: dict[str, Any] = {name: getattr(self, name)[index] for name in ARRAYS}
         return replace(self, records=tuple(self.records[i] for i in index), **chosen)
 
-    def joined(self, other: FeatureSet) -> FeatureSet:
-        """These performances, then those of `other`; settings and names are of this one."""
-        arrays: dict[str, Any] = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in ARRAYS}
+    def followed_by(self, other: FeatureSet) -> FeatureSet:
+        """The performances of both, with the settings and names of this one."""
+        arrays: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in ARRAYS}
         return replace(self, records=self.records + other.records, **arrays)
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A feature set and what could not be gathered.
+    """A feature set and the performances that are missing in it.
 
     Attributes:
         features: the performances whose time steps are fresh.
-        left_out: one line per other performance, with the reason.
+        left_out: one line per missing performance, with the reason.
     """
 
     features: FeatureSet
@@ -81,7 +82,7 @@ class Gathered:
 
 
 def gather(records: Sequence[Record], planner: Planner) -> Gathered:
-    """The time steps of all records that are fresh in the cache.
+    """Read the fresh time steps of the records from the cache.
 
     Raises:
         DataError: no record has fresh time steps, or they do not fit together.
@@ -106,7 +107,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
 
 
 def feature_settings(planner: Planner) -> dict[str, Any]:
-    """What the features depend on beside the videos: settings, version and identity of every stage that made them."""
+    """Settings, version and identity of every stage that the features depend on."""
     needed = with_inputs(("timesteps",), planner.configs)
     return {name: planner.describe(name) for name in needed}
 

@@ -1,4 +1,4 @@
-"""How the scorer is trained: every setting, and named recipes: the paper's, and short ones of ours."""
+"""Settings of training, and named recipes: the paper's, and shorter ones of ours."""
 
 from __future__ import annotations
 
@@ -11,54 +11,34 @@ from models.aim_config import AimConfig
 
 RecipeName = Literal["paper", "fast", "tools"]
 
-RECIPES: dict[str, dict[str, Any]] = {
-    "paper": {
-        "epochs": 3000,
-        "batch": 64,
-        "learning_rates": (1e-4, 1e-5, 1e-6),
-        "switch_epochs": (20, 50, 100),
-        "weight_decay": 0.5,
-        "theta": 0.4,
-        "rank_weight": 0.0,
-        "clip": None,
-        "same_scale": False,
-        "scene_components": None,
-        "scene_gain": 1.0,
-        "start_at_mean": False,
-        "input_noise": 0.0,
-    },
-    "fast": {
-        "epochs": 100,
-        "batch": 64,
-        "learning_rates": (2e-3, 1e-3, 3e-4),
-        "switch_epochs": (50, 80, 100),
-        "weight_decay": 0.3,
-        "theta": 0.4,
-        "rank_weight": 0.0,
-        "clip": 5.0,
-        "same_scale": True,
-        "scene_components": 24,
-        "scene_gain": 0.2,
-        "start_at_mean": True,
-        "input_noise": 0.0,
-    },
-    "tools": {
-        "epochs": 300,
-        "batch": 0,
-        "learning_rates": (1e-3,),
-        "switch_epochs": (300,),
-        "weight_decay": 1e-3,
-        "theta": 0.4,
-        "rank_weight": 0.0,
-        "clip": 5.0,
-        "same_scale": False,
-        "scene_components": 24,
-        "scene_gain": 0.2,
-        "start_at_mean": True,
-        "input_noise": 0.0,
-    },
+PAPER: dict[str, Any] = {
+    "epochs": 3000,
+    "batch": 64,
+    "learning_rates": (1e-4, 1e-5, 1e-6),
+    "switch_epochs": (20, 50, 100),
+    "weight_decay": 0.5,
+    "theta": 0.4,
+    "rank_weight": 0.0,
+    "clip": None,
+    "same_scale": False,
+    "scene_components": None,
+    "scene_gain": 1.0,
+    "start_at_mean": False,
+    "input_noise": 0.0,
 }
-"""Values of the settings that a recipe decides, where the configuration does not say otherwise."""
+
+OURS: dict[str, Any] = {**PAPER, "clip": 5.0, "scene_components": 24, "scene_gain": 0.2, "start_at_mean": True}
+"""Settings that recipes `fast` and `tools` share."""
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "paper": PAPER,
+    "fast": OURS
+    | {"epochs": 100, "learning_rates": (2e-3, 1e-3, 3e-4), "switch_epochs": (50, 80, 100)}
+    | {"weight_decay": 0.3, "same_scale": True},
+    "tools": OURS
+    | {"epochs": 300, "batch": 0, "learning_rates": (1e-3,), "switch_epochs": (300,), "weight_decay": 1e-3},
+}
+"""Values of each recipe for the settings that the configuration leaves out."""
 
 FAST_MODEL = AimConfig(
     width=64, regression_width=64, identity_start=True, difference="absolute", dropout=0.2, feature_dropout=0.1
@@ -68,8 +48,8 @@ FAST_MODEL = AimConfig(
 TOOLS_MODEL = AimConfig(width=128)
 """The network of recipe `tools`.
 
-Recipe and network are those of one untuned trial on the real JIGSAWS kinematics, which was made before this program and
-not by it: Fisher average .79 on the 4-fold list, against .69 with a weight decay of .5. The scene is as in `fast`.
+Recipe and network come from one untuned experiment on the real JIGSAWS kinematics, made before this program and
+without it: Fisher average .79 on the 4-fold list, .69 with a weight decay of .5. The scene is as in `fast`.
 """
 
 
@@ -82,35 +62,37 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recipe: RecipeName = Field("fast", description="where the settings left out come from")
+    recipe: RecipeName = Field("fast", description="values of the settings that are left out")
     runs: int = Field(10, description="networks trained from different starts; their mean is the score", ge=1, le=1000)
     seed: int = Field(0, description="of start values, batches and dropout", ge=0, lt=2**31)
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to compute; does not change the method")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="device for training; does not change the method"
+    )
     checkpoint_every: int = Field(100, description="epochs between checkpoints", ge=1)
     exchange_copies: bool = Field(
-        False, description="train also on every performance with its two agents exchanged, where roles are equal"
+        False, description="also train on every performance with its two agents exchanged, where roles are equal"
     )
-    mirror_copies: bool = Field(
-        False, description="train also on every performance as its mirrored video shows it, left and right swapped"
-    )
+    mirror_copies: bool = Field(False, description="also train on every performance mirrored, left and right swapped")
     epochs: int = _value("passes over the training part", ge=1)
-    batch: int = _value("samples a step; 0 takes the whole training part", ge=0)
+    batch: int = _value("samples per step; 0 takes the whole training part", ge=0)
     learning_rates: tuple[float, ...] = _value("of Adam, one per stage of the cycle", min_length=1)
     switch_epochs: tuple[int, ...] = _value("epoch of the cycle at which each stage ends; the last is the period")
     weight_decay: float = _value("L2 penalty inside Adam, as in torch.optim.Adam", ge=0)
     theta: float = _value("trade-off of equation 8 between execution and synchronisation", ge=0, le=1)
     rank_weight: float = _value("weight of the pairwise ranking loss; 0 in the paper", ge=0)
-    clip: float | None = _value("standardised inputs are cut to +- this many deviations; null does not", gt=0)
+    clip: float | None = _value("standardised inputs are clipped to +- this many deviations; null: no clipping", gt=0)
     same_scale: bool = _value("one standardisation for both agents where their channels are the same")
-    scene_components: int | None = _value("principal components of the scene that are kept; null keeps all of it", ge=1)
+    scene_components: int | None = _value(
+        "principal components of the scene that are kept; null keeps the whole scene", ge=1
+    )
     scene_gain: float = _value("deviation of the scene after standardisation; 1 in the paper", gt=0)
     start_at_mean: bool = _value("the last layer's bias starts at the mean training score")
-    input_noise: float = _value("deviation of Gaussian noise on standardised inputs, training only", ge=0)
+    input_noise: float = _value("standard deviation of Gaussian noise on standardised inputs, in training only", ge=0)
 
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, given: Any) -> Any:
-        """Take what is not given from the recipe."""
+        """Fill in the recipe's values."""
         if not isinstance(given, dict):
             return given
         recipe = RECIPES.get(str(given.get("recipe", "fast")), RECIPES["fast"])
@@ -123,11 +105,11 @@ class TrainConfig(BaseModel):
         if list(self.switch_epochs) != sorted(set(self.switch_epochs)) or self.switch_epochs[0] < 1:
             raise ValueError("switch_epochs must rise from at least 1")
         if any(not 0 < rate < 10 for rate in self.learning_rates):
-            raise ValueError("learning rates lie between 0 and 10")
+            raise ValueError("learning rates must be between 0 and 10")
         return self
 
     def learning_rate(self, epoch: int) -> float:
-        """Of an epoch counted from 0: within each period, stage k lasts until `switch_epochs[k]`.
+        """Learning rate of an epoch counted from 0: within each period, stage k lasts until `switch_epochs[k]`.
 
         The paper's schedule: epochs 0-19 of every 100 at 1e-4, 20-49 at 1e-5, 50-99 at 1e-6.
         """
@@ -147,5 +129,5 @@ def fast(**changes: Any) -> TrainConfig:
 
 
 def model_for(recipe: RecipeName, **changes: Any) -> AimConfig:
-    """The network that belongs to a recipe, with changes."""
+    """The network of a recipe, with changes."""
     return replace({"paper": AimConfig(), "fast": FAST_MODEL, "tools": TOOLS_MODEL}[recipe], **changes)

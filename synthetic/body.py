@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data.store.arrays import Floats
 
 POINTS = (
     "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder",
@@ -57,7 +56,7 @@ MASSES = (
 
 
 @dataclass(frozen=True)
-class Pose:
+class BodyPose:
     """Joint angles over N moments, degrees unless stated.
 
     Attributes:
@@ -97,7 +96,7 @@ def _along(forward: Floats, outward: Floats, side: float) -> Floats:
     return np.stack([np.sin(f) * np.cos(o), -np.cos(f) * np.cos(o), side * np.sin(o)], axis=1)
 
 
-def points(pose: Pose) -> Floats:
+def points(pose: BodyPose) -> Floats:
     """(N, len(POINTS), 3) points of the body in the pelvis frame, metres."""
     count = len(pose.spine)
     out = np.zeros((count, len(POINTS), 3))
@@ -121,7 +120,7 @@ def points(pose: Pose) -> Floats:
     return out
 
 
-def _head(out: Floats, neck: Floats, pose: Pose) -> None:
+def _head(out: Floats, neck: Floats, pose: BodyPose) -> None:
     bend = pose.spine + pose.neck
     places = {
         "throat": (0.010, 0.080, 0.0),
@@ -133,7 +132,7 @@ def _head(out: Floats, neck: Floats, pose: Pose) -> None:
         out[:, P[name]] = neck + rotate(np.tile(place, (len(neck), 1)), bend)
 
 
-def _leg(out: Floats, pose: Pose, index: int, side: str, sign: float) -> None:
+def _leg(out: Floats, pose: BodyPose, index: int, side: str, sign: float) -> None:
     hip = np.tile([0.0, 0.0, sign * HIP], (len(out), 1))
     thigh, split = pose.hip[:, index], pose.split[:, index]
     shank = thigh - pose.knee[:, index]
@@ -146,7 +145,7 @@ def _leg(out: Floats, pose: Pose, index: int, side: str, sign: float) -> None:
     out[:, P[f"{side}_calf"]] = knee + 0.3 * (ankle - knee) + 0.015 * _along(shank - 90.0, 0.0 * split, sign)
 
 
-def _arm(out: Floats, pose: Pose, side: str, sign: float) -> None:
+def _arm(out: Floats, pose: BodyPose, side: str, sign: float) -> None:
     """Shoulder, then the wrist by angles or at the legs, then the elbow by two-bone inverse kinematics."""
     count = len(out)
     raised = np.clip((pose.arm - 60.0) / 110.0, 0.0, 1.0) * (1.0 - pose.grab)

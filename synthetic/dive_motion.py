@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synthetic.body import POINTS, Floats, P, Pose, centre_of_mass, mass_points, points, rotate
+from data.store.arrays import Floats
+from synthetic.body import POINTS, BodyPose, P, centre_of_mass, mass_points, points, rotate
 from synthetic.judging import BEST_SPEED, GRAVITY, ExecutionErrors, Shape
 
 PLATFORM = 10.0
@@ -92,7 +93,7 @@ def _launch(time: Floats, low: float, high: float, back: float, down: float) -> 
     return crouch + (back - low) * push
 
 
-def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: float) -> Pose:
+def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: float) -> BodyPose:
     """The joint angles of a dive with its execution errors at `time` (N,) from take-off."""
     plan = _plan(shape, errors, tempo)
     held = _in_shape(time, plan)
@@ -106,7 +107,7 @@ def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: f
     split = 1.0 + air * errors.apart + tucked * 6.0
     leg_scale = np.stack([np.ones_like(time), np.full_like(time, 0.86)], axis=1)
     arm, out, reach = _arms(time, shape, errors, plan, held, flat)
-    return Pose(
+    return BodyPose(
         spine=_launch(time, 16.0, 2.0, -2.0, 2.0) - arch * air * (1 - bent) * 0.7 + bent * (42.0 - 16.0 * loose),
         neck=track(time, [(-2.0, -2.0), (-0.32, -12.0), (0.0, -14.0), (0.25, 0.0)]) + bent * 14.0,
         hip=hip[:, None] * np.ones((1, 2)),
@@ -169,8 +170,8 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     return Motion(time, turned + place[:, None], pitch, entry)
 
 
-def _select(pose: Pose, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Pose:
-    parts = {name: getattr(pose, name)[mask] for name in Pose.__dataclass_fields__ if name != "grab_at"}
+def _select(pose: BodyPose, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> BodyPose:
+    parts = {name: getattr(pose, name)[mask] for name in BodyPose.__dataclass_fields__ if name != "grab_at"}
     return replace(pose, **parts)
 
 
@@ -179,7 +180,7 @@ def _travel(shape: Shape) -> float:
     return shape.facing * (0.75 if shape.group in ("forward", "reverse") else 0.85)
 
 
-def _stand(pose: Pose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
+def _stand(pose: BodyPose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
     """Body, pitch and foot angle that balance the centre of mass over the feet, tilting forward only to take off."""
     lift = track(time, [(-1.7, 0.0), (-1.4, 22.0), (-0.85, 12.0), (-0.6, 0.0)]) * (shape.facing < 0)
     lift = lift + 62.0 * np.clip((time + 0.2) / 0.2, 0.0, 1.0) ** 2

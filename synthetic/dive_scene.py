@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.body import Floats, P
+from data.store.arrays import Floats
+from synthetic.body import P
 from synthetic.dive_motion import STEP, Motion, flight_time, move
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 
@@ -25,7 +26,7 @@ AFTER_ENTRY = 0.07
 
 
 @dataclass(frozen=True)
-class View:
+class CameraView:
     """A camera's direction.
 
     Attributes:

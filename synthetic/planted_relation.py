@@ -17,9 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data.store.arrays import Floats
 
 ERROR = 1.5
 """Length of the error of the worst follower, in deviations of the leader's wandering."""

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.body import Floats
+from data.store.arrays import Floats
 from synthetic.dive_motion import PLATFORM
-from synthetic.dive_scene import View
+from synthetic.dive_scene import CameraView
 from synthetic.spectators import seat_people
 
 Image = NDArray[np.uint8]
@@ -28,7 +28,7 @@ def to_canvas(flat: Floats) -> Floats:
     return np.stack([(flat[..., 0] - LEFT) * DENSITY, (TOP - flat[..., 1]) * DENSITY], axis=-1)
 
 
-def paint_pool(view: View, rng: np.random.Generator, *, spectators: bool = False) -> Image:
+def paint_pool(view: CameraView, rng: np.random.Generator, *, spectators: bool = False) -> Image:
     """The pool as seen by `view`: (height, width, 3) RGB; `spectators` fill the stands and line the pool's edge."""
     width, height = int((RIGHT - LEFT) * DENSITY), int((TOP - BOTTOM) * DENSITY)
     canvas = _wall(width, height, rng)
@@ -103,7 +103,7 @@ def _water(canvas: Image, row: int, rng: np.random.Generator) -> None:
             cv2.rectangle(canvas, (x, y), (x + 13, y + 3), colour, -1)
 
 
-def _tower(canvas: Image, view: View, rng: np.random.Generator) -> None:
+def _tower(canvas: Image, view: CameraView, rng: np.random.Generator) -> None:
     """The tower with its platforms: blocks of which the front, the side and the top are seen."""
     grey = np.array((168, 170, 172)) * rng.uniform(0.8, 1.1)
     for x, y, z in (
@@ -122,7 +122,7 @@ def _tower(canvas: Image, view: View, rng: np.random.Generator) -> None:
             cv2.polylines(canvas, [rail], False, (205, 208, 212), 2, cv2.LINE_AA)
 
 
-def _block(canvas: Image, view: View, extent: tuple[tuple[float, float], ...], colour: Floats) -> None:
+def _block(canvas: Image, view: CameraView, extent: tuple[tuple[float, float], ...], colour: Floats) -> None:
     (x0, x1), (y0, y1), (z0, z1) = extent
     faces = (
         (((x0, y1, z0), (x1, y1, z0), (x1, y1, z1), (x0, y1, z1)), 1.15),

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.body import Floats, P
+from data.store.arrays import Floats
+from synthetic.body import P
 
 Image = NDArray[np.uint8]
 Colour = tuple[float, float, float]

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synthetic.body import Floats, P
-from synthetic.dive_scene import Scene, View, follow, set_scene
+from data.store.arrays import Floats
+from synthetic.body import P
+from synthetic.dive_scene import CameraView, Scene, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
 from synthetic.rendered_people import Figure, Image, Look, draw_looks
@@ -70,7 +71,7 @@ class Truth:
 class _Shot:
     """One camera's share of the clip: everything is (sample, ...) over all its frames and shutter samples."""
 
-    view: View
+    view: CameraView
     venue: int
     spectators: bool
     camera: Floats
@@ -154,10 +155,10 @@ def film_dive(
     times = (frame_times[:, None] + shutter).ravel()
     scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
     looks = draw_looks(rng, options.divers)
-    view = View(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
+    view = CameraView(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
     views = [view]
     if options.cut:
-        views.append(View(view.azimuth + rng.uniform(12.0, 20.0), view.elevation + 3.0))
+        views.append(CameraView(view.azimuth + rng.uniform(12.0, 20.0), view.elevation + 3.0))
     shots = tuple(_shoot(scene, times, view, looks, rng, options, samples) for view in views)
     foam = _Foam(times, scene.entries, rng) if options.splash else None
     truth = _truth(shots, frame_times, samples, options)
@@ -167,7 +168,7 @@ def film_dive(
 def _shoot(
     scene: Scene,
     times: Floats,
-    view: View,
+    view: CameraView,
     looks: tuple[Look, ...],
     rng: np.random.Generator,
     options: Options,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthetic.body import Pose, points
+from synthetic.body import BodyPose, points
 from synthetic.rendered_people import Figure, Image, Look
 
 SCALE = 34.0
@@ -26,7 +26,7 @@ def _person(
     canvas: Image, feet: np.ndarray[tuple[int], np.dtype[np.float64]], sits: bool, rng: np.random.Generator
 ) -> None:
     """One person in day clothes, lowest point at pixel `feet`, turned roughly to the camera."""
-    pose = Pose(
+    pose = BodyPose(
         spine=rng.uniform(-5, 20, 1),
         neck=rng.uniform(-15, 10, 1),
         hip=np.full((1, 2), 82.0 if sits else 0.0) + rng.uniform(-4, 8, (1, 2)),

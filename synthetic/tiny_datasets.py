@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from data.datasets.aqa7 import ACTIONS
 from data.store import atomic_path, write_text
+from data.store.arrays import Floats
 from data.video import write_video
 from synthetic.planted_relation import Relation, follow
 
-Floats = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
 SIZE = (96, 72)

@@ -16,15 +16,13 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.jigsaws_files import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
+from data.store.arrays import Floats
 from synthetic.planted_relation import Relation, follow
 from synthetic.tiny_datasets import SIZE, Shown, write_avi
-
-Floats = NDArray[np.float64]
 
 LATENT = 7
 """Latent channels of one tool: position (3), turning vector (3), gripper (1)."""

@@ -71,7 +71,6 @@ class Frames:
 
     def __post_init__(self) -> None:
         height, width = self.images[0].shape[:2]
-        rate = 1 / float(np.median(np.diff(self.times))) if len(self.times) > 1 else 25.0
         self.info = VideoInfo(width, height)
         self.record = Record(id=self.name, path=Path(self.name))
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+"""Indices of the first axis, such as the performances of a training part."""
+
 UNITS: Mapping[str, str] = {
     "1": "pure number, share, index or truth value",
     "s": "seconds",

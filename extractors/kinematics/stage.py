@@ -21,10 +21,9 @@ from pydantic import model_validator
 from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
 from data.store import ArraySpec, StageOutput
+from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
-
-Floats = NDArray[np.float64]
 
 MASTERS = (slice(0, BLOCK), slice(BLOCK, 2 * BLOCK))
 """Columns of the left and the right master."""

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats
 from extractors.signals import local_line
 
-Floats = NDArray[np.float64]
 Named = tuple[str, Floats]
 """A channel's name, which ends in its unit, and its (row,) values."""
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from extractors.signals import LONE_PERIOD_S, Bools, Floats, row_period
+from data.store.arrays import Floats
+from extractors.signals import LONE_PERIOD_S, Bools, row_period
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.signals import Floats, local_line, row_period
+from data.store.arrays import Floats
+from extractors.signals import local_line, row_period
 from extractors.timesteps.channels import row_cells, row_span
 
 SMOOTHING_S = 0.1
@@ -20,7 +21,7 @@ _TINY = 1e-6
 
 
 @dataclass(frozen=True)
-class Track:
+class PointTrack:
     """One moving point.
 
     Attributes:
@@ -47,7 +48,7 @@ class Track:
         return np.asarray(np.linalg.norm(velocity, axis=1)), weight
 
 
-def track_figures(track: Track) -> dict[str, float]:
+def track_figures(track: PointTrack) -> dict[str, float]:
     """Path length, speed, its variation, jerk, idle share and the spectral centroid of the speed.
 
     Lengths, speeds and jerks are natural logarithms. A point that is never seen gives zeros.

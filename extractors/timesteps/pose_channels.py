@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.store import StageOutput
-from extractors.signals import Floats
+from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.pose_points import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 

@@ -14,8 +14,9 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.signals import FILL_WEIGHT, Bools, Floats, local_line, runs_between
+from extractors.signals import FILL_WEIGHT, Bools, local_line, runs_between
 
 POINTS = (
     "head",

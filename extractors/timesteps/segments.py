@@ -25,7 +25,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.signals import Bools, Floats
+from data.store.arrays import Floats
+from extractors.signals import Bools
 from extractors.timesteps.channels import Channels
 
 LEAST_STEP_S = 1e-6

@@ -16,8 +16,9 @@ from pydantic import field_validator, model_validator
 
 from data.errors import DataError, nearest
 from data.store import Array, ArraySpec, StageOutput
+from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.signals import LONE_PERIOD_S, Floats
+from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.array_channels import array_channels
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.flow_channels import flow_channels

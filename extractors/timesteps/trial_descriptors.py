@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.signals import Floats
+from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.motion_descriptors import (
-    Track,
+    PointTrack,
     activity,
     correlation,
     lag_by_correlation,
@@ -82,7 +82,7 @@ def pair_figures(primary: Channels, secondary: Channels) -> dict[str, float]:
     return figures
 
 
-def tracks_of(channels: Channels) -> list[Track]:
+def tracks_of(channels: Channels) -> list[PointTrack]:
     """The moving points of an agent: both tool tips, a person's trunk, or the camera's pan."""
     if channels.kind == "pose":
         names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in "xy"]
@@ -92,10 +92,10 @@ def tracks_of(channels: Channels) -> list[Track]:
             return []
         columns = [channels.column(name) for name in names]
         xy = np.stack([value for value, _ in columns], axis=1).reshape(-1, len(names) // 2, 2).mean(axis=1)
-        return [Track("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
+        return [PointTrack("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
     if channels.kind == "camera_flow":
         (x, weight), (y, _) = channels.column("motion.pan_x"), channels.column("motion.pan_y")
-        return [Track("", "image", channels.time, _summed(channels, np.stack([x, y], axis=1)), weight)]
+        return [PointTrack("", "image", channels.time, _summed(channels, np.stack([x, y], axis=1)), weight)]
     sides: dict[str, list[str]] = {}
     for name in channels.names:
         if match := _POSITION.fullmatch(name):
@@ -104,7 +104,7 @@ def tracks_of(channels: Channels) -> list[Track]:
     for side in sorted(sides):
         columns = [channels.column(name) for name in sides[side]]
         position = np.stack([value for value, _ in columns], axis=1)
-        found.append(Track(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
+        found.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
     return found
 
 
@@ -114,7 +114,7 @@ def _summed(channels: Channels, rate: Floats) -> Floats:
     return np.cumsum(rate * (cells[:, 1] - cells[:, 0])[:, None], axis=0)
 
 
-def _two_hands(left: Track, right: Track) -> dict[str, float]:
+def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
     """Correlation of the hands' speeds, log of the ratio of their mean speeds, share of time both move."""
     (a, weight_a), (b, weight_b) = left.speed(), right.speed()
     both = np.minimum(weight_a, weight_b)
@@ -216,5 +216,5 @@ def _mean(figures: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([one[name] for one in figures])) for name in figures[0]} if figures else {}
 
 
-def _prefix(track: Track) -> str:
+def _prefix(track: PointTrack) -> str:
     return f"{track.name}." if track.name else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from data.store import RemoteFile
 from data.video import Record
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
@@ -12,7 +14,8 @@ from pipeline.cache.local_cache import Cache
 def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
     """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
     hashes = dict(copied or {})
-    for kind, place in {**record.files(), **record.remote}.items():
+    places: dict[str, Path | RemoteFile] = {**record.files(), **record.remote}
+    for kind, place in places.items():
         if kind in hashes:
             continue
         try:

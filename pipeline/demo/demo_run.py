@@ -26,7 +26,7 @@ from pipeline.features import gather
 from pipeline.presets import FOLDER
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
-from pipeline.report.page_data import EvaluationReport, Kind, Prediction, Table, TableRow
+from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
 from pipeline.results import Score
 from pipeline.score import Scorer, finish_run
 from pipeline.score.bundle import save
@@ -166,12 +166,11 @@ def write_page(
 ) -> None:
     """The report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
-    rows = tuple(TableRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
-    table = Table("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
+    rows = tuple(ResultsRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
+    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
     predictions = tuple(
-        Prediction(row.id, label_of(record), row.score, low, high, record.task)
+        Prediction(row.id, label_of(record), row.score, row.interval80, record.task)
         for row, record in zip(scored, unseen, strict=True)
-        for low, high in [row.interval80 or (None, None)]
         if row.score is not None
     )
     shown = {"Spearman's rho": f"{metrics['AIM']['spearman']:.3f}", "held-out dives": str(len(unseen))}

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from data.store.arrays import Floats
+
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
 FOUND_TORSOS = 0.5
@@ -18,8 +20,6 @@ MIN_TORSO = 8.0
 
 FAR_TORSOS = 10.0
 """Errors are cut off here, so a missing joint and a far one count the same."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Settings to choose between: the combinations of a grid, each a whole configuration."""
+"""Candidates of a grid search: the combinations of a grid, each a whole configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.systems import AimSystem, Selected
 from pipeline.yaml_values import parse_values
 
 NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
-"""Settings that are no part of the method: a seed that does better is luck."""
+"""Settings that are no part of the method: a better seed is chance."""
 
 CHOSEN = "AIM, settings by inner validation"
 """Name of the row whose settings are chosen for each fold."""
@@ -32,10 +32,10 @@ class Candidate:
 
 
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
-    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list stands in brackets.
+    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list is in brackets.
 
     Raises:
-        UsageError: not of this form, or a key that is no setting of the network or the recipe.
+        UsageError: another form, or a key that is no setting of the network or the recipe.
     """
     grid: dict[str, list[Any]] = {}
     for text in grids:
@@ -46,7 +46,7 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
             why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
             raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
         if key in grid:
-            raise UsageError(f"'--grid {key}' stands twice", fix="Give all its values at once, separated by commas")
+            raise UsageError(f"'--grid {key}' is given twice", fix="Give all its values at once, separated by commas")
         given = parse_values(values)
         grid[key] = [value for i, value in enumerate(given) if value not in given[:i]]
     if not grid:
@@ -62,7 +62,7 @@ def candidates(
     Args:
         grid: of `parse_grid`.
         configure: makes a configuration with overrides of the form `key=value`.
-        sample: how many; 0: all.
+        sample: number of drawn combinations; 0: all.
         seed: of the draw.
 
     Raises:
@@ -76,11 +76,11 @@ def candidates(
 
 
 def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
-    """AIM as a system that chooses its settings inside each training part, so that its figures have not seen them.
+    """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
 
     Args:
         tried: the first names the protocol, whose groups stay together inside.
-        checkpoints: folder for resuming after a kill.
+        checkpoints: folder of the checkpoints, for resuming.
     """
     systems = []
     for number, one in enumerate(tried, start=1):

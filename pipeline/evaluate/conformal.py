@@ -2,13 +2,13 @@
 
 CV+ (Barber, Candès, Ramdas and Tibshirani 2021, "Predictive inference with the jackknife+", section 3): with
 residuals R_i = |y_i - m_k(i)(x_i)| of networks m_k that were trained without the fold k(i) of performance i, the
-interval at a new x reaches from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. It covers
+interval at a new x extends from a low quantile of m_k(i)(x) - R_i to a high quantile of m_k(i)(x) + R_i. It covers
 with probability at least 1 - 2a for any learner (less a term that vanishes with the fold size), and in practice
 close to the nominal 1 - a.
 
 Groups (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data"): views and copies of one
 performance are no independent evidence. With G groups, each of n_g performances, every residual has the weight
-1 / ((G + 1) n_g) and the new performance 1 / (G + 1); with groups of one this is the usual rank ceil((1 - a)(n + 1)).
+1 / ((G + 1) n_g) and the new performance 1 / (G + 1); for groups of one the standard rank is ceil((1 - a)(n + 1)).
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data.store.arrays import Floats, Rows
 
 LEVELS = (0.80, 0.95)
-"""The two intervals that every score comes with."""
+"""Levels of the two intervals of every score."""
 
 _ROUNDING = 1e-9
-"""Sums of weights that should equal the level must not miss it by rounding."""
+"""Tolerance for sums of weights that equal the level up to rounding."""
 
 
-def group_weights(groups: NDArray[np.intp]) -> Floats:
+def group_weights(groups: Rows) -> Floats:
     """(n,) weight of each performance: 1 / ((G + 1) n_g); all together G / (G + 1)."""
     _, inverse, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     return np.asarray(1.0 / ((len(sizes) + 1) * sizes[inverse]))
@@ -44,14 +43,14 @@ def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
 
     Args:
         values: (n, m).
-        weights: (n,) of `group_weights`; what is missing to 1 lies at infinity.
+        weights: (n,) of `group_weights`; the rest to 1 is at infinity.
         level: between 0 and 1.
     """
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
     rank = np.argmax(reached, axis=0)
-    found = np.take_along_axis(values, np.take_along_axis(order, rank[None], axis=0), axis=0)[0]
-    return np.where(reached.any(axis=0), found, np.inf)
+    quantiles = np.take_along_axis(values, np.take_along_axis(order, rank[None], axis=0), axis=0)[0]
+    return np.where(reached.any(axis=0), quantiles, np.inf)
 
 
 def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: float) -> Floats | None:
@@ -73,14 +72,16 @@ def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: f
 
 
 def threshold(values: Floats, weights: Floats, level: float) -> float:
-    """What an exchangeable new value exceeds with probability at most 1 - level; the greatest value where there are
-    too few for that, which is exceeded with probability at most 1 / (G + 1)."""
-    found = float(upper_quantile(values[:, None], weights, level)[0])
-    return found if math.isfinite(found) else float(values.max())
+    """A bound that an exchangeable new value exceeds with probability at most 1 - level.
+
+    With too few values it is the greatest one, exceeded with probability at most 1 / (G + 1).
+    """
+    bound = float(upper_quantile(values[:, None], weights, level)[0])
+    return bound if math.isfinite(bound) else float(values.max())
 
 
 def binomial_range(count: int, chance: float, level: float = 0.95) -> tuple[int, int]:
-    """Smallest and greatest number of hits in `count` draws that are not surprising at `level`."""
+    """Range of the number of hits in `count` draws, at `level`."""
     from scipy.stats import binom
 
     low, high = binom.interval(level, count, chance)
@@ -105,26 +106,26 @@ def held_out_intervals(
     values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)
     residuals = np.abs(np.asarray(truth, dtype=np.float64) - values)
     groups = np.unique(np.arange(len(values)) if group is None else group, return_inverse=True)[1]
-    found: list[tuple[float, float] | None] = [None] * len(values)
+    intervals: list[tuple[float, float] | None] = [None] * len(values)
     for name in np.unique(folds):
         others = (folds != name) & np.isfinite(residuals)
         if not others.any():
             continue
         reach = float(upper_quantile(residuals[others][:, None], group_weights(groups[others]), level)[0])
         for row in np.flatnonzero(folds == name) if math.isfinite(reach) else ():
-            found[row] = (float(values[row] - reach), float(values[row] + reach))
-    return found
+            intervals[row] = (float(values[row] - reach), float(values[row] + reach))
+    return intervals
 
 
 def coverage_line(intervals: Sequence[tuple[float, float] | None], truth: Sequence[float], level: float) -> str:
-    """How many true scores lie in their intervals, beside what chance allows at this level.
+    """Number of true scores inside their intervals, with the range that chance allows at this level.
 
     Such as "15 of 20 (75 %), nominal 80 %: 12 to 19 by chance". Videos without an interval are left out.
     """
-    known = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
-    if not known:
+    pairs = [(ends, value) for ends, value in zip(intervals, truth, strict=True) if ends is not None]
+    if not pairs:
         return "no intervals"
-    hits = sum(low <= value <= high for (low, high), value in known)
-    low, high = binomial_range(len(known), level)
-    share = f"{hits} of {len(known)} ({100 * hits / len(known):.0f} %)"
+    hits = sum(low <= value <= high for (low, high), value in pairs)
+    low, high = binomial_range(len(pairs), level)
+    share = f"{hits} of {len(pairs)} ({100 * hits / len(pairs):.0f} %)"
     return f"{share}, nominal {100 * level:.0f} %: {low} to {high} by chance"

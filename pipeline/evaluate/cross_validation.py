@@ -1,4 +1,4 @@
-"""Systems against protocols: train on every fold, predict what was held out, say how good it is and how sure.
+"""Evaluates systems by a protocol: train on every fold, predict the held-out performances, summarise with intervals.
 
 `evaluate` returns the results as plain values, written to `results.json` (format 1):
 
@@ -13,19 +13,19 @@
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
-        chosen            [{task, fold, system}] what was chosen for each fold: a system, or an epoch; or null
+        chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
     differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
-                          `against` over each other, with intervals; empty where none was named
-    left_out              [{task, fold, train, test}]: tasks and folds with too few performances to learn from, with
-                          counts; what is to be tested there stands in no figure
+                          `against` over each other, with intervals; empty without `against`
+    left_out              [{task, fold, train, test}]: tasks and folds with too few training performances, with counts;
+                          their test performances are in no result
     predictions           [{id, task, fold, performance, true, system: {mean, low, high}}]: held-out performances;
-                          `performance` is equal for views and copies; low and high are the least and greatest run
+                          `performance` is equal for views and copies; low and high are the lowest and highest run
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
-Figures are those of the last epoch; the rows of `pipeline.systems.epoch_choice` say in their names when they are not.
+Results are those of the last epoch, unless the name of a row of `pipeline.systems.epoch_choice` says otherwise.
 Correlations are fractions; None (null) is undefined.
 
-Both forms of a correlation over folds stand in every entry: `over_folds` is per fold (under leave-one-user-out: per
+Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per
 user), then averaged; `together` ranks all held-out predictions of a task together.
 """
 
@@ -39,16 +39,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
 from data.store import write_text
+from data.store.arrays import Floats, Rows
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
-    known,
+    or_none,
     performance,
     predictions_of,
     task_summary,
@@ -61,7 +61,7 @@ from pipeline.train import SCORES, Stop, label_table
 FORMAT = 1
 
 MIN_TRAIN = 2
-"""Fewest training performances of a task that a fold is evaluated with."""
+"""Fewest training performances of a task for a fold to be evaluated."""
 
 Results = dict[str, Any]
 
@@ -82,34 +82,34 @@ def evaluate(
     progress: SystemProgress | None = None,
     stop: Stop | None = None,
 ) -> Results:
-    """Train and test every system on every fold of every task; returns what the module's docstring says.
+    """Train and test every system on every fold of every task; the module's docstring describes the results.
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
         folds: over the ids of `features`, all tasks at once.
-        systems: what to compare, baselines included.
+        systems: the systems to compare, including baselines.
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
-        run: where the systems train; `pipeline.evaluate.spread.pick_run` gives others. Changes no figure.
-        progress, stop: called and asked as training goes on.
+        run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
+        progress, stop: called during training; `stop` returning true ends it.
 
     Raises:
         DataError: no fold has labelled performances on both sides.
         AimError: a system failed; the message begins with its name.
-        Cancelled: `stop` said so.
+        Cancelled: `stop` returned true.
     """
     parts = make_parts(features, folds)
-    found: dict[str, tuple[System, HeldOut]] = {}
+    rows: dict[str, tuple[System, HeldOut]] = {}
     for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
-        found |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
+        rows |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
         "left_out": left_out(features, folds),
-        **_figures(features, parts, found, draws, against),
+        **_summaries(features, parts, rows, draws, against),
         "paper": {},
     }
 
@@ -118,20 +118,20 @@ def _counts(fold: Fold) -> Results:
     return {"name": fold.name, "train": len(fold.train), "test": len(fold.test)}
 
 
-def _figures(
+def _summaries(
     features: FeatureSet,
     parts: Sequence[Part],
-    found: Mapping[str, tuple[System, HeldOut]],
+    rows: Mapping[str, tuple[System, HeldOut]],
     draws: int,
     against: str,
 ) -> Results:
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
-    held = {name: held_out for name, (_, held_out) in found.items()}
+    held = {name: held_out for name, (_, held_out) in rows.items()}
     return {
         "tasks": tasks,
         "systems": {
-            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in found.items()
+            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in rows.items()
         },
         "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
         "predictions": _predictions(features, parts, held, truth[:, 0]),
@@ -139,7 +139,7 @@ def _figures(
 
 
 def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
-    """Tasks and folds with labelled test performances that too few to learn from stand against."""
+    """Tasks and folds with labelled test performances and too few labelled training performances."""
     return [
         {"task": task, "fold": fold, "train": len(train), "test": len(test)}
         for task, fold, train, test in _by_task(features, folds)
@@ -147,9 +147,7 @@ def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
     ]
 
 
-def _by_task(
-    features: FeatureSet, folds: Sequence[Fold]
-) -> Iterator[tuple[str, str, NDArray[np.intp], NDArray[np.intp]]]:
+def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
     """(task, fold, labelled training rows, labelled test rows)."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
     tasks = np.array([record.task for record in features.records])
@@ -179,7 +177,7 @@ def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
 
 
 def write_results(results: Results, place: Path) -> None:
-    """Write `results.json`, whole or not at all."""
+    """Write `results.json`, atomically."""
     write_text(place, json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
@@ -187,7 +185,7 @@ def read_results(place: Path) -> Results:
     """Read what `write_results` wrote.
 
     Raises:
-        DataError: absent, damaged or of another format.
+        DataError: it is absent, damaged or of another format.
     """
     try:
         results = json.loads(place.read_text(encoding="utf-8"))
@@ -204,7 +202,7 @@ def _system(
     parts: Sequence[Part],
     tasks: Sequence[str],
     held_out: HeldOut,
-    truth: NDArray[np.float64],
+    truth: Floats,
     draws: int,
 ) -> Results:
     by_task = {
@@ -235,20 +233,20 @@ def _differences(
     features: FeatureSet,
     parts: Sequence[Part],
     tasks: Sequence[str],
-    found: Mapping[str, HeldOut],
-    true: NDArray[np.float64],
+    held: Mapping[str, HeldOut],
+    true: Floats,
     against: str,
     draws: int,
 ) -> Results:
-    if against not in found or draws == 0:
+    if against not in held or draws == 0:
         return {}
     out: Results = {}
-    for name in found:
+    for name in held:
         for task in tasks if name != against else ():
-            mine, ours = predictions_of(found[against], parts, task)
-            other = predictions_of(found[name], parts, task)[1]
-            told = difference(features, mine, ours, other, true, draws=draws)
-            out.setdefault(name, {})[task] = told
+            mine, ours = predictions_of(held[against], parts, task)
+            other = predictions_of(held[name], parts, task)[1]
+            lead = difference(features, mine, ours, other, true, draws=draws)
+            out.setdefault(name, {})[task] = lead
     return out
 
 
@@ -256,24 +254,24 @@ def _losses(held_out: HeldOut) -> Results | None:
     if held_out.losses.size == 0:
         return None
     columns = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
-    return {"epochs": list(held_out.loss_epochs), **{name: [known(v) for v in c] for name, c in columns.items()}}
+    return {"epochs": list(held_out.loss_epochs), **{name: [or_none(v) for v in c] for name, c in columns.items()}}
 
 
 def _predictions(
-    features: FeatureSet, parts: Sequence[Part], found: Mapping[str, HeldOut], truth: NDArray[np.float64]
+    features: FeatureSet, parts: Sequence[Part], held: Mapping[str, HeldOut], truth: Floats
 ) -> list[Results]:
     rows = []
     for number, part in enumerate(parts):
         for position, row in enumerate(part.test):
-            told: Results = {
+            entry: Results = {
                 "id": features.ids[row],
                 "task": part.task,
                 "fold": part.fold,
                 "performance": performance(features.records[row]),
-                "true": known(float(truth[row])),
+                "true": or_none(float(truth[row])),
             }
-            for name, held_out in found.items():
+            for name, held_out in held.items():
                 values = held_out.score[number][:, position]
-                told[name] = {"mean": float(values.mean()), "low": float(values.min()), "high": float(values.max())}
-            rows.append(told)
+                entry[name] = {"mean": float(values.mean()), "low": float(values.min()), "high": float(values.max())}
+            rows.append(entry)
     return rows

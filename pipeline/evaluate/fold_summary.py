@@ -1,6 +1,6 @@
-"""The figures of one system: per fold, per task, averaged both ways, with spread over runs and intervals.
+"""Metrics of one system: per fold, per task, averaged both ways, with spread over runs and intervals.
 
-For one task, `correlation` of a set of predictions is meant three ways, all of them reported:
+For one task, the correlation of a set of predictions has three forms, all of them reported:
 
     folds     Spearman in each fold, then averaged over the folds (arithmetic, and by Fisher's z)
     together  Spearman over all held-out predictions of the task ranked together
@@ -15,26 +15,25 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
 from pipeline.features import FeatureSet
 from pipeline.systems import HeldOut, Part
 
-Floats = NDArray[np.float64]
-Figures = dict[str, Any]
+Metrics = dict[str, Any]
 
 CLUSTERS = ("original", "trial")
-"""Groups that are one performance: intervals resample those, not their views or copies."""
+"""Groups of one performance: intervals resample these, not single views or copies."""
 
 
-def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures:
+def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metrics:
     """Every metric of one set of predictions; undefined ones are None.
 
     Args:
         predicted: (m,). true: (m,).
-        low: least training score. high: greatest; together the range of the relative L2.
+        low, high: least and greatest training score, the range of the relative L2.
     """
     values = {
         "spearman": metrics.spearman(predicted, true),
@@ -43,13 +42,13 @@ def figures(predicted: Floats, true: Floats, low: float, high: float) -> Figures
         "mse": metrics.mse(predicted, true),
         "mae": metrics.mae(predicted, true),
     }
-    return {"count": len(true), "range": [low, high], **{name: known(value) for name, value in values.items()}}
+    return {"count": len(true), "range": [low, high], **{name: or_none(value) for name, value in values.items()}}
 
 
 def task_summary(
     features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int, seed: int = 0
-) -> Figures:
-    """Figures of one task.
+) -> Metrics:
+    """Metrics of one task.
 
     Args:
         features: for the groups of the records.
@@ -64,7 +63,7 @@ def task_summary(
     folds = {}
     for part, values in zip(parts, ensemble, strict=True):
         low, high = (float(f(true[part.train])) for f in (np.nanmin, np.nanmax))
-        folds[part.fold] = figures(values, true[part.test], low, high)
+        folds[part.fold] = metrics_of(values, true[part.test], low, high)
     rows = np.concatenate([part.test for part in parts])
     learned = np.concatenate([part.train for part in parts])
     low, high = float(np.nanmin(true[learned])), float(np.nanmax(true[learned]))
@@ -72,13 +71,13 @@ def task_summary(
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
-        "together": figures(np.concatenate(ensemble), true[rows], low, high),
+        "together": metrics_of(np.concatenate(ensemble), true[rows], low, high),
         "runs": {"count": len(by_run), **_spread(by_run)},
         "interval": _interval(features, parts, ensemble, true, draws, seed),
     }
 
 
-def average_summary(tasks: dict[str, Figures]) -> Figures:
+def average_summary(tasks: dict[str, Metrics]) -> Metrics:
     """Averages over tasks of each form of the correlation, arithmetic and by Fisher's z."""
     forms = {
         "folds_fisher": [task["over_folds"]["fisher"]["value"] for task in tasks.values()],
@@ -97,8 +96,8 @@ def predictions_of(held_out: HeldOut, parts: Sequence[Part], task: str) -> tuple
     return [part for part, _ in pairs], [values for _, values in pairs]
 
 
-def known(value: float) -> float | None:
-    """`value`, or None where it is undefined, as JSON wants it."""
+def or_none(value: float) -> float | None:
+    """`value`, or None (JSON null) where it is undefined."""
     return None if math.isnan(value) else float(value)
 
 
@@ -112,31 +111,31 @@ def _labelled(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats) 
     return kept_parts, kept_values
 
 
-def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Figures:
+def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Metrics:
     each = [metrics.spearman(v, true[part.test]) for part, v in zip(parts, values, strict=True)]
     rows = np.concatenate([part.test for part in parts])
     together = metrics.spearman(np.concatenate(values), true[rows])
-    return {**_both_averages(each), "together": known(together)}
+    return {**_both_averages(each), "together": or_none(together)}
 
 
-def _both_averages(values: Sequence[float | None]) -> Figures:
+def _both_averages(values: Sequence[float | None]) -> Metrics:
     given = [math.nan if value is None else value for value in values]
-    found = {"fisher": metrics.fisher_average(given), "arithmetic": metrics.arithmetic_average(given)}
-    return {name: {**asdict(average), "value": known(average.value)} for name, average in found.items()}
+    averages = {"fisher": metrics.fisher_average(given), "arithmetic": metrics.arithmetic_average(given)}
+    return {name: {**asdict(average), "value": or_none(average.value)} for name, average in averages.items()}
 
 
-def _spread(by_run: Sequence[Figures]) -> Figures:
+def _spread(by_run: Sequence[Metrics]) -> Metrics:
     forms = {
         "folds_fisher": [run["fisher"]["value"] for run in by_run],
         "folds_arithmetic": [run["arithmetic"]["value"] for run in by_run],
         "together": [run["together"] for run in by_run],
     }
-    out: Figures = {}
+    out: Metrics = {}
     for name, values in forms.items():
         defined = np.array([value for value in values if value is not None])
         mean = float(defined.mean()) if len(defined) else math.nan
         deviation = float(defined.std(ddof=1)) if len(defined) > 1 else math.nan
-        out[name] = {"mean": known(mean), "deviation": known(deviation), "undefined": len(values) - len(defined)}
+        out[name] = {"mean": or_none(mean), "deviation": or_none(deviation), "undefined": len(values) - len(defined)}
     return out
 
 
@@ -149,8 +148,8 @@ def difference(
     *,
     draws: int,
     seed: int = 0,
-) -> Figures:
-    """How much better one system ranks than another on the same held-out performances of one task.
+) -> Metrics:
+    """The lead of one system over another in ranking the same held-out performances of one task.
 
     Args:
         features: for the groups of the records.
@@ -168,39 +167,44 @@ def difference(
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
 
-    def statistic(chosen: NDArray[np.intp]) -> float:
+    def statistic(chosen: Rows) -> float:
         return metrics.spearman(first[chosen], true[rows[chosen]]) - metrics.spearman(
             second[chosen], true[rows[chosen]]
         )
 
     low, high = _resampled(statistic, features, rows, draws, seed)
-    return {"value": known(statistic(np.arange(len(rows)))), "level": 0.95, "low": known(low), "high": known(high)}
+    return {
+        "value": or_none(statistic(np.arange(len(rows)))),
+        "level": 0.95,
+        "low": or_none(low),
+        "high": or_none(high),
+    }
 
 
 def _interval(
     features: FeatureSet, parts: Sequence[Part], values: Sequence[Floats], true: Floats, draws: int, seed: int
-) -> Figures | None:
+) -> Metrics | None:
     """95 % bootstrap interval of `together`, resampling whole performances."""
     if draws == 0:
         return None
     rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
 
-    def statistic(chosen: NDArray[np.intp]) -> float:
+    def statistic(chosen: Rows) -> float:
         return metrics.spearman(predicted[chosen], true[rows[chosen]])
 
     low, high = _resampled(statistic, features, rows, draws, seed)
     clusters = len(_clusters(features, rows))
-    return {"level": 0.95, "low": known(low), "high": known(high), "clusters": clusters}
+    return {"level": 0.95, "low": or_none(low), "high": or_none(high), "clusters": clusters}
 
 
 def _resampled(
-    statistic: Callable[[NDArray[np.intp]], float],
+    statistic: Callable[[Rows], float],
     features: FeatureSet,
-    rows: NDArray[np.intp],
+    rows: Rows,
     draws: int,
     seed: int,
 ) -> tuple[float, float]:
-    """Bootstrap interval of a statistic of positions in `rows`, drawn performance by performance."""
+    """Bootstrap interval of a statistic of positions in `rows`, resampling performances."""
     members = _clusters(features, rows)
     return metrics.bootstrap_interval(
         lambda drawn: statistic(np.concatenate([members[i] for i in drawn])), len(members), draws=draws, seed=seed
@@ -208,13 +212,13 @@ def _resampled(
 
 
 def performance(record: Record) -> str:
-    """Names the performance that a record shows, the same for its views and copies."""
+    """Name of the performance that a record shows, equal for its views and copies."""
     return next((f"{kind}:{record.groups[kind]}" for kind in CLUSTERS if kind in record.groups), f"id:{record.id}")
 
 
-def _clusters(features: FeatureSet, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Positions in `rows` of each performance: its views and copies belong together."""
-    found: dict[str, list[int]] = {}
+def _clusters(features: FeatureSet, rows: Rows) -> list[Rows]:
+    """Positions in `rows` of each performance, with its views and copies."""
+    positions_of: dict[str, list[int]] = {}
     for position, row in enumerate(rows):
-        found.setdefault(performance(features.records[row]), []).append(position)
-    return [np.array(positions, dtype=np.intp) for positions in found.values()]
+        positions_of.setdefault(performance(features.records[row]), []).append(position)
+    return [np.array(positions, dtype=np.intp) for positions in positions_of.values()]

@@ -1,9 +1,9 @@
-"""Settings of the network and the recipe by inner validation: every combination of a grid, on training parts only.
+"""Grid search: selects settings of the network and the recipe by inner validation, on training parts only.
 
-The training part of each fold of the protocol is cut into inner folds that keep apart what the protocol keeps apart
-(users under leave-one-user-out). Every candidate trains on the inner training parts and predicts the rest; a training
-is given the performances of its training part and no others, so that a test part cannot be looked at. `search` returns
-plain values, written to `search.json` (format 1):
+The training part of each fold of the protocol is split into inner folds, by the groups that the protocol keeps apart
+(users under leave-one-user-out). Every candidate trains on the inner training parts and predicts the rest. A training
+receives the performances of its training part only, so that it cannot read a test part. `search` returns plain values,
+written to `search.json` (format 1):
 
     format, created       1, and when
     protocol              {name, folds: [{name, train, test, inner}]} with counts, the last of inner folds
@@ -20,8 +20,8 @@ plain values, written to `search.json` (format 1):
         inner             {fold/inner fold: rho} of the predictions of one inner fold
     best                  number of the candidate with the highest mean
     by_fold               {fold: number} the candidate with the highest rho inside that fold's training part
-    test_seen             true where each performance stands in the training part of some fold: then a figure that the
-                          same protocol gives for the best candidate has seen its labels through this choice
+    test_seen             true where each performance is in the training part of some fold: the same protocol then
+                          overestimates the best candidate, which was selected by these labels
 """
 
 from __future__ import annotations
@@ -40,22 +40,23 @@ from data.errors import DataError
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
 from data.store import write_text
+from data.store.arrays import Floats
 from models.metrics import fisher_average
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.evaluate.fold_summary import known
+from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.evaluate.spread_jobs import Job, JobProgress
 from pipeline.features import FeatureSet
 from pipeline.systems import AimSystem, Part
-from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, Floats, agreement, inner_parts, sortable
+from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts, sortable
 from pipeline.train import Stop, label_table
 
 FORMAT = 1
 
-Found = dict[str, Any]
+SearchResults = dict[str, Any]
 
 
 def search(
@@ -68,33 +69,34 @@ def search(
     run: Run = run_here,
     progress: JobProgress | None = None,
     stop: Stop | None = None,
-) -> Found:
-    """Score every candidate inside the training parts of the protocol; returns what the module's docstring says.
+) -> SearchResults:
+    """Score every candidate inside the training parts of the protocol; the module's docstring describes the result.
 
     Args:
         features: labelled performances.
         tried: they differ in network and recipe only; the first names protocol and splits.
         folds: inner folds of a training part.
         runs: networks per candidate and inner fold, at most.
-        checkpoints: folder for resuming after a kill.
-        run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no figure.
-        progress, stop: called and asked as training goes on.
+        checkpoints: folder of the checkpoints, for resuming.
+        run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no result.
+        progress, stop: called during training; `stop` returning true ends it.
 
     Raises:
-        DataError: no training part can be cut, or an inner fold leaks under a protocol that forbids it.
+        DataError: no training part can be split, or an inner fold leaks under a protocol that forbids it.
         AimError: a candidate failed; the message begins with its number.
-        Cancelled: `stop` said so.
+        Cancelled: `stop` returned true.
     """
     config = tried[0].config
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
     inner = inner_parts(features, parts, kinds=forbidden(config.protocol), folds=folds, seed=config.split.seed)
-    inner = {name: found for name, found in inner.items() if found}
+    inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(
-            f"no training part can be cut into {folds} inner folds", fix="More groups of performances, or fewer --folds"
+            f"no training part can be split into {folds} inner folds",
+            fix="More groups of performances, or fewer --folds",
         )
-    found = _audit(features, config, inner)
+    leaks = _audit(features, config, inner)
     jobs = [
         _job(number, one, name, inner[name], runs, checkpoints) for number, one in _numbered(tried) for name in inner
     ]
@@ -108,7 +110,7 @@ def search(
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": config.protocol, "folds": [_counts(fold, inner) for fold in outer]},
-        "audit": found.as_dict(),
+        "audit": leaks.as_dict(),
         "grid": {key: _values(tried, key) for key in tried[0].settings},
         "runs": min(runs, config.scorer[1].runs),
         "candidates": rows,
@@ -118,38 +120,40 @@ def search(
     }
 
 
-def write_search(found: Found, tried: Sequence[Candidate], folder: Path) -> tuple[Path, Path]:
+def write_search(results: SearchResults, tried: Sequence[Candidate], folder: Path) -> tuple[Path, Path]:
     """Write `search.json` and `best.yaml`, a whole configuration that `--config` takes; returns their places."""
-    best = found["best"]
-    settings = ", ".join(f"{key}: {value}" for key, value in found["candidates"][best - 1]["settings"].items())
-    head = f"# Candidate {best} of {len(tried)} of a search by inner validation, protocol {found['protocol']['name']}\n"
+    best = results["best"]
+    settings = ", ".join(f"{key}: {value}" for key, value in results["candidates"][best - 1]["settings"].items())
+    head = (
+        f"# Candidate {best} of {len(tried)} of a search by inner validation, protocol {results['protocol']['name']}\n"
+    )
     body = yaml.safe_dump(tried[best - 1].config.dump(), sort_keys=False, allow_unicode=True)
-    write_text(folder / "search.json", json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "search.json", json.dumps(results, indent=1, allow_nan=False) + "\n")
     write_text(folder / "best.yaml", f"{head}# {settings}\n{body}")
     return folder / "search.json", folder / "best.yaml"
 
 
-def search_rows(found: Found) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+def search_rows(results: SearchResults) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of the table: all candidates, the best first."""
-    keys = tuple(found["grid"])
-    ranked = sorted(found["candidates"], key=lambda row: -_sortable(row["mean"]))
+    keys = tuple(results["grid"])
+    ranked = sorted(results["candidates"], key=lambda row: -_sortable(row["mean"]))
     rows = []
     for row in ranked:
-        number = f"{row['candidate']}{' (best)' if row['candidate'] == found['best'] else ''}"
+        number = f"{row['candidate']}{' (best)' if row['candidate'] == results['best'] else ''}"
         rows.append((number, *(json.dumps(row["settings"][key]) for key in keys), row["mean"], row["spread"]))
     return ("candidate", *keys, "rho inside the training part", "spread over inner folds"), rows
 
 
-def search_notes(found: Found) -> list[str]:
-    """What a reader has to know beside the table."""
-    if not found["test_seen"]:
-        return ["the test part was not looked at"]
-    distinct = len(set(found["by_fold"].values()))
+def search_notes(results: SearchResults) -> list[str]:
+    """Notes for the reader of the table."""
+    if not results["test_seen"]:
+        return ["the test part was not used"]
+    distinct = len(set(results["by_fold"].values()))
     chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
     return [
         f"best inside the training part of each fold: {chosen}",
-        f"note: under {found['protocol']['name']} each performance is in some training part: a figure that `evaluate`"
-        " gives for best.yaml on the same performances flatters it; `evaluate` with the same --grid does not",
+        f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
+        " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
     ]
 
 
@@ -158,7 +162,7 @@ def _numbered(tried: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
 
 
 def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: int, checkpoints: Path | None) -> Job:
-    """One candidate in the training part of one fold; the job is given the rows of that part alone."""
+    """One candidate in the training part of one fold; the job receives the rows of that part only."""
     model, recipe = one.config.scorer
     name = f"candidate {number}"
     fewer = recipe.model_copy(update={"runs": min(runs, recipe.runs)})
@@ -172,7 +176,7 @@ def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: in
     return Job(name, system, inside, rows)
 
 
-def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> Found:
+def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> SearchResults:
     """Correlations of one candidate; `means` are the predictions of each inner part."""
     by_fold, by_inner = {}, {}
     for name, parts in inner.items():
@@ -182,10 +186,10 @@ def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[F
             by_inner[cut] = agreement([pair for pair in pairs if pair[0].fold == cut], true)
     defined = [value for value in by_inner.values() if np.isfinite(value)]
     return {
-        "mean": known(fisher_average(list(by_fold.values())).value),
+        "mean": or_none(fisher_average(list(by_fold.values())).value),
         "spread": float(np.std(defined, ddof=1)) if len(defined) > 1 else None,
-        "folds": {name: known(value) for name, value in by_fold.items()},
-        "inner": {name: known(value) for name, value in by_inner.items()},
+        "folds": {name: or_none(value) for name, value in by_fold.items()},
+        "inner": {name: or_none(value) for name, value in by_inner.items()},
     }
 
 
@@ -197,19 +201,19 @@ def _audit(features: FeatureSet, config: BaseConfig, inner: Mapping[str, Sequenc
         train |= {features.ids[row] for row in part.train}
         test |= {features.ids[row] for row in part.test}
     folds = [Fold(name, tuple(sorted(train)), tuple(sorted(test))) for name, (train, test) in sides.items()]
-    found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
+    leaks = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
-        found.require()
-    return found
+        leaks.require()
+    return leaks
 
 
-def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> Found:
+def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> SearchResults:
     cuts = {part.fold for part in inner.get(fold.name, ())}
     return {"name": fold.name, "train": len(fold.train), "test": len(fold.test), "inner": len(cuts)}
 
 
 def _best(values: Sequence[float | None]) -> int:
-    """Number of the first of the highest."""
+    """Number of the first candidate with the highest value."""
     return 1 + int(np.argmax([_sortable(value) for value in values]))
 
 
@@ -218,8 +222,8 @@ def _sortable(value: float | None) -> float:
 
 
 def _values(tried: Sequence[Candidate], key: str) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     for one in tried:
-        if one.settings[key] not in found:
-            found.append(one.settings[key])
-    return found
+        if one.settings[key] not in values:
+            values.append(one.settings[key])
+    return values

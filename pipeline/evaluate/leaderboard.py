@@ -1,4 +1,4 @@
-"""Every system of the paper's tables on one feature set, and which systems each table needs."""
+"""The systems of the paper's tables on one feature set, and the systems of each table."""
 
 from __future__ import annotations
 
@@ -48,42 +48,42 @@ TABLES: dict[str, tuple[str, ...]] = {
     "6": (OURS, "exchanged roles"),
     "7": ("Pose+DCT", "ST-GCN", "C3D-LSTM", "C3D-SVR (on our clips)", "JR-GCN", OURS),
 }
-"""Systems of the paper's tables by their names here."""
+"""Systems of the paper's tables, by our names."""
 
 
 def all_systems(
     features: FeatureSet, model: AimConfig, config: TrainConfig, checkpoints: Path | None = None
 ) -> dict[str, System]:
-    """Every system that these features can feed, by name, baselines first.
+    """Every system that these features allow, by name, baselines first.
 
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
         config: the recipe of every network.
-        checkpoints: folder for resuming after a kill; every system has its own below.
+        checkpoints: folder of the checkpoints; every system has a subfolder.
     """
-    found: list[System] = [*trivial_baselines(), *regression_systems(features)]
-    found += _compared(features, model, config)
+    systems: list[System] = [*trivial_baselines(), *regression_systems(features)]
+    systems += _compared(features, model, config)
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     if has_agents:
-        found.append(AimSystem(OURS, model, config))
+        systems.append(AimSystem(OURS, model, config))
         for name, task in (("single-task", False), ("multi-task", True)):
             if has_scene:
-                found.append(AimSystem(name, replace(model, multi_task=task), config))
+                systems.append(AimSystem(name, replace(model, multi_task=task), config))
         for name, changes in ABLATIONS.items():
             scene = name in ("whole scene (baseline)", "w/o attention fusion")
             possible = (has_scene or not scene) and (one or name != "exchanged roles")
             if possible and (equal or name != "w/o transformation"):
-                found.append(AimSystem(name, replace(model, **changes), config))
+                systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
-            found.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
-    return {system.name: _kept(system, checkpoints) for system in found}
+            systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
+    return {system.name: _kept(system, checkpoints) for system in systems}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """The systems of one of the paper's tables, trivial baselines beside; those not possible are left out.
+    """The trivial baselines and the systems of one of the paper's tables; impossible ones are left out.
 
     Raises:
         UsageError: no such table.
@@ -104,10 +104,10 @@ def for_new_users(
     checkpoints: Path | None = None,
     seed: int = 0,
 ) -> Selected:
-    """What may generalise to people never seen, and the choice between them by inner validation over people.
+    """Candidates for people without training performances, and the selection among them by inner validation.
 
-    Beside AIM for each task: one network for all tasks, a ranking loss, whole-performance figures beside the time
-    steps, and ridge regression on the figures alone; those that the features can feed. Each has a row of its own.
+    Besides AIM for each task: one network for all tasks, a ranking loss, trial-level descriptors added to the time
+    steps, and ridge regression on the descriptors alone, where the features allow them. Each has its own row.
 
     Args:
         features: decides what is possible.
@@ -115,24 +115,26 @@ def for_new_users(
         model: the network.
         config: the recipe.
         kinds: groups that stay on one side of an inner fold, the subject among them.
-        checkpoints: folder for resuming after a kill; every system has its own below.
+        checkpoints: folder of the checkpoints; every system has a subfolder.
         seed: of the inner folds.
     """
     ranking = config.model_copy(update={"rank_weight": 3.0})
-    found: list[System] = [
+    candidates: list[System] = [
         ours,
         AimSystem("AIM, all tasks", model, config, pool=True),
         AimSystem("AIM, all tasks, ranking", model, ranking, pool=True),
     ]
     if features.trial.shape[-1]:
-        found.append(AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True))
-        found.append(PooledRidge())
-    kept = tuple(_kept(system, checkpoints) for system in found)
+        candidates.append(
+            AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True)
+        )
+        candidates.append(PooledRidge())
+    kept = tuple(_kept(system, checkpoints) for system in candidates)
     return Selected(CHOSEN_FOR_NEW_USERS, kept, kinds, seed=seed, show=True)
 
 
 def _kept(system: System, checkpoints: Path | None) -> System:
-    """The system with a folder of its own for unfinished work, where it has none yet."""
+    """The system with its own folder of checkpoints, where it has none yet."""
     if checkpoints is None or not isinstance(system, AimSystem) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
@@ -148,14 +150,14 @@ def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> li
         }
         return ComparisonConfig(kind, **size, **shape)
 
-    found: list[System] = []
+    networks: list[System] = []
     if features.scene.shape[-1]:
         ranking = config.model_copy(update={"rank_weight": 10.0})
-        found.append(AimSystem("C3D-LSTM", network("clip_lstm"), config))
-        found.append(AimSystem("TSN ranking", network("snippets"), ranking))
+        networks.append(AimSystem("C3D-LSTM", network("clip_lstm"), config))
+        networks.append(AimSystem("TSN ranking", network("snippets"), ranking))
     if features.primary.shape[-1]:
         primary, secondary, edges = graph(features)
         nodes: dict[str, Any] = {"primary_nodes": primary, "secondary_nodes": secondary, "edges": edges}
-        found.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))
-        found.append(AimSystem("JR-GCN", network("jr_gcn", **nodes), config))
-    return found
+        networks.append(AimSystem("ST-GCN", network("st_gcn", **nodes), config))
+        networks.append(AimSystem("JR-GCN", network("jr_gcn", **nodes), config))
+    return networks

@@ -1,6 +1,6 @@
-"""The results tables of the paper (Gao et al., ECCV 2020, tables 2 to 7), in per cent, with our readers' task names.
+"""The results tables of the paper (Gao et al., ECCV 2020, tables 2 to 7), in per cent, with our task names.
 
-They stand beside our figures; nothing is computed from them. The averages that the paper prints follow from these
+Our tables show them for comparison; nothing is computed from them. The averages that the paper prints follow from these
 entries by Fisher's z (`tests/pipeline/evaluate/test_protocols.py`).
 """
 
@@ -42,89 +42,38 @@ class PaperTable:
         }
 
 
-TABLES: dict[str, PaperTable] = {
-    "2": PaperTable(
-        "2",
-        "jigsaws",
-        "4fold",
-        JIGSAWS,
-        {
-            "ST-GCN": (31, 39, 58),
-            "TSN": (34, 23, 72),
-            "JR-GCN": (36, 51, 75),
-            "Baseline": (5, 9, 11),
-            "Baseline+Kinetic": (17, 37, 73),
-            "AIM": (63, 65, 82),
-        },
-        "AIM",
-    ),
-    "3": PaperTable(
-        "3",
-        "jigsaws",
-        "louo",
-        JIGSAWS,
-        {"DTC+DFT+ApEn": (37, 25, 60), "JR-GCN": (35, 67, 19), "AIM": (45, 34, 61)},
-        "AIM",
-    ),
-    "4": PaperTable(
-        "4",
-        "tasd2",
-        "fixed",
-        TASD2,
-        {
-            "RANDOM": (-3, 3),
-            "C3D-LSTM": (-14, 1),
-            "I3D-SVR-L": (77, 73),
-            "I3D-SVR-P": (84, 83),
-            "I3D-SVR-RBF": (71, 77),
-            "JR-GCN": (89, 81),
-            "Baseline": (84, 79),
-            "Baseline+Pose": (88, 80),
-            "AIM, single-task": (89, 85),
-            "AIM, multi-task": (92, 85),
-        },
-        "AIM, multi-task",
-    ),
-    "5": PaperTable(
-        "5",
-        "jigsaws",
-        "4fold",
-        JIGSAWS,
-        {
-            "Full model": (63, 65, 82),
-            "w/o AIM": (7, 41, 64),
-            "w/o attention fusion": (61, 55, 80),
-            "exchanged roles": (55, 62, 80),
-            "w/o transformation": (61, 62, 79),
-            "w/o difference": (60, 61, 80),
-            "Whole-scene (baseline)": (5, 9, 11),
-        },
-        "Full model",
-    ),
-    "6": PaperTable(
-        "6",
-        "tasd2",
-        "fixed",
-        TASD2,
-        {"before exchanging": (91.50, 85.13), "after exchanging": (91.75, 85.10)},
-        "before exchanging",
-    ),
-    "7": PaperTable(
-        "7",
-        "aqa7",
-        "fixed",
-        AQA7,
-        {
-            "Pose+DCT": (53.00, None, None, None, None, None),
-            "ST-GCN": (32.86, 57.70, 16.81, 12.34, 66.00, 64.83),
-            "C3D-LSTM": (60.47, 56.36, 45.93, 50.29, 79.12, 69.27),
-            "C3D-SVR": (79.02, 68.24, 52.09, 40.06, 59.37, 91.20),
-            "JR-GCN": (76.30, 73.58, 60.06, 54.05, 90.13, 92.54),
-            "AIM": (74.19, 72.96, 58.90, 49.60, 92.98, 90.43),
-        },
-        "AIM",
-    ),
-}
+# fmt: off
+TABLES: dict[str, PaperTable] = {table.number: table for table in (
+    PaperTable("2", "jigsaws", "4fold", JIGSAWS, {
+        "ST-GCN": (31, 39, 58), "TSN": (34, 23, 72), "JR-GCN": (36, 51, 75), "Baseline": (5, 9, 11),
+        "Baseline+Kinetic": (17, 37, 73), "AIM": (63, 65, 82),
+    }, "AIM"),
+    PaperTable("3", "jigsaws", "louo", JIGSAWS, {
+        "DTC+DFT+ApEn": (37, 25, 60), "JR-GCN": (35, 67, 19), "AIM": (45, 34, 61),
+    }, "AIM"),
+    PaperTable("4", "tasd2", "fixed", TASD2, {
+        "RANDOM": (-3, 3), "C3D-LSTM": (-14, 1), "I3D-SVR-L": (77, 73), "I3D-SVR-P": (84, 83), "I3D-SVR-RBF": (71, 77),
+        "JR-GCN": (89, 81), "Baseline": (84, 79), "Baseline+Pose": (88, 80), "AIM, single-task": (89, 85),
+        "AIM, multi-task": (92, 85),
+    }, "AIM, multi-task"),
+    PaperTable("5", "jigsaws", "4fold", JIGSAWS, {
+        "Full model": (63, 65, 82), "w/o AIM": (7, 41, 64), "w/o attention fusion": (61, 55, 80),
+        "exchanged roles": (55, 62, 80), "w/o transformation": (61, 62, 79), "w/o difference": (60, 61, 80),
+        "Whole-scene (baseline)": (5, 9, 11),
+    }, "Full model"),
+    PaperTable("6", "tasd2", "fixed", TASD2, {
+        "before exchanging": (91.50, 85.13), "after exchanging": (91.75, 85.10),
+    }, "before exchanging"),
+    PaperTable("7", "aqa7", "fixed", AQA7, {
+        "Pose+DCT": (53.00, None, None, None, None, None),
+        "ST-GCN": (32.86, 57.70, 16.81, 12.34, 66.00, 64.83),
+        "C3D-LSTM": (60.47, 56.36, 45.93, 50.29, 79.12, 69.27),
+        "C3D-SVR": (79.02, 68.24, 52.09, 40.06, 59.37, 91.20),
+        "JR-GCN": (76.30, 73.58, 60.06, 54.05, 90.13, 92.54),
+        "AIM": (74.19, 72.96, 58.90, 49.60, 92.98, 90.43),
+    }, "AIM"),
+)}
+# fmt: on
 
 
 def paper_row(kind: str, protocol: str) -> dict[str, dict[str, float | None]]:

@@ -1,4 +1,4 @@
-"""`evaluate`: a protocol's folds, the leak audit, AIM and the trivial baselines, a table beside the paper's row."""
+"""Runs a protocol: folds, leak audit, AIM and the trivial baselines, and tables with the paper's row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.systems import AimSystem, System, WithEpochs, trivial_baselines
 from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
-"""Protocols that claim something about new people or trials: they refuse to run on a leaking split."""
+"""Protocols for claims about new people or trials: they refuse a leaking split."""
 
 
 def run_protocol(
@@ -38,35 +38,35 @@ def run_protocol(
 ) -> Results:
     """Evaluate systems and the trivial baselines by the configuration's protocol.
 
-    AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out what
-    may generalise to new people stands beside (`pipeline.evaluate.leaderboard.for_new_users`), and inner validation
-    by user chooses among it.
+    AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out
+    there are further candidates for new people (`pipeline.evaluate.leaderboard.for_new_users`), and inner validation by
+    user selects among them.
 
     Args:
         config: names the protocol, the network and the recipe.
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
-        oracle: a further row for the best epoch on the test part, labelled so ("aim" and "all").
-        checkpoints: folder for resuming after a kill.
-        more: further systems, beside those.
+        oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        checkpoints: folder of the checkpoints, for resuming.
+        more: additional systems.
         run: where the systems train.
-        progress: called with (system, done, total). stop: asked now and then.
+        progress: called with (system, done, total). stop: called during training; true ends it.
 
     Raises:
         UsageError: unknown protocol.
-        DataError: the records cannot be split this way, or the split leaks and the protocol forbids that.
+        DataError: the records cannot be split this way, or the split leaks under a protocol that forbids it.
     """
     folds = protocol_folds(config, features)
-    found = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
+    report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
-        found.require()
+        report.require()
     chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
     results = evaluate(
         features,
         folds,
         chosen,
         protocol=config.protocol,
-        audit=found,
+        audit=report,
         against=OURS,
         run=run,
         progress=progress,
@@ -96,7 +96,7 @@ def _chosen(
 
 
 def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
-    """AIM, its epochs chosen inside the training part beside; for new people also what may generalise to them."""
+    """AIM with epochs chosen inside the training part; under leave-one-user-out also the candidates for new people."""
     model, recipe = config.scorer
     kinds = forbidden(config.protocol)
     ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=config.split.seed)
@@ -116,30 +116,30 @@ RECORDINGS = ("video", "kinematics")
 
 
 def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]] | None:
-    """Contents of each performance's recordings, so that equal ones under two names are found; None for a pack."""
+    """Content hashes of each performance's recordings, which identify equal files under two names; None for a pack."""
     if all(record.path is None and not record.sidecars and not record.remote for record in features.records):
         return None
     cache = open_cache(config.cache, config.storage.reach())
-    contents = {
+    hashes = {
         record.id: {cache.fingerprint(p) for kind, p in record.files().items() if kind in RECORDINGS and p.exists()}
         | {cache.fingerprint(file) for kind, file in record.remote.items() if kind in RECORDINGS}
         for record in features.records
     }
     cache.close()
-    return contents
+    return hashes
 
 
 FORMS = {
     "folds": "Spearman's rho per fold, averaged over folds by Fisher's z",
     "together": "Spearman's rho of all held-out predictions ranked together",
 }
-"""The two forms of a correlation over folds, and how their tables are headed."""
+"""The two forms of a correlation over folds, and the titles of their tables."""
 
 
 def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Title, columns and rows of the tables in the paper's form; one per form of the correlation.
+    """Title, columns and rows of the tables in the paper's form, one per form of the correlation.
 
-    With one fold both forms are the same and one table is given.
+    With one fold both forms are equal, and there is one table.
     """
     titles = dict(FORMS)
     if results["protocol"]["name"] == "louo":
@@ -193,17 +193,17 @@ def fisher(percents: Sequence[float | None]) -> float | None:
 
 def _not_evaluated(entry: Mapping[str, Any]) -> str:
     counts = f"{entry['train']} to train on, {entry['test']} to test"
-    return f"note: {entry['task']}, fold {entry['fold']}, is in no figure: {counts}"
+    return f"note: {entry['task']}, fold {entry['fold']}, is not evaluated: {counts}"
 
 
 def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
-    """What the terminal says of the audit, and of `left_out` in the results."""
-    found = report.as_dict() if isinstance(report, LeakReport) else report
-    verdict = "no leak" if found["ok"] else f"{len(found['leaks'])} leak(s)"
-    lines = [f"leak audit: {verdict}; kept apart: {', '.join(found['forbid'])}"]
-    if not found["content_checked"]:
-        lines.append("leak audit: contents not compared, since not all files are here")
+    """Lines for the terminal on the audit, and on `left_out` in the results."""
+    audited = report.as_dict() if isinstance(report, LeakReport) else report
+    verdict = "no leak" if audited["ok"] else f"{len(audited['leaks'])} leak(s)"
+    lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited['forbid'])}"]
+    if not audited["content_checked"]:
+        lines.append("leak audit: contents not compared, because some files are absent")
     lines += [_not_evaluated(entry) for entry in left_out]
     return lines + [
-        f"leak: fold {leak['fold']}, {leak['kind']} '{leak['value']}' on both sides" for leak in found["leaks"][:10]
+        f"leak: fold {leak['fold']}, {leak['kind']} '{leak['value']}' on both sides" for leak in audited["leaks"][:10]
     ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.pose.keypoints import JOINTS
-from pipeline.preview.frame_content import Body, Border, Floats
+from pipeline.preview.frame_content import Body, BorderFlow, Reals
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
@@ -91,7 +91,7 @@ def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: 
     cv2.line(image, (x1, y1), (x2, y2), colour, thick, cv2.LINE_AA)
 
 
-def draw_body(image: Picture, body: Body, scale: Floats, name: str) -> None:
+def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
     """Box, name, limbs and joints of one agent; interpolated bodies are thin and grey.
 
     Args:
@@ -126,7 +126,7 @@ def draw_body(image: Picture, body: Body, scale: Floats, name: str) -> None:
         )
 
 
-def draw_border(image: Picture, border: Border) -> None:
+def draw_border(image: Picture, border: BorderFlow) -> None:
     """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked."""
     import cv2
 
@@ -154,7 +154,7 @@ def draw_border(image: Picture, border: Border) -> None:
         cv2.arrowedLine(image, *ends, FLOW, 1, cv2.LINE_AA, 0, head)
 
 
-def _outline(image: Picture, boxes: Floats, usable: NDArray[np.bool_]) -> None:
+def _outline(image: Picture, boxes: Reals, usable: NDArray[np.bool_]) -> None:
     """Cells half transparent, so that what they are read from is still seen."""
     import cv2
 

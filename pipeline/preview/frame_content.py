@@ -15,7 +15,7 @@ from data.video import Record
 STEADY = 0.01
 """Picture widths per second (or log scale, or radians) below which a camera is called still in words."""
 
-Floats = NDArray[np.floating]
+Reals = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Body:
     """
 
     agent: int
-    keypoints: Floats
-    box: Floats
+    keypoints: Reals
+    box: Reals
     filled: bool
 
 
 @dataclass(frozen=True)
-class Border:
+class BorderFlow:
     """The border cells of one frame pair.
 
     Attributes:
@@ -46,14 +46,14 @@ class Border:
         motion: the camera's motion in words.
     """
 
-    boxes: Floats
-    flow: Floats
+    boxes: Reals
+    flow: Reals
     usable: NDArray[np.bool_]
     motion: str
 
 
 @dataclass(frozen=True)
-class Scene:
+class PreviewScene:
     """Everything that is drawn for one video.
 
     Attributes:
@@ -95,7 +95,7 @@ class Scene:
         output = self.outputs.get(stage)
         return output.arrays[name].values if output is not None and name in output.arrays else None
 
-    def spans(self, stage: str) -> Floats:
+    def spans(self, stage: str) -> Reals:
         """(step, 2) first and last second of each clip or time step; without entries where there are none."""
         bounds = self.array(stage, "bounds")
         return np.zeros((0, 2)) if bounds is None else np.asarray(bounds, np.float64)
@@ -119,7 +119,7 @@ class Scene:
             if np.isfinite(keypoints[row, agent, :, 0]).any()
         ]
 
-    def border(self, time: float) -> Border | None:
+    def border(self, time: float) -> BorderFlow | None:
         """The pair of frames that begins with the frame shown at `time`, or the last pair before it."""
         times = self.array("camera_flow", "time")
         if times is None or not len(times):
@@ -128,7 +128,7 @@ class Scene:
         read = [self.array("camera_flow", name) for name in ("cell_box", "cells", "cell_mask")]
         if any(values is None for values in read):
             return None
-        return Border(read[0], read[1][row], read[2][row].astype(bool), self._motion(row))
+        return BorderFlow(read[0], read[1][row], read[2][row].astype(bool), self._motion(row))
 
     def _motion(self, row: int) -> str:
         motion, cut = self.array("camera_flow", "motion"), self.array("camera_flow", "cut")
@@ -155,6 +155,6 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     return dict(sorted(names.items()))
 
 
-def latest(times: Floats, time: float) -> int:
+def latest(times: Reals, time: float) -> int:
     """Row of the last of ascending `times` that is not after `time`; 0 before the first."""
     return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))

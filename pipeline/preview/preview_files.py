@@ -23,7 +23,7 @@ from pipeline.cache import Cache
 from pipeline.extract import Planner
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
-from pipeline.preview.frame_content import Scene, roles_of
+from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
 from pipeline.preview.timeline import Timeline, draw_timeline
 
@@ -135,7 +135,7 @@ def write_previews(
     return done
 
 
-def load_scene(record: Record, planner: Planner) -> Scene:
+def load_scene(record: Record, planner: Planner) -> PreviewScene:
     """The fresh outputs of a video.
 
     Raises:
@@ -151,10 +151,10 @@ def load_scene(record: Record, planner: Planner) -> Scene:
     stored = {name: planner.cache.read(name, record.id) for name in names}
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
     info, times = probe(record.path)
-    return Scene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
+    return PreviewScene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
 
 
-def draw_preview(scene: Scene, sheet: Path, film: Path, *, stop: threading.Event | None = None) -> None:
+def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threading.Event | None = None) -> None:
     """Write the contact sheet and the film of a video from one decode; holds the pictures of the sheet in memory.
 
     Raises:
@@ -216,7 +216,7 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
 class _Drawer:
     """Draws the frames of one video at one size, above one bar."""
 
-    def __init__(self, scene: Scene, size: tuple[int, int]) -> None:
+    def __init__(self, scene: PreviewScene, size: tuple[int, int]) -> None:
         self.scene = scene
         self.size = size
         self.bar: Timeline = draw_timeline(scene, max(self.size[0], LEAST_WIDTH))

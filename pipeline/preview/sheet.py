@@ -8,7 +8,7 @@ import numpy as np
 
 from data.errors import printable
 from pipeline.preview.draw import GREY, INK, WHITE, Picture, text_width, write
-from pipeline.preview.frame_content import Scene, latest
+from pipeline.preview.frame_content import PreviewScene, latest
 from pipeline.preview.timeline import draw_timeline
 
 LEAST_WIDTH = 640
@@ -21,7 +21,7 @@ MOST_TILES = 40
 """Pictures of a contact sheet at most where there are no time steps to show one each."""
 
 
-def tile_frames(scene: Scene) -> list[int]:
+def tile_frames(scene: PreviewScene) -> list[int]:
     """Frames of the contact sheet: the middle of every time step (of every clip), else one a second."""
     spans = scene.spans("timesteps") if len(scene.spans("timesteps")) else scene.spans("clips")
     if len(spans):
@@ -32,7 +32,7 @@ def tile_frames(scene: Scene) -> list[int]:
     return sorted({latest(scene.times, float(time)) for time in middles})
 
 
-def contact_sheet(scene: Scene, tiles: Sequence[Picture], frames: Sequence[int]) -> Picture:
+def contact_sheet(scene: PreviewScene, tiles: Sequence[Picture], frames: Sequence[int]) -> Picture:
     """Title and quality values, the pictures in rows, and the bar with a mark for each picture."""
     columns = max(1, min(len(tiles), round(SHEET_WIDTH / tiles[0].shape[1])))
     width = max(columns * tiles[0].shape[1], LEAST_WIDTH)
@@ -59,7 +59,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _title(scene: Scene) -> list[str]:
+def _title(scene: PreviewScene) -> list[str]:
     """Header of a contact sheet: the video, its quality values, a legend of the pictures."""
     width, height = scene.size
     lines = [f"{printable(scene.record.id)}: {width} x {height}, {len(scene.times)} frames, {scene.end:.2f} s"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.preview.draw import DARK, FLOW, GREY, INK, MASKED, WHITE, Colour, Picture, colour_of, line, shade, write
-from pipeline.preview.frame_content import Floats, Scene
+from pipeline.preview.frame_content import PreviewScene, Reals
 
 LEFT, RIGHT, ROW, TOP = 84, 12, 14, 6
 """Pixels: place of the row names, right margin, height of a row, margin above."""
@@ -42,7 +42,7 @@ class Timeline:
         return copy
 
 
-def draw_timeline(scene: Scene, width: int) -> Timeline:
+def draw_timeline(scene: PreviewScene, width: int) -> Timeline:
     """The bar of a video, `width` pixels wide and as high as its rows need."""
     names = [
         name
@@ -74,7 +74,7 @@ def _block(bar: Timeline, start: float, stop: float, top: int, bottom: int, colo
     bar.image[top:bottom, left : max(left + 1, right)] = colour
 
 
-def _spans(bar: Timeline, spans: Floats, last: float, top: int, colours: tuple[Colour, Colour]) -> None:
+def _spans(bar: Timeline, spans: Reals, last: float, top: int, colours: tuple[Colour, Colour]) -> None:
     """Numbered blocks in turning colours; those that overlap their neighbours use two lanes."""
     overlap = len(spans) > 1 and bool((spans[1:, 0] < spans[:-1, 1]).any())
     for number, (start, stop) in enumerate(spans):
@@ -86,11 +86,11 @@ def _spans(bar: Timeline, spans: Floats, last: float, top: int, colours: tuple[C
             write(bar.image, str(number + 1), (bar.x(start) + 2, top + 10), INK, 0.33)
 
 
-def _clips(bar: Timeline, scene: Scene, top: int) -> None:
+def _clips(bar: Timeline, scene: PreviewScene, top: int) -> None:
     _spans(bar, scene.spans("clips"), scene.frame_length, top, CLIPS)
 
 
-def _steps(bar: Timeline, scene: Scene, top: int) -> None:
+def _steps(bar: Timeline, scene: PreviewScene, top: int) -> None:
     _spans(bar, scene.spans("timesteps"), 0.0, top, STEPS)
     mask = scene.array("timesteps", "primary_mask")
     for (start, stop), good in zip(scene.spans("timesteps"), mask if mask is not None else (), strict=False):
@@ -98,7 +98,7 @@ def _steps(bar: Timeline, scene: Scene, top: int) -> None:
             line(bar.image, (bar.x(start), top + ROW - 3), (bar.x(stop), top + ROW - 3), MASKED, 2)
 
 
-def _presence(bar: Timeline, scene: Scene, agent: int, top: int) -> None:
+def _presence(bar: Timeline, scene: PreviewScene, agent: int, top: int) -> None:
     """Detected in the agent's colour, interpolated in a darker one, missing dark."""
     times, filled = scene.array("pose", "time"), scene.array("pose", "filled")
     detected = np.isfinite(scene.array("pose", "keypoints")[:, agent, :, 0]).any(axis=1)
@@ -110,7 +110,7 @@ def _presence(bar: Timeline, scene: Scene, agent: int, top: int) -> None:
         _block(bar, float(times[row]), float(ends[row]), top + 3, top + ROW - 4, tone)
 
 
-def _others(scene: Scene) -> Floats:
+def _others(scene: PreviewScene) -> Reals:
     """(track, 2) first and last position of the tracks that were not chosen."""
     output = scene.outputs.get("pose")
     if output is None or "tracks" not in output.arrays:
@@ -122,7 +122,7 @@ def _others(scene: Scene) -> Floats:
     return np.column_stack([named["first_frame"], named["last_frame"]])[named["agent"] < 0]
 
 
-def _unchosen(bar: Timeline, scene: Scene, top: int) -> None:
+def _unchosen(bar: Timeline, scene: PreviewScene, top: int) -> None:
     """Other people as thin grey lines, each from its first to its last detection, in up to five rows."""
     times = scene.array("pose", "time")
     for number, (first, last) in enumerate(_others(scene).astype(int)):
@@ -131,7 +131,7 @@ def _unchosen(bar: Timeline, scene: Scene, top: int) -> None:
         _block(bar, float(times[ends[0]]), float(times[ends[1]]) + scene.frame_length, y, y + 1, GREY)
 
 
-def _camera(bar: Timeline, scene: Scene, top: int) -> None:
+def _camera(bar: Timeline, scene: PreviewScene, top: int) -> None:
     """Speed of the camera's pan, the video's fastest (at least a tenth of a width per second) as high as the row."""
     times, motion = scene.array("camera_flow", "time").mean(axis=1), scene.array("camera_flow", "motion")
     speed = np.linalg.norm(motion[:, :2], axis=1)

@@ -10,15 +10,24 @@ import numpy as np
 from pipeline.evaluate import Results, results_tables
 from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.report.leads import lead_bars
 from pipeline.report.page_data import (
-    Curve,
+    Bar,
+    BarChart,
     CurveChart,
     EvaluationReport,
+    Kind,
     LeakCheck,
     Prediction,
-    Table,
-    TableRow,
+    ResultsRow,
+    ResultsTable,
+    TrainingCurve,
+)
+
+TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
+
+LEAD_NOTE = (
+    "To the right of zero: ours ranks the held-out performances of this task better than that system. Lines: 95 % "
+    "bootstrap interval of the difference; an interval that contains zero does not separate the two systems."
 )
 
 
@@ -43,51 +52,69 @@ def evaluation_report(results: Results) -> EvaluationReport:
     )
 
 
-def _page_table(results: Results, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Table:
-    shown = []
-    for name, *values in rows:
+def _page_table(
+    results: Results, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> ResultsTable:
+    def kind(name: str) -> Kind:
         system = results["systems"].get(name)
-        kind = "paper" if system is None else "baseline" if system["baseline"] else "ours"
-        shown.append(TableRow(name, tuple(values), kind))  # type: ignore[arg-type]
-    note = "The mean of the runs; last epoch, where a row does not say otherwise."
-    return Table(f"Protocol {results['protocol']['name']}: {title}", columns[1:], tuple(shown), note=note)
+        return "paper" if system is None else "baseline" if system["baseline"] else "ours"
+
+    shown = tuple(ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
+    return ResultsTable(f"Protocol {results['protocol']['name']}: {title}", columns[1:], shown, note=TABLE_NOTE)
 
 
 def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:
-    """Held-out predictions, each with the 80 % interval that the residuals of the other folds give."""
-    found: list[Prediction] = []
+    """Held-out predictions, each with the 80 % interval from the residuals of the other folds."""
+    predictions: list[Prediction] = []
     for task in results["tasks"]:
         entries = [entry for entry in results["predictions"] if entry["task"] == task]
         true, mean = [e["true"] for e in entries], [e[system]["mean"] for e in entries]
-        shown = [e["performance"] for e in entries]
-        ranges = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8, shown)
-        for entry, interval in zip(entries, ranges, strict=True):
-            low, high = interval or (None, None)
-            predicted = entry[system]["mean"]
-            found.append(Prediction(entry["id"], entry["true"], predicted, low, high, task, entry["fold"]))
-    return tuple(found)
+        performances = [e["performance"] for e in entries]
+        intervals = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8, performances)
+        predictions += [
+            Prediction(e["id"], e["true"], e[system]["mean"], interval, task, e["fold"])
+            for e, interval in zip(entries, intervals, strict=True)
+        ]
+    return tuple(predictions)
+
+
+def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[BarChart, ...]:
+    """One chart per task: the lead of `ours` over each other system; none without `differences` in the results."""
+    charts = []
+    for task in results["tasks"]:
+        bars = []
+        for name, by_task in results["differences"].items():
+            lead = by_task.get(task, {})
+            if lead.get("value") is not None:
+                interval = None if lead["low"] is None else (lead["low"], lead["high"])
+                kind: Kind = "baseline" if results["systems"][name]["baseline"] else "ablation"
+                bars.append(Bar(name, lead["value"], interval, kind))
+        if bars:
+            title = f"Lead of {ours}" + (f", {task}" if task else "")
+            unit = "difference of Spearman's rho, all held-out together"
+            charts.append(BarChart(title, tuple(bars), unit, LEAD_NOTE))
+    return tuple(charts)
 
 
 def _curves(system: Mapping[str, Any]) -> tuple[CurveChart, ...]:
     losses = system.get("losses")
     if not losses:
         return ()
-    parts = {name: np.asarray(losses[name], dtype=float) for name in ("epochs", "mean", "low", "high")}
-    curve = Curve("training loss", parts["epochs"], parts["mean"], parts["low"], parts["high"])
+    curve = TrainingCurve("training loss", *(np.asarray(losses[n], float) for n in ("epochs", "mean", "low", "high")))
     return (CurveChart("Training", "loss", (curve,), log=True),)
 
 
-def leak_checks(found: Mapping[str, Any] | None) -> tuple[LeakCheck, ...] | None:
-    """The audit as questions and answers."""
-    if found is None:
+def leak_checks(audit: Mapping[str, Any] | None) -> tuple[LeakCheck, ...] | None:
+    """The leak audit as questions and answers."""
+    if audit is None:
         return None
-    kinds = {leak["kind"] for leak in found["leaks"]}
-    checks = [LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in found["forbid"]]
+    kinds = {leak["kind"] for leak in audit["leaks"]}
+    checks = [LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit["forbid"]]
     checks.append(LeakCheck("performance on both sides", "record" not in kinds))
-    if found["content_checked"]:
+    if audit["content_checked"]:
         checks.append(LeakCheck("equal files on both sides", "content" not in kinds))
     else:
-        checks.append(LeakCheck("equal files", None, "not compared: not all files are here"))
-    for leak in found["leaks"][:20]:
+        checks.append(LeakCheck("equal files", None, "not compared: some files are absent"))
+    for leak in audit["leaks"][:20]:
         checks.append(LeakCheck(f"fold {leak['fold']}", False, f"{leak['kind']} '{leak['value']}' on both sides"))
     return tuple(checks)

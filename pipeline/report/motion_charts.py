@@ -1,7 +1,7 @@
-"""What the charts of a video show, from the arrays of the stages: body parts, tools, camera.
+"""Charts of a video from the arrays of the stages: body parts, tools, camera.
 
-Bodies are compared in torso lengths: every joint is taken from the middle of the hips and divided by the
-body's median torso length over the video, so that size and place in the picture do not count.
+Bodies are compared in torso lengths: joints are relative to the middle of the hips and divided by the median torso
+length of the body over the video, which removes size and position in the picture.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store import StageOutput
+from data.store.arrays import Floats
 from pipeline.report.page_data import CameraPath, Skeleton, Traces
-
-Floats = NDArray[np.float64]
 
 PARTS = {
     "head": (0, 1, 2, 3, 4),
@@ -26,10 +25,10 @@ PARTS = {
 """COCO-17 joints by body part."""
 
 LEAST_SCORE = 0.05
-"""Joints below this score are not compared."""
+"""Joints below this score are ignored."""
 
 SMOOTHING = 5
-"""Frames over which curves of joints are averaged: single frames of a pose estimator jitter."""
+"""Frames of the moving average of joint curves, which removes jitter of the pose estimator."""
 
 _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", "rad", "gripper_rad"))
 
@@ -42,10 +41,10 @@ def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
 
 
 def pose_difference(pose: StageOutput, first: int = 0, second: int = 1) -> Traces | None:
-    """Distance between two bodies by part, in torso lengths, and how far they moved apart; None for one body.
+    """Distance between two bodies by part, and of their hips, in torso lengths; None for one body.
 
-    `where they are` is the change of the vector between the hips since the first frames, so that two divers who
-    fall side by side at the same time show zero.
+    `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
+    side at the same time.
     """
     points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
     if points.shape[1] <= max(first, second):
@@ -57,13 +56,13 @@ def pose_difference(pose: StageOutput, first: int = 0, second: int = 1) -> Trace
     gaps = np.linalg.norm(shape_a - shape_b, axis=-1)
     series = {part: smooth(_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
-    series["where they are"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
-    about = "Bodies laid over each other at the hips; the last curve is how far the hips moved apart since the start."
+    series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
+    about = "Bodies aligned at the hips; curve `hips`: change of the vector between the hips since the start."
     return Traces("Difference between the two", "torso lengths", _floats(pose, "time"), series, about)
 
 
 def body_speed(pose: StageOutput, agent: int = 0) -> Traces | None:
-    """Speed of each part of one body against its hips, in torso lengths per second; None where never seen."""
+    """Speed of each part of one body against its hips, in torso lengths per second; None where never detected."""
     time = _floats(pose, "time")
     shape, _, torso = _body(np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)[:, agent])
     if torso is None or len(time) < 3:
@@ -71,7 +70,11 @@ def body_speed(pose: StageOutput, agent: int = 0) -> Traces | None:
     speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
     series = {part: smooth(_mean(speed[:, joints], axis=1)) for part, joints in PARTS.items()}
     return Traces(
-        "Movement of the body", "torso lengths/s", time, series, "Against the hips: turning and limbs, not the fall."
+        "Movement of the body",
+        "torso lengths/s",
+        time,
+        series,
+        "Relative to the hips: rotation and limbs, without the fall.",
     )
 
 
@@ -107,10 +110,10 @@ def tool_traces(kinematics: StageOutput) -> tuple[Traces, ...]:
 
 
 def camera_path(flow: StageOutput) -> CameraPath | None:
-    """Where the camera pointed since the first frame, from the motion of the content in `camera_flow`.
+    """Direction of the camera relative to the first frame, from the motion of the content in `camera_flow`.
 
-    The content moves against the camera, so pan and rotation are summed with the sign turned. Between sampled
-    pairs the motion of the next pair is taken to have gone on. Unknown motion counts as none.
+    The content moves opposite to the camera, so pan and rotation are summed with inverted sign. Between sampled pairs
+    the motion of the next pair is assumed. Unknown motion counts as none.
     """
     times = _floats(flow, "time")
     if len(times) == 0:
@@ -123,7 +126,7 @@ def camera_path(flow: StageOutput) -> CameraPath | None:
 
 
 def smooth(values: NDArray[np.floating[Any]], frames: int = SMOOTHING) -> Floats:
-    """Centred mean over `frames` values, NaN left out; NaN stays where the value itself is unknown."""
+    """Centred mean over `frames` values, NaN left out; NaN where the value itself is NaN."""
     padded = np.pad(np.asarray(values, dtype=np.float64), frames // 2, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, frames)
     return np.where(np.isfinite(values), _mean(windows, axis=1), np.nan)
@@ -131,24 +134,24 @@ def smooth(values: NDArray[np.floating[Any]], frames: int = SMOOTHING) -> Floats
 
 def _body(points: Floats) -> tuple[Floats, Floats, float | None]:
     """(frame, 17, 2) joints from the hips in torso lengths, (frame, 2) hips in pixels, torso length in pixels."""
-    seen = np.where(points[..., 2:] >= LEAST_SCORE, points[..., :2], np.nan)
-    hips = _mean(seen[:, (11, 12)], axis=1)
-    lengths = np.linalg.norm(_mean(seen[:, (5, 6)], axis=1) - hips, axis=-1)
-    known = lengths[np.isfinite(lengths) & (lengths > 0)]
-    torso = float(np.median(known)) if known.size else None
-    return (seen - hips[:, None]) / (torso or np.nan), hips, torso
+    joints = np.where(points[..., 2:] >= LEAST_SCORE, points[..., :2], np.nan)
+    hips = _mean(joints[:, (11, 12)], axis=1)
+    lengths = np.linalg.norm(_mean(joints[:, (5, 6)], axis=1) - hips, axis=-1)
+    valid = lengths[np.isfinite(lengths) & (lengths > 0)]
+    torso = float(np.median(valid)) if valid.size else None
+    return (joints - hips[:, None]) / (torso or np.nan), hips, torso
 
 
 def _start(values: Floats, frames: int = 5) -> Floats:
-    """Median of the first known rows."""
-    known = values[np.isfinite(values).all(axis=-1)]
-    return np.median(known[:frames], axis=0) if len(known) else np.full(values.shape[-1], np.nan)
+    """Median of the first finite rows."""
+    finite = values[np.isfinite(values).all(axis=-1)]
+    return np.median(finite[:frames], axis=0) if len(finite) else np.full(values.shape[-1], np.nan)
 
 
 def _mean(values: Floats, axis: int) -> Floats:
-    """Mean of what is known, NaN where nothing is."""
+    """Mean without NaN; NaN where all values are."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a mean of nothing is NaN, as meant
+        warnings.simplefilter("ignore", RuntimeWarning)  # an empty mean is NaN, as intended
         return np.asarray(np.nanmean(values, axis=axis))
 
 

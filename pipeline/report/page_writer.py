@@ -1,17 +1,17 @@
-"""Puts one page together: templates, style, scripts and the bundled library into one file that loads nothing.
+"""Writes a page: templates, style, scripts and the bundled library in one file that loads nothing.
 
-A content security policy names the page's own scripts by hash, so that a text that slipped through the
-escaping could still not run, and forbids every request to the network.
+A content security policy names the page's own scripts by hash and forbids every request to the network: a text that
+passed the escaping could still not run.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -20,6 +20,7 @@ from data.errors import UsageError
 from data.store import write_text
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
+from pipeline.results import worst_first
 
 SCRIPTS = (
     "vendor/d3.min.js",
@@ -38,33 +39,39 @@ STYLES = ("base.css", "video.css", "results.css", "narrow.css", "print.css")
 
 
 def render_report(data: ReportData) -> str:
-    """The page as one HTML document that needs nothing beside it.
+    """The page as one self-contained HTML document.
 
     Raises:
-        UsageError: two videos of the page have the same id.
+        UsageError: two videos of the page have the same name.
     """
-    _check_ids(data)
+    anchors: dict[str, str] = {}
+    for index, video in enumerate(data.videos):
+        if video.name in anchors:
+            shown = text.shown(video.name)
+            raise UsageError(f"two videos of the report have the name '{shown}'", fix="Make names unique")
+        anchors[video.name] = f"video-{index}"
     scripts = [asset(name) for name in SCRIPTS]
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            data=data,
-            batch=view.batch_of(data),
-            scale=view.score_scale(data),
-            anchors={video.id: f"video-{index}" for index, video in enumerate(data.videos)},
-            scripts=scripts,
-            styles=[asset(name) for name in STYLES],
-            policy=_policy(scripts),
-        )
+    policy = (
+        f"default-src 'none'; script-src {script_sources(scripts)}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "media-src data: blob: 'self' file:; base-uri 'none'; form-action 'none'"
+    )
+    page = environment().get_template("page.html.j2")
+    return page.render(
+        data=data,
+        batch=view.batch_of(data),
+        scale=view.score_scale(data),
+        anchors=anchors,
+        scripts=scripts,
+        styles=[asset(name) for name in STYLES],
+        policy=policy,
     )
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page to `path`: a temporary file in the same folder, flushed, renamed.
+    """Write the page to `path`, atomically.
 
     Raises:
-        UsageError: the folder cannot be written, or two videos have the same id.
+        UsageError: the folder cannot be written, or two videos have the same name.
     """
     try:
         write_text(path, render_report(data))
@@ -74,52 +81,39 @@ def write_report(path: Path, data: ReportData) -> None:
         ) from error
 
 
-def _check_ids(data: ReportData) -> None:
-    seen: set[str] = set()
-    for video in data.videos:
-        if video.id in seen:
-            raise UsageError(f"two videos of the report have the id '{text.shown(video.id)}'", fix="Make ids unique")
-        seen.add(video.id)
-
-
 @cache
-def asset(name: str) -> Markup:
-    """One of our own files, trusted as it is; texts of users never pass through here."""
-    content = (files("pipeline.report") / "assets" / name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "pipeline.report") -> Markup:
+    """A file of the package's `assets`, trusted unescaped; texts of users never pass through here."""
+    content = (files(package) / "assets" / name).read_text(encoding="utf-8")
     return Markup(content)  # noqa: S704
 
 
-def _policy(scripts: list[Markup]) -> str:
+def script_sources(scripts: Sequence[Markup]) -> str:
+    """The scripts' hashes, as a content security policy lists them."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
-    sources = " ".join(f"'sha256-{digest}'" for digest in digests)
-    return (
-        f"default-src 'none'; script-src {sources}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "media-src data: blob: 'self' file:; base-uri 'none'; form-action 'none'"
-    )
+    return " ".join(f"'sha256-{digest}'" for digest in digests)
 
 
 @cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report", "templates"),
+def environment(package: str = "pipeline.report") -> jinja2.Environment:
+    """The templates of a package, with escaping, and the filters of the report."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, "templates"),
         autoescape=True,
         finalize=text.shown,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= _filters()
-    environment.globals |= {"view": view, "payload": payload}
-    return environment
-
-
-def _filters() -> dict[str, Any]:
-    return {
+    made.filters |= {
         "num": text.number,
-        "figure": text.figure,
+        "quality": text.quality,
         "clock": text.clock,
         "lines": text.lines,
         "data_uri": text.data_uri,
         "address": text.address,
+        "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
+    made.globals |= {"view": view, "payload": payload}
+    return made

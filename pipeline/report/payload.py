@@ -1,4 +1,4 @@
-"""The numbers that the page's charts draw, as JSON-ready values: thinned, rounded, NaN as None."""
+"""The numbers of the page's charts as JSON-ready values: thinned, rounded, NaN as None."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from pipeline.report.page_data import (
     Traces,
     VideoReport,
 )
+from pipeline.results import Interval
 
 MAX_POINTS = 800
-"""Points of one curve: more than a screen has pixels to tell apart."""
+"""Most points of one curve: more than a screen has pixels."""
 
 LEAST_PAN = 0.1
 """Smallest height of the chart of the camera's pan, in picture widths or heights."""
 
-_STILL = "The camera stood still."
+_STILL = "The camera did not move."
 
 MAX_POSES = 3000
-"""Frames of one skeleton overlay; longer videos are drawn at a lower rate."""
+"""Most frames of one skeleton overlay; longer videos are drawn at a lower rate."""
 
 
 def video_payload(video: VideoReport) -> dict[str, Any]:
-    """What the script needs for one video: duration, steps, skeleton, charts, camera path."""
-    steps = [{"start": step.start, "end": step.end, "score": step.score} for step in video.steps]
+    """Duration, steps, skeleton, charts and camera path of one video."""
+    steps = [{"start": step.start, "end": step.end, "score": step.score} for step in video.result.steps]
     return {
         "duration": duration(video),
         "steps": steps,
@@ -49,17 +50,17 @@ def charts(video: VideoReport) -> tuple[Traces, ...]:
 
 
 def duration(video: VideoReport) -> float:
-    """Length of the time axis in seconds: as told, or up to the last thing known."""
-    ends = [step.end for step in video.steps]
+    """Length of the time axis in seconds: the video's duration, or the end of the last step or curve."""
+    ends = [step.end for step in video.result.steps]
     ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]
-    known = video.duration if video.duration and math.isfinite(video.duration) else 0.0
-    return max([known, *(end for end in ends if math.isfinite(end)), 1e-3])
+    ends.append(video.duration or 0.0)
+    return max([*(end for end in ends if math.isfinite(end)), 1e-3])
 
 
 def batch_payload(batch: BatchReport) -> dict[str, Any]:
     """Scores of the batch and of the training videos."""
     return {
-        "scores": [row.score for row in batch.rows if row.score is not None],
+        "scores": [row.result.score for row in batch.rows if row.result.score is not None],
         "training": _sample(batch.training_scores, 5000),
     }
 
@@ -68,7 +69,7 @@ def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
     """Predictions, bars and curves."""
     return {
         "predictions": [
-            {"id": p.id, "true": p.true, "predicted": p.predicted, "low": p.low, "high": p.high, "task": p.task}
+            {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, **_ends(p.interval)}
             for p in evaluation.predictions
         ],
         "bars": [_bars(chart) for chart in evaluation.bars],
@@ -76,8 +77,13 @@ def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
     }
 
 
+def _ends(interval: Interval | None) -> dict[str, float | None]:
+    low, high = interval or (None, None)
+    return {"low": low, "high": high}
+
+
 def _bars(chart: BarChart) -> dict[str, Any]:
-    bars = [{"name": b.name, "value": b.value, "low": b.low, "high": b.high, "kind": b.kind} for b in chart.bars]
+    bars = [{"name": b.name, "value": b.value, "kind": b.kind, **_ends(b.interval)} for b in chart.bars]
     return {"unit": chart.unit, "bars": bars}
 
 
@@ -99,23 +105,22 @@ def _camera_traces(camera: CameraPath) -> tuple[Traces, ...]:
     pan = {"right": camera.x, "down": camera.y}
     zoom = Traces("Camera zoom", "× the first frame", camera.time, {"zoom": camera.zoom})
     turn = Traces("Camera rotation", "degrees", camera.time, {"rotation": camera.rotation})
-    move = Traces(
-        "Camera pan", "picture widths / heights", camera.time, pan, _STILL if stands(camera) else "", LEAST_PAN
-    )
+    about = _STILL if is_static(camera) else ""
+    move = Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
     return tuple(t for t in (move, zoom, turn) if t is move or _moves(t))
 
 
-def stands(camera: CameraPath) -> bool:
-    """Whether the camera never left a fiftieth of the picture."""
+def is_static(camera: CameraPath) -> bool:
+    """Whether the camera's pan stays within a fiftieth of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
     return max(ranges) < LEAST_PAN / 5
 
 
 def _moves(traces: Traces) -> bool:
-    """Whether a camera channel does anything that is worth a chart: 1 % of zoom or half a degree."""
+    """Whether a camera channel changes enough for a chart: 1 % of zoom or half a degree."""
     values = next(iter(traces.series.values()))
-    seen = values[np.isfinite(values)]
-    return bool(seen.size) and float(seen.max() - seen.min()) > (0.01 if traces.unit.startswith("×") else 0.5)
+    finite = values[np.isfinite(values)]
+    return bool(finite.size) and float(np.ptp(finite)) > (0.01 if traces.unit.startswith("×") else 0.5)
 
 
 def _traces(traces: Traces) -> dict[str, Any]:
@@ -135,7 +140,7 @@ def _traces(traces: Traces) -> dict[str, Any]:
 
 
 def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
-    """Rows to draw: all, or the lowest and highest of every bucket, so that no peak and no gap is lost."""
+    """Rows to draw: all, or lowest, highest and first missing of every bucket, which keeps peaks and gaps."""
     if len(values) <= MAX_POINTS:
         return list(range(len(values)))
     rows: set[int] = {0, len(values) - 1}
@@ -159,13 +164,13 @@ def _camera(camera: CameraPath) -> dict[str, Any]:
 
 
 def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
-    """Keypoints as whole tenths of a pixel and hundredths of score, flat per frame; -1 score where unseen."""
+    """Keypoints as whole tenths of a pixel and hundredths of score, flat per frame; score -1 where undetected."""
     kept = _spread(len(skeleton.time), MAX_POSES)
     points = np.asarray(skeleton.keypoints, dtype=float)[kept]
-    seen = np.isfinite(points).all(axis=-1)
-    points = np.where(seen[..., None], points, 0.0)
+    detected = np.isfinite(points).all(axis=-1)
+    points = np.where(detected[..., None], points, 0.0)
     scaled = np.rint(points * np.array([10.0, 10.0, 100.0])).astype(int)
-    scaled[..., 2] = np.where(seen, scaled[..., 2], -1)
+    scaled[..., 2] = np.where(detected, scaled[..., 2], -1)
     agents = points.shape[1]
     names = list(skeleton.names) or (["primary", "secondary"] + [f"agent {k + 1}" for k in range(2, agents)])[:agents]
     return {
@@ -189,6 +194,6 @@ def _sample(values: tuple[float, ...], most: int) -> list[float]:
 
 
 def rounded(value: Any) -> float | None:
-    """Five digits that count, or None where not finite: keeps pages small."""
+    """`value` with five significant digits, which keeps pages small; None where not finite."""
     number = float(value)
     return float(f"{number:.5g}") if math.isfinite(number) else None

@@ -1,9 +1,9 @@
-"""Figures for papers, as PDF and PNG: figures 6 and 7 of the paper, and the plots of an evaluation.
+"""Plots figures for papers, as PDF and PNG: figures 6 and 7 of the paper, and the figures of an evaluation.
 
     for path in plot_report(data, Path("figures")): ...
 
-Vector PDF with embedded fonts, sizes of one (3.4 in) or two columns (7 in), colours that colour-blind readers can
-tell apart and that survive grey print. The same data gives the same bytes.
+Vector PDF with embedded fonts, widths of one (3.4 in) or two columns (7 in), colours for colour-blind readers and
+grey print. The same data gives the same bytes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
+from data.store.arrays import Floats
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
-from pipeline.report.view import compares_with_training, step_views, tasks_of
+from pipeline.report.view import step_views, tasks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ LABEL_LENGTH = 48
 FORMATS = ("pdf", "png")
 
 BAD, MIDDLE, GOOD = "#d55e00", "#f2f0ea", "#009e73"
-"""Vermilion to bluish green (Okabe and Ito): told apart without red-green vision."""
+"""Vermilion to bluish green (Okabe and Ito): distinct without red-green vision."""
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#4d4d4d")
 
@@ -60,11 +61,11 @@ STYLE: dict[str, Any] = {
 
 
 def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Every figure that the data of a report holds.
+    """Write every figure of a report's data.
 
     Args:
         data: a report's data.
-        folder: where the files go; made where absent.
+        folder: folder of the files; made where absent.
         formats: "pdf", "png", "svg".
 
     Returns:
@@ -86,12 +87,12 @@ def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS
 
 
 def _figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for video in data.videos:
-        if video.steps:
-            name = file_name(video.id)
-            seen[name] = seen.get(name, 0) + 1
-            yield f"steps-{name}" + (f"-{seen[name]}" if seen[name] > 1 else ""), step_figure(video)
+        if video.result.steps:
+            name = file_name(video.name)
+            counts[name] = counts.get(name, 0) + 1
+            yield f"steps-{name}" + (f"-{counts[name]}" if counts[name] > 1 else ""), step_figure(video)
     attention = attention_by_task(data.videos)
     if attention:
         yield "attention", attention_figure(attention)
@@ -144,18 +145,18 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     axes.axhline(0, color="black", linewidth=0.6)
     axes.margins(x=0, y=0.28)
     axes.set_xlabel("time (s)")
-    axes.set_ylabel("against training" if compares_with_training(video) else "against the mean")
+    axes.set_ylabel("relative to training" if video.expected else "relative to the mean")
 
 
 Attention = Mapping[str, Sequence[NDArray[np.floating[Any]]]]
 """(T,) attention to the interaction of several videos, by action."""
 
 
-def attention_by_task(videos: Sequence[VideoReport], most: int = 3) -> dict[str, list[NDArray[np.float64]]]:
+def attention_by_task(videos: Sequence[VideoReport], most: int = 3) -> dict[str, list[Floats]]:
     """The attention of the first `most` videos of every task, as figure 7 shows three samples of two actions."""
-    groups: dict[str, list[NDArray[np.float64]]] = {}
+    groups: dict[str, list[Floats]] = {}
     for video in videos:
-        weights = [step.interaction for step in video.steps]
+        weights = [step.interaction for step in video.result.steps]
         if weights and all(weight is not None for weight in weights) and len(groups.get(video.task, ())) < most:
             groups.setdefault(video.task, []).append(np.array(weights, dtype=np.float64))
     return groups
@@ -189,23 +190,11 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
     tasks = tasks_of(predictions)
     for task, colour in zip(tasks, _colours(len(tasks)), strict=True):
         rows = [p for p in predictions if p.task == task]
-        bounded = [p for p in rows if p.low is not None and p.high is not None]
-        axes.vlines(
-            [p.true for p in bounded],
-            [float(p.low or 0) for p in bounded],
-            [float(p.high or 0) for p in bounded],
-            color=colour,
-            alpha=0.25,
-            linewidth=1,
-        )
-        axes.plot(
-            [p.true for p in rows],
-            [p.predicted for p in rows],
-            "o",
-            color=colour,
-            markersize=2.6,
-            label=_label(task),
-        )
+        bounded = [(p.true, *p.interval) for p in rows if p.interval is not None]
+        if bounded:
+            axes.vlines(*zip(*bounded, strict=True), color=colour, alpha=0.25, linewidth=1)
+        true, predicted = [p.true for p in rows], [p.predicted for p in rows]
+        axes.plot(true, predicted, "o", color=colour, markersize=2.6, label=_label(task))
     values = [v for p in predictions for v in (p.true, p.predicted) if math.isfinite(v)]
     ends = (min(values), max(values))
     axes.plot(ends, ends, color="#777777", linewidth=0.8, zorder=0)
@@ -223,9 +212,9 @@ def bar_figure(chart: BarChart) -> Figure:
     kinds = {"ours": COLOURS[0], "paper": "#999999", "baseline": "#999999"}
     axes.barh(places, [b.value for b in chart.bars], 0.68, color=[kinds.get(b.kind, COLOURS[4]) for b in chart.bars])
     for place, bar in zip(places, chart.bars, strict=True):
-        if bar.low is not None and bar.high is not None:
-            axes.hlines(place, bar.low, bar.high, color="black", linewidth=0.9)
-        end = max(bar.value, bar.high if bar.high is not None else bar.value, 0)
+        if bar.interval is not None:
+            axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
+        end = max(bar.value, *(bar.interval or ()), 0)
         axes.text(end, place, f" {bar.value:.3f}", va="center", fontsize=6.5)
     axes.set_yticks(places, [_label(bar.name) for bar in chart.bars])
     axes.set_xlabel(_label(chart.unit))
@@ -249,7 +238,7 @@ def curve_figure(chart: CurveChart) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure atomically, without dates, so that equal figures are equal files.
+    """Write a figure atomically and without dates: equal figures are equal files.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -270,7 +259,7 @@ def file_name(text: str) -> str:
 
 
 def _label(text: str) -> str:
-    """Printable and no longer than a figure bears."""
+    """Printable text, shortened to `LABEL_LENGTH`."""
     shown = printable(text)
     return shown if len(shown) <= LABEL_LENGTH else f"{shown[: LABEL_LENGTH - 1]}…"
 

@@ -1,4 +1,4 @@
-"""`report` and `plot`: what a run folder has to show, as the data of a page."""
+"""Reports of run folders, for the commands `report` and `plot`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_run_report(
     """Write the page of a run.
 
     Raises:
-        UsageError: the folder holds neither results nor a model, or there is nothing to show.
+        UsageError: the folder holds neither results nor a model, or there are no videos to show.
     """
     write_report(page, run_report_data(run, inputs, page, sections, workers, stop))
     return page
@@ -39,13 +39,13 @@ def run_report_data(
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
 
     Raises:
-        UsageError: the folder holds neither results nor a model, or there is nothing to show.
+        UsageError: the folder holds neither results nor a model, or there are no videos to show.
     """
     evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
-                "neither results nor a model here", where=run, fix="Give a folder of `train` or `evaluate`"
+                "no results and no model in this folder", where=run, fix="Give a folder of `train` or `evaluate`"
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     scorer = Scorer(run, workers=workers)
@@ -60,6 +60,6 @@ def _records(run: Path, inputs: Sequence[Path]) -> Sequence[Record]:
         return find_videos(inputs, saved_storage(run)).records
     config = validate(saved_config(run), where=run)
     if config.dataset.root is None:
-        raise UsageError("nothing to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
+        raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
     records = dataset_records(config).records
     return [record for record in records if record.split == "test"] or records

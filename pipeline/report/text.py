@@ -1,4 +1,4 @@
-"""Text and addresses on their way into HTML: nothing hostile passes, nothing is lost.
+"""Text and addresses for HTML: printable, safe inside a page, without loss.
 
 Jinja2 escapes markup; this module makes control characters and undecodable bytes visible, keeps the line
 breaks of long texts, and admits only addresses that a page may point to.
@@ -20,7 +20,7 @@ _SCHEMES = frozenset({"http", "https", "file"})
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 MISSING = "–"
-"""Shown where a figure is unknown or undefined."""
+"""Shown for an unknown or undefined value."""
 
 
 class Lines(str):
@@ -35,7 +35,7 @@ def lines(text: str) -> Lines:
 
 
 def shown(value: Any) -> Any:
-    """What the template writes for `value`: the last step before HTML escaping."""
+    """`value` as the template writes it, before HTML escaping."""
     if value is None:
         return MISSING
     return printable(value) if type(value) is str else value
@@ -49,8 +49,8 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def figure(value: float | int | str | bool | None) -> str:
-    """A quality figure as a person reads it: yes/no, integers whole, others with three digits that count."""
+def quality(value: float | int | str | bool | None) -> str:
+    """A quality measure as text: yes or no, integers whole, others with three significant digits."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -75,10 +75,10 @@ def data_uri(uri: str | None) -> str | None:
 
 
 def address(link: str | None) -> str | None:
-    """A link that a page may carry: http, https, file or a path relative to the page, percent-encoded.
+    """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
 
-    Undecodable bytes of a file name stay themselves (`%ff`). `javascript:` and other schemes give None, and so does
-    text that no file's name can be (half a surrogate pair).
+    Undecodable bytes of a file name are kept (`%ff`). `javascript:` and other schemes give None, and so does text that
+    no file name can hold (half a surrogate pair).
     """
     if not link or _DRIVE.match(link):
         return None
@@ -95,7 +95,7 @@ def address(link: str | None) -> str | None:
 
 
 def _scheme(link: str) -> str:
-    """The scheme of an address. A file name with a colon has none: only `name://` and known ones count."""
+    """The admitted scheme of an address, or "": a file name with a colon has none, only `name://` counts."""
     try:
         scheme = urlsplit(link).scheme.lower()
     except ValueError:

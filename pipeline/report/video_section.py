@@ -1,7 +1,6 @@
-"""A video's section from what the stages stored and what the scorer said.
+"""A video's section of a report page, from its score and the outputs of the stages.
 
-parts = observed(record.id, record.path, outputs, page=Path("report.html"))
-video = dataclasses.replace(parts, score=71.2, steps=steps(bounds, step_scores, attention))
+video = video_report(score, record, outputs, page=Path("report.html"))
 """
 
 from __future__ import annotations
@@ -11,135 +10,110 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import StageOutput
-from data.video import embed_video, key_frames, probe
+from data.video import Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT
 from pipeline.report import motion_charts as motion
-from pipeline.report.page_data import KeyFrame, Media, Step, Traces, VideoReport
-
-Row = Sequence[float] | NDArray[np.floating]
+from pipeline.report.page_data import KeyFrame, Media, Traces, VideoReport
+from pipeline.results import Score, StepScore
 
 ROLES = ("primary", "secondary")
 """Names of the first two agents; further ones are numbered."""
 
+STILLS = 8
+"""Key frames of a video without time steps."""
 
-def observed(
-    video_id: str,
-    path: Path | None,
-    outputs: Mapping[str, StageOutput],
-    *,
-    page: Path,
-    limit_bytes: int = DEFAULT_LIMIT,
-    names: tuple[str, ...] = ROLES,
-) -> VideoReport:
-    """Everything of a video's section but the scores: video, key frames, skeletons, curves, quality.
 
-    Args:
-        video_id: the record's id.
-        path: the video, or None where there is none.
-        outputs: outputs by stage name; any stage may be absent.
-        page: where the report will lie, so that a linked video is found from it.
-        limit_bytes: larger videos are linked; 0 links all.
-        names: what the agents are called.
-    """
-    media, duration = _media(path, page, limit_bytes)
-    bounds = outputs["timesteps"].arrays["bounds"].values if "timesteps" in outputs else np.empty((0, 2))
-    quality = {f"{stage}: {name}": value for stage, out in outputs.items() for name, value in out.quality.items()}
-    pose, flow, tools = (outputs.get(name) for name in ("pose", "camera_flow", "kinematics"))
+def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
+    """The line of a scored video in the batch table; `name` replaces the id."""
+    labels = vars(record.labels) if record.labels else {}
     return VideoReport(
-        id=video_id,
-        duration=duration if duration is not None else _last(bounds),
-        media=media,
-        key_frames=_stills(path if media else None, bounds, duration),
-        skeleton=motion.skeleton(pose, names) if pose else None,
-        difference=_difference(pose, tools),
-        camera=motion.camera_path(flow) if flow else None,
-        kinematics=motion.tool_traces(tools) if tools else (),
-        quality=quality,
+        name=result.id if name is None else name,
+        result=result,
+        truth={label: value for label, value in labels.items() if value is not None},
+        duration=result.steps[-1].end if result.steps else None,
+        task=record.task,
     )
 
 
-def steps(
-    bounds: NDArray[np.floating] | Sequence[Row],
-    scores: Row,
-    attention: Sequence[Row] | NDArray[np.floating] | None = None,
-    expected: Row | None = None,
-    spread: Row | None = None,
-) -> tuple[Step, ...]:
-    """Steps of a section.
+def video_report(
+    result: Score,
+    record: Record,
+    outputs: Mapping[str, StageOutput],
+    *,
+    page: Path,
+    name: str | None = None,
+    expected: Sequence[tuple[float, float]] = (),
+    limit_bytes: int = DEFAULT_LIMIT,
+) -> VideoReport:
+    """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
 
     Args:
-        bounds: (T, 2) seconds.
-        scores: (T,) share of each step in the score.
-        attention: (T, 2) weights of the scene and of the interaction.
-        expected, spread: (T,) mean and standard deviation of the step over the training videos.
+        result: the video's score.
+        record: the video, with its labels where known.
+        outputs: outputs by stage name; any stage may be absent.
+        page: path of the report, to which the address of a linked video is relative.
+        name: what the page calls the video; the id where left out.
+        expected: mean and standard deviation of each step's score over the training videos.
+        limit_bytes: larger videos are linked; 0 links all.
     """
-    made = []
-    for i, (start, end) in enumerate(bounds):
-        weights = None if attention is None or len(attention) == 0 else attention[i]
-        made.append(
-            Step(
-                float(start),
-                float(end),
-                float(scores[i]),
-                None if expected is None else float(expected[i]),
-                None if spread is None else float(spread[i]),
-                None if weights is None else float(weights[0]),
-                None if weights is None else float(weights[1]),
-            )
-        )
-    return tuple(made)
+    row = batch_row(result, record, name=name)
+    media, duration = _media(record.path, page, limit_bytes)
+    pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
+    return VideoReport(
+        name=row.name,
+        result=result,
+        truth=row.truth,
+        duration=row.duration if duration is None else duration,
+        task=row.task,
+        expected=tuple(expected),
+        media=media,
+        key_frames=_stills(record.path, result.steps, duration or 0.0) if media else (),
+        skeleton=motion.skeleton(pose, ROLES) if pose else None,
+        difference=_difference(pose, tools),
+        camera=motion.camera_path(flow) if flow else None,
+        kinematics=motion.tool_traces(tools) if tools else (),
+    )
 
 
 def _media(path: Path | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
-    """The video for the page and its duration; None where it cannot be read, which never stops a report."""
+    """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if path is None:
         return None, None
-    link = _link(path, page)
     try:
         info, times = probe(path)
         embedded = embed_video(path, limit_bytes)
     except (VideoError, OSError):
         return None, None
     duration = float(times[-1]) + (float(np.median(np.diff(times))) if len(times) > 1 else 0.04)
-    note = "The video is too large to embed: keep it where it is." if embedded is None else embedded.note
-    return Media(embedded.uri if embedded else None, link, info.width, info.height, note), duration
+    note = "The video is too large to embed: keep it in its folder." if embedded is None else embedded.note
+    return Media(embedded.uri if embedded else None, _link(path, page), info.width, info.height, note), duration
 
 
 def _link(path: Path, page: Path) -> str:
-    """The video's address from the page's folder; absolute where there is no way from one to the other."""
+    """The video's address relative to the page's folder; absolute where there is no relative path."""
     try:
         return os.path.relpath(path.resolve(), page.resolve().parent)
     except ValueError:  # another drive
         return path.resolve().as_uri()
 
 
-def _stills(path: Path | None, bounds: NDArray[np.generic], duration: float | None) -> tuple[KeyFrame, ...]:
-    """One still in the middle of every step, or eight over the video."""
-    if path is None:
-        return ()
-    if len(bounds):
-        times = [float(t) for t in np.asarray(bounds, dtype=np.float64).mean(axis=1)]
-    else:
-        times = [float(t) for t in (np.arange(8) + 0.5) / 8 * (duration or 0.0)]
+def _stills(path: Path | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
+    """One still in the middle of every step, or `STILLS` over the video."""
+    times = [(step.start + step.end) / 2 for step in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
     try:
-        stills = key_frames(path, times)
+        stills = key_frames(path, times) if path is not None else []
     except (VideoError, OSError):
-        return ()
-    return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=True))
+        stills = []
+    return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=False))
 
 
 def _difference(pose: StageOutput | None, tools: StageOutput | None) -> tuple[Traces, ...]:
-    found = []
+    charts = []
     if pose:
-        found.append(motion.pose_difference(pose) or motion.body_speed(pose))
+        charts.append(motion.pose_difference(pose) or motion.body_speed(pose))
     if tools:
-        found.append(motion.tool_difference(tools))
-    return tuple(chart for chart in found if chart is not None)
-
-
-def _last(bounds: NDArray[np.generic]) -> float | None:
-    return float(np.asarray(bounds, dtype=np.float64).max()) if len(bounds) else None
+        charts.append(motion.tool_difference(tools))
+    return tuple(chart for chart in charts if chart is not None)

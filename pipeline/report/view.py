@@ -1,28 +1,24 @@
-"""From report data to what the templates write: colours of steps, places on axes, best values of tables."""
+"""Values that the templates write: colours of steps, positions on axes, best values of tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
 from pipeline.report.page_data import (
     BatchReport,
-    BatchRow,
     LeakCheck,
     Prediction,
     ReportData,
-    Step,
-    Table,
-    TableRow,
+    ResultsRow,
+    ResultsTable,
     VideoReport,
 )
 from pipeline.report.payload import charts, duration
-from pipeline.results import Flag, Interval
-
-_LOUDNESS = {"bad": 0, "warn": 1, "info": 2}
+from pipeline.results import Flag, Interval, StepScore, worst_first
 
 
 @dataclass(frozen=True)
@@ -33,11 +29,11 @@ class StepView:
         step: the step itself.
         number: 1, 2, ...
         left, width: per cent of the time axis.
-        quality: -1 (bad) to 1 (good): two standard deviations from what is expected give the full colour.
-        gap: step score minus what is expected, in score points.
+        quality: -1 (bad) to 1 (good): two standard deviations from the expected score give the full colour.
+        gap: step score minus expected score, in score points.
     """
 
-    step: Step
+    step: StepScore
     number: int
     left: float
     width: float
@@ -46,35 +42,26 @@ class StepView:
 
 
 def step_views(video: VideoReport) -> list[StepView]:
-    """The steps of one video, coloured against the training videos or else against the video's own mean."""
-    length = duration(video)
-    scores = [step.score for step in video.steps if math.isfinite(step.score)]
-    own_mean, own_spread = (fmean(scores), pstdev(scores)) if scores else (0.0, 0.0)
-    return [_step_view(i, step, length, own_mean, own_spread) for i, step in enumerate(video.steps)]
+    """The steps of one video, coloured relative to the training videos, or else to the video's own mean."""
+    steps, length = video.result.steps, duration(video)
+    scores = [step.score for step in steps if math.isfinite(step.score)]
+    of_video = (fmean(scores), pstdev(scores)) if scores else (0.0, 0.0)
+    expected = video.expected or [of_video] * len(steps)
+    return [
+        _step_view(i, step, length, *moments) for i, (step, moments) in enumerate(zip(steps, expected, strict=True))
+    ]
 
 
-def _step_view(index: int, step: Step, length: float, own_mean: float, own_spread: float) -> StepView:
-    expected = own_mean if step.expected is None else step.expected
-    spread = own_spread if step.spread is None else step.spread
+def _step_view(index: int, step: StepScore, length: float, expected: float, spread: float) -> StepView:
     gap = step.score - expected if math.isfinite(step.score) else 0.0
     quality = max(-1.0, min(1.0, gap / (2 * spread))) if spread > 0 else 0.0
     left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
     return StepView(step, index + 1, left, max(right - left, 0.2), quality, gap)
 
 
-def compares_with_training(video: VideoReport) -> bool:
-    """Whether the colours of the steps are against the training videos."""
-    return any(step.expected is not None for step in video.steps)
-
-
-def flags_by_level(flags: Iterable[Flag]) -> list[Flag]:
-    """Loudest first."""
-    return sorted(flags, key=lambda flag: _LOUDNESS.get(flag.level, 0))
-
-
 def worst(flags: Sequence[Flag]) -> str:
-    """The loudest level, or "none"."""
-    return flags_by_level(flags)[0].level if flags else "none"
+    """The most severe level, or "none"."""
+    return worst_first(flags)[0].level if flags else "none"
 
 
 @dataclass(frozen=True)
@@ -101,10 +88,9 @@ class Scale:
 def score_scale(data: ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
-    rows: list[VideoReport | BatchRow] = [*data.videos, *(data.batch.rows if data.batch else ())]
-    for row in rows:
-        values += [v for v in (row.score, _truth(row)) if v is not None]
-        values += [end for interval in (row.interval80, row.interval95) if interval for end in interval]
+    for row in (*data.videos, *(data.batch.rows if data.batch else ())):
+        values += [v for v in (row.result.score, row.truth.get("score")) if v is not None]
+        values += [end for interval in (row.result.interval80, row.result.interval95) for end in interval or ()]
     values += data.batch.training_scores if data.batch else ()
     finite = [v for v in values if math.isfinite(v)]
     if not finite:
@@ -114,41 +100,36 @@ def score_scale(data: ReportData) -> Scale:
     return Scale(low - margin, high + margin)
 
 
-def _truth(row: VideoReport | BatchRow) -> float | None:
-    return row.truth.get("score") if isinstance(row, VideoReport) else row.truth
-
-
 def batch_of(data: ReportData) -> BatchReport | None:
     """The batch, or one made of the videos where there are several and no batch is given."""
     if data.batch is not None or len(data.videos) < 2:
         return data.batch
-    return BatchReport(rows=tuple(BatchRow.of(video) for video in data.videos))
+    return BatchReport(rows=data.videos)
 
 
-def columns_used(rows: Sequence[BatchRow]) -> set[str]:
+def columns_used(rows: Sequence[VideoReport]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
-    optional = ("interval80", "percentile", "execution", "synchronisation", "truth", "duration", "task")
-    return {name for name in optional if any(getattr(row, name) not in (None, "") for row in rows)}
+    scores = ("interval80", "percentile", "execution", "synchronisation")
+    used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
+    used |= {"truth"} if any("score" in row.truth for row in rows) else set()
+    return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
 
 
-def best_of(table: Table) -> set[tuple[int, int]]:
-    """(row, column) of the best figure of every column, the paper's rows apart."""
+def best_of(table: ResultsTable) -> set[tuple[int, int]]:
+    """(row, column) of the best value of every column, the paper's rows left aside."""
     if table.better == "neither":
         return set()
     pick = max if table.better == "high" else min
     best: set[tuple[int, int]] = set()
     for column in range(len(table.columns)):
-        own = [(i, row.values[column]) for i, row in enumerate(table.rows) if _counts(row, column)]
-        values = [float(v) for _, v in own if isinstance(v, (int, float))]
-        best |= {(i, column) for i, v in own if values and v == pick(values)}
+        values = {i: value for i, row in enumerate(table.rows) if (value := _comparable(row, column)) is not None}
+        best |= {(i, column) for i, value in values.items() if value == pick(values.values())}
     return best
 
 
-def _counts(row: TableRow, column: int) -> bool:
-    if row.kind == "paper" or column >= len(row.values):
-        return False
-    value = row.values[column]
-    return isinstance(value, (int, float)) and math.isfinite(value)
+def _comparable(row: ResultsRow, column: int) -> float | None:
+    value = row.values[column] if row.kind != "paper" and column < len(row.values) else None
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
 
 def chart_list(video: VideoReport) -> list[dict[str, Any]]:
@@ -158,7 +139,7 @@ def chart_list(video: VideoReport) -> list[dict[str, Any]]:
 
 def leak_line(check: LeakCheck) -> tuple[str, str, str]:
     """Class, question and answer of a line of the leak audit, such as ("pass", "trial on both sides", "none")."""
-    kind, answer = {True: ("pass", "none"), False: ("fail", "FOUND"), None: ("open", "not known")}[check.passed]
+    kind, answer = {True: ("pass", "none"), False: ("fail", "LEAK"), None: ("open", "unknown")}[check.passed]
     return kind, check.name, answer
 
 

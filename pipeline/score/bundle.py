@@ -1,10 +1,10 @@
-"""A trained scorer as a folder that works on another machine.
+"""Saves, loads and runs a trained scorer: a folder that works on any machine.
 
     MODEL/model.json           format, versions, network, sizes, recipe, feature settings, channel names, training ids
     MODEL/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`
 
-Format 1. Scoring is deterministic: each performance is computed alone and in double precision, so that neither its
-neighbours nor the number of threads change what is printed.
+Format 1. Scoring is deterministic: each performance is computed alone and in double precision, so that neither the
+other performances of a batch nor the number of threads change the printed scores.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path, sha256_file, write_text
+from data.store.arrays import Floats
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -34,8 +34,6 @@ from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Bundle:
         """
         self.check(features)
         if len(features) == 0:
-            raise UsageError("there is nothing to score", fix="Give at least one performance whose features are there")
+            raise UsageError("no performance to score", fix="Give at least one performance with features")
         data = stack_data(features, [self.run.normaliser]).to(torch.device("cpu"), torch.float64)
         output = predict_members(self._net, data, torch.zeros(self.runs, dtype=torch.long), chunk=1)
         unscale = self.run.normaliser.unscale
@@ -107,28 +105,28 @@ class Bundle:
         )
 
     def check(self, features: FeatureSet) -> None:
-        """Refuse features of another making.
+        """Check that the features match the model.
 
         Raises:
-            UsageError: settings, channel names or sizes differ; the message names what differs.
+            UsageError: settings, channel names or sizes differ; the message lists the differences.
         """
-        found = list(differences(_plain(self.run.settings), _plain(features.settings)))
+        differing = list(differences(_plain(self.run.settings), _plain(features.settings)))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
-                found.append(f"channel names of '{name}'")
+                differing.append(f"channel names of '{name}'")
         ours, theirs = asdict(self.run.sizes), asdict(sizes_of(features))
-        found += [
+        differing += [
             f"{key} size: {ours[key]} in the model, {theirs[key]} here" for key in ours if ours[key] != theirs[key]
         ]
-        if found:
+        if differing:
             raise UsageError(
-                "these features were made with other settings than the model's: " + "; ".join(found),
+                "these features were made with other settings than the model's: " + "; ".join(differing),
                 fix="Extract with the model's settings, or train a model on these features",
             )
 
 
 def save(run: TrainedRun, folder: Path) -> None:
-    """Write a run; the settings file comes last, so that a folder with one is whole.
+    """Write a run. The settings file is written last: a folder with this file is complete.
 
     Raises:
         OSError: the folder cannot be written.
@@ -138,7 +136,7 @@ def save(run: TrainedRun, folder: Path) -> None:
     arrays = {f"normaliser.{name}": values for name, values in run.normaliser.arrays().items()}
     arrays |= {"train_labels": run.train_labels, "losses": run.losses}
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
-    told = {
+    description = {
         "format": FORMAT,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "model": asdict(run.model),
@@ -149,10 +147,10 @@ def save(run: TrainedRun, folder: Path) -> None:
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
     }
-    (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not stand beside other weights
+    (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not describe other weights
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
-    write_text(folder / SETTINGS, json.dumps(told, indent=2, sort_keys=True) + "\n")
+    write_text(folder / SETTINGS, json.dumps(description, indent=2, sort_keys=True) + "\n")
 
 
 def load(folder: Path) -> Bundle:
@@ -163,15 +161,15 @@ def load(folder: Path) -> Bundle:
     """
     place = folder / SETTINGS
     try:
-        told = json.loads(place.read_text(encoding="utf-8"))
-        if told.get("format") != FORMAT:
+        description = json.loads(place.read_text(encoding="utf-8"))
+        if description.get("format") != FORMAT:
             raise DataError(
-                f"this model is of format {told.get('format')}, this program reads {FORMAT}",
+                f"this model is of format {description.get('format')}, this program reads {FORMAT}",
                 where=place,
                 fix="Train it again, or use the version of this program that wrote it",
             )
         tensors = load_file(folder / WEIGHTS)
-        return Bundle(_run(told, tensors))
+        return Bundle(_run(description, tensors))
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
     except (OSError, SafetensorError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
@@ -208,26 +206,26 @@ def _shown(value: Any) -> str:
 
 
 def _plain(settings: Mapping[str, Any]) -> Any:
-    """Settings as JSON keeps them: tuples become lists, so that a saved and a fresh copy compare equal."""
+    """Settings after a round trip through JSON: saved and new settings compare equal, tuples become lists."""
     return json.loads(json.dumps(settings, sort_keys=True))
 
 
-def _run(told: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> TrainedRun:
+def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> TrainedRun:
     def part(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
 
     return TrainedRun(
-        model=AimConfig(**told["model"]),
-        sizes=AimSizes(**told["sizes"]),
-        config=TrainConfig(**_tuples(told["train"])),
+        model=AimConfig(**description["model"]),
+        sizes=AimSizes(**description["sizes"]),
+        config=TrainConfig(**_tuples(description["train"])),
         normaliser=Normaliser.from_arrays({name: values.numpy() for name, values in part("normaliser.").items()}),
         state=part("state."),
-        settings=told["settings"],
-        names={name: tuple(values) for name, values in told["names"].items()},
-        train_ids=tuple(told["train_ids"]),
+        settings=description["settings"],
+        names={name: tuple(values) for name, values in description["names"].items()},
+        train_ids=tuple(description["train_ids"]),
         train_labels=tensors["train_labels"].numpy(),
         losses=tensors["losses"].numpy(),
-        loss_epochs=tuple(told["loss_epochs"]),
+        loss_epochs=tuple(description["loss_epochs"]),
     )
 
 

@@ -1,16 +1,16 @@
-"""How sure a trained run is: held-out predictions inside the training part become intervals and a distance threshold.
+"""Calibrates a trained run: intervals and a distance threshold from held-out predictions inside the training part.
 
     calibration = calibrate(features, run)
     save_calibration(calibration, folder)                    # after `pipeline.score.bundle.save`
-    found = load_calibration(folder, run)                    # a Calibration, or the reason why there is none
-    found.intervals(new_features)                            # {0.8: (m, 2), 0.95: (m, 2) or None}
+    calibration = load_calibration(folder, run)
+    calibration.intervals(new_features)                      # {0.8: (m, 2), 0.95: (m, 2) or None}
 
-The training part is cut into folds that keep tied performances together; a few networks per fold, trained without
-it, predict it, all folds as one stack. See `pipeline.evaluate.conformal` for what is claimed and
-`pipeline.score.novelty` for distances.
+The training part is split into folds that keep tied performances together. A few networks per fold, trained on the
+other folds, predict it; all folds train as one stack. `pipeline.evaluate.conformal` states the guarantee of the
+intervals, `pipeline.score.novelty` defines the distances.
 
     RUN/calibration.json          format 1: SHA-256 of model.safetensors and of the file below, folds, runs, kinds,
-                                  groups, software, quality {stage: {figure: [least, greatest]}}
+                                  groups, software, quality {stage: {measure: [least, greatest]}}
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
                                   `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block
@@ -37,6 +37,7 @@ from torch import Tensor
 from data.errors import DataError, UsageError, printable
 from data.splits import TIED, kfold, tied
 from data.store import write_bytes, write_text
+from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -63,14 +64,12 @@ from pipeline.train import (
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
 FOLDS, RUNS = 5, 2
-"""Folds of the training part and networks per fold, which cost as much as the ten networks of the run itself."""
-
-Floats = NDArray[np.float64]
+"""Folds of the training part and networks per fold, which train as long as the ten networks of the run itself."""
 
 
 @dataclass(frozen=True)
 class FoldNetworks:
-    """The networks that were trained without each fold.
+    """Networks for each fold, trained on the other folds.
 
     Attributes:
         model, sizes: as of the run.
@@ -86,8 +85,9 @@ class FoldNetworks:
     def predict(self, features: FeatureSet) -> Floats:
         """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = StackData.joined([stack_data(features, [normaliser]) for normaliser in self.normalisers])
-        data = data.to(torch.device("cpu"), torch.float64)
+        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
+            torch.device("cpu"), torch.float64
+        )
         which = torch.arange(folds).repeat_interleave(members // folds)
         scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
         means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
@@ -102,24 +102,24 @@ class FoldNetworks:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Held-out predictions of the training part and what follows from them.
+    """Held-out predictions of the training part, and the distances of its performances.
 
     Attributes:
         networks: of the folds.
         truth, predicted: (n,) label and held-out prediction of each training performance.
         fold: (n,) which fold held it out.
-        group: (n,) which of them are the same performance again.
+        group: (n,) index of the independent performance; views and copies share one.
         steps: (n, T) step scores of the training performances by the run itself.
         duration: (n,) seconds.
         novelty: distances and their threshold.
-        facts: folds, runs, kinds (what was kept together), software, quality (ranges of the stages' figures).
+        facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures).
     """
 
     networks: FoldNetworks
     truth: Floats
     predicted: Floats
-    fold: NDArray[np.intp]
-    group: NDArray[np.intp]
+    fold: Rows
+    group: Rows
     steps: Floats
     duration: Floats
     novelty: Novelty
@@ -127,7 +127,7 @@ class Calibration:
 
     @property
     def groups(self) -> int:
-        """Number of independent performances, on which the finite-sample correction rests."""
+        """Number of independent performances, which the finite-sample correction uses."""
         return len(np.unique(self.group))
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
@@ -135,15 +135,17 @@ class Calibration:
 
         Args:
             features: m performances.
-            scores: (m,) the run's own scores; an interval is widened to hold its score, should it not.
+            scores: (m,) the run's mirrored scores; an interval that does not contain its score is widened.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
-        found = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
+        by_level = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
         if scores is not None:
-            own = np.stack([scores, -scores], axis=1)
-            found = {k: None if v is None else np.minimum(v * [1, -1], own) * [1, -1] for k, v in found.items()}
-        return found
+            mirrored = np.stack([scores, -scores], axis=1)
+            by_level = {
+                k: None if v is None else np.minimum(v * [1, -1], mirrored) * [1, -1] for k, v in by_level.items()
+            }
+        return by_level
 
 
 def calibrate(
@@ -157,21 +159,21 @@ def calibrate(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Calibration:
-    """Predict every training performance by networks that have not seen it.
+    """Predict every training performance with networks of other folds.
 
     Args:
         features: holds the performances that `run` was trained on.
         run: of `pipeline.train.trainer.train`.
-        folds: how many; fewer where there are fewer independent performances.
+        folds: number of folds; fewer where there are fewer independent performances.
         runs: networks per fold, at most those of the run.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        checkpoints: folder for resuming after a kill.
+        checkpoints: folder of the checkpoints, for resuming.
         progress: called with (epochs done, epochs in all).
         stop: asked after every epoch.
 
     Raises:
         DataError: all training performances are tied together, or one is not in `features`.
-        Cancelled: `stop` said so.
+        Cancelled: `stop` returned true.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
@@ -190,14 +192,14 @@ def calibrate(
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
-    own = replace(part, settings=run.settings)
+    own_features = replace(part, settings=run.settings)
     return Calibration(
         networks,
         truth=label_table(part.records)[:, 0],
         predicted=networks.predict(part)[fold, np.arange(len(part))],
         fold=fold,
         group=group,
-        steps=Bundle(run).predict(own).step_scores,
+        steps=Bundle(run).predict(own_features).step_scores,
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
         facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}},
@@ -206,13 +208,13 @@ def calibrate(
 
 def _folds(
     features: FeatureSet, run: TrainedRun, folds: int, kinds: Sequence[str]
-) -> tuple[FeatureSet, NDArray[np.intp], list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
-    """The training performances, which of them are the same again, and (training rows, test rows) of each fold."""
+) -> tuple[FeatureSet, Rows, list[tuple[Rows, Rows]]]:
+    """The training performances, the group of each, and (training rows, test rows) of each fold."""
     where = {name: row for row, name in enumerate(features.ids)}
     missing = [name for name in run.train_ids if name not in where]
     if missing:
         raise DataError(
-            f"{len(missing)} training performance(s) are not here, such as {printable(missing[0])}",
+            f"{len(missing)} training performance(s) are missing, such as {printable(missing[0])}",
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in run.train_ids])
@@ -229,7 +231,7 @@ def _folds(
 
 
 def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write beside the model of `folder`; the facts come last, so that a folder with them is whole.
+    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete.
 
     Raises:
         OSError: the folder cannot be written, or holds no model.
@@ -245,32 +247,32 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out.blocks[name]
     content = to_bytes(tensors | {name: torch.from_numpy(np.array(values)) for name, values in arrays.items()})
     write_bytes(folder / ARRAYS_FILE, content)
-    told = {
+    facts = {
         "format": FORMAT,
         "model_sha256": _sha256(folder / WEIGHTS),
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
         "groups": calibration.groups,
         **calibration.facts,
     }
-    write_text(folder / FACTS_FILE, json.dumps(told, indent=1, sort_keys=True) + "\n")
+    write_text(folder / FACTS_FILE, json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
 def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
     """The calibration of the model in `folder`.
 
     Raises:
-        UsageError: there is none, or it belongs to another training; the scores then have no intervals.
+        UsageError: it is missing, or belongs to another training; the scores then have no intervals.
         DataError: it is damaged.
     """
     place = folder / FACTS_FILE
-    fix = "Train again, or do without intervals: python run_pipeline.py train"
+    fix = "Train again with `train`, or score without intervals"
     try:
-        told = json.loads(place.read_text("utf-8"))
-        if told["format"] != FORMAT or told["model_sha256"] != _sha256(folder / WEIGHTS):
+        facts = json.loads(place.read_text("utf-8"))
+        if facts["format"] != FORMAT or facts["model_sha256"] != _sha256(folder / WEIGHTS):
             raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
-        if told["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
+        if facts["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
             raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
-        return _read(load_file(folder / ARRAYS_FILE), told, run)
+        return _read(load_file(folder / ARRAYS_FILE), facts, run)
     except FileNotFoundError as error:
         raise UsageError("this model was not calibrated", where=folder, fix=fix) from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
@@ -280,12 +282,12 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
 _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
 
 
-def _read(tensors: Mapping[str, Tensor], told: Mapping[str, Any], run: TrainedRun) -> Calibration:
+def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
 
     stored = {name: values.numpy() for name, values in part("normaliser.").items()}
-    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(told["folds"])]
+    normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
     arrays = {name: tensors[name].numpy() for name in _ARRAYS}
     known, held_out = (
         {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
@@ -293,7 +295,7 @@ def _read(tensors: Mapping[str, Tensor], told: Mapping[str, Any], run: TrainedRu
     novelty = Novelty(known, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"]))
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
     kept = ("folds", "runs", "kinds", "software", "quality")
-    return Calibration(networks, **arrays, novelty=novelty, facts={name: told[name] for name in kept})
+    return Calibration(networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept})
 
 
 def _sha256(path: Path) -> str:

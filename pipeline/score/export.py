@@ -1,6 +1,6 @@
-"""A trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch when it is written.
+"""Exports a trained run as one ONNX file: the whole ensemble with its normalisation, checked against torch.
 
-Inputs, as `pipeline.features.FeatureSet` has them and in its units, batch first; those of size 0 are left out:
+Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; those of size 0 are left out:
 
     primary (B, T, Np), primary_mask (B, T), secondary (B, T, A, Ns), secondary_mask (B, T, A), scene (B, T, Nc),
     trial (B, K), all float32; masks are 1 where observed
@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path
+from data.store.arrays import Floats
 from data.video import Record
 from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
@@ -45,18 +46,18 @@ TOLERANCE = 1e-5
 
 OPSET = 18
 PROBES = 6
-"""Made performances on which the file is compared with torch."""
+"""Random performances for the comparison of the file with torch."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """The exported file.
 
     Attributes:
         path: the file.
         bytes: its size.
-        runtime: what ran it for the comparison.
-        difference: the greatest found, see `TOLERANCE`.
+        runtime: runtime of the comparison.
+        difference: the greatest one, see `TOLERANCE`.
         inputs, outputs: shapes by name; "B" is any number of performances.
     """
 
@@ -78,10 +79,10 @@ class Exported:
 
 
 def export_onnx(run: Path, out: Path) -> Exported:
-    """Write the run in folder `run` to `out`, after comparing it with torch on made performances.
+    """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
     Raises:
-        DataError: no trained run there, or the file would not give the scores that torch gives.
+        DataError: the folder holds no trained run, or the scores of the file differ from torch's.
         UsageError: the packages that write ONNX are not installed.
     """
     bundle = load(run)
@@ -95,12 +96,10 @@ def export_onnx(run: Path, out: Path) -> Exported:
 
 
 class _Normalise(nn.Module):
-    """(x - mean) / deviation in single precision as exactly as `Normaliser` does it in double: the mean is a sum of
-    two numbers, so that nothing is lost where channels lie far from zero."""
+    """(x - mean) / deviation in single precision, as exact as `Normaliser` in double precision: the mean is a sum of
+    two numbers, which keeps the digits of channels far from zero."""
 
-    def __init__(
-        self, statistics: NDArray[np.float64], clip: float, mapping: NDArray[np.float64] | None = None
-    ) -> None:
+    def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
         super().__init__()
         mean = statistics[0]
         high = mean.astype(np.float32)
@@ -114,7 +113,7 @@ class _Normalise(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Standardised x, zero where unobserved or not a number."""
         apart = x - self.get_buffer("high")
-        # Beside dropping what is no number, this keeps runtimes from merging the two parts of the mean into one.
+        # Besides removing NaN, this keeps runtimes from merging the two parts of the mean into one.
         apart = torch.where(apart.abs() < torch.finfo(torch.float32).max, apart, torch.zeros_like(apart))
         scaled = (apart - self.get_buffer("low")) * self.get_buffer("inverse")
         if np.isfinite(self.clip):
@@ -146,9 +145,9 @@ class _Ensemble(nn.Module):
     def inputs(self) -> list[str]:
         """Names of the inputs that have a size."""
         s = self.sizes
-        known = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
-        known |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
-        return [field.name for field in fields(AimInputs) if known[field.name]]
+        sizes = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
+        sizes |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
+        return [field.name for field in fields(AimInputs) if sizes[field.name]]
 
     @property
     def outputs(self) -> list[str]:
@@ -194,10 +193,9 @@ class _Ensemble(nn.Module):
         )
 
 
-def _mapping(normaliser: Normaliser) -> NDArray[np.float64] | None:
-    """What the normaliser applies to the standardised scene, where it does."""
-    found = getattr(normaliser, "scene_map", None)
-    return None if found is None or found.size == 0 else np.asarray(found)
+def _mapping(normaliser: Normaliser) -> Floats | None:
+    """The normaliser's map of the standardised scene, where it has one."""
+    return None if normaliser.scene_map.size == 0 else normaliser.scene_map
 
 
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
@@ -213,13 +211,13 @@ def _steps(bundle: Bundle) -> int:
 
 
 def _probe(bundle: Bundle, steps: int) -> FeatureSet:
-    """Made performances as the normaliser's statistics describe them, some agents unobserved."""
+    """Random performances with the normaliser's statistics, some agents unobserved."""
     rng = np.random.default_rng(0)
     sizes, n = bundle.run.sizes, bundle.run.normaliser
 
-    def draw(statistics: NDArray[np.float64], *shape: int) -> NDArray[np.float32]:
+    def draw(statistics: Floats, *shape: int) -> NDArray[np.float32]:
         deviation = np.where(np.isfinite(statistics[1]), statistics[1], 0.0)
-        drawn: NDArray[np.float64] = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
+        drawn: Floats = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
         return drawn.astype(np.float32)
 
     return FeatureSet(
@@ -279,10 +277,10 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
     model = compile_for_cpu(ov.Core().read_model(str(place)))
     worst = 0.0
     for features in (probe, probe.take([0])):
-        found = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
+        outputs = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))
         truth = bundle.predict(features)
         for name in net.outputs:
-            want, got = np.asarray(getattr(truth, name)), np.asarray(found[name])
+            want, got = np.asarray(getattr(truth, name)), np.asarray(outputs[name])
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise DataError(f"output '{name}' of the ONNX file is wrong", fix="Report this as an error")
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))

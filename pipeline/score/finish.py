@@ -1,4 +1,4 @@
-"""What follows training in a run folder: the configuration, the calibration and the model card."""
+"""Completes a run folder after training: configuration, calibration and model card."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ def finish_run(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> tuple[Calibration | None, str | None]:
-    """Calibrate a run that `pipeline.score.bundle.save` has written to `folder`, and describe it.
+    """Calibrate a run that `pipeline.score.bundle.save` wrote to `folder`, and write its model card.
 
     Args:
-        run, features: the run and what it was trained on.
-        config: names the protocol, whose groups the folds keep together.
+        run, features: the run and its training performances.
+        config: names the protocol, whose groups stay together in the folds.
         folder: the run's folder.
-        cache: holds the stages' outputs, whose quality figures over the training part are kept to compare with.
-        folds: of the calibration; 0 leaves it out, then scores have no intervals and are flagged so.
+        cache: holds the stages' outputs, whose quality measures over the training part are stored for comparison.
+        folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
         progress: called with (epochs done, epochs in all).
-        stop: asked after every epoch.
+        stop: called after every epoch; true ends it.
 
     Returns:
         The calibration, or None and the reason.
 
     Raises:
-        Cancelled: `stop` said so; the same call goes on from `folder/checkpoints/calibration`.
+        Cancelled: `stop` returned true; the same call resumes from `folder/checkpoints/calibration`.
         UsageError: the configuration names an unknown protocol.
         OSError: the folder cannot be written.
     """
     save_config(config, folder)
-    calibration, why_not = None, "calibration was left out"
+    calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
     if folds:
         try:

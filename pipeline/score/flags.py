@@ -1,9 +1,9 @@
-"""Reasons to doubt a score: one flag per finding, with a level and a sentence, and what was looked at.
+"""Flags of a score: reasons to doubt it, each with a level and a sentence, and the checks that ran.
 
-Levels: "info" for information, "warn" believe with care, "bad" do not believe. A check runs where its figures exist:
-a model that has no pose stage is not checked for swapped people, and says so by leaving that check out of `checked`.
-The limits below are absolute choices of ours, but for the distance, whose limit comes from held-out folds
-(`pipeline.score.novelty`), and for the length, whose limits are those of the training performances.
+Levels: "info" for information, "warn" use with care, "bad" do not use. A check runs where its quality measures exist: a
+model without a pose stage has no check for identity switches, and `checked` does not list it. The limits below are our
+own choices, except for the distance, whose limit comes from held-out folds (`pipeline.score.novelty`), and the length,
+whose limits are those of the training performances.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.results import Flag, Level
+from pipeline.results import Flag, Level, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -24,8 +24,8 @@ SHORTEST_S = 1.0
 FAR = 2.0
 """Distances above the limit are flagged "warn", above this many limits "bad"."""
 SHAKE = 0.3
-"""Picture widths per second of jitter about the smooth path of the camera. A camera that follows rendered dives on
-purpose has .12 to .14, one that trembles by 2 % of the picture four times a second .36."""
+"""Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
+dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
 
 
 COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
@@ -36,37 +36,37 @@ COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
     ("camera_flow", "unusable_share"): ("share of frame pairs without camera motion", True),
     ("camera_flow", "shake"): ("jitter of the camera", True),
 }
-"""Figures that are held against those of training: what to call them, and whether more is worse."""
+"""Quality measures that are compared with training: their name in texts, and whether more is worse."""
 MARGIN = 0.5
-"""A figure is flagged where it is worse than the worst of training by more than this share of the training range."""
+"""A measure is flagged where it is worse than the worst of training by more than this share of the training range."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
-    """Least and greatest of every number and truth value over performances, by stage and figure."""
-    found: dict[str, dict[str, list[float]]] = {}
+    """Least and greatest value of every quality measure over performances, by stage and name."""
+    ranges: dict[str, dict[str, list[float]]] = {}
     for quality in each:
-        for stage, figures in quality.items():
-            for name, value in figures.items():
+        for stage, measures in quality.items():
+            for name, value in measures.items():
                 if isinstance(value, (int, float)):
-                    low, high = found.setdefault(stage, {}).get(name, [float(value)] * 2)
-                    found[stage][name] = [min(low, float(value)), max(high, float(value))]
-    return found
+                    low, high = ranges.setdefault(stage, {}).get(name, [float(value)] * 2)
+                    ranges[stage][name] = [min(low, float(value)), max(high, float(value))]
+    return ranges
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the checks look at, for one video.
+    """Inputs of the checks for one video.
 
     Attributes:
-        quality: figures of the stages by stage, as the cache keeps them.
+        quality: quality measures by stage and name, as in the cache.
         duration: seconds.
-        training: ranges of these figures over the training performances (`quality_ranges`), empty where unknown.
+        training: their ranges over the training performances (`quality_ranges`), empty where unknown.
         lengths: shortest and longest training performance in seconds, or None.
-        distance: distance to the training performances in units of its limit and the block farthest out, or None.
-        differing: settings and versions in which the features differ from those of training, one line each.
+        distance: distance to the training performances divided by its limit, and the most distant block; or None.
+        differing: settings and versions of the features that differ from training, one line each.
         software: packages whose versions differ from those of training, one line each.
         uncalibrated: why there are no intervals, or None.
-        levels_missing: percentages of intervals that need more training performances than there are.
+        levels_missing: percentages of intervals for which there are too few training performances.
         independent: number of independent training performances.
         camera_agent: the camera's motion is one of the model's agents.
     """
@@ -89,85 +89,84 @@ def find_flags(facts: Facts) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
     flags: list[Flag] = []
     checked = []
     for name, check in CHECKS.items():
-        found = check(facts)
-        if found is not None:
+        raised = check(facts)
+        if raised is not None:
             checked.append(name)
-            flags += found
-    order = {"bad": 0, "warn": 1, "info": 2}
-    return tuple(sorted(flags, key=lambda flag: order[flag.level])), tuple(checked)
+            flags += raised
+    return worst_first(flags), tuple(checked)
 
 
-def _figure(facts: Facts, stage: str, name: str) -> float | None:
+def _measure(facts: Facts, stage: str, name: str) -> float | None:
     value = facts.quality.get(stage, {}).get(name)
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _pose_found(facts: Facts) -> list[Flag] | None:
-    rate, gap = _figure(facts, "pose", "found_rate_all"), _figure(facts, "pose", "longest_gap_s")
+def _detection(facts: Facts) -> list[Flag] | None:
+    rate, gap = _measure(facts, "pose", "found_rate_all"), _measure(facts, "pose", "longest_gap_s")
     if rate is None:
         return None
     flags = []
     if rate < 0.5:
-        detail = f"All people that the model reads were found in {100 * rate:.0f} % of the frames only."
-        flags.append(Flag("bad" if rate < 0.25 else "warn", "pose rarely found", detail))
+        detail = f"All people of the model were detected in only {100 * rate:.0f} % of the frames."
+        flags.append(Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail))
     if gap is not None and facts.duration and gap > 0.25 * facts.duration:
-        detail = f"Somebody was out of sight for {gap:.1f} s of {facts.duration:.1f} s without a break."
+        detail = f"A person was not detected for {gap:.1f} s in a row, of {facts.duration:.1f} s."
         flags.append(Flag("warn", "long gap in the pose", detail))
     return flags
 
 
 def _swaps(facts: Facts) -> list[Flag] | None:
-    swaps = _figure(facts, "pose", "swaps_suspected")
+    swaps = _measure(facts, "pose", "swaps_suspected")
     if swaps is None:
         return None
     if swaps < 1:
         return []
     times = "once" if swaps == 1 else f"{swaps:.0f} times"
-    detail = f"The tracked people seem to exchange places {times}: primary and secondary may be mixed up."
+    detail = f"The tracks seem to switch identities {times}: primary and secondary may be exchanged."
     return [Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)]
 
 
 def _cuts(facts: Facts) -> list[Flag] | None:
-    counts = [_figure(facts, stage, "cuts") for stage in ("pose", "camera_flow")]
-    known = [count for count in counts if count is not None]
-    if not known:
+    counts = [_measure(facts, stage, "cuts") for stage in ("pose", "camera_flow")]
+    measured = [count for count in counts if count is not None]
+    if not measured:
         return None
-    cuts = max(known)
+    cuts = max(measured)
     if cuts < 1:
         return []
-    detail = f"The picture jumps {'once' if cuts == 1 else f'{cuts:.0f} times'}: this is more than one shot."
-    return [Flag("warn" if cuts == 1 else "bad", "a cut inside", detail)]
+    detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
+    return [Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)]
 
 
 def _steps(facts: Facts) -> list[Flag] | None:
-    shares = {who: _figure(facts, "timesteps", f"masked_steps_{who}") for who in ("primary", "secondary")}
-    known = {who: share for who, share in shares.items() if share is not None}
-    if not known:
+    shares = {agent: _measure(facts, "timesteps", f"masked_steps_{agent}") for agent in ("primary", "secondary")}
+    measured = {agent: share for agent, share in shares.items() if share is not None}
+    if not measured:
         return None
     return [
         Flag(
             "bad" if share > 0.5 else "warn",
-            f"{who} agent missing",
-            f"In {100 * share:.0f} % of the time steps the {who} agent was not seen long enough to count.",
+            f"{agent} agent missing",
+            f"In {100 * share:.0f} % of the time steps the {agent} agent was not detected for long enough.",
         )
-        for who, share in known.items()
+        for agent, share in measured.items()
         if share > 0.2
     ]
 
 
 def _camera(facts: Facts) -> list[Flag] | None:
-    shake, moving = _figure(facts, "camera_flow", "shake"), facts.quality.get("camera_flow", {}).get("moving")
-    unusable = _figure(facts, "camera_flow", "unusable_share")
+    shake, moving = _measure(facts, "camera_flow", "shake"), facts.quality.get("camera_flow", {}).get("moving")
+    unusable = _measure(facts, "camera_flow", "unusable_share")
     if shake is None or moving is None:
         return None
     flags = []
     if shake > SHAKE:
-        detail = f"The camera jitters by {shake:.2f} picture widths per second about its path."
+        detail = f"The camera jitters by {shake:.2f} picture widths per second."
         flags.append(Flag("warn", "shaking camera", detail))
     if not moving:
         always = facts.training.get("camera_flow", {}).get("moving", [0.0])[0] > 0
-        why = ", and the model reads the camera's motion" if facts.camera_agent else ""
-        why += ", while every training performance was followed" if always else ""
+        why = ", and the model uses the camera's motion" if facts.camera_agent else ""
+        why += ", but followed every training performance" if always else ""
         level: Level = "warn" if facts.camera_agent or always else "info"
         flags.append(Flag(level, "static camera", f"The camera hardly moves{why}."))
     if unusable is not None and unusable > 0.3:
@@ -177,22 +176,22 @@ def _camera(facts: Facts) -> list[Flag] | None:
 
 
 def _kinematics(facts: Facts) -> list[Flag] | None:
-    figures = facts.quality.get("kinematics")
-    if not figures:
+    measures = facts.quality.get("kinematics")
+    if not measures:
         return None
-    if figures.get("video_mismatch"):
-        return [Flag("warn", "kinematics and video differ", "The recording and the video are not equally long.")]
+    if measures.get("video_mismatch"):
+        return [Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")]
     return []
 
 
 def _against_training(facts: Facts) -> list[Flag] | None:
     worse, compared = [], 0
     for (stage, name), (text, more_is_worse) in COMPARED.items():
-        value, known = _figure(facts, stage, name), facts.training.get(stage, {}).get(name)
-        if value is None or known is None:
+        value, limits = _measure(facts, stage, name), facts.training.get(stage, {}).get(name)
+        if value is None or limits is None:
             continue
         compared += 1
-        low, high = known
+        low, high = limits
         slack = MARGIN * (high - low)
         if (value > high + slack) if more_is_worse else (value < low - slack):
             worse.append(f"{text} {value:.3g}, in training {low:.3g} to {high:.3g}")
@@ -206,7 +205,7 @@ def _length(facts: Facts) -> list[Flag] | None:
         return None
     shortest, longest = facts.lengths or (SHORTEST_S, float("inf"))
     if facts.duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
-        than = "the shortest training performance has" if facts.lengths else "expected are at least"
+        than = "the shortest training performance has" if facts.lengths else "at least expected:"
         detail = f"The video has {facts.duration:.1f} s, {than} {shortest:.1f} s."
         return [Flag("bad" if facts.duration < 0.5 * shortest else "warn", "too short", detail)]
     if facts.duration > longest * (1 + LENGTH_MARGIN):
@@ -221,17 +220,19 @@ def _distance(facts: Facts) -> list[Flag] | None:
     ratio, block = facts.distance
     if ratio <= 1:
         return []
-    detail = f"Its features lie {ratio:.1f} times the usual limit away from the training performances, most in {block}."
+    detail = (
+        f"The distance of its features to the training performances is {ratio:.1f} times the limit, most in {block}."
+    )
     return [Flag("warn" if ratio <= FAR else "bad", "unlike the training performances", detail)]
 
 
 def _settings(facts: Facts) -> list[Flag]:
     flags = []
     if facts.differing:
-        text = f"The features were made otherwise: {_first(facts.differing)}."
+        text = f"The features were made with other settings: {_first(facts.differing)}."
         flags.append(Flag("bad", "settings differ from training", text))
     if facts.software:
-        text = f"Packages have other versions than in training: {_first(facts.software)}."
+        text = f"Package versions differ from training: {_first(facts.software)}."
         flags.append(Flag("info", "other software versions", text))
     return flags
 
@@ -242,7 +243,7 @@ def _first(lines: Sequence[str]) -> str:
 
 def _intervals(facts: Facts) -> list[Flag]:
     if facts.uncalibrated is not None:
-        return [Flag("warn", "no intervals", f"How sure the score is, is unknown: {facts.uncalibrated}.")]
+        return [Flag("warn", "no intervals", f"The uncertainty of the score is unknown: {facts.uncalibrated}.")]
     if facts.levels_missing:
         which = " and ".join(f"{level} %" for level in facts.levels_missing)
         have = f"{facts.independent} independent training performances are too few"
@@ -251,7 +252,7 @@ def _intervals(facts: Facts) -> list[Flag]:
 
 
 CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
-    "people found": _pose_found,
+    "people detected": _detection,
     "identities": _swaps,
     "cuts": _cuts,
     "agents in every step": _steps,
@@ -263,4 +264,4 @@ CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "settings": _settings,
     "calibration": _intervals,
 }
-"""Checks by the name that people read; one that cannot run gives None."""
+"""Checks by their names in the report; a check that cannot run returns None."""

@@ -1,4 +1,4 @@
-"""The model card of a run: what it was trained on, how, how good and how sure it is, and what it is not for."""
+"""The model card of a run: data, training, accuracy, calibration and limits of use."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from pipeline.train import SCORES, TrainedRun
 FILE = "card.md"
 
 LIMITS = (
-    "Scores are what the judges or raters of the training performances would give, with their habits and errors. They "
-    "say nothing on performances of another kind, another camera set-up or another scoring rule.",
-    "Intervals hold for performances drawn as the training performances were. For other people, places or seasons the "
-    "coverage can be lower; the flag 'unlike the training performances' sees large differences only.",
-    "Step scores say how the network shares its score among the time steps. They were not trained on any label of a "
-    "step and are no judgement of that moment.",
-    "No decision on a person (a contest, an examination, a licence to operate) should rest on this score alone.",
+    "Scores imitate the judges or raters of the training performances, including their habits and errors. They are not "
+    "valid for performances of another kind, another camera set-up or another scoring rule.",
+    "Intervals are valid for performances from the same distribution as the training performances. For other people, "
+    "places or seasons their coverage can be lower; the flag 'unlike the training performances' detects large "
+    "differences only.",
+    "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
+    "steps and are no judgement of that moment.",
+    "Do not base a decision on a person (a contest, an examination, a licence to operate) on this score alone.",
 )
 
 
 def write_card(folder: Path, text: str) -> None:
-    """Write the card beside the model.
+    """Write the card into the folder of the model.
 
     Raises:
         OSError: the folder cannot be written.
@@ -52,12 +53,12 @@ def model_card(
     """The card as Markdown; the same run gives the same text.
 
     Args:
-        run: what was trained.
+        run: the trained run.
         features: holds the training performances, for their tasks, groups and lengths.
-        config: the configuration that made them.
+        config: the configuration of the features.
         calibration: of this run, or None.
-        why_not: why there is no calibration.
-        model_sha256: names the model's files; tables of scores carry it too.
+        why_not: reason for a missing calibration.
+        model_sha256: hash of the model's files, as in tables of scores.
     """
     parts = [
         ("Data", _data(run, features, config)),
@@ -91,9 +92,9 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
             yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {spread}"
     for stage, facts in sorted(run.settings.items()):
         identity = facts.get("identity", {}) if isinstance(facts, Mapping) else {}
-        known = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
+        identified = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
         version = facts.get("version", "unknown") if isinstance(facts, Mapping) else "unknown"
-        yield f"features of stage {_text(stage)}, version {version}{known}"
+        yield f"features of stage {_text(stage)}, version {version}{identified}"
 
 
 def _training(run: TrainedRun) -> Iterable[str]:
@@ -101,7 +102,7 @@ def _training(run: TrainedRun) -> Iterable[str]:
     yield f"AIM (Gao et al., ECCV 2020), system `{run.model.system}`, width {run.model.width}, {recipe.runs} networks"
     yield (
         f"inputs per time step: {sizes.primary} channels of the primary agent, {sizes.secondary} of each of "
-        f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} figures of the whole performance"
+        f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
     )
     yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
     yield "the score is the mean over the networks"
@@ -122,7 +123,7 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
         f"{', '.join(facts['kinds']) or 'nothing'}; {len(truth)} performances, {calibration.groups} independent"
     )
     yield f"Spearman's rho {spearman(guess, truth):.3f}, mean absolute error {mae(guess, truth):.3f}"
-    yield f"predicting the mean score instead: mean absolute error {np.abs(truth - np.mean(truth)).mean():.3f}"
+    yield f"the mean score as prediction: mean absolute error {np.abs(truth - np.mean(truth)).mean():.3f}"
     reach = np.abs(truth - guess)
     for level in LEVELS:
         width = float(upper_quantile(reach[:, None], group_weights(calibration.group), level)[0])
@@ -130,10 +131,10 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
             yield f"{100 * level:.0f} % intervals reach about {width:.3f} to each side (CV+)"
         else:
             yield f"no {100 * level:.0f} % intervals: {needed(level)} independent performances are needed"
-    yield "a distance to the training performances is flagged beyond what 99 % of held-out performances keep"
+    yield "flagged: distances to the training performances above those of 99 % of held-out performances"
 
 
 def _text(value: Any) -> str:
-    """A value that cannot break out of a line of Markdown."""
+    """A value escaped for a line of Markdown."""
     shown = printable(str(value))
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>#|!" else letter for letter in shown)

@@ -1,7 +1,7 @@
-"""How far a performance lies from the training performances, and from which distance on that is remarkable.
+"""Distance of a performance to the training performances, and the threshold above which it is flagged.
 
-Each performance is summed up by blocks of trial-level figures: mean and deviation over the observed steps of the
-primary and of the secondary agents, the mean scene, the trial figures, and length and observed shares. Columns are
+Each performance is described by blocks of trial-level features: mean and deviation over the observed steps of the
+primary and of the secondary agents, the mean scene, the trial descriptors, and length and observed shares. Columns are
 standardised by the training part. Two performances are as far apart as the root mean square over the blocks, each of
 which is the root mean square over its columns, so that 400 scene classes count as much as 3 durations. A
 performance's distance is the mean to its `NEIGHBOURS` nearest training performances. The threshold comes from
@@ -16,36 +16,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.evaluate.conformal import threshold
 from pipeline.features import FeatureSet
 
-Floats = NDArray[np.float64]
-
 NEIGHBOURS = 5
 LEVEL = 0.99
-"""At most one unremarkable performance in a hundred is called remarkable (or one in G + 1, where that is more)."""
+"""At most one exchangeable performance in a hundred is flagged (or one in G + 1, where that is more)."""
 
 CUT = 10.0
-"""Standardised columns are cut to +- this, so that one nearly constant column cannot decide alone."""
+"""Standardised columns are clipped to +- this, so that one nearly constant column does not dominate."""
 
-BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial figures", "length and visibility")
+BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
 
 def trial_level(features: FeatureSet) -> dict[str, Floats]:
-    """Blocks of trial-level figures, (n, columns) each; blocks without columns are left out."""
+    """Blocks of trial-level features, (n, columns) each; blocks without columns are left out."""
     primary = _over_steps(features.primary[:, :, None], features.primary_mask[:, :, None])
     secondary = _over_steps(features.secondary, features.secondary_mask)
-    seen = (features.primary_mask.mean(1), features.secondary_mask.mean((1, 2)))
+    observed = (features.primary_mask.mean(1), features.secondary_mask.mean((1, 2)))
     length = np.log(np.maximum(features.duration, 1e-3))
     blocks = (
         primary,
         secondary,
         features.scene.astype(np.float64).mean(axis=1),
         features.trial.astype(np.float64),
-        np.stack([length, *seen], axis=1),
+        np.stack([length, *observed], axis=1),
     )
-    found = {name: np.nan_to_num(values) for name, values in zip(BLOCKS, blocks, strict=True)}
-    return {name: values for name, values in found.items() if values.shape[1]}
+    named = zip(BLOCKS, blocks, strict=True)
+    return {name: np.nan_to_num(values) for name, values in named if values.shape[1]}
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,10 @@ class Distances:
     blocks: Mapping[str, Floats]
 
 
-def distances(known: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distances:
-    """Mean distance of each row of `new` to its nearest rows of `known`, which also gives the standardisation."""
-    squares = {name: _squares(known[name], new[name]) for name in known}  # (m, n) each
-    count = min(NEIGHBOURS, len(next(iter(known.values()))))
+def distances(reference: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distances:
+    """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation."""
+    squares = {name: _squares(reference[name], new[name]) for name in reference}  # (m, n) each
+    count = min(NEIGHBOURS, len(next(iter(reference.values()))))
 
     def nearest(square: Floats) -> Floats:
         return np.asarray(np.sqrt(np.partition(square, count - 1, axis=1)[:, :count]).mean(axis=1))
@@ -75,10 +74,10 @@ def distances(known: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distanc
 
 @dataclass(frozen=True)
 class Novelty:
-    """What is remarkable.
+    """Reference distances of a run.
 
     Attributes:
-        known: trial-level figures of the training performances.
+        known: trial-level features of the training performances.
         held_out: distances of the training performances to the training parts of the folds that held them out.
         weights: (n,) of `pipeline.evaluate.conformal.group_weights`.
     """
@@ -88,53 +87,51 @@ class Novelty:
     weights: Floats
 
     @classmethod
-    def measure(
-        cls, features: FeatureSet, folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], weights: Floats
-    ) -> Novelty:
+    def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:
         """Held-out distances by (training rows, test rows) of folds that test every performance once."""
         blocks = trial_level(features)
         whole = np.zeros(len(features))
         by_block = {name: np.zeros(len(features)) for name in blocks}
         for train, test in folds:
-            found = distances({n: v[train] for n, v in blocks.items()}, {n: v[test] for n, v in blocks.items()})
-            whole[test] = found.whole
-            for name, values in found.blocks.items():
+            measured = distances({n: v[train] for n, v in blocks.items()}, {n: v[test] for n, v in blocks.items()})
+            whole[test] = measured.whole
+            for name, values in measured.blocks.items():
                 by_block[name][test] = values
         return cls(blocks, Distances(whole, by_block), weights)
 
     @property
     def limit(self) -> float:
-        """Distances above this are remarkable."""
+        """Distances above this are flagged."""
         return threshold(self.held_out.whole, self.weights, LEVEL)
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
-        """For each performance, its distance in units of `limit` and the block that is farthest out."""
-        found = distances(self.known, trial_level(features))
+        """For each performance, its distance in units of `limit`, and the most distant block."""
+        measured = distances(self.known, trial_level(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []
-        for row, whole in enumerate(found.whole):
-            block = max(found.blocks, key=lambda name: found.blocks[name][row] / limits[name])
+        for row, whole in enumerate(measured.whole):
+            block = max(measured.blocks, key=lambda name: measured.blocks[name][row] / limits[name])
             out.append((float(whole) / limit, block))
         return out
 
 
 def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
     """(n, T, A, N) to (n, 2 N): mean and deviation over the observed steps and agents, 0 where there are none."""
-    seen = mask[..., None].astype(np.float64)
-    count = np.maximum(seen.sum((1, 2)), 1.0)
+    observed = mask[..., None].astype(np.float64)
+    count = np.maximum(observed.sum((1, 2)), 1.0)
     given = np.where(mask[..., None], values, 0.0).astype(np.float64)
     mean = given.sum((1, 2)) / count
-    square = (((given - mean[:, None, None]) * seen) ** 2).sum((1, 2)) / count
+    square = (((given - mean[:, None, None]) * observed) ** 2).sum((1, 2)) / count
     return np.concatenate([mean, np.sqrt(square)], axis=1)
 
 
-def _squares(known: Floats, new: Floats) -> Floats:
-    """(m, n) mean squared standardised difference between every new and every known row."""
-    mean, deviation = known.mean(axis=0), known.std(axis=0)
+def _squares(reference: Floats, new: Floats) -> Floats:
+    """(m, n) mean squared standardised difference between every new and every reference row."""
+    mean, deviation = reference.mean(axis=0), reference.std(axis=0)
     used = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
     if not used.any():
-        return np.zeros((len(new), len(known)))
-    a, b = (np.clip((v[:, used] - mean[used]) / deviation[used], -CUT, CUT) for v in (new, known))
+        return np.zeros((len(new), len(reference)))
+    a, b = (np.clip((v[:, used] - mean[used]) / deviation[used], -CUT, CUT) for v in (new, reference))
     # Row by row, without a matrix product: a performance's distance must not depend on its neighbours in the batch.
     return np.stack([((row - b) ** 2).mean(axis=1) for row in a])

@@ -1,19 +1,19 @@
-"""Scored videos as a CSV file, as JSON and as the rows of a table.
+"""Writes scored videos as CSV, JSON and rows of a table.
 
-JSON, one object per video (numbers are in the labels' unit; null where a video failed or the model has no such part):
+JSON, one object per video; numbers in the unit of the labels, null where a video failed or the model has no such part:
 
     id, path          the video, undecodable or control characters escaped
     score             mean over the networks of the run
     spread            standard deviation over the networks
-    interval80        [low, high], or null where the run gives none; a flag says why
+    interval80        [low, high], or null where the run gives none; a flag gives the reason
     interval95        likewise
     percentile        share of the training scores below the score, 0 to 100
     execution         score of the execution head
     synchronisation   score of the synchronisation head
     steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
-    checked           names of the checks that ran; an empty `flags` says no more than these
-    quality           {stage: {figure: value}}
+    checked           names of the checks that ran; an empty `flags` covers these only
+    quality           {stage: {measure: value}}
     error             why there is no score, or null
     model             SHA-256 of the model's files
 """
@@ -23,6 +23,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,14 @@ def write_csv(path: Path, rows: Sequence[Score]) -> None:
 
 def csv_text(rows: Sequence[Score]) -> str:
     """The content of `write_csv`."""
-    steps = max((len(row.step_scores) for row in rows), default=0)
+    steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["video", *NUMBERS, *[f"step_{i + 1}" for i in range(steps)], "level", "flags", "error", "model"])
     for row in rows:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers = [row.score, row.spread, *ends, row.percentile, row.execution, row.synchronisation]
-        numbers += [*row.step_scores, *[None] * (steps - len(row.step_scores))]
+        numbers += [*(step.score for step in row.steps), *[None] * (steps - len(row.steps))]
         cells = ["" if n is None else f"{n:.6g}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or ""), row.model])
@@ -78,20 +79,12 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
 
 def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     """The rows as JSON types; the schema is in the module's docstring."""
-    return [_object(row) for row in rows]
-
-
-def _object(row: Score) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
-    found |= {name: getattr(row, name) for name in ("score", "spread")}
-    found |= {name: None if (v := getattr(row, name)) is None else list(v) for name in ("interval80", "interval95")}
-    found |= {name: getattr(row, name) for name in ("percentile", "execution", "synchronisation")}
-    found["steps"] = [
-        {"start": start, "end": end, "score": score, "scene": scene, "interaction": interaction}
-        for (start, end), score, (scene, interaction) in zip(row.bounds, row.step_scores, row.attention, strict=True)
-    ]
-    found["flags"] = [{"level": f.level, "title": f.title, "detail": printable(f.detail)} for f in row.flags]
-    return found | {"checked": list(row.checked), "quality": row.quality, "error": row.error, "model": row.model}
+    shown = []
+    for row in rows:
+        safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
+        flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
+        shown.append({**asdict(row), **safe, "flags": flags})
+    return shown
 
 
 def _flags(row: Score) -> str:
@@ -103,6 +96,6 @@ def _interval(ends: tuple[float, float] | None) -> str | None:
 
 
 def _cell(text: str) -> str:
-    """Text that a spreadsheet takes for text."""
+    """Text that a spreadsheet does not read as a formula."""
     shown = printable(text)
     return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t", "\r") else shown

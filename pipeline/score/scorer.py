@@ -1,18 +1,18 @@
-"""Score unseen videos with a trained run: extract what is not cached, predict, say how sure and what each step gave.
+"""Scores videos with a trained run: missing features, prediction, intervals, flags and the share of each step.
 
     from pipeline.score import load_scorer
     scored = load_scorer(Path("runs/demo")).score(Path("dive.mp4"))
     print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
-The command `score` is the same code. The same video and the same run folder give the same numbers to the last bit,
-whatever else is scored in the same batch. `pipeline.score.score_tables` writes tables, CSV and JSON.
+The command `score` runs the same code. The same video and run folder give bit-identical numbers, independent of the
+other videos of a batch. `pipeline.score.score_tables` writes tables, CSV and JSON.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from pipeline.cache import open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, Result, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
-from pipeline.results import Interval, Score
+from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
@@ -38,15 +38,15 @@ class Scorer:
     """A trained run with the configuration that made its features.
 
     Args:
-        folder: what `train` wrote.
-        cache: where features of the videos are kept; default: the cache of the run's configuration.
+        folder: written by `train`.
+        cache: cache of the videos' features; default: the cache of the run's configuration.
         workers: processes that extract; 0 is this process.
-        other_settings: score even where the features made here differ from those of training; every score is then
-            flagged with what differs.
+        other_settings: score even where the features differ from those of training; a flag of every score then
+            lists the differences.
 
     Raises:
-        DataError: no trained run there, or a damaged one.
-        UsageError: the features made here differ from those of training; says in what.
+        DataError: the folder holds no trained run, or a damaged one.
+        UsageError: the features differ from those of training; lists the differences.
     """
 
     def __init__(
@@ -85,13 +85,13 @@ class Scorer:
         records: Sequence[Record],
         *,
         stop: threading.Event | None = None,
-        **hooks: Callable[..., Any] | None,
+        **hooks: Any,
     ) -> list[Score]:
-        """Score many videos; those that fail come back with `error` set.
+        """Score many videos. Failed videos have `error` set.
 
         Args:
-            records: what to score.
-            stop: set it to end after the current writes; what was not extracted then comes back as failed.
+            records: the videos.
+            stop: set it to end after the current writes; videos not extracted by then count as failed.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
         summary = run_extract(records, self.planner, stop=stop, **hooks)
@@ -103,40 +103,46 @@ class Scorer:
         scored: dict[str, Score] = {}
         if good:
             features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
-            # One by one: matrix products of a batch may round otherwise than those of a single performance.
+            # One by one: matrix products of a batch may round differently from those of a single performance.
             scored = {r.id: self._predict(features.take([i]), outputs[r.id]) for i, r in enumerate(good)}
         rows = [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
-        """What the networks say of features that are there, whatever their settings; refuses other shapes and names.
+        """Predictions for given features of any settings; shapes and channel names must match the model.
 
         Raises:
-            UsageError: the model cannot read these features.
+            UsageError: shapes or channel names differ.
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
     def _predict(self, features: FeatureSet, output: StageOutput) -> Score:
-        """One performance."""
-        made, record, sure = self.score_features(features), features.records[0], self.calibration
+        """The score of one performance."""
+        made, record, calibration = self.score_features(features), features.records[0], self.calibration
         score = float(made.score[0])
-        found = {} if sure is None else sure.intervals(features, made.score)
-        far = None if sure is None else sure.novelty.ratios(features)[0]
+        intervals = {} if calibration is None else calibration.intervals(features, made.score)
+        distance = None if calibration is None else calibration.novelty.ratios(features)[0]
         quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
-        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), far, found))
+        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
             path=record.path,
             score=score,
             spread=float(np.std(made.members[:, 0])),
-            interval80=_ends(found.get(0.80)),
-            interval95=_ends(found.get(0.95)),
+            interval80=_ends(intervals.get(0.80)),
+            interval95=_ends(intervals.get(0.95)),
             percentile=percentile(self.bundle.run.train_labels[:, 0], score),
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
-            bounds=tuple((float(a), float(b)) for a, b in output.arrays["bounds"].values),
-            step_scores=tuple(float(v) for v in made.step_scores[0]),
-            attention=tuple((float(a), float(b)) for a, b in made.attention[0]),
+            steps=tuple(
+                StepScore(*bounds, share, *attention)  # type: ignore[call-arg]
+                for bounds, share, attention in zip(
+                    output.arrays["bounds"].values.astype(np.float64).tolist(),
+                    made.step_scores[0].tolist(),
+                    made.attention[0].tolist(),
+                    strict=True,
+                )
+            ),
             flags=flags,
             checked=checked,
             quality=quality,
@@ -149,42 +155,44 @@ class Scorer:
         distance: tuple[float, str] | None,
         intervals: Mapping[float, Any],
     ) -> Facts:
-        sure = self.calibration
+        calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
         return Facts(
             quality=quality,
-            training={} if sure is None else sure.facts["quality"],
+            training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
-            lengths=None if sure is None else (float(sure.duration.min()), float(sure.duration.max())),
+            lengths=None
+            if calibration is None
+            else (float(calibration.duration.min()), float(calibration.duration.max())),
             distance=distance,
             differing=self.differing,
-            software=() if sure is None else _other_software(sure.facts["software"]),
+            software=() if calibration is None else _other_software(calibration.facts["software"]),
             uncalibrated=self.uncalibrated,
-            levels_missing=[round(100 * level) for level, found in intervals.items() if found is None],
-            independent=0 if sure is None else sure.groups,
+            levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
+            independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
         )
 
     def _differing(self) -> tuple[str, ...]:
-        """How the features made here differ from those of training: each scored video is flagged with these lines."""
+        """Differences between the features made here and those of training, one line each, for the flags."""
         here = json.loads(json.dumps(feature_settings(self.planner)))
         model = json.loads(json.dumps(self.bundle.run.settings))
         return tuple(bundle.differences(model, here))
 
 
 def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0, *, other_settings: bool = False) -> Scorer:
-    """A scorer for use from Python; extracts in this process unless `workers` says otherwise.
+    """Load a scorer for use from Python; by default it extracts in this process.
 
     Raises:
-        DataError: no trained run there, or a damaged one.
-        UsageError: its configuration names what this version does not know, or makes other features than those of
-            training (see `Scorer`).
+        DataError: the folder holds no trained run, or a damaged one.
+        UsageError: its configuration has settings that this version does not have, or makes other features than those
+            of training (see `Scorer`).
     """
     return Scorer(folder, cache, workers, other_settings=other_settings)
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
-    """Keep the configuration that a run was made with beside it.
+    """Write the configuration of a run into its folder.
 
     Raises:
         OSError: the folder cannot be written.
@@ -194,17 +202,17 @@ def save_config(config: BaseConfig, folder: Path) -> None:
 
 def percentile(training: np.ndarray, score: float) -> float | None:
     """Share of the training scores below `score`, 0 to 100, ties counted half; None without training scores."""
-    known = training[np.isfinite(training)]
-    if not len(known):
+    labelled = training[np.isfinite(training)]
+    if not len(labelled):
         return None
-    return float(100 * ((known < score).sum() + 0.5 * (known == score).sum()) / len(known))
+    return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
-    """The configuration that a run folder keeps, as plain values.
+    """The configuration in a run folder, as plain values.
 
     Raises:
-        DataError: none there, or damaged.
+        DataError: it is missing or damaged.
     """
     path = folder / CONFIG_FILE
     try:
@@ -219,11 +227,11 @@ def saved_config(folder: Path) -> dict[str, Any]:
 
 
 def saved_storage(folder: Path) -> Storage:
-    """How the configuration that a run folder keeps reaches stores.
+    """The storage settings of the configuration in a run folder.
 
     Raises:
-        DataError: none there, or damaged.
-        UsageError: it names what this version does not know.
+        DataError: it is missing or damaged.
+        UsageError: it has settings that this version does not have.
     """
     return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
 
@@ -235,7 +243,7 @@ def _failure(record: Record, result: Result | None) -> Score:
 
 
 def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:
-    """The calibration, or why there is none; a damaged one is an error."""
+    """The calibration, or the reason why there is none; a damaged one is an error."""
     try:
         return load_calibration(folder, trained.run), None
     except UsageError as error:

@@ -1,8 +1,8 @@
-"""The web application: addresses, and who may call them.
+"""The web application: its addresses, and the checks of every request.
 
-Any web page that a person visits can send requests to a server on their machine. So this one answers only to its
-own names (`Host`), takes changes only from its own pages (`Origin`, and a header that no foreign page can send
-without being asked first), and hands out only files that it made itself, by identifiers of its own making.
+Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`),
+accepts changes only from its own pages (`Origin`, and a header that a foreign page cannot send without a preflight
+request), and serves only files that it wrote itself, by identifiers that it generated.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import AimError
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Job
+from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.index_page import render_index
 from pipeline.serve.job_queue import Queue, Work
 
 HEADER = "x-aim-serve"
-"""Every request that changes something carries it."""
+"""Header of every request that changes something."""
 
 NAME_HEADER = "x-file-name"
 """Percent-encoded name of an uploaded file."""
@@ -49,12 +49,12 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What the server takes.
+    """Limits of the server.
 
     Attributes:
         file_bytes: largest upload.
-        waiting: most jobs that are queued or running, with the uploads that are under way.
-        spare_bytes: room that must stay free on the disk.
+        waiting: most jobs that are queued or running, including running uploads.
+        spare_bytes: space that must stay free on the disk.
     """
 
     file_bytes: int = 512 << 20
@@ -68,10 +68,10 @@ def create_app(
     """The application.
 
     Args:
-        folder: where uploads, reports and the history lie.
+        folder: folder of uploads, reports and the history.
         work: scores one video.
         limits: see `Limits`.
-        facts: shown at the foot of the page: model, data, results.
+        facts: shown at the bottom of the page: model, data, results.
 
     Raises:
         UsageError: another server uses the folder.
@@ -100,13 +100,13 @@ def create_app(
 
 
 class Guard:
-    """Refuses foreign hosts and origins, and puts the security headers on every answer."""
+    """Refuses foreign hosts and origins, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through or answer it with 403 or 421."""
+        """Pass a request on, or answer it with 403 or 421."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -153,7 +153,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str]) ->
 
     @app.get("/jobs/{job_id}/{name}")
     def video(job_id: str, name: str) -> FileResponse:
-        """The video itself, which a report links to when it is too large to embed."""
+        """The video, which a report links to when it is too large to embed."""
         job = _job(queue, job_id)
         path = queue.folder / job.id / f"video{job.suffix}"
         if name != path.name or not path.is_file():
@@ -178,21 +178,20 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
         _refuse_when_full(queue, under_way, bounds.waiting)
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
-            raise uploads.UploadError(507, "no room on the disk")
+            raise uploads.UploadError(507, "the disk is full")
         name = request.headers.get(NAME_HEADER)
         under_way += 1
         try:
             file = await uploads.receive(request.stream(), name, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
-            raise uploads.UploadError(400, "the connection broke before the file was whole") from error
+            raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
         return _shown(_submit(queue, file, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
-        found = _job(queue, job_id)
-        if not queue.cancel(found.id):
+        if not queue.cancel(_job(queue, job_id).id):
             raise HTTPException(409, "this job is not running")
         return _shown(_job(queue, job_id))
 
@@ -205,28 +204,28 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
 
 def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
     if queue.history.waiting() + under_way >= most:
-        raise uploads.UploadError(429, f"{most} videos are waiting already; upload this one once a score is there")
+        raise uploads.UploadError(429, f"{most} videos are waiting; upload this one after a score has appeared")
 
 
-def _submit(queue: Queue, file: uploads.Upload, most: int) -> Job:
-    """Queue an upload; where that fails nothing of it stays behind."""
+def _submit(queue: Queue, file: uploads.Upload, most: int) -> ScoringJob:
+    """Queue an upload; delete its files where that fails."""
     try:
         _refuse_when_full(queue, 0, most)
-        return queue.submit(Job(file.id, file.name, file.suffix, file.size, file.content))
+        return queue.submit(ScoringJob(file.id, file.name, file.suffix, file.size, file.content))
     except BaseException:
         shutil.rmtree(file.path.parent, ignore_errors=True)
         raise
 
 
-def _job(queue: Queue, job_id: str) -> Job:
-    """The job, or 404: the identifier is looked up, never used as it comes."""
+def _job(queue: Queue, job_id: str) -> ScoringJob:
+    """The job, or 404: the identifier is only looked up, never part of a path."""
     job = queue.history.get(job_id) if _JOB.fullmatch(job_id) else None
     if job is None:
         raise HTTPException(404, "no such job")
     return job
 
 
-def _shown(job: Job) -> dict[str, Any]:
+def _shown(job: ScoringJob) -> dict[str, Any]:
     shown = asdict(job)
     del shown["content"]
     return shown
@@ -246,5 +245,5 @@ def _aim_error(_: Request, error: Exception) -> JSONResponse:
 
 
 def _unwritable(_: Request, error: Exception) -> JSONResponse:
-    fix = "Try again; if it stays so, free space on the server's disk or close what else has its history open"
+    fix = "Try again. If that fails, free space on the server's disk or close other programs that use its history"
     return JSONResponse({"detail": f"the history cannot be used ({error}). {fix}"}, 503)

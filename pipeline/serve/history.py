@@ -1,4 +1,4 @@
-"""Jobs in SQLite: what was uploaded, how far it is, what came out. Survives the server."""
+"""Jobs in SQLite: uploads, their state and their results, kept after the server ends."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from typing import Any, Literal
 
 from data.errors import CacheError, UsageError
 
-State = Literal["queued", "running", "done", "failed", "cancelled"]
-
-OPEN_STATES = ("queued", "running")
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _SCHEMA = """
 create table if not exists job (
@@ -24,11 +22,11 @@ create table if not exists job (
 )
 """
 
-INTERRUPTED = "the server stopped while this was running; upload the video again"
+INTERRUPTED = "the server stopped during this job; upload the video again"
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """One uploaded video.
 
     Attributes:
@@ -36,14 +34,14 @@ class Job:
         name: the file's name as the client gave it, for display only.
         suffix: one of the admitted suffixes; the file on disk is `video` + suffix.
         size: bytes.
-        content: SHA-256 of the bytes: the same video again finds its features in the cache.
-        state: see `State`.
+        content: SHA-256 of the bytes; an equal video reuses the features in the cache.
+        state: see `JobState`.
         created, started, finished: seconds since 1970.
-        stage: what is being done, in words.
+        stage: current activity, as text.
         share: 0 to 1 of the running stage, or None where unknown.
         score: the result.
         flags: number of flags.
-        error: one line why it failed.
+        error: reason of a failure, one line.
     """
 
     id: str
@@ -51,7 +49,7 @@ class Job:
     suffix: str
     size: int
     content: str
-    state: State = "queued"
+    state: JobState = "queued"
     created: float = 0.0
     started: float | None = None
     finished: float | None = None
@@ -62,17 +60,17 @@ class Job:
     error: str = ""
 
 
-_COLUMNS = tuple(field.name for field in fields(Job))
+_COLUMNS = tuple(field.name for field in fields(ScoringJob))
 
 
 class History:
-    """The jobs of one folder, which it holds for this process until it is closed. Safe to use from several threads.
+    """The jobs of one folder, locked for this process until closed. Safe to use from several threads.
 
     Args:
         path: the database file; made where absent.
 
     Raises:
-        UsageError: another server holds the folder; it would take the other's jobs and uploads for abandoned ones.
+        UsageError: another server uses the folder; both would treat each other's jobs as abandoned.
         CacheError: the file is not a usable database.
     """
 
@@ -87,11 +85,13 @@ class History:
         except sqlite3.DatabaseError as error:
             self._hold.close()
             raise CacheError(
-                f"the history cannot be used ({error})", where=path, fix="Move it away; a new one will be made"
+                f"the history cannot be used ({error})",
+                where=path,
+                fix="Move this file away; the server makes a new one",
             ) from error
 
-    def add(self, job: Job) -> Job:
-        """Keep a new job."""
+    def add(self, job: ScoringJob) -> ScoringJob:
+        """Store a new job."""
         job = replace(job, created=job.created or time.time())
         marks = ", ".join("?" * len(_COLUMNS))
         values = [getattr(job, name) for name in _COLUMNS]
@@ -99,26 +99,26 @@ class History:
             self._db.execute(f"insert into job ({', '.join(_COLUMNS)}) values ({marks})", values)  # noqa: S608 -- our names
         return job
 
-    def get(self, job_id: str) -> Job | None:
-        """The job of that id."""
-        found = self._select("where id = ?", (job_id,))
-        return found[0] if found else None
+    def get(self, job_id: str) -> ScoringJob | None:
+        """The job of this id, or None."""
+        jobs = self._select("where id = ?", (job_id,))
+        return jobs[0] if jobs else None
 
-    def latest(self, most: int = 200) -> list[Job]:
+    def latest(self, most: int = 200) -> list[ScoringJob]:
         """The newest jobs first."""
         return self._select("order by created desc, rowid desc limit ?", (most,))
 
-    def next_queued(self) -> Job | None:
-        """The job that has waited longest."""
-        found = self._select("where state = 'queued' order by created, rowid limit 1", ())
-        return found[0] if found else None
+    def next_queued(self) -> ScoringJob | None:
+        """The queued job that has waited longest, or None."""
+        jobs = self._select("where state = 'queued' order by created, rowid limit 1", ())
+        return jobs[0] if jobs else None
 
     def waiting(self) -> int:
-        """How many jobs are queued or running."""
+        """Number of queued or running jobs."""
         return len(self._select("where state in ('queued', 'running')", ()))
 
-    def update(self, job_id: str, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
-        """Set fields of a job, only while it is in one of `only_from` where given; whether a job was changed."""
+    def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
+        """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed."""
         unknown = set(values) - set(_COLUMNS)
         if unknown:
             raise ValueError(f"no such fields: {sorted(unknown)}")
@@ -131,31 +131,31 @@ class History:
             return self._db.execute(query, [*values.values(), job_id, *states]).rowcount > 0
 
     def remove(self, job_id: str) -> None:
-        """Forget a job."""
+        """Delete a job."""
         with self._lock:
             self._db.execute("delete from job where id = ?", (job_id,))
 
     def settle(self) -> int:
-        """After a start: what was running when the server died is failed, what was queued stays; how many failed."""
+        """After a start: mark jobs that an earlier server left running as failed, and return their number."""
         with self._lock:
             query = "update job set state = 'failed', error = ?, finished = ? where state = 'running'"
             return self._db.execute(query, (INTERRUPTED, time.time())).rowcount
 
     def close(self) -> None:
-        """Close the database and let the folder go."""
+        """Close the database and unlock the folder."""
         with self._lock:
             self._db.close()
             self._hold.close()
 
-    def _select(self, rest: str, values: tuple[Any, ...]) -> list[Job]:
+    def _select(self, rest: str, values: tuple[Any, ...]) -> list[ScoringJob]:
         with self._lock:
             rows = self._db.execute(f"select {', '.join(_COLUMNS)} from job {rest}", values).fetchall()  # noqa: S608
-        return [Job(*row) for row in rows]
+        return [ScoringJob(*row) for row in rows]
 
 
 def _hold(path: Path) -> sqlite3.Connection:
-    """An empty database, locked until it is closed: SQLite locks on every system, and a killed process's lock ends
-    with it although its children live on.
+    """An empty database, locked until closed. SQLite locks work on every system, and end with a killed process even
+    while its children run.
     """
     try:
         lock = sqlite3.connect(path, timeout=0, check_same_thread=False, isolation_level=None)

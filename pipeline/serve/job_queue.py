@@ -1,4 +1,4 @@
-"""One job after the other in a thread of its own; any of them can be cancelled."""
+"""Runs one job after the other in a thread; each can be cancelled."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
 from pipeline.serve import uploads
-from pipeline.serve.history import History, Job, State
+from pipeline.serve.history import History, JobState, ScoringJob
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 RETRY_SECONDS = 5.0
-"""After this time the queue tries again what the database refused (it is locked, the disk is full)."""
+"""Time before the queue retries a database operation (locked database, full disk)."""
 
-_FAULT: dict[str, Any] = {"state": "failed", "error": "a fault of the program; the server's terminal shows it"}
+_FAULT: dict[str, Any] = {"state": "failed", "error": "an error of the program; details are in the server's terminal"}
 
-Progress = Callable[[str, float | None], None]
-"""Called with what is being done and its share from 0 to 1, or None where unknown."""
+WorkProgress = Callable[[str, float | None], None]
+"""Called with the current activity and its share from 0 to 1, or None where unknown."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came out of a job; its report lies at the path that the work was given."""
+    """Result of a job; its report is at the path given to the work."""
 
     score: float | None
     flags: int = 0
 
 
-Work = Callable[[Job, Path, Path, Progress, threading.Event], Outcome]
+Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
 """Called with (job, video, where to write the report, progress, stop).
 
-Raises `AimError` where the video cannot be scored and `Cancelled` where it was stopped.
+Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`.
 """
 
 
 class Queue:
-    """Runs what the history holds as queued.
+    """Runs the queued jobs of a history.
 
     Args:
         history: the jobs.
@@ -64,27 +64,27 @@ class Queue:
         self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Settle and sweep what an earlier server left and begin."""
+        """Clean up after an earlier server and start the thread."""
         self.history.settle()
         self._sweep()
         self._thread.start()
 
     def close(self, timeout: float = 20.0) -> None:
-        """Stop the running job and end; what is queued stays queued."""
+        """Stop the running job and the thread; queued jobs stay queued."""
         self._closing.set()
         self._stop_running()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
 
-    def submit(self, job: Job) -> Job:
+    def submit(self, job: ScoringJob) -> ScoringJob:
         """Queue a job."""
         kept = self.history.add(job)
         self._wake.set()
         return kept
 
     def cancel(self, job_id: str) -> bool:
-        """Cancel a queued or running job; whether it was one."""
+        """Cancel a queued or running job; returns False for any other."""
         if self.history.update(job_id, only_from=("queued",), state="cancelled", finished=time.time(), stage=""):
             return True
         with self._lock:
@@ -94,8 +94,8 @@ class Queue:
         self.history.update(job_id, only_from=("running",), stage="stopping", share=None)
         return True
 
-    def remove(self, job: Job) -> bool:
-        """Delete a finished job and its files; whether it was finished."""
+    def remove(self, job: ScoringJob) -> bool:
+        """Delete a finished job and its files; returns False for an unfinished one."""
         current = self.history.get(job.id)
         if current is None or current.state in ("queued", "running"):
             return False
@@ -103,14 +103,14 @@ class Queue:
         self.history.remove(job.id)
         return True
 
-    def report(self, job: Job) -> Path:
-        """Where a job's report lies."""
+    def report(self, job: ScoringJob) -> Path:
+        """Path of a job's report."""
         return self.folder / job.id / "report.html"
 
     def _sweep(self) -> None:
-        """Delete the folders of uploads that a killed server left before they became jobs.
+        """Delete folders of uploads that a killed server left before they became jobs.
 
-        A folder with a page stays: it was a job of a history that was moved away, and the page is its result.
+        A folder with a report stays: it is the result of a job whose history was moved away.
         """
         for place in self.folder.glob("[0-9a-f]" * 32):
             if self.history.get(place.name) is None and not (place / "report.html").exists():
@@ -120,30 +120,32 @@ class Queue:
         while not self._closing.is_set():
             self._wake.clear()
             try:
-                job = self._insist(self.history.next_queued)
+                job = self._retried(self.history.next_queued)
                 if job is None:
                     self._wake.wait(timeout=5)
                 else:
                     self._run(job)
-            except Exception:  # without this thread no job would ever run again
-                log.exception("the queue stumbled and goes on")
+            except Exception:  # without this thread no further job would run
+                log.exception("error in the job queue; it continues")
                 self._closing.wait(RETRY_SECONDS)
 
-    def _insist(self, act: Callable[[], T]) -> T | None:
-        """Do what the database may refuse for a time until it is done; None where the server closes before."""
-        told = False
+    def _retried(self, act: Callable[[], T]) -> T | None:
+        """Retry while the database is locked or the disk is full; None where the server closes before."""
+        warned = False
         while True:
             try:
                 return act()
             except sqlite3.OperationalError as error:
-                if not told:
-                    fix = f"Free space on the disk of {self.folder.parent}, or close what else has its history open"
-                    log.warning("the history cannot be used (%s); the queue waits for it. %s", error, fix)
-                told = True
+                if not warned:
+                    fix = (
+                        f"Free space on the disk of {self.folder.parent}, or close other programs that use its history"
+                    )
+                    log.warning("the history cannot be used (%s); the queue retries. %s", error, fix)
+                warned = True
                 if self._closing.wait(RETRY_SECONDS):
                     return None
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ScoringJob) -> None:
         stop = threading.Event()
         with self._lock:
             self._running = (job.id, stop)
@@ -154,21 +156,21 @@ class Queue:
             with self._lock:
                 self._running = None
 
-    def _change(self, job: Job, *, only_from: tuple[State, ...] = (), **values: Any) -> bool:
-        return bool(self._insist(lambda: self.history.update(job.id, only_from=only_from, **values)))
+    def _change(self, job: ScoringJob, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
+        return bool(self._retried(lambda: self.history.update(job.id, only_from=only_from, **values)))
 
-    def _settle(self, job: Job, stop: threading.Event) -> None:
+    def _settle(self, job: ScoringJob, stop: threading.Event) -> None:
         end = self._end(job, stop)
         finished = None if end["state"] == "queued" else time.time()
         rest = {"finished": finished, "stage": "", "share": None}
         try:
             self._change(job, **({"error": ""} | end | rest))
-        except Exception:  # a result that no column takes
+        except Exception:  # a result that does not fit a column
             log.exception("job %s failed", job.id)
             self._change(job, **(_FAULT | rest))
 
-    def _end(self, job: Job, stop: threading.Event) -> dict[str, Any]:
-        """Do the work; the fields that say how it ended."""
+    def _end(self, job: ScoringJob, stop: threading.Event) -> dict[str, Any]:
+        """Run the work; returns the fields of its end."""
         mute = 0.0
 
         def progress(stage: str, share: float | None) -> None:
@@ -177,7 +179,9 @@ class Queue:
                 return
             try:
                 self.history.update(job.id, stage=stage, share=share)
-            except sqlite3.OperationalError:  # costs what is shown, not the job, nor a wait at every frame
+            except (
+                sqlite3.OperationalError
+            ):  # loses displayed progress only; waiting at every frame would stall the job
                 mute = time.monotonic() + RETRY_SECONDS
 
         try:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from data.errors import Cancelled, VideoError
 from data.video import Record
-from pipeline.serve.history import Job
-from pipeline.serve.job_queue import Outcome, Progress
+from pipeline.serve.history import ScoringJob
+from pipeline.serve.job_queue import Outcome, WorkProgress
 
 if TYPE_CHECKING:
     from pipeline.extract import FrameProgress
@@ -20,19 +20,21 @@ class ScoreWork:
     """Scores one video after the other with one scorer.
 
     Args:
-        scorer: a loaded scorer; its cache keeps the features under the content of the video, so that the same
-            video again costs nothing. Give it `workers=1`: then a decoder that crashes costs a child process.
+        scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
+            extracted again. With `workers=1` a decoder crash ends a child process only.
     """
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
 
-    def __call__(self, job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def __call__(
+        self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> Outcome:
         """Score `video` and write its page to `report`.
 
         Raises:
             VideoError: the video cannot be scored.
-            Cancelled: stopped by the user.
+            Cancelled: the user cancelled the job.
         """
         from pipeline.report import report_scores
 
@@ -49,11 +51,11 @@ class ScoreWork:
         return Outcome(row.score, len(row.flags))
 
 
-def _frames(progress: Progress) -> FrameProgress:
-    """A hook of `run_extract` that tells which stages are at work, and the share of their frames."""
+def _frames(progress: WorkProgress) -> FrameProgress:
+    """A hook of `run_extract` that reports the running stages and the share of their frames."""
 
-    def told(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+    def report(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
         frames = f": frame {done} of {total}" if total else ""
         progress(f"{', '.join(stages)}{frames}", done / total if total else None)
 
-    return told
+    return report

@@ -1,4 +1,4 @@
-"""Starting the server: checks, one scorer, one port on the loopback interface."""
+"""Starts the server: checks, one scorer, one port on the loopback interface."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def serve(
     """Serve until interrupted.
 
     Args:
-        folder: where uploads, reports and the history lie; made where absent.
+        folder: folder of uploads, reports and the history; made where absent.
         work: scores one video, such as `pipeline.serve.score_work.ScoreWork(load_scorer(run, workers=1))`.
         host: a loopback address.
         port: 0 for any free port.
         limits: see `pipeline.serve.app.Limits`.
-        facts: what the page says of the model.
-        on_start: called with the address once it is taken.
+        facts: facts on the model, shown on the page.
+        on_start: called with the address when the port is open.
 
     Raises:
         UsageError: not a loopback address, another server uses the folder, or the port is taken.
@@ -48,13 +48,13 @@ def serve(
     if not is_loopback(host):
         raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
     shown = f"[{host}]" if ":" in host else host
-    app = create_app(folder, work, limits, facts)  # before the port: where both are taken, another port is no help
+    app = create_app(folder, work, limits, facts)  # before the port: with both in use, another port would not help
     with closing(app.state.queue.history):
         listener = _listen(host, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
         if on_start is not None:
             on_start(f"http://{shown}:{listener.getsockname()[1]}/")
-        with suppress(KeyboardInterrupt):  # uvicorn has closed all in order and tells the interrupt once more
+        with suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
             uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -1,4 +1,4 @@
-"""From a request's body to a file: streamed, counted, recognised by its first bytes, under a name of our own."""
+"""Receives uploads: streams a request's body to a file, checks size and type, and generates its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""
 
 HEAD_BYTES = 512
-"""Bytes that the kind of a file is told by."""
+"""Bytes at the start of a file that identify its type."""
 
 _MAGIC = (
     (4, b"ftyp"),
@@ -37,11 +37,11 @@ _MAGIC = (
 
 
 class UploadError(Exception):
-    """An upload that is not taken.
+    """An upload that is refused.
 
     Args:
         status: HTTP status.
-        reason: one line for the person who uploads.
+        reason: one line for the user.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -52,7 +52,7 @@ class UploadError(Exception):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has arrived whole.
+    """A completely received file.
 
     Attributes:
         id: 32 hexadecimal digits; names the folder.
@@ -94,17 +94,17 @@ def suffix_of(name: str) -> str:
 async def receive(
     body: AsyncIterator[bytes], header: str | None, announced: int | None, folder: Path, most_bytes: int
 ) -> Upload:
-    """Write a body to disk. On any refusal or broken connection nothing stays behind.
+    """Write a body to disk. A refused or broken upload leaves no file.
 
     Args:
-        body: the bytes as they come.
+        body: the bytes.
         header: percent-encoded name of the file.
         announced: Content-Length, where the client sent one.
-        folder: where job folders are made.
+        folder: folder of the job folders.
         most_bytes: limit of one file.
 
     Raises:
-        UploadError: wrong kind, too large, empty, or no room on the disk.
+        UploadError: wrong type, too large, empty, or the disk is full.
     """
     name = shown_name(header)
     suffix = suffix_of(name)
@@ -120,7 +120,7 @@ async def receive(
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UploadError(507, "no room on the disk") from error
+            raise UploadError(507, "the disk is full") from error
         raise
 
 
@@ -143,8 +143,8 @@ async def _write(body: AsyncIterator[bytes], path: Path, most_bytes: int) -> tup
 
 
 def is_video(head: bytes) -> bool:
-    """Whether the first bytes are those of a container that holds videos; decoding will tell for certain."""
-    return any(head[at : at + len(mark)] == mark for at, mark in _MAGIC)
+    """Whether a file starts like a video container; decoding makes the final check."""
+    return any(head[start : start + len(mark)] == mark for start, mark in _MAGIC)
 
 
 def remove(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""AIM, or a compared network of the same interface, as a system: all runs on all folds of all tasks train at once."""
+"""AIM or a compared network as a system: all runs on all folds of all tasks train at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from data.store.arrays import Floats, Rows
 from models.aim import AimOutput
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
@@ -19,7 +19,7 @@ from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems.interface import Floats, HeldOut, Part, by_fold
+from pipeline.systems.interface import HeldOut, Part, by_fold
 from pipeline.train import (
     SCORES,
     Fitted,
@@ -47,8 +47,8 @@ class AimSystem:
         config: the recipe.
         pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
             each task on its own, as the paper does.
-        checkpoints: folder for resuming after a kill, or None.
-        watch: epochs, counted from 1, whose predictions are kept beside those of the last (`HeldOut.by_epoch`).
+        checkpoints: folder of the checkpoints for resuming, or None.
+        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
     """
 
     name: str
@@ -66,7 +66,7 @@ class AimSystem:
 
         Raises:
             UsageError: the network does not fit the features.
-            Cancelled: `stop` said so.
+            Cancelled: `stop` returned true.
         """
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
@@ -86,7 +86,7 @@ class AimSystem:
         return self._read(fitted, parts, groups, normalisers, sizes, data)
 
     def inner(self, runs: int) -> AimSystem:
-        """The same with as many runs at most, for inner validation; keeps its unfinished work elsewhere."""
+        """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
         fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
         place = None if self.checkpoints is None else self.checkpoints / "inner"
         return replace(self, config=fewer, checkpoints=place)
@@ -100,9 +100,9 @@ class AimSystem:
         sizes: AimSizes,
         data: StackData,
     ) -> HeldOut:
-        """What the trained networks say of the test rows, in the units of the labels."""
+        """Predictions of the trained networks for the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
-        seen: dict[int, Floats] = {}
+        by_epoch: dict[int, Floats] = {}
         for number, group in enumerate(groups):
             mine = slice(number * self.config.runs, (number + 1) * self.config.runs)
             output = self._predict({n: v[mine] for n, v in fitted.state.items()}, sizes, data, number)
@@ -113,15 +113,15 @@ class AimSystem:
                     scores[name][i] = normalisers[i].unscale(scaled, column)
             for i in group if self.watch else ():
                 scaled = fitted.watched[:, mine][..., torch.from_numpy(parts[i].test)].double().numpy()
-                seen[i] = normalisers[i].unscale(scaled, 0)
-        found = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+                by_epoch[i] = normalisers[i].unscale(scaled, 0)
+        in_order = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
         return HeldOut(
-            score=found["score"],
-            execution=found["execution"],
-            synchronisation=found["synchronisation"],
+            score=in_order["score"],
+            execution=in_order["execution"],
+            synchronisation=in_order["synchronisation"],
             losses=fitted.losses,
             loss_epochs=fitted.loss_epochs,
-            by_epoch=tuple(seen[i] for i in sorted(seen)),
+            by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
             watched=self.watch,
         )
 
@@ -131,7 +131,7 @@ class AimSystem:
         return predict_members(net, data, torch.full((self.config.runs,), fold))
 
 
-def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> NDArray[np.intp]:
-    """(n,) which part's normalisation each performance has: that of its own task, the first where there is none."""
+def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:
+    """(n,) index of the part that normalises each performance: that of its task, else the first."""
     tasks = {parts[i].task: i for i in group}
     return np.array([tasks.get(record.task, group[0]) for record in features.records], dtype=np.intp)

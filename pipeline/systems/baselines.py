@@ -1,20 +1,17 @@
-"""Predictions that need no video; a result without them beside it says nothing."""
+"""Trivial baselines: predictions that need no video, as a reference for every result."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import SimpleSystem, System
 from pipeline.train import label_table
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
 
 def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
-    """(m,) the mean training score for everyone: least squared error without ranking anything."""
+    """(m,) the mean training score for every performance: the constant with the least squared error."""
     return np.full(len(test), _scores(features)[train].mean())
 
 
@@ -46,7 +43,7 @@ def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
 
 
 def trivial_baselines() -> tuple[System, ...]:
-    """Those that stand beside every result."""
+    """The baselines of every evaluation."""
     return (
         SimpleSystem("training mean", training_mean, baseline=True),
         SimpleSystem("duration", duration, baseline=True),

@@ -1,7 +1,7 @@
-"""Which epoch counts: the last one, one chosen inside the training part, or, on request, the best one on the test part.
+"""Selects the epoch of a result: the last, one chosen by inner validation or, on request, the best on the test part.
 
-The paper does not say from which epoch its figures come, and public code of this field often takes the best one on
-the test part. Here the last epoch is the result; the two others stand beside it as rows of their own.
+The paper does not name the epoch of its results, and public code of this field often takes the best one on the test
+part. Here the last epoch is the result; the two others are further rows.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.splits import TIED
+from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
@@ -20,33 +20,31 @@ from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
 from pipeline.train import Progress, Stop, label_table
 
-Floats = NDArray[np.float64]
-
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""
 
 CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
-"""Ends of the names of the rows."""
+"""Name endings of the rows."""
 
 
 def watched_epochs(epochs: int) -> tuple[int, ...]:
-    """The epochs, counted from 1, that can be chosen; the last one is among them."""
+    """The epochs, counted from 1, that can be chosen, including the last."""
     return tuple(sorted({max(1, round(epochs * share / WATCHED)) for share in range(1, WATCHED + 1)}))
 
 
 @dataclass(frozen=True)
 class WithEpochs:
-    """AIM by its last epoch, with a row beside it for the epoch that inner validation chooses.
+    """AIM by its last epoch, with a second row for the epoch that inner validation chooses.
 
-    The training part of each fold, over all its tasks, is cut into inner folds; the epoch with the highest Spearman's
-    rho of all inner predictions of a task ranked together, averaged over the tasks by Fisher's z, is the fold's.
-    Its predictions come from the same training as the last epoch's.
+    The training part of each fold, over all its tasks, is split into inner folds; the epoch with the highest Spearman's
+    rho of all inner predictions of a task ranked together, averaged over the tasks by Fisher's z, is chosen for
+    the fold. Its predictions come from the same training as the last epoch's.
 
     Attributes:
-        system: what is trained.
+        system: trained on the parts.
         kinds: groups that stay on one side of an inner fold, as in `pipeline.systems.selection.Selected`.
-        oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels:
-            an upper bound, to compare with figures that were made so, and no result.
+        oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels, so
+            it is an upper bound for comparison with published numbers, and no result.
         seed: of the inner folds.
     """
 
@@ -58,7 +56,7 @@ class WithEpochs:
 
     @property
     def name(self) -> str:
-        """That of the system."""
+        """The name of the system."""
         return self.system.name
 
     def inner(self, runs: int) -> AimSystem:
@@ -75,15 +73,17 @@ class WithEpochs:
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
         watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
-        every = [part for found in self._inner(features, parts).values() for part in found]
+        every = [part for inner in self._inner(features, parts).values() for part in inner]
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The row of the last epoch and those beside it, from what `trainings` gave."""
+        """The row of the last epoch and its variants, from the results of `trainings`."""
         last, *inside = held
         rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
         if self.oracle:
-            best = [_best_on_test(features, part, seen) for part, seen in zip(parts, last.by_epoch, strict=True)]
+            best = [
+                _best_on_test(features, part, by_epoch) for part, by_epoch in zip(parts, last.by_epoch, strict=True)
+            ]
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
 
@@ -93,19 +93,17 @@ class WithEpochs:
     def _inside(
         self, features: FeatureSet, parts: Sequence[Part], watched: Sequence[int], held: Sequence[HeldOut]
     ) -> list[int]:
-        """Place among the watched epochs that inner validation chooses for each part; the last where it cannot."""
+        """Index of the watched epoch that inner validation chooses for each part; the last where it cannot."""
         last = len(watched) - 1
         if not held:
             return [last] * len(parts)
         inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
-        seen = by_outer(inner, held[0].by_epoch)
+        by_epoch = by_outer(inner, held[0].by_epoch)
         best = dict.fromkeys(inner, last)
-        for fold, found in inner.items():
-            ensembles = [values.mean(1) for values in seen[fold]]  # (epochs watched, m) each
-            told = [
-                agreement([(p, v[k]) for p, v in zip(found, ensembles, strict=True)], true) for k in range(last + 1)
-            ]
-            best[fold] = _latest_best(told) if found else last
+        for fold, cuts in inner.items():
+            ensembles = [values.mean(1) for values in by_epoch[fold]]  # (epochs watched, m) each
+            rhos = [agreement([(p, v[k]) for p, v in zip(cuts, ensembles, strict=True)], true) for k in range(last + 1)]
+            best[fold] = _latest_best(rhos) if cuts else last
         return [best[part.fold] for part in parts]
 
     def _row(self, ending: str, held: HeldOut, places: Sequence[int]) -> tuple[System, HeldOut]:
@@ -121,6 +119,6 @@ def _best_on_test(features: FeatureSet, part: Part, by_epoch: Floats) -> int:
 
 
 def _latest_best(correlations: Sequence[float]) -> int:
-    """Place of the highest one, of equals the latest."""
+    """Index of the highest correlation, the latest of equal ones."""
     backwards = [sortable(value) for value in reversed(correlations)]
     return len(backwards) - 1 - int(np.argmax(backwards))

@@ -1,4 +1,4 @@
-"""Channel names become the nodes and edges that the compared graph networks need."""
+"""The nodes and edges of the compared graph networks, from the channel names."""
 
 from __future__ import annotations
 
@@ -59,20 +59,20 @@ def graph(features: FeatureSet) -> tuple[Nodes, Nodes, tuple[tuple[int, int], ..
 
 
 def _nodes(names: Sequence[str], count: int) -> dict[str, tuple[int, ...]]:
-    found: dict[str, dict[str, int]] = {}
+    nodes: dict[str, dict[str, int]] = {}
     for index, name in enumerate(names):
         joint = next((part for part in name.split(".") if part in JOINTS), None)
         side = name.split("_")[0]
         if joint is not None and not name.startswith("angle"):
-            found.setdefault(joint, {})[name.replace(joint, "*")] = index
+            nodes.setdefault(joint, {})[name.replace(joint, "*")] = index
         elif joint is None and side in ("left", "right"):
-            found.setdefault(side, {})[name.removeprefix(side)] = index
-    if not found:
+            nodes.setdefault(side, {})[name.removeprefix(side)] = index
+    if not nodes:
         return {"all": tuple(range(count))}
-    common = set.intersection(*(set(channels) for channels in found.values()))
+    common = set.intersection(*(set(channels) for channels in nodes.values()))
     if not common:
         return {"all": tuple(range(count))}
-    return {node: tuple(channels[key] for key in sorted(common)) for node, channels in found.items()}
+    return {node: tuple(channels[key] for key in sorted(common)) for node, channels in nodes.items()}
 
 
 def _bones(nodes: list[str]) -> list[tuple[int, int]]:

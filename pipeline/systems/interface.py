@@ -1,4 +1,4 @@
-"""What an evaluation compares: anything that learns from a training part and predicts a test part.
+"""The interface of systems that an evaluation compares: they learn from a training part and predict a test part.
 
 AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.systems.baselines`) and the other
 systems of the paper's tables (`models.comparisons`).
@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.train import Progress, Stop
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Part:
 
     task: str
     fold: str
-    train: NDArray[np.intp]
-    test: NDArray[np.intp]
+    train: Rows
+    test: Rows
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,12 @@ class HeldOut:
         score: one (runs, m) array per part.
         execution: the same for execution scores, or empty where the system has none.
         synchronisation: the same for synchronisation scores, or empty.
-        losses: (epochs kept, members) training loss, for systems that have one.
+        losses: (epochs kept, members) training loss; empty for systems without one.
         loss_epochs: which epochs those are.
-        chosen: for a system that chooses between others, the name of the chosen one per part.
+        chosen: for a system that selects among others, the name of the selected one per part.
         by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
         watched: which epochs those are, counted from 1.
-        variants: further rows that the same training gives, each with the system that it belongs to.
+        variants: further rows of the same training, each with its system.
     """
 
     score: tuple[Floats, ...]
@@ -72,7 +70,7 @@ class System(Protocol):
 
     @property
     def baseline(self) -> bool:
-        """It needs no video: what any figure has to be held against."""
+        """Whether it needs no video: a reference for every other result."""
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
@@ -80,12 +78,12 @@ class System(Protocol):
         """Train on each part's training rows and predict its test rows.
 
         Raises:
-            Cancelled: `stop` said so.
+            Cancelled: `stop` returned true.
         """
 
 
 def by_fold(parts: Sequence[Part]) -> list[list[int]]:
-    """Which parts are the same fold of different tasks."""
+    """Indices of the parts, grouped by fold; the parts of a group differ by task."""
     names = dict.fromkeys(part.fold for part in parts)
     return [[i for i, part in enumerate(parts) if part.fold == name] for name in names]
 
@@ -97,12 +95,12 @@ class SimpleSystem:
     Attributes:
         name: shown in tables.
         predict: (features, training rows, test rows, run) to (m,) predictions.
-        runs: how often it is repeated, for systems that draw at random.
+        runs: repetitions, for systems that draw at random.
         baseline: see `System.baseline`.
     """
 
     name: str
-    predict: Callable[[FeatureSet, NDArray[np.intp], NDArray[np.intp], int], Floats]
+    predict: Callable[[FeatureSet, Rows, Rows, int], Floats]
     runs: int = 1
     baseline: bool = False
 
@@ -126,5 +124,5 @@ class SimpleSystem:
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
         """The tasks' predictions in the order of the parts."""
         tasks = dict.fromkeys(part.task for part in parts)
-        given = {task: iter(found.score) for task, found in zip(tasks, held, strict=True)}
-        return HeldOut(tuple(next(given[part.task]) for part in parts))
+        by_task = {task: iter(held_out.score) for task, held_out in zip(tasks, held, strict=True)}
+        return HeldOut(tuple(next(by_task[part.task]) for part in parts))

@@ -1,7 +1,7 @@
-"""The compared systems that are no networks: support vector and ridge regression on fixed descriptions.
+"""Compared systems without networks: support vector, ridge and nearest-neighbour regression on fixed descriptors.
 
-Every description is of one performance and sees no other; standardisation and regression are fitted on the training
-part alone.
+The descriptors of a performance depend on no other performance; standardisation and regression are fitted on the
+training part alone.
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, by_fold
 from pipeline.train import Progress, Stop, label_table
 
-Floats = NDArray[np.float64]
 Describe = Callable[[FeatureSet], Floats]
-"""Features of n performances to (n, figures)."""
+"""Features of n performances to descriptors (n, K)."""
 
 COEFFICIENTS = 5
 """Lowest cosine or Fourier coefficients that are kept of each channel over the time steps."""
 
 
 def scene_mean(features: FeatureSet) -> Floats:
-    """(n, Nc) whole-scene feature averaged over the time steps: what I3D-SVR (table 4) sees."""
+    """(n, Nc) whole-scene feature averaged over the time steps, the input of I3D-SVR (table 4)."""
     return np.asarray(features.scene.mean(1), dtype=np.float64)
 
 
@@ -61,8 +60,8 @@ def frequency_and_entropy(features: FeatureSet) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def trial_figures(features: FeatureSet) -> Floats:
-    """(n, K) figures of the whole performance; ours, for people never seen in training."""
+def trial_descriptors(features: FeatureSet) -> Floats:
+    """(n, K) trial-level descriptors; ours, for people without training performances."""
     return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
 
 
@@ -73,7 +72,7 @@ def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
 
 
 def _series(features: FeatureSet) -> Floats:
-    """(n, T, channels) channels of all agents, 0 where unseen."""
+    """(n, T, channels) channels of all agents, 0 where unobserved."""
     count, steps = features.primary.shape[:2]
     both = [features.primary, features.secondary.reshape(count, steps, -1)]
     return np.nan_to_num(np.concatenate(both, axis=-1).astype(np.float64))
@@ -90,26 +89,26 @@ def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:
 
 
 def regression_systems(features: FeatureSet) -> list[SimpleSystem]:
-    """Those that these features can feed."""
-    found: list[SimpleSystem] = []
+    """The regression systems that these features allow."""
+    systems: list[SimpleSystem] = []
     if features.scene.shape[-1]:
         for short, kernel in (("L", "linear"), ("P", "poly"), ("RBF", "rbf")):
-            found.append(SimpleSystem(f"I3D-SVR-{short}", _Fitted(scene_mean, "svr", kernel)))
-        found.append(SimpleSystem("C3D-SVR (on our clips)", _Fitted(scene_unit, "svr", "linear")))
+            systems.append(SimpleSystem(f"I3D-SVR-{short}", _Fitted(scene_mean, "svr", kernel)))
+        systems.append(SimpleSystem("C3D-SVR (on our clips)", _Fitted(scene_unit, "svr", "linear")))
     if features.primary.shape[-1]:
-        found.append(SimpleSystem("Pose+DCT", _Fitted(pose_dct, "svr", "linear")))
-        found.append(SimpleSystem("DCT+DFT+ApEn", _Fitted(frequency_and_entropy, "nearest", "")))
+        systems.append(SimpleSystem("Pose+DCT", _Fitted(pose_dct, "svr", "linear")))
+        systems.append(SimpleSystem("DCT+DFT+ApEn", _Fitted(frequency_and_entropy, "nearest", "")))
     if features.trial.shape[-1]:
-        found.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_figures, "ridge", "")))
-    return found
+        systems.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_descriptors, "ridge", "")))
+    return systems
 
 
 @dataclass(frozen=True)
 class PooledRidge:
-    """Ridge regression on whole-performance figures over all tasks of a fold at once; ours, for new users.
+    """Ridge regression on trial-level descriptors over all tasks of a fold at once; ours, for new users.
 
-    Figures and scores are standardised within each task on its training part, so that tasks share what a deviation
-    from their usual means; the penalty is chosen by leave-one-out inside the training part.
+    Descriptors and scores are standardised within each task on its training part, so that tasks share the effect of a
+    deviation; the penalty is chosen by leave-one-out inside the training part.
     """
 
     name: str = "trial figures, all tasks (ours)"
@@ -121,23 +120,25 @@ class PooledRidge:
         """See `System.held_out`."""
         from sklearn.linear_model import RidgeCV
 
-        figures, scores = trial_figures(features), label_table(features.records)[:, 0]
-        found: dict[int, Floats] = {}
+        descriptors, scores = trial_descriptors(features), label_table(features.records)[:, 0]
+        predicted: dict[int, Floats] = {}
         for group in by_fold(parts):
             model = RidgeCV(alphas=np.logspace(-1, 5, 13))
-            learned = [(_standard(figures, parts[i].train), parts[i].train) for i in group]
-            usual = [(float(scores[rows].mean()), float(scores[rows].std()) or 1.0) for _, rows in learned]
-            targets = [(scores[rows] - mean) / spread for (_, rows), (mean, spread) in zip(learned, usual, strict=True)]
+            learned = [(_standard(descriptors, parts[i].train), parts[i].train) for i in group]
+            moments = [(float(scores[rows].mean()), float(scores[rows].std()) or 1.0) for _, rows in learned]
+            targets = [
+                (scores[rows] - mean) / spread for (_, rows), (mean, spread) in zip(learned, moments, strict=True)
+            ]
             model.fit(np.concatenate([values[rows] for values, rows in learned]), np.concatenate(targets))
-            for i, (values, _), (mean, spread) in zip(group, learned, usual, strict=True):
-                found[i] = (model.predict(values[parts[i].test]) * spread + mean)[None]
-        return HeldOut(tuple(found[i] for i in range(len(parts))))
+            for i, (values, _), (mean, spread) in zip(group, learned, moments, strict=True):
+                predicted[i] = (model.predict(values[parts[i].test]) * spread + mean)[None]
+        return HeldOut(tuple(predicted[i] for i in range(len(parts))))
 
 
-def _standard(figures: Floats, rows: NDArray[np.intp]) -> Floats:
-    """(n, K) in deviations of the training rows, cut to +-5; figures that are constant there become 0."""
-    mean, spread = figures[rows].mean(0), figures[rows].std(0)
-    return np.asarray(np.clip((figures - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
+def _standard(descriptors: Floats, rows: Rows) -> Floats:
+    """(n, K) in deviations of the training rows, cut to +-5; constant columns become 0."""
+    mean, spread = descriptors[rows].mean(0), descriptors[rows].std(0)
+    return np.asarray(np.clip((descriptors - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
 
 
 class _Fitted:
@@ -146,23 +147,23 @@ class _Fitted:
     def __init__(self, describe: Describe, kind: str, kernel: str) -> None:
         self.describe, self.kind, self.kernel = describe, kind, kernel
 
-    def __call__(self, features: FeatureSet, train: NDArray[np.intp], test: NDArray[np.intp], run: int) -> Floats:
+    def __call__(self, features: FeatureSet, train: Rows, test: Rows, run: int) -> Floats:
         """(m,) predicted scores of the test rows."""
-        known = np.nan_to_num(self.describe(features.take(np.concatenate([train, test]))))
-        learned, asked = known[: len(train)], known[len(train) :]
+        values = np.nan_to_num(self.describe(features.take(np.concatenate([train, test]))))
+        learned, new = values[: len(train)], values[len(train) :]
         spread = learned.std(0)
         kept = spread > 1e-9 * np.maximum(np.abs(learned).mean(0), 1e-9)
         scores = label_table(features.records)[train, 0]
-        if not kept.any():  # nothing in it tells one performance from another, as where nobody was found
+        if not kept.any():  # constant descriptors, such as without any detection
             return np.full(len(test), scores.mean())
         scale = spread[kept]
-        learned, asked = ((x[:, kept] - known[: len(train), kept].mean(0)) / scale for x in (learned, asked))
+        learned, new = ((x[:, kept] - values[: len(train), kept].mean(0)) / scale for x in (learned, new))
         low, span = float(scores.min()), float(np.ptp(scores)) or 1.0
-        model = self._regressor(learned.shape[1], len(train))
+        model = self._regressor(len(train))
         model.fit(learned, (scores - low) / span)
-        return np.asarray(model.predict(asked) * span + low)
+        return np.asarray(model.predict(new) * span + low)
 
-    def _regressor(self, figures: int, samples: int) -> Any:
+    def _regressor(self, samples: int) -> Any:
         from sklearn.linear_model import RidgeCV
         from sklearn.neighbors import KNeighborsRegressor
         from sklearn.svm import SVR

@@ -1,4 +1,4 @@
-"""Choosing between systems by inner validation, on the training part only."""
+"""Selects among systems by inner validation, on the training part only."""
 
 from __future__ import annotations
 
@@ -7,42 +7,41 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.splits import TIED, kfold
+from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.train import Progress, Stop, label_table
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 
 INNER_FOLDS = 3
-"""Parts into which a training part is cut."""
+"""Number of inner folds of a training part."""
 
 INNER_RUNS = 2
-"""Networks per candidate and inner fold, at most: choosing needs fewer than the figures."""
+"""Most networks per candidate and inner fold: selection needs fewer than the final result."""
 
 
 @dataclass(frozen=True)
 class Selected:
     """For every outer fold the candidate that ranks best inside its training part.
 
-    The training part of a fold (over all its tasks) is cut into inner folds; every candidate trains on the inner
+    The training part of a fold (over all its tasks) is split into inner folds; every candidate trains on the inner
     training parts of all folds at once; the one with the highest Spearman's rho, over all inner predictions of a
     task ranked together and averaged over the tasks by Fisher's z, is trained on the whole training part.
 
     Attributes:
         name: shown in tables.
         candidates: with different names.
-        kinds: groups that stay on one side of an inner fold: those of the outer protocol, so that the inner question
-            is the outer one (("subject",) for leave-one-user-out).
+        kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
+            leave-one-user-out).
         folds: inner folds.
-        seed: of the cut.
-        show: train every candidate on every part and give each a row of its own beside the choice.
+        seed: of the split.
+        show: train every candidate on every part and give each its own row.
     """
 
     name: str
@@ -65,34 +64,34 @@ class Selected:
         for candidate in self.candidates:
             mine = [i for i, name in enumerate(chosen) if name == candidate.name]
             if mine:
-                found = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
-                scores |= dict(zip(mine, found.score, strict=True))
+                predicted = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
+                scores |= dict(zip(mine, predicted.score, strict=True))
         return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """Where all are shown: every candidate on the inner folds, then every candidate on every part.
+        """With `show`: every candidate on the inner folds, then every candidate on every part.
 
-        Else none: what is trained on the parts depends on the choice.
+        Otherwise none: the training on the parts depends on the selection.
         """
-        every = [part for found in self._inner(features, parts).values() for part in found]
+        every = [part for inner in self._inner(features, parts).values() for part in inner]
         inside = [(_inner_version(candidate), every) for candidate in self.candidates if every]
         return [*inside, *((candidate, parts) for candidate in self.candidates)] if self.show else []
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The choice and a row for every candidate, from what `trainings` gave."""
+        """The selected predictions and a row for every candidate, from the results of `trainings`."""
         count = len(self.candidates)
         chosen = self._best(features, parts, held[:-count])
         shown = list(zip(self.candidates, held[-count:], strict=True))
-        told = {candidate.name: found.score for candidate, found in shown}
-        rows = [row for candidate, found in shown for row in ((candidate, found), *found.variants)]
-        scores = _as_many_runs([told[name][i] for i, name in enumerate(chosen)])
+        by_name = {candidate.name: result.score for candidate, result in shown}
+        rows = [row for candidate, result in shown for row in ((candidate, result), *result.variants)]
+        scores = _as_many_runs([by_name[name][i] for i, name in enumerate(chosen)])
         return HeldOut(scores, chosen=tuple(chosen), variants=tuple(rows))
 
     def choose(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[str]:
-        """Name of the best candidate for each part; the first where the training part cannot be cut."""
-        every = [part for found in self._inner(features, parts).values() for part in found]
+        """Name of the best candidate for each part; the first where the training part cannot be split."""
+        every = [part for inner in self._inner(features, parts).values() for part in inner]
         tried = self.candidates if every else ()
         return self._best(features, parts, [_inner_version(c).held_out(features, every, progress, stop) for c in tried])
 
@@ -100,7 +99,7 @@ class Selected:
         return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
 
     def _best(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[str]:
-        """Name of the candidate that ranks best for each part; `held` is what each predicts on the inner folds."""
+        """Name of the candidate that ranks best for each part; `held` are their predictions on the inner folds."""
         first = self.candidates[0].name
         if not held:
             return [first] * len(parts)
@@ -111,7 +110,7 @@ class Selected:
             for name in values:
                 mine = list(zip(inner[name], means[name], strict=True))
                 values[name][candidate.name] = sortable(agreement(mine, true))
-        best = {name: max(told, key=told.__getitem__) for name, told in values.items() if inner[name]}
+        best = {name: max(rhos, key=rhos.__getitem__) for name, rhos in values.items() if inner[name]}
         return [best.get(part.fold, first) for part in parts]
 
 
@@ -119,7 +118,7 @@ def _as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
     """(runs, m) of every part with the runs of the part that has most.
 
     Where candidates of several networks and of a single one are chosen for different parts, the single one counts in
-    every run: a run's figure needs a prediction for every part.
+    every run, because the result of a run needs a prediction for every part.
     """
     most = max((len(values) for values in scores), default=0)
     return tuple(values[np.arange(most) % len(values)] for values in scores)
@@ -133,14 +132,14 @@ def inner_parts(
     folds: int = INNER_FOLDS,
     seed: int = 0,
 ) -> dict[str, list[Part]]:
-    """The training part of every outer fold, cut into inner folds; empty where it cannot be cut.
+    """The training part of every outer fold, split into inner folds; empty where it cannot be split.
 
     Args:
         features: whose rows the parts are.
         parts: the outer ones.
         kinds: groups that stay on one side of an inner fold.
-        folds: how many.
-        seed: of the cut.
+        folds: number of inner folds.
+        seed: of the split.
     """
     return {
         name: _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
@@ -168,8 +167,8 @@ def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...],
 
 def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[str, list[T]]:
     """`values`, one per inner part in order, by outer fold."""
-    given = iter(values)
-    return {name: [next(given) for _ in found] for name, found in inner.items()}
+    remaining = iter(values)
+    return {name: [next(remaining) for _ in cuts] for name, cuts in inner.items()}
 
 
 def names(parts: Sequence[Part]) -> list[str]:
@@ -193,5 +192,5 @@ def sortable(value: float) -> float:
 
 def _inner_version(candidate: System) -> System:
     inner = getattr(candidate, "inner", None)
-    found: System = candidate if inner is None else inner(INNER_RUNS)
-    return found
+    version: System = candidate if inner is None else inner(INNER_RUNS)
+    return version

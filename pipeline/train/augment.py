@@ -1,9 +1,9 @@
-"""More training performances out of those that are there; never applied to a test part.
+"""Augmentation: exchanged and mirrored copies of training performances, never of a test part.
 
-Copies are made of features, after the split: of the training rows of a fold and of nothing else, so that no copy of a
-held-out performance is ever learnt, and none is predicted. The same holds for inner validation and calibration.
-Copies that a data set itself brings as videos (TASD-2) carry the group `original`, which every split keeps together
-and the leak audit checks.
+Copies are made of features after the split, from the training rows of a fold only: no network learns from a copy of a
+held-out performance, and none predicts one. The same holds for inner validation and calibration. Copies that a data
+set itself contains as videos (TASD-2) carry the group `original`, which every split keeps together and the leak audit
+checks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
+from data.store.arrays import Rows
 from extractors.timesteps import exchange_plan, mirror_plan
 from extractors.timesteps.mirror import Plan
 from pipeline.features import FeatureSet
@@ -22,7 +23,7 @@ from pipeline.train.normalise import same_channels
 
 
 def with_copies(features: FeatureSet, config: TrainConfig) -> FeatureSet:
-    """The features, with their copies behind them where the recipe asks for copies; the first n stay as they are.
+    """The features, followed by the copies that the recipe asks for; the first n are unchanged.
 
     Raises:
         UsageError: the agents cannot be exchanged, or have no mirror image.
@@ -34,7 +35,7 @@ def with_copies(features: FeatureSet, config: TrainConfig) -> FeatureSet:
     return features
 
 
-def with_copied_rows(rows: NDArray[np.intp], count: int, config: TrainConfig) -> NDArray[np.intp]:
+def with_copied_rows(rows: Rows, count: int, config: TrainConfig) -> Rows:
     """Training rows among `count` performances, with those of their copies in `with_copies`."""
     times = (2 if config.exchange_copies else 1) * (2 if config.mirror_copies else 1)
     return np.concatenate([rows + count * time for time in range(times)])
@@ -43,7 +44,7 @@ def with_copied_rows(rows: NDArray[np.intp], count: int, config: TrainConfig) ->
 def with_exchanged(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each with primary and secondary exchanged (section 4: "any of the two").
 
-    Whole-performance figures named `primary.*` and `secondary.*` change places too.
+    Trial-level descriptors named `primary.*` and `secondary.*` change places too.
 
     Raises:
         UsageError: several secondary agents, or agents of different channels.
@@ -64,16 +65,16 @@ def with_exchanged(features: FeatureSet) -> FeatureSet:
     try:
         plan = exchange_plan(names) if names else None
     except ValueError as error:
-        raise UsageError(f"figures cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
-    return features.joined(replace(other, trial=_planned(other.trial, plan)))
+        raise UsageError(f"descriptors cannot be exchanged: {error}", fix="Set train.exchange_copies=false") from error
+    return features.followed_by(replace(other, trial=_planned(other.trial, plan)))
 
 
 def with_mirrored(features: FeatureSet) -> FeatureSet:
-    """2n performances: the given ones, then each as its mirrored video gives it, left and right joints swapped.
+    """2n performances: the given ones, then each mirrored, with left and right joints swapped.
 
-    Equal to extracting the mirrored video (`extractors.timesteps.mirror`), with two departures: who is primary stays
-    primary, where the pose stage would number two people the other way round; and the whole-scene feature stays that
-    of the plain video, about as near to the mirrored one's as a neighbouring time step (`docs/training.md`).
+    Equal to extracting the mirrored video (`extractors.timesteps.mirror`), with two departures: the primary agent stays
+    primary, where the pose stage would swap the numbers of two people; the whole-scene feature is that of the original
+    video, about as similar to the mirrored one's as a neighbouring time step (`docs/training.md`).
 
     Raises:
         UsageError: channels without a mirror image, such as tools or the camera's border cells.
@@ -92,7 +93,7 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
         primary=_planned(features.primary, plans["primary"]),
         secondary=_planned(features.secondary, plans["secondary"]),
     )
-    return features.joined(other)
+    return features.followed_by(other)
 
 
 def _planned(values: NDArray[np.float32], plan: Plan | None) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
-"""Unfinished training on disk: one safetensors file per stack, whole or absent.
+"""Checkpoints of training: one safetensors file per stack, written atomically.
 
 Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
 (epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, and `epoch`,
-the number of epochs done. Random numbers need no state: those of an epoch are drawn from (seed, epoch).
+the number of epochs done. Random numbers have no state: each epoch draws them from (seed, epoch).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data.store import atomic_path
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """State of a stack after `epoch` epochs of the training that `identity` names."""
+    """State of a stack after `epoch` epochs of the training with this `identity`."""
 
     identity: str
     epoch: int
@@ -28,7 +28,7 @@ class Checkpoint:
 
 
 def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
-    """Write it whole or not at all; the one before stays where it cannot be written.
+    """Write a checkpoint atomically; where that fails, the previous one remains.
 
     Raises:
         UsageError: the disk is full, or the folder cannot be written.
@@ -39,14 +39,14 @@ def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
             save_file(checkpoint.tensors, temporary, metadata)
     except (SafetensorError, OSError) as error:
         raise UsageError(
-            f"unfinished training cannot be kept ({error})",
+            f"the checkpoint cannot be written ({error})",
             where=place,
-            fix="Make room on that disk, then type the same command: it goes on from the last epoch that was kept",
+            fix="Free space on that disk and run the same command again: it resumes from the last checkpoint",
         ) from None
 
 
 def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
-    """The checkpoint at `place`; None where there is none, it is damaged, or it belongs to another training."""
+    """The checkpoint at `place`; None where it is missing, damaged or of another training."""
     if not place.is_file():
         return None
     try:

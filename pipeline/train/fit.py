@@ -1,4 +1,4 @@
-"""Trains many members: split into stacks, each stack resumable to the bit."""
+"""Trains many members in stacks; a resumed stack ends with the same bits."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from data.store.arrays import Floats
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import PlainLayers
@@ -27,7 +27,7 @@ STACK_PARAMETERS = 6_000_000
 """Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
 
 CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
-"""Stacks that train side by side on a CPU; torch's number of threads where unset. Changes no result."""
+"""Number of stacks that train in parallel on a CPU; torch's number of threads where unset. Changes no result."""
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs in all)."""
@@ -41,11 +41,11 @@ class Fitted:
         state: parameter name to stacked values (M, ...), on the CPU.
         losses: (epochs kept, M) mean training loss of an epoch.
         loss_epochs: which epochs those are, counted from 1.
-        watched: (epochs watched, M, n) score of every performance after those epochs, in the training scale.
+        watched: (epochs watched, M, n) score of every performance after these epochs, in the training scale.
     """
 
     state: dict[str, Tensor]
-    losses: NDArray[np.float64]
+    losses: Floats
     loss_epochs: tuple[int, ...]
     watched: Tensor
 
@@ -62,29 +62,29 @@ def fit_members(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Fitted:
-    """Train every member (at least one); those with as many batches an epoch train as one stack.
+    """Train every member (at least one); members with the same number of batches per epoch train as one stack.
 
     Args:
         data: inputs and labels. sizes: of the inputs.
         model: the network. config: the recipe.
         watch: epochs, counted from 1, after which every member scores every performance.
-        checkpoints: folder that keeps unfinished training; a call with the same inputs and settings goes on there
-            and ends with the same bits as an undisturbed one.
-        progress, stop: called and asked after every epoch; `stop` being true ends training.
+        checkpoints: folder of the checkpoints; a call with the same inputs and settings resumes from them and ends
+            with the same bits as an uninterrupted one.
+        progress, stop: called after every epoch; `stop` returning true ends training.
 
     Raises:
-        Cancelled: `stop` said so; the state is in `checkpoints`.
+        Cancelled: `stop` returned true; the state is in `checkpoints`.
         ValueError: the sizes do not allow the model.
     """
     parts = split_members(members, sizes, model, config)
     digest = "" if checkpoints is None else data_digest(data)
 
-    def train(number: int, told: Callable[[int], None], stopping: Stop) -> Fitted:
-        """Train one stack; it is made here, so that no more are in memory than train at a time."""
+    def train(number: int, finished: Callable[[int], None], stopping: Stop) -> Fitted:
+        """Train one stack, created here so that only stacks in training are in memory."""
         stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest, watch)
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
-            told(done)
+            finished(done)
         nothing = torch.zeros(0, len(stack.members), data.targets.shape[1])
         watched = torch.stack(stack.watched) if stack.watched else nothing
         return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), watched)
@@ -94,7 +94,7 @@ def fit_members(
 
 
 def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitted:
-    """The stacks' results as one, members in the order they were given in."""
+    """The results of the stacks as one, members in their original order."""
     places = np.argsort(np.concatenate([np.array(part) for part in parts]))
     order = torch.from_numpy(places)
     state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
@@ -108,15 +108,14 @@ def split_members(
 ) -> list[list[int]]:
     """Which members train as one stack.
 
-    A stack holds members with as many batches an epoch, so that each keeps the batches it would have alone. On a
-    GPU that is the only rule. On a CPU stacks are small enough for their parameters to stay in the caches and at
-    least two, so that two cores work without waiting for each other. The split depends on nothing that changes
-    between two starts of the same training.
+    Members of a stack have the same number of batches per epoch, so that each has the batches of a training alone. On
+    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, and there are at least two
+    stacks, so that two cores need not wait for each other. A restart of the same training gives the same split.
     """
-    found: dict[int, list[int]] = {}
+    by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
-        found.setdefault(batch_count(member, config.batch), []).append(index)
-    groups = [indices for _, indices in sorted(found.items())]
+        by_batches.setdefault(batch_count(member, config.batch), []).append(index)
+    groups = [indices for _, indices in sorted(by_batches.items())]
     if pick_device(config).type != "cpu":
         return groups
     with torch.device("meta"):
@@ -137,18 +136,18 @@ def _run_all(
     progress: Progress | None,
     stop: Stop | None,
 ) -> list[Fitted]:
-    """Train all stacks, one per thread at a time, each on one core: no core waits for another within a step."""
-    given_up = threading.Event()
-    told: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    """Train all stacks, each in one thread on one core, so that no core waits for another within a step."""
+    aborted = threading.Event()
+    events: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
 
     def stopping() -> bool:
-        return given_up.is_set() or (stop is not None and stop())
+        return aborted.is_set() or (stop is not None and stop())
 
     def run(number: int) -> Fitted:
         try:
-            return train(number, lambda done: told.put((number, done)), stopping)
+            return train(number, lambda done: events.put((number, done)), stopping)
         finally:
-            told.put((number, -1))
+            events.put((number, -1))
 
     if device.type == "cpu":
         _keep_memory()
@@ -160,9 +159,9 @@ def _run_all(
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
             futures = [pool.submit(run, number) for number in range(count)]
             try:
-                _tell(told, count, epochs, progress)
+                _report(events, count, epochs, progress)
             except BaseException:
-                given_up.set()
+                aborted.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
             return [future.result() for future in futures]
@@ -171,10 +170,10 @@ def _run_all(
 
 
 def _keep_memory() -> None:
-    """Let the C library keep freed memory for the next step instead of returning it to the system.
+    """Make the C library keep freed memory for the next step.
 
-    A step of training frees and takes the same arrays of some megabytes again; having them mapped and cleared anew
-    each time costs as much as the optimiser. Only with glibc; elsewhere nothing happens.
+    A training step frees and allocates the same arrays of some megabytes; mapping and clearing them each time takes as
+    long as the optimiser. Only glibc has this setting.
     """
     top_pad, trim, map_threshold, arenas = -2, -1, -3, -8  # names M_... in malloc.h
     try:
@@ -185,11 +184,11 @@ def _keep_memory() -> None:
         return
 
 
-def _tell(told: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
+def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
     """Report the mean progress of `count` stacks from this thread until all have ended."""
     done, shown, ended = [0] * count, 0, 0
     while ended < count:
-        number, epoch = told.get()
+        number, epoch = events.get()
         ended += epoch < 0
         done[number] = max(done[number], epoch)
         if progress is not None and sum(done) // count > shown:

@@ -1,4 +1,4 @@
-"""Inputs and scores brought to a common scale, with statistics of the training part only."""
+"""Standardises inputs and scales scores, with statistics of the training part only."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
+from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.features import FeatureSet
-
-Floats = NDArray[np.float64]
 
 SCORES = ("score", "execution", "synchronisation")
 """Order of the label columns everywhere."""
@@ -22,8 +21,8 @@ SCALE = 10.0
 """Scores are trained as (s - min) / (max - min) * 10 (facts.md, 'Score scaling')."""
 
 CONSTANT = 1e-6
-"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant: it says nothing and
-becomes 0, also where an unseen performance differs in it."""
+"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant and
+becomes 0, also where a new performance differs in it."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
@@ -34,18 +33,6 @@ def label_table(records: tuple[Record, ...]) -> Floats:
             value = getattr(record.labels, name) if record.labels is not None else None
             table[row, column] = np.nan if value is None else float(value)
     return table
-
-
-@dataclass(frozen=True)
-class Normalised:
-    """Standardised arrays of n performances, float32, unobserved entries zero; masks are 1 where observed."""
-
-    primary: NDArray[np.float32]
-    primary_mask: NDArray[np.float32]
-    secondary: NDArray[np.float32]
-    secondary_mask: NDArray[np.float32]
-    scene: NDArray[np.float32]
-    trial: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -76,14 +63,14 @@ class Normaliser:
     def fit(
         cls,
         features: FeatureSet,
-        rows: NDArray[np.intp],
+        rows: Rows,
         *,
         clip: float | None,
         same_scale: bool,
         scene_components: int | None = None,
         scene_gain: float = 1.0,
     ) -> Normaliser:
-        """Statistics of the training part `rows` and of nothing else.
+        """Statistics of the training part `rows`.
 
         Args:
             features: the whole set; only `rows` of it are read.
@@ -91,7 +78,7 @@ class Normaliser:
             clip: see `Normaliser.clip`.
             same_scale: standardise both agents with common statistics where their channels are the same, so that
                 their difference keeps its meaning.
-            scene_components: principal components of the scene that are kept; None keeps the scene as it is.
+            scene_components: principal components of the scene that are kept; None keeps the whole scene.
             scene_gain: deviation of the scene after standardisation.
 
         Raises:
@@ -118,16 +105,17 @@ class Normaliser:
             scene_map=_principal_map((steps - scene[0]) / scene[1], scene_components, scene_gain),
         )
 
-    def apply(self, features: FeatureSet) -> Normalised:
-        """Standardised copies of the arrays of `features`."""
-        return Normalised(
-            primary=self._scaled(features.primary, self.primary, features.primary_mask),
-            primary_mask=features.primary_mask.astype(np.float32),
-            secondary=self._scaled(features.secondary, self.secondary, features.secondary_mask),
-            secondary_mask=features.secondary_mask.astype(np.float32),
-            scene=self._mapped(self._scaled(features.scene, self.scene)),
-            trial=self._scaled(features.trial, self.trial),
-        )
+    def apply(self, features: FeatureSet) -> dict[str, NDArray[np.float32]]:
+        """Standardised arrays by the names of `models.aim.AimInputs`; unobserved entries 0, masks 1 where observed."""
+        scene = self._scaled(features.scene, self.scene)
+        return {
+            "primary": self._scaled(features.primary, self.primary, features.primary_mask),
+            "primary_mask": features.primary_mask.astype(np.float32),
+            "secondary": self._scaled(features.secondary, self.secondary, features.secondary_mask),
+            "secondary_mask": features.secondary_mask.astype(np.float32),
+            "scene": scene if self.scene_map.size == 0 else (scene @ self.scene_map).astype(np.float32),
+            "trial": self._scaled(features.trial, self.trial),
+        }
 
     def scale_scores(self, scores: Floats) -> Floats:
         """(n, 3) labels to the training scale 0..10; NaN stays NaN."""
@@ -161,16 +149,13 @@ class Normaliser:
             out *= mask[..., None]
         return np.asarray(out, dtype=np.float32)
 
-    def _mapped(self, scene: NDArray[np.float32]) -> NDArray[np.float32]:
-        return scene if self.scene_map.size == 0 else (scene @ self.scene_map).astype(np.float32)
-
     def _spans(self) -> Floats:
         span = self.score_range[:, 1] - self.score_range[:, 0]
         return np.where(span > 0, span, 1.0)
 
 
 def same_channels(features: FeatureSet) -> bool:
-    """Both agents have channels of the same names (or, unnamed, of the same number)."""
+    """Whether both agents have channels of the same names (or, unnamed, of the same number)."""
     names = features.names.get("primary"), features.names.get("secondary")
     if names[0] and names[1]:
         return bool(names[0] == names[1])
@@ -180,10 +165,10 @@ def same_channels(features: FeatureSet) -> bool:
 def _statistics(values: NDArray[np.floating[Any]]) -> Floats:
     """(2, channels) mean and deviation over rows, NaN left out; an infinite deviation marks a constant channel."""
     given = values.astype(np.float64)
-    known = np.isfinite(given)
-    count = np.maximum(known.sum(0), 1)
-    mean = np.where(known, given, 0.0).sum(0) / count
-    deviation = np.sqrt((np.where(known, given - mean, 0.0) ** 2).sum(0) / count)
+    finite = np.isfinite(given)
+    count = np.maximum(finite.sum(0), 1)
+    mean = np.where(finite, given, 0.0).sum(0) / count
+    deviation = np.sqrt((np.where(finite, given - mean, 0.0) ** 2).sum(0) / count)
     constant = deviation <= CONSTANT * np.maximum(np.abs(mean), 1e-6)
     return np.stack([mean, np.where(constant, np.inf, deviation)])
 
@@ -192,16 +177,16 @@ def _principal_map(rows: Floats, components: int | None, gain: float) -> Floats:
     """(Nc, Nc) matrix that turns the standardised scene into its leading principal components, all of deviation
     `gain`, and zeros; without `components` it only scales, and (0, 0) leaves the scene alone.
 
-    400 entries over a few dozen performances can be fitted to any scores. Few components of small deviation learn
-    slowly, so that the scene adds what it has to say without being learnt by heart.
+    400 entries over a few dozen performances can fit any scores. Few components of small deviation learn slowly, which
+    keeps the network from memorising scenes.
     """
     size = rows.shape[1]
     if size == 0 or (components is None and gain == 1.0):
         return np.zeros((0, 0))
     if components is None:
         return np.eye(size) * gain
-    known = np.nan_to_num(rows)
-    values, vectors = np.linalg.eigh(known.T @ known / max(1, len(rows)))  # ascending
+    finite = np.nan_to_num(rows)
+    values, vectors = np.linalg.eigh(finite.T @ finite / max(1, len(rows)))  # ascending
     order = np.argsort(values)[::-1][:components]
     values, vectors = values[order], vectors[:, order]
     vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(len(order))])

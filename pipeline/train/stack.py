@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import Cancelled
+from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
@@ -24,10 +25,10 @@ from pipeline.recipes import TrainConfig
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 Stop = Callable[[], bool]
-"""Asked after every epoch; true ends training cleanly."""
+"""Called after every epoch; true ends training after a checkpoint."""
 
 HISTORY = 200
-"""About this many training losses are kept per member."""
+"""Approximate number of training losses kept per member."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Member:
         fold: index of its normalisation in `StackData`.
         rows: (k,) its training rows.
         seed: of its start values, batches and dropout.
-        start: score, in the training scale, at which the last layer's bias starts; NaN leaves it as drawn.
+        start: initial bias of the last layer, a score in the training scale; NaN keeps the drawn value.
     """
 
     run: int
     fold: int
-    rows: NDArray[np.intp]
+    rows: Rows
     seed: int
     start: float = float("nan")
 
@@ -63,10 +64,10 @@ class Batches:
 
 
 def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> Batches:
-    """Each member's rows in an order of its own, cut into as few batches as `batch` allows.
+    """Each member's rows in an order of its own, split into as few batches as `batch` allows.
 
-    The batches of a member differ by at most one row in size, so that no step rests on a handful of leftovers: 188
-    rows at 64 give 63, 63 and 62. With one batch, or `batch` 0, the rows stay in their given order.
+    The batches of a member differ by at most one row in size, so that no step has only a few rows: 188 rows at 64 give
+    63, 63 and 62. With one batch, or `batch` 0, the rows keep their order.
     """
     steps = max(batch_count(member, batch) for member in members)
     parts = []
@@ -124,13 +125,13 @@ class Stack:
         self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
-        """Train to the end, from the checkpoint at `place` where it belongs to this very training.
+        """Train to the end, from the checkpoint at `place` where it belongs to the same training.
 
         Yields:
             Number of epochs done.
 
         Raises:
-            Cancelled: `stop` said so before the end; the state is at `place`.
+            Cancelled: `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
         every = max(1, self.config.epochs // HISTORY)
@@ -163,7 +164,7 @@ class Stack:
         return (total / len(batches.rows)).cpu()
 
     def step(self, rows: NDArray[np.int64], counts: NDArray[np.int64], dropout: MemberDropout) -> Tensor:
-        """One step of Adam on rows (M, B) of which the first `counts` (M,) are real; loss (M,) before it."""
+        """One step of Adam on rows (M, B), the first `counts` (M,) of them real; returns the loss (M,) before it."""
         x, targets, weights = self.data.gather(self.folds, torch.from_numpy(rows).to(self.device))
         if (counts < rows.shape[1]).any():
             real = torch.arange(rows.shape[1]) < torch.from_numpy(counts).unsqueeze(1)  # (M, B)
@@ -209,20 +210,20 @@ class Stack:
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        found = None if place is None else read_checkpoint(place, self.identity)
-        if found is None:
+        checkpoint = None if place is None else read_checkpoint(place, self.identity)
+        if checkpoint is None:
             return 0
         for name, parameter in self.net.named_parameters():
-            parameter.copy_(found.tensors[f"value.{name}"])
+            parameter.copy_(checkpoint.tensors[f"value.{name}"])
             self.optimizer.state[parameter] = {
-                "step": found.tensors[f"step.{name}"].to(self.device),
-                "exp_avg": found.tensors[f"mean.{name}"].to(self.device),
-                "exp_avg_sq": found.tensors[f"square.{name}"].to(self.device),
+                "step": checkpoint.tensors[f"step.{name}"].to(self.device),
+                "exp_avg": checkpoint.tensors[f"mean.{name}"].to(self.device),
+                "exp_avg_sq": checkpoint.tensors[f"square.{name}"].to(self.device),
             }
-        self.losses = found.tensors["losses"].tolist()
-        self.loss_epochs = found.tensors["loss_epochs"].tolist()
-        self.watched = list(found.tensors["watched"]) if "watched" in found.tensors else []
-        return found.epoch
+        self.losses = checkpoint.tensors["losses"].tolist()
+        self.loss_epochs = checkpoint.tensors["loss_epochs"].tolist()
+        self.watched = list(checkpoint.tensors["watched"]) if "watched" in checkpoint.tensors else []
+        return checkpoint.epoch
 
 
 def pick_device(config: TrainConfig) -> torch.device:
@@ -248,10 +249,10 @@ def _identity(
     config: TrainConfig,
     watch: Sequence[int],
 ) -> str:
-    """Digest of everything that decides the result: a checkpoint of another one is not gone on with."""
+    """Digest of all inputs of the result: training resumes only from a checkpoint with the same digest."""
     settings = config.model_dump(mode="json", exclude={"checkpoint_every"})
-    told = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
-    whole = hashlib.sha256(told.encode())
+    description = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
+    whole = hashlib.sha256(description.encode())
     for member in members:
         whole.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())
     return whole.hexdigest()

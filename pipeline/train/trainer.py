@@ -1,4 +1,4 @@
-"""Features and labels become a trained run: `runs` networks on one training part."""
+"""Trains a run on features and labels: `runs` networks on one training part."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from data.errors import DataError, UsageError
+from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
@@ -24,17 +25,15 @@ from pipeline.train.fit import Fitted, Progress, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Member, Stop
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """Everything that scoring needs; `pipeline.score.bundle.save` writes it.
+    """A trained run, with everything that scoring needs; `pipeline.score.bundle.save` writes it.
 
     Attributes:
         model: the network.
         sizes: of its inputs.
-        config: the recipe it was trained by.
+        config: the recipe.
         normaliser: statistics of the training part.
         state: parameter name to stacked values, (runs, ...).
         settings: the settings of the stages that made its features.
@@ -63,7 +62,7 @@ def train(
     config: TrainConfig | None = None,
     model: AimConfig = FAST_MODEL,
     *,
-    rows: Sequence[int] | NDArray[np.intp] | None = None,
+    rows: Sequence[int] | Rows | None = None,
     checkpoints: Path | None = None,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -75,14 +74,14 @@ def train(
         config: the recipe; `fast` where left out.
         model: the network.
         rows: the training part; all where left out. Unlabelled ones are skipped.
-        checkpoints: folder for resuming after a kill.
+        checkpoints: folder of the checkpoints, for resuming.
         progress: called with (epochs done, epochs in all).
-        stop: asked after every epoch; true saves and stops.
+        stop: called after every epoch; true writes a checkpoint and ends training.
 
     Raises:
         DataError: fewer than two labelled performances.
         UsageError: the model or the augmentation does not fit the features.
-        Cancelled: `stop` said so.
+        Cancelled: `stop` returned true.
     """
     config = config if config is not None else TrainConfig()
     chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
@@ -99,7 +98,7 @@ def train(
 def _as_run(
     part: FeatureSet, config: TrainConfig, model: AimConfig, normaliser: Normaliser, fitted: Fitted
 ) -> TrainedRun:
-    """What was trained on the training part `part`, with all that scoring needs."""
+    """The run trained on the training part `part`."""
     return TrainedRun(
         model=model,
         sizes=sizes_of(part),
@@ -115,23 +114,23 @@ def _as_run(
     )
 
 
-def labelled_rows(features: FeatureSet, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def labelled_rows(features: FeatureSet, rows: Rows) -> Rows:
     """Those of `rows` that have a final score.
 
     Raises:
         DataError: fewer than two.
     """
-    kept: NDArray[np.intp] = rows[np.isfinite(label_table(features.records)[rows, 0])]
+    kept: Rows = rows[np.isfinite(label_table(features.records)[rows, 0])]
     if len(kept) < 2:
         raise DataError(
-            f"training needs at least 2 labelled performances, here are {len(kept)}",
+            f"training needs at least 2 labelled performances and has {len(kept)}",
             fix="Give the labels of the data set, or check that they name these videos",
         )
     return kept
 
 
 def sizes_of(features: FeatureSet) -> AimSizes:
-    """Sizes of the inputs that `features` gives."""
+    """Sizes of the network inputs made from `features`."""
     return AimSizes(
         primary=features.primary.shape[-1],
         secondary=features.secondary.shape[-1],
@@ -142,10 +141,10 @@ def sizes_of(features: FeatureSet) -> AimSizes:
 
 
 def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
-    """Refuse a network that these features cannot feed.
+    """Check that the network fits the features.
 
     Raises:
-        UsageError: with the setting to change.
+        UsageError: it does not; names the setting to change.
     """
     try:
         check(model, sizes)
@@ -153,8 +152,8 @@ def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 
 
-def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainConfig) -> Normaliser:
-    """Statistics of the training part `rows`, by the recipe's settings."""
+def fit_normaliser(features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
+    """Statistics of the training part `rows`, with the recipe's settings."""
     return Normaliser.fit(
         features,
         rows,
@@ -165,16 +164,14 @@ def fit_normaliser(features: FeatureSet, rows: NDArray[np.intp], config: TrainCo
     )
 
 
-def run_members(rows: NDArray[np.intp], fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
+def run_members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
     """One member per run on the training rows of one fold; seeds differ by run and fold."""
     start = normaliser.start_score() if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
     return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
 
 
-def stack_data(
-    features: FeatureSet, normalisers: Sequence[Normaliser], owners: NDArray[np.intp] | None = None
-) -> StackData:
+def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
     """Normalised features and labels as tensors (1, n, ...).
 
     Args:
@@ -189,11 +186,11 @@ def stack_data(
     for owner in np.unique(owners):
         mine = owners == owner
         scaled[mine] = normalisers[owner].scale_scores(labels)[mine]
-        for name, values in vars(normalisers[owner].apply(features.take(np.flatnonzero(mine)))).items():
+        for name, values in normalisers[owner].apply(features.take(np.flatnonzero(mine))).items():
             inputs.setdefault(name, np.zeros((len(features), *values.shape[1:]), dtype=np.float32))[mine] = values
-    known = np.isfinite(scaled)
+    labelled = np.isfinite(scaled)
     return StackData(
         AimInputs(**{name: torch.from_numpy(values)[None] for name, values in inputs.items()}),
-        torch.from_numpy(np.where(known, scaled, 0.0).astype(np.float32))[None],
-        torch.from_numpy(known.astype(np.float32))[None],
+        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32))[None],
+        torch.from_numpy(labelled.astype(np.float32))[None],
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from data.video.media import embed_video, key_frames
 from data.video.writer import write_video
 from pipeline.report import page_data as d
-from pipeline.results import Flag
+from pipeline.results import Flag, Score, StepScore
 
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
@@ -81,14 +81,14 @@ def dive_video(path: Path) -> Path:
     return path
 
 
-def steps(rng: np.random.Generator, score: float, count: int = 10) -> tuple[d.Step, ...]:
+def steps(rng: np.random.Generator, score: float, count: int = 10) -> tuple[StepScore, ...]:
     """`count` steps whose scores sum to `score`."""
     parts = rng.normal(score / count, 0.9, count)
     parts += (score - parts.sum()) / count
     length = FRAMES / RATE / count
     weights = np.clip(0.35 + 0.04 * np.arange(count) + rng.normal(0, 0.06, count), 0.05, 0.95)
     return tuple(
-        d.Step(i * length, (i + 1) * length, float(parts[i]), 7.4, 0.8, float(1 - weights[i]), float(weights[i]))
+        StepScore(i * length, (i + 1) * length, float(parts[i]), float(1 - weights[i]), float(weights[i]))
         for i in range(count)
     )
 
@@ -103,19 +103,33 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
     embedded = embed_video(clip)
     assert embedded is not None
     flags = [
-        Flag("warn", "pose rarely found", "second diver seen in 88 % of the frames"),
+        Flag("warn", "people rarely detected", "second diver seen in 88 % of the frames"),
         Flag("bad", "cut inside", "at 1.28 s: a replay may follow"),
         Flag("info", "shaking camera", "rms .8 % of the picture width"),
     ]
-    return d.VideoReport(
+    execution, synchronisation = float(rng.normal(7.6, 0.6)), float(rng.normal(8.1, 0.5))
+    truth = {"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2}
+    result = Score(
         id=name,
+        path=clip,
         score=score,
         interval80=(score - 5.2, score + 5.0),
         interval95=(score - 9.1, score + 8.7),
         percentile=float(np.clip(50 + (score - 74) * 4, 1, 99)),
-        execution=float(rng.normal(7.6, 0.6)),
-        synchronisation=float(rng.normal(8.1, 0.5)),
-        truth={"score": score + float(rng.normal(0, 4)), "execution": 7.9, "synchronisation": 8.2},
+        execution=execution,
+        synchronisation=synchronisation,
+        steps=steps(rng, score),
+        flags=tuple(flags[: index % 4]),
+        quality={
+            "pose": {"found_rate": 0.974, "swaps_suspected": 0},
+            "camera_flow": {"inliers": 0.8123},
+            "clips": {"padded": False},
+        },
+    )
+    return d.VideoReport(
+        name=name,
+        result=result,
+        truth=truth,
         duration=FRAMES / RATE,
         task="3 m" if index % 2 else "10 m",
         media=d.Media(embedded.uri, None, *SIZE, embedded.note),
@@ -125,7 +139,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
                 np.linspace(0, 1.9, 8).tolist(), key_frames(clip, np.linspace(0, 1.9, 8).tolist()), strict=True
             )
         ),
-        steps=steps(rng, score),
+        expected=((7.4, 0.8),) * 10,
         skeleton=d.Skeleton(time, keypoints(), SIZE, ("primary", "secondary")),
         difference=(
             d.Traces(
@@ -142,32 +156,24 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
         )
         if index == 0
         else (),
-        flags=tuple(flags[: index % 4]),
-        quality={
-            "pose: found_rate": 0.974,
-            "pose: swaps_suspected": 0,
-            "camera_flow: inliers": 0.8123,
-            "clips: padded": False,
-        },
     )
 
 
 def batch(videos: tuple[d.VideoReport, ...], rng: np.random.Generator) -> d.BatchReport:
     """A batch with more rows than there are sections, failures and run times."""
-    rows = [d.BatchRow.of(v) for v in videos]
+    rows = list(videos)
     for i in range(24):
         score = float(rng.normal(74, 9))
-        rows.append(
-            replace(
-                rows[i % len(rows)],
-                id=f"round{1 + i % 5}/dive_{i:03d}.mp4",
-                score=score,
-                truth=score + float(rng.normal(0, 4)),
-                interval80=(score - 5, score + 5),
-                interval95=(score - 9, score + 9),
-                percentile=float(np.clip(50 + 4 * (score - 74), 0, 100)),
-            )
+        like = rows[i % len(rows)]
+        result = replace(
+            like.result,
+            score=score,
+            interval80=(score - 5, score + 5),
+            interval95=(score - 9, score + 9),
+            percentile=float(np.clip(50 + 4 * (score - 74), 0, 100)),
         )
+        truth = {"score": score + float(rng.normal(0, 4))}
+        rows.append(replace(like, name=f"round{1 + i % 5}/dive_{i:03d}.mp4", result=result, truth=truth))
     failures = (
         d.Failure(
             "broken/truncated.mp4",
@@ -202,20 +208,20 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
         true = float(rng.normal(19, 5))
         guess = 0.75 * true + 4.8 + float(rng.normal(0, 2.2))
         predictions.append(
-            d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, guess - 3.4, guess + 3.4, tasks[i % 3], str(i % 4))
+            d.Prediction(f"{tasks[i % 3]}_{i:03d}", true, guess, (guess - 3.4, guess + 3.4), tasks[i % 3], str(i % 4))
         )
     rows = (
-        d.TableRow("subject mean", (0.71, 0.75, 0.75, 0.735), "baseline"),
-        d.TableRow("duration", (0.45, 0.66, 0.36, 0.49), "baseline"),
-        d.TableRow("random", (0.02, -0.07, None, -0.02), "baseline"),
-        d.TableRow("AIM (ours, 10 runs)", (0.70, 0.87, 0.75, 0.79), "ours"),
-        d.TableRow("AIM (Gao et al. 2020)", (0.63, 0.65, 0.82, 0.71), "paper"),
+        d.ResultsRow("subject mean", (0.71, 0.75, 0.75, 0.735), "baseline"),
+        d.ResultsRow("duration", (0.45, 0.66, 0.36, 0.49), "baseline"),
+        d.ResultsRow("random", (0.02, -0.07, None, -0.02), "baseline"),
+        d.ResultsRow("AIM (ours, 10 runs)", (0.70, 0.87, 0.75, 0.79), "ours"),
+        d.ResultsRow("AIM (Gao et al. 2020)", (0.63, 0.65, 0.82, 0.71), "paper"),
     )
     epoch = np.arange(1, 301)
     loss = lambda a: a * np.exp(-epoch / 60) + 0.06 * a + 0.01 * rng.normal(size=300)  # noqa: E731
     train, held = loss(4), loss(4.5) + 0.5
     bars = tuple(
-        d.Bar(n, v, v - w, v + w, k)  # type: ignore[arg-type]
+        d.Bar(n, v, (v - w, v + w), k)  # type: ignore[arg-type]
         for n, v, w, k in [
             ("full AIM", 0.79, 0.03, "ours"),
             ("no AIM", 0.66, 0.05, "ablation"),
@@ -235,7 +241,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
         },
         predictions=tuple(predictions),
         tables=(
-            d.Table(
+            d.ResultsTable(
                 "Spearman's rho, 4-fold",
                 (*tasks, "Average"),
                 rows,
@@ -249,8 +255,8 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
                 "Training",
                 "mean squared error",
                 (
-                    d.Curve("training", epoch, train, train - 0.1, train + 0.1),
-                    d.Curve("inner validation", epoch, held, held - 0.25, held + 0.25),
+                    d.TrainingCurve("training", epoch, train, train - 0.1, train + 0.1),
+                    d.TrainingCurve("inner validation", epoch, held, held - 0.25, held + 0.25),
                 ),
                 log=False,
             ),

@@ -74,7 +74,7 @@
     old.forEach((node) => node.remove());
     byId("empty").hidden = shown.length > 0;
     const waiting = shown.filter((j) => ["queued", "running"].includes(j.state)).length;
-    byId("counts").textContent = waiting ? `${waiting} in work` : "";
+    byId("counts").textContent = waiting ? `${waiting} in progress` : "";
   };
 
   const refresh = async () => {

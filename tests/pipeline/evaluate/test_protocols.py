@@ -199,7 +199,7 @@ def test_contents_that_cannot_be_compared_are_said_not_to_be(made: tuple[BaseCon
     bare = [replace(record, path=None, sidecars={}) for record in features.records]
     results = run_protocol(config, replace(features, records=tuple(bare)))
     assert not results["audit"]["content_checked"]
-    assert "leak audit: contents not compared, since not all files are here" in audit_lines(results["audit"])
+    assert "leak audit: contents not compared, because some files are absent" in audit_lines(results["audit"])
     page = evaluation_report(results)
     assert page.leaks is not None
     assert [check.passed for check in page.leaks if check.name == "equal files"] == [None]
@@ -212,7 +212,7 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
     assert [(entry["task"], entry["train"], entry["test"]) for entry in results["left_out"]] == [("rare", 0, 1)]
     line = audit_lines(results["audit"], results["left_out"])[-1]
     assert line.startswith("note: rare, fold")
-    assert line.endswith("is in no figure: 0 to train on, 1 to test")
+    assert line.endswith("is not evaluated: 0 to train on, 1 to test")
 
 
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:

@@ -339,7 +339,7 @@ class TestSearch:
             (["model.width"], "not of the form"),
             (["pose.stride=1,2"], "no setting of the network"),
             (["train.seed=1,2"], "no part of the method"),
-            (["train.theta=.1,.2", "train.theta=.3"], "stands twice"),
+            (["train.theta=.1,.2", "train.theta=.3"], "given twice"),
             (["train.learning_rates=[1,2"], "no list of values"),
             ([], "nothing to search"),
         ],

@@ -21,7 +21,7 @@ from data.video.records import Record
 from pipeline.cache.local_cache import Cache, Check, Computation
 from pipeline.extract.plan import Plan, Step
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
-from pipeline.preview.frame_content import Body, Border, Scene, roles_of
+from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles_of
 from pipeline.preview.preview_files import draw_preview, drawn_size, film_frames, preview_paths, write_previews
 from pipeline.preview.sheet import tile_frames, wrapped
 from pipeline.preview.timeline import draw_timeline
@@ -69,12 +69,12 @@ def outputs(width: int = 64, height: int = 48) -> dict[str, StageOutput]:
 
 
 @pytest.fixture
-def scene(make_video: Made, tmp_path: Path) -> Scene:
+def scene(make_video: Made, tmp_path: Path) -> PreviewScene:
     """The made outputs of a small grey video."""
     path = make_video(tmp_path / "v.mp4", FRAMES)
     info, times = probe(path)
     record = Record(id="folder/v.mp4", path=path)
-    return Scene(record, (info.width, info.height), times, outputs(), {0: "primary", 1: "secondary"})
+    return PreviewScene(record, (info.width, info.height), times, outputs(), {0: "primary", 1: "secondary"})
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_long_film_is_thinned_and_uneven_times_are_kept() -> None:
     assert np.bincount(order).tolist() == [1, 1, 1, 12, 1]
 
 
-def test_sheet_shows_the_middle_of_every_step(scene: Scene) -> None:
+def test_sheet_shows_the_middle_of_every_step(scene: PreviewScene) -> None:
     assert tile_frames(scene) == [1, 5, 9]
-    bare = Scene(scene.record, scene.size, np.arange(250) / 25, {})
+    bare = PreviewScene(scene.record, scene.size, np.arange(250) / 25, {})
     assert tile_frames(bare) == [12, 37, 62, 87, 112, 137, 162, 187, 212, 237]
-    hour = Scene(scene.record, scene.size, np.arange(3600.0), {})
+    hour = PreviewScene(scene.record, scene.size, np.arange(3600.0), {})
     assert len(tile_frames(hour)) == 40
 
 
@@ -133,7 +133,7 @@ def test_body_is_drawn_in_place() -> None:
 def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     boxes = np.array([[0, 0, 0.5, 0.2], [0.5, 0, 1, 0.2]])
-    draw_border(image, Border(boxes, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]), ""))
+    draw_border(image, BorderFlow(boxes, np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([True, False]), ""))
     green, red = ((np.abs(image.astype(int) - colour) < 80).all(axis=2) for colour in (FLOW, MASKED))
     assert green[10, 55]
     assert not green[:, 100:].any()
@@ -141,7 +141,7 @@ def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
     assert not red[:, :100].any()
 
 
-def test_bar_tells_when_agents_are_seen(scene: Scene) -> None:
+def test_bar_tells_when_agents_are_seen(scene: PreviewScene) -> None:
     bar = draw_timeline(scene, 640)
     seen = [(bar.image == colour_of(agent)).all(axis=2) for agent in (0, 1)]
     middle = bar.x(scene.end / 2)
@@ -158,7 +158,7 @@ def test_long_text_is_broken_to_fit() -> None:
     assert " ".join(lines) == "one two three four five six seven"
 
 
-def test_preview_files(scene: Scene, tmp_path: Path) -> None:
+def test_preview_files(scene: PreviewScene, tmp_path: Path) -> None:
     import cv2
 
     sheet, film = tmp_path / "out" / "v.jpg", tmp_path / "out" / "v.mp4"
@@ -176,12 +176,12 @@ def test_preview_files(scene: Scene, tmp_path: Path) -> None:
 def test_a_video_without_outputs_or_with_one_frame_is_drawn(make_video: Made, tmp_path: Path) -> None:
     path = make_video(tmp_path / "one.mp4", 1)
     info, times = probe(path)
-    bare = Scene(Record(id="one.mp4", path=path), (info.width, info.height), times, {})
+    bare = PreviewScene(Record(id="one.mp4", path=path), (info.width, info.height), times, {})
     draw_preview(bare, tmp_path / "one.jpg", tmp_path / "film.mp4")
     assert len(probe(tmp_path / "film.mp4")[1]) == 1
 
 
-def test_stopping_leaves_nothing(scene: Scene, tmp_path: Path) -> None:
+def test_stopping_leaves_nothing(scene: PreviewScene, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
@@ -206,7 +206,7 @@ class _Planner:
         return Plan(record, tuple(steps), ())
 
 
-def test_batch_draws_what_is_new_and_names_what_fails(scene: Scene, tmp_path: Path) -> None:
+def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_path: Path) -> None:
     planner: Any = _Planner(tmp_path / "cache")
     settings = {"primary": "pose:0", "secondary": ["pose:1"]}
     for stage, output in outputs().items():

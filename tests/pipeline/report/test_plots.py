@@ -12,8 +12,9 @@ from data.errors import UsageError
 from pipeline.report import ReportData
 from pipeline.report import page_data as d
 from pipeline.report.plots import attention_by_task, file_name, plot_report
+from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
-from tests.pipeline.report.test_report import HOSTILE, hostile_report
+from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 
 pytest.importorskip("matplotlib")
 
@@ -45,7 +46,7 @@ def test_equal_data_gives_equal_files(tmp_path: Path) -> None:
 
 
 def test_fonts_are_embedded_as_outlines_that_can_be_edited(tmp_path: Path) -> None:
-    bars = d.EvaluationReport(bars=(d.BarChart("Ablations", (d.Bar("full", 0.8, 0.7, 0.9, "ours"),)),))
+    bars = d.EvaluationReport(bars=(d.BarChart("Ablations", (d.Bar("full", 0.8, (0.7, 0.9), "ours"),)),))
     (path,) = plot_report(ReportData("t", evaluation=bars), tmp_path, ["pdf"])
     assert b"/FontFile2" in path.read_bytes()
     assert b"/Type3" not in path.read_bytes()
@@ -66,15 +67,15 @@ def test_file_names() -> None:
 
 
 def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
-    steps = (d.Step(0, 1, 1.0), d.Step(1, 2, 2.0))
-    data = ReportData("t", videos=(d.VideoReport("a b", steps=steps), d.VideoReport("a_b", steps=steps)))
+    result = Score("a", steps=(StepScore(0, 1, 1.0), StepScore(1, 2, 2.0)))
+    data = ReportData("t", videos=(d.VideoReport("a b", result), d.VideoReport("a_b", result)))
     assert [p.name for p in plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 
 
 def test_attention_takes_three_of_each_task() -> None:
-    step = d.Step(0, 1, 1.0, scene=0.4, interaction=0.6)
-    video = d.VideoReport("v", task="a", steps=(step, step))
-    groups = attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", task="c")])
+    step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
+    video = d.VideoReport("v", Score("v", steps=(step, step)), task="a")
+    groups = attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", Score("w"), task="c")])
     assert {name: len(rows) for name, rows in groups.items()} == {"a": 3, "b": 1}
     assert np.allclose(groups["a"][0], 0.6)
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, BatchRow
+from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.results import Score
 from tests.helpers import report_samples
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -151,7 +152,7 @@ def test_the_table_sorts_and_filters(page: Any) -> None:
 
 
 def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
-    rows = tuple(BatchRow(f"dive_{i:04d}.mp4", score=float(i)) for i in range(1000))
+    rows = tuple(VideoReport(f"dive_{i:04d}.mp4", Score(f"{i}", score=float(i))) for i in range(1000))
     path = tmp_path / "many.html"
     write_report(path, ReportData("Many", batch=BatchReport(rows)))
     tab = browser.new_page()
@@ -190,7 +191,7 @@ def test_it_fits_a_phone_and_prints(browser: Any, report: Path, tmp_path: Path) 
 
 
 def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
-    from tests.pipeline.report.test_report import HOSTILE, hostile_report
+    from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 
     for index, name in enumerate(HOSTILE):
         target = tmp_path / f"{index}.html"

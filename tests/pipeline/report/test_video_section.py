@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data.store.arrays import Array, StageOutput
+from data.video import Labels, Record
 from pipeline.report import ReportData, render_report
 from pipeline.report import motion_charts as motion
-from pipeline.report import video_section as build
+from pipeline.report.page_data import VideoReport
+from pipeline.report.video_section import batch_row, video_report
+from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 
 
@@ -50,7 +54,7 @@ def two_bodies() -> np.ndarray:
 def test_equal_bodies_differ_by_nothing_wherever_they_stand() -> None:
     chart = motion.pose_difference(pose_output(two_bodies()))
     assert chart is not None
-    assert set(chart.series) == {"head", "trunk", "arms", "legs", "where they are"}
+    assert set(chart.series) == {"head", "trunk", "arms", "legs", "hips"}
     for values in chart.series.values():
         assert np.allclose(values, 0)
 
@@ -64,8 +68,8 @@ def test_a_difference_shows_in_its_own_part_in_torso_lengths() -> None:
     assert chart is not None
     assert chart.series["legs"][15] == pytest.approx(0.5)
     assert chart.series["arms"][15] == pytest.approx(0)
-    assert chart.series["where they are"][15] == pytest.approx(0)
-    assert chart.series["where they are"][25] == pytest.approx(2)
+    assert chart.series["hips"][15] == pytest.approx(0)
+    assert chart.series["hips"][25] == pytest.approx(2)
 
 
 def test_unseen_frames_are_gaps_and_size_does_not_count() -> None:
@@ -133,22 +137,27 @@ def test_tools_by_their_channel_names() -> None:
     assert list(motion.tool_traces(tools_output())[1].series) == ["left master", "left slave"]
 
 
+def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoReport:
+    """The section of a video whose time steps last .2 s each."""
+    scored = tuple(StepScore(0.2 * i, 0.2 * (i + 1), 1.0) for i in range(steps))
+    record = Record(id=clip.name, path=clip)
+    return video_report(Score(clip.name, clip, score=1.0, steps=scored), record, outputs, page=page, **options)
+
+
 def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
     clip = report_samples.dive_video(tmp_path / "videos" / "dive.mp4")
-    bounds = np.stack([np.arange(10) * 0.2, np.arange(1, 11) * 0.2], 1)
     outputs = {
         "pose": pose_output(report_samples.keypoints()),
         "camera_flow": flow_output(np.zeros((50, 4))),
-        "timesteps": StageOutput({"bounds": Array(bounds, ("step", "end"), "s")}),
     }
-    video = build.observed("dive.mp4", clip, outputs, page=tmp_path / "out" / "report.html")
+    video = section(clip, outputs, tmp_path / "out" / "report.html")
     assert video.media is not None
     assert video.media.link == "../videos/dive.mp4"
     assert video.media.uri is not None
     assert video.duration == pytest.approx(2.04)
     assert [round(frame.time, 3) for frame in video.key_frames] == [round(0.2 * i + 0.1, 3) for i in range(10)]
-    assert video.quality == {"pose: found_rate": 0.97}
-    linked = build.observed("dive.mp4", clip, outputs, page=tmp_path / "out" / "report.html", limit_bytes=0)
+    assert len(section(clip, outputs, tmp_path / "report.html", steps=0).key_frames) == 8
+    linked = section(clip, outputs, tmp_path / "out" / "report.html", limit_bytes=0)
     assert linked.media is not None
     assert linked.media.uri is None
     page = render_report(ReportData("t", videos=(linked,)))
@@ -158,13 +167,15 @@ def test_a_section_from_a_video_and_its_outputs(tmp_path: Path) -> None:
 def test_a_damaged_video_costs_the_picture_and_not_the_report(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"not a video")
-    video = build.observed("broken.mp4", broken, {"pose": pose_output(two_bodies())}, page=tmp_path / "r.html")
+    video = section(broken, {"pose": pose_output(two_bodies())}, tmp_path / "r.html")
     assert video.media is None
+    assert video.duration == pytest.approx(2.0)
     assert video.difference
     assert "No video in this report." not in render_report(ReportData("t", videos=(video,)))
 
 
-def test_steps_with_and_without_attention() -> None:
-    made = build.steps([[0, 1], [1, 2]], [0.5, 0.7], [[0.4, 0.6], [0.3, 0.7]], [0.6, 0.6], [0.1, 0.1])
-    assert (made[1].scene, made[1].interaction, made[1].expected) == (0.3, 0.7, 0.6)
-    assert build.steps([[0, 1]], [0.5], [])[0].interaction is None
+def test_a_line_of_the_batch_holds_labels_and_the_length_of_the_steps() -> None:
+    record = Record(id="a", path=None, labels=Labels(score=3.0), task="dive")
+    row = batch_row(Score("a", steps=(StepScore(0.0, 1.5, 1.0),)), record, name="first")
+    assert (row.name, row.truth, row.duration, row.task) == ("first", {"score": 3.0}, 1.5, "dive")
+    assert (row.media, row.key_frames, row.difference) == (None, (), ())

@@ -103,10 +103,10 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert low95 <= low80 <= scored.score <= high80 <= high95
     assert scored.percentile is not None
     assert 0 <= scored.percentile <= 100
-    assert len(scored.step_scores) == len(scored.bounds) == len(scored.attention) == 4
+    assert len(scored.steps) == 4
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
-    assert not {"people found", "identities", "camera"} & set(scored.checked)  # no such stage ran
+    assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
 
 
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -250,13 +250,13 @@ def camera(**figures: float | bool) -> Callable[[bool], Facts]:
 
 
 FLAGGED = [
-    (pose(found_rate_all=0.4), "warn", "pose rarely found"),
-    (pose(found_rate_all=0.1), "bad", "pose rarely found"),
+    (pose(found_rate_all=0.4), "warn", "people rarely detected"),
+    (pose(found_rate_all=0.1), "bad", "people rarely detected"),
     (pose(longest_gap_s=2.0), "warn", "long gap in the pose"),
     (pose(swaps_suspected=1), "warn", "identities swapped"),
     (pose(swaps_suspected=4), "bad", "identities swapped"),
-    (pose(cuts=1), "warn", "a cut inside"),
-    (pose(cuts=3), "bad", "a cut inside"),
+    (pose(cuts=1), "warn", "cut in the video"),
+    (pose(cuts=3), "bad", "cut in the video"),
     (camera(shake=0.5)(False), "warn", "shaking camera"),
     (camera(moving=False)(False), "info", "static camera"),
     (camera(moving=False)(True), "warn", "static camera"),

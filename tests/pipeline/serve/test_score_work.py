@@ -12,9 +12,9 @@ from data.errors import Cancelled, VideoError
 from data.video.records import Record
 from pipeline.results import Score
 from pipeline.serve import score_work as work
-from pipeline.serve.history import Job
+from pipeline.serve.history import ScoringJob
 
-JOB = Job("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
+JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
 
 class FakeScorer:

@@ -23,10 +23,10 @@ from pipeline.report import ReportData, write_report
 from pipeline.serve import job_queue as queues
 from pipeline.serve import uploads
 from pipeline.serve.app import Limits, create_app, refusal
-from pipeline.serve.history import History, Job
-from pipeline.serve.job_queue import Outcome, Progress, Queue
+from pipeline.serve.history import History, ScoringJob
+from pipeline.serve.job_queue import Outcome, Queue, WorkProgress
 from pipeline.serve.server import is_loopback, serve
-from tests.pipeline.report.test_report import HOSTILE
+from tests.pipeline.report.test_page_writer import HOSTILE
 
 testclient = pytest.importorskip("fastapi.testclient")
 httpx = pytest.importorskip("httpx")
@@ -43,7 +43,9 @@ class FakeWork:
         self.hold.set()
         self.seen: list[str] = []
 
-    def __call__(self, job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def __call__(
+        self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
+    ) -> Outcome:
         """Score nothing."""
         self.seen.append(job.id)
         assert video.read_bytes()[4:8] == b"ftyp"
@@ -227,7 +229,7 @@ def test_every_answer_is_sealed(client: Any) -> None:
 def test_history_survives_and_what_ran_is_said_to_be_interrupted(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite")
     for index, state in enumerate(("running", "queued", "done")):
-        history.add(Job(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
+        history.add(ScoringJob(f"{index:032x}", f"{state}.mp4", ".mp4", 1, "c", state=state))  # type: ignore[arg-type]
     history.close()
     again = History(tmp_path / "h.sqlite")
     assert again.settle() == 1
@@ -276,7 +278,7 @@ def test_a_locked_history_costs_no_job(
     history = History(tmp_path / "h.sqlite")
     other = lock(history, tmp_path / "h.sqlite")
 
-    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
         other.execute("begin immediate")
         for share in (0.1, 0.2, 0.3):
             progress("computing", share)
@@ -292,7 +294,7 @@ def test_a_locked_history_costs_no_job(
     queue.start()
     for name, state in (("good.mp4", "done"), ("bad.mp4", "failed"), ("next.mp4", "done")):
         caplog.clear()
-        job = queue.submit(Job(secrets.token_hex(16), name, ".mp4", 1, "c"))
+        job = queue.submit(ScoringJob(secrets.token_hex(16), name, ".mp4", 1, "c"))
         eventually(lambda: "database is locked" in caplog.text)
         time.sleep(0.1)  # several attempts, told once
         assert has_state(job.id, "running")
@@ -311,7 +313,7 @@ def test_no_fault_ends_the_queue(
     faults: list[Exception] = [sqlite3.OperationalError("disk I/O error"), sqlite3.DatabaseError("malformed")]
     whole = History.next_queued
 
-    def flaky(self: History) -> Job | None:
+    def flaky(self: History) -> ScoringJob | None:
         if faults:
             raise faults.pop()
         return whole(self)
@@ -323,7 +325,7 @@ def test_no_fault_ends_the_queue(
 
 
 def test_a_result_that_cannot_be_kept_fails_its_job(tmp_path: Path) -> None:
-    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
         return Outcome(object() if "odd" in job.name else 1.0)  # type: ignore[arg-type]
 
     with testclient.TestClient(create_app(tmp_path, work), base_url="http://localhost", headers=OURS) as client:
@@ -335,13 +337,13 @@ def test_a_server_ends_although_the_history_is_locked(tmp_path: Path) -> None:
     history = History(tmp_path / "h.sqlite")
     other = lock(history, tmp_path / "h.sqlite")
 
-    def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+    def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
         other.execute("begin immediate")
         return Outcome(1.0)
 
     queue = Queue(history, tmp_path / "jobs", work)
     queue.start()
-    queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+    queue.submit(ScoringJob("a" * 32, "x.mp4", ".mp4", 1, "c"))
     eventually(lambda: other.in_transaction)
     queue.close()
     assert not queue._thread.is_alive()
@@ -400,7 +402,7 @@ def test_the_limit_is_looked_at_again_when_the_file_is_whole(tmp_path: Path, wor
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield MP4
-        app.state.queue.submit(Job("a" * 32, "x.mp4", ".mp4", 1, "c"))
+        app.state.queue.submit(ScoringJob("a" * 32, "x.mp4", ".mp4", 1, "c"))
 
     assert send_together(app, overtaken()) == [429]
     assert list((tmp_path / "serve" / "jobs").iterdir()) == []

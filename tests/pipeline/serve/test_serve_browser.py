@@ -14,8 +14,8 @@ import pytest
 
 from data.errors import Cancelled, VideoError
 from pipeline.report import ReportData, write_report
-from pipeline.serve.history import Job
-from pipeline.serve.job_queue import Outcome, Progress
+from pipeline.serve.history import ScoringJob
+from pipeline.serve.job_queue import Outcome, WorkProgress
 from tests.helpers import report_samples
 from tests.pipeline.report.test_report_browser import CHROMIUM, browser, now, wait_for  # noqa: F401 -- a fixture
 
@@ -30,7 +30,7 @@ GO_ON = threading.Event()
 """Set by the tests to let the work end: what they look at then does not depend on who is faster."""
 
 
-def work(job: Job, video: Path, report: Path, progress: Progress, stop: threading.Event) -> Outcome:
+def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event) -> Outcome:
     """Report half of the work, wait for `GO_ON` where the name asks for it, then write a page of the uploaded video."""
     progress("reading frames", 0.5)
     while "slow" in job.name and not GO_ON.is_set():

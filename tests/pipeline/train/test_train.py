@@ -279,7 +279,7 @@ def test_without_scene_and_with_several_secondaries() -> None:
 
 
 def test_a_network_that_does_not_fit_is_a_usage_error(features: FeatureSet) -> None:
-    with pytest.raises(UsageError, match="whole-performance"):
+    with pytest.raises(UsageError, match="trial-level descriptors"):
         train(features, fast(runs=1, epochs=1), replace(TINY, trial="linear"))
 
 

@@ -1,10 +1,10 @@
-"""Bars of leads: from the differences of an evaluation, with what is undefined left out."""
+"""Bars of leads, from the differences of an evaluation, without undefined ones."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report.leads import lead_bars
+from pipeline.report.evaluation_section import lead_bars
 
 
 def results() -> dict[str, Any]:
@@ -22,8 +22,8 @@ def results() -> dict[str, Any]:
 def test_one_chart_per_task_and_one_bar_per_system_with_a_lead() -> None:
     first, second = lead_bars(results(), "AIM (ours)")
     assert (first.title, second.title) == ("Lead of AIM (ours), Suturing", "Lead of AIM (ours), Knot_Tying")
-    assert [(bar.name, bar.value, bar.low, bar.high, bar.kind) for bar in first.bars] == [
-        ("w/o AIM", 0.2, 0.05, 0.3, "ablation")
+    assert [(bar.name, bar.value, bar.interval, bar.kind) for bar in first.bars] == [
+        ("w/o AIM", 0.2, (0.05, 0.3), "ablation")
     ]
     assert second.bars[0].value == -0.1
 

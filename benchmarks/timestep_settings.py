@@ -1,6 +1,6 @@
 """What the settings of `timesteps` are worth, and how little the frame rate changes its features.
 
-    python -m benchmarks.features [--dives 200] [--train 64] [--splits 4] [--no-aim] [--out FILE]
+    python -m benchmarks.timestep_settings [--dives 200] [--train 64] [--splits 4] [--no-aim] [--out FILE]
 
 Rendered dives without their pictures: true joints with 2 px of noise, random scores and 3 % of the frames without a
 person replace the pose stage, so that only the features differ. `ridge` is ridge regression (strength by
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=64)
     parser.add_argument("--splits", type=int, default=4)
     parser.add_argument("--no-aim", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/features.json"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/timestep_settings.json"))
     given = parser.parse_args()
     made = make(given.dives, Options())
     splits = [np.random.default_rng(seed).permutation(given.dives) for seed in range(given.splits)]

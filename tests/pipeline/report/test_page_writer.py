@@ -19,7 +19,7 @@ from data.errors import UsageError
 from pipeline.report import ReportData, payload, render_report, text, view, write_report
 from pipeline.report import page_data as d
 from pipeline.report import page_writer as page
-from pipeline.results import Flag
+from pipeline.results import Flag, Score, StepScore
 from tests.helpers import report_samples
 
 HOSTILE = [
@@ -67,29 +67,26 @@ def hostile_report(name: str) -> ReportData:
     flag = Flag("bad", name, name)
     trace = d.Traces(name, name, np.arange(3.0), {name: np.arange(3.0)}, name)
     video = d.VideoReport(
-        id=name,
-        score=1.0,
+        name,
+        Score(name, score=1.0, flags=(flag,), quality={name: {name: name}}, steps=(StepScore(0, 1, 1.0),)),
         truth={name: 1.0},
         task=name,
         media=d.Media(None, name, 4, 3, name),
-        flags=(flag,),
         key_frames=(d.KeyFrame(0.0, f'data:image/png;base64,AAAA" onerror="{name}'),),
         difference=(trace,),
-        quality={name: name},
         skeleton=d.Skeleton(np.arange(2.0), np.zeros((2, 1, 17, 3)), (4, 3), (name,)),
-        steps=(d.Step(0, 1, 1.0),),
     )
     batch = d.BatchReport(
-        (d.BatchRow(name, 1.0, task=name, flags=(flag,)),),
+        (d.VideoReport(name, Score(name, score=1.0, flags=(flag,)), task=name),),
         (d.Failure(name, name, name, name),),
         (d.StageTime(name, 1, 1, 1.0),),
     )
     evaluation = d.EvaluationReport(
         {name: name},
         (d.Prediction(name, 1.0, 2.0, task=name, fold=name),),
-        (d.Table(name, (name,), (d.TableRow(name, (name,)),), note=name),),
+        (d.ResultsTable(name, (name,), (d.ResultsRow(name, (name,)),), note=name),),
         (d.BarChart(name, (d.Bar(name, 1.0),), name, name),),
-        (d.CurveChart(name, name, (d.Curve(name, np.arange(2), np.arange(2.0)),)),),
+        (d.CurveChart(name, name, (d.TrainingCurve(name, np.arange(2), np.arange(2.0)),)),),
         (d.LeakCheck(name, False, name),),
     )
     return ReportData(name, name, name, {name: name}, name, (video,), batch, evaluation)
@@ -155,7 +152,7 @@ def test_the_policy_names_the_scripts_of_the_page() -> None:
 def test_json_blocks_are_json_even_with_nan_and_markup() -> None:
     video = d.VideoReport(
         "v",
-        steps=(d.Step(0, 1, math.nan),),
+        Score("v", steps=(StepScore(0, 1, math.nan),)),
         difference=(d.Traces("t", "m", np.arange(2.0), {"</script>": np.array([np.nan, np.inf])}),),
     )
     made = render_report(ReportData("t", videos=(video,)))
@@ -176,9 +173,11 @@ def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_two_videos_of_one_id_are_refused_by_name() -> None:
+def test_two_videos_of_one_name_are_refused() -> None:
     with pytest.raises(UsageError, match=r"a/b\.mp4"):
-        render_report(ReportData("t", videos=(d.VideoReport("a/b.mp4"), d.VideoReport("a/b.mp4"))))
+        render_report(
+            ReportData("t", videos=(d.VideoReport("a/b.mp4", Score("a")), d.VideoReport("a/b.mp4", Score("b"))))
+        )
 
 
 def test_the_bundled_library_is_the_one_that_is_listed() -> None:
@@ -218,33 +217,36 @@ def test_addresses(link: str | None, expected: str | None) -> None:
     assert text.address(link) == expected
 
 
+def stepped(*scores: float) -> d.VideoReport:
+    """A video with these step scores, one second each."""
+    return d.VideoReport("v", Score("v", steps=tuple(StepScore(i, i + 1, score) for i, score in enumerate(scores))))
+
+
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
-    trained = d.VideoReport(
-        "v", steps=(d.Step(0, 1, 5.0, 7.0, 1.0), d.Step(1, 2, 7.5, 7.0, 1.0), d.Step(2, 3, 99.0, 7.0, 1.0))
-    )
+    trained = replace(stepped(5.0, 7.5, 99.0), expected=((7.0, 1.0),) * 3)
     assert [s.quality for s in view.step_views(trained)] == [-1.0, 0.25, 1.0]
-    own = d.VideoReport("v", steps=(d.Step(0, 1, 1.0), d.Step(1, 2, 3.0)))
+    own = stepped(1.0, 3.0)
     assert [s.quality for s in view.step_views(own)] == [-0.5, 0.5]
     assert [(s.left, s.width) for s in view.step_views(own)] == [(0.0, 50.0), (50.0, 50.0)]
-    same = d.VideoReport("v", steps=(d.Step(0, 1, 2.0), d.Step(1, 2, 2.0)))
+    same = stepped(2.0, 2.0)
     assert [s.quality for s in view.step_views(same)] == [0.0, 0.0]
 
 
 def test_the_best_of_a_column_leaves_the_paper_apart_and_skips_the_undefined() -> None:
     rows = (
-        d.TableRow("a", (0.5, None)),
-        d.TableRow("b", (0.7, math.nan), "ours"),
-        d.TableRow("p", (0.9, 0.9), "paper"),
+        d.ResultsRow("a", (0.5, None)),
+        d.ResultsRow("b", (0.7, math.nan), "ours"),
+        d.ResultsRow("p", (0.9, 0.9), "paper"),
     )
-    assert view.best_of(d.Table("t", ("x", "y"), rows)) == {(1, 0)}
-    assert view.best_of(d.Table("t", ("x", "y"), rows, better="low")) == {(0, 0)}
-    assert view.best_of(d.Table("t", ("x", "y"), rows, better="neither")) == set()
+    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows)) == {(1, 0)}
+    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows, better="low")) == {(0, 0)}
+    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows, better="neither")) == set()
 
 
 def test_long_curves_are_thinned_without_losing_a_peak_or_a_gap() -> None:
     values = np.zeros(50_000)
     values[12_345], values[30_000] = 9.0, np.nan
-    video = d.VideoReport("v", kinematics=(d.Traces("t", "m", np.arange(50_000) / 30, {"s": values}),))
+    video = d.VideoReport("v", Score("v"), kinematics=(d.Traces("t", "m", np.arange(50_000) / 30, {"s": values}),))
     series = payload.video_payload(video)["charts"][0]["series"][0]
     assert len(series["v"]) <= payload.MAX_POINTS
     assert {9.0, None} <= set(series["v"])
@@ -255,13 +257,15 @@ def test_numbers_as_people_read_them() -> None:
     assert text.number(-1.005, 1) == "\N{MINUS SIGN}1.0"
     assert text.number(math.inf) == text.number(None) == "–"
     assert [text.clock(t) for t in (4.08, 187.2, 3725.0, None)] == ["4.08 s", "3:07", "1:02:05", "–"]
-    assert [text.figure(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
+    assert [text.quality(v) for v in (True, 3, 0.12345, 5.0, "x\n", None)] == ["yes", "3", "0.123", "5", "x\\n", "–"]
 
 
 def test_parts_that_are_absent_leave_no_trace() -> None:
     made = render_report(ReportData("only a title"))
     assert "<section" not in made
-    bare = render_report(ReportData("t", videos=(d.VideoReport("a"), replace(d.VideoReport("b"), score=1.0))))
+    bare = render_report(
+        ReportData("t", videos=(d.VideoReport("a", Score("a")), d.VideoReport("b", Score("b", score=1.0))))
+    )
     assert "No video in this report." in bare
     assert 'id="batch"' in bare  # several videos make a batch of themselves
 
@@ -271,5 +275,5 @@ def test_the_leak_audit_answers_what_it_asks() -> None:
     open_one = d.LeakCheck("equal files", None, "not compared")
     shown = render_report(ReportData("Audit", evaluation=d.EvaluationReport(leaks=(*checks, open_one))))
     assert '<li class="pass"><strong>trial on both sides:</strong> <span>none</span>' in shown
-    assert '<li class="fail"><strong>group on both sides:</strong> <span>FOUND</span>' in shown
-    assert '<li class="open"><strong>equal files:</strong> <span>not known</span>' in shown
+    assert '<li class="fail"><strong>group on both sides:</strong> <span>LEAK</span>' in shown
+    assert '<li class="open"><strong>equal files:</strong> <span>unknown</span>' in shown

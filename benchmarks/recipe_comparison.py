@@ -1,6 +1,6 @@
 """Recipe `fast` beside recipe `paper`, and the forty networks of a JIGSAWS evaluation.
 
-    python -m benchmarks.recipes [--train 188] [--test 200] [--width 128] [--runs 2] [--seeds 2] [--out FILE]
+    python -m benchmarks.recipe_comparison [--train 188] [--test 200] [--width 128] [--runs 2] [--seeds 2] [--out FILE]
 
 First: both recipes, each with its own network, on planted time steps (`synthetic.planted_steps`) of the size of
 TASD-2's training part; the paper's network at `--width` in place of 512, since 3000 epochs take an hour at 512 on
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/recipes.json"))
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/recipe_comparison.json"))
     given = parser.parse_args()
     forty = forty_networks()
     Console().print(
