@@ -141,7 +141,6 @@ def _weights() -> Iterator[Finding]:
 
 
 def _backends() -> Iterator[Finding]:
-    yield _package("ai-edge-litert", INSTALL, optional=True)
     for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
     yield _package(

@@ -12,6 +12,7 @@ from extractors.people.oks import MIRRORED, oks
 from extractors.people.scene import SceneWatch
 from extractors.people.search import consensus, merge, whole_frame
 from extractors.people.sides import wrong_sides
+from extractors.pose.backends.base import Image, People, View
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from data.store.arrays import StageOutput
 from data.video.decoder import Frame, VideoInfo
 from data.video.records import Record
 from extractors.pose.backends import load_backend
-from extractors.pose.backends.base import Image, People, View
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
 from extractors.pose.stage import Pose

@@ -8,7 +8,6 @@ from extractors.people.agents import FIGURES, ChoiceSettings, choose, suspected_
 from extractors.people.bodies import centre_of, lean_of, size_of
 from extractors.people.oks import MIRRORED, iou, keep_distinct, oks
 from extractors.people.tracking import Track, Tracker, TrackSettings
-
 from extractors.pose.backends.base import People
 
 HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]

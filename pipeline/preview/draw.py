@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from extractors.pose.keypoints import JOINTS
 from numpy.typing import NDArray
 
+from data.keypoints.skeletons import COCO17
 from pipeline.preview.frame_content import Body, Border, Floats
 
 Picture = NDArray[np.uint8]
@@ -20,7 +20,7 @@ WHITE, GREY, DARK, INK = (245, 245, 245), (150, 150, 150), (60, 60, 60), (16, 18
 FLOW, MASKED = (120, 255, 120), (255, 80, 80)
 
 LIMBS: tuple[tuple[int, int], ...] = tuple(
-    (JOINTS.index(a), JOINTS.index(b))
+    (COCO17.index(a), COCO17.index(b))
     for a, b in (
         *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (
             ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"),
@@ -107,7 +107,7 @@ def draw_body(image: Picture, body: Body, scale: Floats, name: str) -> None:
     wide = max(2, round(max(image.shape[:2]) / 320))
     for a, b in LIMBS:
         sure = min(scores[a], scores[b]) >= SURE and not body.filled
-        tone = shade(colour, RIGHT_SHADE) if JOINTS[a].startswith("right") else colour
+        tone = shade(colour, RIGHT_SHADE) if COCO17[a].startswith("right") else colour
         if sure:
             line(image, points[a], points[b], INK, wide + 2)
         line(image, points[a], points[b], tone if sure else shade(colour, 0.8), wide if sure else 1)

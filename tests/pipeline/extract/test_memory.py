@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from extractors.people.run import PoseRun
+from extractors.pose.backends.base import People
 from numpy.typing import NDArray
 
 from data.store.arrays import StageOutput
@@ -21,7 +22,6 @@ from extractors.base import Source
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
 from extractors.clips.layouts import plan_clips
 from extractors.clips.stage import gather
-from extractors.pose.backends.base import People
 from extractors.pose.config import PoseConfig
 from pipeline.extract import decode_pass
 from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass
