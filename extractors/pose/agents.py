@@ -111,6 +111,8 @@ class Chooser:
         rows[:, 3] /= rows[:, 3].max()
         persistence, size, motion, position, score = rows[:, 2:7].T
         salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
+        if not motion.any() and not recent:  # a single frame, or a still picture
+            salience = persistence * np.sqrt(size) * position * score
         salience[persistence < MIN_PERSISTENCE] = 0.0
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
