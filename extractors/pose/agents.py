@@ -61,13 +61,9 @@ class Agents:
 
 @dataclass(frozen=True)
 class Chooser:
-    """Chooses agents among tracks.
+    """Chooses at most `agents` agents among tracks, by the settings `tracks` and `region` of the stage.
 
-    Attributes:
-        agents: how many at most.
-        size: (width, height) of the frame in the tracks' pixels.
-        tracks: numbers of the tracks to take instead of choosing.
-        region: x1 y1 x2 y2 relative to the frame, in which an agent's median centre must be.
+    `size` is (width, height) of the frame in the tracks' pixels.
     """
 
     agents: int
@@ -76,12 +72,9 @@ class Chooser:
     region: tuple[float, float, float, float] | None = None
 
     def choose(self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: Floats) -> Agents:
-        """The agents of a whole video.
+        """The agents of a whole video, whose processed frames are at `times` (N,) seconds.
 
-        Args:
-            tracks: all tracks, each inside one shot.
-            shots: first frame and one past the last frame of every shot, by position in `times`.
-            times: (N,) seconds of every processed frame.
+        Shots are (first, one past the last) positions in `times`; every track is inside one shot.
         """
         table = np.full((len(tracks), len(TRACK_COLUMNS)), -1.0)
         members: list[tuple[tuple[Track, ...], ...]] = []
@@ -110,9 +103,9 @@ class Chooser:
         rows = np.array([self._measured(track, frames, times, recent) for track in tracks])
         rows[:, 3] /= rows[:, 3].max()
         persistence, size, motion, position, score = rows[:, 2:7].T
-        salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
         if not motion.any() and not recent:  # a single frame, or a still picture
-            salience = persistence * np.sqrt(size) * position * score
+            motion = np.ones_like(motion)
+        salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
         salience[persistence < MIN_PERSISTENCE] = 0.0
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
@@ -127,16 +120,11 @@ class Chooser:
         poses = np.stack(track.keypoints[-recent:])
         seconds = np.array([times[frame] for frame in track.frames[-recent:]])
         centres, size = centres_of(poses), float(np.median(sizes_of(poses)))
+        motion = _motion(centres, orientations_of(poses), seconds, size)
         offset = np.linalg.norm(centres / np.array(self.size) - 0.5, axis=1)
-        return (
-            track.frames[0],
-            track.frames[-1],
-            len(track.frames) / max(frames, 1),
-            size,
-            _motion(centres, orientations_of(poses), seconds, size),
-            float(np.exp(-0.5 * (offset / 0.35) ** 2).mean()),
-            float(np.percentile(track.scores[-recent:], 75)),
-        )
+        position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
+        score = float(np.percentile(track.scores[-recent:], 75))
+        return track.frames[0], track.frames[-1], len(track.frames) / max(frames, 1), size, motion, position, score
 
     def _joined(self, tracks: Sequence[Track], salience: Floats, times: Floats) -> list[list[Track]]:
         """The agents: tracks joined to people, and of these the ones with the largest sums of salience."""
@@ -215,8 +203,5 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
 
 def _places(agent: Sequence[Track]) -> dict[int, Floats]:
     """(2,) centre of an agent in each frame with a detection."""
-    return {
-        frame: centre
-        for track in agent
-        for frame, centre in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)
-    }
+    frames = [frame for track in agent for frame in track.frames]
+    return dict(zip(frames, centres_of(np.stack([pose for track in agent for pose in track.keypoints])), strict=True))

@@ -115,9 +115,8 @@ def smoothed(poses: Floats, scores: Floats, times: Floats, sigma: float) -> Floa
     well each frame agrees (Cauchy weights, reweighted twice). Scores stay as they are.
 
     Args:
-        poses: (M, 17, 3) x, y in pixels and score; single joints may be NaN.
+        poses: (M, 17, 3) x, y in pixels and score, at `times` (M,) seconds; single joints may be NaN.
         scores: (M,) of the person; 0 where the pose is interpolated.
-        times: (M,) seconds, ascending.
     """
     if len(poses) < 3 or sigma <= 0:
         return poses

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
+def _file(about: str) -> Any:
+    """A setting that names a file or a network: the key holds the hash of the content, not the name."""
+    return setting("", about, affects_result=False)
+
+
 class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend; a config is a path or a name inside the mmpose (mmdet) package."""
 
-    alias: str = setting(
-        "", "Model of mmpose's own index, such as rtmo-l or rtmpose-l, downloaded once.", affects_result=False
-    )
-    config: str = setting(
-        "", "Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.", affects_result=False
-    )
-    checkpoint: str = setting(
-        "", "Its .pth checkpoint; empty for random weights, which needs `seed`.", affects_result=False
-    )
-    detector_config: str = setting(
-        "", "RTMDet configuration for top-down models; with an alias, mmpose's own detector.", affects_result=False
-    )
-    detector_checkpoint: str = setting("", "Its .pth checkpoint.", affects_result=False)
+    alias: str = _file("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
+    config: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.")
+    checkpoint: str = _file("Its .pth checkpoint; empty for random weights, which needs `seed`.")
+    detector_config: str = _file("RTMDet configuration for top-down models; with an alias, mmpose names one.")
+    detector_checkpoint: str = _file("Its .pth checkpoint.")
     seed: int | None = setting(None, "Seed of random weights, to prove the path where no checkpoint can be had.")
 
 
@@ -32,20 +29,16 @@ class RTMLibConfig(StageConfig):
     """Models of the `rtmlib` backend: exported ONNX files."""
 
     mode: Literal["", "lightweight", "balanced", "performance"] = setting(
-        "", "Models of rtmlib's own table for bodies, downloaded once.", affects_result=False
+        "", "Models of rtmlib's table for bodies, downloaded once.", affects_result=False
     )
-    model: str = setting("", "Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.", affects_result=False)
-    detector: str = setting(
-        "", "YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.", affects_result=False
-    )
+    model: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
+    detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
 
 
 class ImportConfig(StageConfig):
     """Keypoint files of other tools, see docs/extend/keypoints.md."""
 
-    dir: str = setting(
-        "", "Folder of the keypoint files, named like the videos; empty: beside each video.", affects_result=False
-    )
+    dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
 
 
 class PoseConfig(StageConfig):

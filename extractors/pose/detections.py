@@ -58,9 +58,8 @@ class Detections:
     def distinct(self, max_oks: float = 0.35, max_iou: float = 0.5) -> Detections:
         """Each person once, best first (non-maximum suppression).
 
-        Two detections are one person where their OKS exceeds `max_oks`, where their boxes overlap by more than
-        `max_iou` (the same body with left and right or head and feet confused), or where one with a clearly lower
-        score is on the middle of the other.
+        Two detections are one person where their OKS exceeds `max_oks`, their boxes overlap by more than `max_iou` (the
+        same body with its sides or ends confused), or one with a clearly lower score is on the middle of the other.
         """
         boxes = boxes_of(self.keypoints)
         overlap = iou(boxes, boxes)
@@ -104,10 +103,9 @@ class View:
 
     @classmethod
     def around(cls, centre: NDArray[np.floating], side: float, angle: float, pixels: int) -> View:
-        """A square of `side` frame pixels around `centre` (2,), shown in `pixels`; black outside the frame.
+        """A square of `side` frame pixels around `centre` (2,), in `pixels`; black outside the frame.
 
-        Args:
-            angle: radians clockwise from upright of the body, which is upright in the view.
+        A body at `angle` radians clockwise from upright is upright in it.
         """
         scale, cos, sin = pixels / max(side, 8.0), np.cos(angle), np.sin(angle)
         linear = scale * np.array([[cos, sin], [-sin, cos]])

@@ -74,10 +74,8 @@ def wrapped(angle: float) -> float:
 def oks(a: NDArray[np.floating], b: NDArray[np.floating], widen: float = 1.0) -> NDArray[np.float64]:
     """(P, Q) object keypoint similarity 0..1 of people (P, 17, 3) and (Q, 17, 3), x and y in pixels.
 
-    A joint that is NaN or has score 0 in either pose is left out; two people without a common joint have 0.
-
-    Args:
-        widen: factor on the tolerance, above 1 for people who moved or folded between two frames.
+    A joint that is NaN or has score 0 in either pose is left out; two people without a common joint have 0. The
+    tolerance is multiplied by `widen`, above 1 for people who moved or folded between two frames.
     """
     area = np.maximum(_areas(a)[:, None], _areas(b)[None])
     offset = a[:, None, :, :2].astype(np.float64) - b[None, :, :, :2]

@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.video import Frame
 from extractors.pose.agents import Agents, suspected_switches
-from extractors.pose.cleaning import CleaningConfig, clean_poses
+from extractors.pose.cleaning import clean_poses
+from extractors.pose.config import PoseConfig
 from extractors.pose.keypoints import boxes_of
-from extractors.signals import runs_between
-
-
-@dataclass
-class FrameLog:
-    """The frames of one video, as they are processed.
-
-    Attributes:
-        times: seconds of every processed frame.
-        indices: number of every processed frame in display order.
-        shot_starts: positions of the first frame of every shot.
-    """
-
-    times: list[float] = field(default_factory=list)
-    indices: list[int] = field(default_factory=list)
-    shot_starts: list[int] = field(default_factory=list)
-
-    def begin(self, frame: Frame, cut: bool) -> bool:
-        """Take note of the next frame; true where it begins a shot."""
-        new_shot = cut or not self.times
-        if new_shot:
-            self.shot_starts.append(len(self.times))
-        self.times.append(frame.time)
-        self.indices.append(frame.index)
-        return new_shot
-
-    @property
-    def shots(self) -> list[tuple[int, int]]:
-        """First position and one past the last position of every shot."""
-        return list(zip(self.shot_starts, [*self.shot_starts[1:], len(self.times)], strict=True))
 
 
 def output(
-    log: FrameLog,
+    config: PoseConfig,
+    times: NDArray[np.float64],
+    shots: Sequence[tuple[int, int]],
     agents: Agents,
-    count: int,
-    cleaning: CleaningConfig,
     full_size: tuple[int, int],
-    size: tuple[int, int],
+    scale: NDArray[np.float64],
 ) -> tuple[dict[str, NDArray[Any]], dict[str, float | int | str]]:
     """Values of the stage's arrays, in pixels of the video, and the quality values that follow from them.
 
     Args:
-        count: number of agents to store.
+        times: (N,) seconds of every processed frame.
+        shots: first frame and one past the last frame of every shot, by position in `times`.
         full_size: (width, height) of the video in pixels.
-        size: (width, height) in which people were tracked.
+        scale: (2,) pixels of the video per pixel in which people were tracked.
     """
-    times = np.array(log.times)
+    count = config.agents
     keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float64)
     keypoints[..., 2] = 0
     scores = np.zeros((len(times), count))
@@ -69,14 +41,14 @@ def output(
                 for frame, pose, score in zip(track.frames, track.keypoints, track.scores, strict=True):
                     if score > scores[frame, agent]:
                         keypoints[frame, agent], scores[frame, agent] = pose, score
-    detected, cuts = scores > 0, times[log.shot_starts[1:]]
-    for rows in runs_between(times, cuts):
-        for agent in range(count):
-            keypoints[rows, agent] = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], cleaning)
+    detected, cuts = scores > 0, times[[start for start, _ in shots[1:]]]
+    for agent, (start, stop) in itertools.product(range(count), shots):
+        rows = slice(start, stop)
+        keypoints[rows, agent] = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
     placed = np.isfinite(keypoints[..., 0])
     interpolated = ~detected & placed.any(axis=2)
     keypoints[..., 2] = np.where(placed, keypoints[..., 2], 0.0)
-    keypoints[..., :2] *= np.array(full_size) / np.array(size)
+    keypoints[..., :2] *= scale
     keypoints = keypoints.astype(np.float32)
     values: dict[str, NDArray[Any]] = {
         "time": times,
@@ -85,7 +57,7 @@ def output(
         "agent_score": scores.astype(np.float32),
         "filled": interpolated,
         "size": np.array(full_size, dtype=np.int32),
-        "frame_index": np.array(log.indices, dtype=np.int32),
+        "frame_index": np.arange(len(times), dtype=np.int32) * config.stride,
         "cuts": cuts,
         "tracks": agents.table,
     }

@@ -29,11 +29,7 @@ CLOSE_UP, INNER = 2.2, 0.35
 
 
 class Search:
-    """Detects the people of each frame of one video.
-
-    Attributes:
-        forwards: how often the network ran.
-    """
+    """Detects the people of each frame of one video; `forwards` counts how often the network ran."""
 
     def __init__(self, backend: PoseBackend, config: PoseConfig, tracker: Tracker) -> None:
         self.backend, self.config, self.tracker = backend, config, tracker
@@ -43,12 +39,7 @@ class Search:
         self._turns: dict[int, int] = {}
 
     def detect(self, image: Image, time: float, followed: Sequence[Track], new_shot: bool) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB, best first.
-
-        Args:
-            followed: tracks that may be agents, the likeliest first.
-            new_shot: nobody of the frames before is in this one.
-        """
+        """The people in `image` (H, W, 3) uint8 RGB, best first; `followed` may be agents, the likeliest first."""
         if self.config.rotations != "auto":
             turns = range(4) if self.config.rotations == "four" else (0,)
             return self._in_views(image, [View.whole(image, turn) for turn in turns])

@@ -8,11 +8,11 @@ tracks, `cleaning.py` cleans their joints, and `output.py` fills the arrays.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.store.arrays import ArraySpec, StageOutput
 from data.video.records import Record
@@ -21,14 +21,14 @@ from extractors.pose.agents import TRACK_COLUMNS, Chooser
 from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
-from extractors.pose.output import FrameLog, output
+from extractors.pose.output import output
 from extractors.pose.search import Search
 from extractors.pose.shots import ShotDetector
 from extractors.pose.tracking import Tracker
 
 
 class Pose(Extractor[PoseConfig]):
-    """The stage; see the module's text."""
+    """People are detected, followed and chosen: up to `agents` people with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 4
@@ -93,38 +93,40 @@ class Pose(Extractor[PoseConfig]):
             DataError: the network's weights, or the video's keypoint file, are missing or damaged.
             VideoError: the stream is damaged.
         """
+        import cv2
+
         from extractors.pose.backends.imported import KeypointFile
 
         config = self.config
         full_size = source.info.width, source.info.height
-        scale = min(1.0, config.work_side / max(full_size))
-        size = round(full_size[0] * scale), round(full_size[1] * scale)
-        log, shots = FrameLog(), ShotDetector(config.cut_threshold)
-        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
+        factor = min(1.0, config.work_side / max(full_size))
+        size = round(full_size[0] * factor), round(full_size[1] * factor)
         imported = KeypointFile(source, config.min_score, size) if config.backend == "import" else None
         if self._backend is None and not imported:
             self._backend = load_backend(config)
+        shot_detector = ShotDetector(config.cut_threshold)
+        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
         search = Search(self._backend, config, tracker)
         chooser = Chooser(config.agents, size, config.tracks, config.region)
-        for frame in source.frames(range(0, len(source.times), config.stride)):
-            image = _resized(frame.image, size)
-            new_shot = log.begin(frame, shots.is_cut(image))
+        times: list[float] = []
+        starts: list[int] = []
+        for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
+            image = frame.image
+            if image.shape[1::-1] != size:
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            new_shot = shot_detector.begins_shot(image)
+            times.append(frame.time)
+            starts += [number] if new_shot else []
             tracker.begin(frame.time, new_shot)
             if imported:
                 detections = imported.people(frame.index)
             else:
-                followed = chooser.followed(tracker.active, len(log.times) - log.shot_starts[-1], log.times)
+                followed = chooser.followed(tracker.active, number + 1 - starts[-1], times)
                 detections = search.detect(image, frame.time, followed, new_shot)
-            tracker.update(len(log.times) - 1, frame.time, detections)
-        agents = chooser.choose(tracker.tracks, log.shots, np.array(log.times))
-        values, quality = output(log, agents, config.agents, config.cleaning, full_size, size)
-        quality["forwards_per_frame"] = round(search.forwards / max(len(log.times), 1), 2)
+            tracker.update(number, frame.time, detections)
+        shots = list(pairwise([*starts, len(times)]))
+        agents = chooser.choose(tracker.tracks, shots, np.array(times))
+        scale = np.array(full_size) / np.array(size)
+        values, quality = output(config, np.array(times), shots, agents, full_size, scale)
+        quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.joint_map} if imported else {}))
-
-
-def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    import cv2
-
-    if image.shape[1::-1] == size:
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -81,10 +81,7 @@ class Track:
 class Tracker:
     """Links detections to tracks, frame by frame. A cut ends every track.
 
-    Args:
-        new_score: a person scored below this continues a track but begins none.
-        max_missing_s: seconds after which a person who comes back begins a new track.
-        max_step: farthest distance from the predicted place in body sizes; grows to twice that while missing.
+    The parameters are the stage's settings; `max_step` grows to twice its value while a person is missing.
     """
 
     def __init__(self, new_score: float, max_missing_s: float, max_step: float) -> None:

@@ -16,12 +16,9 @@ class PoseBackend(Protocol):
     """One pose network, loaded and ready."""
 
     def detect(self, image: Image, long_side: int | None = None) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB of any size, best first; keypoints in pixels of that image.
+        """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels.
 
-        People below the setting `min_score` are not returned.
-
-        Args:
-            long_side: longer side of the network's input in pixels, for networks that take any; None for the default.
+        `long_side` is the longer side of the network's input in pixels, for networks that take any.
         """
 
 

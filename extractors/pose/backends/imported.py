@@ -11,12 +11,7 @@ from extractors.pose.detections import Detections
 
 
 class KeypointFile:
-    """The people of every frame of one video.
-
-    Args:
-        source: the video; its record names the file (`sidecars["keypoints"]`).
-        min_score: people below this are not returned.
-        size: (width, height) in pixels of the detections.
+    """The people of every frame of a video, whose record names the file; `size` is (width, height) of the detections.
 
     Raises:
         DataError: no keypoint file belongs to this video, or it cannot be used.

@@ -26,13 +26,7 @@ MAX_PEOPLE = 20
 
 
 class MMPose:
-    """The backend, one- or two-stage.
-
-    Args:
-        networks: configuration and weights of the pose network (`weights`), and of a `detector`.
-        seed: seed of random weights, for networks without weights.
-        device: torch device.
-        min_score: people below this are not returned.
+    """The backend: the pose network `weights`, and a `detector` for top-down ones; `seed` is that of random weights.
 
     Raises:
         UsageError: mmpose is not installed, or the settings are incomplete.
@@ -118,7 +112,7 @@ class _Operators(ModuleType):
 
     @staticmethod
     def nms(boxes: Any, scores: Any, iou_threshold: float, offset: int = 0) -> Any:
-        """As mmcv's: the rows that remain."""
+        """(K,) rows that remain, as mmcv's."""
         from torchvision.ops import nms
 
         grown = boxes.clone()

@@ -21,14 +21,7 @@ STEP = 32
 
 
 class MoveNet:
-    """The `movenet` backend.
-
-    Args:
-        path: the .tflite file.
-        long_side: longer side of the input in pixels; best from 256 to 384.
-        threads: CPU threads of one forward.
-        min_score: people below this are not returned.
-    """
+    """The `movenet` backend from a .tflite file; inputs have `long_side` pixels on their longer side by default."""
 
     def __init__(self, path: Path, *, long_side: int = 256, threads: int = 1, min_score: float = 0.1) -> None:
         self.path, self.long_side, self.threads, self.min_score = Path(path), long_side, threads, min_score

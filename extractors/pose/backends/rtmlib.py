@@ -29,12 +29,7 @@ def runtime() -> str:
 
 
 class RTMLib:
-    """The backend, one- or two-stage.
-
-    Args:
-        networks: ONNX files: `weights`, and `detector` where it is two-stage.
-        min_score: people below this are not returned.
-        threads: CPU threads of one forward.
+    """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones.
 
     Raises:
         DataError: a file is missing or is no such model.
@@ -110,6 +105,6 @@ def _compiled(model: bytes, threads: int) -> tuple[Forward, tuple[int, int]]:
 
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
-        return [np.array(request.get_output_tensor(at).data) for at in range(len(request.model_outputs))]
+        return [np.array(request.get_output_tensor(row).data) for row in range(len(request.model_outputs))]
 
     return forward, (height, width)
