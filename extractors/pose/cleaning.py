@@ -42,7 +42,7 @@ def clean_poses(times: Floats, keypoints: Floats, scores: Floats, config: Cleani
         keypoints: (N, 17, 3) x, y in pixels and score; NaN, NaN, 0 where there is no detection.
         scores: (N,) of the person, 0 where there is no detection.
     """
-    out = keypoints.copy()
+    out: Floats = keypoints.copy()
     detected = scores > 0
     rows = np.flatnonzero(detected)
     if config.fix_sides:

@@ -44,7 +44,8 @@ class MoveNet:
         request.infer([np.ascontiguousarray(image)[None]], share_inputs=True)
         rows = np.array(request.get_output_tensor(0).data, dtype=np.float32)[0]
         joints = rows[:, :51].reshape(-1, 17, 3)
-        keypoints = np.concatenate([joints[..., 1::-1] * np.float32([width, height]), joints[..., 2:]], axis=-1)
+        scale = np.array([width, height], dtype=np.float32)
+        keypoints = np.concatenate([joints[..., 1::-1] * scale, joints[..., 2:]], axis=-1)
         return Detections(keypoints, rows[:, 55]).best(self.min_score)
 
     def _request(self, size: tuple[int, int]) -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
+from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.cleaning import INTERPOLATED_SCORE
@@ -107,7 +108,7 @@ def test_nothing_is_extrapolated_before_the_first_and_after_the_last_detection()
 def test_an_empty_video_and_a_single_frame_are_fine() -> None:
     empty = extract([picture()] * 5)
     assert empty.quality["found_rate"] == empty.quality["people_seen"] == 0
-    assert empty.arrays["tracks"].values.shape == (0, len(Pose.arrays["tracks"].columns))
+    assert empty.arrays["tracks"].values.shape == (0, len(TRACK_COLUMNS))
     assert extract([picture(person(160, 120))]).quality["found_rate"] == 1
 
 
