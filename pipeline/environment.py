@@ -141,7 +141,6 @@ def _weights() -> Iterator[SetupCheck]:
 
 
 def _backends() -> Iterator[SetupCheck]:
-    yield _package("ai-edge-litert", INSTALL, optional=True)
     for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
     yield _package(

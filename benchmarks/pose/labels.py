@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pose.detections import read_detections
+from benchmarks.pose.multiview_detections import read_detections
 from benchmarks.pose.triangulate import (
     Camera,
     Points,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pose.detections import MIRRORED
+from benchmarks.pose.multiview_detections import MIRRORED
 from benchmarks.pose.triangulate import torso_of
 
 LIMBS = np.array([5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pose.athlete import ATHLETE, places
-from benchmarks.pose.detections import detect_all
 from benchmarks.pose.labels import SHARED, VIEWS, read_labels, smooth
+from benchmarks.pose.multiview_detections import detect_all
 from benchmarks.pose.triangulate import torso_of
 from data.video import decode
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from benchmarks.pose import real
 from benchmarks.pose.athlete import ATHLETE, share_on
 from benchmarks.pose.cases import CASES, HELD_OUT, QUICK, TUNING
-from benchmarks.pose.detections import MIRRORED, weighted_median
 from benchmarks.pose.labels import centred, label, smooth
 from benchmarks.pose.measure import measure, switches
+from benchmarks.pose.multiview_detections import MIRRORED, weighted_median
 from benchmarks.pose.sprites import Sprite
 from benchmarks.pose.triangulate import Camera, agree, match_people, name_sides, read_calibration, triangulate
 

@@ -71,7 +71,6 @@ def check(people: Any) -> None:
     assert 0 < len(people) <= 20
     assert people.keypoints.shape == (len(people), 17, 3)
     assert people.keypoints.dtype == people.scores.dtype == np.float32
-    assert people.boxes.shape == (len(people), 4)
     assert np.isfinite(people.keypoints).all()
     assert (people.keypoints[..., 2] >= 0).all()
     assert (people.keypoints[..., 2] <= 1).all()

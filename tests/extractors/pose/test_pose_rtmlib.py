@@ -18,10 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from data.errors import DataError, UsageError
 from data.store.files import sha256_file
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose import Pose
 from extractors.pose.backends import identity, load_backend, networks, rtmlib
 from extractors.pose.config import PoseConfig
-from tests.test_tracking import person
+from extractors.pose.stage import Pose
+from tests.helpers.drawn_people import person
 
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
 
@@ -56,7 +56,7 @@ def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """rtmlib's own way leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
+    """rtmlib itself leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
     compiled = []
 
     def compile_it(graph: Any, **options: Any) -> Any:
