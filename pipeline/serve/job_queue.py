@@ -120,7 +120,7 @@ class Queue:
         while not self._closing.is_set():
             self._wake.clear()
             try:
-                job = self._insist(self.history.next_queued)
+                job = self._retried(self.history.next_queued)
                 if job is None:
                     self._wake.wait(timeout=5)
                 else:
@@ -157,7 +157,7 @@ class Queue:
                 self._running = None
 
     def _change(self, job: ScoringJob, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
-        return bool(self._insist(lambda: self.history.update(job.id, only_from=only_from, **values)))
+        return bool(self._retried(lambda: self.history.update(job.id, only_from=only_from, **values)))
 
     def _settle(self, job: ScoringJob, stop: threading.Event) -> None:
         end = self._end(job, stop)
