@@ -63,7 +63,6 @@ WHOLE_NAMES = {"found", "known", "seen", "at", "both", "own", "way"}
 EXEMPT: tuple[str, ...] = (
     "benchmarks/pose",
     "data/",
-    "extractors/",
     "pipeline/api.py",
     "pipeline/cache/",
     "pipeline/cli/",
