@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, help="only one of the two")
     parser.add_argument("--dives", type=int, default=4, help="rendered clips of each kind")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side, each in one thread")
-    parser.add_argument("--folder", type=Path, help="where made clips are kept (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="where composed clips are kept (default: a temporary folder)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/pose.json"))
     given = parser.parse_args()
     fetch("movenet-multipose")

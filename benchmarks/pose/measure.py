@@ -74,10 +74,10 @@ def distances(keypoints: NDArray[np.floating], truth: Points) -> Points:
     """(N, A, P) pixels between the centres of every agent and every person; inf where either is unknown."""
     centres = []
     for poses in (keypoints, truth):
-        known = np.isfinite(poses[:, :, BODY, 0])
-        some = known.sum(axis=2) >= 3
-        total = np.where(known[..., None], poses[:, :, BODY, :2], 0.0).sum(axis=2)
-        centre = total / np.maximum(known.sum(axis=2), 1)[..., None]
+        finite = np.isfinite(poses[:, :, BODY, 0])
+        some = finite.sum(axis=2) >= 3
+        total = np.where(finite[..., None], poses[:, :, BODY, :2], 0.0).sum(axis=2)
+        centre = total / np.maximum(finite.sum(axis=2), 1)[..., None]
         centres.append(np.where(some[..., None], centre, np.nan))
     away = np.linalg.norm(centres[0][:, :, None] - centres[1][:, None], axis=-1)
     return np.asarray(np.where(np.isfinite(away), away, np.inf), dtype=np.float64)

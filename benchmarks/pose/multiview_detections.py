@@ -85,11 +85,11 @@ def weighted_median(poses: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def read_detections(folder: Path, videos: Sequence[Path]) -> list[NDArray[np.float32]]:
     """Detections of every video, read from `folder` where an earlier run stored them."""
-    found = []
+    detections = []
     for video in videos:
         stored = folder / f"detections_{video.parent.name}_{video.stem}.npy"
         if not stored.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             np.save(stored, detect_view(video))
-        found.append(np.load(stored))
-    return found
+        detections.append(np.load(stored))
+    return detections
