@@ -44,12 +44,12 @@ class Evaluation:
     systems: str = "aim"
 
     def notes(self) -> list[str]:
-        """The leak audit, and what a reader must know beside the tables."""
+        """The leak audit, and notes that a reader of the tables needs."""
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
-                lines.append(f"note: the paper's rows are of {theirs}, so they do not stand beside these")
+                lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
             if missing := [name for name in TABLES[self.systems] if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
@@ -141,10 +141,10 @@ def search_features(
         Cancelled: `stop` was set.
     """
     with observer.named_steps() as progress:
-        found = search_grid(
+        results = search_grid(
             features, tried, folds=folds, runs=runs,
             checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
     with writing(folder):
-        table, best = write_search(found, tried, folder)
-    return SearchRun(found, table, best, tried[0].config)
+        table, best = write_search(results, tried, folder)
+    return SearchRun(results, table, best, tried[0].config)
