@@ -61,7 +61,7 @@ SILENT = Observer()
 def demo(
     out: Place = "demo", *, quick: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
-    """Render labelled dives, extract all stages, train, score dives never seen, write the report page.
+    """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
@@ -609,7 +609,7 @@ def cache_gc(
     yes: bool = False,
     observer: Observer = SILENT,
 ) -> CacheFiles:
-    """Sweep what dead processes left, tidy the index, and keep the cache below a size.
+    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
 
     Args:
         max_gb: delete the oldest outputs beyond this.
@@ -625,7 +625,7 @@ def cache_gc(
 
 
 def doctor() -> list[SetupCheck]:
-    """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
+    """Check packages, weights and backends, and name the command that repairs each."""
     from pipeline.environment import findings
 
     return list(findings())
@@ -645,7 +645,7 @@ def _settings(
     workers: int | None = None,
     first: Sequence[tuple[str, Any]] = (),
 ) -> BaseConfig:
-    """The configuration with `first`, the overrides, and what has an argument of its own."""
+    """The configuration with `first`, the overrides, and then `cache` and `workers` where given."""
     from pipeline.config import load_config
     from pipeline.yaml_values import parse_overrides
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 WIDE = None if "COLUMNS" in os.environ else 160
-"""Columns of tables that go into a file or a pipe, where nobody says how wide a line may be."""
+"""Width in characters of tables in a file or a pipe, which have no width of their own."""
 
 err = Console(stderr=True, markup=False, emoji=False, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 out = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
@@ -45,7 +45,7 @@ def say(text: str) -> None:
 
 
 class FinishedVideo(Protocol):
-    """What a table or a bar shows of a finished video, such as `pipeline.extract.runner.Result`."""
+    """A finished video, as tables and bars show it, such as `pipeline.extract.runner.Result`."""
 
     @property
     def record(self) -> Record:

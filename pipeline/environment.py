@@ -1,4 +1,4 @@
-"""Is this machine set up: the packages, OpenCV's build, the weights, the backends, and what to type to mend each."""
+"""Checks of a setup: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SetupCheck:
     """One line of `doctor`.
 
     Attributes:
-        what: what was looked at.
+        what: the part that was checked.
         state: "ok", "missing" (something optional), or "broken".
         detail: version, place, or what is wrong.
         fix: what to type, empty where nothing is to be mended.
@@ -84,7 +84,7 @@ def check_opencv() -> None:
 
 
 def findings() -> Iterator[SetupCheck]:
-    """Everything that `doctor` looks at, in order."""
+    """All checks of `doctor`, in order."""
     yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     yield _checked("checkout", check_checkout, str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):

@@ -30,7 +30,7 @@ def main() -> NoReturn:
         _complain(error)
         sys.exit(WRONG_USAGE)
     except Cancelled:
-        say("stopped; the same command goes on from there")
+        say("stopped; the same command resumes the work")
         sys.exit(SOME_FAILED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"

@@ -29,13 +29,13 @@ TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """Result of an evaluation.
 
     Attributes:
         results: content of `results.json` (`pipeline.evaluate.cross_validation`).
         folder: holds `results.json`, `config.json` and `report.html`.
         config: the configuration.
-        systems: what was asked for: "aim", "all", or the number of one of the paper's tables.
+        systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
     """
 
     results: Results
@@ -62,7 +62,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         found: content of `search.json` (`pipeline.evaluate.grid_search`).
@@ -77,7 +77,7 @@ class SearchRun:
     config: BaseConfig
 
     def notes(self) -> list[str]:
-        """The leak audit, and what a reader must know beside the table."""
+        """The leak audit, and notes that a reader of the table needs."""
         return [*audit_lines(self.found["audit"]), *search_notes(self.found)]
 
     def tables(self) -> list[TableRows]:
