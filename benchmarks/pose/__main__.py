@@ -5,7 +5,7 @@
 Parts (`--parts`): `real` (clips composed of ../shared/views, by kind; `real.py`, `cases.py`), `athlete` (the right
 person of a real clip with a passer-by; `athlete.py`) and `rendered` (rendered dives; `rendered.py`). The first two are
 skipped where ../shared (or the folder that AIM_SHARED names) is absent. Columns of `real` are those of `measure.py`;
-`held out` rows are of the camera that nobody looks at while tuning the stage.
+`held out` rows are of the camera that is not used for tuning the stage.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ GROUPS = {"one_person": 1, "two_people": 2}
 
 CAMERAS = ("cam01", "cam02", "cam03", "cam04")
 HELD_OUT = "cam04"
-"""The camera of each group that is never looked at while the stage is tuned."""
+"""The held-out camera of each group, which is not used for tuning the stage."""
 
 TOLERANCE = 0.25
 """Cameras agree on a joint where it is off by at most this part of a torso length in each of them."""
@@ -59,7 +59,7 @@ class Labels:
     Attributes:
         points: (N, P, 17, 3) millimetres, NaN where unknown.
         pixels: (C, N, P, 17, 2) labels in every view, NaN where unknown.
-        detections: (C, N, P, 17, 3) detections that were matched and named alike, NaN where missing.
+        detections: (C, N, P, 17, 3) detections matched between the cameras, NaN where missing.
         others: (C, N, P, 17, 2) as `pixels`, but from the other cameras alone.
     """
 
@@ -98,7 +98,7 @@ def read_labels(folder: Path, group: str) -> Labels:
 
 
 def label(cameras: Sequence[Camera], detections: Points, people: int, times: Points) -> Labels:
-    """Labels from unmatched detections (C, N, P, 17, 3) of several cameras; who moves most comes first."""
+    """Labels from unmatched detections (C, N, P, 17, 3) of several cameras; the person who moves most comes first."""
     poses = name_sides(cameras, _linked(cameras, detections, people))
     moving = np.nanmean(np.nanstd(poses[..., :2], axis=1), axis=(0, 2, 3))
     poses = poses[:, :, np.argsort(-moving)]
@@ -116,10 +116,10 @@ def label(cameras: Sequence[Camera], detections: Points, people: int, times: Poi
 
 
 def centred(cameras: Sequence[Camera], poses: Points, limit: Points, rounds: int = 6) -> list[Camera]:
-    """The cameras with principal points by which every view is right on average.
+    """The cameras with principal points corrected so that every view has no offset on average.
 
-    All joints of all frames miss by the same few pixels in a view whose camera was moved after its calibration or
-    whose picture was cropped: a constant that is no error of a detection.
+    In a view whose camera was moved after its calibration, or whose picture was cropped, all joints of all frames
+    are off by the same few pixels. This constant is no error of the detections.
     """
     moved = list(cameras)
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""Keypoints against known joints: who was found, which joints are right, and who was taken for somebody else."""
+"""Keypoints against labelled joints: share of people detected, of correct joints, and identity switches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def measure(keypoints: NDArray[np.floating], truth: Points, visible: NDArray[np.
         pck50_usual: the same with the clip's median torso length;
         ankles: pck50 of the ankles alone;
         pck50_either: pck50 where a joint may also be named as that of the other side;
-        switches: times at which an agent goes over from one person to another.
+        switches: how often an agent switches from one person to another.
     """
     usual = np.nanmedian(torso_of(truth), axis=0)
     torso = np.fmax(torso_of(truth), 0.5 * usual)
@@ -86,7 +86,7 @@ def distances(keypoints: NDArray[np.floating], truth: Points) -> Points:
 def assign(fits: NDArray[np.bool_], people: int) -> list[int]:
     """The agent of each person, so that agents are on their persons in as many frames (N, A, P) as possible.
 
-    Agents are one identity throughout a clip: an agent that goes over to somebody else misses from then on.
+    An agent has one identity throughout a clip. After an identity switch it counts as missing.
     """
     hits = fits.sum(axis=0)
     pairs = itertools.permutations(range(hits.shape[0]), people)
@@ -94,7 +94,7 @@ def assign(fits: NDArray[np.bool_], people: int) -> list[int]:
 
 
 def switches(away: Points) -> int:
-    """How often an agent goes over from one person to another, over all agents.
+    """Number of identity switches, over all agents.
 
     Args:
         away: (N, A, P) distances in torso lengths. An agent is on the nearest person within `REACH`; frames in which

@@ -1,4 +1,4 @@
-"""Joints of upright people in one view, as well as the network can: whole frame, then four crops of each person."""
+"""Best possible detections of upright people in one view: the whole frame, then four crops of each person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def detect_view(path: Path) -> NDArray[np.float32]:
 
 
 def detect_all(images: Iterable[Image]) -> NDArray[np.float32]:
-    """As `detect_view`, of frames in memory."""
+    """As `detect_view`, for frames in memory."""
     whole = load_network(384)
     networks = [load_network(pixels) for _, pixels in CROPS]
     rows = []

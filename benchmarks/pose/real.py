@@ -92,12 +92,12 @@ class Case:
 
     @property
     def camera(self) -> int:
-        """The view that the labelled people were seen from."""
+        """The view that shows the labelled people."""
         return self.actors[0].camera
 
     @property
     def split(self) -> str:
-        """`held out` for what the held-out camera saw."""
+        """`held out` for clips from the held-out camera, else `tuning`."""
         return "held out" if any(actor.camera == 4 for actor in self.actors) else "tuning"
 
     @property
@@ -108,7 +108,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Clip:
-    """A made case.
+    """A composed case.
 
     Attributes:
         images: (N, 256, 455, 3) uint8 RGB.
@@ -124,7 +124,7 @@ class Clip:
 
 
 def read_clip(folder: Path, case: Case) -> Clip:
-    """The clip of a case, made once and kept in `folder`."""
+    """The clip of a case, composed once and kept in `folder`."""
     # The description is part of the name: a changed case is made anew.
     stored = folder / f"clip_{case.name.replace(' ', '_')}_{crc32(repr(case).encode()):08x}.npz"
     if not stored.is_file():

@@ -100,9 +100,10 @@ def _trimmed(frames: NDArray[np.uint8], alpha: Sequence[NDArray[np.uint8]], join
 
 
 def _side_view() -> Sprite:
-    """The athlete of the park, whose joints are read at full resolution; uncertain ones are unknown.
+    """The athlete of the park, whose joints are detected at full resolution; uncertain ones are NaN.
 
-    One camera cannot confirm them: they were looked at. Each frame is moved so that the torso stays in place.
+    One camera cannot confirm the joints, so they were inspected by eye. Each frame is moved so that the torso
+    stays in place.
     """
     first, last = SIDE_FRAMES
     corner, scale = np.array([900, 300]), 0.6
