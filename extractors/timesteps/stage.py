@@ -30,7 +30,7 @@ from extractors.timesteps.trial_descriptors import trial_descriptors
 
 
 class TimestepsConfig(StageConfig):
-    """Which agents play which part, and how time is cut."""
+    """Roles of the agents, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
     primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
