@@ -12,13 +12,13 @@ from data.store.arrays import Floats
 Bools = NDArray[np.bool_]
 
 LONE_PERIOD_S = 0.04
-"""How long a single row lasts, where there is no second one: one frame at 25 frames per second."""
+"""Duration of a single row where there is no second one: one frame at 25 frames per second."""
 
 FILL_WEIGHT = 0.5
 """An interpolated value weighs half as much as the lighter of the two values around it."""
 
 WINDOW_SIGMAS = 3.0
-"""The local fit looks this many widths of its Gaussian to both sides."""
+"""The local fit uses rows within this many standard deviations of its Gaussian on both sides."""
 
 
 def row_period(time: Floats) -> float:
@@ -39,14 +39,14 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
     """Interpolate gaps by straight lines.
 
-    A run of rows without weight is filled where rows with weight lie on both sides, at most `longest`
-    seconds apart. Nothing is put before the first or after the last row with weight.
+    A run of rows without weight is filled between two rows with weight that are at most `longest` seconds
+    apart. Rows before the first and after the last row with weight stay empty.
 
     Args:
         time: (row,) seconds.
         values: (row, series).
         weight: (row, series); 0 marks a missing value.
-        longest: seconds between the two rows that hold the gap.
+        longest: seconds between the two rows around the gap.
 
     Returns:
         values and weights of the same shapes.

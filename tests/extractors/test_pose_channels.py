@@ -58,9 +58,9 @@ def test_body_frame_ignores_place_size_and_rotation(angle, scale, x, y, seed):
     first = still(STANDING) + wobble
     second = scale * first @ turn.T + [x, y]
     for form in ("body", "angle"):
-        own = PoseSettings(forms=(form,))
-        a = pose_channels(output([first], TIME), [0], own)[0]
-        b = pose_channels(output([second], TIME), [0], own)[0]
+        config = PoseSettings(forms=(form,))
+        a = pose_channels(output([first], TIME), [0], config)[0]
+        b = pose_channels(output([second], TIME), [0], config)[0]
         same = [i for i, name in enumerate(a.names) if not name.startswith(("torso.x", "torso.y"))]
         np.testing.assert_allclose(a.values[:, same], b.values[:, same], atol=1e-6)
 
@@ -220,5 +220,5 @@ def test_camera_channels():
     assert camera.column("cell.02.v")[0] == pytest.approx(0.5)
     assert flow_channels(flow_output(0)).values.shape == (0, 10)
     lone = flow_output(1)
-    lone.arrays["time"].values[:] = 0  # what stands for the pair of a video of one frame
+    lone.arrays["time"].values[:] = 0  # as the stage stores the pair of a video of one frame
     assert flow_channels(lone).span == (0.0, 0.04)

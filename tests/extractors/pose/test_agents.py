@@ -99,8 +99,8 @@ def test_two_people_who_are_in_the_picture_together_are_never_joined() -> None:
 def test_people_who_are_there_for_a_moment_are_no_agents() -> None:
     frames = [people(person(300, 200, 0.5 * np.sin(t))) if t < 3 else Detections.none() for t in range(COUNT)]
     steady = [people(person(100, 200, 0.1 * np.sin(t))) for t in range(COUNT)]
-    both = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
-    assert numbers(chosen(tracked(both), agents=2)) == [[1]]
+    joined = [Detections.joined(pair) for pair in zip(frames, steady, strict=True)]
+    assert numbers(chosen(tracked(joined), agents=2)) == [[1]]
 
 
 @pytest.mark.parametrize("count", [1, 2, 20])

@@ -173,11 +173,11 @@ def test_operators_that_mmcv_lite_lacks_say_so() -> None:
     ],
 )
 def test_an_alias_is_resolved_by_mmposes_own_index(alias: str, config: str, detector: str) -> None:
-    found = mmpose_networks(alias, "", "", "", "")
-    assert {name: network.config.stem for name, network in found.items() if network.config} == {
+    networks = mmpose_networks(alias, "", "", "", "")
+    assert {name: network.config.stem for name, network in networks.items() if network.config} == {
         name: stem for name, stem in (("weights", config), ("detector", detector)) if stem
     }
-    assert all(network.weights.startswith("https://") for network in found.values())
+    assert all(network.weights.startswith("https://") for network in networks.values())
 
 
 def test_weights_of_an_alias_that_are_not_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,13 +31,13 @@ def video(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def results(shift: float = 0.0) -> list[dict[str, Any]]:
-    """COCO results of one person who moves 2 pixels a frame, with the ears never found."""
-    found = []
+    """COCO results of one person who moves 2 pixels a frame, with the ears never detected."""
+    people = []
     for frame in range(FRAMES):
         pose = person(100 + shift + 2 * frame, 120, score=0.9)
         pose[3:5] = 0
-        found.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
-    return found
+        people.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
+    return people
 
 
 def put(path: Path, content: Any) -> Path:
@@ -57,7 +57,7 @@ def extract(config: BaseConfig, video: Path) -> tuple[Summary, Planner]:
     return run_extract(find_videos([video.parent]).records, planner), planner
 
 
-def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: Path) -> None:
+def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_path: Path) -> None:
     put(tmp_path / "poses" / "dive_keypoints.json", results())
     config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.cleaning.smoothing_s=0")
     summary, planner = extract(config, video)
