@@ -45,7 +45,7 @@ def run_stage(
         replayed: detections of every frame, instead of the search's.
     """
     made: list[Any] = []
-    seen: list[Detections] = []
+    recorded: list[Detections] = []
     spent = 0.0
 
     def factory(*given: float) -> Any:
@@ -54,7 +54,7 @@ def run_stage(
 
         def timed(frame: int, seconds: float, detections: Detections) -> None:
             nonlocal spent
-            seen.append(detections)
+            recorded.append(detections)
             began = time.thread_time()
             update(frame, seconds, detections)
             spent += time.thread_time() - began
@@ -63,14 +63,14 @@ def run_stage(
         return made[-1]
 
     def replay(*_: Any) -> Detections:
-        return replayed[len(seen)] if replayed is not None else Detections.none()
+        return replayed[len(recorded)] if replayed is not None else Detections.none()
 
     detect = search.Search.detect if replayed is None else replay
     with mock.patch.object(tracking, "Tracker", factory), mock.patch.object(search.Search, "detect", detect):
         result = stage.extract(Frames(clip.images, clip.times))
     row = measure(result.arrays["keypoints"].values.astype(np.float32), clip.truth, clip.visible)
     row["splits"] = float(splits(made[-1].tracks, clip))
-    return row | {"us": 1e6 * spent / len(clip.times)}, seen
+    return row | {"us": 1e6 * spent / len(clip.times)}, recorded
 
 
 def splits(tracks: Sequence[Track], clip: Clip) -> int:
