@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipeline.cache import CacheFiles, CacheListing
     from pipeline.config import BaseConfig
     from pipeline.demo import DemoResult
-    from pipeline.environment import Finding
+    from pipeline.environment import SetupCheck
     from pipeline.evaluate import Evaluation, SearchRun
     from pipeline.evaluate.candidates import Candidate
     from pipeline.extract import ExtractJob, ExtractRun, Status
@@ -623,7 +623,7 @@ def cache_gc(
     return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
 
 
-def doctor() -> list[Finding]:
+def doctor() -> list[SetupCheck]:
     """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
     from pipeline.environment import findings
 
