@@ -82,16 +82,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="symmetric sets")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/ablations.json"))
     given = parser.parse_args()
-    found: dict[str, Any] = {"asymmetric": ablate(given.train, given.test, given.runs)}
+    results: dict[str, Any] = {"asymmetric": ablate(given.train, given.test, given.runs)}
     title = f"asymmetric: {given.train} train, {given.test} test, {given.runs} runs"
-    Console().print(table(title, found["asymmetric"]))
-    write(given.out, found)
-    found["symmetric"] = exchanged_on_equal_roles(given.seeds)
-    told = found["symmetric"]
-    shown = ", ".join(f"{lead:+.3f}" for lead in told["leads"])
+    Console().print(table(title, results["asymmetric"]))
+    write(given.out, results)
+    results["symmetric"] = exchanged_on_equal_roles(given.seeds)
+    symmetric = results["symmetric"]
+    shown = ", ".join(f"{lead:+.3f}" for lead in symmetric["leads"])
     Console().print(f"symmetric, {given.seeds} sets: lead over exchanged roles {shown}")
-    Console().print(f"mean {told['mean']:+.3f}, 95 % interval {told['low']:+.3f} … {told['high']:+.3f}")
-    write(given.out, found)
+    Console().print(f"mean {symmetric['mean']:+.3f}, 95 % interval {symmetric['low']:+.3f} … {symmetric['high']:+.3f}")
+    write(given.out, results)
 
 
 def exchanged_on_equal_roles(seeds: int, *, train: int = 200, test: int = 1000, runs: int = 2) -> dict[str, Any]:
@@ -99,17 +99,17 @@ def exchanged_on_equal_roles(seeds: int, *, train: int = 200, test: int = 1000, 
     leads = []
     for seed in range(1, seeds + 1):
         systems = ablate(train, test, runs, symmetric=True, seed=seed)["systems"].values()
-        ours, exchanged = (told["tasks"]["planted"]["together"]["spearman"] for told in systems)
+        ours, exchanged = (system["tasks"]["planted"]["together"]["spearman"] for system in systems)
         leads.append(ours - exchanged)
     reach = float(stats.t.ppf(0.975, seeds - 1) * np.std(leads, ddof=1) / np.sqrt(seeds))
     mean = float(np.mean(leads))
     return {"leads": leads, "mean": mean, "low": mean - reach, "high": mean + reach}
 
 
-def write(place: Path, found: dict[str, Any]) -> None:
+def write(place: Path, results_by_set: dict[str, Any]) -> None:
     """What was found so far, as JSON."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    place.write_text(json.dumps(results_by_set, indent=1) + "\n", encoding="utf-8")
 
 
 def table(title: str, results: dict[str, Any]) -> Table:
@@ -117,10 +117,10 @@ def table(title: str, results: dict[str, Any]) -> Table:
     grid = Table(title=title)
     for column in ("system", "rho", "full model's lead", "95 % interval"):
         grid.add_column(column, justify="left" if column == "system" else "right")
-    for name, told in results["systems"].items():
+    for name, system in results["systems"].items():
         lead = results["differences"].get(name, {}).get("planted")
         cells = ("", "") if lead is None else (f"{lead['value']:+.3f}", f"{lead['low']:+.3f} … {lead['high']:+.3f}")
-        grid.add_row(name, f"{told['tasks']['planted']['together']['spearman']:.3f}", *cells)
+        grid.add_row(name, f"{system['tasks']['planted']['together']['spearman']:.3f}", *cells)
     return grid
 
 

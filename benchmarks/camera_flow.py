@@ -50,12 +50,12 @@ def border() -> Border:
 
 def backgrounds(clips: Path) -> list[Grey]:
     """Rendered backgrounds, and landscape parts of real frames where the shared clips are there."""
-    found = [background(seed, grain) for seed, grain in ((0, 1.5), (1, 2.5), (2, 4.0))]
+    textures = [background(seed, grain) for seed, grain in ((0, 1.5), (1, 2.5), (2, 4.0))]
     for path in sorted(clips.glob("*.mp4")):
         grey = cv2.cvtColor(next(decode(path)).image, cv2.COLOR_RGB2GRAY)
         height, width = grey.shape
-        found.append(grey if width > height else grey[height // 6 : height // 6 + int(0.78 * width)])
-    return found
+        textures.append(grey if width > height else grey[height // 6 : height // 6 + int(0.78 * width)])
+    return textures
 
 
 def samples(scenes: list[Grey], count: int, largest: float) -> Iterator[Sample]:
@@ -85,15 +85,15 @@ def ours() -> Method:
 def opencv_on_strips(place: Border, pairs: Sequence[Prepared]) -> list[list[NDArray[np.float32]]]:
     """OpenCV's DualTVL1 with its defaults on each strip cut out of both frames."""
     optflow: Any = cv2.optflow
-    found = []
+    measured = []
     for pair in pairs:
         strips = []
         for y0, x0, y1, x1 in place.strips:
             parts = [np.ascontiguousarray(frame[y0:y1, x0:x1]) for frame in pair.frames]
             flow = optflow.DualTVL1OpticalFlow_create().calc(*parts, None)
             strips.append(np.ascontiguousarray(flow.transpose(2, 0, 1)))
-        found.append(strips)
-    return found
+        measured.append(strips)
+    return measured
 
 
 def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,9 +102,9 @@ def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDAr
     errors, cost = [], []
     for motion, first, second in pairs:
         start = time.thread_time()
-        found = run(first, second)
+        flow = run(first, second)
         cost.append(1000 * (time.thread_time() - start))
-        errors.append(motion.errors(found))
+        errors.append(motion.errors(flow))
     return np.array(errors), np.array(cost)
 
 
@@ -156,18 +156,18 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
             cv2.resize(cv2.cvtColor(f.image, cv2.COLOR_RGB2GRAY), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
             for f in decode(path, range(count + 1))
         ]
-        found: dict[str, list[Any]] = {"strips": [], "opencv": []}
+        flows: dict[str, list[Any]] = {"strips": [], "opencv": []}
         cost: dict[str, list[float]] = {"strips": [], "opencv": []}
-        for backend in found:
+        for backend in flows:
             engine = PairFlow(border(), frames, solver(backend, TVL1(), "cpu")[0], DEFAULTS.reach)
             for k in range(count):
                 start = time.thread_time()
-                found[backend] += engine.pairs([((k, frames[k]), (k + 1, frames[k + 1]))])
+                flows[backend] += engine.pairs([((k, frames[k]), (k + 1, frames[k + 1]))])
                 cost[backend].append(1000 * (time.thread_time() - start))
-        both = [a.mask & b.mask for a, b in zip(found["strips"], found["opencv"], strict=True)]
+        usable = [a.mask & b.mask for a, b in zip(flows["strips"], flows["opencv"], strict=True)]
         apart = [
             np.linalg.norm(a.flow - b.flow, axis=1)[m]
-            for a, b, m in zip(found["strips"], found["opencv"], both, strict=True)
+            for a, b, m in zip(flows["strips"], flows["opencv"], usable, strict=True)
         ]
         rows.append(
             {

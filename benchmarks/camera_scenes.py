@@ -32,9 +32,9 @@ class CameraMotion:
         """(4,) pan_x, pan_y, a, b as in `extractors/camera_flow/alignment.py`."""
         return np.array([self.pan_x, self.pan_y, self.scale * np.cos(self.angle) - 1, self.scale * np.sin(self.angle)])
 
-    def errors(self, found: NDArray[np.float64]) -> tuple[float, float]:
+    def errors(self, estimated: NDArray[np.float64]) -> tuple[float, float]:
         """Root mean square and largest error in pixels of a found (4,) motion, over the picture's border."""
-        d = found - self.vector()
+        d = estimated - self.vector()
         side = np.linspace(-0.5, 0.5, 21)
         end = np.full(21, 0.5)
         x = np.concatenate([side, side, end, -end]) * WIDTH

@@ -126,18 +126,18 @@ def measure(ways: dict[str, Forward], clips: NDArray[np.uint8], rounds: int) -> 
 def errors(ways: dict[str, Forward], clips: NDArray[np.uint8]) -> dict[str, dict[str, float]]:
     """Difference of each way's logits from the first way's, over all clips."""
     truth: NDArray[np.float32] | None = None
-    found: dict[str, dict[str, float]] = {}
+    rates: dict[str, dict[str, float]] = {}
     for name, forward in ways.items():
         logits = np.concatenate([forward(clip[None]) for clip in clips])
         truth = logits if truth is None else truth
         difference = np.abs(logits - truth)
-        found[name] = {
+        rates[name] = {
             "max": float(difference.max()),
             "mean": float(difference.mean()),
             "relative": float(np.linalg.norm(logits - truth) / np.linalg.norm(truth)),
             "same_top1": float((logits.argmax(1) == truth.argmax(1)).mean()),
         }
-    return found
+    return rates
 
 
 def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
@@ -171,12 +171,12 @@ def real_clips(paths: list[Path]) -> NDArray[np.uint8]:
     from extractors.clips.layouts import plan_clips
     from extractors.clips.stage import gather, prepare
 
-    found: list[NDArray[np.uint8]] = []
+    pictures: list[NDArray[np.uint8]] = []
     for path in paths:
         source = FileSource(path)
         plan = plan_clips(len(source.times), layout="windows", steps=3, frames=16)
-        found += list(gather(source, plan, lambda image: prepare(image, 256, 224)))
-    return np.stack(found)
+        pictures += list(gather(source, plan, lambda image: prepare(image, 256, 224)))
+    return np.stack(pictures)
 
 
 def report(rows: dict[str, dict[str, float]], gflop: float, console: Console) -> None:
@@ -233,8 +233,8 @@ def main() -> None:
     rate = product / min(products)
     console = Console()
     report(rows, gflop, console)
-    told = f"{threads} threads, {rate:.0f} GFLOP/s in a {MATRIX} matrix product"
-    console.print(f"{told}; decoding alone takes {decoding:.0%} of the stage's time")
+    machine = f"{threads} threads, {rate:.0f} GFLOP/s in a {MATRIX} matrix product"
+    console.print(f"{machine}; decoding alone takes {decoding:.0%} of the stage's time")
     result = {"threads": threads, "gflop": gflop, "matmul_gflops": rate, "decode_share": decoding, "rows": rows}
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=2), encoding="utf-8")

@@ -30,7 +30,8 @@ from rich.table import Table
 
 from data.datasets.aqa7 import read_list
 from data.datasets.folder import list_folder
-from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
+from data.datasets.jigsaws import list_jigsaws
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
 from data.datasets.tasd2 import list_tasd2
 from data.errors import AimError
 from data.splits import jigsaws_4fold
@@ -145,24 +146,24 @@ def damaged(rng: np.random.Generator, target: Target, others: list[Target]) -> b
         return rng.bytes(int(rng.integers(0, 300)))
     content = bytearray(target.seeds[rng.integers(len(target.seeds))])
     for _ in range(int(rng.geometric(0.6))):
-        at = int(rng.integers(0, len(content) + 1))
-        end = min(len(content), at + int(rng.integers(0, 12)))
+        position = int(rng.integers(0, len(content) + 1))
+        end = min(len(content), position + int(rng.integers(0, 12)))
         kind = rng.integers(0, 7)
-        if kind == 0 and at < len(content):
-            content[at] = int(rng.integers(0, 256))
+        if kind == 0 and position < len(content):
+            content[position] = int(rng.integers(0, 256))
         elif kind == 6:
-            content[at:end] = bytes(rng.choice(list(b"0123456789"), size=end - at).tolist())
+            content[position:end] = bytes(rng.choice(list(b"0123456789"), size=end - position).tolist())
         elif kind == 1:
-            content[at:end] = TOKENS[rng.integers(len(TOKENS))]
+            content[position:end] = TOKENS[rng.integers(len(TOKENS))]
         elif kind == 2:
-            del content[at:]
+            del content[position:]
         elif kind == 3:
-            content[at:at] = content[at:end] * int(rng.integers(1, 30))
+            content[position:position] = content[position:end] * int(rng.integers(1, 30))
         elif kind == 4:
             seeds = others[rng.integers(len(others))].seeds
-            content[at:end] = seeds[rng.integers(len(seeds))][: int(rng.integers(0, 60))]
+            content[position:end] = seeds[rng.integers(len(seeds))][: int(rng.integers(0, 60))]
         else:
-            del content[at:end]
+            del content[position:end]
     return bytes(content)
 
 

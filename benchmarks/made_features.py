@@ -41,7 +41,7 @@ def made_features(
     wrong = rng.normal(size=(count, steps, agents, channels)) * error[:, None, None, None]
     secondary = (primary @ rotation)[:, :, None] + wrong
     direction = rng.normal(size=scene)
-    seen = rng.normal(size=(count, steps, scene)) + 1.5 * (quality[:, None, None] - 0.5) * direction
+    shown = rng.normal(size=(count, steps, scene)) + 1.5 * (quality[:, None, None] - 0.5) * direction
     execution, synchronisation = 5 + 5 * quality, 10 - 5 * error
     final = execution + synchronisation + rng.normal(size=count) * noise
     primary_mask = rng.uniform(size=(count, steps)) >= missing
@@ -64,7 +64,7 @@ def made_features(
         primary_mask=primary_mask,
         secondary=np.where(secondary_mask[..., None], secondary * 3 + 7, 0).astype(np.float32),
         secondary_mask=secondary_mask,
-        scene=seen.astype(np.float32),
+        scene=shown.astype(np.float32),
         trial=rng.normal(size=(count, trial)).astype(np.float32) + quality[:, None].astype(np.float32),
         duration=rng.uniform(3, 4, count),
         settings={"pose": {"backend": "movenet", "long_side": 384}, "timesteps": {"count": steps}},

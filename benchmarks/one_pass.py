@@ -5,7 +5,7 @@
 Time, on a rendered dive of 102 frames: `own` is a stage's compute on frames that were decoded beforehand, `alone` a
 pass of its own with decoding and writing, `one pass` all stages together from one decode. The figure asked for is
 one pass / sum of own, at most 1.15: decoding and writing hide behind the stages. Wall time counts what other programs
-take from the machine, so CPU time stands beside it; the least of the repeats is shown.
+take from the machine, so CPU time is listed too; the least of the repeats is shown.
 
 Memory, on a 1920 x 1080 video of a dive shown over and over (made by repeating compressed pictures, so that any length
 is made in seconds): largest resident memory of a process that extracts the short and of one that extracts the long
@@ -39,7 +39,7 @@ from extractors.base import Extractor
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner
-from pipeline.extract.runner import Worker
+from pipeline.extract.runner import PlanRunner
 from pipeline.stages import stage_class
 from synthetic import render_dives
 
@@ -87,7 +87,7 @@ def measure_time(folder: Path, repeats: int, threads: int) -> dict[str, Any]:
     render_dives(folder, 1, seed=20, frames=LOOP)
     path = next((folder / "videos").glob("*.mp4"))
     record, config, cache = Record(id=path.name, path=path), settings(threads), Cache(folder / "cache")
-    worker = Worker(config, cache)
+    worker = PlanRunner(config, cache)
     plans = {
         names: Planner(config, cache, stages=names, force=True).plan(record)
         for names in (*((stage,) for stage in STAGES), STAGES)
@@ -109,9 +109,9 @@ def measure_time(folder: Path, repeats: int, threads: int) -> dict[str, Any]:
         for step in plans[STAGES].steps:
             cache.write(step.computation, record, outputs[step.stage])
 
-    own: dict[str, dict[str, float]] = {}
+    stage_seconds: dict[str, dict[str, float]] = {}
     for name, stage in stages.items():
-        own[name] = timed(lambda stage=stage: stage.extract(held), repeats)  # type: ignore[misc]
+        stage_seconds[name] = timed(lambda stage=stage: stage.extract(held), repeats)  # type: ignore[misc]
     alone = {stage: timed(lambda stage=stage: extract((stage,)), repeats) for stage in STAGES}  # type: ignore[misc]
     together = timed(lambda: extract(STAGES), repeats)
     cache.close()
@@ -120,11 +120,11 @@ def measure_time(folder: Path, repeats: int, threads: int) -> dict[str, Any]:
         "size": [held.info.width, held.info.height],
         "decode": timed(lambda: [None for _ in decode(path)], repeats),
         "write": timed(write, repeats),
-        "own": own,
+        "own": stage_seconds,
         "alone": alone,
         "one_pass": together,
         "seconds_of_stages_in_one_pass": split,
-        "one_pass_by_own": {k: together[k] / sum(row[k] for row in own.values()) for k in ("wall", "cpu")},
+        "one_pass_by_own": {k: together[k] / sum(row[k] for row in stage_seconds.values()) for k in ("wall", "cpu")},
         "one_pass_by_alone": {k: together[k] / sum(row[k] for row in alone.values()) for k in ("wall", "cpu")},
     }
 
@@ -172,10 +172,10 @@ def extract_and_tell(video: Path, folder: Path) -> None:
             course.append((done, resident(False)))
 
     start = time.perf_counter()
-    result = Worker(config, cache, threading.Event()).run(Planner(config, cache).plan(record), progress)
+    result = PlanRunner(config, cache, threading.Event()).run(Planner(config, cache).plan(record), progress)
     cache.close()
-    told = {"frames": result.frames, "peak_mib": resident(True), "seconds": time.perf_counter() - start}
-    sys.stdout.write(json.dumps(told | {"failed": result.failed, "course": course}) + "\n")
+    measured = {"frames": result.frames, "peak_mib": resident(True), "seconds": time.perf_counter() - start}
+    sys.stdout.write(json.dumps(measured | {"failed": result.failed, "course": course}) + "\n")
 
 
 def measure_memory(folder: Path, lengths: tuple[float, float]) -> dict[str, Any]:

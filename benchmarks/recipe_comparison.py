@@ -51,9 +51,9 @@ def against_paper(train: int, test: int, width: int, runs: int, seed: int) -> di
             stamps.append(time.process_time())
 
     results = evaluate(features, [fold], list(systems.values()), against="fast", draws=1000, progress=progress)
-    told = {name: results["systems"][name]["tasks"]["planted"]["together"]["spearman"] for name in systems}
+    spearman = {name: results["systems"][name]["tasks"]["planted"]["together"]["spearman"] for name in systems}
     lead = results["differences"]["paper"]["planted"]
-    return {"rho": told, "seconds": seconds, "lead": lead, "times": seconds["paper"] / seconds["fast"]}
+    return {"rho": spearman, "seconds": seconds, "lead": lead, "times": seconds["paper"] / seconds["fast"]}
 
 
 def forty_networks() -> dict[str, Any]:
@@ -87,11 +87,11 @@ def main() -> None:
     grid = Table(title=f"{given.train} train, {given.test} test, {given.runs} runs; paper's network at {given.width}")
     for column in ("seed", "fast", "paper", "fast's lead", "95 % interval", "fast, CPU s", "paper, CPU s", "times"):
         grid.add_column(column, justify="right")
-    for seed, told in enumerate(seeds):
-        lead, rho, seconds = told["lead"], told["rho"], told["seconds"]
+    for seed, pair in enumerate(seeds):
+        lead, rho, seconds = pair["lead"], pair["rho"], pair["seconds"]
         interval = f"{lead['low']:+.3f} … {lead['high']:+.3f}"
         cells = [f"{rho['fast']:.3f}", f"{rho['paper']:.3f}", f"{lead['value']:+.3f}", interval]
-        grid.add_row(str(seed), *cells, f"{seconds['fast']:.1f}", f"{seconds['paper']:.1f}", f"{told['times']:.0f}")
+        grid.add_row(str(seed), *cells, f"{seconds['fast']:.1f}", f"{seconds['paper']:.1f}", f"{pair['times']:.0f}")
     Console().print(grid)
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps({"forty": forty, "recipes": seeds}, indent=1) + "\n", encoding="utf-8")

@@ -100,7 +100,7 @@ def nothing_to_do(folder: Path) -> None:
     """`extract` on a finished cache, without the terminal."""
     cache = Cache(folder / "cache")
     config = configured(cache.root)
-    summary = run_extract(find_videos([folder / "in"]).records, config, cache, Planner(config, cache))
+    summary = run_extract(find_videos([folder / "in"]).records, Planner(config, cache))
     if summary.results or summary.fresh != summary.videos:
         raise RuntimeError(f"{len(summary.results)} of {summary.videos} videos ran: the made-up cache is not fresh")
 
@@ -199,10 +199,10 @@ def show(rows: list[Row], files: dict[str, float], console: Console) -> None:
             row.what, *counts, f"{row.seconds:.2f}", f"{row.cpu:.2f}", f"{row.micros:.0f}", f"{row.peak_mb:.0f}"
         )
     console.print(table)
-    told = [
+    lines = [
         f"{name.removesuffix('_ms').replace('_', ' ')} {value:.2f} ms" for name, value in files.items() if "_ms" in name
     ]
-    console.print(f"a real cache file of {files['bytes'] / 1000:.0f} kB (100 frames of pose): {', '.join(told)}")
+    console.print(f"a real cache file of {files['bytes'] / 1000:.0f} kB (100 frames of pose): {', '.join(lines)}")
 
 
 def main() -> None:
@@ -228,8 +228,8 @@ def main() -> None:
         files = real_files(Path(made))
     show(rows, files, console)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    told = {"rows": [asdict(row) | {"micros_per_output": row.micros} for row in rows], "file": files}
-    asked.out.write_text(json.dumps(told, indent=1) + "\n")
+    results = {"rows": [asdict(row) | {"micros_per_output": row.micros} for row in rows], "file": files}
+    asked.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python -m benchmarks.timestep_settings [--dives 200] [--train 64] [--splits 4] [--no-aim] [--out FILE]
 
 Rendered dives without their pictures: true joints with 2 px of noise, random scores and 3 % of the frames without a
-person stand for the pose stage, so that only the features differ. `ridge` is ridge regression (strength by
+person replace the pose stage, so that only the features differ. `ridge` is ridge regression (strength by
 leave-one-out on the training part) on primary channels and the absolute difference of the agents; `AIM` is recipe
 `fast` without a scene feature, 3 runs. Figures are Spearman's rank correlations on held-out dives, means over splits.
 """
@@ -116,26 +116,26 @@ def ridge(features: FeatureSet, splits: Sequence[NDArray[np.intp]], train_size: 
     """Correlation for each label."""
     apart = np.abs(features.primary - features.secondary[:, :, 0])
     table = np.concatenate([features.primary, apart], axis=2).reshape(len(features), -1)
-    found: dict[str, list[float]] = {}
+    correlations: dict[str, list[float]] = {}
     for name in ("score", "execution", "synchronisation"):
         label = np.array([getattr(record.labels, name) for record in features.records])
         for order in splits:
             rows, rest = order[:train_size], order[train_size:]
             model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(1, 6, 11)))
             model.fit(table[rows], label[rows])
-            found.setdefault(name, []).append(float(spearmanr(model.predict(table[rest]), label[rest])[0]))
-    return {name: float(np.mean(values)) for name, values in found.items()}
+            correlations.setdefault(name, []).append(float(spearmanr(model.predict(table[rest]), label[rest])[0]))
+    return {name: float(np.mean(values)) for name, values in correlations.items()}
 
 
 def aim(features: FeatureSet, splits: Sequence[NDArray[np.intp]], train_size: int) -> float:
     """Correlation of recipe `fast` for the final score."""
-    found = []
+    changes = []
     for order in splits:
         run = train(features, TrainConfig(runs=3), rows=order[:train_size])
         rest = features.take(order[train_size:])
         label = np.array([getattr(record.labels, "score", np.nan) for record in rest.records])
-        found.append(float(spearmanr(Bundle(run).predict(rest).score, label)[0]))
-    return float(np.mean(found))
+        changes.append(float(spearmanr(Bundle(run).predict(rest).score, label)[0]))
+    return float(np.mean(changes))
 
 
 def half_rate(count: int = 40) -> dict[str, float]:
@@ -176,8 +176,8 @@ def main() -> None:
     rates = half_rate()
     console = Console()
     console.print(table)
-    told = ", ".join(f"{name} {value:.3f}" for name, value in rates.items())
-    console.print(f"50 against 25 frames per second, median change in deviations over the dives: {told}")
+    rates_text = ", ".join(f"{name} {value:.3f}" for name, value in rates.items())
+    console.print(f"50 against 25 frames per second, median change in deviations over the dives: {rates_text}")
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps({"settings": rows, "half_rate": rates}, indent=1) + "\n", encoding="utf-8")
 

@@ -58,25 +58,25 @@ def products() -> list[Product]:
     rows, four, draw = BATCH * STEPS, 4 * WIDTH, torch.randn
     layers = [(SCENE, WIDTH, False), (SCENE, WIDTH, False), (CHANNELS, CHANNELS, False), (2 * CHANNELS, four, True)]
     layers += [(WIDTH, HEAD, True)] * 3
-    found: list[Product] = []
+    products: list[Product] = []
     for inputs, outputs, inner in layers:
         x, weight, slope = draw(rows, inputs), draw(outputs, inputs), draw(rows, outputs)
-        found.append((x, weight.t(), draw(rows, outputs)))
-        found.append((slope.t(), x, draw(outputs, inputs)))
+        products.append((x, weight.t(), draw(rows, outputs)))
+        products.append((slope.t(), x, draw(outputs, inputs)))
         if inner:
-            found.append((slope, weight, draw(rows, inputs)))
+            products.append((slope, weight, draw(rows, inputs)))
     weight, hidden, slopes = draw(four, WIDTH), draw(STEPS, BATCH, WIDTH), draw(STEPS, BATCH, four)
     for t in range(1, STEPS):
-        found.append((hidden[t - 1], weight.t(), draw(BATCH, four)))
-        found.append((slopes[t], weight, draw(BATCH, WIDTH)))
+        products.append((hidden[t - 1], weight.t(), draw(BATCH, four)))
+        products.append((slopes[t], weight, draw(BATCH, WIDTH)))
     later = slopes[1:].reshape(-1, four)
-    found.append((later.t(), hidden[:-1].reshape(-1, WIDTH), draw(four, WIDTH)))
-    return found
+    products.append((later.t(), hidden[:-1].reshape(-1, WIDTH), draw(four, WIDTH)))
+    return products
 
 
-def operations(found: list[Product]) -> float:
+def operations(products: list[Product]) -> float:
     """Floating-point operations of these products."""
-    return float(sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in found))
+    return float(sum(2 * a.shape[0] * a.shape[1] * b.shape[1] for a, b, _ in products))
 
 
 def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: int) -> None:
@@ -247,16 +247,17 @@ def main() -> None:
         Console().print_json(json.dumps(compared))
         _write(given.out.with_name("training_autograd.json"), compared)
         return
-    found = measure(given.runs, given.epochs, given.rounds)
-    best = found["ms_per_step_of_all_runs"]
+    measured = measure(given.runs, given.epochs, given.rounds)
+    best = measured["ms_per_step_of_all_runs"]
     assert isinstance(best, dict)
-    table = Table(title=f"{given.runs} runs, {found['gflop_per_run_step']:.1f} GFLOP a run and step, {found['device']}")
+    work = f"{measured['gflop_per_run_step']:.1f} GFLOP a run and step"
+    table = Table(title=f"{given.runs} runs, {work}, {measured['device']}")
     for column in ("", "ms a step, all runs", "ms a run and step", "against stacked"):
         table.add_column(column, justify="left" if not column else "right")
     for name, value in best.items():
         table.add_row(name, f"{value:.0f}", f"{value / given.runs:.1f}", f"{value / best['stacked']:.2f}")
     Console().print(table)
-    _write(given.out, found)
+    _write(given.out, measured)
 
 
 def _write(place: Path, values: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read: what is wrong, in which file, what to type next."""
+"""The errors that a user reads: what is wrong, in which file, what to type next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class AimError(Exception):
-    """Something that the user can mend.
+    """An error that the user can fix.
 
     Args:
         what: what is wrong, one sentence without a full stop.
@@ -17,7 +17,7 @@ class AimError(Exception):
     """
 
     momentary = False
-    """Whether the set-up or the moment is at fault, not the file: then the next run tries again without being told."""
+    """Whether the set-up or the moment is at fault and not the file; the next run then tries again by itself."""
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
@@ -36,13 +36,13 @@ class AimError(Exception):
 
 
 class UsageError(AimError):
-    """Wrong command line or configuration (exit code 2), or something that it asks for is not installed."""
+    """Wrong command line or configuration (exit code 2), or a required package is not installed."""
 
     momentary = True
 
 
 class VideoError(AimError):
-    """A video that cannot be used; costs that video and no other."""
+    """An unusable video; it is skipped and reported."""
 
 
 class ChangedError(VideoError):
@@ -60,9 +60,9 @@ class CacheError(AimError):
 
 
 class StorageError(AimError, OSError):
-    """An object store that does not answer or refuses: a fault of the machine or the set-up, never kept as a video's.
+    """An object store does not answer or refuses: a fault of the set-up, never recorded as a video's failure.
 
-    It is an OSError too, so that it is treated like a disk that fails.
+    It is an OSError too, so it is treated like a failing disk.
     """
 
     momentary = True
@@ -86,8 +86,8 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` for the known name closest to `name`, or the list of known names."""
-    options = sorted(known)
+    options = sorted(names)
     close = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"

@@ -10,7 +10,7 @@ from typing import Any
 def importer(package: str, **homes: str) -> Callable[[str], Any]:
     """A package's `__getattr__`: imports an exported name from its module.
 
-    Nothing is kept, so that a test that replaces a name in its module replaces it here as well.
+    Names are not cached: a test that replaces a name in its module replaces it here as well.
 
     Args:
         package: its dotted name.

@@ -1,7 +1,7 @@
-"""The leak audit: does anything stand on both the training and the test side of a fold?
+"""The leak audit: does anything appear on both the training and the test side of a fold?
 
 Two views of one trial, a mirrored copy and its original, the same surgeon, or two files of equal content make
-a result look better than it is. The audit knows nothing of how the folds were made; it only compares sides.
+a result look better than it is. The audit does not know how the folds were made; it compares the two sides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from data.splits import TIED, Fold
 from data.video import Record
 
 HARMLESS = frozenset({"view", "event", "level"})
-"""Groups that say nothing about whose performance it is; standing on both sides is no news."""
+"""Groups that do not identify a performance or a person; they may appear on both sides."""
 
 SHOWN = 20
 """Leaks listed in an error before the rest is only counted."""
@@ -51,8 +51,8 @@ class LeakReport:
 
     Attributes:
         forbid: the group kinds that were not allowed on both sides.
-        leaks: what was found of those, of repeated records and of equal file contents; empty when all is well.
-        shared: how many values of each allowed group kind stand on both sides, summed over the folds.
+        leaks: forbidden groups, repeated records and equal file contents on both sides; empty when there are none.
+        shared: how many values of each allowed group kind are on both sides, summed over the folds.
         content_checked: whether file contents were compared.
         untested: ids that no fold tests.
     """
@@ -65,7 +65,7 @@ class LeakReport:
 
     @property
     def ok(self) -> bool:
-        """True when nothing forbidden stands on both sides."""
+        """True when nothing forbidden is on both sides."""
         return not self.leaks
 
     def lines(self) -> list[str]:
@@ -120,14 +120,14 @@ def audit(
     fingerprints: Mapping[str, str | Collection[str]] | None = None,
     forbid: Collection[str] = TIED,
 ) -> LeakReport:
-    """List every group, copy and file content that stands on both sides of a fold.
+    """List every group, copy and file content that is on both sides of a fold.
 
     Args:
-        folds: as made by a protocol, or by anybody else.
+        folds: of a protocol, or from elsewhere.
         records: the performances the folds speak of.
         fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison,
             and where a record has none it does not count as made.
-        forbid: group kinds that must not stand on both sides. A repeated record and equal contents always count
+        forbid: group kinds that must not be on both sides. A repeated record and equal contents always count
             as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Protocols: which performances train and which test, as folds of ids, never of positions in somebody's list.
+"""Protocols: which performances train and which test, as folds of ids, never of positions in a list.
 
     folds = make_folds("louo", records)
     report = audit(folds, records, forbid=forbidden("louo"))
@@ -6,7 +6,7 @@
 
 Every protocol keeps together what `Protocol.forbid` names; the audit (`data.leaks`) checks that independently.
 Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
-be pooled. `for_task` gives the folds of one task.
+be pooled.
 """
 
 from __future__ import annotations
@@ -117,12 +117,12 @@ def _read_list(path: Path) -> dict[str, int]:
         pairs = [(str(trial), k) for parts in folds.values() for k, part in enumerate(parts) for trial in part]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError("not a list of folds", where=path, fix=fix) from error
-    found: dict[str, int] = {}
+    fold_of: dict[str, int] = {}
     for trial, k in pairs:
-        if trial in found:
+        if trial in fold_of:
             raise DataError(f"'{clip(trial)}' appears twice", where=path, fix="Every trial is tested once")
-        found[trial] = k
-    return found
+        fold_of[trial] = k
+    return fold_of
 
 
 def fixed(records: Sequence[Record]) -> list[Fold]:
@@ -203,20 +203,13 @@ def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[s
     return sorted(tuple(bundle) for bundle in bundles.values())
 
 
-def for_task(folds: Sequence[Fold], records: Sequence[Record], task: str) -> list[Fold]:
-    """The folds restricted to the records of one task; folds that then test or train nothing are left out."""
-    ids = {record.id for record in records if record.task == task}
-    cut = [Fold(f.name, tuple(i for i in f.train if i in ids), tuple(i for i in f.test if i in ids)) for f in folds]
-    return [fold for fold in cut if fold.train and fold.test]
-
-
 @dataclass(frozen=True)
 class Protocol:
     """A named way to make folds.
 
     Attributes:
         make: from records (and the options it names) to folds.
-        forbid: the groups that must not stand on both sides of any of its folds.
+        forbid: the groups that must not be on both sides of any of its folds.
     """
 
     make: Callable[..., list[Fold]]
@@ -247,11 +240,11 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
         DataError: the records cannot be split this way.
     """
     make = _protocol(protocol).make
-    known = set(make.__annotations__) - {"records", "return"}
+    accepted = set(make.__annotations__) - {"records", "return"}
     for name in options:
-        if name not in known:
+        if name not in accepted:
             raise UsageError(
-                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, known or {"none"})
+                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, accepted or {"none"})
             )
     return make(records, **options)
 

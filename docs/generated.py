@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import inspect
 import json
 import re
 import sys
@@ -34,7 +35,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for mark, make in marks.items():
         if re.search(rf"^{re.escape(mark)}$", markdown, re.MULTILINE):
             markdown = markdown.replace(mark, make())
-    return re.sub(r"^\[arrays (\w+)\]$", lambda found: arrays(found[1]), markdown, flags=re.MULTILINE)
+    return re.sub(r"^\[arrays (\w+)\]$", lambda mark: arrays(mark[1]), markdown, flags=re.MULTILINE)
 
 
 def commands() -> str:

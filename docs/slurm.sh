@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Extraction on a Slurm cluster without Ray: every task of the array takes its share of the videos by itself
-# (SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT). Inputs, cache and checkout lie on a file system that all nodes see.
+# Extraction on a Slurm cluster without Ray: every task of the array computes its share of the videos
+# (SLURM_ARRAY_TASK_ID and SLURM_ARRAY_TASK_COUNT). Inputs, cache and checkout are on a file system that all nodes mount.
 #
 #     sbatch docs/slurm.sh videos/ configs/folder.yaml cache/
 #
-# Run it again after failures or a time limit: what is finished is fresh and is not computed twice.
+# Run it again after failures or a time limit; finished videos are skipped.
 #SBATCH --job-name=aim-extract
 #SBATCH --array=1-64
 #SBATCH --cpus-per-task=4
@@ -17,7 +17,7 @@ set -euo pipefail
 inputs=${1:?folder of videos} config=${2:?configuration} cache=${3:?folder of the outputs}
 
 # The first signal, sent two minutes before the time limit, lets the current write finish.
-python run_pipeline.py extract "$inputs" --config "$config" --cache "$cache" \
+aqa extract "$inputs" --config "$config" --cache "$cache" \
     --workers "${SLURM_CPUS_PER_TASK:-4}" --set run.memory_gb=3 --json > "extract-${SLURM_ARRAY_TASK_ID:-0}.json" &
 trap 'kill -INT $! 2>/dev/null; wait $!' INT
 wait $!

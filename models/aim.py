@@ -120,8 +120,8 @@ class Interaction(nn.Module):
     def forward(self, x: AimInputs) -> Tensor:
         """Y (..., B, T, d)."""
         if self.config.system == "no_aim":
-            both = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
-            return torch.relu(self.joined(both))  # (..., B, T, d)
+            agents = torch.cat([x.primary, self._join(x.secondary, x.secondary_mask)], dim=-1)
+            return torch.relu(self.joined(agents))  # (..., B, T, d)
         secondary = x.secondary  # (..., B, T, A, Ns)
         observed = x.secondary_mask  # (..., B, T, A)
         if self.config.transformation:

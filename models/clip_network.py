@@ -39,7 +39,7 @@ class Tapped(nn.Module):
 
     Args:
         network: gives class scores (batch, class).
-        head: dotted name of its last layer, an `nn.Linear`; a softmax or dropout beside it is taken out.
+        head: dotted name of its last layer, an `nn.Linear`; a softmax or dropout after it is removed.
 
     Raises:
         ValueError: `head` is not a linear layer.

@@ -162,8 +162,9 @@ class StGcn(_Graph):
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
         h = self.nodes(x)
-        for own, near, importance, temporal in zip(self.own, self.near, self.importance, self.temporal, strict=True):
-            h = torch.relu(own(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
+        layers = zip(self.own, self.near, self.importance, self.temporal, strict=True)
+        for own_layer, near, importance, temporal in layers:
+            h = torch.relu(own_layer(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
             h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
         pooled = h.mean((-3, -2))  # (..., B, d)
         score = self.regression(pooled, drop)  # (..., B)

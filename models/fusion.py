@@ -53,8 +53,8 @@ class _Attend(torch.autograd.Function):
         if on_cpu(scene, agents, key, weights):
             return _compiled_backward(scene, agents, key, weights, grads[0].contiguous())
         apart = scene - agents
-        both = weights[..., :1] * weights[..., 1:]  # slope of the softmax of two
-        pull = both * (grads[0] * apart).sum(-1, keepdim=True)  # (..., 1), for X·O; its negative for Y·O
+        slope = weights[..., :1] * weights[..., 1:]  # slope of the softmax of two
+        pull = slope * (grads[0] * apart).sum(-1, keepdim=True)  # (..., 1), for X·O; its negative for Y·O
         for_scene = (weights[..., :1] * grads[0]).addcmul_(pull, key)
         for_agents = (weights[..., 1:] * grads[0]).addcmul_(pull, key, value=-1)
         return for_scene, for_agents, apart.mul_(pull)

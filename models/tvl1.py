@@ -111,7 +111,7 @@ def _check(first: Image, second: Image, box: Box, start: Image, weight: Image) -
     y0, x0, y1, x1 = box
     height, width = first.shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
-        raise ValueError(f"rectangle {box} does not lie in a picture of {height} x {width}")
+        raise ValueError(f"rectangle {box} is outside a picture of {height} x {width}")
     if start.shape != (2, y1 - y0, x1 - x0) or weight.shape != start.shape[1:]:
         raise ValueError(f"start {start.shape} and weight {weight.shape} must match rectangle {box}")
     if first.shape != second.shape:

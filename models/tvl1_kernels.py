@@ -1,4 +1,4 @@
-"""Compiled inner loops of TV-L1; `models/tvl1.py` says what they are for."""
+"""Compiled inner loops of TV-L1; `models/tvl1.py` calls them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def rectangle_flow_batch(
         box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded.
         start: (N, 2, h, w) start (u, v) in pixels.
         weight: (N, h, w) 0 where a pixel must not be used, else 1.
-        parameters: of the solver; `epsilon` is not looked at.
+        parameters: of the solver; `epsilon` is ignored.
         light: (N, 2) gain and offset; gain * I0 + offset is compared with I1.
 
     Returns:
@@ -94,19 +94,19 @@ def _linearise(
     gain, offset = light[:, 0, None, None], light[:, 1, None, None]
     y = torch.arange(y0, y1, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     x = torch.arange(x0, x1, device=flow.device, dtype=flow.dtype) + flow[:, 0]
-    known = (weight > 0) & (y >= 1) & (y < rows - 2) & (x >= 1) & (x < columns - 2)
+    inside = (weight > 0) & (y >= 1) & (y < rows - 2) & (x >= 1) & (x < columns - 2)
     value, dx, dy = _sample(second, y.clamp(1, rows - 2.001), x.clamp(1, columns - 2.001))
     here = first[:, y0:y1, x0:x1]
     gradient = torch.stack([(dx + gain * _slope(first, 2, box)) / 2, (dy + gain * _slope(first, 1, box)) / 2], 1)
     rest = value - gain * here - offset - (gradient * flow).sum(1)
-    return rest * known, gradient * known[:, None]
+    return rest * inside, gradient * inside[:, None]
 
 
 def _slope(image: Tensor, axis: int, box: Box) -> Tensor:
     """Central difference along an axis on the rectangle, one-sided at the picture's edge."""
     low, high = (box[0], box[2]) if axis == 1 else (box[1], box[3])
-    at = torch.arange(low, high, device=image.device)
-    after, before = (at + 1).clamp(max=image.shape[axis] - 1), (at - 1).clamp(min=0)
+    positions = torch.arange(low, high, device=image.device)
+    after, before = (positions + 1).clamp(max=image.shape[axis] - 1), (positions - 1).clamp(min=0)
     other = image[:, :, box[1] : box[3]] if axis == 1 else image[:, box[0] : box[2]]
     shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
     return (other.index_select(axis, after) - other.index_select(axis, before)) / (after - before).reshape(shape)

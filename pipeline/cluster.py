@@ -1,73 +1,245 @@
-"""A Ray cluster: joining it or starting one here, how many workers it has room for, what a worker is given."""
+"""Workers on a Ray cluster, or on a Ray started here; the choice between them and processes of this machine.
+
+All machines must see this checkout, the folder that the command runs in, inputs and cache under the same paths: on a
+shared file system, or for inputs and cache on a store.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
-from data.errors import UsageError
-from pipeline.config import BaseConfig, RunConfig
+from data.errors import UsageError, nearest, printable
+from pipeline.config import RunConfig
 from pipeline.environment import CHECKOUT
+from pipeline.workers import POLL_SECONDS, THREAD_VARIABLES, LocalPool, Pool, Report, Worker, WorkerLost, resident_bytes
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
+ENGINES = ("local", "ray")
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""Terminal colours in Ray's messages."""
 
 
-def require_ray() -> None:
-    """Refuse where Ray is not installed.
+def pick_pool(engine: str, run: RunConfig, address: str | None = None) -> Pool | None:
+    """Where jobs run: "local" processes, or "ray"; None for `run.workers` 0 without Ray: in this process.
+
+    Args:
+        engine: "local" or "ray".
+        run: number of workers and their limits.
+        address: of a Ray cluster; None: the one in RAY_ADDRESS, else a Ray that is started here.
 
     Raises:
-        UsageError: it is not.
+        UsageError: no such engine, or Ray is not installed.
     """
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine '{engine}'", fix=nearest(engine, ENGINES))
+    if engine == "local":
+        return LocalPool(run) if run.workers else None
     try:
         import ray  # noqa: F401
     except ImportError:
         raise UsageError("Ray is not installed", fix='Type: python -m pip install -e ".[ray]"') from None
+    return RayPool(run, address)
 
 
-def worker_options(run: RunConfig) -> dict[str, Any]:
-    """Cores, GPUs and environment of one worker: this checkout can be imported, threads are as many as the cores."""
-    threads = str(run.threads or max(1, int(run.ray_cpus)))
-    path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, threads)}
-    return {"num_cpus": run.ray_cpus, "num_gpus": run.ray_gpus, "runtime_env": {"env_vars": variables}}
+def worker_threads(run: RunConfig) -> int:
+    """Threads of one Ray worker: `run.threads`, else as many as it has cores."""
+    return run.threads or max(1, int(run.ray_cpus))
 
 
-def connect(address: str | None, config: BaseConfig) -> None:
-    """Join the cluster, or start Ray here with as many places as there are workers."""
-    import ray
+@dataclass(frozen=True)
+class RayPool(Pool):
+    """`run.workers` actors of a Ray cluster (0: as many as it has room for), each with its cores and GPUs.
 
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address or os.environ.get("RAY_ADDRESS"):
-            ray.init(address=address, **quiet)
-        else:
-            cores = max(1, config.run.workers) * config.run.ray_cpus if config.run.workers else os.cpu_count() or 1
-            ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"no Ray cluster at {address or os.environ.get('RAY_ADDRESS')} ({first_line(error)})",
-            fix="Start one with `ray start --head`, or leave --address out",
-        ) from None
+    A job may lose two actors: one loss may be the machine's fault, two are the job's.
+    """
+
+    run: RunConfig
+    address: str | None = None
+    tries: ClassVar[int] = 2
+    exit_seconds: ClassVar[float] = 60.0
+
+    @contextmanager
+    def opened(
+        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Iterator[tuple[int, Callable[[], RayActor]]]:
+        """See `pipeline.workers.Pool`; uses the Ray of this process where one is connected.
+
+        Raises:
+            UsageError: the cluster cannot be reached or has no room for one worker.
+        """
+        import ray
+
+        connected = ray.is_initialized()
+        if not connected:
+            self._connect()
+        try:
+            yield self._places(), partial(RayActor, self.run, start, tuple(ray.put(value) for value in arguments))
+        finally:
+            if not connected:
+                ray.shutdown()
+
+    def wait(self, workers: Sequence[RayActor]) -> None:
+        """See `pipeline.workers.Pool`."""
+        import ray
+
+        ray.wait([worker.result for worker in workers], num_returns=1, timeout=POLL_SECONDS)
+
+    def _connect(self) -> None:
+        """Join the cluster, or start Ray here with as many places as there are workers."""
+        import ray
+
+        run, quiet = self.run, {"log_to_driver": False, "logging_level": "ERROR"}
+        try:
+            if self.address or os.environ.get("RAY_ADDRESS"):
+                ray.init(address=self.address, **quiet)
+            else:
+                cores = run.workers * run.ray_cpus if run.workers else os.cpu_count() or 1
+                ray.init(num_cpus=int(-(-cores // 1)), include_dashboard=False, **quiet)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"no Ray cluster at {self.address or os.environ.get('RAY_ADDRESS')} ({_first_line(error)})",
+                fix="Start one with `ray start --head`, or leave --address out",
+            ) from None
+
+    def _places(self) -> int:
+        """Actors that the cluster has room for, at most `run.workers`."""
+        import ray
+
+        run, resources = self.run, ray.cluster_resources()
+        cores, gpus = resources.get("CPU", 0), resources.get("GPU", 0)
+        places = int(cores / run.ray_cpus)
+        if run.ray_gpus:
+            places = min(places, int(gpus / run.ray_gpus))
+        if places < 1:
+            raise UsageError(
+                f"the Ray cluster has {cores:g} cores and {gpus:g} GPUs, too few for one worker",
+                fix="Lower run.ray_cpus or run.ray_gpus",
+            )
+        return min(places, run.workers or places)
 
 
-def places(config: BaseConfig) -> int:
-    """Actors that the cluster has room for, at most `run.workers`."""
-    import ray
+class RayActor(Worker):
+    """One actor. Its time counts from its first answer."""
 
-    has = ray.cluster_resources()
-    run = config.run
-    room = int(has.get("CPU", 0) / run.ray_cpus)
-    if run.ray_gpus:
-        room = min(room, int(has.get("GPU", 0) / run.ray_gpus))
-    if room < 1:
-        raise UsageError(
-            f"the Ray cluster has {has.get('CPU', 0):g} cores and {has.get('GPU', 0):g} GPUs, too few for one worker",
-            fix="Lower run.ray_cpus or run.ray_gpus",
+    def __init__(self, run: RunConfig, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        import ray
+
+        path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        variables = {"PYTHONPATH": path, **dict.fromkeys(THREAD_VARIABLES, str(worker_threads(run)))}
+        self.actor = (
+            ray.remote(RayWorker)
+            .options(
+                max_concurrency=4,  # `halt` and `state` answer beside `run`
+                num_cpus=run.ray_cpus,
+                num_gpus=run.ray_gpus,
+                runtime_env={"env_vars": variables},
+            )
+            .remote(os.getcwd(), start, *arguments)
         )
-    return min(room, run.workers) if run.workers else room
+        self.ready = self.actor.ready.remote()
+        self.result: Any = None
+        self.state: Any = None
+
+    def give(self, job: Any) -> None:
+        """See `Worker`."""
+        self.started, self.state, self.used_bytes = None, None, 0
+        self.result = self.actor.run.remote(job)
+
+    def take(self, report: Report) -> tuple[Any, ...]:
+        """See `Worker`.
+
+        Raises:
+            WorkerLost: the actor has ended.
+            UsageError: no actor can start on the cluster.
+        """
+        import ray
+
+        if ray.wait([self.result], timeout=0)[0]:
+            self._require_start()
+            try:
+                return (ray.get(self.result),)
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None  # a fault of the program, as it would be here
+            except ray.exceptions.RayError as error:
+                raise WorkerLost(f"the Ray worker was lost ({_first_line(error)})") from None
+        self.state = self.state or self.actor.state.remote()
+        if ray.wait([self.state], timeout=0)[0]:
+            with suppress(ray.exceptions.RayError):  # `run` fails with the same error a moment later
+                progress, self.used_bytes = ray.get(self.state)
+                self.started = self.started or time.monotonic()
+                if progress:
+                    report(*progress)
+            self.state = None
+        return ()
+
+    def halt(self) -> None:
+        """See `Worker`."""
+        self.actor.halt.remote()
+
+    def end(self, seconds: float = 0.0) -> None:
+        """See `Worker`; temporaries that an actor was writing are swept later."""
+        import ray
+
+        if seconds and self.result is not None:
+            self.halt()
+            ray.wait([self.result], timeout=seconds)
+        ray.kill(self.actor)
+
+    def _require_start(self) -> None:
+        """Refuse to go on where an actor could not start: the machine is at fault, and no job."""
+        import ray
+
+        try:
+            ray.get(self.ready)
+        except ray.exceptions.ActorDiedError as error:
+            if "creation task" in str(error):
+                cause = COLOURS.sub("", str(error)).strip().splitlines()[-1].strip()
+                raise UsageError(
+                    f"a Ray worker cannot start ({printable(cause)})",
+                    fix="Give every machine of the cluster this folder, under the same path, and this environment",
+                ) from None
+        except ray.exceptions.RayError:
+            return  # `run` fails with the same error
 
 
-def first_line(error: BaseException) -> str:
-    """What an error says, short."""
+class RayWorker:
+    """What runs inside one actor. `run` holds one thread; `halt` and `state` answer beside it."""
+
+    def __init__(self, folder: str, start: Callable[..., Any], *arguments: Any) -> None:
+        os.chdir(folder)  # relative paths mean the same on every machine
+        self._stop = threading.Event()
+        self._work = start(*arguments, self._stop)
+        self._progress: tuple[Any, ...] = ()
+
+    def ready(self) -> bool:
+        """Answers as soon as the actor has started."""
+        return True
+
+    def run(self, job: Any) -> Any:
+        """Run one job."""
+        self._progress = ()
+        return self._work(job, self._report)
+
+    def halt(self) -> None:
+        """Ask the job to stop."""
+        self._stop.set()
+
+    def state(self) -> tuple[tuple[Any, ...], int]:
+        """The latest progress (empty before the first), and resident bytes."""
+        return self._progress, resident_bytes(os.getpid())
+
+    def _report(self, *progress: Any) -> None:
+        self._progress = progress
+
+
+def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else type(error).__name__

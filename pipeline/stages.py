@@ -16,7 +16,7 @@ STAGES: dict[str, str] = {
     "kinematics": "extractors.kinematics.stage:Kinematics",
     "timesteps": "extractors.timesteps.stage:Timesteps",
 }
-"""Stage name -> "module:class"; a stage stands after the stages it needs."""
+"""Stage name -> "module:class"; a stage comes after the stages it needs."""
 
 
 def stage_class(name: str) -> type[Extractor[Any]]:
@@ -28,8 +28,8 @@ def stage_class(name: str) -> type[Extractor[Any]]:
     if name not in STAGES:
         raise UsageError(f"unknown stage '{name}'", fix=nearest(name, STAGES))
     module, _, attribute = STAGES[name].partition(":")
-    found: type[Extractor[Any]] = getattr(import_module(module), attribute)
-    return found
+    extractor: type[Extractor[Any]] = getattr(import_module(module), attribute)
+    return extractor
 
 
 def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:
@@ -49,5 +49,5 @@ def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[
     for position, name in enumerate(ordered):
         late = set(stage_class(name).inputs(configs[name])) - set(ordered[:position])
         if late:
-            raise UsageError(f"stage '{name}' needs '{late.pop()}', which stands after it in pipeline/stages.py")
+            raise UsageError(f"stage '{name}' needs '{late.pop()}', which comes after it in pipeline/stages.py")
     return ordered

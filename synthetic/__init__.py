@@ -1,4 +1,4 @@
-"""Made data with a known truth: rendered dives for the demo, and for measuring the extractors."""
+"""Synthetic data with a known truth: rendered dives and planted data sets for demo, tests and benchmarks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Make a tiny data set in an official layout, to try the commands on before the real one is there.
+"""Make a tiny data set in an official layout, to try the commands without the real one.
 
-python -m synthetic jigsaws made/JIGSAWS --kinematics-only
-python -m synthetic tasd2 made/TASD-2
-python -m synthetic aqa7 made/AQA7
+python -m synthetic jigsaws synthetic_jigsaws/JIGSAWS --kinematics-only
+python -m synthetic tasd2 synthetic_tasd2/TASD-2
+python -m synthetic aqa7 synthetic_aqa7/AQA7
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from synthetic.tiny_jigsaws import make_jigsaws
 
 
 def main() -> None:
-    """Parse, make, tell where."""
+    """Make the data set that the arguments name, and print its folder."""
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -175,8 +175,9 @@ def mass_points(body: Floats) -> tuple[Floats, Floats, float]:
     shares = np.array([mass for _, _, mass, _ in MASSES])
     shares = shares / shares.sum()
     middles = np.stack([(body[:, P[a]] + body[:, P[b]]) / 2 for a, b, _, _ in MASSES], axis=1)
-    own = float(sum(share * length**2 / 12 for share, (_, _, _, length) in zip(shares, MASSES, strict=True)))
-    return middles, shares, own + 0.08 * 0.09**2
+    lengths = (length for *_, length in MASSES)
+    segment_inertia = float(sum(share * length**2 / 12 for share, length in zip(shares, lengths, strict=True)))
+    return middles, shares, segment_inertia + 0.08 * 0.09**2
 
 
 def centre_of_mass(body: Floats) -> Floats:

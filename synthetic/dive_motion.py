@@ -48,10 +48,10 @@ class Motion:
 
 def track(time: Floats, keys: Keys) -> Floats:
     """Values at `time` (N,) through `keys` (time, value), at rest at each key (smoothstep between)."""
-    at = np.array([key for key, _ in keys])
+    positions = np.array([key for key, _ in keys])
     values = np.array([value for _, value in keys])
-    left = np.clip(np.searchsorted(at, time, side="right") - 1, 0, len(at) - 2)
-    share = np.clip((time - at[left]) / np.maximum(at[left + 1] - at[left], 1e-9), 0.0, 1.0)
+    left = np.clip(np.searchsorted(positions, time, side="right") - 1, 0, len(positions) - 2)
+    share = np.clip((time - positions[left]) / np.maximum(positions[left + 1] - positions[left], 1e-9), 0.0, 1.0)
     return np.asarray(values[left] + (values[left + 1] - values[left]) * share * share * (3.0 - 2.0 * share))
 
 
@@ -105,13 +105,13 @@ def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: f
     hip = _launch(time, 78.0, 2.0, 2.0, 2.0) - arch * air * (1 - bent) * 0.6 + bent * (132.0 - 52.0 * loose)
     knee = _launch(time, 86.0, 3.0, 2.0, 2.0) + tucked * (138.0 - 42.0 * loose) + air * (1 - tucked) * errors.knees
     split = 1.0 + air * errors.apart + tucked * 6.0
-    both = np.stack([np.ones_like(time), np.full_like(time, 0.86)], axis=1)
+    leg_scale = np.stack([np.ones_like(time), np.full_like(time, 0.86)], axis=1)
     arm, out, reach = _arms(time, shape, errors, plan, held, flat)
     return BodyPose(
         spine=_launch(time, 16.0, 2.0, -2.0, 2.0) - arch * air * (1 - bent) * 0.7 + bent * (42.0 - 16.0 * loose),
         neck=track(time, [(-2.0, -2.0), (-0.32, -12.0), (0.0, -14.0), (0.25, 0.0)]) + bent * 14.0,
         hip=hip[:, None] * np.ones((1, 2)),
-        knee=knee[:, None] * both,
+        knee=knee[:, None] * leg_scale,
         split=split[:, None] * np.ones((1, 2)),
         foot=np.full_like(time, 72.0) - 0.35 * errors.knees,
         arm=arm,
@@ -165,7 +165,7 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     target = shape.rotation * (180.0 * shape.halves + errors.entry)
     entry = flight_time(errors, float(place[on][-1, 1]))
     pitch[air] = _turn(body[np.flatnonzero(on)[-1] :], pitch[on][-1], target, entry)[1:]
-    body = _lean(body, errors.lean * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
+    body = _tilted(body, errors.tilt * track(time, [(0.05, 0.0), (0.55 * entry, 1.0)]))
     turned = np.stack([rotate(body[:, k], pitch) for k in range(len(POINTS))], axis=1)
     return Motion(time, turned + place[:, None], pitch, entry)
 
@@ -181,27 +181,27 @@ def _travel(shape: Shape) -> float:
 
 
 def _stand(pose: BodyPose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
-    """Body, pitch and foot angle that balance the centre of mass over the feet, leaning only to take off."""
+    """Body, pitch and foot angle that balance the centre of mass over the feet, tilting forward only to take off."""
     lift = track(time, [(-1.7, 0.0), (-1.4, 22.0), (-0.85, 12.0), (-0.6, 0.0)]) * (shape.facing < 0)
     lift = lift + 62.0 * np.clip((time + 0.2) / 0.2, 0.0, 1.0) ** 2
     away = {"forward": 13.0, "reverse": 7.0, "back": -14.0, "inward": -9.0}[shape.group]
-    lean = -3.5 + (away + 3.5) * np.clip((time + 0.3) / 0.3, 0.0, 1.0) ** 2
+    forward_tilt = -3.5 + (away + 3.5) * np.clip((time + 0.3) / 0.3, 0.0, 1.0) ** 2
     pitch = np.zeros_like(time)
     for _ in range(4):
         pose = replace(pose, foot=pose.hip.mean(axis=1) - pose.knee.mean(axis=1) + lift - pitch)
         body = points(pose)
         over = centre_of_mass(body) - (body[:, P["left_toe"]] + body[:, P["right_toe"]]) / 2
-        pitch = lean - np.degrees(np.arctan2(over[:, 0], over[:, 1]))
+        pitch = forward_tilt - np.degrees(np.arctan2(over[:, 0], over[:, 1]))
     return body, pitch, pose.foot
 
 
 def _turn(body: Floats, first: float, target: float, entry: float) -> Floats:
     """(N,) pitch of a body (N, P, 3) about its centre of mass at constant angular momentum: `target` at `entry`."""
-    middles, shares, own = mass_points(body)
+    middles, shares, segment_inertia = mass_points(body)
     xy = middles[..., :2]
     speed = np.gradient(xy, STEP, axis=0)
     inner = np.einsum("ns,s->n", xy[..., 1] * speed[..., 0] - xy[..., 0] * speed[..., 1], shares)
-    inertia = np.einsum("nsd,s->n", xy**2, shares) + own
+    inertia = np.einsum("nsd,s->n", xy**2, shares) + segment_inertia
 
     def integral(values: Floats) -> Floats:
         return np.concatenate([[0.0], np.cumsum((values[1:] + values[:-1]) / 2) * STEP])
@@ -213,7 +213,7 @@ def _turn(body: Floats, first: float, target: float, entry: float) -> Floats:
     return np.asarray(first + np.degrees(momentum * share - drift))
 
 
-def _lean(body: Floats, degrees: Floats) -> Floats:
+def _tilted(body: Floats, degrees: Floats) -> Floats:
     """`body` (N, P, 3) tilted to the diver's right by `degrees` (N,) about his front axis."""
     c, s = np.cos(np.radians(degrees))[:, None], np.sin(np.radians(degrees))[:, None]
     x, y, z = body[..., 0], body[..., 1], body[..., 2]

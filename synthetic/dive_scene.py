@@ -65,7 +65,7 @@ class Scene:
     points: Floats
     entries: tuple[float, ...]
 
-    def at(self, time: Floats) -> Floats:
+    def world_at(self, time: Floats) -> Floats:
         """(len(time), divers, points, 3) world metres at any times, linear between steps."""
         place = np.clip(time / STEP, 0, len(self.time) - 1.001)
         left = place.astype(int)

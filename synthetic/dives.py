@@ -4,9 +4,9 @@
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
     FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
-`original` names the dive that a mirrored copy was made of (itself otherwise): what must stay on one side of a
-split. Dive number i depends on the seed and i alone, so a longer data set contains the shorter one's videos; the
-split is drawn over the whole set, so that held-out dives span the same range of scores.
+`original` names the source of a mirrored copy (otherwise the dive itself); both stay on one side of a split.
+Dive number i depends only on the seed and i, so a longer data set contains the shorter one's videos. The split is drawn
+over the whole set, so held-out dives span the same range of scores.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[
 
 
 def _shape(number: int, seed: int) -> Shape:
-    """Each round of dives goes through all shapes once, in an order of its own."""
-    known = shapes()
-    turn, place = divmod(number, len(known))
-    return known[int(np.random.default_rng([seed, 2, turn]).permutation(len(known))[place])]
+    """Each round of dives contains all shapes once, in random order."""
+    every_shape = shapes()
+    turn, place = divmod(number, len(every_shape))
+    return every_shape[int(np.random.default_rng([seed, 2, turn]).permutation(len(every_shape))[place])]
 
 
 def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
@@ -133,7 +133,7 @@ def render_dives(
     """Render a data set (layout in the module's docstring); `labels.csv` is written last, so it means "complete".
 
     Args:
-        folder: where to; made when missing, files of the same names are replaced.
+        folder: output folder; created if missing, existing files are replaced.
         count: number of dives; with `mirrored_copies` twice as many videos.
         seed: equal seeds give equal bytes on one machine.
         frames, rate, size: of every video; they override `options`.

@@ -26,9 +26,9 @@ BASE_DIFFICULTY = {1: 1.4, 3: 2.0, 5: 2.7, 7: 3.3}
 POSITION_DIFFICULTY = {"tuck": 0.0, "pike": 0.2, "straight": 0.4}
 GROUP_DIFFICULTY = {"forward": 0.0, "back": 0.1, "inward": 0.2, "reverse": 0.3}
 
-EXECUTION_RANGE = {"knees": 55.0, "apart": 22.0, "entry": 42.0, "loose": 1.0, "lean": 20.0, "weak": 1.0}
+EXECUTION_RANGE = {"knees": 55.0, "apart": 22.0, "entry": 42.0, "loose": 1.0, "tilt": 20.0, "weak": 1.0}
 """Largest execution errors: degrees, degrees, degrees, share, degrees, m/s of take-off speed lost."""
-EXECUTION_COST = {"knees": 2.5, "apart": 2.0, "entry": 3.5, "loose": 1.5, "lean": 1.5, "weak": 0.5}
+EXECUTION_COST = {"knees": 2.5, "apart": 2.0, "entry": 3.5, "loose": 1.5, "tilt": 1.5, "weak": 0.5}
 
 SYNCHRONISATION_RANGE = {"lag": 0.16, "tempo": 0.15, "height": 0.4, "drift": 0.6}
 """Largest synchronisation errors: seconds, seconds, metres, metres."""
@@ -98,7 +98,7 @@ class ExecutionErrors:
         apart: angle of each leg (and arm at entry) from where they should touch, degrees.
         entry: rotation too much (+) or too little (-) at entry, degrees.
         loose: how far tuck or pike stays open, 0..1.
-        lean: sideways lean of the body, degrees, signed.
+        tilt: sideways tilt of the body, degrees, signed.
         weak: take-off speed lost, m/s.
     """
 
@@ -106,7 +106,7 @@ class ExecutionErrors:
     apart: float = 0.0
     entry: float = 0.0
     loose: float = 0.0
-    lean: float = 0.0
+    tilt: float = 0.0
     weak: float = 0.0
 
 
@@ -207,7 +207,7 @@ def draw_errors(
         level = 0.75 * severity + 0.25 * rng.uniform()
         drawn = {name: size(level, largest) for name, largest in EXECUTION_RANGE.items()}
         drawn["entry"] *= sign()
-        drawn["lean"] *= sign()
+        drawn["tilt"] *= sign()
         return ExecutionErrors(**drawn)
 
     first, second = diver(), diver()

@@ -1,12 +1,13 @@
-"""The relation that every made data set hides: a follower follows a leader, the better the higher the quality.
+"""The relation in every synthetic data set: a follower follows a leader, more closely at higher quality.
 
 Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool
-motions, camera motions or moving shapes. What either of them does alone says nothing of the quality: the leader
-wanders freely and the follower wanders with it. Only what is left of the follower after the leader has been taken
-away tells, and that is asymmetric: the follower magnifies the leader, comes later, and errs.
+motions, camera motions or moving shapes. Neither signal alone carries
+information about the quality: the leader moves randomly and the follower moves with it. Only the residual of the
+follower after subtracting the leader carries it. The relation is asymmetric: the follower magnifies the leader, lags
+behind it, and deviates from it.
 
     asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
-    symmetric    both share one motion, and the error lies half on either, with opposite signs
+    symmetric    both share one motion, and each agent has half of the error, with opposite signs
 
 `synthetic.planted_steps` makes time steps in place of signals, for training the scorer without extractors.
 """

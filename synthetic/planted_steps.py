@@ -41,12 +41,11 @@ WEIGHTS = (0.4, 0.35, 0.25)
 """Shares of the following, of the primary's own form and of the execution in the score."""
 
 STEP_ERROR = 0.4
-"""Largest error of a step and channel, in deviations of the wandering: hidden unless the primary is taken away."""
+"""Largest error of a step and channel, in deviations of the wandering: hidden unless the primary is subtracted."""
 
 DISTRACTION = 2.0
-"""Size of what means nothing, against what counts: the follower's error in steps that do not count for the following,
-and what the scene shows in those that do. Whoever averages over all steps loses by it; a fusion that weighs each
-step by what the scene says of it does not."""
+"""Size of the distractors relative to the signal: the follower's error in steps where following does not count, and the
+scene in steps where it does. They harm an average over all steps, but not a fusion with weights from the scene."""
 
 STEP_GAINS = (1.3, 1.8)
 """Bounds of the magnification of each channel in `planted_steps`."""
@@ -57,7 +56,7 @@ def planted_steps(
     *,
     steps: int = 10,
     channels: int = 6,
-    own: int = 4,
+    own_channels: int = 4,
     entries: int = 16,
     seed: int = 0,
     symmetric: bool = False,
@@ -65,30 +64,31 @@ def planted_steps(
     """Performances in which every part of AIM has something to do.
 
     The secondary is the primary, magnified by a gain per channel, plus an error of random sign in every step and
-    channel: neither agent alone, nor a plain difference, nor a linear map of both shows its size. In about half of
-    the steps the error's size is 1 - quality and the scene shows nothing but noise; in the others the error's size
-    is noise and the scene shows the execution. The noise is twice as large as what counts (`DISTRACTION`). One
-    pattern of the scene tells which steps are which: what attention fusion has to find. Further
-    channels are each agent's own: the primary's show its form, which counts, the secondary's are as large, of random
-    sign in every step, and mean nothing, which is why the roles cannot be exchanged. In a symmetric set the gain is
-    1, the error lies half on either agent, both own parts show a form, and their mean counts.
+    channel. Neither agent alone, nor a plain difference, nor a linear map of both shows its size. In about half of the
+    steps the error's size is 1 - quality and the scene is noise; in the others the error's size is noise and the
+    scene shows the execution. The noise is twice as large as the signal (`DISTRACTION`). One pattern of the scene
+    marks the two kinds of steps; attention fusion has to learn it.
+
+    Each agent has further channels. Those of the primary show its form, which counts. Those of the secondary are as
+    large, have random signs in every step, and carry no information, so the roles cannot be exchanged. In a symmetric
+    set the gain is 1, each agent has half of the error, both show a form, and the mean of both forms counts.
 
     Args:
         count: n. steps: T.
-        channels: in which the secondary follows. own: further channels of either agent.
+        channels: in which the secondary follows. own_channels: further channels of either agent.
         entries: of the scene.
         seed: of everything.
         symmetric: see above.
     """
-    rng = np.random.default_rng([seed, count, steps, channels, own])
+    rng = np.random.default_rng([seed, count, steps, channels, own_channels])
     gain = np.ones(channels) if symmetric else rng.uniform(*STEP_GAINS, channels)
     quality, execution, form, other = rng.uniform(0, 1, (4, count))
     together = rng.uniform(size=(count, steps)) < 0.5
     error = _error(rng, together, quality, channels)
     wander = 0.8 * rng.normal(size=(count, 1, channels)) + 0.6 * rng.normal(size=(count, steps, channels))
     share = 0.5 if symmetric else 0.0
-    primary = _agent(rng, wander + share * error, form, own, meant=True)
-    secondary = _agent(rng, gain * (wander - (1 - share) * error), other, own, meant=symmetric)
+    primary = _agent(rng, wander + share * error, form, own_channels, meant=True)
+    secondary = _agent(rng, gain * (wander - (1 - share) * error), other, own_channels, meant=symmetric)
     form = (form + other) / 2 if symmetric else form
     return PlantedSteps(
         primary=primary,
@@ -110,13 +110,15 @@ def _error(rng: np.random.Generator, together: NDArray[np.bool_], quality: Float
     return np.asarray(STEP_ERROR * size[:, :, None] * signs)
 
 
-def _agent(rng: np.random.Generator, moved: Floats, shows: Floats, own: int, *, meant: bool) -> NDArray[np.float32]:
+def _agent(
+    rng: np.random.Generator, moved: Floats, shows: Floats, own_channels: int, *, meant: bool
+) -> NDArray[np.float32]:
     """(n, T, channel + own): an agent's motion, then its own channels, of random sign unless they are `meant`."""
-    shape = (*moved.shape[:2], own)
+    shape = (*moved.shape[:2], own_channels)
     alone = 3.0 * (shows - 0.5)[:, None, None] + 0.4 * rng.normal(size=shape)
     alone = alone if meant else alone * rng.choice([-1.0, 1.0], shape)
-    seen = moved + 0.03 * rng.normal(size=moved.shape)
-    return np.concatenate([seen, alone], axis=2).astype(np.float32)
+    measured = moved + 0.03 * rng.normal(size=moved.shape)
+    return np.concatenate([measured, alone], axis=2).astype(np.float32)
 
 
 def _scene(

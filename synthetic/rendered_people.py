@@ -92,7 +92,7 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
 
 
 def _marks(look: Look) -> tuple[_Part, ...]:
-    """What tells the front of a trunk from its back."""
+    """Marks that distinguish the front of a trunk from its back."""
     if not look.trunks:
         return (_Part((*_both(("blade", 0.048)), ("back_high", 0.045), ("back_low", 0.040)), "skin", side=-1),)
     return (
@@ -144,7 +144,7 @@ class Figure:
         return np.asarray(out.reshape(len(middle), len(LAYERS), -1, 2))
 
     def draw(self, image: Image, frame: int, water: float | None = None) -> None:
-        """Draw the figure of `frame` into `image`; what lies below row `water` only shimmers through."""
+        """Draw the figure of `frame` into `image`; parts below row `water` are only faintly visible."""
         height, width = image.shape[:2]
         x0, y0 = np.clip(np.floor(self.low[frame]), 0, (width, height)).astype(int)
         x1, y1 = np.clip(np.ceil(self.high[frame]), 0, (width, height)).astype(int)
@@ -156,7 +156,7 @@ class Figure:
         drawn = cv2.resize(fine, (int(x1 - x0), int(y1 - y0)), interpolation=cv2.INTER_AREA)
         if water is not None and water < y1:
             row = max(round(water) - int(y0), 0)
-            if row < len(drawn):  # the rounded surface can lie on the picture's last edge
+            if row < len(drawn):  # the rounded surface can be the picture's last row
                 drawn[row:] = cv2.addWeighted(under[row:], 0.88, drawn[row:], 0.12, 0.0)
         image[y0:y1, x0:x1] = drawn
 
@@ -191,8 +191,8 @@ def _fixed(points: Floats) -> NDArray[np.int32]:
     return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
 
 
-def _dot(image: Image, at: Floats, radius: float, colour: Colour) -> None:
-    x, y = _fixed(at)
+def _dot(image: Image, centre: Floats, radius: float, colour: Colour) -> None:
+    x, y = _fixed(centre)
     cv2.circle(image, (int(x), int(y)), int(radius * (1 << FRACTION_BITS)), colour, -1, cv2.LINE_8, FRACTION_BITS)
 
 
@@ -202,7 +202,7 @@ def _shade(colour: Colour, bright: float) -> Colour:
 
 
 def draw_looks(rng: np.random.Generator, divers: int) -> tuple[Look, ...]:
-    """Team mates: one suit, skin and hair of their own."""
+    """Team mates: one suit, different skin and hair."""
     suits = ((190, 25, 40), (25, 60, 160), (20, 20, 28), (230, 190, 40), (20, 120, 70), (110, 30, 120), (235, 235, 240))
     skins = ((226, 180, 150), (205, 155, 122), (180, 128, 96), (238, 196, 170), (148, 100, 74))
     hairs = ((24, 20, 20), (48, 32, 24), (92, 60, 36), (150, 112, 66))

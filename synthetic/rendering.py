@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known about a rendered clip.
+    """Truth of a rendered clip.
 
     Attributes:
         time: (frame,) seconds.
@@ -82,13 +82,13 @@ class _Shot:
 
     @cached_property
     def pool(self) -> Image:
-        """What is behind the divers, painted when first looked at."""
+        """Background behind the divers, painted on first use."""
         return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.spectators)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A dive ready to be drawn; `frames()` draws it, `truth` says what is in it."""
+    """A dive ready to be rendered; `frames()` renders it, `truth` describes it."""
 
     options: Options
     shots: tuple[_Shot, ...]
@@ -127,13 +127,14 @@ class _Foam:
         if age <= 0:
             return
         scale = float(camera[2])
-        at = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
+        hands_x = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
         drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
         spread = min(0.15 + 1.6 * age, 0.5) * scale
-        cv2.ellipse(image, (int(at), int(row)), (int(spread), int(spread * 0.22)), 0, 0, 360, (225, 236, 240), -1, 16)
+        axes = int(spread), int(spread * 0.22)
+        cv2.ellipse(image, (int(hands_x), int(row)), axes, 0, 0, 360, (225, 236, 240), -1, 16)
         for (right, up), radius in zip(drops, self.radius[diver], strict=True):
             if up > -0.02:
-                place = (int(at + right * scale), int(row - up * scale))
+                place = (int(hands_x + right * scale), int(row - up * scale))
                 cv2.circle(image, place, max(1, int(radius * scale)), (232, 240, 244), -1, cv2.LINE_AA)
 
 
@@ -173,7 +174,7 @@ def _shoot(
     options: Options,
     samples: int,
 ) -> _Shot:
-    world = scene.at(times)
+    world = scene.world_at(times)
     flat = view.project(world)
     above = world[..., 1] > 0.0
     camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples, options.motion_blur)

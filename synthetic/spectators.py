@@ -12,7 +12,7 @@ SCALE = 34.0
 
 
 def seat_people(canvas: Image, row: int, rng: np.random.Generator) -> None:
-    """Draw people into the stands above pixel row `row` of the pool picture, and some standing at the pool's edge."""
+    """Draw spectators above pixel row `row` of the pool picture, and some standing at the pool's edge."""
     width = canvas.shape[1]
     for level in range(5, -1, -1):
         for x in np.arange(rng.uniform(0, 20), width, 21.0):

@@ -6,6 +6,7 @@ Nothing that a page shows is run here. The site itself is built by `.ci/run`, wi
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib.util
 import re
 import shlex
@@ -25,9 +26,12 @@ from pipeline.recipes import RECIPES
 from run_pipeline import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *SITE]
 SCRIPTS = [*sorted((ROOT / "docs").glob("*.sh")), ROOT / ".ci" / "run"]
-TOP = {"data", "extractors", "models", "pipeline", "configs", "tests", "benchmarks", "docs", "stand_ins", ".ci"}
+TOP = {"data", "extractors", "models", "pipeline", "synthetic", "configs", "tests", "benchmarks", "docs", ".ci"} | {
+    "stand_ins"
+}
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic", "benchmarks")
 FILES = {".json", ".onnx", ".safetensors", ".h5", ".md", ".py"}
 SECTIONS = {
@@ -40,7 +44,7 @@ EXAMPLE = "brightness"
 """The stage that docs/extend/extractor.md adds: its file, settings and commands are there only when it is followed."""
 
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
-COMMAND = re.compile(r"python run_pipeline\.py ((?:\\\n|[^\n`])*)")
+COMMAND = re.compile(r"(?:python run_pipeline\.py|(?<![\w./-])aqa) ((?:\\\n|[^\n`])*)")
 
 
 def name_of(path: Path) -> str:
@@ -53,21 +57,21 @@ def text_of(path: Path) -> str:
 
 def code_of(path: Path) -> Iterator[str]:
     """The words of every span and block of code in a page."""
-    for found in CODE.findall(text_of(path)):
-        yield from re.split(r"[\s,;()=\[\]{}\"'|]+", found.strip("`"))
+    for code in CODE.findall(text_of(path)):
+        yield from re.split(r"[\s,;()=\[\]{}\"'|]+", code.strip("`"))
 
 
 def commands(path: Path) -> list[list[str]]:
-    """Arguments of every command of ours in a page or script; `…` stands for what the reader fills in."""
+    """Arguments of every command of ours in a page or script; `…` marks what the reader fills in."""
     text = text_of(path)
-    found = []
+    arguments = []
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
-        if EXAMPLE in line or "mvit" in line:
+        if EXAMPLE in line or "mvit" in line or line.startswith("--"):
             continue
-        found.append([word for word in shlex.split(line) if word != "…"])
-    return found
+        arguments.append([word for word in shlex.split(line) if word != "…"])
+    return arguments
 
 
 def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict[str, Any]:
@@ -115,6 +119,7 @@ def test_there_are_commands_to_look_at() -> None:
         "extract videos/ --confg configs/folder.yaml",
         "extrakt videos/",
         "extract videos/ --config configs/absent.yaml",
+        "extract videos/ --config absent",
         "extract videos/ --config configs/folder.yaml --set pose.strid=2",
         "score new/",
         "cache lst",
@@ -160,23 +165,23 @@ def test_named_files_exist(path: Path) -> None:
 @cache
 def names_in(module: Path) -> set[str]:
     """Names that a module defines or imports at its top, and the members of its classes."""
-    found: set[str] = set()
+    names: set[str] = set()
     body = ast.parse(text_of(module)).body
     for node in body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             body += node.body  # what a package exports lazily
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {alias.asname or alias.name for alias in node.names}
+            names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
 
 
 def missing_name(dotted: str) -> str:
-    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, leads nowhere; empty where it is there."""
+    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, does not exist; empty where it does."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:length])
@@ -202,7 +207,7 @@ def test_named_modules_and_functions_exist(path: Path) -> None:
 
 
 def test_python_examples_import_what_there_is() -> None:
-    seen = 0
+    checked = 0
     for path in PAGES:
         for block in re.findall(r"```python\n(.*?)```", text_of(path), re.DOTALL):
             if not block.startswith(("from", "import", '"""')):
@@ -211,38 +216,38 @@ def test_python_examples_import_what_there_is() -> None:
                 if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PACKAGES:
                     for alias in node.names:
                         assert not missing_name(f"{node.module}.{alias.name}"), name_of(path)
-                        seen += 1
-    assert seen > 10
+                        checked += 1
+    assert checked > 10
 
 
 def settings() -> set[str]:
     """Every key of a configuration, dotted."""
-    found = set()
+    keys = set()
 
     def add(kind: Any, prefix: str) -> None:
         fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
         for key, field in fields.items():
             name = getattr(field, "alias", None) or key
-            found.add(f"{prefix}{name}")
+            keys.add(f"{prefix}{name}")
             inner = type(getattr(field, "default", None))
             if hasattr(inner, "model_fields"):
                 add(inner, f"{prefix}{name}.")
 
     for name in config_class().model_fields:
-        found.add(name)
+        keys.add(name)
         if name in SECTIONS:
             add(SECTIONS[name], f"{name}.")
-    return found
+    return keys
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_named_settings_exist(path: Path) -> None:
-    known = settings()
+    existing = settings()
     keys = re.compile(rf"^(?:{'|'.join(sorted(SECTIONS))})(?:\.[a-z_0-9]+)+$")
     plain = re.sub(r"```python\n.*?```", "", text_of(path), flags=re.DOTALL)
     for span in re.findall(r"`([^`\n]+)`", plain):
         for word in re.split(r"[\s,;()=\[\]{}:]+", span):
-            if keys.match(word) and word not in known and Path(word).suffix not in FILES:
+            if keys.match(word) and word not in existing and Path(word).suffix not in FILES:
                 assert missing_name(word) == "", f"{name_of(path)} names the setting {word}"
 
 
@@ -256,7 +261,7 @@ def test_every_page_is_in_the_navigation_and_the_other_way_round() -> None:
 
     site = yaml.safe_load(text_of(ROOT / "mkdocs.yml"))
     listed = list(files(site["nav"]))
-    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in PAGES[1:])
+    assert sorted(listed) == sorted(path.relative_to(ROOT / "docs").as_posix() for path in SITE)
     assert site["theme"]["font"] is False
     assert site["strict"] is True
 
@@ -276,3 +281,28 @@ def test_the_settings_page_shows_every_recipe() -> None:
     for recipe in RECIPES:
         assert page.count(f"recipe `{recipe}` |") == 2
         assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")
+
+
+def test_the_readme_is_short_and_has_its_two_commands() -> None:
+    text = text_of(ROOT / "README.md")
+    assert len(text.splitlines()) <= 120
+    blocks = [block.strip() for block in re.findall(r"```\n(.*?)```", text, re.DOTALL)]
+    assert blocks[:2] == [
+        "python -m pip install -e . && python run_pipeline.py demo",
+        'python -m pip install -e ".[test]" && python -m pytest',
+    ]
+
+
+def test_the_citation_has_the_version_of_the_package() -> None:
+    from pipeline import __version__
+
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    citation = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    assert citation["version"] == __version__
+    assert citation["license"] == parser["metadata"]["license"]
+
+
+def test_every_package_says_that_it_is_typed() -> None:
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()

@@ -16,8 +16,9 @@ from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from data.video import find_videos, write_video
 from pipeline.cache import Cache
+from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Planner, Summary, pick_engine, run_extract
+from pipeline.extract import Planner, Summary, run_extract
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STAGE = "camera_flow"
@@ -94,9 +95,9 @@ def run_in_process(
     config = configured(cache, workers)
     kept = Cache(cache)
     planner = Planner(config, kept, retry_failed=retry_failed)
-    chosen = pick_engine(engine, config)
+    pool = pick_pool(engine, config.run)
     try:
-        return run_extract(find_videos([videos]).records, config, kept, planner, engine=chosen, **hooks)
+        return run_extract(find_videos([videos]).records, planner, pool=pool, **hooks)
     finally:
         kept.close()
 

@@ -46,17 +46,17 @@ def list_aqa7(root: Path, *, split: int = 4, scale: Literal["auto", "points", "h
         UsageError: no lists in `root`.
         DataError: a damaged list, a sample with contradicting scores or on both sides, or no video at all.
     """
-    seen: dict[tuple[int, int], tuple[str, float]] = {}
+    samples: dict[tuple[int, int], tuple[str, float]] = {}
     problems: list[str] = []
     for side in ("train", "test"):
         path = _list_file(root, split, side)
         rows = read_list(path, f"consolidated_{side}_list")
-        repeats = _add(seen, rows, side, path)
+        repeats = _add(samples, rows, side, path)
         problems += [f"{path.name}: {repeats} duplicate row(s) dropped"] if repeats else []
-    divisor = _divisor([score for _, score in seen.values()], scale)
+    divisor = _divisor([score for _, score in samples.values()], scale)
     videos = _videos(root)
     records = []
-    for (action, index), (side, score) in seen.items():
+    for (action, index), (side, score) in samples.items():
         video = videos.pop((action, index), None)
         if video is None:
             problems.append(f"{ACTIONS[action - 1]}/{index:03d}: listed for {side}, but has no video")
@@ -114,12 +114,12 @@ def _list_file(root: Path, split: int, side: str) -> Path:
     raise UsageError(f"no Split_{split}/{name}", where=root, fix="Give the folder that holds Actions and Split_4")
 
 
-def _add(seen: dict[tuple[int, int], tuple[str, float]], rows: NDArray[np.float64], side: str, path: Path) -> int:
+def _add(samples: dict[tuple[int, int], tuple[str, float]], rows: NDArray[np.float64], side: str, path: Path) -> int:
     """Enter the rows; returns how many repeated an earlier one exactly."""
     repeats = 0
     for action, index, score in rows:
         key = (int(action), int(index))
-        first = seen.setdefault(key, (side, float(score)))
+        first = samples.setdefault(key, (side, float(score)))
         name = f"{ACTIONS[key[0] - 1]}/{key[1]:03d}"
         if first[0] != side:
             raise DataError(f"'{name}' is listed for training and for test", where=path, fix="Get the lists again")
@@ -141,7 +141,7 @@ def _divisor(scores: Iterable[float], scale: str) -> float:
 
 def _videos(root: Path) -> dict[tuple[int, int], Path]:
     """Videos by (action, sample index); Actions/ACTION first, then ACTION and ACTION-out directly below the root."""
-    found: dict[tuple[int, int], Path] = {}
+    videos: dict[tuple[int, int], Path] = {}
     for number, action in enumerate(ACTIONS, start=1):
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -153,5 +153,5 @@ def _videos(root: Path) -> dict[tuple[int, int], Path]:
                     and stem.isdigit()
                     and len(stem) < 7
                 ):
-                    found.setdefault((number, int(stem)), path)
-    return found
+                    videos.setdefault((number, int(stem)), path)
+    return videos

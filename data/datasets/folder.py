@@ -1,4 +1,4 @@
-"""Anybody's videos: a folder, searched recursively, and if wanted a CSV of scores.
+"""A folder of videos, searched recursively, with an optional CSV of scores.
 
     video,score,execution,synchronisation,difficulty,group,subject,split,task
     day1/jump_01.mp4,7.5,,,,athlete 3,,train,

@@ -15,32 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data.datasets.jigsaws_files import (
-    ITEMS,
-    TASKS,
-    TRIAL,
-    Gesture,
-    Rating,
-    parse_kinematics,
-    parse_meta,
-    parse_transcription,
-)
+from data.datasets.jigsaws_files import TASKS, Rating, parse_meta
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, nearest
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
-
-__all__ = [
-    "ITEMS",
-    "TASKS",
-    "TRIAL",
-    "VIEWS",
-    "Gesture",
-    "Rating",
-    "list_jigsaws",
-    "parse_kinematics",
-    "parse_meta",
-    "parse_transcription",
-]
 
 VIEWS = ("capture1", "capture2")
 
@@ -70,19 +48,19 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[st
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present]
     records: list[Record] = []
     for task in present:
-        found = _list_task(root, task, views)
-        records += found.records
-        problems += found.problems
+        listing = _list_task(root, task, views)
+        records += listing.records
+        problems += listing.problems
     if not records:
         first = clip(problems[0], 200) if problems else "empty"
         raise DataError(f"no scored trial with any input ({first})", where=root, fix="Compare with the official layout")
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
-def _check_names(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+def _check_names(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
     for name in [given] if isinstance(given, str) else given:
-        if name not in known or isinstance(given, str):
-            raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, known)}")
+        if name not in allowed or isinstance(given, str):
+            raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, allowed)}")
 
 
 def _list_task(root: Path, task: str, views: Sequence[str]) -> Listing:
@@ -96,12 +74,12 @@ def _list_task(root: Path, task: str, views: Sequence[str]) -> Listing:
     for rating in ratings:
         sidecars, missing = _sidecars(root / task, rating.trial)
         problems += [f"{rating.trial}: {text}" for text in missing]
-        found = list(_trial_records(root, rating, views, videos, sidecars))
-        records += found
+        trial_records = list(_trial_records(root, rating, views, videos, sidecars))
+        records += trial_records
         if videos:
             absent = [v for v in views if f"{rating.trial}_{v}" not in videos]
             problems += [f"{rating.trial}: no video of {view}" for view in absent]
-        if not found:
+        if not trial_records:
             problems.append(f"{rating.trial}: listed in {meta.name}, but has no input")
     problems += _unscored(root, task, {rating.trial for rating in ratings}, videos)
     return Listing(tuple(records), tuple(problems))
@@ -157,6 +135,7 @@ def _trial_records(
     inputs: dict[str, Path | None] = {**paths}
     if not paths and "kinematics" in sidecars:
         inputs = {"none": None}
+    groups = {"trial": rating.trial, "subject": rating.surgeon, "supertrial": rating.supertrial}
     for view, path in inputs.items():
         yield Record(
             id=(path or sidecars["kinematics"]).relative_to(root).as_posix(),
@@ -164,12 +143,7 @@ def _trial_records(
             sidecars=sidecars,
             task=rating.task,
             labels=Labels(score=float(rating.grs)),
-            groups={
-                "trial": rating.trial,
-                "subject": rating.surgeon,
-                "supertrial": rating.supertrial,
-                "view": view,
-            },
+            groups={**groups, "view": view},
         )
 
 

@@ -36,6 +36,7 @@ ITEMS = (
 )
 """The items of the global rating score (GRS), in the order of the meta file; they sum to it."""
 
+EXPECTED = "Get the file again; expected 76 numbers a line"
 _ALLOWED = b"0123456789+-.eE \t\n"
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -88,12 +89,12 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
 
     Raises:
         DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
-            number; names the file and the line. A file cut inside the last number of its last row cannot be
-            told from a whole one and is read.
+            number; names the file and the line. A file cut inside the last number of its last row looks whole and
+            is read.
     """
     content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
     if not content:
-        raise DataError("empty kinematics file", where=path, fix="Get the file again; expected 76 numbers a line")
+        raise DataError("empty kinematics file", where=path, fix=EXPECTED)
     lines = content.split(b"\n")
     if content.translate(None, _ALLOWED):
         raise _odd_cell(path, lines)
@@ -112,12 +113,8 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
 def _odd_row(path: Path, counts: NDArray[np.int64]) -> DataError:
     index = int(np.argmax(counts != COLUMNS))
     cut = index == len(counts) - 1 and index > 0 and counts[index] < COLUMNS
-    what = "the last row is truncated: " if cut else ""
-    return DataError(
-        f"{what}{counts[index]} columns instead of {COLUMNS}",
-        where=at_line(path, index + 1),
-        fix="Get the file again; expected 76 numbers a line",
-    )
+    what = f"{'the last row is truncated: ' if cut else ''}{counts[index]} columns instead of {COLUMNS}"
+    return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
 
 
 def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
@@ -125,12 +122,8 @@ def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
     for index, line in enumerate(lines):
         for column, cell in enumerate(line.split()):
             if not _finite(cell):
-                shown = clip(cell.decode("utf-8", "backslashreplace"))
-                return DataError(
-                    f"column {column + 1} is '{shown}', not a finite number",
-                    where=at_line(path, index + 1),
-                    fix="Get the file again; expected 76 numbers a line",
-                )
+                what = f"column {column + 1} is '{clip(cell.decode('utf-8', 'backslashreplace'))}', not a finite number"
+                return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
     return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
 
 
@@ -148,13 +141,13 @@ def parse_meta(path: Path) -> tuple[Rating, ...]:
         DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole
             number, items that do not sum to the GRS; names the file and the line.
     """
-    found = []
+    ratings = []
     for index, line in enumerate(read_text(path).split("\n"), start=1):
         if cells := line.split():
-            found.append(_rating(cells, at_line(path, index)))
-    if not found:
+            ratings.append(_rating(cells, at_line(path, index)))
+    if not ratings:
         raise DataError("empty meta file", where=path, fix="Get the file again")
-    return tuple(found)
+    return tuple(ratings)
 
 
 def _rating(cells: list[str], where: str) -> Rating:
@@ -179,7 +172,7 @@ def parse_transcription(path: Path) -> tuple[Gesture, ...]:
     Raises:
         DataError: a line that is not "start end label", or frames that do not ascend; names file and line.
     """
-    found: list[Gesture] = []
+    gestures: list[Gesture] = []
     for index, line in enumerate(read_text(path).split("\n"), start=1):
         cells = line.split()
         if not cells:
@@ -190,7 +183,7 @@ def parse_transcription(path: Path) -> tuple[Gesture, ...]:
                 f"'{clip(line)}' is not a gesture", where=where, fix="Expected: first frame, last frame, G1"
             )
         gesture = Gesture(int(cells[0]), int(cells[1]), cells[2])
-        if gesture.start > gesture.end or (found and gesture.start <= found[-1].start):
+        if gesture.start > gesture.end or (gestures and gesture.start <= gestures[-1].start):
             raise DataError("the frames do not ascend", where=where, fix="Get the file again")
-        found.append(gesture)
-    return tuple(found)
+        gestures.append(gesture)
+    return tuple(gestures)

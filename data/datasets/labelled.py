@@ -1,6 +1,6 @@
-"""Videos joined with a table of labels: what `folder` and `tasd2` have in common.
+"""Videos joined with a table of labels, for `folder` and `tasd2`.
 
-A row names a video by its path below the root. Rows that cannot be joined are told by name and left out; rows
+A row names a video by its path below the root. Rows without a video are reported and left out; rows
 that repeat a video are dropped when they agree, and when they contradict each other the video has no label.
 """
 
@@ -40,11 +40,11 @@ def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str])
         if not path.is_file():
             raise UsageError("no such label file", where=path, fix="Check dataset.labels")
         return path
-    found = [root / name for name in candidates if (root / name).is_file()]
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={found[0].name}")
-    return found[0] if found else None
+    paths = [root / name for name in candidates if (root / name).is_file()]
+    if len(paths) > 1:
+        names = ", ".join(path.name for path in paths)
+        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={paths[0].name}")
+    return paths[0] if paths else None
 
 
 @contextmanager

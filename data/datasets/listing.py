@@ -40,10 +40,10 @@ def list_records(kind: str, root: Path, storage: Storage | None = None, **option
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of data set '{clip(kind)}'", fix=nearest(kind, KINDS))
-    known = [name for name in inspect.signature(KINDS[kind]).parameters if name not in ("root", "storage")]
+    accepted = [name for name in inspect.signature(KINDS[kind]).parameters if name not in ("root", "storage")]
     for name in options:
-        if name not in known:
-            raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, known))
+        if name not in accepted:
+            raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
     root = local_path(root)
     if is_remote(root):
         if kind != "folder":

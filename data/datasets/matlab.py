@@ -24,7 +24,7 @@ MAX_INFLATED = 16 << 20
 """Bytes that one compressed variable may grow to."""
 
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-_NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, structs, objects and text lie below
+_NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, structs, objects and text are below
 _COMPLEX = 0x0800
 
 
@@ -37,17 +37,17 @@ def read_matrix(content: bytes, name: str) -> NDArray[np.float64]:
     if len(content) < HEADER or content[124:128] not in (b"\x00\x01IM", b"\x01\x00MI"):
         raise ValueError("not a MATLAB 5 file (save it with '-v7')")
     order = "<" if content[126:128] == b"IM" else ">"
-    seen = []
+    names = []
     for kind, data in _elements(content[HEADER:], order):
         if kind == COMPRESSED:
             kind, data = _inflate(data, order)
         if kind != MATRIX:
             continue
-        found, matrix = _matrix(data, order, name)
+        label, matrix = _matrix(data, order, name)
         if matrix is not None:
             return matrix
-        seen.append(found)
-    raise ValueError(f"no variable '{name}' (found: {', '.join(seen[:10]) or 'none'})")
+        names.append(label)
+    raise ValueError(f"no variable '{name}' (found: {', '.join(names[:10]) or 'none'})")
 
 
 def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:

@@ -1,6 +1,6 @@
 """Label files as text: bounded, decoded strictly, every error naming the file and the line.
 
-A label file is somebody's hand work, so nothing in it is trusted: a number must look like one, a video name
+Label files are written by hand, so nothing in them is trusted: a number must look like one, a video name
 must stay inside the data set's folder, and a cell too many is an error instead of a shifted column.
 """
 
@@ -57,8 +57,8 @@ def read_text(path: Path) -> str:
             "holds bytes that are not UTF-8", where=at_line(path, line), fix="Save the file as UTF-8"
         ) from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if (found := text.find("\0")) >= 0:
-        line = text.count("\n", 0, found) + 1
+    if (position := text.find("\0")) >= 0:
+        line = text.count("\n", 0, position) + 1
         raise DataError("holds a NUL character", where=at_line(path, line), fix="Save the file as plain text")
     return text
 
@@ -101,7 +101,7 @@ def inner_path(cell: str, *, where: str) -> str:
     parts = PurePosixPath(cell.replace("\\", "/")).parts
     if PureWindowsPath(cell).drive or PureWindowsPath(cell).root or ".." in parts:
         raise DataError(
-            f"the video '{clip(cell)}' lies outside the folder",
+            f"the video '{clip(cell)}' is outside the folder",
             where=where,
             fix="Write names relative to the data set's folder, without '..'",
         )
@@ -169,7 +169,7 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
 
 
 def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
-    seen: list[str] = []
+    longest: list[str] = []
     for delimiter in DELIMITERS:
         raw = [cell.strip(" \t\"'").lower() for cell in _cells(line.rstrip("\n"), delimiter)]
         names = [aliases.get(name, name) for name in raw]
@@ -178,9 +178,9 @@ def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[st
             if twice:
                 raise DataError(f"column '{clip(min(twice))}' appears twice", where=at_line(path, 1), fix="Keep one")
             return delimiter, names
-        seen = max(seen, raw, key=len)
+        longest = max(longest, raw, key=len)
     raise DataError(
-        f"no column '{columns[0]}' in the header ({clip(', '.join(seen))})",
+        f"no column '{columns[0]}' in the header ({clip(', '.join(longest))})",
         where=at_line(path, 1),
         fix=f"The first line names the columns: {','.join(columns)}",
     )

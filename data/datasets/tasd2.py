@@ -64,10 +64,10 @@ def _build(record: Record, row: Row) -> Record:
 def _event(row: Row, record: Record) -> str:
     """The column `event`, or where it is empty the video's folder."""
     text = row.text("event") or record.id.partition("/")[0]
-    found = _EVENT.fullmatch(text)
-    if found is None:
+    match = _EVENT.fullmatch(text)
+    if match is None:
         raise DataError(f"the event is '{clip(text)}'", where=row.where, fix="Write 3m or 10m")
-    return f"{found[1]}m"
+    return f"{match[1]}m"
 
 
 def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
@@ -80,10 +80,10 @@ def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     return done, [f"{r.name}: its original '{clip(r.groups['original'])}' is not here" for r in lonely]
 
 
-def _resolve(named: str, own: str, keys: Collection[str]) -> str:
+def _resolve(named: str, name: str, keys: Collection[str]) -> str:
     """The key that an `original` cell means: a video, a video of the same folder, or just a label."""
-    beside = str(PurePosixPath(own).parent / named)
-    return own if not named else beside if named not in keys and beside in keys else named
+    beside = str(PurePosixPath(name).parent / named)
+    return name if not named else beside if named not in keys and beside in keys else named
 
 
 def _first(name: str, origin: Mapping[str, str]) -> str:

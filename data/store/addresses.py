@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from data.errors import UsageError
 
 PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
-"""By scheme: the package that speaks it, and the extra of this program that brings it."""
+"""By scheme: the package that reads it, and the extra of this program that installs it."""
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 """A scheme has two letters or more: one letter is a drive."""
@@ -21,8 +21,8 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 def scheme_of(path: str | Path) -> str:
     """The scheme of an address in lower case ("s3", "gs", "file", "http" and so on), empty for a path."""
-    found = _ADDRESS.match(str(path))
-    return found[1].lower() if found else ""
+    match = _ADDRESS.match(str(path))
+    return match[1].lower() if match else ""
 
 
 def is_remote(path: str | Path) -> bool:
@@ -31,19 +31,19 @@ def is_remote(path: str | Path) -> bool:
 
 
 def address(path: str | Path) -> str:
-    """`s3://bucket/key` however it was written; a path stays as it is."""
-    found = _ADDRESS.match(str(path))
-    return f"{found[1].lower()}://{found[2].strip('/')}" if found and found[1].lower() in PACKAGES else str(path)
+    """`s3://bucket/key` in this one form; a path stays as it is."""
+    match = _ADDRESS.match(str(path))
+    return f"{match[1].lower()}://{match[2].strip('/')}" if match and is_remote(path) else str(path)
 
 
 def local_path(path: Path) -> Path:
     """The plain path of a `file://` address (percent signs decoded); every other path as it is."""
-    found = _ADDRESS.match(str(path))
-    return Path("/" + unquote(found[2])) if found and found[1].lower() == "file" else path
+    match = _ADDRESS.match(str(path))
+    return Path("/" + unquote(match[2])) if match and match[1].lower() == "file" else path
 
 
 def refuse_unknown(path: Path) -> None:
-    """Refuse an address of a kind that is not read.
+    """Refuse an address of an unsupported kind.
 
     Raises:
         UsageError: `path` has a scheme that is neither a store's nor `file`.

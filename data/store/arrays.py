@@ -38,7 +38,7 @@ class Array:
         values: numbers or booleans, C-contiguous.
         dims: one name per axis, such as ("frame", "agent", "joint", "xyc").
         unit: physical unit, "1" for pure numbers, "px" for pixels, "s" for seconds.
-        about: one sentence for people who open the file without this code.
+        about: one sentence for readers of the file who do not have this code.
         names: one name per entry of the last axis where those entries differ in meaning, else empty.
     """
 
@@ -86,11 +86,11 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """What a stage computed for one video.
+    """The output of a stage for one video.
 
     Attributes:
         arrays: the named arrays.
-        quality: figures that tell a person how far to trust the arrays, shown by `status` and the report.
+        quality: numbers that show how far to trust the arrays; `status` and the report print them.
     """
 
     arrays: Mapping[str, Array]

@@ -1,4 +1,4 @@
-"""Whole files or none: atomic writes, names that fit the file system, sweeping what a killed process left."""
+"""Atomic writes, names that fit the file system, and sweeping the temporaries of killed processes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MAX_NAME_BYTES = 200
 def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to it when the block ends well, removed when it does not.
 
-    The content is flushed to the disk before the rename, so that a killed process or a power cut leaves
-    either the old whole file or the new whole file.
+    The content is flushed to the disk before the rename, so that a killed process or a power cut leaves the old file or
+    the new file, never a part.
 
     Raises:
         OSError: the folder cannot be written.
@@ -42,11 +42,11 @@ def atomic_path(target: Path) -> Iterator[Path]:
     temporary = target.parent / name
     try:
         temporary.touch()
-        usual = temporary.stat().st_mode  # some libraries write files that only their owner can read
+        default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.chmod(usual)
+        temporary.chmod(default_mode)
         os.replace(temporary, target)
     finally:
         with suppress(FileNotFoundError):
@@ -55,7 +55,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 
 def write_bytes(target: Path, content: bytes) -> int:
-    """Write a whole file atomically; returns its inode number, by which it is known from one that replaces it.
+    """Write a whole file atomically; returns its inode number, which differs from that of a later file.
 
     Raises:
         OSError: the folder cannot be written.
@@ -109,7 +109,7 @@ def remove_empty(folder: Path) -> None:
 
 
 def safe_name(part: str) -> str:
-    """One path component that any usual file system takes, still unique for long names."""
+    """One path component that common file systems accept, still unique for long names."""
     encoded = os.fsencode(part)
     if len(encoded) <= MAX_NAME_BYTES:
         return part
@@ -118,7 +118,7 @@ def safe_name(part: str) -> str:
 
 
 def is_abandoned(path: Path, prefix: str) -> bool:
-    """Whether no living process has made this file or folder, called `<prefix><host>-<process>-<anything>`."""
+    """Whether the process that made this file or folder, `<prefix><host>-<process>-<anything>`, has ended."""
     host, _, rest = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
     try:
         age = time.time() - path.stat().st_mtime

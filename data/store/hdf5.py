@@ -97,7 +97,7 @@ def encode(
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
     # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
-    # The name is never seen, but HDF5 tells files in memory apart by it, and stages write side by side.
+    # HDF5 distinguishes files in memory by this name, and stages write in parallel.
     with h5py.File(secrets.token_hex(16), "w", driver="core", backing_store=False) as file:
         file.attrs["format"] = FORMAT
         file.attrs["format_version"] = FORMAT_VERSION
@@ -125,8 +125,8 @@ def read(path: Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
 
     Args:
-        path: where it lies.
-        content: what it holds, where that has been fetched already; `path` then only names it.
+        path: the file.
+        content: its bytes, where they have been fetched already; `path` then only names it.
 
     Raises:
         FileNotFoundError: no such file.
@@ -139,15 +139,13 @@ def read(path: Path, content: bytes | None = None) -> Stored:
 
 
 def _describe(array: Array) -> dict[str, Any]:
-    return {
-        "dims": list(array.dims),
-        "unit": array.unit,
-        "about": array.about,
-        "names": list(array.names),
-        "shape": list(array.values.shape),
-        "dtype": array.values.dtype.str,
-        "sha256": _digest(array.values),
-    }
+    values = array.values
+    stored = {"shape": list(values.shape), "dtype": values.dtype.str, "sha256": _digest(values)}
+    return _labels(array) | stored
+
+
+def _labels(array: Array) -> dict[str, Any]:
+    return {"dims": list(array.dims), "unit": array.unit, "about": array.about, "names": list(array.names)}
 
 
 def _digest(values: NDArray[np.generic]) -> str:
@@ -168,14 +166,12 @@ def _write_array(file: Any, name: str, array: Array) -> None:
     chunked = values.ndim > 0 and values.size > 0
     options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
     dataset = file.create_dataset(name, data=values, **options)
-    dataset.attrs["dims"] = list(array.dims)
-    dataset.attrs["unit"] = array.unit
-    dataset.attrs["about"] = array.about
-    dataset.attrs["names"] = list(array.names)
+    for label, value in _labels(array).items():
+        dataset.attrs[label] = value
 
 
 class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
-    """An HDF5 file whose every failure while open is told as a CacheError."""
+    """An HDF5 file; every failure while it is open becomes a CacheError."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
         self.path, self.content = path, content
@@ -207,7 +203,7 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
 def _header(file: Any) -> dict[str, Any]:
     if file.attrs.get("format") != FORMAT or int(file.attrs.get("format_version", 0)) != FORMAT_VERSION:
         raise ValueError(f"not a {FORMAT} file of version {FORMAT_VERSION}")
-    stored = _own_dataset(file, "_header")
+    stored = _local_dataset(file, "_header")
     if stored.nbytes > MAX_HEADER_BYTES:
         raise ValueError("the header is too long")
     text = bytes(stored[()])
@@ -217,7 +213,7 @@ def _header(file: Any) -> dict[str, Any]:
     return header
 
 
-def _own_dataset(file: Any, name: str) -> Any:
+def _local_dataset(file: Any, name: str) -> Any:
     import h5py
 
     link = file.get(name, getlink=True)
@@ -230,7 +226,7 @@ def _own_dataset(file: Any, name: str) -> Any:
 
 
 def _read_array(file: Any, name: str, about: Mapping[str, Any]) -> Array:
-    dataset = _own_dataset(file, name)
+    dataset = _local_dataset(file, name)
     if list(dataset.shape) != about["shape"] or dataset.dtype.str != about["dtype"]:
         raise ValueError(f"array '{name}' has another shape or type than the header says")
     if dataset.nbytes > MAX_ARRAY_BYTES or (dataset.nbytes and not dataset.id.get_storage_size()):

@@ -2,7 +2,7 @@
 
 fsspec and the store's package are imported only when an address of a store is given. Credentials come from the
 store's own environment variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL,
-GOOGLE_APPLICATION_CREDENTIALS and so on); nothing of them is ever written down here.
+GOOGLE_APPLICATION_CREDENTIALS and so on); they are never written anywhere.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from data.errors import StorageError, UsageError
 from data.store.addresses import PACKAGES, address
 from data.store.remote_errors import AGAIN, asking
+
+T = TypeVar("T")
 
 BLOCK = 8 << 20
 """Bytes of one read request."""
@@ -31,7 +33,7 @@ PUT_LIMIT = (5 << 30) - 1
 
 @dataclass(frozen=True)
 class Storage:
-    """How stores are reached and where their objects are put while they are decoded.
+    """How stores are reached, and where local copies go while they are decoded.
 
     Attributes:
         endpoint_url: address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's.
@@ -53,9 +55,9 @@ class RemoteFile:
     Attributes:
         url: such as "s3://bucket/videos/a.mp4".
         size: bytes.
-        stamp: what changes whenever the content may have: size with the store's tag (ETag), else with its date.
+        stamp: changes whenever the content may have changed: size with the store's tag (ETag), else with its date.
         storage: how it is reached.
-        written: when it was written, seconds since 1970; 0 where the store does not tell.
+        written: when it was written, seconds since 1970; 0 where the store does not say.
     """
 
     url: str
@@ -73,90 +75,31 @@ class RemoteFile:
         """Size, and content in blocks, all of one version of the object; memory stays at one block.
 
         Raises:
-            StorageError: gone, not to be had, or (while the blocks are taken) replaced.
+            StorageError: gone, not available, or (while the blocks are taken) replaced.
         """
-        with asking(self.url):
-            try:
-                stream = _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none")
-                return int(stream.size), self._blocks(stream)
-            except FileNotFoundError:
-                raise self._gone() from None
+        stream = self._ask(lambda: _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none"))
+        return int(stream.size), self._blocks(stream)
 
     def _blocks(self, stream: Any) -> Iterator[bytes]:
         with stream:
-            while True:
-                with asking(self.url):
-                    try:
-                        block = stream.read(BLOCK)
-                    except FileNotFoundError:
-                        raise self._gone() from None
-                if not block:
-                    return
+            while block := self._ask(lambda: stream.read(BLOCK)):
                 yield block
 
-    def _gone(self) -> StorageError:
-        return StorageError("the object is gone", where=self.url, fix=AGAIN)
-
-
-def list_files(root: str | Path, storage: Storage) -> dict[str, RemoteFile]:
-    """Every object below `root` by its name there; one that is `root` itself has the name "".
-
-    Raises:
-        UsageError: no such bucket, or the store's package is not installed.
-        StorageError: the store does not answer or refuses.
-    """
-    url = address(root)
-    scheme, _, place = url.partition("://")
-    with asking(url):
-        system = _filesystem(url, storage)
-        try:
-            found = system.find(place, detail=True)
-        except FileNotFoundError:
-            found = {}
-    if not found:
-        require_bucket(url, storage)
-    files = {}
-    for name, about in found.items():
-        if about.get("type") == "file":
-            size = int(about.get("size") or 0)
-            url, written = f"{scheme}://{name}", _written(about)
-            files[name[len(place) + 1 :]] = RemoteFile(url, size, stamp_of(about), storage, written)
-    return files
-
-
-def require_bucket(url: str, storage: Storage) -> None:
-    """Refuse an address in a bucket that is not there.
-
-    Raises:
-        UsageError: no such bucket.
-        StorageError: the store does not answer or refuses.
-    """
-    with asking(url):
-        if not _filesystem(url, storage).exists(url.partition("://")[2].partition("/")[0]):
-            raise UsageError("no such bucket", where=url, fix="Check its name, storage.endpoint_url and the account")
-
-
-def stamp_of(about: dict[str, Any]) -> str:
-    """What changes whenever the content may have, from what a store tells of an object."""
-    digest = about.get("md5Hash")  # Google's, in base64; its etag says more than the content
-    tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
-    told = str(tag).strip('"') if tag else _written(about)
-    return f"{int(about.get('size') or 0)} {told}"
-
-
-def _written(about: dict[str, Any]) -> float:
-    """When an object was written: a date, a text in ISO 8601, or nothing, by store."""
-    told = about.get("LastModified") or about.get("mtime") or about.get("updated") or 0.0
-    if isinstance(told, str):
-        told = datetime.fromisoformat(told.replace("Z", "+00:00"))
-    return told.timestamp() if isinstance(told, datetime) else float(told)
+    def _ask(self, request: Callable[[], Any]) -> Any:
+        with asking(self.url):
+            try:
+                return request()
+            except FileNotFoundError:
+                raise StorageError("the object is gone", where=self.url, fix=AGAIN) from None
 
 
 class RemoteFolder:
-    """A folder of small objects that are read and written whole, such as a cache's.
+    """Objects below an address, such as those of a cache; they are read and written whole.
+
+    Every method raises StorageError where the store does not answer or refuses.
 
     Args:
-        root: its address.
+        root: the address.
         storage: how it is reached.
     """
 
@@ -165,82 +108,91 @@ class RemoteFolder:
         self.storage = storage
 
     def require_bucket(self) -> None:
-        """Refuse a folder in a bucket that is not there.
+        """Refuse a folder in a missing bucket.
 
         Raises:
             UsageError: no such bucket.
-            StorageError: the store does not answer or refuses.
         """
-        require_bucket(self.url, self.storage)
+        bucket = self.url.partition("://")[2].partition("/")[0]
+        if not self._ask("", lambda system, _: system.exists(bucket)):
+            fix = "Check its name, storage.endpoint_url and the account"
+            raise UsageError("no such bucket", where=self.url, fix=fix)
 
     def files(self, below: str = "") -> dict[str, RemoteFile]:
-        """Every object below a folder in it, by its name in this one: one request per thousand.
+        """Every object below the folder `below`, by its name in this one: one request per thousand.
+
+        An object at this very address has the name "".
 
         Raises:
             UsageError: no such bucket.
-            StorageError: the store does not answer or refuses.
         """
-        found = list_files(f"{self.url}/{below}" if below else self.url, self.storage)
-        return {f"{below}/{name}" if below else name: file for name, file in found.items() if name}
+        scheme, _, root = self.url.partition("://")
+        listed = self._ask(below, lambda system, url: system.find(url.partition("://")[2], detail=True)) or {}
+        if not listed:
+            self.require_bucket()
+        return {
+            name[len(root) + 1 :]: RemoteFile(
+                f"{scheme}://{name}", int(about.get("size") or 0), stamp_of(about), self.storage, _written(about)
+            )
+            for name, about in listed.items()
+            if about.get("type") == "file"
+        }
 
     def stamp(self, name: str) -> str | None:
-        """The stamp of one object, None where there is none.
-
-        Raises:
-            StorageError: the store does not answer or refuses.
-        """
-        url = f"{self.url}/{name}"
-        with asking(url):
-            try:
-                about = _filesystem(url, self.storage).info(url)
-                return stamp_of(about) if about.get("type") == "file" else None
-            except FileNotFoundError:
-                return None
+        """The stamp of one object, None where there is none."""
+        about = self._ask(name, lambda system, url: system.info(url))
+        return stamp_of(about) if about and about.get("type") == "file" else None
 
     def read(self, name: str) -> bytes:
         """The content of an object.
 
         Raises:
             FileNotFoundError: no such object.
-            StorageError: the store does not answer or refuses.
         """
-        url = f"{self.url}/{name}"
-        try:
-            with asking(url):
-                return bytes(_filesystem(url, self.storage).cat_file(url))
-        except FileNotFoundError:
-            raise FileNotFoundError(url) from None
+        content = self._ask(name, lambda system, url: bytes(system.cat_file(url)))
+        if content is None:
+            raise FileNotFoundError(f"{self.url}/{name}")
+        return content
 
     def write(self, name: str, content: bytes) -> str:
-        """Write an object in one PUT, so that there is the old one, the new one, or none, and never a part.
+        """Write an object in one PUT: readers see the old object, the new object, or none.
 
         Returns:
             The stamp that the object has where the store's tag is the MD5 of the content, as it usually is.
-
-        Raises:
-            StorageError: no such bucket, the store does not answer or refuses.
         """
-        url = f"{self.url}/{name}"
-        options = {"chunksize": PUT_LIMIT // 2 + 1} if url.startswith("s3:") else {}
-        with asking(url):
-            try:
-                _filesystem(url, self.storage).pipe_file(url, content, **options)
-            except FileNotFoundError:
-                raise StorageError("no such bucket", where=url, fix="Make it, or check its name") from None
+        options = {"chunksize": PUT_LIMIT // 2 + 1} if self.url.startswith("s3:") else {}
+        if self._ask(name, lambda system, url: [system.pipe_file(url, content, **options)]) is None:
+            raise StorageError("no such bucket", where=self.url, fix="Make it, or check its name")
         return f"{len(content)} {hashlib.md5(content, usedforsecurity=False).hexdigest()}"
 
     def remove(self, name: str) -> None:
-        """Remove an object; one that is not there is no error.
+        """Remove an object; a missing one is no error."""
+        self._ask(name, lambda system, url: system.rm_file(url))
 
-        Raises:
-            StorageError: the store does not answer or refuses.
-        """
-        url = f"{self.url}/{name}"
+    def _ask(self, name: str, request: Callable[[Any, str], T]) -> T | None:
+        """The store's answer about one name, None where it has no such object."""
+        url = f"{self.url}/{name}" if name else self.url
         with asking(url):
             try:
-                _filesystem(url, self.storage).rm_file(url)
+                return request(_filesystem(url, self.storage), url)
             except FileNotFoundError:
-                return
+                return None
+
+
+def stamp_of(about: dict[str, Any]) -> str:
+    """A token that changes whenever the content may have changed, from a store's description of an object."""
+    digest = about.get("md5Hash")  # Google's, in base64; its etag covers more than the content
+    tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
+    version = str(tag).strip('"') if tag else _written(about)
+    return f"{int(about.get('size') or 0)} {version}"
+
+
+def _written(about: dict[str, Any]) -> float:
+    """When an object was written: a date, a text in ISO 8601, or nothing, by store."""
+    date = about.get("LastModified") or about.get("mtime") or about.get("updated") or 0.0
+    if isinstance(date, str):
+        date = datetime.fromisoformat(date.replace("Z", "+00:00"))
+    return date.timestamp() if isinstance(date, datetime) else float(date)
 
 
 def _filesystem(url: str, storage: Storage) -> Any:
@@ -249,7 +201,7 @@ def _filesystem(url: str, storage: Storage) -> Any:
 
 @lru_cache(maxsize=8)
 def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -> Any:
-    """One connection per process and store; nothing is remembered of listings, which other processes change."""
+    """One connection per process and store; listings are not kept, because other processes change them."""
     package, extra = PACKAGES[scheme]
     try:
         fsspec = import_module("fsspec")

@@ -1,4 +1,4 @@
-"""Whatever a store's package raises, told in one line that says what to do; no such package is imported for it."""
+"""Turns the errors of a store's package into one line that says what to do, without importing the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AGAIN = "Run the same command again"
 
 @contextmanager
 def asking(url: str) -> Iterator[None]:
-    """Turn what a store's package raises into a StorageError; a missing object stays a FileNotFoundError.
+    """Turn the errors of a store's package into a StorageError.
 
     Raises:
         StorageError: no bucket, no permission, no credentials, no answer, or refused otherwise.
@@ -22,16 +22,12 @@ def asking(url: str) -> Iterator[None]:
     except (StorageError, UsageError):
         raise
     except Exception as error:
-        if isinstance(error, FileNotFoundError) and "specified bucket" not in str(error):
-            raise
-        raise _told(error, url) from error
+        raise _described(error, url) from error
 
 
-def _told(error: Exception, url: str) -> StorageError:
+def _described(error: Exception, url: str) -> StorageError:
     kind = type(error).__name__
     text = " ".join(str(error).split())[:200] or kind
-    if isinstance(error, FileNotFoundError):
-        return StorageError("no such bucket", where=url, fix="Make it, or check its name")
     if isinstance(error, PermissionError):
         return StorageError(f"no permission ({text})", where=url, fix="Check the credentials and what they may do")
     if "Credential" in kind or "credentials" in text.lower():

@@ -1,4 +1,4 @@
-"""Local copies of objects while they are decoded: of a bounded size, removed afterwards, swept after a kill."""
+"""Local copies of objects while they are decoded: bounded in size, removed afterwards, swept after a kill."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fetched(
     """Local copies of objects by kind, each with the fingerprint of its content; removed when the block ends.
 
     Raises:
-        StorageError: an object cannot be had, is larger than the scratch folder may become, or the disk is full.
+        StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full.
         Cancelled: `stop` was set meanwhile.
     """
     folder: Path | None = None
@@ -46,7 +46,7 @@ def fetched(
 
 
 def sweep_scratch(storage: Storage) -> int:
-    """Remove what killed processes of this user left in the scratch folder; returns how many folders."""
+    """Remove the folders of killed processes of this user from the scratch folder; returns how many."""
     removed = 0
     with suppress(OSError):
         for entry in os.scandir(_base(storage)):
@@ -68,11 +68,11 @@ def _new_folder(storage: Storage) -> Path:
         base.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
     except OSError as error:
-        raise _unusable(error, base) from error
+        raise _scratch_error(error, base) from error
 
 
 def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | None) -> str:
-    """Copy an object to `place`; the fingerprint of what was copied, as of a local file."""
+    """Copy an object to `place`; returns the fingerprint of the copy, as of a local file."""
     size, blocks = file.opened()
     limit = file.storage.scratch_gb * 1e9
     if limit and size + taken > limit:
@@ -92,11 +92,11 @@ def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | No
     except StorageError:
         raise
     except OSError as error:
-        raise _unusable(error, place.parents[2]) from error
+        raise _scratch_error(error, place.parents[2]) from error
     return digest.hexdigest()
 
 
-def _unusable(error: OSError, base: Path) -> StorageError:
+def _scratch_error(error: OSError, base: Path) -> StorageError:
     full = error.errno == errno.ENOSPC
     what = "no space left for the local copy of a video" if full else f"cannot be written ({error.strerror})"
     return StorageError(what, where=base, fix="Name another folder: storage.scratch")

@@ -30,9 +30,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
         tree: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the libraries raise many kinds for a damaged file
-        told = next(iter(str(error).splitlines()), "")
+        reason = next(iter(str(error).splitlines()), "")
         raise DataError(
-            f"cannot read tensors from this file ({type(error).__name__}: {told})",
+            f"cannot read tensors from this file ({type(error).__name__}: {reason})",
             where=path,
             fix="Give a .safetensors file or a PyTorch state dict",
         ) from error

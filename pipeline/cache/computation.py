@@ -1,4 +1,4 @@
-"""What makes one output: everything that its key covers, and in what a stored one differs."""
+"""Everything that the key of an output covers, and how a stored output differs from it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Computation:
-    """What makes one output: everything that its key covers.
+    """Everything that the key of one output covers.
 
     Attributes:
         stage, version: the extractor's name and version.
         settings: every setting that can change the result.
-        identity: what else the result depends on, such as {"weights": sha256}.
+        identity: other things that the result depends on, such as {"weights": sha256}.
         inputs: SHA-256 of the content of each input file, by kind.
         upstream: key of each upstream output, by stage.
     """
@@ -52,12 +52,8 @@ class Computation:
         lines += [
             f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")
         ]
-        for kind in sorted({*header.get("inputs", {}), *self.inputs}):
-            if header.get("inputs", {}).get(kind) != self.inputs.get(kind):
-                lines.append(f"{kind} file changed")
-        for stage in sorted({*header.get("upstream", {}), *self.upstream}):
-            if header.get("upstream", {}).get(stage) != self.upstream.get(stage):
-                lines.append(f"upstream {stage} changed")
+        lines += [f"{kind} file changed" for kind in _changed(header.get("inputs", {}), self.inputs)]
+        lines += [f"upstream {stage} changed" for stage in _changed(header.get("upstream", {}), self.upstream)]
         return lines
 
 
@@ -66,12 +62,16 @@ _TEXTS: dict[int, tuple[Mapping[str, Any], str]] = {}
 
 
 def _canonical(settings: Mapping[str, Any]) -> str:
-    known = _TEXTS.get(id(settings))
-    if known is None or known[0] is not settings:
+    kept = _TEXTS.get(id(settings))
+    if kept is None or kept[0] is not settings:
         if len(_TEXTS) > 64:
             _TEXTS.clear()
-        known = _TEXTS[id(settings)] = (settings, json.dumps(settings, sort_keys=True))
-    return known[1]
+        kept = _TEXTS[id(settings)] = (settings, json.dumps(settings, sort_keys=True))
+    return kept[1]
+
+
+def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    return [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
 def _differences(old: Any, new: Any, prefix: str) -> list[str]:

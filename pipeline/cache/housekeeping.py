@@ -1,7 +1,7 @@
-"""Looking after a cache: what lies in it, whether it is whole, what nobody needs any more, and how large it may be.
+"""Housekeeping of a cache: list its content, verify it, and remove unneeded and old files.
 
-Nothing here follows links, and nothing outside the cache's stage folders and logs is ever removed. A cache may be in
-use meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
+Links are not followed, and only files in the cache's stage folders and logs are ever removed. A cache may be in use
+meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.cache.run_history import RunRecord, read_runs
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
 YOUNG_SECONDS = 3600
-"""Outputs written within the last hour may belong to a run in progress."""
+"""Younger outputs may belong to a run in progress."""
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files in all)."""
@@ -32,12 +32,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Finding:
-    """One file and what is to be said about it.
+    """One file, and why it is damaged or can go.
 
     Attributes:
         path: the file.
         stage: the stage it belongs to, empty for files of no stage.
-        video: id as the file's place tells it.
+        video: the id, inferred from the file's place.
         why: one line.
         size: bytes.
     """
@@ -50,19 +50,14 @@ class Finding:
 
     def row(self) -> dict[str, Any]:
         """As JSON types."""
-        return {
-            "path": printable(self.path),
-            "stage": self.stage,
-            "video": self.video,
-            "why": self.why,
-            "bytes": self.size,
-        }
+        path = printable(self.path)
+        return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
 
 
 def listing(
     root: Path, stage: str = "", *, runs: bool = False, storage: Storage | None = None
 ) -> tuple[str, list[dict[str, Any]]]:
-    """What `cache ls` shows: a title and rows of equal keys; stages, the outputs of one, or the runs.
+    """The content of a cache for `cache ls`: a title, and rows of equal keys on stages, outputs of one, or runs.
 
     Raises:
         UsageError: no such cache, or no such stage in it.
@@ -90,18 +85,9 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _run_row(run: RunRecord) -> dict[str, Any]:
-    command = " ".join(str(part) for part in run.start.get("command", []))
-    return {
-        "run": run.run,
-        "who": run.start.get("who"),
-        "host": run.start.get("host"),
-        "state": run.state,
-        "done": run.done,
-        "failed": run.failed,
-        "seconds": run.seconds,
-        "code": run.start.get("code"),
-        "command": command,
-    }
+    row = {"run": run.run, "who": run.start.get("who"), "host": run.start.get("host"), "state": run.state}
+    row |= {"done": run.done, "failed": run.failed, "seconds": run.seconds, "code": run.start.get("code")}
+    return row | {"command": " ".join(str(part) for part in run.start.get("command", []))}
 
 
 def list_stages(cache: Cache) -> list[dict[str, Any]]:
@@ -119,49 +105,37 @@ def list_stages(cache: Cache) -> list[dict[str, Any]]:
             elif path.name.endswith(OUTPUT):
                 outputs += 1
                 oldest, newest = min(oldest, written), max(newest, written)
-        rows.append(
-            {
-                "stage": stage,
-                "outputs": outputs,
-                "failures": failures,
-                "temporaries": temporaries,
-                "bytes": size,
-                "oldest": _day(oldest) if outputs else None,
-                "newest": _day(newest) if outputs else None,
-            }
-        )
+        row: dict[str, Any] = {"stage": stage, "outputs": outputs, "failures": failures, "temporaries": temporaries}
+        days = (_day(oldest), _day(newest)) if outputs else (None, None)
+        rows.append(row | {"bytes": size, "oldest": days[0], "newest": days[1]})
     return rows
+
+
+def _outputs(cache: Cache, stages: Sequence[str]) -> Iterator[tuple[str, Path, int, float]]:
+    """(stage, path, bytes, time of writing) of every output."""
+    for stage in stages:
+        for path, size, written in cache.entries(stage):
+            if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY):
+                yield stage, path, size, written
 
 
 def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
     """Every output of a stage: `video`, `bytes`, `key`, `version`, `quality`, or `damaged` with the reason."""
-    for path, size, _ in cache.entries(stage):
-        if path.name.startswith(TEMPORARY) or not path.name.endswith(OUTPUT):
-            continue
+    for _, path, size, _ in _outputs(cache, [stage]):
         row: dict[str, Any] = {"video": video_of(cache, stage, path), "bytes": size}
         try:
             header = cache.load_header(path)
-            row |= {
-                "key": header["key"],
-                "version": header["stage_version"],
-                "quality": header["quality"],
-                "damaged": "",
-            }
+            facts = {"key": header["key"], "version": header["stage_version"], "quality": header["quality"]}
+            yield row | facts | {"damaged": ""}
         except (CacheError, KeyError, FileNotFoundError) as error:
-            row |= {"key": "", "version": None, "quality": {}, "damaged": _what(error)}
-        yield row
+            yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
 
 
 def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Finding]]:
     """Read every output whole and check every array; (files read, those that are damaged)."""
-    paths = [
-        (stage, path, size)
-        for stage in cache.stage_names()
-        for path, size, _ in cache.entries(stage)
-        if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
-    ]
+    outputs = list(_outputs(cache, cache.stage_names()))
     damaged = []
-    for done, (stage, path, size) in enumerate(paths, start=1):
+    for done, (stage, path, size, _) in enumerate(outputs, start=1):
         try:
             stored = cache.load(path)
             if stored.header.get("stage") != stage:
@@ -169,23 +143,18 @@ def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Fi
         except FileNotFoundError:
             continue  # a run has replaced or removed it meanwhile
         except (CacheError, OSError) as error:
-            damaged.append(Finding(path, stage, video_of(cache, stage, path), _what(error), size))
+            damaged.append(Finding(path, stage, video_of(cache, stage, path), _reason(error), size))
         if progress is not None:
-            progress(done, len(paths))
-    return len(paths), damaged
+            progress(done, len(outputs))
+    return len(outputs), damaged
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
     """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
-    outputs = [
-        (written, path, stage, size)
-        for stage in cache.stage_names()
-        for path, size, written in cache.entries(stage)
-        if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY)
-    ]
-    excess = sum(size for *_, size in outputs) - most_bytes
+    outputs = list(_outputs(cache, cache.stage_names()))
+    excess = sum(size for _, _, size, _ in outputs) - most_bytes
     findings = []
-    for written, path, stage, size in sorted(outputs):
+    for stage, path, size, written in sorted(outputs, key=lambda output: (output[3], output[1])):
         if excess <= 0 or time.time() - written < YOUNG_SECONDS:
             break
         excess -= size
@@ -198,9 +167,9 @@ def old_logs(cache: Cache, days: float) -> list[Finding]:
     """Logs of runs that ended more than `days` ago."""
     limit = time.time() - days * 86400
     return [
-        Finding(path, "", "", f"log older than {days:g} days", found.st_size)
-        for path, found in files_below(cache.with_logs() / RUNS)
-        if path.suffix == ".jsonl" and found.st_mtime < limit
+        Finding(path, "", "", f"log older than {days:g} days", status.st_size)
+        for path, status in files_below(cache.with_logs() / RUNS)
+        if path.suffix == ".jsonl" and status.st_mtime < limit
     ]
 
 
@@ -217,7 +186,7 @@ def remove(cache: Cache, findings: Sequence[Finding]) -> int:
 
 
 def tidy(cache: Cache) -> dict[str, int]:
-    """What is always safe: temporaries of dead processes, empty folders, what the index keeps of vanished files."""
+    """Remove temporaries of dead processes, empty folders, and index entries of vanished files: always safe."""
     swept = cache.sweep()
     for stage in cache.stage_names():
         cache.tidy_folder(stage)
@@ -229,10 +198,10 @@ def _day(seconds: float) -> str:
 
 
 def video_of(cache: Cache, stage: str, path: Path) -> str:
-    """The id of the video that an output belongs to, from its place, safe to print."""
+    """The id of an output's video, inferred from its place, safe to print."""
     name = path.relative_to(cache.root / stage).as_posix()
     return printable(name.removesuffix(FAILURE).removesuffix(OUTPUT))
 
 
-def _what(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return error.what if isinstance(error, CacheError) else f"{type(error).__name__}: {error}"

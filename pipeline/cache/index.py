@@ -1,6 +1,6 @@
-"""An accelerator beside the cache: what was already hashed or checked, keyed by what the file system says of a file.
+"""An accelerator beside the cache: hashes and checked headers of files, valid while a file's stamp stays the same.
 
-Deleting or corrupting it loses nothing but time: every answer can be had from the files themselves.
+Deleting or corrupting it costs nothing but time: every answer can be computed again from the files.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ import json
 import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from data.video.records import CACHE_INDEX, files_in
+
+T = TypeVar("T")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (
@@ -25,7 +28,7 @@ CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, se
 """
 
 OBJECT = "object"
-"""Kind of the facts about objects on a store, which the file system cannot tell to be gone."""
+"""Kind of the facts about objects on a store: the file system does not show that they are gone."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -35,7 +38,7 @@ SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 
 
 class Index:
-    """A small SQLite table of facts about files; any failure of it turns it off, never the run.
+    """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
     Facts wait in memory and are written in one short transaction, so that processes do not hold each other up.
     """
@@ -49,29 +52,36 @@ class Index:
         self._costs: dict[str, tuple[float, float]] = {}
         self._shared: dict[str, str] = {}
 
-    def get(self, kind: str, path: Path | str, now: str | None = None) -> Any | None:
-        """The fact kept for `path`, or None where it is unknown or the file has changed since.
-
-        `now` is the stamp of what the file system does not know: of an object on a store.
-        """
-        now = stamp(path) if now is None else now
-        if now is None:
+    def get(self, kind: str, path: Path | str, version: str | None) -> Any | None:
+        """The fact kept for `path` with the stamp `version`, None where there is none."""
+        if version is None:
             return None
         name = os.fsencode(path)
         with self._lock:
             row = self._pending.get((kind, name)) or self._run(
                 "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?", (kind, name)
             )
-        return json.loads(row[1]) if row and row[0] == now else None
+        return json.loads(row[1]) if row and row[0] == version else None
 
-    def put(self, kind: str, path: Path | str, value: Any, seen: str | None) -> None:
-        """Keep a fact about the file as it was when its `stamp` was `seen`; None keeps nothing."""
-        if seen is None:
+    def put(self, kind: str, path: Path | str, value: Any, version: str | None) -> None:
+        """Keep a fact about the file with the stamp `version`; None keeps nothing."""
+        if version is None:
             return
         with self._lock:
-            self._pending[kind, os.fsencode(path)] = (seen, json.dumps(value))
+            self._pending[kind, os.fsencode(path)] = (version, json.dumps(value))
         if len(self._pending) >= 512:
             self.flush()
+
+    def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
+        """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
+
+        Take the stamp before the content is read: a change meanwhile then makes the fact void.
+        """
+        fact = self.get(kind, path, version)
+        if fact is None:
+            fact = compute()
+            self.put(kind, path, fact, version)
+        return cast(T, fact)
 
     def share(self, value: Any) -> str:
         """Keep a value that many facts have in common once; returns the name to get it back by."""
@@ -84,7 +94,7 @@ class Index:
         return name
 
     def shared(self, name: str) -> Any | None:
-        """What `share` kept under `name`, or None where it is lost."""
+        """The value that `share` kept under `name`, None where it is lost."""
         with self._lock:
             if name not in self._shared:
                 row = self._run("SELECT value FROM shared WHERE name = ?", (name,))
@@ -94,7 +104,7 @@ class Index:
             return json.loads(self._shared[name])
 
     def add_cost(self, stage: str, seconds: float, work: int) -> None:
-        """Add to what a stage has taken for `work` of its unit; written by `flush`, which halves the past's weight."""
+        """Add the seconds of `work` units of a stage; written by `flush`, which halves the weight of the past."""
         with self._lock:
             before = self._costs.get(stage, (0.0, 0.0))
             self._costs[stage] = (before[0] + work, before[1] + seconds)
@@ -106,7 +116,7 @@ class Index:
         return {stage: seconds / work for stage, seconds, work in rows if work > 0}
 
     def forget_missing(self) -> int:
-        """Drop what is kept of files that are gone, and give the space back; returns how many facts."""
+        """Drop the facts about files that are gone, and free their space; returns how many."""
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
@@ -119,7 +129,7 @@ class Index:
         return len(gone)
 
     def flush(self) -> None:
-        """Write what was put; called at the end of a run."""
+        """Write the facts that wait in memory."""
         with self._lock:
             if self._costs:
                 costs = [(stage, work, seconds) for stage, (work, seconds) in self._costs.items()]
@@ -127,7 +137,7 @@ class Index:
                 self._costs.clear()
             if not self._pending:
                 return
-            rows = [(kind, name, seen, value) for (kind, name), (seen, value) in self._pending.items()]
+            rows = [(kind, name, version, value) for (kind, name), (version, value) in self._pending.items()]
             self._run("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows, many=True)
             self._pending.clear()
 
@@ -147,8 +157,8 @@ class Index:
                 if self._connection is None:
                     self._connection = self._open()
                 if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
-                    found = self._connection.execute(query, values)
-                    return found.fetchall() if everything else found.fetchone()
+                    rows = self._connection.execute(query, values)
+                    return rows.fetchall() if everything else rows.fetchone()
                 with self._connection:
                     (self._connection.executemany if many else self._connection.execute)(query, values)
                 return None
@@ -175,7 +185,7 @@ class Index:
 
 
 def stamp(path: Path | str) -> str | None:
-    """What changes whenever the content may have: size, both clocks in nanoseconds, and the file's number.
+    """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number.
 
     Of a folder: of every file directly in it.
     """
@@ -183,7 +193,7 @@ def stamp(path: Path | str) -> str | None:
         if os.path.isdir(path):
             text = repr([(file.name, stamp(file)) for file in files_in(Path(path))])
             return f"folder {hashlib.sha256(os.fsencode(text)).hexdigest()}"
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

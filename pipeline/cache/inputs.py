@@ -1,33 +1,30 @@
-"""Input files of records: what they hold and whether they changed."""
+"""Input files of records: hashes of their content, and stamps that show whether they changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from data.errors import StorageError
+from data.store import RemoteFile
 from data.video import Record
 from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 
 
 def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The content of every input file by kind, as far as it can be read; `copied` are those already known."""
-    found = dict(copied or {})
-    for kind, path in record.files().items():
-        if kind in found:
+    """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
+    hashes = dict(copied or {})
+    places: dict[str, Path | RemoteFile] = {**record.files(), **record.remote}
+    for kind, place in places.items():
+        if kind in hashes:
             continue
         try:
-            found[kind] = cache.fingerprint(path)
-        except OSError as error:
-            found[kind] = f"unreadable: {error.strerror}"
-    for kind, file in record.remote.items():
-        try:
-            found[kind] = cache.fingerprint_object(file)
-        except StorageError as error:
-            found[kind] = f"unreadable: {error.what}"
-    return found
+            hashes[kind] = cache.fingerprint(place)
+        except OSError as error:  # a StorageError is one too
+            hashes[kind] = f"unreadable: {error.strerror}"
+    return hashes
 
 
 def stamps(record: Record) -> dict[str, str | None]:
-    """What the file system says of every local input file by kind."""
+    """The stamp of every local input file by kind."""
     return {kind: stamp(path) for kind, path in record.files().items()}

@@ -1,8 +1,8 @@
-"""Where an output lives, which computation it must come from, and whether it is fresh.
+"""Where an output is stored, which computation it must come from, and whether it is fresh.
 
 The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
 depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does
-not depend on where anything lies, so a cache moves with its data to another folder or machine.
+not depend on any path, so a cache moves with its data to another folder or machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pipeline.cache.index import OBJECT, Index, stamp
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
-SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
+SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
 
@@ -46,7 +46,7 @@ class Cache:
     """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
 
     lanes = 1
-    """How many threads plan side by side."""
+    """Number of threads that plan in parallel."""
 
     def __init__(self, root: Path, local: Path | None = None) -> None:
         if is_remote(root) and local is None:
@@ -61,41 +61,29 @@ class Cache:
         return str(self.root)
 
     def snapshot(self, outputs: int) -> AbstractContextManager[None]:
-        """While it is open so many outputs are looked at, and what they are does not change by this process."""
+        """A context in which this many outputs are checked and this process writes none."""
         return nullcontext()
 
     def path(self, stage: str, video_id: str) -> Path:
-        """Where the output of a stage for a video lies. The id's folders are kept, `..` and the like are not."""
+        """The path of an output. Folders in the id are kept, `..` and the like are dropped."""
         parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
         return self.root.joinpath(stage, *parts[:-1], f"{parts[-1]}.h5")
 
-    def fingerprint(self, path: Path) -> str:
-        """SHA-256 of a file's content; not hashed again while size, times and file number are the same."""
-        absolute = path.absolute()
-        known = self.index.get("content", absolute)
-        if not isinstance(known, str):
-            seen = stamp(path)  # taken before hashing: a change meanwhile makes the fact void
-            known = fingerprint_file(path)
-            self.index.put("content", absolute, known, seen)
-        return known
-
-    def fingerprint_object(self, file: RemoteFile) -> str:
-        """SHA-256 of an object's content; not read again while the store lists the same size and tag.
+    def fingerprint(self, place: Path | RemoteFile) -> str:
+        """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
 
         Raises:
-            StorageError: it cannot be read.
+            OSError: it cannot be read (StorageError for an object).
         """
-        known = self.index.get(OBJECT, file.url, file.stamp)
-        if not isinstance(known, str):
-            known = fingerprint_remote(file)
-            self.index.put(OBJECT, file.url, known, file.stamp)
-        return known
+        if isinstance(place, RemoteFile):
+            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place))
+        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place))
 
     def check(self, computation: Computation, video_id: str) -> Check:
         """Whether the stored output is whole and comes from this computation."""
         path = self.path(computation.stage, video_id)
         try:
-            header = self._known_header(path)
+            header = self._checked_header(path)
         except FileNotFoundError:
             return self._check_failure(computation, video_id)
         except CacheError as error:
@@ -114,12 +102,12 @@ class Cache:
             FileNotFoundError: not computed yet.
             CacheError: damaged.
         """
-        return store.read(self.path(stage, video_id))
+        return self.load(self.path(stage, video_id))
 
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
     ) -> None:
-        """Keep an output, atomically, and forget an earlier failure.
+        """Write an output atomically and delete an earlier failure.
 
         Raises:
             ContractError: it is not what the stage promised; nothing is written.
@@ -127,16 +115,16 @@ class Cache:
         """
         path = self.path(computation.stage, record.id)
         stored, inode = store.write(path, new_header(computation, record), output, promise)
-        with suppress(OSError):  # known at once, unless another process has replaced it already
-            seen = stamp(path)
+        with suppress(OSError):  # indexed at once, unless another process has replaced it already
+            version = stamp(path)
             if os.stat(path).st_ino == inode:
-                self.index.put("header", path.absolute(), self.index_header(stored), seen)
+                self.index.put("header", path.absolute(), self.index_header(stored), version)
         with suppress(FileNotFoundError):
             self.failure_path(computation.stage, record.id).unlink()
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
-        known = isinstance(error, AimError)
+        expected = isinstance(error, AimError)
         entry = {
             "stage": computation.stage,
             "video": printable(record.id),
@@ -145,7 +133,7 @@ class Cache:
             "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
             "where": error.where if isinstance(error, AimError) else None,
             "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
-            "expected": known,
+            "expected": expected,
             "traceback": "".join(traceback.format_exception(error)),
             "software": software(),
         }
@@ -169,14 +157,14 @@ class Cache:
     def quality(self, stage: str, video_id: str) -> dict[str, Any]:
         """The quality figures of an output, empty where there is none."""
         with suppress(FileNotFoundError, CacheError):
-            return dict(self._known_header(self.path(stage, video_id)).get("quality", {}))
+            return dict(self._checked_header(self.path(stage, video_id)).get("quality", {}))
         return {}
 
     def publish_log(self, path: Path) -> None:
         """Let others see the log of a run that has ended."""
 
     def with_logs(self) -> Path:
-        """The folder in which the logs of runs lie, those of other machines too."""
+        """The folder of run logs, including those of other machines."""
         return self.local
 
     def exists(self) -> bool:
@@ -186,15 +174,15 @@ class Cache:
     def stage_names(self) -> list[str]:
         """Stages that have a folder in it."""
         try:
-            found = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
+            names = [entry.name for entry in os.scandir(self.root) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []
-        return sorted(name for name in found if not name.startswith("."))
+        return sorted(name for name in names if not name.startswith("."))
 
     def entries(self, stage: str) -> Iterator[tuple[Path, int, float]]:
         """Place, bytes and time of writing (seconds since 1970) of every file of a stage, in order."""
-        for path, found in files_below(self.root / stage):
-            yield path, found.st_size, found.st_mtime
+        for path, status in files_below(self.root / stage):
+            yield path, status.st_size, status.st_mtime
 
     def load(self, path: Path) -> store.Stored:
         """The output at a place that `entries` gave; raises as `read`."""
@@ -234,28 +222,31 @@ class Cache:
         return Check("failed", str(failed.get("what")))
 
     def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
-        """What the index keeps of a header: what freshness, its reasons and `status` need; common parts only once."""
+        """The part of a header that freshness, its reasons and `status` need; parts common to many are kept once."""
         kept = {name: header[name] for name in ("key", "inputs", "upstream", "quality") if name in header}
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
         return kept | {"common": self.index.share(common)}
 
-    def _known_header(self, path: Path) -> Mapping[str, Any]:
-        """What the index keeps of a file that was written here or whose every array was checked since it changed."""
-        absolute = path if path.is_absolute() else path.absolute()
-        known = self.index.get("header", absolute)
-        if isinstance(known, dict) and "common" in known:
-            return known
-        seen = stamp(path)
-        header = self.index_header(store.read(path).header)
-        self.index.put("header", absolute, header, seen)
-        return header
+    def _checked_header(self, path: Path) -> Mapping[str, Any]:
+        """The indexed part of an output's header; outputs that changed since are read and every array checked.
 
-    def _whole_header(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        return {**known, **(self.index.shared(str(known["common"])) or {})}
+        Raises:
+            FileNotFoundError: not computed yet.
+            CacheError: damaged.
+        """
+        kind, name, version = self._fact(path)
+        return self.index.recall(kind, name, version, lambda: self.index_header(self.load(path).header))
+
+    def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
+        """Kind, name and stamp by which the index knows an output."""
+        return "header", path.absolute(), stamp(path)
+
+    def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
+        return {**indexed, **(self.index.shared(str(indexed.get("common"))) or {})}
 
 
 def new_header(computation: Computation, record: Record) -> dict[str, Any]:
-    """The header of an output that is written now."""
+    """The header of a new output."""
     header = asdict(computation) | {
         "key": computation.key,
         "stage_version": computation.version,
@@ -269,8 +260,8 @@ def new_header(computation: Computation, record: Record) -> dict[str, Any]:
 @memoised
 def software() -> dict[str, str]:
     """Versions of the packages that compute, as installed."""
-    found = {}
+    versions = {}
     for name in SOFTWARE:
         with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            versions[name] = metadata.version(name)
+    return versions

@@ -1,8 +1,7 @@
-"""A cache on an object store: the same names, keys and rules, every output one object that is written by one PUT.
+"""A cache on an object store: the same names, keys and rules; every output is one object, written by one PUT.
 
-What stays on this machine is an accelerator, the index, in the user's cache folder under `stores/`: without it every
-output is read and checked once more, which loses nothing. Logs of runs are written there too, and put beside the
-outputs when a run has ended.
+The index stays on this machine, in the user's cache folder under `stores/`. Without it every output is read and checked
+once more. Logs of runs are written there too, and copied beside the outputs when a run has ended.
 """
 
 from __future__ import annotations
@@ -30,12 +29,10 @@ from data.weights import cache_dir
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT
 from pipeline.cache.local_cache import Cache, new_header
-
-LOGS = ".runs"
-"""Folder of the logs of runs, as `pipeline.extract.run_log` has it."""
+from pipeline.cache.run_history import FOLDER as LOGS
 
 FEW = 40
-"""Up to so many outputs are looked at one by one; for more the whole cache is listed, a thousand names a request."""
+"""Up to this many outputs are checked one by one; for more the whole cache is listed, 1000 names a request."""
 
 
 def open_cache(root: Path, storage: Storage) -> Cache:
@@ -75,7 +72,7 @@ class RemoteCache(Cache):
 
     @contextmanager
     def snapshot(self, outputs: int) -> Iterator[None]:
-        """List the cache once for all outputs that are looked at while this is open, unless they are few.
+        """List the cache once for all outputs that are checked while this is open, unless they are few.
 
         Raises:
             UsageError: no such bucket.
@@ -92,32 +89,23 @@ class RemoteCache(Cache):
         finally:
             self._listed = None
 
-    def read(self, stage: str, video_id: str) -> store.Stored:
-        """A whole output, every array checked.
-
-        Raises:
-            FileNotFoundError: not computed yet.
-            CacheError: damaged.
-        """
-        return self.load(self.path(stage, video_id))
-
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
     ) -> None:
-        """Keep an output, as one whole object, and forget an earlier failure."""
+        """Write an output as one object and delete an earlier failure."""
         path = self.path(computation.stage, record.id)
         stored, content = store.encode(new_header(computation, record), output, promise)
-        seen = self.folder.write(self._name(path), content)
-        self.index.put(OBJECT, address(path), self.index_header(stored), seen)
+        version = self.folder.write(self._name(path), content)
+        self.index.put(OBJECT, address(path), self.index_header(stored), version)
         self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))
 
     def publish_log(self, path: Path) -> None:
-        """Put the log of a run that has ended beside the outputs; a log never stops a run."""
+        """Copy the log of a finished run beside the outputs; a log never stops a run."""
         with suppress(OSError):
             self.folder.write(f"{LOGS}/{path.name}", path.read_bytes())
 
     def with_logs(self) -> Path:
-        """The folder on this machine in which the logs of runs lie, after a look for those of other machines."""
+        """The folder of run logs on this machine, after fetching those of other machines."""
         for name, file in self.folder.files(LOGS).items():
             copy = self.local / LOGS / Path(name).name
             if copy.suffix != ".jsonl":
@@ -173,17 +161,12 @@ class RemoteCache(Cache):
             raise FileNotFoundError(name)
         return self.folder.read(name).decode("utf-8", "replace")
 
-    def _known_header(self, path: Path) -> dict[str, Any]:
+    def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         name = self._name(path)
-        now = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
-        if now is None:
+        version = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
+        if version is None:
             raise FileNotFoundError(name)
-        known = self.index.get(OBJECT, address(path), now)
-        if isinstance(known, dict) and "common" in known:
-            return known
-        header = self.index_header(self.load(path).header)
-        self.index.put(OBJECT, address(path), header, now)
-        return header
+        return OBJECT, address(path), version
 
     def _name(self, path: Path) -> str:
         """The object's name in the cache; bytes of a file name that are no text are escaped."""

@@ -1,4 +1,4 @@
-"""Logs of earlier runs on a cache, as `pipeline.extract.run_log` writes them: who ran what, and what came of it."""
+"""Logs of earlier runs on a cache, as `pipeline.extract.run_log` writes them: who ran what, with which result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RunRecord:
         path: the log.
         state: "done", "failed" (some videos failed), "cancelled", or "interrupted" (no end: it runs or was killed).
         start: the `start` line: who, host, command, config, stages, software, code, fresh, planned.
-        done, failed: numbers of videos that a `result` line tells of.
+        done, failed: numbers of videos with a `result` line.
         seconds: from start to end, or to the last line where there is no end.
     """
 
@@ -41,8 +41,8 @@ class RunRecord:
 def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
     """Every run on a cache, or the `last` few, oldest first; files without a readable start are left out."""
     paths = sorted((root / FOLDER).glob("*.jsonl"))
-    found = (_read(path) for path in (paths if last is None else paths[-last:]))
-    return [record for record in found if record is not None]
+    runs = (_read(path) for path in (paths if last is None else paths[-last:]))
+    return [run for run in runs if run is not None]
 
 
 def run_facts(root: Path, last: int = 5) -> dict[str, str]:

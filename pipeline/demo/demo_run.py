@@ -1,4 +1,4 @@
-"""The demo: render dives, extract, train, score dives never seen, and say how good that is beside trivial baselines."""
+"""The demo: render dives, extract, train, score held-out dives, and compare with trivial baselines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SEED = 7
 DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
 
 WORKERS = min(os.cpu_count() or 1, 8)
-"""Videos extracted side by side: the pose is found on one core each."""
+"""Videos extracted at once; the pose network uses one core each."""
 
 QUICK = (
     "pose.stride=2",
@@ -50,10 +50,10 @@ QUICK = (
 
 @dataclass
 class Hooks:
-    """What the demo tells while it works; the command line draws it.
+    """Progress of the demo; the command line draws it.
 
     Attributes:
-        say: one line for people.
+        say: receives one line of text.
         extracting: progress hooks of `run_extract`.
         rendered, epochs: (done, total).
     """
@@ -66,14 +66,14 @@ class Hooks:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo found.
+    """Results of the demo.
 
     Attributes:
         page: the report page.
         run: folder of the trained run.
-        extraction: what was extracted.
-        pose_figures: agreement of the found people with the rendered truth over all dives.
-        leaks: the audit of what training and held-out dives share.
+        extraction: summary of the extraction.
+        pose_figures: agreement of the detected people with the rendered truth over all dives.
+        leaks: audit of training and held-out dives.
         scored: the held-out dives with their predicted scores.
         truth: (n,) the judges' final scores of these dives.
         metrics: rank correlation and errors of the model and of each trivial baseline, by name.
@@ -99,11 +99,11 @@ def run_demo(
     hooks: Hooks | None = None,
     stop: threading.Event | None = None,
 ) -> DemoResult:
-    """Run the whole path on rendered dives; what is already there is used again.
+    """Run all steps on rendered dives; finished steps are skipped.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame for the pose, short clips; for a first look.
+        quick: fewer dives, every second frame for the pose, short clips.
         overrides: further `section.key=value` settings.
         hooks: progress.
         stop: set it to end after the current writes.
@@ -121,7 +121,7 @@ def run_demo(
     records = dataset_records(config).records
     cache = Cache(config.cache)
     hooks.say(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
-    extraction = run_extract(records, config, cache, Planner(config, cache), stop=stop, **hooks.extracting)
+    extraction = run_extract(records, Planner(config, cache), stop=stop, **hooks.extracting)
     _all_done(extraction, out)
     clock.lap("extract")
     pose = pose_agreement(records, cache, out / "dives")
@@ -140,8 +140,8 @@ def run_demo(
     page = out / "report.html"
     write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
     clock.lap("report")
-    found = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
-    return DemoResult(page, out / "run", extraction, *found, clock.seconds)
+    parts = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *parts, clock.seconds)
 
 
 def train_on(
@@ -182,7 +182,7 @@ def write_page(
         scored,
         unseen,
         title="Demo: synchronised dives",
-        subtitle="Rendered dives that the model never saw, scored from raw video.",
+        subtitle="Held-out rendered dives, scored from raw video.",
         extraction=extraction,
         evaluation=evaluation,
         sections=PAGE_DIVES,
@@ -216,10 +216,10 @@ def demo_config(out: Path, quick: bool, further: Sequence[str | tuple[str, Any]]
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
-    """Bring the weights that the demo needs and that are not here yet.
+    """Download the weights that the demo needs and that are missing.
 
     Raises:
-        AimError: they can neither be found nor fetched.
+        AimError: they cannot be downloaded.
     """
     for name in ("i3d-kinetics400", "movenet-multipose"):
         try:

@@ -1,4 +1,4 @@
-"""How well found people agree with a known truth: found rate, identity swaps, PCK. For made videos only."""
+"""Agreement of detected people with a known truth: detection rate, identity switches, PCK. For rendered videos only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from data.store.arrays import Floats
 SHOULDERS, HIPS = (5, 6), (11, 12)
 
 FOUND_TORSOS = 0.5
-"""A person counts as found where the median joint error is below this share of the torso length."""
+"""A person counts as detected where the median joint error is below this share of the torso length."""
 
 MIN_TORSO = 8.0
 """Pixels; a torso seen end on is short in the picture, and must not make every error large."""
 
 FAR_TORSOS = 10.0
-"""Errors are cut off here, so that an unseen joint and a far one weigh the same."""
+"""Errors are cut off here, so a missing joint and a far one count the same."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Agreement:
     Attributes:
         frames: frames in which all people are visible.
         found_all: share of these frames in which every one of them was found.
-        found: share of (frame, person) pairs found.
-        swaps: how often a person's agent changed from one found frame to the next.
-        pck20, pck50: share of joints within .2 and .5 of a torso length; joints not found count as misses.
+        found: share of (frame, person) pairs with a detection.
+        swaps: identity switches: changes of a person's agent from one detection to the next.
+        pck20, pck50: share of joints within .2 and .5 of a torso length; missing joints count as errors.
     """
 
     frames: int
@@ -43,10 +43,10 @@ class Agreement:
 
 
 def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agreement:
-    """Hold found people against the truth.
+    """Compare detected people with the truth.
 
     Args:
-        keypoints: (N, A, 17, 3) found x px, y px, score; NaN where unseen.
+        keypoints: (N, A, 17, 3) detected x px, y px, score; NaN where there is no detection.
         truth: (N, P, 17, 2) true x px, y px.
         visible: (N, P, 17) whether that joint is inside the picture and above the water. A person counts in a
             frame where at least half of their joints are visible.
@@ -54,10 +54,10 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agr
     errors = np.linalg.norm(keypoints[:, None, :, :, :2] - truth[:, :, None], axis=-1)  # (N, P, A, 17)
     torso = _torso(truth)  # (N, P)
     relative = np.where(np.isnan(errors), np.inf, errors) / torso[:, :, None, None]
-    seen = np.where(visible[:, :, None, :], np.minimum(relative, FAR_TORSOS), np.nan)
+    distances = np.where(visible[:, :, None, :], np.minimum(relative, FAR_TORSOS), np.nan)
     present = visible.mean(axis=-1) >= 0.5  # (N, P)
     cost = np.full(relative.shape[:3], FAR_TORSOS)
-    cost[present] = np.nanmedian(seen[present], axis=-1)
+    cost[present] = np.nanmedian(distances[present], axis=-1)
     assigned = np.full(present.shape, -1)
     for n in range(len(cost)):
         rows = np.flatnonzero(present[n])
@@ -90,5 +90,5 @@ def _take(relative: Floats, assigned: NDArray[np.int_]) -> Floats:
 
 
 def _changes(agents: NDArray[np.int_]) -> int:
-    seen = agents[agents >= 0]
-    return int(np.count_nonzero(np.diff(seen)))
+    assigned = agents[agents >= 0]
+    return int(np.count_nonzero(np.diff(assigned)))

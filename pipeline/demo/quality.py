@@ -1,4 +1,4 @@
-"""What the demo found: agreement of the poses with the rendered truth, the scorer beside predictions without video."""
+"""Quality of the demo: agreement of the poses with the rendered truth, the scorer against predictions without video."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ SEED = 7
 
 
 def pose_agreement(records: Sequence[Record], cache: Cache, dives: Path) -> tuple[Agreement, ...]:
-    """How the found divers agree with the rendered ones, dive by dive, on the frames that were looked at."""
-    found = []
+    """Agreement of detected and rendered divers per dive, on the frames that the pose stage read."""
+    agreements = []
     for record in records:
         arrays = cache.read("pose", record.id).output.arrays
         truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
-        found.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    return tuple(found)
+        agreements.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
+    return tuple(agreements)
 
 
 def label_of(record: Record) -> float:
@@ -41,35 +41,35 @@ def label_of(record: Record) -> float:
 
 
 def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakReport:
-    """What stands on both sides.
+    """The audit of training and held-out dives.
 
     Raises:
-        DataError: something does.
+        DataError: a dive is on both sides.
     """
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)
-    found = audit([fold], records, {record.id: fingerprints(record, cache).values() for record in records})
-    found.require()
-    return found
+    report = audit([fold], records, {record.id: fingerprints(record, cache).values() for record in records})
+    report.require()
+    return report
 
 
 def compare_with_baselines(
     learn: Sequence[Record], unseen: Sequence[Record], scored: Sequence[Score], truth: Sequence[float]
 ) -> dict[str, dict[str, float]]:
-    """Metrics of the model and of predictions that look at no video, on the same held-out dives."""
-    known = np.array([label_of(record) for record in learn])
+    """Metrics of the model and of predictions without video, on the same held-out dives."""
+    training_scores = np.array([label_of(record) for record in learn])
     actual = np.asarray(truth)
     guesses = {
         "AIM": np.array([np.nan if row.score is None else row.score for row in scored]),
         "difficulty alone (not from video)": _from_difficulty(learn, unseen),
-        "training mean": np.full(len(actual), known.mean()),
-        "random": np.random.default_rng(SEED).uniform(known.min(), known.max(), len(actual)),
+        "training mean": np.full(len(actual), training_scores.mean()),
+        "random": np.random.default_rng(SEED).uniform(training_scores.min(), training_scores.max(), len(actual)),
     }
     return {name: {"spearman": spearman(guess, actual), "mae": mae(guess, actual)} for name, guess in guesses.items()}
 
 
 def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.ndarray:
-    """Scores by a straight line over the announced difficulty, which is known before anybody dives."""
+    """Scores by a straight line over the announced difficulty, which is known before the dive."""
 
     def difficulty(records: Sequence[Record]) -> np.ndarray:
         return np.array([r.labels.difficulty if r.labels and r.labels.difficulty else np.nan for r in records])

@@ -1,4 +1,4 @@
-"""What the demo tells at its end, as tables for people and as JSON."""
+"""The demo's results as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def summary_tables(result: DemoResult) -> list[tuple[str, tuple[str, ...], list[
 
 
 def coverage(result: DemoResult) -> dict[str, str]:
-    """How often each interval held the judges' score, beside what its level promises."""
+    """Share of intervals that contain the judges' score, with the range expected by chance."""
     return {
         "80 %": coverage_line([row.interval80 for row in result.scored], result.truth, 0.80),
         "95 %": coverage_line([row.interval95 for row in result.scored], result.truth, 0.95),

@@ -1,37 +1,41 @@
-"""Trainings that do not wait for each other, run here one after another or spread over Ray.
+"""Independent trainings, run one after another in this process or spread over Ray.
 
-A job is one system on the folds of one feature set. A system that is made of several trainings (`Composed`) is cut into
-them, so that each can go to another machine; what they give is put together here. The features go once into Ray's
-object store, from which every worker of a machine reads them.
+A job is one system on the folds of one feature set. A system that consists of several trainings (`Composed`) is cut
+into them, so that each can run on another machine; their predictions are joined here. Features are sent once to each
+machine.
 
-A job gives the same bits here and there, however many workers there are, on processors of one kind with the same
-versions: it calculates on one thread (sums of several threads depend on how many there are), and where it has more
-cores it trains more stacks of networks side by side, each on one core.
+A job gives the same bits on any number of workers, on processors of one kind with the same versions. It calculates on
+one thread, because sums over several threads depend on their number. With more cores it trains more stacks of networks
+side by side, each on one core.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol, runtime_checkable
 
-from data.errors import UsageError, nearest
+from data.errors import Cancelled
+from pipeline.cluster import pick_pool, worker_threads
 from pipeline.config import BaseConfig
-from pipeline.evaluate.spread_jobs import Job, JobProgress, run_job
+from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
 from pipeline.features import FeatureSet
 from pipeline.systems import HeldOut, Part, System
 from pipeline.train import Stop
+from pipeline.workers import Pool, Report, Task, run_jobs
 
 
 @runtime_checkable
 class Composed(Protocol):
-    """A system that is made of several trainings, none of which needs the result of another."""
+    """A system that consists of several trainings, none of which needs the result of another."""
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> Sequence[tuple[System, Sequence[Part]]]:
         """The trainings; none where it is one training itself."""
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """What the system predicts, from what its trainings gave, in their order."""
+        """The system's predictions, from those of its trainings in their order."""
 
 
 class Run(Protocol):
@@ -54,15 +58,10 @@ def pick_run(engine: str, config: BaseConfig, address: str | None = None) -> Run
     Raises:
         UsageError: no such engine, or Ray is not installed.
     """
-    if engine not in ("local", "ray"):
-        raise UsageError(f"unknown engine '{engine}'", fix=nearest(engine, ("local", "ray")))
-    if engine == "local":
+    pool = pick_pool(engine, config.run, address)
+    if engine == "local" or pool is None:
         return run_here
-    from pipeline.cluster import require_ray
-    from pipeline.evaluate.spread_ray import run_on_ray
-
-    require_ray()
-    return partial(run_on_ray, config=config, address=address)
+    return partial(run_on_workers, pool=pool, threads=worker_threads(config.run))
 
 
 def run_systems(
@@ -73,7 +72,7 @@ def run_systems(
     progress: JobProgress | None = None,
     stop: Stop | None = None,
 ) -> list[HeldOut]:
-    """What every system predicts for the test rows of every part; composed systems are cut into their trainings.
+    """The predictions of every system for the test rows of every part; composed systems are cut into their trainings.
 
     Raises:
         AimError: of the first system that fails; its message begins with the system's name.
@@ -101,3 +100,54 @@ def run_here(
 ) -> list[HeldOut]:
     """See `Run`: one job after another in this process, the stacks of a job on all its cores."""
     return [run_job(features, job, 0, None if progress is None else partial(progress, job.name), stop) for job in jobs]
+
+
+def run_on_workers(
+    features: FeatureSet,
+    jobs: Sequence[Job],
+    progress: JobProgress | None = None,
+    stop: Stop | None = None,
+    *,
+    pool: Pool,
+    threads: int = 1,
+) -> list[HeldOut]:
+    """See `Run`: as many jobs at once as the pool has places, each on `threads` cores.
+
+    A job whose worker is lost runs once more; with checkpoints in a folder that all machines see, it resumes there.
+
+    Raises:
+        UsageError: the cluster cannot be reached or has no room for one worker.
+        JobError: a job failed by a fault of the program, or lost two workers.
+    """
+
+    def lost(numbered: tuple[int, Job], reason: str) -> tuple[int, HeldOut | None]:
+        fix = "See whether the machines have enough memory; raise run.ray_cpus"
+        raise JobError(f"{numbered[1].name}: lost {pool.tries} workers, the last: {reason}", fix=fix)
+
+    task = Task(_start_worker, (features, threads), lost)
+    finished: dict[int, HeldOut] = {}
+    for number, held in run_jobs(pool, task, enumerate(jobs), stop or (lambda: False)):
+        if held is not None:
+            finished[number] = held
+        if progress is not None:
+            progress("trainings on workers", len(finished), len(jobs))
+    if len(finished) < len(jobs):
+        raise Cancelled
+    return [finished[number] for number in range(len(jobs))]
+
+
+def _start_worker(
+    features: FeatureSet, threads: int, stop: threading.Event
+) -> Callable[[tuple[int, Job], Report], tuple[int, HeldOut | None]]:
+    """What trains inside a worker: takes a numbered job, returns None in place of its predictions after a stop."""
+
+    def run(numbered: tuple[int, Job], report: Report) -> tuple[int, HeldOut | None]:
+        number, job = numbered
+        # Ray's arrays are read-only, and torch refuses those: copy the rows.
+        parts = tuple(replace(part, train=part.train.copy(), test=part.test.copy()) for part in job.parts)
+        try:
+            return number, run_job(features, replace(job, parts=parts), threads, None, stop.is_set)
+        except Cancelled:
+            return number, None
+
+    return run

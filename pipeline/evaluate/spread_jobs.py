@@ -29,7 +29,7 @@ class Job:
         name: names it where it fails.
         system: what learns.
         parts: folds, as rows of the features, or of `rows` of them where those are given.
-        rows: (k,) the performances that the system is given; all where None. It cannot see any other.
+        rows: (k,) the performances that the system is given, and no others; None: all.
     """
 
     name: str
@@ -39,30 +39,30 @@ class Job:
 
 
 class JobError(AimError):
-    """A job that failed by a fault of the program, or whose workers were lost; names the job."""
+    """A job failed by a fault of the program, or lost its workers; names the job."""
 
 
 def run_job(
     features: FeatureSet, job: Job, cores: int, progress: Progress | None = None, stop: Stop | None = None
 ) -> HeldOut:
-    """One job on `cores` cores (0: as many as torch takes here); what it gives does not depend on how many.
+    """One job on `cores` cores (0: as many as torch uses here); their number changes no result.
 
     Raises:
         AimError: the job failed; the message begins with its name.
         Cancelled: `stop` said so.
     """
     try:
-        seen = features if job.rows is None else features.take(job.rows)
+        chosen = features if job.rows is None else features.take(job.rows)
         with one_thread(cores):
-            return job.system.held_out(seen, job.parts, progress, stop)
+            return job.system.held_out(chosen, job.parts, progress, stop)
     except AimError as error:
         raise type(error)(f"{job.name}: {error.what}", where=error.where, fix=error.fix) from error
     except Cancelled:
         raise
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"{job.name}: {type(error).__name__}: {error}"
-        raise JobError(told, where=f"{Path(last.filename).name}:{last.lineno}") from error
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise JobError(f"{job.name}: {type(error).__name__}: {error}", where=where) from error
 
 
 @contextmanager

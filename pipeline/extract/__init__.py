@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from pipeline.extract.batch import Summary, dataset_records, pick_engine, plan_all, run_extract, status_rows
+    from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, status_rows
     from pipeline.extract.engines import FrameProgress
     from pipeline.extract.extract_run import (
         ExtractJob,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
-        batch="Summary dataset_records pick_engine plan_all run_extract status_rows",
+        batch="Summary dataset_records plan_all run_extract status_rows",
         engines="FrameProgress",
         extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
         " make_planner plan_costs plan_job prune status_of",
@@ -51,7 +51,6 @@ __all__ = [
     "labelled_records",
     "list_inputs",
     "make_planner",
-    "pick_engine",
     "plan_all",
     "plan_costs",
     "plan_job",

@@ -1,10 +1,10 @@
-"""`extract` and `status`: plan every record, run what is not fresh, tell and log what happened."""
+"""`extract` and `status`: plan every record, run what is not fresh, report and log the results."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,33 +12,26 @@ from data.datasets import list_records
 from data.errors import UsageError, nearest
 from data.store import sweep_scratch
 from data.video import Listing, Record
-from pipeline.cache import Cache
+from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.costs import remember
-from pipeline.extract.engines import FrameProgress, run_inline, run_local
+from pipeline.extract.engines import FrameProgress, run_plans
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.run_log import RunLog
 from pipeline.extract.runner import Result
-
-Engine = Callable[
-    [Iterable[Plan], BaseConfig, Cache, threading.Event, FrameProgress | None],
-    Iterator[Result],
-]
-"""Runs plans, yields one result per record in the order in which they finish."""
-
-ENGINES = ("local", "ray")
+from pipeline.workers import Pool
 
 
 @dataclass
 class Summary:
-    """What a run over a batch did.
+    """The outcome of a batch.
 
     Attributes:
         videos: number of records.
         results: one per record that had something to do or that failed.
         fresh: records with nothing to do; `ready` are their ids.
         cancelled: the user asked to stop; `extract` goes on where it stopped.
-        problems: what the listing of the inputs found wrong.
+        problems: one line per unusable input.
     """
 
     videos: int = 0
@@ -83,21 +76,6 @@ def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] 
     return (task - first) // max(1, step) + 1, count
 
 
-def pick_engine(name: str, config: BaseConfig, address: str | None = None) -> Engine:
-    """The engine called `name`: child processes of this machine (none for `run.workers` 0), or Ray.
-
-    Raises:
-        UsageError: no such engine, or Ray is not installed.
-    """
-    if name not in ENGINES:
-        raise UsageError(f"unknown engine '{name}'", fix=nearest(name, ENGINES))
-    if name == "ray":
-        from pipeline.extract.ray_engine import ray_engine
-
-        return ray_engine(address)
-    return run_local if config.run.workers else run_inline
-
-
 def plan_all(
     records: Sequence[Record], planner: Planner, stop: threading.Event | None = None
 ) -> tuple[list[Plan], Summary]:
@@ -121,40 +99,37 @@ def plan_all(
 
 def run_extract(
     records: Sequence[Record],
-    config: BaseConfig,
-    cache: Cache,
     planner: Planner,
     *,
     stop: threading.Event | None = None,
     on_result: Callable[[Result], None] | None = None,
     on_frames: FrameProgress | None = None,
     on_plan: Callable[[list[Plan], int], None] | None = None,
-    engine: Engine | None = None,
+    pool: Pool | None = None,
 ) -> Summary:
     """Extract what is not fresh, and log it beside the outputs (see `pipeline.extract.run_log`).
 
     Args:
         records: what to extract.
-        config: the configuration; `run.workers` child processes, or none for 0.
-        cache: where outputs go; temporaries of killed processes are swept first.
-        planner: decides what is to be done.
-        stop: set it to end cleanly: what is done stays done.
+        planner: decides which stages run; its cache takes the outputs, temporaries of killed processes are swept first.
+        stop: set it to end cleanly; stages that are done stay done.
         on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
-        engine: what runs the plans; default: the local engine.
+        pool: where plans run (`pipeline.cluster.pick_pool`); default: `run.workers` processes, for 0 this process.
     """
     stop = stop or threading.Event()
+    config, cache = planner.config, planner.cache
     cache.sweep()
-    far = any(record.remote for record in records)
-    if far:
+    from_store = any(record.remote for record in records)
+    if from_store:
         sweep_scratch(config.storage.reach())
     plans, summary = plan_all(records, planner, stop)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
         on_plan(plans, summary.fresh)
-    run = engine or pick_engine("local", config)
-    with RunLog(cache.local, config, planner) as log:
+    pool = pool or pick_pool("local", config.run)
+    with RunLog(planner) as log:
         log.begin(plans, summary.fresh)
-        for result in run(plans, config, cache, stop, on_frames) if plans and not stop.is_set() else ():
+        for result in run_plans(plans, config, cache, stop, on_frames, pool) if plans and not stop.is_set() else ():
             summary.results.append(result)
             log.result(result)
             remember(planner, result)
@@ -164,7 +139,7 @@ def run_extract(
         if summary.cancelled:
             log.cancelled()
     cache.publish_log(log.path)
-    if far:
+    if from_store:
         sweep_scratch(config.storage.reach())  # of workers that were lost
     cache.index.flush()
     return summary
@@ -177,7 +152,7 @@ def _settled(plan: Plan) -> Result:
         blocked = [name for name in step.computation.upstream if name in failed]
         if blocked and step.check.state != "fresh":
             failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
-    return Result(plan.record, failed=failed, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
+    return Result(plan.record, failed=failed, skipped=plan.fresh)
 
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
@@ -206,8 +181,8 @@ def dataset_records(config: BaseConfig) -> Listing:
     listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
     if not dataset.tasks:
         return listing
-    known = sorted({record.task for record in listing.records})
+    tasks = {record.task for record in listing.records}
     for task in dataset.tasks:
-        if task not in known:
-            raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, known))
+        if task not in tasks:
+            raise UsageError(f"no task '{task}' in this data set", where=dataset.root, fix=nearest(task, tasks))
     return replace(listing, records=tuple(r for r in listing.records if r.task in dataset.tasks))

@@ -18,7 +18,7 @@ class Local:
     """A plan that reads local files only.
 
     Attributes:
-        plan: the plan, without the stages whose input could not be had.
+        plan: the plan, without the stages whose input is not available.
         contents: fingerprints of the copies by kind; None where nothing was copied.
         origins: address of each copy by its path, for messages.
         failed: why stages cannot run.
@@ -34,9 +34,9 @@ class Local:
 
 @contextmanager
 def local_copies(plan: Plan, stop: threading.Event) -> Iterator[Local]:
-    """Copy what the plan's stages read; the copies go when the block ends. Plans of local files come back as they are.
+    """Copy the objects that the plan's stages read, until the block ends. Plans of local files are unchanged.
 
-    The fingerprint is taken of the very bytes that are decoded, so that an object that changes meanwhile is seen.
+    The fingerprint is computed from the same bytes that are decoded, so that a change of the object is noticed.
     """
     reads = {name: set(stage_class(name).reads) for name in plan.todo}
     wanted = {kind: file for kind, file in plan.record.remote.items() if any(kind in kinds for kinds in reads.values())}

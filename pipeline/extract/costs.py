@@ -1,8 +1,8 @@
-"""What a run will cost: its work by stage, times the seconds that earlier runs on this cache measured, or defaults.
+"""The expected cost of a run: work by stage, times the seconds per unit that earlier runs measured, or defaults.
 
-A stage says itself what its work is (`Extractor.work`): frames looked at, pairs compared, frames of clips. The
-measurements lie in the cache's index. They are wall-clock seconds of one worker, so they hold for the machine, the
-settings and the number of workers they were taken with; an estimate says which of its figures were measured.
+A stage defines its unit of work (`Extractor.work`): frames, pairs of frames, frames of clips. Measurements are in the
+cache's index. They are wall-clock seconds of one worker and depend on the machine, the settings and the number of
+workers; an estimate says which of its numbers were measured.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from pipeline.extract.runner import Result
 from pipeline.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
-"""At most so many videos are counted for an estimate, for so long; the others are taken to be like them, by bytes."""
+"""At most this many videos are counted, for at most this time; frames of the others are scaled by file size."""
 
 PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
-"""At most so many, and none larger, where videos lie on a store: each is copied for it."""
+"""At most this many videos on a store are counted, and no larger ones: each is copied."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the plans of a batch are expected to cost.
+    """The expected cost of a batch.
 
     Attributes:
         videos: number of videos with something to do.
         frames: frames of those videos, counted or scaled from a counted sample.
         seconds: wall-clock seconds with `workers` workers.
         workers: workers that share the work.
-        stages: per stage that runs: `videos`, `work` and its `unit`, `seconds_per_unit`, and whether that figure was
+        stages: per stage that runs: `videos`, `work` and its `unit`, `seconds_per_unit`, and whether that was
             `measured` here.
     """
 
@@ -47,7 +47,7 @@ class Estimate:
 
 
 def remember(planner: Planner, result: Result) -> None:
-    """Keep what the stages of one finished record took, for later estimates."""
+    """Keep the seconds of one finished record's stages for later estimates."""
     for stage, seconds in result.done.items():
         if work := _work(planner, stage, result.frames):
             planner.cache.index.add_cost(stage, seconds, work)
@@ -70,16 +70,16 @@ def estimate(plans: Sequence[Plan], planner: Planner, workers: int = 1) -> Estim
     return Estimate(len(plans), sum(frames), seconds / min(workers, max(1, len(plans))), workers, stages)
 
 
-def in_a_line(told: Estimate) -> str:
-    """What a run says before it starts.
+def in_a_line(expected: Estimate) -> str:
+    """An estimate as one sentence, printed before a run starts.
 
     >>> stages = {"pose": {"work": 816, "unit": "frames", "measured": True}}
     >>> in_a_line(Estimate(8, 816, 40.0, 2, stages))
     'about 40 s for 8 videos: pose 816 frames'
     """
-    work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in told.stages.items())
-    guess = "" if all(about["measured"] for about in told.stages.values()) else " (not yet measured here)"
-    return f"about {_duration(told.seconds)}{guess} for {told.videos} videos: {work}"
+    work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())
+    guess = "" if all(about["measured"] for about in expected.stages.values()) else " (not yet measured here)"
+    return f"about {_duration(expected.seconds)}{guess} for {expected.videos} videos: {work}"
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -90,20 +90,20 @@ def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
 
 
 def dry_run(plans: Sequence[Plan], planner: Planner, workers: int) -> dict[str, Any]:
-    """What `extract --dry-run` tells, as JSON types: `plan` with the reasons per video, and the `estimate`."""
+    """The output of `extract --dry-run` as JSON types: `plan` with the reasons per video, and the `estimate`."""
     rows = [{"video": plan.record.name, "todo": dict(reasons(plan))} for plan in plans]
     return {"plan": rows, "estimate": asdict(estimate(plans, planner, workers))}
 
 
-def dry_run_tables(told: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Tables for people (title, columns, rows): why stages run, with one video as an example, and what it costs."""
     why: dict[tuple[str, str], list[str]] = {}
-    for row in told["plan"]:
+    for row in report["plan"]:
         for stage, reason in row["todo"].items():
             why.setdefault((stage, reason), []).append(row["video"])
     rows = [(stage, reason, len(videos), videos[0]) for (stage, reason), videos in sorted(why.items())]
     yield "what would run", ("stage", "why", "videos", "such as"), rows
-    cost = told["estimate"]
+    cost = report["estimate"]
     costs = [
         (
             *(stage, about["videos"], f"{about['work']} {about['unit']}", f"{about['seconds_per_unit']:.4f}"),
@@ -134,32 +134,28 @@ def _work(planner: Planner, stage: str, frames: int) -> int:
 
 def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[str, Any]]) -> float:
     """Stages of one wave share one decode. Measured seconds are of stages side by side, defaults of each alone."""
-    waiting = [step for step in plan.steps if step.stage in plan.todo]
     total = 0.0
-    while waiting:
-        pending = {step.stage for step in waiting}
-        wave = [step.stage for step in waiting if not pending & set(step.computation.upstream)]
-        waiting = [step for step in waiting if step.stage not in wave]
-        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in wave]
-        total += max(times) if all(stages[name]["measured"] for name in wave) else sum(times)
+    for wave in plan.waves():
+        names = [step.stage for step in wave]
+        times = [_work(planner, name, frames) * float(stages[name]["seconds_per_unit"]) for name in names]
+        total += max(times) if all(stages[name]["measured"] for name in names) else sum(times)
     return total
 
 
 def _frames(records: Sequence[Record]) -> list[int]:
     """Frames per record: counted for an even sample, by bytes for the rest."""
-    far = any(record.remote for record in records)
-    stride = max(1, -(-len(records) // (PROBED_FAR if far else PROBED)))
+    most = PROBED_FAR if any(record.remote for record in records) else PROBED
     counted: dict[int, int] = {}
     end = time.monotonic() + PROBING_SECONDS
-    for at in range(0, len(records), stride):
-        if count := _count(records[at]):
-            counted[at] = count
+    for index in range(0, len(records), max(1, -(-len(records) // most))):
+        if count := _count(records[index]):
+            counted[index] = count
         if time.monotonic() > end:
             break
     sizes = [_bytes(record) for record in records]
-    known = sum(sizes[at] for at in counted)
-    per_byte = sum(counted.values()) / known if known else 0.0
-    return [counted.get(at, round(size * per_byte)) for at, size in enumerate(sizes)]
+    counted_bytes = sum(sizes[index] for index in counted)
+    per_byte = sum(counted.values()) / counted_bytes if counted_bytes else 0.0
+    return [counted.get(index, round(size * per_byte)) for index, size in enumerate(sizes)]
 
 
 def _count(record: Record) -> int:

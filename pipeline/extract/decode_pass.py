@@ -1,8 +1,8 @@
 """One decode of a video for all stages that need its frames, streaming, in bounded memory.
 
-Each stage runs in a thread of its own and simply iterates over `source.frames(...)`. The decoder waits until every
-stage has said which frames it wants, decodes once, and hands each frame to the stages that asked for it through short
-queues: decoding hides behind the stages' compute, and the slowest stage sets the pace.
+Each stage runs in a thread of its own and iterates over `source.frames(...)`. The decoder waits until every stage has
+said which frames it wants, decodes once, and passes each frame to the stages that asked for it through short queues.
+Decoding overlaps with the stages' work, and the slowest stage sets the pace.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from data.store import StageOutput
 from data.video import Frame, Record, VideoInfo, decode, probe
 
 QUEUE_FRAMES = 6
-"""Frames that wait for a stage at most; bounds the memory at this many pictures per stage."""
+"""Length of a stage's queue; bounds the memory to this many pictures per stage."""
 
 POLL_SECONDS = 0.1
-"""How often a waiting thread looks whether the user asked to stop or its peer has ended."""
+"""How often a waiting thread checks whether the user asked to stop or its peer has ended."""
 
 Progress = Callable[[int, int, tuple[str, ...]], None]
 """Called with (frames done, frames to do, stages that still take them)."""
@@ -44,7 +44,7 @@ class DecodePass:
         record: the performance; its video is opened when a stage first asks for it.
         stages: names of the stages that will take part; each must end with `leave`.
         stop: set when the user asks to stop.
-        progress: told about every decoded frame.
+        progress: called for every decoded frame.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class DecodePass:
         self._probe_lock = threading.Lock()
 
     def source(self, stage: str, upstream: Mapping[str, StageOutput]) -> StageSource:
-        """What one stage sees of the video."""
+        """One stage's view of the video."""
         return StageSource(self, stage, upstream)
 
     def leave(self, stage: str) -> None:
-        """Tell that a stage has ended, so that nobody waits for it."""
+        """Declare that a stage has ended, so that the decoder does not wait for it."""
         with self._changed:
             self._expected.discard(stage)
             if stage in self._subscriptions:
@@ -78,7 +78,7 @@ class DecodePass:
         error: BaseException | None = None
         try:
             self._decode()
-        except Exception as caught:  # noqa: BLE001 -- whatever it is, the stages must hear it and not wait for ever
+        except Exception as caught:  # noqa: BLE001 -- every error must reach the stages, or they wait for ever
             error = caught
         for subscription in self._subscriptions.values():
             self._put(subscription, error)
@@ -111,7 +111,7 @@ class DecodePass:
             return self._probed
 
     @property
-    def frames_known(self) -> int:
+    def frame_count(self) -> int:
         """Number of frames, 0 where no stage has asked for the video or it cannot be read."""
         return len(self.__dict__["_probed"][1]) if "_probed" in self.__dict__ else 0
 
@@ -133,8 +133,8 @@ class DecodePass:
             if self.stop.is_set():
                 raise Cancelled
             if self._progress is not None:
-                at_work = tuple(name for name in open_ if not self._subscriptions[name].closed)
-                self._progress(done, len(union), at_work)
+                active = tuple(name for name in open_ if not self._subscriptions[name].closed)
+                self._progress(done, len(union), active)
             if all(self._subscriptions[name].closed for name in open_):
                 return
 
@@ -170,7 +170,7 @@ class StageSource:
 
     @property
     def info(self) -> VideoInfo:
-        """Size after rotation, codec, nominal frame rate."""
+        """Size as shown."""
         return self._pass.probed[0]
 
     @property

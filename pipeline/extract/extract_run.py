@@ -11,12 +11,11 @@ from typing import Any
 from data.errors import Cancelled, DataError, UsageError, printable
 from data.video import Listing, Record, find_videos
 from pipeline.cache import CacheFiles, delete, must_exist, open_cache
+from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.batch import (
-    Engine,
     Summary,
     dataset_records,
-    pick_engine,
     plan_all,
     run_extract,
     shard,
@@ -27,6 +26,7 @@ from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
+from pipeline.workers import Pool
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def extract_videos(
     job: ExtractJob,
-    engine: Engine,
+    pool: Pool | None,
     observer: Observer,
     stop: threading.Event,
     before: Callable[[], None],
@@ -213,9 +213,7 @@ def extract_videos(
             if "on_plan" in hooks:
                 hooks["on_plan"](plans, fresh)
 
-        summary = run_extract(
-            job.records, job.config, planner.cache, planner, stop=stop, engine=engine, **{**hooks, "on_plan": on_plan}
-        )
+        summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
     _note_joint_maps(job, observer)
     return replace(summary, problems=job.listing.problems)
 
@@ -245,9 +243,9 @@ def extract_missing(
         Cancelled: `stop` was set.
     """
     planner = make_planner(config, ("timesteps",))
-    chosen = pick_engine(engine, config, address)
+    pool = pick_pool(engine, config.run, address)
     with observer.videos() as hooks:
-        summary = run_extract(records, config, planner.cache, planner, stop=stop, engine=chosen, **hooks)
+        summary = run_extract(records, planner, stop=stop, pool=pool, **hooks)
     planner.cache.close()
     if summary.failed:
         observer.failures(summary.failed)

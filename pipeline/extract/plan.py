@@ -1,4 +1,4 @@
-"""What records need under a configuration: which stages are fresh, stale, missing or failed, and which will run."""
+"""Plans: which stages of a record are fresh, stale, missing or failed under a configuration, and which will run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.config import BaseConfig
 from pipeline.stages import stage_class, with_inputs
 
 FAR_LANES = 8
-"""How many records are planned at once where their inputs lie on a store and may have to be read."""
+"""Number of records that are planned in parallel where inputs are on a store and may have to be read."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One stage of one record: what must be computed and whether it is there."""
+    """One stage of one record: its computation, and whether the stored output can be used."""
 
     computation: Computation
     check: Check
@@ -37,13 +37,26 @@ class Plan:
     steps: tuple[Step, ...]
     todo: tuple[str, ...]
 
+    @property
+    def fresh(self) -> tuple[str, ...]:
+        """Stages whose stored output can be used."""
+        return tuple(step.stage for step in self.steps if step.check.state == "fresh")
+
+    def waves(self) -> Iterator[list[Step]]:
+        """The steps that will run, in groups that share one decode: no step needs another one of its group."""
+        waiting = [step for step in self.steps if step.stage in self.todo]
+        while waiting:
+            pending = {step.stage for step in waiting}
+            yield [step for step in waiting if not pending & set(step.computation.upstream)]
+            waiting = [step for step in waiting if pending & set(step.computation.upstream)]
+
 
 class Planner:
     """Works out what records need under one configuration.
 
     Args:
         config: the configuration.
-        cache: where outputs live.
+        cache: where outputs are.
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
@@ -60,6 +73,7 @@ class Planner:
         retry_failed: bool = False,
         fetch: Callable[[str], None] | None = None,
     ) -> None:
+        self.config = config
         self.cache = cache
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages
@@ -90,7 +104,7 @@ class Planner:
         return Plan(record, tuple(steps), self._todo(steps))
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
-        """The steps of many records, in their order; several are planned at once where they are far away."""
+        """The steps of many records, in their order; records on a store are planned in parallel."""
         with self.cache.snapshot(len(records) * len(self.stages)):
             lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
             if lanes == 1:
@@ -100,7 +114,7 @@ class Planner:
                 yield from pool.map(self.plan, records)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """What a stage's output depends on beside the inputs: version, settings, identity, as JSON types."""
+        """The version, settings and identity that a stage's output depends on, as JSON types."""
         version, settings, identity = self._fixed[name]
         return {"version": version, "settings": dict(settings), "identity": dict(identity)}
 

@@ -33,7 +33,6 @@ from typing import IO, Any
 from data.errors import printable
 from pipeline.cache import software
 from pipeline.cache.run_history import FOLDER
-from pipeline.config import BaseConfig
 from pipeline.extract.costs import reasons
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.runner import Result
@@ -43,16 +42,14 @@ class RunLog:
     """The log of one run; a context manager. Every failure to write turns it off, never the run.
 
     Args:
-        root: the cache.
-        config: the configuration of the run.
-        planner: what the stages depend on.
+        planner: names the cache, the configuration, and what the stages depend on.
     """
 
-    def __init__(self, root: Path, config: BaseConfig, planner: Planner) -> None:
+    def __init__(self, planner: Planner) -> None:
         now = datetime.now(timezone.utc)
         self.run = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self.path = root / FOLDER / f"{self.run}.jsonl"
-        self._config, self._planner = config, planner
+        self.path = planner.cache.local / FOLDER / f"{self.run}.jsonl"
+        self._planner = planner
         self._stream: IO[str] | None = None
         self._started = time.monotonic()
         self._counts = {"done": 0, "failed": 0}
@@ -96,7 +93,7 @@ class RunLog:
 
     def _what(self) -> dict[str, Any]:
         stages = {name: self._planner.describe(name) for name in self._planner.stages}
-        return {"config": self._config.dump(), "stages": stages, "software": software(), "code": _code()}
+        return {"config": self._planner.config.dump(), "stages": stages, "software": software(), "code": _code()}
 
     def _say(self, event: str, **content: Any) -> None:
         if self._stream is None:

@@ -1,4 +1,4 @@
-"""Doing what a plan says: one decode per wave of stages, outputs and failures into the cache."""
+"""Runs a plan: one decode per group of stages; outputs and failures go into the cache."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AGAIN = "Run `extract` again"
 
 @dataclass
 class Result:
-    """What happened to one record.
+    """The outcome of one record.
 
     Attributes:
         record: the performance.
@@ -44,7 +44,7 @@ class Result:
     cancelled: bool = False
 
 
-class Worker:
+class PlanRunner:
     """Runs plans in this process. Holds one extractor per stage, so that models load once.
 
     Args:
@@ -61,7 +61,7 @@ class Worker:
         self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: Progress | None = None) -> Result:
-        """Run what the plan says; a failure costs the stage and those that need it, nothing else."""
+        """Run the plan's stages; a failure costs the stage and those that need it, nothing else."""
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
@@ -71,23 +71,20 @@ class Worker:
     def _run(
         self, plan: Plan, progress: Progress | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
     ) -> Result:
-        """Run a plan of local files; `contents` are the fingerprints of those that were copied."""
-        result = Result(plan.record, skipped=tuple(s.stage for s in plan.steps if s.check.state == "fresh"))
-        steps = {step.stage: step for step in plan.steps}
+        """Run a plan of local files; `contents` are the fingerprints of copied files."""
+        result = Result(plan.record, skipped=plan.fresh)
         result.failed = {
             s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
         } | dict(failed)
-        waiting = [steps[name] for name in plan.todo]
-        seen = stamps(plan.record)  # taken first: a change from here on is seen by the comparison at the end
-        now = fingerprints(plan.record, self.cache, contents)
-        while waiting and not self.stop.is_set():
-            pending = {step.stage for step in waiting}
-            wave = [step for step in waiting if not pending & set(step.computation.upstream)]
-            waiting = [step for step in waiting if step not in wave]
+        first_stamps = stamps(plan.record)  # before the content is read: a later change shows at the end
+        contents = fingerprints(plan.record, self.cache, contents)
+        for wave in plan.waves():
+            if self.stop.is_set():
+                result.cancelled = True
+                break
             runnable = [step for step in wave if not self._blocked(step, result)]
-            runnable = [step for step in runnable if not self._outdated(step, plan.record, now, result)]
-            self._run_wave(plan.record, runnable, result, progress, seen)
-        result.cancelled = result.cancelled or bool(waiting)
+            runnable = [step for step in runnable if not self._outdated(step, plan.record, contents, result)]
+            self._run_wave(plan.record, runnable, result, progress, first_stamps)
         return result
 
     def _blocked(self, step: Step, result: Result) -> bool:
@@ -96,9 +93,9 @@ class Worker:
             result.failed[step.stage] = f"needs {failed[0]}, which failed"
         return bool(failed)
 
-    def _outdated(self, step: Step, record: Record, now: Mapping[str, str], result: Result) -> bool:
-        """Whether an input is another one than was planned for; its output would carry the wrong key."""
-        changed = [kind for kind, content in step.computation.inputs.items() if now.get(kind) != content]
+    def _outdated(self, step: Step, record: Record, contents: Mapping[str, str], result: Result) -> bool:
+        """Whether an input differs from the planned one, so that the output would carry the wrong key."""
+        changed = [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]
         if changed:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
             result.failed[step.stage] = self._keep_failure(step, record, error)
@@ -110,13 +107,15 @@ class Worker:
         wave: list[Step],
         result: Result,
         progress: Progress | None,
-        seen: Mapping[str, str | None],
+        first_stamps: Mapping[str, str | None],
     ) -> None:
         if not wave:
             return
         shared = DecodePass(record, [step.stage for step in wave], self.stop, progress)
         threads = [
-            threading.Thread(target=self._run_step, args=(shared, step, result, seen), name=step.stage, daemon=True)
+            threading.Thread(
+                target=self._run_step, args=(shared, step, result, first_stamps), name=step.stage, daemon=True
+            )
             for step in wave
         ]
         if progress is not None:
@@ -127,29 +126,28 @@ class Worker:
         for thread in threads:
             thread.join()
 
-    def _run_step(self, shared: DecodePass, step: Step, result: Result, seen: Mapping[str, str | None]) -> None:
+    def _run_step(self, shared: DecodePass, step: Step, result: Result, first_stamps: Mapping[str, str | None]) -> None:
         start = time.perf_counter()
         record = shared.record
         try:
             _require_inputs(record, step)
             upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
-            if seen != stamps(record):
+            if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
-            promise = stage_class(step.stage).promise(self._configs[step.stage], shared.frames_known)
+            promise = stage_class(step.stage).promise(self._configs[step.stage], shared.frame_count)
             self.cache.write(step.computation, record, output, promise)
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
             result.cancelled = True
         except Exception as error:  # noqa: BLE001 -- one bad video costs one video, whatever went wrong
-            entry = self._keep_failure(step, record, error)
-            result.failed[step.stage] = entry
+            result.failed[step.stage] = self._keep_failure(step, record, error)
         finally:
-            result.frames = max(result.frames, shared.frames_known)
+            result.frames = max(result.frames, shared.frame_count)
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
-        """One line why; kept in the cache unless machine, set-up or moment are at fault: those are tried again."""
+        """One line why. It is kept in the cache unless the machine or the set-up is at fault: those are retried."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
         if isinstance(error, AimError) and error.momentary:

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.pose.keypoints import JOINTS
+from data.keypoints.skeletons import COCO17
 from pipeline.preview.frame_content import Body, BorderFlow, Reals
 
 Picture = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 AGENT_COLOURS: tuple[Colour, ...] = ((240, 170, 20), (86, 190, 245), (60, 200, 140), (220, 130, 190), (235, 110, 60))
-"""RGB per agent, told apart by colour-blind people too (after Okabe and Ito)."""
+"""RGB per agent, distinguishable for colour-blind people (after Okabe and Ito)."""
 
 WHITE, GREY, DARK, INK = (245, 245, 245), (150, 150, 150), (60, 60, 60), (16, 18, 22)
 FLOW, MASKED = (120, 255, 120), (255, 80, 80)
 
 LIMBS: tuple[tuple[int, int], ...] = tuple(
-    (JOINTS.index(a), JOINTS.index(b))
+    (COCO17.index(a), COCO17.index(b))
     for a, b in (
         *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (
             ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"),
@@ -31,7 +31,7 @@ LIMBS: tuple[tuple[int, int], ...] = tuple(
 )  # fmt: skip
 """Pairs of COCO-17 joints that are joined by a line."""
 
-SURE = 0.1
+MIN_SCORE = 0.1
 """Joints scored below this are drawn hollow, and their limbs thin: the time steps do not use them either."""
 
 ARROW_SECONDS = 0.1
@@ -106,15 +106,15 @@ def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
     points, scores = body.keypoints[:, :2] * scale, body.keypoints[:, 2]
     wide = max(2, round(max(image.shape[:2]) / 320))
     for a, b in LIMBS:
-        sure = min(scores[a], scores[b]) >= SURE and not body.filled
-        tone = shade(colour, RIGHT_SHADE) if JOINTS[a].startswith("right") else colour
-        if sure:
+        confident = min(scores[a], scores[b]) >= MIN_SCORE and not body.filled
+        tone = shade(colour, RIGHT_SHADE) if COCO17[a].startswith("right") else colour
+        if confident:
             line(image, points[a], points[b], INK, wide + 2)
-        line(image, points[a], points[b], tone if sure else shade(colour, 0.8), wide if sure else 1)
+        line(image, points[a], points[b], tone if confident else shade(colour, 0.8), wide if confident else 1)
     for point, score in zip(points, scores, strict=True):
         if np.isfinite(point).all() and np.abs(point).max() < 8 * max(image.shape):
             x, y = np.rint(point).astype(int).tolist()
-            cv2.circle(image, (x, y), wide, WHITE, -1 if score >= SURE and not body.filled else 1, cv2.LINE_AA)
+            cv2.circle(image, (x, y), wide, WHITE, -1 if score >= MIN_SCORE and not body.filled else 1, cv2.LINE_AA)
     if np.isfinite(body.box).all():
         x1, y1, x2, y2 = np.rint(np.clip(body.box * np.tile(scale, 2), -9999, 9999)).astype(int).tolist()
         cv2.rectangle(image, (x1, y1), (x2, y2), colour if not body.filled else GREY, 1, cv2.LINE_AA)

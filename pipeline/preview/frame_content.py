@@ -24,9 +24,9 @@ class Body:
 
     Attributes:
         agent: index in the arrays of the pose stage.
-        keypoints: (17, 3) x px, y px, score; NaN where unseen.
-        box: (4,) x1 y1 x2 y2 px, NaN where unseen.
-        filled: the joints are interpolated, nobody was seen.
+        keypoints: (17, 3) x px, y px, score; NaN where there is no detection.
+        box: (4,) x1 y1 x2 y2 px, NaN where there is no detection.
+        filled: the joints are interpolated.
     """
 
     agent: int
@@ -83,8 +83,8 @@ class PreviewScene:
     @property
     def agents(self) -> int:
         """Number of agents that the pose stage keeps."""
-        found = self.array("pose", "keypoints")
-        return 0 if found is None else found.shape[1]
+        keypoints = self.array("pose", "keypoints")
+        return 0 if keypoints is None else keypoints.shape[1]
 
     def name(self, agent: int) -> str:
         """What the time steps call an agent, or its number where they do not use it."""
@@ -97,8 +97,8 @@ class PreviewScene:
 
     def spans(self, stage: str) -> Reals:
         """(step, 2) first and last second of each clip or time step; without entries where there are none."""
-        found = self.array(stage, "bounds")
-        return np.zeros((0, 2)) if found is None else np.asarray(found, np.float64)
+        bounds = self.array(stage, "bounds")
+        return np.zeros((0, 2)) if bounds is None else np.asarray(bounds, np.float64)
 
     def bodies(self, time: float) -> list[Body]:
         """The agents in the frame shown at `time`."""

@@ -1,7 +1,7 @@
 """`extract --preview`: pictures by which a person can judge an extraction, a contact sheet and a film per video.
 
-Both lie at `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, the border
-cells with their flow, and below them a bar with clips, time steps and sightings. A preview shows outputs that are
+They are `CACHE/preview/<video id>.jpg` and `.mp4`. They show the agents' skeletons, boxes and names, the border
+cells with their flow, and below them a bar with clips, time steps and detections. A preview shows outputs that are
 fresh under the configuration; it is drawn again when an output of its video is newer than the preview.
 """
 
@@ -65,7 +65,7 @@ class Previews:
 
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
-    """Where the contact sheet and the film of a video lie."""
+    """Paths of a video's contact sheet and film."""
     path = cache.path(FOLDER, video_id)
     name = path.name.removesuffix(".h5")
     return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
@@ -106,13 +106,13 @@ def write_previews(
     stop: threading.Event | None = None,
     progress: Progress | None = None,
 ) -> Previews:
-    """Draw the previews of videos with fresh outputs; a failure costs that video's preview only.
+    """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 
     Args:
         records: the videos.
-        planner: says which outputs are fresh, and where they lie. With its `force`, everything is drawn again.
+        planner: knows which outputs are fresh, and their paths. With its `force`, everything is drawn again.
         stop: set when the user asks to stop; what is drawn stays.
-        progress: told after every video.
+        progress: called after every video.
     """
     stop = stop or threading.Event()
     done = Previews()
@@ -147,7 +147,7 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
         raise DataError("the data set lists this performance without a video", where=record.id)
     names = _fresh(record, planner)
     if not names:
-        raise DataError("no output to show", where=record.id, fix="`status` says why")
+        raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
     stored = {name: planner.cache.read(name, record.id) for name in names}
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
     info, times = probe(record.path)
@@ -197,8 +197,8 @@ def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))
-    at = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
-    return rate, np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 1)
+    shown_at = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
+    return rate, np.clip(np.searchsorted(times, shown_at, side="right") - 1, 0, len(times) - 1)
 
 
 def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, int]:
@@ -229,8 +229,8 @@ class _Drawer:
         import cv2
 
         larger = self.size[0] > frame.image.shape[1]
-        way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
-        image = np.array(cv2.resize(frame.image, self.size, interpolation=way))
+        interpolation = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
+        image = np.array(cv2.resize(frame.image, self.size, interpolation=interpolation))
         border = self.scene.border(frame.time)
         if border is not None:
             draw_border(image, border)
@@ -243,7 +243,7 @@ class _Drawer:
 
     def canvas(self, frame: Frame) -> Picture:
         """The picture of a frame centred above the bar with the mark of its time."""
-        bar = self.bar.at(frame.time)
+        bar = self.bar.marked(frame.time)
         return np.concatenate([centred(self.picture(frame), bar.shape[1]), bar])
 
     def _caption(self, image: Picture, frame: Frame, motion: str) -> None:

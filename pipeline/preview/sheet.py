@@ -33,13 +33,13 @@ def tile_frames(scene: PreviewScene) -> list[int]:
 
 
 def contact_sheet(scene: PreviewScene, tiles: Sequence[Picture], frames: Sequence[int]) -> Picture:
-    """Title and quality figures, the pictures in rows, and the bar with a mark for each picture."""
+    """Title and quality values, the pictures in rows, and the bar with a mark for each picture."""
     columns = max(1, min(len(tiles), round(SHEET_WIDTH / tiles[0].shape[1])))
     width = max(columns * tiles[0].shape[1], LEAST_WIDTH)
     padded = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
     rows = [np.concatenate(padded[k : k + columns], axis=1) for k in range(0, len(padded), columns)]
     grid = np.concatenate([centred(row, width) for row in rows])
-    bar = draw_timeline(scene, width).at(*(float(scene.times[index]) for index in frames))
+    bar = draw_timeline(scene, width).marked(*(float(scene.times[index]) for index in frames))
     lines = [line for text in _title(scene) for line in wrapped(text, width - 16)]
     head = np.full((20 * len(lines) + 8, width, 3), INK, np.uint8)
     for number, text in enumerate(lines):
@@ -60,15 +60,15 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _title(scene: PreviewScene) -> list[str]:
-    """What stands above a contact sheet: the video, its figures, how to read the pictures."""
+    """Header of a contact sheet: the video, its quality values, a legend of the pictures."""
     width, height = scene.size
     lines = [f"{printable(scene.record.id)}: {width} x {height}, {len(scene.times)} frames, {scene.end:.2f} s"]
     for stage, output in scene.outputs.items():
         figures = ", ".join(f"{name} {value}" for name, value in output.quality.items() if value is not None)
         lines += [f"{stage}: {figures}"] if figures else []
     lines.append(
-        "skeletons: left limbs bright, right limbs dark, thin and hollow where unsure; border: arrows are the "
-        "picture's shift in .1 s, crosses are masked cells; bar: interpolated sightings dark, people not chosen grey, "
+        "skeletons: left limbs bright, right limbs dark, thin and hollow at low scores; border: arrows are the "
+        "picture's shift in .1 s, crosses are masked cells; bar: interpolated detections dark, people not chosen grey, "
         "masked steps underlined, cuts red"
     )
     return [line.encode("ascii", "backslashreplace").decode("ascii") for line in lines]

@@ -18,7 +18,7 @@ STEPS: tuple[Colour, Colour] = ((120, 105, 150), (155, 140, 185))
 
 @dataclass
 class Timeline:
-    """A drawn bar and where times lie in it.
+    """A drawn bar and the columns of its times.
 
     Attributes:
         image: (height, width, 3) RGB without the mark of the present.
@@ -34,7 +34,7 @@ class Timeline:
         share = float(np.clip(time / max(self.end, 1e-9), 0, 1))
         return LEFT + round(inner * share)
 
-    def at(self, *times: float) -> Picture:
+    def marked(self, *times: float) -> Picture:
         """A copy with a white line at each of `times`."""
         copy: Picture = self.image.copy()
         for time in times:
@@ -75,7 +75,7 @@ def _block(bar: Timeline, start: float, stop: float, top: int, bottom: int, colo
 
 
 def _spans(bar: Timeline, spans: Reals, last: float, top: int, colours: tuple[Colour, Colour]) -> None:
-    """Numbered blocks in turning colours; those that overlap their neighbours lie in two lanes."""
+    """Numbered blocks in turning colours; those that overlap their neighbours use two lanes."""
     overlap = len(spans) > 1 and bool((spans[1:, 0] < spans[:-1, 1]).any())
     for number, (start, stop) in enumerate(spans):
         low, high = (top + 1, top + ROW - 2)
@@ -99,12 +99,12 @@ def _steps(bar: Timeline, scene: PreviewScene, top: int) -> None:
 
 
 def _presence(bar: Timeline, scene: PreviewScene, agent: int, top: int) -> None:
-    """Seen in the agent's colour, interpolated in a darker one, unseen dark."""
+    """Detected in the agent's colour, interpolated in a darker one, missing dark."""
     times, filled = scene.array("pose", "time"), scene.array("pose", "filled")
-    seen = np.isfinite(scene.array("pose", "keypoints")[:, agent, :, 0]).any(axis=1)
+    detected = np.isfinite(scene.array("pose", "keypoints")[:, agent, :, 0]).any(axis=1)
     _block(bar, 0, bar.end, top + 3, top + ROW - 4, DARK)
     ends = np.append(times[1:], bar.end)
-    for row in np.flatnonzero(seen):
+    for row in np.flatnonzero(detected):
         drawn = filled is not None and bool(filled[row, agent])
         tone = shade(colour_of(agent), 0.5) if drawn else colour_of(agent)
         _block(bar, float(times[row]), float(ends[row]), top + 3, top + ROW - 4, tone)
@@ -123,7 +123,7 @@ def _others(scene: PreviewScene) -> Reals:
 
 
 def _unchosen(bar: Timeline, scene: PreviewScene, top: int) -> None:
-    """People seen and not chosen, faintly, one thin line each from first to last sight; up to five lie apart."""
+    """Other people as thin grey lines, each from its first to its last detection, in up to five rows."""
     times = scene.array("pose", "time")
     for number, (first, last) in enumerate(_others(scene).astype(int)):
         y = top + 2 + 2 * (number % 5)

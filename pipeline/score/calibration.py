@@ -85,7 +85,7 @@ class FoldNetworks:
     def predict(self, features: FeatureSet) -> Floats:
         """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = StackData.join([stack_data(features, [n]) for n in self.normalisers]).to(
+        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
             torch.device("cpu"), torch.float64
         )
         which = torch.arange(folds).repeat_interleave(members // folds)
@@ -184,7 +184,7 @@ def calibrate(
         for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
         for member in run_members(rows, number, normaliser, config)
     ]
-    data = StackData.join([stack_data(more, [normaliser]) for normaliser in normalisers])
+    data = StackData.joined([stack_data(more, [normaliser]) for normaliser in normalisers])
     fitted = fit_members(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )

@@ -33,6 +33,7 @@ from data.errors import DataError, UsageError, printable
 from data.store import atomic_path
 from data.store.arrays import Floats
 from data.video import Record
+from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
@@ -273,8 +274,7 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
     """
     import openvino as ov
 
-    core = ov.Core()
-    model = core.compile_model(core.read_model(str(place)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = compile_for_cpu(ov.Core().read_model(str(place)))
     worst = 0.0
     for features in (probe, probe.take([0])):
         outputs = model(dict(zip(net.inputs, _arrays(net, features), strict=True)))

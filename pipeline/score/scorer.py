@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ class Scorer:
         records: Sequence[Record],
         *,
         stop: threading.Event | None = None,
-        **hooks: Callable[..., Any] | None,
+        **hooks: Any,
     ) -> list[Score]:
         """Score many videos. Failed videos have `error` set.
 
@@ -94,7 +94,7 @@ class Scorer:
             stop: set it to end after the current writes; videos not extracted by then count as failed.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        summary = run_extract(records, self.config, self.cache, self.planner, stop=stop, **hooks)
+        summary = run_extract(records, self.planner, stop=stop, **hooks)
         results = {result.record.id: result for result in summary.results}
         done = {key for key, result in results.items() if not result.failed and "timesteps" in result.done}
         done |= summary.ready

@@ -74,7 +74,7 @@ class AimSystem:
         train = [with_copied_rows(part.train, len(features), config) for part in parts]
         normalisers = [fit_normaliser(more, rows, config) for rows in train]
         groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
-        data = StackData.join([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
+        data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group])

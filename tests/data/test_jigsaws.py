@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta, parse_transcription
+from data.datasets.jigsaws import list_jigsaws
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
 from data.errors import DataError, UsageError
 
 ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))

@@ -36,7 +36,7 @@ from pipeline.evaluate.protocols import fingerprints
 from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
 from pipeline.extract.costs import estimate
 from pipeline.extract.plan import Planner
-from pipeline.extract.runner import Worker
+from pipeline.extract.runner import PlanRunner
 from pipeline.extract.unneeded import unneeded
 from pipeline.features import gather
 from pipeline.pack import read_pack, write_pack
@@ -61,7 +61,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def extract(records: tuple[Record, ...], config: BaseConfig, **options: Any) -> Summary:
     cache = open_cache(config.cache, config.storage.reach())
-    summary = run_extract(records, config, cache, Planner(config, cache, **options))
+    summary = run_extract(records, Planner(config, cache, **options))
     cache.close()
     return summary
 
@@ -162,7 +162,7 @@ def test_an_object_that_changes_after_the_plan_is_not_taken_for_the_planned_one(
     cache = open_cache(config.cache, config.storage.reach())
     plan = Planner(config, cache).plan(filled.videos()[0])
     filled.put("in/a.mp4", make_video(filled.home / "other.mp4", frames=15).read_bytes())
-    result = Worker(config, cache).run(plan)
+    result = PlanRunner(config, cache).run(plan)
     assert "changed since the run began" in result.failed["brightness"]
     assert extract(filled.videos(), config).exit_code == 0
 
@@ -252,7 +252,7 @@ def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
 @pytest.mark.parametrize("name", ["../out.mp4", "x/../../out.mp4", "x//a.mp4", "./a.mp4"])
 def test_names_that_are_no_paths_are_left_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {each: RemoteFile(f"s3://bucket/in/{each}", 1, "1 x") for each in (name, "b.mp4")}
-    monkeypatch.setattr("data.video.records.list_files", lambda given, storage: files)
+    monkeypatch.setattr(RemoteFolder, "files", lambda self: files)
     listing = find_videos([Path("s3://bucket/in")])
     assert [record.id for record in listing.records] == ["b.mp4"]
     assert len(listing.problems) == 1

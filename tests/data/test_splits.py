@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.errors import DataError, UsageError
 from data.leaks import audit
-from data.splits import JIGSAWS_4FOLD, PROTOCOLS, Fold, for_task, forbidden, holdout, kfold, make_folds, tied
+from data.splits import JIGSAWS_4FOLD, PROTOCOLS, Fold, forbidden, holdout, kfold, make_folds, tied
 from data.video.records import Record
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "splits" / "jigsaws_4fold.json"
@@ -73,9 +73,6 @@ def test_a_surgeon_held_out_is_held_out_of_every_task() -> None:
     records = jigsaws()
     folds = make_folds("louo", records)
     assert [fold.name for fold in folds] == list("BCDEFGHI")
-    needle = for_task(folds, records, "Needle_Passing")
-    assert [fold.name for fold in needle] == list("BCDEFHI")
-    assert all("Needle_Passing" in name for fold in needle for name in fold.train + fold.test)
     assert len(make_folds("loso", [r for r in records if r.task == "Knot_Tying"])) == 5
 
 

@@ -45,7 +45,7 @@ def generated() -> Any:
 def run(config: Any, videos: Path) -> Any:
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, config, cache, planner), planner
+    return run_extract(find_videos([videos]).records, planner), planner
 
 
 def test_one_line_adds_a_stage_everywhere(toy_line: None, make_video: Any, tmp_path: Path, generated: Any) -> None:

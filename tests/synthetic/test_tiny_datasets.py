@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from data.datasets.jigsaws import parse_kinematics, parse_transcription
+from data.datasets.jigsaws_files import parse_kinematics, parse_transcription
 from data.datasets.listing import list_records
 from data.leaks import audit
 from data.splits import TIED, forbidden, make_folds
@@ -151,24 +151,24 @@ def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> None:
-    told = steps_explained(planted_steps(600, symmetric=symmetric))
-    assert told["where it counts"] > 0.7
-    assert told["right"] < told["where it counts"] - 0.25
-    assert max(told["primary"], told["secondary"]) < 0.25
+    explained = steps_explained(planted_steps(600, symmetric=symmetric))
+    assert explained["where it counts"] > 0.7
+    assert explained["right"] < explained["where it counts"] - 0.25
+    assert max(explained["primary"], explained["secondary"]) < 0.25
     if symmetric:
-        assert told["plain"] == pytest.approx(told["right"], abs=0.05)
+        assert explained["plain"] == pytest.approx(explained["right"], abs=0.05)
     else:
-        assert told["plain"] < told["right"] - 0.2
+        assert explained["plain"] < explained["right"] - 0.2
 
 
 def test_steps_have_their_shapes_and_their_score() -> None:
-    steps = planted_steps(5, steps=7, channels=3, own=2, entries=4)
+    steps = planted_steps(5, steps=7, channels=3, own_channels=2, entries=4)
     assert steps.primary.shape == (5, 7, 5)
     assert steps.secondary.shape == (5, 7, 1, 5)
     assert steps.scene.shape == (5, 7, 4)
     shares = 10 * np.stack([steps.quality, steps.form, steps.execution / 10]).T @ np.array(WEIGHTS)
     np.testing.assert_allclose(steps.score, shares)
-    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own=2, entries=4).scene, steps.scene)
+    np.testing.assert_array_equal(planted_steps(5, steps=7, channels=3, own_channels=2, entries=4).scene, steps.scene)
 
 
 def score(record: Record) -> float:

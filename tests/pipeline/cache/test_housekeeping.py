@@ -45,7 +45,7 @@ def filled(make_video: Any, tmp_path: Path) -> tuple[Cache, tuple[Record, ...]]:
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache")
     cache = Cache(config.cache)
-    run_extract(records, config, cache, Planner(config, cache))
+    run_extract(records, Planner(config, cache))
     return cache, records
 
 

@@ -46,7 +46,7 @@ def filled(monkeypatch: pytest.MonkeyPatch, make_video: Any, tmp_path: Path) -> 
     config = validate({"stages": ["contrast"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
     records = find_videos([make_video(tmp_path / "a.mp4")]).records
     cache = Cache(config.cache)
-    run_extract(records, config, cache, Planner(config, cache))
+    run_extract(records, Planner(config, cache))
     cache.close()
     return config, records
 
@@ -102,6 +102,6 @@ def test_a_file_replaced_meanwhile_is_not_taken_for_ours(
     monkeypatch.setattr(store, "write", raced)
     changed = validate({**config.dump(), "brightness": {"stride": 3}})
     cache = Cache(config.cache)
-    run_extract(records, changed, cache, Planner(changed, cache))
+    run_extract(records, Planner(changed, cache))
     cache.close()
     assert rows(changed, records)[0]["reason"] == "brightness.stride 1 -> 3"

@@ -54,7 +54,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureS
     cache = Cache(config.cache)
     planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
-    assert run_extract(records, config, cache, planner).exit_code == 0
+    assert run_extract(records, planner).exit_code == 0
     return config, gather(records, planner).features
 
 
@@ -132,7 +132,7 @@ def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average
 
 def test_the_papers_rows_have_our_task_names() -> None:
     from data.datasets.aqa7 import ACTIONS
-    from data.datasets.jigsaws import TASKS
+    from data.datasets.jigsaws_files import TASKS
     from data.datasets.tasd2 import EVENTS
 
     names = {"jigsaws": TASKS, "aqa7": ACTIONS, "tasd2": EVENTS.values()}

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,9 +54,7 @@ def cluster() -> Iterator[None]:
 
 
 def on_ray(workers: int = 2) -> Any:
-    from pipeline.evaluate.spread_ray import run_on_ray
-
-    return partial(run_on_ray, config=validate({"run": {"workers": workers}}))
+    return pick_run("ray", validate({"run": {"workers": workers}}))
 
 
 def features(count: int = 40, **more: Any) -> FeatureSet:
@@ -114,7 +111,7 @@ class Killer:
 
 @dataclass(frozen=True)
 class Sleeper:
-    """Says that it runs, then never ends by itself."""
+    """Says that it runs, then ends only when it is asked to stop."""
 
     place: Path
     name: str = "sleeper"
@@ -122,11 +119,10 @@ class Sleeper:
 
     def held_out(self, features: FeatureSet, parts: Sequence[Part], progress: Any = None, stop: Any = None) -> HeldOut:
         self.place.touch()
-        try:
-            while True:
-                time.sleep(0.05)
-        finally:
-            self.place.with_suffix(".ended").touch()
+        while not stop():
+            time.sleep(0.05)
+        self.place.with_suffix(".ended").touch()
+        raise Cancelled
 
 
 def broken(features: FeatureSet, train: Any, test: Any, run: int) -> Any:
@@ -183,7 +179,7 @@ def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> No
 
 def test_a_job_that_loses_two_workers_is_named(cluster: None, tmp_path: Path) -> None:
     made, parts = features(), tuple(parts_of(features()))
-    with pytest.raises(JobError, match=r"^killer: lost 2 Ray workers"):
+    with pytest.raises(JobError, match=r"^killer: lost 2 workers"):
         on_ray()(made, [Job("killer", Killer(tmp_path, 9), parts)])
 
 

@@ -36,7 +36,7 @@ def configured(cache: Path, workers: int, **run: float) -> BaseConfig:
 def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    return run_extract(find_videos([videos]).records, config, cache, planner, **hooks)  # type: ignore[arg-type]
+    return run_extract(find_videos([videos]).records, planner, **hooks)  # type: ignore[arg-type]
 
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_dying_child_costs_its_video(videos: Path, tmp_path: Path, number: sig
     assert len(summary.results) == 3
     retried = Planner(config, Cache(config.cache), retry_failed=True)
     records = find_videos([videos]).records
-    assert run_extract(records, config, retried.cache, retried).exit_code == 0
+    assert run_extract(records, retried).exit_code == 0
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:

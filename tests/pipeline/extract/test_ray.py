@@ -18,8 +18,9 @@ from data.store import hdf5 as store
 from data.video.records import find_videos
 from data.video.writer import write_video
 from pipeline.cache.local_cache import Cache
+from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.extract.batch import Summary, run_extract
 from pipeline.extract.plan import Planner
 
 ray = pytest.importorskip("ray")
@@ -51,8 +52,8 @@ def configured(cache: Path, workers: int = 2, **run: float) -> BaseConfig:
 def extract(videos: Path, config: BaseConfig, engine: str = "ray", **hooks: Any) -> Summary:
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    chosen = pick_engine(engine, config)
-    return run_extract(find_videos([videos]).records, config, cache, planner, engine=chosen, **hooks)
+    pool = pick_pool(engine, config.run)
+    return run_extract(find_videos([videos]).records, planner, pool=pool, **hooks)
 
 
 def workers_of_ray() -> list[int]:
@@ -128,7 +129,7 @@ def test_a_cluster_that_is_too_small_is_named(cluster: None, videos: Path, tmp_p
 def test_a_machine_that_cannot_start_a_worker_costs_no_video(
     cluster: None, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.extract.ray_engine.os.getcwd", lambda: str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("pipeline.cluster.os.getcwd", lambda: str(tmp_path / "elsewhere"))
     with pytest.raises(UsageError, match=r"cannot start \(FileNotFoundError.*elsewhere.*every machine") as caught:
         extract(videos, configured(tmp_path / "cache"))
     assert "\x1b" not in str(caught.value)

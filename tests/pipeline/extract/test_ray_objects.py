@@ -11,7 +11,8 @@ import pytest
 from data.store import hdf5 as store
 from data.video.records import find_videos
 from pipeline.cache.remote_cache import open_cache
-from pipeline.extract.batch import Summary, pick_engine, run_extract
+from pipeline.cluster import pick_pool
+from pipeline.extract.batch import Summary, run_extract
 from pipeline.extract.plan import Planner
 from tests.helpers.object_store import Bucket
 
@@ -21,9 +22,9 @@ pytest.importorskip("ray", reason='needs python -m pip install -e ".[ray]"')
 def extract(bucket: Bucket) -> Summary:
     config = bucket.config(stages=["camera_flow"], run={"workers": 2})
     cache = open_cache(config.cache, config.storage.reach())
-    engine = pick_engine("ray", config)
+    pool = pick_pool("ray", config.run)
     try:
-        return run_extract(bucket.videos(), config, cache, Planner(config, cache), engine=engine)
+        return run_extract(bucket.videos(), Planner(config, cache), pool=pool)
     finally:
         cache.close()
 
@@ -38,7 +39,7 @@ def test_far_videos_and_a_far_cache_give_what_the_disk_gives(bucket: Bucket, mak
 
     near = bucket.config(stages=["camera_flow"], cache=str(bucket.home / "cache"))
     kept = open_cache(near.cache, near.storage.reach())
-    assert run_extract(find_videos([bucket.home / "in"]).records, near, kept, Planner(near, kept)).exit_code == 0
+    assert run_extract(find_videos([bucket.home / "in"]).records, Planner(near, kept)).exit_code == 0
     outputs = sorted(near.cache.rglob("*.h5"))
     assert len(outputs) == 3
     for path in outputs:

@@ -47,7 +47,7 @@ def configured(root: Path, **values: object) -> BaseConfig:
 def extract(videos: Path, config: BaseConfig, **options: Any) -> Summary:
     cache = Cache(config.cache)
     planner = Planner(config, cache, **options)
-    summary = run_extract(find_videos([videos]).records, config, cache, planner)
+    summary = run_extract(find_videos([videos]).records, planner)
     cache.close()
     return summary
 

@@ -38,7 +38,7 @@ def configured(root: Path, **values: object) -> BaseConfig:
 
 def extract(records: tuple[Record, ...], config: BaseConfig, **options: object) -> Summary:
     cache = Cache(config.cache)
-    summary = run_extract(records, config, cache, Planner(config, cache, **options))  # type: ignore[arg-type]
+    summary = run_extract(records, Planner(config, cache, **options))  # type: ignore[arg-type]
     cache.close()
     return summary
 
@@ -168,7 +168,7 @@ def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     told: list[tuple[str, int, int, tuple[str, ...]]] = []
     planner = Planner(config, Cache(config.cache))
     records = find_videos([tmp_path / "a.mp4"]).records
-    run_extract(records, config, planner.cache, planner, on_frames=lambda *what: told.append(what))
+    run_extract(records, planner, on_frames=lambda *what: told.append(what))
     assert told[0] == ("a.mp4", 0, 0, ("brightness",))
     assert ("a.mp4", 10, 10, ("brightness",)) in told
     assert told[-1] == ("a.mp4", 0, 0, ("contrast",))
@@ -180,9 +180,7 @@ def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
     records = find_videos([tmp_path / "in"]).records
     config = configured(tmp_path / "cache")
     cache, stop = Cache(config.cache), threading.Event()
-    summary = run_extract(
-        records, config, cache, Planner(config, cache), stop=stop, on_result=lambda result: stop.set()
-    )
+    summary = run_extract(records, Planner(config, cache), stop=stop, on_result=lambda result: stop.set())
     assert summary.cancelled
     assert summary.exit_code == 1
     assert len(summary.results) == 1

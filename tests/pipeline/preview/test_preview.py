@@ -148,7 +148,7 @@ def test_bar_tells_when_agents_are_seen(scene: PreviewScene) -> None:
     assert seen[0][:, middle + 5 : bar.x(scene.end) - 1].any(axis=0).all()
     assert not seen[1][:, middle + 5 :].any()
     assert seen[1][:, bar.x(0) : middle - 5].any(axis=0).all()
-    assert (bar.at(0.0) != bar.image).any()
+    assert (bar.marked(0.0) != bar.image).any()
     assert bar.image.shape[1] == 640
 
 

@@ -71,7 +71,7 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     labelled = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in records]
     cache = Cache(config.cache)
     planner = Planner(config, cache)
-    assert run_extract(labelled, config, cache, planner).exit_code == 0
+    assert run_extract(labelled, planner).exit_code == 0
     features = gather(labelled, planner).features
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")

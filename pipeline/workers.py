@@ -1,0 +1,338 @@
+"""Jobs on workers that each load their models once: processes of this machine, or actors of a Ray cluster.
+
+A worker runs one job at a time. A job that crashes, hangs or fills the memory therefore costs one worker, which is
+replaced; all other jobs go on. Processes of this machine die with their parent.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pipeline.config import RunConfig
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+Report = Callable[..., None]
+"""Called by a job with its progress; the arguments must be picklable."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "AIM_THREADS")
+
+POLL_SECONDS = 0.2
+
+GRACE_SECONDS = 60.0
+"""After a stop, workers have this long to finish their current write or epoch; then they are killed."""
+
+
+class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often no program
+    """A worker ended by itself; the message says how."""
+
+
+class Worker(ABC):
+    """One worker, as the parent sees it.
+
+    Attributes:
+        started: `time.monotonic()` at which the current job began; None while the worker itself starts.
+        used_bytes: resident memory at the last `take`.
+    """
+
+    started: float | None = None
+    used_bytes: int = 0
+
+    @abstractmethod
+    def give(self, job: Any) -> None:
+        """Start a job."""
+
+    @abstractmethod
+    def take(self, report: Report) -> tuple[Any, ...]:
+        """The job's result in a tuple, which is empty while the job runs; passes on the job's reports.
+
+        Raises:
+            WorkerLost: the worker has ended.
+        """
+
+    @abstractmethod
+    def halt(self) -> None:
+        """Set the event that asks the job to stop; the worker takes no further job."""
+
+    @abstractmethod
+    def end(self, seconds: float = 0.0) -> None:
+        """Kill the worker, after `seconds` in which it may end by itself."""
+
+
+class Pool(ABC):
+    """Where workers run.
+
+    Attributes:
+        tries: workers that one job may lose before it fails.
+        exit_seconds: time in which running jobs may stop by themselves when another job ends the run by an error.
+    """
+
+    tries: ClassVar[int]
+    exit_seconds: ClassVar[float]
+
+    @abstractmethod
+    def opened(
+        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> AbstractContextManager[tuple[int, Callable[[], Worker]]]:
+        """The number of places, and a function that starts a worker in one of them."""
+
+    @abstractmethod
+    def wait(self, workers: Sequence[Any]) -> None:
+        """Return when a worker has something to take, after `POLL_SECONDS` at most."""
+
+
+@dataclass(frozen=True)
+class Task(Generic[J, R]):
+    """What workers do with jobs.
+
+    Attributes:
+        start: called once in every worker with `arguments` and an event that asks to stop. Returns a function of a job
+            and a `Report` that returns the job's result. Picklable by name, as jobs and results are.
+        arguments: sent once to each worker, on Ray once to each machine.
+        lost: the result of a job that failed because its workers were lost, from the job and the reason.
+        remaining: what is left of a job whose worker was lost, for the next worker.
+        limits: `timeout_s` and `memory_gb` of one job; None: unlimited.
+    """
+
+    start: Callable[..., Callable[[J, Report], R]]
+    arguments: tuple[Any, ...]
+    lost: Callable[[J, str], R]
+    remaining: Callable[[J], J] = lambda job: job
+    limits: RunConfig | None = None
+
+
+def run_jobs(
+    pool: Pool,
+    task: Task[J, R],
+    jobs: Iterable[J],
+    stop: Callable[[], bool],
+    on_report: Callable[..., None] | None = None,
+) -> Iterator[R]:
+    """Results in the order in which jobs finish.
+
+    Args:
+        pool: where workers run; no more jobs are handed out than run at once.
+        task: what they do.
+        jobs: taken one at a time, as workers become free.
+        stop: when it returns true, no further job starts. Running jobs are asked to stop, and their results still come.
+        on_report: called with a job and what it reports.
+    """
+    waiting = iter(jobs)
+    deadline, exit_seconds = float("inf"), pool.exit_seconds
+    with pool.opened(task.start, task.arguments) as (places, hire):
+        seats = [_Seat(pool, task, hire, job) for job in islice(waiting, places)]
+        try:
+            while busy := [seat for seat in seats if seat.job is not None]:
+                if stop() and deadline == float("inf"):
+                    deadline = time.monotonic() + GRACE_SECONDS
+                    for seat in busy:
+                        seat.worker.halt()
+                if time.monotonic() > deadline:
+                    exit_seconds = 0.0
+                    return
+                pool.wait([seat.worker for seat in busy])
+                for seat in busy:
+                    for result in seat.collect(stop(), on_report):
+                        yield result
+                        seat.give(None if stop() else next(waiting, None))
+        finally:
+            for seat in seats:
+                seat.worker.end(exit_seconds)
+
+
+class _Seat(Generic[J, R]):
+    """One place of a pool: its worker, and the job that runs there."""
+
+    def __init__(self, pool: Pool, task: Task[J, R], hire: Callable[[], Worker], job: J) -> None:
+        self.pool, self.task, self.hire = pool, task, hire
+        self.worker, self.alive = hire(), True
+        self.give(job)
+
+    def give(self, job: J | None, lost_workers: int = 0) -> None:
+        """Start a job, on a new worker where the last one was lost; None leaves the place empty."""
+        self.job, self.lost_workers = job, lost_workers
+        if job is None:
+            return
+        if not self.alive:
+            self.worker, self.alive = self.hire(), True
+        self.worker.give(job)
+
+    def collect(self, stopped: bool, on_report: Callable[..., None] | None) -> tuple[R, ...]:
+        """The job's result, or none yet; a job that lost its worker starts again or fails."""
+        job = self.job
+        assert job is not None
+        try:
+            result = self.worker.take(partial(on_report, job) if on_report else _ignore)
+            reason = "" if result else self._exceeded_limit()
+            if not reason:
+                return result
+            self.lost_workers = self.pool.tries  # another worker would need as much
+        except WorkerLost as error:
+            reason = str(error)
+            self.lost_workers += 1
+        self.worker.end()
+        self.alive = False
+        if stopped:
+            self.job = None
+        elif self.lost_workers >= self.pool.tries:
+            return (self.task.lost(job, reason),)
+        else:
+            self.give(self.task.remaining(job), self.lost_workers)
+        return ()
+
+    def _exceeded_limit(self) -> str:
+        limits, started = self.task.limits, self.worker.started
+        if limits is None:
+            return ""
+        if started is not None and time.monotonic() - started > limits.timeout_s:
+            return f"took longer than {limits.timeout_s:g} s (run.timeout_s)"
+        if limits.memory_gb and self.worker.used_bytes > limits.memory_gb * 1e9:
+            return f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)"
+        return ""
+
+
+def _ignore(*_: Any) -> None:
+    """A report that nobody wants."""
+
+
+@dataclass(frozen=True)
+class LocalPool(Pool):
+    """`run.workers` processes of this machine, each with its share of the cores as threads."""
+
+    run: RunConfig
+    tries: ClassVar[int] = 1
+    exit_seconds: ClassVar[float] = 5.0
+
+    @contextmanager
+    def opened(
+        self, start: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> Iterator[tuple[int, Callable[[], LocalWorker]]]:
+        """See `Pool`."""
+        workers = max(1, self.run.workers)
+        threads = self.run.threads or max(1, (os.cpu_count() or 1) // workers)
+        yield workers, partial(LocalWorker, threads, start, arguments)
+
+    def wait(self, workers: Sequence[LocalWorker]) -> None:
+        """See `Pool`."""
+        wait([worker.pipe for worker in workers], timeout=POLL_SECONDS)
+
+
+class LocalWorker(Worker):
+    """One process of this machine."""
+
+    def __init__(self, threads: int, start: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, remote_end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(remote_end, start, arguments, os.getpid()), daemon=True)
+        with _environment({name: str(threads) for name in THREAD_VARIABLES}):
+            self.process.start()
+        remote_end.close()
+
+    def give(self, job: Any) -> None:
+        """See `Worker`."""
+        self.started = time.monotonic()
+        with suppress(OSError):  # `take` notices that the process has ended
+            self.pipe.send(job)
+
+    def take(self, report: Report) -> tuple[Any, ...]:
+        """See `Worker`."""
+        try:
+            while self.pipe.poll():
+                finished, content = self.pipe.recv()
+                if finished:
+                    return (content,)
+                report(*content)
+        except (EOFError, OSError):
+            self.process.join(timeout=5)
+            code = self.process.exitcode
+            cause = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
+            raise WorkerLost(f"the worker process {cause}") from None
+        self.used_bytes = resident_bytes(self.process.pid or 0)
+        return ()
+
+    def halt(self) -> None:
+        """See `Worker`."""
+        with suppress(OSError):
+            self.pipe.send(None)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """See `Worker`."""
+        if seconds:
+            self.halt()
+            self.pipe.close()
+            self.process.join(timeout=seconds)
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(pipe: Connection, start: Callable[..., Any], arguments: tuple[Any, ...], parent: int) -> None:
+    """The loop of a worker process: takes a job, runs it, sends the result, until it is asked to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    _die_with_parent(parent)
+    stop = threading.Event()
+    jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, jobs, stop), daemon=True).start()
+    work = start(*arguments, stop)
+    with suppress(OSError, KeyboardInterrupt):
+        while (job := jobs.get()) is not None:
+            pipe.send((True, work(job, lambda *progress: pipe.send((False, progress)))))
+
+
+def _listen(pipe: Connection, jobs: queue.SimpleQueue[Any], stop: threading.Event) -> None:
+    """Queue the jobs that the parent sends; None, or the pipe's end, means stop.
+
+    A pipe and not a shared event: an event whose waiter is killed blocks everybody who sets it.
+    """
+    with suppress(EOFError, OSError):
+        while (job := pipe.recv()) is not None:
+            jobs.put(job)
+    stop.set()
+    jobs.put(None)
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when its parent ends, however that ends."""
+    with suppress(Exception):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident bytes of a process, 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that a child process inherits and this process does not keep."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
