@@ -2,7 +2,7 @@
 
 from data.weights.compiled_models import load_compiled, read_network, store_compiled
 from data.weights.registry import REGISTRY
-from data.weights.weight_files import cache_dir, digest, fetch, locate, read_weights, weight_rows
+from data.weights.weight_files import cache_dir, digest, fetch, locate, weight_rows
 
 __all__ = [
     "REGISTRY",
@@ -12,7 +12,6 @@ __all__ = [
     "load_compiled",
     "locate",
     "read_network",
-    "read_weights",
     "store_compiled",
     "weight_rows",
 ]

@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 @command(api.cache_ls, "cache ls -c folder --stage pose")
-def cache_ls(found: CacheListing, as_json: bool) -> None:
+def cache_ls(listing: CacheListing, as_json: bool) -> None:
     """Print one row per stage, output or run."""
     if as_json:
-        print_json(found.rows)
+        print_json(listing.rows)
         return
     from pipeline.cache.housekeeping import shown
 
-    columns = list(found.rows[0]) if found.rows else ["nothing here"]
-    table(found.title, columns, [shown(row) for row in found.rows])
+    columns = list(listing.rows[0]) if listing.rows else ["nothing here"]
+    table(listing.title, columns, [shown(row) for row in listing.rows])
 
 
 @command(api.cache_verify, "cache verify -c folder")
-def cache_verify(found: CacheFiles, as_json: bool) -> None:
+def cache_verify(damaged: CacheFiles, as_json: bool) -> None:
     """Print the damaged files."""
-    show_files(found, as_json)
-    finish(not found.files)
+    show_files(damaged, as_json)
+    finish(not damaged.files)
 
 
 @command(api.cache_prune, "cache prune videos/ -c folder --yes")
-def cache_prune(found: CacheFiles, as_json: bool) -> None:
+def cache_prune(pruned: CacheFiles, as_json: bool) -> None:
     """Print the files, deleted or not."""
-    show_files(found, as_json)
+    show_files(pruned, as_json)
 
 
 @command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")
-def cache_gc(found: CacheFiles, as_json: bool) -> None:
+def cache_gc(collected: CacheFiles, as_json: bool) -> None:
     """Print the files, deleted or not."""
-    show_files(found, as_json)
+    show_files(collected, as_json)

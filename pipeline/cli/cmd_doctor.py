@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 @command(api.doctor, "doctor")
-def doctor(found: list[SetupCheck], as_json: bool) -> None:
+def doctor(checks: list[SetupCheck], as_json: bool) -> None:
     """Print one row per finding."""
     if as_json:
-        print_json([vars(line) for line in found])
+        print_json([vars(line) for line in checks])
     else:
-        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in found])
-    finish(all(line.state != "broken" for line in found))
+        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in checks])
+    finish(all(line.state != "broken" for line in checks))

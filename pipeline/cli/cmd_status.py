@@ -20,5 +20,5 @@ def status(state: Status, quality: bool, as_json: bool) -> None:
     else:
         from pipeline.console import status_table
 
-        status_table(state.rows, all_figures=quality)
+        status_table(state.rows, all_values=quality)
     finish(state.ok)

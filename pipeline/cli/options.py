@@ -40,6 +40,6 @@ OPTIONS: dict[str, Any] = {
 
 DISPLAY = {
     "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
-    "quality": Annotated[bool, typer.Option("--quality", help="every quality figure, not only the main ones")],
+    "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
 }
 """Flags that only decide how results are shown; a command has those that its function takes."""
