@@ -6,7 +6,7 @@ The library is not among this project's requirements: `pip install trackers`, in
 requires opencv-python, which must not be installed beside opencv-contrib-python-headless. Experiments:
 
 - `stage`: the tracker runs inside the stage, so the search follows its tracks;
-- `replay`: every tracker gets the detections that the stage found with its own tracker;
+- `replay`: every tracker gets the detections that the stage detections with its own tracker;
 - `crossed`: the same detections of two people, one mirrored, so that they cross where both were filmed alone
   (held out: at least one of them is of the held-out camera).
 
@@ -48,18 +48,18 @@ from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 
 KINDS = ("crossing", "bystanders", "somersault")
-COLUMNS = ("switches", "splits", "found", "pck50", "pck20", "us")
+COLUMNS = ("switches", "splits", "detections", "pck50", "pck20", "us")
 STEPS = (1, 2, 3)
 WIDTH = 455
 """Pixels of a clip, for mirroring."""
 
 
-def replayed_rows(stage: Pose, clip: Clip, found: Sequence[Detections]) -> dict[str, dict[str, float]]:
+def replayed_rows(stage: Pose, clip: Clip, detections: Sequence[Detections]) -> dict[str, dict[str, float]]:
     """Rows by step and tracker, on given detections of every frame."""
     rows = {}
     for step, tracker in itertools.product(STEPS, (OURS, *LIBRARY)):
         make = partial(make_tracker, tracker)
-        parts = [run_stage(stage, make, every(clip, step, i), found[i::step])[0] for i in range(step)]
+        parts = [run_stage(stage, make, every(clip, step, i), detections[i::step])[0] for i in range(step)]
         rows[f"{step}/{tracker}"] = sums(parts)
     return rows
 
@@ -71,20 +71,20 @@ def run_case(folder: Path, name: str) -> tuple[dict[str, dict[str, float]], list
     stage._backend = shared = SharedForwards()
     shared.network = load_backend(stage.config)
     inside = {name: run_stage(stage, partial(make_tracker, name), clip) for name in (OURS, *LIBRARY)}
-    found = inside[OURS][1]
+    detections = inside[OURS][1]
     rows = {f"stage/1/{name}": row for name, (row, _) in inside.items()}
-    return rows | {f"replay/{key}": row for key, row in replayed_rows(stage, clip, found).items()}, found
+    return rows | {f"replay/{key}": row for key, row in replayed_rows(stage, clip, detections).items()}, detections
 
 
-def run_pair(folder: Path, names: Sequence[str], found: Sequence[Sequence[Detections]]) -> dict[str, dict[str, float]]:
+def run_pair(folder: Path, names: Sequence[str], detections: Sequence[Sequence[Detections]]) -> dict[str, dict[str, float]]:
     """Rows of two people who were filmed alone; the second one is mirrored."""
     first, second = (read_clip(folder, CASES[name]) for name in names)
     mirrored = np.array([WIDTH, 0.0]) + second.truth[:, :, MIRRORED] * (-1, 1)
     truth = np.concatenate([first.truth, mirrored], axis=1)
     visible = np.concatenate([first.visible, second.visible[:, :, MIRRORED]], axis=1)
-    poses = [d.keypoints[:, MIRRORED] * (-1, 1, 1) + (WIDTH, 0, 0) for d in found[1]]
-    turned = [Detections.of(pose, d.scores) for pose, d in zip(poses, found[1], strict=True)]
-    together = [Detections.joined(pair).distinct() for pair in zip(found[0], turned, strict=True)]
+    poses = [d.keypoints[:, MIRRORED] * (-1, 1, 1) + (WIDTH, 0, 0) for d in detections[1]]
+    turned = [Detections.of(pose, d.scores) for pose, d in zip(poses, detections[1], strict=True)]
+    together = [Detections.joined(pair).distinct() for pair in zip(detections[0], turned, strict=True)]
     stage = Pose(PoseConfig(agents=2))
     stage._backend = SharedForwards()
     rows = replayed_rows(stage, Clip(first.images, first.times, truth, visible), together)
@@ -119,7 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="*", help="beginnings of names of cases")
     parser.add_argument("--workers", type=int, default=2, help="cases side by side, each in one thread")
-    parser.add_argument("--folder", type=Path, help="where made clips are kept (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="where synthetic clips are kept (default: a temporary folder)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/pose_trackers.json"))
     given = parser.parse_args()
     if importlib.util.find_spec("trackers") is None:
