@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import socket
 import time
@@ -16,6 +17,8 @@ from data.store.addresses import address, is_remote
 
 TEMPORARY = ".writing-"
 """Prefix of every temporary name; such files are never read."""
+
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
 
 ABANDONED_SECONDS = 24 * 3600
 """A temporary of another machine is swept after this time; one of this machine as soon as its process is gone."""
@@ -74,17 +77,18 @@ def write_text(target: Path, text: str) -> None:
     write_bytes(target, text.encode("utf-8", "backslashreplace"))
 
 
-def sweep(folder: Path) -> int:
-    """Remove temporaries below `folder` that no living process writes; returns how many."""
-    removed = 0
+def sweep(folder: Path, *, remove: bool = True) -> int:
+    """Remove, or only count, temporaries below `folder` that no living process writes; returns how many."""
+    count = 0
     for inner, _, names in os.walk(folder):
         for name in names:
-            path = Path(inner, name) if name.startswith(TEMPORARY) else None
-            if path is not None and is_abandoned(path, TEMPORARY):
+            path = Path(inner, name) if _TEMPORARY_NAME.fullmatch(name) else None
+            if path is not None and not path.is_symlink() and is_abandoned(path, TEMPORARY):
                 with suppress(OSError):
-                    path.unlink()
-                    removed += 1
-    return removed
+                    if remove:
+                        path.unlink()
+                    count += 1
+    return count
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -101,11 +105,15 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove the folders below `folder`, and itself, that hold nothing."""
-    for inner, _, _ in os.walk(folder, topdown=False):
-        with suppress(OSError):  # not empty
-            os.rmdir(inner)
+def remove_empty_parents(path: Path, root: Path) -> None:
+    """Remove the folders above `path` and below `root` that hold nothing any more."""
+    for folder in path.parents:
+        if folder == root or root not in folder.parents:
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # not empty
+            return
 
 
 def safe_name(part: str) -> str:

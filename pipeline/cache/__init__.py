@@ -13,7 +13,7 @@ if TYPE_CHECKING:
         collect_garbage,
         delete,
         list_cache,
-        must_exist,
+        marked_cache,
         verify_cache,
     )
     from pipeline.cache.computation import Computation
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
-        cache_commands="CacheFiles CacheListing collect_garbage delete list_cache must_exist verify_cache",
+        cache_commands="CacheFiles CacheListing collect_garbage delete list_cache marked_cache verify_cache",
         computation="Computation",
         inputs="fingerprints stamps",
         local_cache="Cache Check software",
@@ -40,7 +40,7 @@ __all__ = [
     "delete",
     "fingerprints",
     "list_cache",
-    "must_exist",
+    "marked_cache",
     "open_cache",
     "software",
     "stamps",

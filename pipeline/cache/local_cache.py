@@ -21,9 +21,9 @@ from typing import Any, Literal
 from data.errors import AimError, CacheError, UsageError, printable
 from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
 from data.store import hdf5 as store
-from data.store.files import remove_empty, safe_name, sweep
+from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import Record
-from data.video.records import fingerprint_file, fingerprint_remote
+from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT, Index, stamp
 
@@ -31,6 +31,9 @@ State = Literal["fresh", "stale", "missing", "failed"]
 
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
+
+
+MARKER_TEXT = "This folder is a cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete from it.\n"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Check:
 
 
 class Cache:
-    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
+    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`.
+
+    The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
+    """
 
     lanes = 1
     """Number of threads that plan in parallel."""
@@ -53,7 +59,7 @@ class Cache:
             raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
         self.root = root
         self.local = local or root  # the index and the logs of runs, which are no outputs
-        self.index = Index(self.local)
+        self.index = Index(self.local, owned=self.local != root)
 
     @property
     def place(self) -> str:
@@ -113,6 +119,7 @@ class Cache:
             ContractError: it is not what the stage promised; nothing is written.
             OSError: the folder cannot be written or the disk is full.
         """
+        self.mark()
         path = self.path(computation.stage, record.id)
         stored, inode = store.write(path, new_header(computation, record), output, promise)
         with suppress(OSError):  # indexed at once, unless another process has replaced it already
@@ -168,8 +175,42 @@ class Cache:
         return self.local
 
     def exists(self) -> bool:
-        """Whether there is a cache."""
+        """Whether there is a folder."""
         return self.root.is_dir()
+
+    def marked(self) -> bool:
+        """Whether `extract` has marked this folder as a cache."""
+        return (self.root / CACHE_MARKER).is_file()
+
+    def mark(self) -> None:
+        """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will tell."""
+        with suppress(OSError):
+            if not self.marked():
+                write_text(self.root / CACHE_MARKER, MARKER_TEXT)
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
+        if path.name.endswith(".failed.json"):
+            return self._is_failure(path)
+        return self._is_checked(path) or store.is_output(path, self._content(path))
+
+    def _is_checked(self, path: Path) -> bool:
+        try:
+            return self.index.get(*self._fact(path)) is not None
+        except FileNotFoundError:
+            return False
+
+    def _is_failure(self, path: Path) -> bool:
+        try:
+            content = self._content(path)
+            entry = json.loads(path.read_bytes() if content is None else content)
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(entry, dict) and {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
+
+    def _content(self, path: Path) -> bytes | None:
+        """The bytes of an output that is no local file."""
+        return None
 
     def stage_names(self) -> list[str]:
         """Stages that have a folder in it."""
@@ -193,16 +234,13 @@ class Cache:
         return store.read_header(path)
 
     def delete(self, path: Path) -> None:
-        """Remove a file that `entries` gave, or a log."""
+        """Remove a file that `entries` gave, or a log, and the folders that it leaves empty."""
         path.unlink()
+        remove_empty_parents(path, self.root)
 
-    def tidy_folder(self, stage: str) -> None:
-        """Remove empty folders of a stage."""
-        remove_empty(self.root / stage)
-
-    def sweep(self) -> int:
-        """Remove temporaries that no living process writes; returns how many."""
-        return sweep(self.root) if self.root.exists() else 0
+    def sweep(self, *, remove: bool = True) -> int:
+        """Remove, or only count, temporaries that no living process writes; returns how many."""
+        return sweep(self.root, remove=remove) if self.root.exists() else 0
 
     def close(self) -> None:
         """Write the index to disk."""

@@ -7,11 +7,24 @@ from typing import Annotated
 
 import typer
 
+from data.errors import UsageError
+
+def cache_folder(text: str | Path) -> Path:
+    """The folder that `--cache` names; an empty name, such as that of an unset variable, is not the working directory.
+
+    Raises:
+        UsageError: no name.
+    """
+    if not str(text).strip():
+        raise UsageError("'--cache' names no folder", fix="Name it: --cache FOLDER; `--cache .` is the working directory")
+    return Path(text)
+
+
 Inputs = Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")]
 SomeInputs = Annotated[list[Path], typer.Argument(metavar="INPUT…")]
 Config = Annotated[str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")]
-CacheFolder = Annotated[Path | None, typer.Option("--cache")]
+CacheFolder = Annotated[Path | None, typer.Option("--cache", parser=cache_folder, metavar="PATH")]
 StageNames = Annotated[str, typer.Option("--stages")]
 Pack = Annotated[Path | None, typer.Option("--pack")]
 OutFile = Annotated[Path | None, typer.Option("--out")]

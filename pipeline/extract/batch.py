@@ -118,6 +118,7 @@ def run_extract(
     """
     stop = stop or threading.Event()
     config, cache = planner.config, planner.cache
+    cache.mark()
     cache.sweep()
     from_store = any(record.remote for record in records)
     if from_store:

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.errors import Cancelled, DataError, UsageError, printable
 from data.video import Listing, Record, find_videos
-from pipeline.cache import CacheFiles, delete, must_exist, open_cache
+from pipeline.cache import CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.batch import (
@@ -165,7 +165,7 @@ def prune(
         UsageError: no such cache, input or stage.
     """
     planner = make_planner(config, stages)
-    cache = must_exist(planner.cache)
+    cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
