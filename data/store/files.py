@@ -18,6 +18,8 @@ from data.store.addresses import address, is_remote
 TEMPORARY = ".writing-"
 """Prefix of every temporary name; such files are never read."""
 
+_SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
+
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
 
 ABANDONED_SECONDS = 24 * 3600
@@ -117,11 +119,15 @@ def remove_empty_parents(path: Path, root: Path) -> None:
 
 
 def safe_name(part: str) -> str:
-    """One path component that common file systems accept, still unique for long names."""
+    """One path component that common file systems accept, unique for long names too.
+
+    A name that looks like a shortened one, or like a temporary, gets a hash as well, so that no two names become one.
+    """
     encoded = os.fsencode(part)
-    if len(encoded) <= MAX_NAME_BYTES:
+    if len(encoded) <= MAX_NAME_BYTES and not _SHORTENED_NAME.search(part) and not part.startswith(TEMPORARY):
         return part
-    kept = encoded[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
+    visible = encoded.removeprefix(b".") if part.startswith(TEMPORARY) else encoded
+    kept = visible[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
     return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from pipeline.cache.computation import Computation
     from pipeline.cache.inputs import fingerprints, stamps
-    from pipeline.cache.local_cache import Cache, Check, software
+    from pipeline.cache.local_cache import UNREADABLE, Cache, Check, software, unreadable
     from pipeline.cache.remote_cache import open_cache
 else:
     __getattr__ = importer(
@@ -26,11 +26,12 @@ else:
         cache_commands="CacheFiles CacheListing collect_garbage delete list_cache marked_cache verify_cache",
         computation="Computation",
         inputs="fingerprints stamps",
-        local_cache="Cache Check software",
+        local_cache="UNREADABLE Cache Check software unreadable",
         remote_cache="open_cache",
     )
 
 __all__ = [
+    "UNREADABLE",
     "Cache",
     "CacheFiles",
     "CacheListing",
@@ -44,5 +45,6 @@ __all__ = [
     "open_cache",
     "software",
     "stamps",
+    "unreadable",
     "verify_cache",
 ]

@@ -81,6 +81,13 @@ class Index:
         if len(self._pending) >= 512:
             self.flush()
 
+    def forget(self, kind: str, path: Path | str) -> None:
+        """Drop the fact about a file that turned out to be damaged, for all processes, although its stamp is the same."""
+        name = os.fsencode(path)
+        with self._lock:
+            self._pending.pop((kind, name), None)
+            self._run("DELETE FROM facts WHERE kind = ? AND path = ?", (kind, name))
+
     def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
         """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
 

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, UsageError, printable
+from data.errors import AimError, CacheError, ChangedError, UsageError, printable
 from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
 from data.store import hdf5 as store
 from data.store.files import remove_empty_parents, safe_name, sweep
@@ -32,6 +32,9 @@ State = Literal["fresh", "stale", "missing", "failed"]
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
+
+UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
+"""What `Cache.read` raises for an output that is gone, damaged or of another computation: it has to be computed again."""
 
 MARKER_TEXT = "This folder is a cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete from it.\n"
 
@@ -101,14 +104,19 @@ class Cache:
             return failed
         return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
 
-    def read(self, stage: str, video_id: str) -> store.Stored:
-        """A whole output, every array checked.
+    def read(self, stage: str, video_id: str, key: str) -> store.Stored:
+        """The whole output of the computation `key`, every array checked.
+
+        Another run on this cache may have replaced it: by that of another video with the same id, or of other settings.
 
         Raises:
             FileNotFoundError: not computed yet.
-            CacheError: damaged.
+            CacheError: damaged; the next plan computes it again.
+            ChangedError: the output of another computation.
         """
-        return self.load(self.path(stage, video_id))
+        stored = self.load(self.path(stage, video_id))
+        _require_key(stored.header, stage, key)
+        return stored
 
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
@@ -161,11 +169,19 @@ class Cache:
     def _failure_text(self, stage: str, video_id: str) -> str:
         return self.failure_path(stage, video_id).read_text("utf-8")
 
-    def quality(self, stage: str, video_id: str) -> dict[str, Any]:
-        """The quality figures of an output, empty where there is none."""
-        with suppress(FileNotFoundError, CacheError):
-            return dict(self._checked_header(self.path(stage, video_id)).get("quality", {}))
-        return {}
+    def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
+        """The quality figures of the output of the computation `key`, empty where there is no output.
+
+        Raises:
+            CacheError: damaged.
+            ChangedError: the output of another computation.
+        """
+        try:
+            header = self._checked_header(self.path(stage, video_id))
+        except FileNotFoundError:
+            return {}
+        _require_key(header, stage, key)
+        return dict(header.get("quality", {}))
 
     def publish_log(self, path: Path) -> None:
         """Let others see the log of a run that has ended."""
@@ -226,8 +242,16 @@ class Cache:
             yield path, status.st_size, status.st_mtime
 
     def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`."""
-        return store.read(path)
+        """The output at a place that `entries` gave; raises as `read`, but for the key.
+
+        Of a damaged file the index forgets what it was, since its stamp may not have changed.
+        """
+        content = self._content(path)
+        try:
+            return store.read(path) if content is None else store.read(path, content)
+        except CacheError:
+            self.index.forget(*self._fact_name(path))
+            raise
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header only; raises as `read`."""
@@ -277,10 +301,26 @@ class Cache:
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         """Kind, name and stamp by which the index knows an output."""
-        return "header", path.absolute(), stamp(path)
+        return *self._fact_name(path), stamp(path)
+
+    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
+        return "header", path.absolute()
 
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
         return {**indexed, **(self.index.shared(str(indexed.get("common"))) or {})}
+
+
+def unreadable(error: BaseException) -> str:
+    """One line of an error in `UNREADABLE`."""
+    return error.what if isinstance(error, AimError) else "it was removed meanwhile"
+
+
+def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
+    if header.get("key") != key:
+        raise ChangedError(
+            f"the cached output of {stage} was replaced by another run, of another video with this id or other settings",
+            fix="Run it again, or name a cache of its own: --cache FOLDER",
+        )
 
 
 def new_header(computation: Computation, record: Record) -> dict[str, Any]:

@@ -146,10 +146,6 @@ class RemoteCache(Cache):
         for name, file in sorted(self.folder.files(stage).items()):
             yield self.root / name, file.size, file.written
 
-    def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`."""
-        return store.read(path, self.folder.read(self._name(path)))
-
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header; the whole object is read for it."""
         return dict(self.load(path).header)
@@ -180,7 +176,10 @@ class RemoteCache(Cache):
         version = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
         if version is None:
             raise FileNotFoundError(name)
-        return OBJECT, address(path), version
+        return *self._fact_name(path), version
+
+    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
+        return OBJECT, address(path)
 
     def _name(self, path: Path) -> str:
         """The object's name in the cache; bytes of a file name that are no text are escaped."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         status_of,
     )
     from pipeline.extract.plan import Plan, Planner
+    from pipeline.extract.planned_outputs import extract_and_read
     from pipeline.extract.runner import Result
 else:
     __getattr__ = importer(
@@ -33,6 +34,7 @@ else:
         extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
         " make_planner plan_costs plan_job prune status_of",
         plan="Plan Planner",
+        planned_outputs="extract_and_read",
         runner="Result",
     )
 
@@ -46,6 +48,7 @@ __all__ = [
     "Status",
     "Summary",
     "dataset_records",
+    "extract_and_read",
     "extract_missing",
     "extract_videos",
     "labelled_records",

@@ -13,7 +13,7 @@ from data.errors import AimError, Cancelled, ChangedError, DataError
 from data.store import StageOutput
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import Cache, fingerprints, stamps
+from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, Progress
@@ -34,6 +34,7 @@ class Result:
         skipped: stages that were fresh.
         frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
+        retry: an output that a stage reads was damaged, removed or replaced meanwhile; a new plan computes it again.
     """
 
     record: Record
@@ -42,6 +43,7 @@ class Result:
     skipped: tuple[str, ...] = ()
     frames: int = 0
     cancelled: bool = False
+    retry: bool = False
 
 
 class PlanRunner:
@@ -131,7 +133,7 @@ class PlanRunner:
         record = shared.record
         try:
             _require_inputs(record, step)
-            upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
+            upstream = {name: self._upstream(step, name, record, result) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
@@ -161,11 +163,12 @@ class PlanRunner:
         except OSError as disk:
             return f"{error} (and the failure could not be written: {disk.strerror})"
 
-    def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
-        stored = self.cache.read(name, record.id)
-        if stored.header["key"] != step.computation.upstream[name]:
-            raise ChangedError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
-        return stored.output
+    def _upstream(self, step: Step, name: str, record: Record, result: Result) -> StageOutput:
+        try:
+            return self.cache.read(name, record.id, step.computation.upstream[name]).output
+        except UNREADABLE as error:
+            result.retry = True
+            raise ChangedError(f"the cached output of {name} cannot be used ({unreadable(error)})", fix=AGAIN) from error
 
     def _extractor(self, name: str) -> Extractor[Any]:
         if name not in self._extractors:

@@ -262,9 +262,9 @@ def test_outputs_are_read_back(filled: Bucket) -> None:
     config = filled.config(stages=["contrast"])
     extract(filled.videos(), config)
     cache = open_cache(config.cache, config.storage.reach())
-    assert cache.read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
-    assert cache.quality("brightness", "a.mp4")["brightest"] == pytest.approx(34, abs=1)
-    assert cache.read("contrast", "a.mp4").header["video"] == "a.mp4"
+    assert cache.load(cache.path("contrast", "sub/a.mp4")).output.arrays["contrast"].values == pytest.approx(38, abs=1)
+    assert cache.load(cache.path("brightness", "a.mp4")).output.quality["brightest"] == pytest.approx(34, abs=1)
+    assert cache.load(cache.path("contrast", "a.mp4")).header["video"] == "a.mp4"
 
 
 def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:

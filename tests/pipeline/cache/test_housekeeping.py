@@ -26,6 +26,7 @@ from pipeline.extract.extract_run import prune
 from pipeline.extract.plan import Planner
 from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
+from tests.helpers.damage import damage_unnoticed
 
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
@@ -88,6 +89,20 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     assert [(f.stage, f.video) for f in damaged] == [("brightness", "sub/b.mp4"), ("contrast", "a.mp4")]
     assert "damaged cache file" in damaged[0].why
     assert "in the folder of 'contrast'" in damaged[1].why
+
+
+def test_damage_that_no_time_stamp_shows_is_computed_again(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, records = filled
+    planner, good = Planner(configured(cache.root), cache), records[:1]
+    damage_unnoticed(cache, "brightness", "a.mp4")
+    cache.path("contrast", "a.mp4").unlink()
+    summary = run_extract(good, planner)
+    assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
+    assert verify(cache) == (4, [])
+    damage_unnoticed(cache, "contrast", "a.mp4")
+    assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
+    assert len(verify(cache)[1]) == 1
+    assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
 
 
 def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tuple[Record, ...]]) -> None:
