@@ -82,7 +82,7 @@ def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
 def collect_garbage(
     config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or only tell what would be done."""
+    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or tell what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
     cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes)

@@ -82,7 +82,7 @@ class Index:
             self.flush()
 
     def forget(self, kind: str, path: Path | str) -> None:
-        """Drop the fact about a file that turned out to be damaged, for all processes, although its stamp is the same."""
+        """Drop the fact about a file that is damaged although its stamp is the same, for all processes."""
         name = os.fsencode(path)
         with self._lock:
             self._pending.pop((kind, name), None)

@@ -34,9 +34,9 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 
 
 UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
-"""What `Cache.read` raises for an output that is gone, damaged or of another computation: it has to be computed again."""
+"""What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
 
-MARKER_TEXT = "This folder is a cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete from it.\n"
+MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ def unreadable(error: BaseException) -> str:
 def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
     if header.get("key") != key:
         raise ChangedError(
-            f"the cached output of {stage} was replaced by another run, of another video with this id or other settings",
+            f"the cached output of {stage} was replaced by another run, of a video with this id or with other settings",
             fix="Run it again, or name a cache of its own: --cache FOLDER",
         )
 

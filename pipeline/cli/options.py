@@ -9,6 +9,7 @@ import typer
 
 from data.errors import UsageError
 
+
 def cache_folder(text: str | Path) -> Path:
     """The folder that `--cache` names; an empty name, such as that of an unset variable, is not the working directory.
 
@@ -16,7 +17,8 @@ def cache_folder(text: str | Path) -> Path:
         UsageError: no name.
     """
     if not str(text).strip():
-        raise UsageError("'--cache' names no folder", fix="Name it: --cache FOLDER; `--cache .` is the working directory")
+        fix = "Name it: --cache FOLDER; `--cache .` is the working directory"
+        raise UsageError("'--cache' names no folder", fix=fix)
     return Path(text)
 
 

@@ -21,7 +21,6 @@ from pipeline.extract.run_log import RunLog
 from pipeline.extract.runner import Result
 from pipeline.workers import Pool
 
-
 TRIES = 3
 """Plans of one record in one run, where outputs that a stage reads are damaged or replaced by others meanwhile."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, Progress
+from pipeline.extract.failures import passing_fault
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import stage_class
 
@@ -149,15 +149,12 @@ class PlanRunner:
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
-        """One line why. It is kept in the cache unless the machine or the set-up is at fault: those are retried."""
+        """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        if isinstance(error, AimError) and error.momentary:
-            return str(error)
-        if isinstance(error, OSError):
-            full = error.errno == errno.ENOSPC or "No space left" in str(error)
-            cause = error.strerror or str(error)
-            return "no space left on the disk of the cache" if full else f"{type(error).__name__}: {cause}"
+        passing = passing_fault(error, record)
+        if passing is not None:
+            return passing
         try:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:
@@ -168,7 +165,8 @@ class PlanRunner:
             return self.cache.read(name, record.id, step.computation.upstream[name]).output
         except UNREADABLE as error:
             result.retry = True
-            raise ChangedError(f"the cached output of {name} cannot be used ({unreadable(error)})", fix=AGAIN) from error
+            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
+            raise ChangedError(why, fix=AGAIN) from error
 
     def _extractor(self, name: str) -> Extractor[Any]:
         if name not in self._extractors:

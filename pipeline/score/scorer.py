@@ -71,7 +71,7 @@ class Scorer:
             values.setdefault("run", {})["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
-        self.planner = Planner(self.config, self.cache, stages=("timesteps",), fetch=lambda _: None)
+        self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
         self.differing = self._differing()
         if self.differing and not other_settings:
             raise UsageError(
@@ -108,9 +108,7 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        inputs, errors = extract_and_read(
-            records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks
-        )
+        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
         good = [record for record in records if record.id in inputs]
         scored: dict[str, Score] = {}
         if good:

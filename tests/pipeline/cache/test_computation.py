@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from data.video.records import Record
 from data.store.files import safe_name
+from data.video.records import Record
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
 from pipeline.extract.plan import Planner

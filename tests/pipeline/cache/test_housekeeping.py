@@ -154,7 +154,8 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
 
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
     """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
-    for name in ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl"):
+    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
+    for name in names:
         (cache.root / name).parent.mkdir(exist_ok=True)
         (cache.root / name).write_text("not ours")
     (cache.root / "models/.writing-my-novel").write_text("not ours")

@@ -226,7 +226,8 @@ def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_p
     assert told[-1] == (3, 3)
     assert write_previews(records[:1], planner).fresh == 1
     path = planner.cache.path("pose", scene.record.id)
-    store.write(path, {"stage": "pose", "key": computation("pose").key, "settings": {}}, outputs()["pose"])  # newer than the preview
+    newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
+    store.write(path, newer, outputs()["pose"])
     assert len(write_previews(records[:1], planner).written) == 2
     planner.cache.close()
 

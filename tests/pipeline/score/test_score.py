@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import ChangedError, DataError, UsageError
+from data.errors import ChangedError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -125,6 +125,15 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
     alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
     np.testing.assert_array_equal(shown, alone)
+
+
+def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Earlier versions kept what a memory guard did; one loaded scorer, as `serve` has it, mends it."""
+    run, new = trained
+    scorer, record = Scorer(run, tmp_path / "cache", 0), find_videos([new / "a.mp4"]).records[0]
+    step = scorer.planner.plan(record).steps[-1]
+    scorer.cache.record_failure(step.computation, record, VideoError("the worker process was killed by SIGKILL"))
+    assert scorer.score_records([record])[0].score is not None
 
 
 def test_a_run_that_is_always_disturbed_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
