@@ -1,8 +1,8 @@
 """Reading outputs by the key that was planned, after what is missing was extracted.
 
 Runs share caches: between the plan and the reading of an output another run may replace it. That output is of another
-video with the same id, or of other settings. A file may also be damaged although its time stamp is the same. Both show when the
-file is read; the record is then extracted and read again.
+video with the same id, or of other settings. A file may also be damaged although its time stamp is the same. Both show
+when the file is read; the record is then extracted and read again.
 """
 
 from __future__ import annotations
