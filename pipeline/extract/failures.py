@@ -18,7 +18,8 @@ ALLOCATION = (
 )  # fmt: skip
 """What the libraries say, in lower case, when the machine has no room; they raise it as any kind of error."""
 
-NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+"""The last is what FFmpeg reports when it cannot start its threads."""
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 """Signals by which a decoder ends on a hostile video; others come from outside, such as the memory guard's."""
@@ -31,7 +32,7 @@ def passing_fault(error: BaseException, record: Record) -> str | None:
         return str(error)
     short = next((cause for cause in chain if _no_room(cause)), None)
     if short is not None:
-        return f"not enough memory on this machine ({_line(short)})"
+        return f"not enough memory, threads or open files on this machine ({_line(short)})"
     if isinstance(error, OSError):
         full = error.errno == errno.ENOSPC or "No space left" in str(error)
         cause = f"{type(error).__name__}: {error.strerror or error}"

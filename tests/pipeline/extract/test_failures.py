@@ -6,6 +6,7 @@ import errno
 from collections.abc import Callable
 from pathlib import Path
 
+import av.error
 import numpy as np
 import pytest
 
@@ -47,6 +48,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
         caused(DataError("not a MoveNet MultiPose .tflite file", where="/w/movenet.tflite"), RuntimeError("bad_alloc")),
         hidden(DataError("cannot read", where="/in/day/a.txt"), MemoryError()),
         caused(VideoError("cannot be opened (Too many open files)"), OSError(errno.EMFILE, "Too many open files")),
+        caused(VideoError("damaged video stream"), av.error.BlockingIOError(errno.EAGAIN, "temporarily unavailable")),
         caused(VideoError("cannot be opened"), PermissionError(errno.EACCES, "Permission denied")),
         DataError("cannot read tensors from this file", where="/w/i3d.safetensors"),
         DataError("torchvision could not bring its weights"),
@@ -60,6 +62,8 @@ def test_the_moment(error: BaseException) -> None:
     "make",
     [
         lambda: VideoError("not a readable video", where="/in/day/a.mp4"),
+        lambda: caused(VideoError("not a readable video"), av.error.InvalidDataError(1, "Invalid data found")),
+        lambda: caused(VideoError("damaged video stream"), av.error.OSError(errno.EIO, "Input/output error")),
         lambda: DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"),
         lambda: DataError("no kinematics file belongs to this performance", where="day/a.mp4"),
         lambda: ZeroDivisionError("a bug is kept with its traceback"),
