@@ -61,30 +61,12 @@ WHOLE_NAMES = {"found", "known", "seen", "at", "both", "own", "way"}
 """Variables and arguments that must be called by what they hold; fields and methods may have such names."""
 
 EXEMPT: tuple[str, ...] = (
-    "benchmarks/pose",
     "data/",
-    "extractors/",
-    "pipeline/api.py",
     "pipeline/cache/",
-    "pipeline/cli/",
-    "pipeline/config.py",
-    "pipeline/console.py",
-    "pipeline/docstrings.py",
-    "pipeline/environment.py",
-    "pipeline/evaluate/",
     "pipeline/extract/",
-    "pipeline/features.py",
-    "pipeline/pack.py",
-    "pipeline/presets.py",
-    "pipeline/recipes.py",
-    "pipeline/report/",
-    "pipeline/results.py",
     "pipeline/score/",
-    "pipeline/serve/",
-    "pipeline/stages.py",
-    "pipeline/systems/",
-    "pipeline/train/",
-    "tests/",
+    "tests/data/",
+    "tests/pipeline/",
 )
 """Not yet reworded. Only ever made shorter."""
 
@@ -92,6 +74,10 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     ("docs/extend/writing.md", ""),
     (".ci/words.py", ""),
     ("tests/test_words.py", ""),
+    # names of systems: keys of results.json and names of checkpoint folders
+    ("pipeline/evaluate/leaderboard.py", "AIM, all tasks, trial figures"),
+    ("pipeline/systems/regressors.py", "trial figures, ridge (ours)"),
+    ("pipeline/systems/regressors.py", "trial figures, all tasks (ours)"),
 )
 """(file, text of the line) where a word is meant; an empty text allows the whole file."""
 

@@ -36,8 +36,8 @@ _DATASETS = ("body8", "body7", "coco")
 
 
 @dataclass(frozen=True)
-class Network:
-    """One network.
+class PoseNetwork:
+    """One network of rtmlib or mmpose.
 
     Attributes:
         weights: path, or the address from which its library downloads it; empty for random weights.
@@ -157,7 +157,7 @@ def require(package: Literal["rtmlib", "mmpose"]) -> None:
         raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
 
 
-def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, Network]:
+def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwork]:
     """The networks of the rtmlib backend: those of its own table for a mode, or ONNX files.
 
     Raises:
@@ -173,12 +173,12 @@ def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, Network]:
         from rtmlib import Body
 
         model, detector = Body.MODE[mode]["pose"], Body.MODE[mode]["det"]
-    return {name: Network(given) for name, given in (("weights", model), ("detector", detector)) if given}
+    return {name: PoseNetwork(given) for name, given in (("weights", model), ("detector", detector)) if given}
 
 
 def mmpose_networks(
     alias: str, config: str, checkpoint: str, detector_config: str, detector_checkpoint: str
-) -> dict[str, Network]:
+) -> dict[str, PoseNetwork]:
     """The networks of the mmpose backend: of its model index for an alias, or configurations and checkpoints.
 
     Raises:
@@ -189,9 +189,9 @@ def mmpose_networks(
     if bool(alias) == bool(config or checkpoint):
         what = "pose.mmpose.alias and pose.mmpose.config are both set" if alias else "pose.mmpose.config is not set"
         raise UsageError(what, fix="Give an alias such as rtmo-l, or an RTMO or RTMPose configuration file or its name")
-    found = {"weights": _of_index(alias) if alias else Network(checkpoint, _config("mmpose", config))}
+    found = {"weights": _of_index(alias) if alias else PoseNetwork(checkpoint, _config("mmpose", config))}
     if detector_config:
-        found["detector"] = Network(detector_checkpoint, _config("mmdet", detector_config))
+        found["detector"] = PoseNetwork(detector_checkpoint, _config("mmdet", detector_config))
     elif alias and found["weights"].settings.model.type == "TopdownPoseEstimator":
         found["detector"] = _people_detector()
     return found
@@ -223,7 +223,7 @@ def _index() -> Iterator[Mapping[str, Any]]:
             yield from yaml.load((root / place).read_bytes(), loader)["Models"]  # noqa: S506
 
 
-def _of_index(alias: str) -> Network:
+def _of_index(alias: str) -> PoseNetwork:
     """The model with this alias or name, or the best trained one whose name begins with it (`rtmo-l`)."""
     models = list(_index())
     names: dict[str, Mapping[str, Any]] = {}
@@ -238,12 +238,12 @@ def _of_index(alias: str) -> Network:
     if alias not in names:
         raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
     weights = names[alias]["Weights"]
-    return Network(
+    return PoseNetwork(
         weights[0] if isinstance(weights, list) else weights, _root("mmpose") / ".mim" / names[alias]["Config"]
     )
 
 
-def _people_detector() -> Network:
+def _people_detector() -> PoseNetwork:
     """The detector that mmpose's inferencer takes for people where none is named."""
     place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
     spec = util.spec_from_file_location("mmpose_default_det_models", place)  # mmpose.apis itself takes seconds to load
@@ -252,7 +252,7 @@ def _people_detector() -> Network:
     module = util.module_from_spec(spec)
     spec.loader.exec_module(module)
     entry = module.default_det_models["human"]
-    return Network(entry["weights"], Path(entry["model"]))
+    return PoseNetwork(entry["weights"], Path(entry["model"]))
 
 
 class _Log:

@@ -1,4 +1,4 @@
-"""The contract of a stage: settings, what it reads, its table of arrays, one call that turns a video into their values.
+"""The contract of a stage: settings, inputs, a table of arrays, and one call that computes their values for a video.
 
 A new stage is one package here with a subclass of `Extractor`, and one line in `pipeline/stages.py`:
 
@@ -110,10 +110,10 @@ class Extractor(ABC, Generic[C]):
     """A stage. One instance serves many videos in one thread at a time; models load on first use."""
 
     name: ClassVar[str]
-    """Called the same in the command line, the configuration, the cache folder and the file."""
+    """Name in the command line, the configuration, the cache folder and the file."""
 
     version: ClassVar[int]
-    """Raised by one whenever the same settings begin to give other numbers."""
+    """Increased by one whenever the same settings begin to give other numbers."""
 
     Config: ClassVar[type[StageConfig]]
 
@@ -121,7 +121,7 @@ class Extractor(ABC, Generic[C]):
     """Which input files the result depends on."""
 
     headline: ClassVar[tuple[str, ...]] = ()
-    """Quality figures that `status` shows without being asked for more."""
+    """Quality values that `status` shows by default; `--quality` shows all."""
 
     arrays: ClassVar[Mapping[str, ArraySpec]] = {}
     """What the stage stores: the store refuses other arrays, and the documentation shows this table."""
@@ -130,7 +130,7 @@ class Extractor(ABC, Generic[C]):
     """The dim along time: frame, pair, row or step; empty for a stage without one."""
 
     unit: ClassVar[str] = "frames"
-    """What the stage's cost grows with; see `work`."""
+    """Unit of the stage's work, to which its cost is proportional; see `work`."""
 
     seconds_per_unit: ClassVar[float] = 0.05
     """Expected cost of one `unit` until the stage has run once: seconds of one core, dives of 448 x 256 pixels."""
@@ -155,9 +155,10 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def fetch(cls, config: C, progress: Callable[[str], None]) -> None:
-        """Download what `identity` needs and a library can bring; called once, before a run makes its keys.
+        """Download the files that `identity` needs and a library provides; called once, before a run makes its keys.
 
-        `progress` is told one sentence before each download.
+        Args:
+            progress: called with one sentence before each download.
 
         Raises:
             DataError: a download failed.
@@ -165,12 +166,12 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def work(cls, config: C, frames: int) -> int:
-        """How many `unit` a video of `frames` frames is under these settings: what a run costs is told from it."""
+        """Number of `unit` in a video of `frames` frames under these settings, from which a run's cost is estimated."""
         return frames
 
     @classmethod
     def ticks(cls, config: C, frames: int) -> int | None:
-        """Length of the clock for a video of `frames` frames; None where only an input file's content tells it.
+        """Length of the clock for a video of `frames` frames; None where it depends on an input file's content.
 
         Default: `work`, where that counts the same things as the clock.
         """
@@ -178,7 +179,7 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def promise(cls, config: C, frames: int) -> OutputSpec:
-        """What the output for a video of `frames` frames must be like; 0 frames: their number is not known."""
+        """What the output for a video of `frames` frames must be like; 0 frames: their number is unknown."""
         return OutputSpec(cls.name, cls.arrays, cls.clock, cls.ticks(config, frames))
 
     @abstractmethod

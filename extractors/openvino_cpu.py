@@ -1,4 +1,4 @@
-"""How every network is compiled for OpenVINO's CPU runtime: said in one place, so that all stages agree."""
+"""Compiles networks for OpenVINO's CPU runtime, with the same settings for all stages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def compile_for_cpu(model: Any, *, precision: str = "f32", threads: int = 0) -> 
 
     Args:
         model: an `openvino.Model`.
-        precision: "f32", "bf16" or "f16". Left unsaid, OpenVINO takes bf16 on CPUs that have it, and the numbers
+        precision: "f32", "bf16" or "f16". By default OpenVINO takes bf16 on CPUs that have it, and the numbers
             depend on the machine.
         threads: threads of one inference; 0: one per core.
 

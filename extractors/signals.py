@@ -12,13 +12,13 @@ from data.store.arrays import Floats
 Bools = NDArray[np.bool_]
 
 LONE_PERIOD_S = 0.04
-"""How long a single row lasts, when no second one says so: one frame at 25 frames per second."""
+"""Duration of a single row where there is no second one: one frame at 25 frames per second."""
 
 FILL_WEIGHT = 0.5
 """An interpolated value weighs half as much as the lighter of the two values around it."""
 
 WINDOW_SIGMAS = 3.0
-"""The local fit looks this many widths of its Gaussian to both sides."""
+"""The local fit uses rows within this many standard deviations of its Gaussian on both sides."""
 
 
 def row_period(time: Floats) -> float:
@@ -39,29 +39,29 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
     """Interpolate gaps by straight lines.
 
-    A run of rows without weight is filled where rows with weight lie on both sides, at most `longest`
-    seconds apart. Nothing is put before the first or after the last row with weight.
+    A run of rows without weight is filled between two rows with weight that are at most `longest` seconds
+    apart. Rows before the first and after the last row with weight stay empty.
 
     Args:
         time: (row,) seconds.
         values: (row, series).
         weight: (row, series); 0 marks a missing value.
-        longest: seconds between the two rows that hold the gap.
+        longest: seconds between the two rows around the gap.
 
     Returns:
         values and weights of the same shapes.
     """
     values, weight = values.copy(), weight.copy()
     for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
-        seen = np.flatnonzero(weight[:, column] > 0)
+        present = np.flatnonzero(weight[:, column] > 0)
         missing = np.flatnonzero(weight[:, column] <= 0)
-        after = np.searchsorted(seen, missing)
-        inside = (after > 0) & (after < len(seen))
+        after = np.searchsorted(present, missing)
+        inside = (after > 0) & (after < len(present))
         missing, after = missing[inside], after[inside]
-        left, right = seen[after - 1], seen[after]
+        left, right = present[after - 1], present[after]
         close = time[right] - time[left] <= longest
         rows, left, right = missing[close], left[close], right[close]
-        values[rows, column] = np.interp(time[rows], time[seen], values[seen, column])
+        values[rows, column] = np.interp(time[rows], time[present], values[present, column])
         weight[rows, column] = FILL_WEIGHT * np.minimum(weight[left, column], weight[right, column])
     return values, weight
 
@@ -80,19 +80,19 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
         sigma: standard deviation of the Gaussian in seconds.
 
     Returns:
-        fitted values (row, series), slopes per second (row, series), and where the slope is known
+        fitted values (row, series), slopes per second (row, series), and where there is a slope
         (row, series): at least two different times carry weight.
     """
     sigma = max(sigma, 0.6 * row_period(time))
     sums = _moments(time, values, weight, sigma)
     s0, s1, s2, y0, y1 = sums
     det = s0 * s2 - s1 * s1
-    known = det > 1e-9 * s0 * s0 * sigma * sigma
-    safe = np.where(known, det, 1.0)
+    sloped = det > 1e-9 * s0 * s0 * sigma * sigma
+    safe = np.where(sloped, det, 1.0)
     mean = np.divide(y0, s0, out=np.zeros_like(y0), where=s0 > 0)
-    fitted = values + np.where(known, (s2 * y0 - s1 * y1) / safe, mean)
-    slope = np.where(known, (s0 * y1 - s1 * y0) / safe, 0.0)
-    return fitted, slope, known
+    fitted = values + np.where(sloped, (s2 * y0 - s1 * y1) / safe, mean)
+    slope = np.where(sloped, (s0 * y1 - s1 * y0) / safe, 0.0)
+    return fitted, slope, sloped
 
 
 def _moments(time: Floats, values: Floats, weight: Floats, sigma: float) -> NDArray[np.float64]:
@@ -107,6 +107,6 @@ def _moments(time: Floats, values: Floats, weight: Floats, sigma: float) -> NDAr
         u = (time[there] - time[here])[:, None]
         g = weight[there] * np.exp(-0.5 * np.square(u / sigma)) * (np.abs(u) <= reach)
         d = values[there] - values[here]
-        for at, part in enumerate((g, g * u, g * u * u, g * d, g * u * d)):
-            sums[at, here] += part
+        for moment, part in enumerate((g, g * u, g * u * u, g * d, g * u * d)):
+            sums[moment, here] += part
     return sums

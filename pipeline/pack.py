@@ -66,24 +66,26 @@ def read_pack(path: Path) -> FeatureSet:
     header = stored.header
     if header.get("stage") != "pack" or header.get("stage_version") != PACK_VERSION:
         raise DataError("not a file made by `pack`, or of another version", where=path, fix="Make it again with `pack`")
-    found = stored.output.arrays
-    arrays: dict[str, Any] = {name: found[name].values for name in ARRAYS}
-    names = {name: found[name].names for name in ("primary", "secondary", "trial")}
+    stored_arrays = stored.output.arrays
+    arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
+    names = {name: stored_arrays[name].names for name in ("primary", "secondary", "trial")}
     records = tuple(_record_in(entry) for entry in header["records"])
     return FeatureSet(records=records, settings=header["settings"], names=names, **arrays)
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
-    """A pack's labelled performances, of `tasks` alone where some are named: what is learnt from, as from the cache.
+    """A pack's labelled performances for training, of `tasks` alone where some are named.
 
     Raises:
         UsageError: no performance of a task.
         DataError: see `read_pack`, or none has a label.
     """
     features = read_pack(path)
-    known = {record.task for record in features.records}
-    if missing := [task for task in tasks if task not in known]:
-        raise UsageError(f"no performance of task '{missing[0]}' in it", where=path, fix=nearest(missing[0], known))
+    tasks_in_pack = {record.task for record in features.records}
+    if missing := [task for task in tasks if task not in tasks_in_pack]:
+        raise UsageError(
+            f"no performance of task '{missing[0]}' in it", where=path, fix=nearest(missing[0], tasks_in_pack)
+        )
     wanted = [
         number
         for number, record in enumerate(features.records)

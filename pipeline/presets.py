@@ -33,6 +33,6 @@ def config_path(config: str | Path) -> Path:
 
 def preset_hint(name: str) -> str:
     """The preset whose name is nearest, and the list of all."""
-    known = presets()
-    close = nearest(name, known)
-    return close if close.startswith("known") else f"{close} Presets: {', '.join(known)}"
+    names = presets()
+    close = nearest(name, names)
+    return close if close.startswith("known") else f"{close} Presets: {', '.join(names)}"

@@ -16,7 +16,7 @@ STAGES: dict[str, str] = {
     "kinematics": "extractors.kinematics.stage:Kinematics",
     "timesteps": "extractors.timesteps.stage:Timesteps",
 }
-"""Stage name -> "module:class"; a stage stands after the stages it needs."""
+"""Stage name -> "module:class"; a stage comes after the stages it needs."""
 
 
 def stage_class(name: str) -> type[Extractor[Any]]:
@@ -49,5 +49,5 @@ def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[
     for position, name in enumerate(ordered):
         late = set(stage_class(name).inputs(configs[name])) - set(ordered[:position])
         if late:
-            raise UsageError(f"stage '{name}' needs '{late.pop()}', which stands after it in pipeline/stages.py")
+            raise UsageError(f"stage '{name}' needs '{late.pop()}', which comes after it in pipeline/stages.py")
     return ordered

@@ -28,7 +28,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture
 def make_video() -> Callable[..., Path]:
-    """Make a lossless grey video whose frame i has the grey level 2 i + 16: frames can be told apart exactly."""
+    """Make a lossless grey video whose frame i has the grey level 2 i + 16, which identifies the frame."""
 
     def make(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), rate: float = 25, **options: Any) -> Path:
         pictures = (np.full((size[1], size[0], 3), 16 + 2 * i % 220, np.uint8) for i in range(frames))

@@ -195,7 +195,7 @@ def full_disk(most_bytes: int = 4096) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_checkpoint_on_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_checkpoint_on_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     place = tmp_path / "a.safetensors"
     write_checkpoint(place, Checkpoint("x", 1, {"w": torch.zeros(2)}))
     with full_disk(), pytest.raises(UsageError) as caught:
@@ -215,7 +215,7 @@ def test_a_disk_that_fills_up_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["weights", "list"]], ids=" ".join)
-def test_a_full_standard_output_is_told(arguments: list[str]) -> None:
+def test_a_full_standard_output_is_reported(arguments: list[str]) -> None:
     command = [sys.executable, str(ROOT / "run_pipeline.py"), *arguments]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)

@@ -57,21 +57,21 @@ def text_of(path: Path) -> str:
 
 def code_of(path: Path) -> Iterator[str]:
     """The words of every span and block of code in a page."""
-    for found in CODE.findall(text_of(path)):
-        yield from re.split(r"[\s,;()=\[\]{}\"'|]+", found.strip("`"))
+    for code in CODE.findall(text_of(path)):
+        yield from re.split(r"[\s,;()=\[\]{}\"'|]+", code.strip("`"))
 
 
 def commands(path: Path) -> list[list[str]]:
-    """Arguments of every command of ours in a page or script; `…` stands for what the reader fills in."""
+    """Arguments of every command of ours in a page or script; `…` marks what the reader fills in."""
     text = text_of(path)
-    found = []
+    arguments = []
     for line in COMMAND.findall(text if path.suffix != ".md" else "\n".join(CODE.findall(text))):
         line = re.sub(r"\$\{\w+:?-?(\w*)\}", r"\1", line.replace("\\\n", " "))
         line = re.split(r" (?:#|&&|[|>&]) ?", line)[0]
         if EXAMPLE in line or "mvit" in line or line.startswith("--"):
             continue
-        found.append([word for word in shlex.split(line) if word != "…"])
-    return found
+        arguments.append([word for word in shlex.split(line) if word != "…"])
+    return arguments
 
 
 def parse(command: Any, name: str, words: list[str], parent: Any = None) -> dict[str, Any]:
@@ -165,23 +165,23 @@ def test_named_files_exist(path: Path) -> None:
 @cache
 def names_in(module: Path) -> set[str]:
     """Names that a module defines or imports at its top, and the members of its classes."""
-    found: set[str] = set()
+    names: set[str] = set()
     body = ast.parse(text_of(module)).body
     for node in body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             body += node.body  # what a package exports lazily
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {alias.asname or alias.name for alias in node.names}
+            names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
-    return found
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return names
 
 
 def missing_name(dotted: str) -> str:
-    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, leads nowhere; empty where it is there."""
+    """Why a dotted name of ours, such as `pipeline.score.scorer.Scorer`, does not exist; empty where it does."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:length])
@@ -207,7 +207,7 @@ def test_named_modules_and_functions_exist(path: Path) -> None:
 
 
 def test_python_examples_import_what_there_is() -> None:
-    seen = 0
+    checked = 0
     for path in PAGES:
         for block in re.findall(r"```python\n(.*?)```", text_of(path), re.DOTALL):
             if not block.startswith(("from", "import", '"""')):
@@ -216,38 +216,38 @@ def test_python_examples_import_what_there_is() -> None:
                 if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in PACKAGES:
                     for alias in node.names:
                         assert not missing_name(f"{node.module}.{alias.name}"), name_of(path)
-                        seen += 1
-    assert seen > 10
+                        checked += 1
+    assert checked > 10
 
 
 def settings() -> set[str]:
     """Every key of a configuration, dotted."""
-    found = set()
+    keys = set()
 
     def add(kind: Any, prefix: str) -> None:
         fields = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", {})
         for key, field in fields.items():
             name = getattr(field, "alias", None) or key
-            found.add(f"{prefix}{name}")
+            keys.add(f"{prefix}{name}")
             inner = type(getattr(field, "default", None))
             if hasattr(inner, "model_fields"):
                 add(inner, f"{prefix}{name}.")
 
     for name in config_class().model_fields:
-        found.add(name)
+        keys.add(name)
         if name in SECTIONS:
             add(SECTIONS[name], f"{name}.")
-    return found
+    return keys
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_named_settings_exist(path: Path) -> None:
-    known = settings()
+    existing = settings()
     keys = re.compile(rf"^(?:{'|'.join(sorted(SECTIONS))})(?:\.[a-z_0-9]+)+$")
     plain = re.sub(r"```python\n.*?```", "", text_of(path), flags=re.DOTALL)
     for span in re.findall(r"`([^`\n]+)`", plain):
         for word in re.split(r"[\s,;()=\[\]{}:]+", span):
-            if keys.match(word) and word not in known and Path(word).suffix not in FILES:
+            if keys.match(word) and word not in existing and Path(word).suffix not in FILES:
                 assert missing_name(word) == "", f"{name_of(path)} names the setting {word}"
 
 

@@ -1,4 +1,4 @@
-"""Raw made videos become scores, on real weights, through the command line: extract, train, pack, score, report."""
+"""From rendered videos to scores through the command line, on real weights: extract, train, pack, score, report."""
 
 from __future__ import annotations
 

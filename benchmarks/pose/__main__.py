@@ -5,7 +5,7 @@
 Parts (`--parts`): `real` (clips composed of ../shared/views, by kind; `real.py`, `cases.py`), `athlete` (the right
 person of a real clip with a passer-by; `athlete.py`) and `rendered` (rendered dives; `rendered.py`). The first two are
 skipped where ../shared (or the folder that AIM_SHARED names) is absent. Columns of `real` are those of `measure.py`;
-`held out` rows are of the camera that nobody looks at while tuning the stage.
+`held out` rows are of the camera that is not used for tuning the stage.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, help="only one of the two")
     parser.add_argument("--dives", type=int, default=4, help="rendered clips of each kind")
     parser.add_argument("--workers", type=int, default=2, help="runs side by side, each in one thread")
-    parser.add_argument("--folder", type=Path, help="where made clips are kept (default: a temporary folder)")
+    parser.add_argument("--folder", type=Path, help="where composed clips are kept (default: a temporary folder)")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/pose.json"))
     given = parser.parse_args()
     fetch("movenet-multipose")

@@ -1,4 +1,4 @@
-"""The pose stage as this benchmark sees it: frames and settings in, keypoints and cost out.
+"""The pose stage as this benchmark runs it: frames and settings in, keypoints and cost out.
 
 Only this file imports the stage and its network, so that the benchmark does not change with them.
 """
@@ -52,7 +52,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """The rows of the benchmark: settings of the stage by name, or constants of its modules (`constants`).
 
-Every row but the first three leaves out, or changes, one thing: what gains less than .005 does not stay."""
+Every row but the first three omits or changes one part of the stage. A part that gains less than .005 is removed."""
 
 
 @dataclass
@@ -81,10 +81,10 @@ class Frames:
 
 
 class SharedForwards:
-    """A pose network that sees each picture once, so that the rows of a case share what the network costs.
+    """A pose network that computes each picture once, so that the rows of a case share its cost.
 
     Attributes:
-        saved: CPU seconds of the answers that were given again; every row is charged for them.
+        saved: CPU seconds of repeated outputs, which every row's cost includes.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class SharedForwards:
         self._answers: dict[tuple[object, ...], tuple[Any, float]] = {}
 
     def detect(self, image: Image, long_side: int | None = None) -> Any:
-        """The people in `image`, as the network found them."""
+        """The people that the network detects in `image`."""
         key = (image.shape, blake2b(image.tobytes()).digest(), long_side or self.network.long_side)
         if key in self._answers:
             people, spent = self._answers[key]
@@ -107,7 +107,7 @@ class SharedForwards:
 
 @contextmanager
 def constants(values: Mapping[str, float]) -> Iterator[None]:
-    """Constants of modules, by dotted name, have other values for a while."""
+    """Context in which constants of modules, by dotted name, have other values."""
     before = {}
     for name, value in values.items():
         module, _, constant = name.rpartition(".")

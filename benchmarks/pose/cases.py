@@ -8,7 +8,7 @@ from benchmarks.pose.real import SIDE, Actor, Case
 
 MIDDLE = ((0.5, 0.5),)
 LEAP = ((0.30, 0.45), (0.42, 0.25), (0.52, 0.28), (0.60, 0.45), (0.66, 0.75))
-"""A dive's way through the picture."""
+"""Trajectory of a dive through the picture."""
 
 
 def _upright(camera: int) -> list[Case]:

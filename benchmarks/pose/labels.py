@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.pose.detections import read_detections
+from benchmarks.pose.multiview_detections import read_detections
 from benchmarks.pose.triangulate import (
     Camera,
     Points,
@@ -37,7 +37,7 @@ GROUPS = {"one_person": 1, "two_people": 2}
 
 CAMERAS = ("cam01", "cam02", "cam03", "cam04")
 HELD_OUT = "cam04"
-"""The camera of each group that is never looked at while the stage is tuned."""
+"""The held-out camera of each group, which is not used for tuning the stage."""
 
 TOLERANCE = 0.25
 """Cameras agree on a joint where it is off by at most this part of a torso length in each of them."""
@@ -59,7 +59,7 @@ class Labels:
     Attributes:
         points: (N, P, 17, 3) millimetres, NaN where unknown.
         pixels: (C, N, P, 17, 2) labels in every view, NaN where unknown.
-        detections: (C, N, P, 17, 3) detections that were matched and named alike, NaN where missing.
+        detections: (C, N, P, 17, 3) detections matched between the cameras, NaN where missing.
         others: (C, N, P, 17, 2) as `pixels`, but from the other cameras alone.
     """
 
@@ -70,8 +70,8 @@ class Labels:
 
     def residuals(self) -> tuple[Points, Points]:
         """(C, N, P, 17) pixels between detections and labels: all cameras', and the other cameras'."""
-        found = self.detections[..., :2]
-        return np.linalg.norm(self.pixels - found, axis=-1), np.linalg.norm(self.others - found, axis=-1)
+        detected = self.detections[..., :2]
+        return np.linalg.norm(self.pixels - detected, axis=-1), np.linalg.norm(self.others - detected, axis=-1)
 
     def torso(self) -> Points:
         """(C, 1, P) median torso length in pixels."""
@@ -80,8 +80,8 @@ class Labels:
 
 def cameras_of() -> list[Camera]:
     """The calibrated cameras of `CAMERAS`."""
-    known = read_calibration(VIEWS / "calibration.qca.txt")
-    return [known[name] for name in CAMERAS]
+    cameras = read_calibration(VIEWS / "calibration.qca.txt")
+    return [cameras[name] for name in CAMERAS]
 
 
 def read_labels(folder: Path, group: str) -> Labels:
@@ -90,16 +90,16 @@ def read_labels(folder: Path, group: str) -> Labels:
     if stored.is_file():
         with np.load(stored) as file:
             return Labels(**{name: file[name] for name in ("points", "pixels", "detections", "others")})
-    found = read_detections(folder, [VIEWS / group / f"{name}.mp4" for name in CAMERAS])
+    detections = read_detections(folder, [VIEWS / group / f"{name}.mp4" for name in CAMERAS])
     times = probe(VIEWS / group / f"{CAMERAS[0]}.mp4")[1]
-    labels = label(cameras_of(), np.stack(found).astype(np.float64), GROUPS[group], times)
+    labels = label(cameras_of(), np.stack(detections).astype(np.float64), GROUPS[group], times)
     np.savez(stored, **vars(labels))
     return labels
 
 
-def label(cameras: Sequence[Camera], found: Points, people: int, times: Points) -> Labels:
-    """Labels from unmatched detections (C, N, P, 17, 3) of several cameras; who moves most comes first."""
-    poses = name_sides(cameras, _linked(cameras, found, people))
+def label(cameras: Sequence[Camera], detections: Points, people: int, times: Points) -> Labels:
+    """Labels from unmatched detections (C, N, P, 17, 3) of several cameras; the person who moves most comes first."""
+    poses = name_sides(cameras, _linked(cameras, detections, people))
     moving = np.nanmean(np.nanstd(poses[..., :2], axis=1), axis=(0, 2, 3))
     poses = poses[:, :, np.argsort(-moving)]
     limit = TOLERANCE * np.nanmedian(torso_of(poses), axis=(1, 2))
@@ -116,10 +116,10 @@ def label(cameras: Sequence[Camera], found: Points, people: int, times: Points) 
 
 
 def centred(cameras: Sequence[Camera], poses: Points, limit: Points, rounds: int = 6) -> list[Camera]:
-    """The cameras with principal points by which every view is right on average.
+    """The cameras with principal points corrected so that every view has no offset on average.
 
-    All joints of all frames miss by the same few pixels in a view whose camera was moved after its calibration or
-    whose picture was cropped: a constant that is no error of a detection.
+    In a view whose camera was moved after its calibration, or whose picture was cropped, all joints of all frames
+    are off by the same few pixels. This constant is no error of the detections.
     """
     moved = list(cameras)
     for _ in range(rounds):
@@ -132,14 +132,14 @@ def centred(cameras: Sequence[Camera], poses: Points, limit: Points, rounds: int
     return moved
 
 
-def _linked(cameras: Sequence[Camera], found: Points, people: int) -> Points:
+def _linked(cameras: Sequence[Camera], detections: Points, people: int) -> Points:
     """(C, N, people, 17, 3) detections ordered by person, each person near to where it was in the frame before."""
-    count, frames = found.shape[:2]
+    count, frames = detections.shape[:2]
     linked = np.full((count, frames, people, 17, 3), np.nan)
     places: list[Points] = []
     for frame in range(frames):
-        matches = match_people(cameras, found[:, frame], MATCH_PX)
-        where = [_place(cameras, found[:, frame], rows) for rows in matches]
+        matches = match_people(cameras, detections[:, frame], MATCH_PX)
+        where = [_place(cameras, detections[:, frame], rows) for rows in matches]
         free = list(range(len(matches)))
         for person in range(people):
             if not free:
@@ -153,31 +153,31 @@ def _linked(cameras: Sequence[Camera], found: Points, people: int) -> Points:
             places[person] = where[nearest]
             for camera, row in enumerate(matches[nearest]):
                 if row is not None:
-                    linked[camera, frame, person] = found[camera, frame, row]
+                    linked[camera, frame, person] = detections[camera, frame, row]
     return linked
 
 
 def _place(cameras: Sequence[Camera], people: Points, rows: tuple[int | None, ...]) -> Points:
     """(3,) millimetres, middle of a matched person's torso."""
-    seen = [camera for camera, row in enumerate(rows) if row is not None]
-    poses = np.stack([people[camera, rows[camera]] for camera in seen])
-    points = triangulate([cameras[camera] for camera in seen], poses[..., :2], poses[..., 2])
+    views = [camera for camera, row in enumerate(rows) if row is not None]
+    poses = np.stack([people[camera, rows[camera]] for camera in views])
+    points = triangulate([cameras[camera] for camera in views], poses[..., :2], poses[..., 2])
     return np.asarray(np.median(points[[5, 6, 11, 12]], axis=0))
 
 
 def smooth(points: Points, times: Points, width: float = SMOOTH_S) -> Points:
     """(N, ...) lines fitted locally over time, weighted by a Gaussian of `width` seconds; short gaps are filled."""
-    known = np.isfinite(points)
+    finite = np.isfinite(points)
     value = np.nan_to_num(points)
     result = np.full(points.shape, np.nan)
     for frame, now in enumerate(times):
         shape = (-1, *[1] * (points.ndim - 1))
-        weight = np.exp(-0.5 * ((times - now) / max(width, 1e-6)) ** 2).reshape(shape) * known
+        weight = np.exp(-0.5 * ((times - now) / max(width, 1e-6)) ** 2).reshape(shape) * finite
         offset = (times - now).reshape(shape)
         total, first, second = (np.sum(weight * offset**power, axis=0) for power in (0, 1, 2))
         y, xy = np.sum(weight * value, axis=0), np.sum(weight * offset * value, axis=0)
         spread = np.maximum(second * total - first**2, 1e-12)
-        near = known[max(frame - 2, 0) : frame + 3].any(axis=0) & (total > 0.5)
+        near = finite[max(frame - 2, 0) : frame + 3].any(axis=0) & (total > 0.5)
         result[frame] = np.where(near, (second * y - first * xy) / spread, np.nan)
     return result
 

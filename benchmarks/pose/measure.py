@@ -1,4 +1,4 @@
-"""Keypoints against known joints: who was found, which joints are right, and who was taken for somebody else."""
+"""Keypoints against labelled joints: share of people detected, of correct joints, and identity switches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.pose.detections import MIRRORED
+from benchmarks.pose.multiview_detections import MIRRORED
 from benchmarks.pose.triangulate import torso_of
 
 LIMBS = np.array([5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16])
@@ -42,7 +42,7 @@ def measure(keypoints: NDArray[np.floating], truth: Points, visible: NDArray[np.
         pck50_usual: the same with the clip's median torso length;
         ankles: pck50 of the ankles alone;
         pck50_either: pck50 where a joint may also be named as that of the other side;
-        switches: times at which an agent goes over from one person to another.
+        switches: how often an agent switches from one person to another.
     """
     usual = np.nanmedian(torso_of(truth), axis=0)
     torso = np.fmax(torso_of(truth), 0.5 * usual)
@@ -74,10 +74,10 @@ def distances(keypoints: NDArray[np.floating], truth: Points) -> Points:
     """(N, A, P) pixels between the centres of every agent and every person; inf where either is unknown."""
     centres = []
     for poses in (keypoints, truth):
-        known = np.isfinite(poses[:, :, BODY, 0])
-        some = known.sum(axis=2) >= 3
-        total = np.where(known[..., None], poses[:, :, BODY, :2], 0.0).sum(axis=2)
-        centre = total / np.maximum(known.sum(axis=2), 1)[..., None]
+        finite = np.isfinite(poses[:, :, BODY, 0])
+        some = finite.sum(axis=2) >= 3
+        total = np.where(finite[..., None], poses[:, :, BODY, :2], 0.0).sum(axis=2)
+        centre = total / np.maximum(finite.sum(axis=2), 1)[..., None]
         centres.append(np.where(some[..., None], centre, np.nan))
     away = np.linalg.norm(centres[0][:, :, None] - centres[1][:, None], axis=-1)
     return np.asarray(np.where(np.isfinite(away), away, np.inf), dtype=np.float64)
@@ -86,7 +86,7 @@ def distances(keypoints: NDArray[np.floating], truth: Points) -> Points:
 def assign(fits: NDArray[np.bool_], people: int) -> list[int]:
     """The agent of each person, so that agents are on their persons in as many frames (N, A, P) as possible.
 
-    Agents are one identity throughout a clip: an agent that goes over to somebody else misses from then on.
+    An agent has one identity throughout a clip. After an identity switch it counts as missing.
     """
     hits = fits.sum(axis=0)
     pairs = itertools.permutations(range(hits.shape[0]), people)
@@ -94,7 +94,7 @@ def assign(fits: NDArray[np.bool_], people: int) -> list[int]:
 
 
 def switches(away: Points) -> int:
-    """How often an agent goes over from one person to another, over all agents.
+    """Number of identity switches, over all agents.
 
     Args:
         away: (N, A, P) distances in torso lengths. An agent is on the nearest person within `REACH`; frames in which

@@ -20,7 +20,7 @@ from benchmarks.pose.sprites import Sprite, read_background, read_sprite
 
 SIZE, RATE, SUPERSAMPLING = (455, 256), 30.0, 2
 SIDE = 5
-"""Stands for the camera of one_person_sports2d.mp4, whose athlete crouches, seen from the side."""
+"""Number of the camera of one_person_sports2d.mp4, which shows a crouching athlete from the side."""
 
 SHUTTER = 0.35
 """Share of the time between two frames over which motion blurs."""
@@ -92,12 +92,12 @@ class Case:
 
     @property
     def camera(self) -> int:
-        """The view that the labelled people were seen from."""
+        """The view that shows the labelled people."""
         return self.actors[0].camera
 
     @property
     def split(self) -> str:
-        """`held out` for what the held-out camera saw."""
+        """`held out` for clips from the held-out camera, else `tuning`."""
         return "held out" if any(actor.camera == 4 for actor in self.actors) else "tuning"
 
     @property
@@ -108,7 +108,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Clip:
-    """A made case.
+    """A composed case.
 
     Attributes:
         images: (N, 256, 455, 3) uint8 RGB.
@@ -124,7 +124,7 @@ class Clip:
 
 
 def read_clip(folder: Path, case: Case) -> Clip:
-    """The clip of a case, made once and kept in `folder`."""
+    """The clip of a case, composed once and kept in `folder`."""
     # The description is part of the name: a changed case is made anew.
     stored = folder / f"clip_{case.name.replace(' ', '_')}_{crc32(repr(case).encode()):08x}.npz"
     if not stored.is_file():
@@ -147,9 +147,9 @@ def make_clip(folder: Path, case: Case) -> Clip:
         ]
         image = np.mean(blurred, axis=0).astype(np.uint8)
         images.append(spoilt(image, number) if case.poor else image)
-        joints, seen = _labels(case, sprites, float(time), number)
+        joints, shown = _labels(case, sprites, float(time), number)
         truth.append(joints)
-        visible.append(seen)
+        visible.append(shown)
     return Clip(np.stack(images), times, np.stack(truth), np.stack(visible))
 
 
@@ -196,9 +196,9 @@ def _labels(
     for actor, sprite in zip(case.actors, sprites, strict=True):
         alpha = cv2.resize(_layer(case, actor, sprite, time, number)[..., 3], SIZE, interpolation=cv2.INTER_AREA)
         for row, pose in enumerate(joints):  # somebody drawn later is in front
-            at = np.nan_to_num(pose).astype(int)
-            inside = (at >= 0).all(axis=1) & (at < SIZE).all(axis=1)
-            x, y = np.clip(at, 0, np.array(SIZE) - 1).T
+            pixels = np.nan_to_num(pose).astype(int)
+            inside = (pixels >= 0).all(axis=1) & (pixels < SIZE).all(axis=1)
+            x, y = np.clip(pixels, 0, np.array(SIZE) - 1).T
             hidden[row] |= inside & (alpha[y, x] > 128)
         if actor.labelled:
             matrix = actor.matrix(sprite, time, case.frames / RATE)

@@ -1,8 +1,8 @@
 """The pose stage on rendered dives, against the known joints.
 
 Four kinds of clips: `demo` (two divers), `crowd` (two divers, spectators, motion blur), `broadcast` (one diver,
-spectators, motion blur, 454 x 256, as small as real broadcasts are passed around) and `poor` (the same, reduced to .6
-of that, pale, noisy, compressed to JPEG quality 35 and enlarged again: people score as low as in real ones).
+spectators, motion blur, 454 x 256, the size of widely shared broadcasts) and `poor` (the same, reduced to .6
+of that, pale, noisy, compressed to JPEG quality 35 and enlarged again: detection scores are as low as in real ones).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KINDS: dict[str, Options] = {
 
 
 def spoilt(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """A picture as bad as those that are passed around: small, pale, noisy, compressed and enlarged again."""
+    """A picture of poor quality: reduced, pale, noisy, compressed and enlarged again."""
     import cv2
 
     height, width = image.shape[:2]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pose.athlete import ATHLETE, places
-from benchmarks.pose.detections import detect_all
 from benchmarks.pose.labels import SHARED, VIEWS, read_labels, smooth
+from benchmarks.pose.multiview_detections import detect_all
 from benchmarks.pose.triangulate import torso_of
 from data.video import decode
 
@@ -100,18 +100,19 @@ def _trimmed(frames: NDArray[np.uint8], alpha: Sequence[NDArray[np.uint8]], join
 
 
 def _side_view() -> Sprite:
-    """The athlete of the park, whose joints are read at full resolution; uncertain ones are unknown.
+    """The athlete of the park, whose joints are detected at full resolution; uncertain ones are NaN.
 
-    One camera cannot confirm them: they were looked at. Each frame is moved so that the torso stays in place.
+    One camera cannot confirm the joints, so they were inspected by eye. Each frame is moved so that the torso
+    stays in place.
     """
     first, last = SIDE_FRAMES
     corner, scale = np.array([900, 300]), 0.6
     indices = list(range(first, last + 1))
     crops = [f.image[corner[1] :, corner[0] :] for f in decode(PARK, indices)]
-    found = detect_all(crops).astype(np.float64)
+    detections = detect_all(crops).astype(np.float64)
     expected = places(ATHLETE, np.array(indices)) * PARK_SIZE - corner
-    away = np.linalg.norm(found[..., :2].mean(axis=2) - expected[:, None], axis=-1)
-    poses = found[np.arange(len(found)), np.nanargmin(away, axis=1)]
+    away = np.linalg.norm(detections[..., :2].mean(axis=2) - expected[:, None], axis=-1)
+    poses = detections[np.arange(len(detections)), np.nanargmin(away, axis=1)]
     times = np.arange(len(poses)) / 30
     drawn = smooth(poses[..., :2], times) * scale
     joints = np.where(poses[..., 2:] > MIN_JOINT_SCORE, drawn, np.nan)

@@ -54,11 +54,11 @@ class Camera:
         """(..., 2) pixels of world points (..., 3) in millimetres; NaN stays NaN."""
         turned = (points - self.position) @ self.rotation.T
         flat = turned.reshape(-1, 3)
-        known = np.isfinite(flat).all(axis=1)
+        finite = np.isfinite(flat).all(axis=1)
         pixels = np.full((len(flat), 2), np.nan)
-        if known.any():
+        if finite.any():
             zero = np.zeros(3)
-            pixels[known] = cv2.projectPoints(flat[known], zero, zero, self.matrix, self.distortion)[0][:, 0]
+            pixels[finite] = cv2.projectPoints(flat[finite], zero, zero, self.matrix, self.distortion)[0][:, 0]
         return pixels.reshape(*points.shape[:-1], 2)
 
 
@@ -66,7 +66,7 @@ def read_calibration(path: Path) -> dict[str, Camera]:
     """Cameras of a Qualisys calibration by serial name.
 
     Qualisys stores intrinsics in 1/64 pixel and, in rows, the camera's axes in the world, with x right, y up and z
-    backward. (Of the possible readings only this one makes detections of four cameras meet.)
+    backward. (Only with this interpretation do detections of four cameras agree.)
 
     Raises:
         OSError: the file cannot be read.
@@ -191,15 +191,15 @@ def match_people(cameras: Sequence[Camera], people: Points, limit: float) -> lis
     some = [[None, *np.flatnonzero(np.isfinite(view[:, 0, 0])).tolist()] for view in people]
     costs: dict[tuple[int | None, ...], float] = {}
     for rows in itertools.product(*some):
-        seen = [camera for camera, row in enumerate(rows) if row is not None]
-        if len(seen) < MIN_VIEWS:
+        views = [camera for camera, row in enumerate(rows) if row is not None]
+        if len(views) < MIN_VIEWS:
             continue
-        poses = np.stack([people[camera, rows[camera]] for camera in seen])
-        few = [cameras[camera] for camera in seen]
+        poses = np.stack([people[camera, rows[camera]] for camera in views])
+        few = [cameras[camera] for camera in views]
         points = triangulate(few, poses[..., :2], poses[..., 2])
         error = float(np.median(errors_of(few, points, poses[..., :2])))
         if error < limit:
-            costs[rows] = error + 0.3 * limit * (len(cameras) - len(seen))
+            costs[rows] = error + 0.3 * limit * (len(cameras) - len(views))
     taken: list[tuple[int | None, ...]] = []
     for rows in sorted(costs, key=lambda rows: costs[rows]):
         if all(a is None or a != b for other in taken for a, b in zip(rows, other, strict=True)):

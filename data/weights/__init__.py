@@ -9,13 +9,13 @@ from data.lazy import importer
 if TYPE_CHECKING:
     from data.weights.compiled_models import load_compiled, read_network, store_compiled
     from data.weights.registry import REGISTRY
-    from data.weights.weight_files import cache_dir, digest, fetch, locate, read_weights, weight_rows
+    from data.weights.weight_files import cache_dir, digest, fetch, locate, weight_rows
 else:
     __getattr__ = importer(
         __name__,
         compiled_models="load_compiled read_network store_compiled",
         registry="REGISTRY",
-        weight_files="cache_dir digest fetch locate read_weights weight_rows",
+        weight_files="cache_dir digest fetch locate weight_rows",
     )
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "load_compiled",
     "locate",
     "read_network",
-    "read_weights",
     "store_compiled",
     "weight_rows",
 ]

@@ -72,11 +72,6 @@ def _place(name: str) -> str:
         return ""
 
 
-def read_weights(path: Path) -> bytes:
-    """The content of a file that `locate` gave."""
-    return path.read_bytes()
-
-
 def digest(name_or_path: str) -> str:
     """SHA-256 of the content, part of the cache key; for registry names it needs no file.
 

@@ -43,12 +43,12 @@ draws every estimate towards half a pixel; smooth noise has no such preference. 
 is .019 px with .6, .008 with 1.0, .010 with 1.5."""
 
 FLASH = 5.0
-"""Grey levels of change of a picture's median from which a change of brightness is reckoned with in the search."""
+"""Change of a picture's median, in grey levels, from which the search also tries a change of brightness."""
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Border pixels of one pyramid level, with what the alignment needs of the first picture there.
+    """Border pixels of one pyramid level.
 
     Attributes:
         x, y: (n,) pixel coordinates.
@@ -62,7 +62,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Alignment:
-    """What the direct alignment found.
+    """Result of the direct alignment.
 
     Attributes:
         motion: (4,) motion in pixels of the finest level.
@@ -102,7 +102,7 @@ def rings(usable: NDArray[np.bool_]) -> list[Ring]:
 
     The finer levels take every third or second row and column only; thousands of pixels are left.
     """
-    found = []
+    level_rings = []
     height, width = usable.shape
     for level in range(LEVELS):
         factor = 1 << level
@@ -112,8 +112,8 @@ def rings(usable: NDArray[np.bool_]) -> list[Ring]:
         thin = (3, 2, 1, 1)[level]
         keep = (y % thin == 0) & (x % thin == 0)
         centre = ((width - 1) / 2 / factor, (height - 1) / 2 / factor)
-        found.append(Ring(x[keep].astype(np.float32), y[keep].astype(np.float32), centre))
-    return found
+        level_rings.append(Ring(x[keep].astype(np.float32), y[keep].astype(np.float32), centre))
+    return level_rings
 
 
 def align(

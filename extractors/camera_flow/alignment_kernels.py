@@ -1,7 +1,7 @@
-"""Compiled inner loops of the border's alignment (`extractors/camera_flow/alignment.py` says what they are for).
+"""Compiled inner loops of the border's alignment; `extractors/camera_flow/alignment.py` uses them.
 
-Numba's disk cache notices a change of the file that a function stands in, not of functions it calls from other files:
-what is compiled here calls nothing compiled elsewhere.
+Numba's disk cache notices a change of the file that defines a function, but not of functions called from other files.
+Functions compiled here therefore call none that are compiled elsewhere.
 
 States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels
 are (n,) `xs`, `ys`, about the centre (cx, cy).
@@ -143,10 +143,10 @@ def _solve(matrix: NDArray[np.float64], vector: NDArray[np.float64]) -> NDArray[
 @inlined
 def _middle(counts: NDArray[np.int64], total: int) -> float:
     """Median, in grey levels, of a histogram of absolute residuals."""
-    seen, k = 0, 0
+    counted, k = 0, 0
     for k in range(counts.shape[0]):
-        seen += counts[k]
-        if 2 * seen >= total:
+        counted += counts[k]
+        if 2 * counted >= total:
             break
     middle: float = (k + 0.5) / PER_GREY
     return middle

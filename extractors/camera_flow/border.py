@@ -1,4 +1,4 @@
-"""Where the camera's motion is looked for: the picture's border, cut into cells, without bars and graphics.
+"""The picture's border, on which the camera's motion is measured: cut into cells, without bars and graphics.
 
 Cells, always in this order: `columns` along the top from left to right, `columns` along the bottom, then `rows` down
 the left side and `rows` down the right side between them.
@@ -20,7 +20,7 @@ BAR_SHARE = 0.3
 """Bars may take up to this share of the picture on each side."""
 
 TEXTURE = 2.5
-"""Grey levels per pixel of gradient from which a pixel has something to say."""
+"""Gradient, in grey levels per pixel, from which a pixel counts as textured."""
 
 EVIDENCE_MOTION = 0.7
 """Pixels of camera motion from which a pixel that stays as it is counts as evidence of a graphic."""
@@ -30,7 +30,7 @@ EVIDENCE_CHANGE = 8.0
 
 
 REFRESH = 4
-"""Pairs between two looks at what the evidence says."""
+"""Pairs between two updates of the mask of graphics."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Border:
         area: y0, x0, y1, x1 of the picture without its bars.
         strips: top, bottom, left and right rectangles.
         cells: (cell, 4) y0, x0, y1, x1.
-        strip_of: (cell,) index of the strip a cell lies in.
+        strip_of: (cell,) index of each cell's strip.
     """
 
     area: Box
@@ -74,11 +74,11 @@ def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
     )
     cells, strip_of = [], []
     for k, (top, left, bottom, right) in enumerate(strips):
-        lying = k < 2
-        edges = np.linspace(left, right, columns + 1) if lying else np.linspace(top, bottom, rows + 1)
+        horizontal = k < 2
+        edges = np.linspace(left, right, columns + 1) if horizontal else np.linspace(top, bottom, rows + 1)
         cuts = np.round(edges).astype(int)
         for a, b in pairwise(cuts):
-            cells.append((top, a, bottom, b) if lying else (a, left, b, right))
+            cells.append((top, a, bottom, b) if horizontal else (a, left, b, right))
             strip_of.append(k)
     return Border(area, strips, np.array(cells, np.int64), np.array(strip_of, np.int64))
 
@@ -129,20 +129,20 @@ class Overlays:
         self._added = 0
 
     def _seed(self, frames: Sequence[NDArray[np.uint8]]) -> None:
-        """First evidence from the frames at hand, so that the first pairs are masked too."""
+        """Take first evidence from `frames`, so that the first pairs are masked too."""
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
         textured = on & (_steepness(stack[0]) > 3 * TEXTURE)
         quiet, loud = textured & (spread <= 8), textured & (spread >= 24)
         busy = [np.array([part[a:c, b:d].sum() for a, b, c, d in self.border.cells]) for part in (textured, loud)]
-        known = busy[0] >= 10
-        # Unless most cells change the camera may stand still among people, and nothing can be told apart.
-        if np.sum(busy[1][known] >= 0.5 * busy[0][known]) >= 0.6 * max(known.sum(), 8):
+        judged = busy[0] >= 10
+        # Unless most cells change, the camera may be still and only people move: pixels that stay are then no evidence.
+        if np.sum(busy[1][judged] >= 0.5 * busy[0][judged]) >= 0.6 * max(judged.sum(), 8):
             self.still[quiet] = 6.0
 
     def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:
-        """Evidence of one pair; `flow` is the camera's motion on each strip, (2, h, w) pixels."""
+        """Add the evidence of one pair; `flow` is the camera's motion on each strip, (2, h, w) pixels."""
         for box, field in zip(self.border.strips, flow, strict=True):
             _evidence(first, second, box, field, self.still, self.moved)
         self._added += 1
@@ -153,10 +153,10 @@ class Overlays:
 
     def _free(self) -> NDArray[np.float32]:
         """(H, W) 0 on and around graphics, else 1."""
-        found = (self.still >= 4) & (self.still > 2.5 * self.moved)
-        if not found.any():
-            return np.ones(found.shape, np.float32)
-        around = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8))
+        graphics = (self.still >= 4) & (self.still > 2.5 * self.moved)
+        if not graphics.any():
+            return np.ones(graphics.shape, np.float32)
+        around = cv2.dilate(graphics.astype(np.uint8), np.ones((5, 5), np.uint8))
         free: NDArray[np.float32] = 1 - around.astype(np.float32)
         return free
 
@@ -202,13 +202,13 @@ def cell_flow(
         flow: (2, h, w) flow of each strip in pixels.
         camera: (2, h, w) flow of each strip by the camera's motion alone.
         first: (H, W) first picture.
-        free: (H, W) 0 where a graphic lies.
+        free: (H, W) 0 on graphics, else 1.
 
     Returns:
-        (cell, 2) median difference from the camera's flow over textured free pixels whose partner lies inside the
-        picture, over all such pixels where none is textured; (cell,) share of textured usable pixels; (cell,) share of
-        usable pixels. The difference is taken because textured pixels need not lie evenly about a cell's centre,
-        which would bias a cell's own median under zoom and rotation.
+        (cell, 2) median difference from the camera's flow over the textured usable pixels, or over all usable pixels
+        where none is textured; (cell,) share of textured usable pixels; (cell,) share of usable pixels. A pixel is
+        usable if no graphic covers it and its partner is inside the picture. The median is of differences, because
+        textured pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
     """
     count = len(border.cells)
     values, textured, usable = np.zeros((count, 2)), np.zeros(count), np.zeros(count)

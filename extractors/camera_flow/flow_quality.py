@@ -1,4 +1,4 @@
-"""Figures that tell a person how far to trust a video's camera flow."""
+"""Quality values that show how far a video's camera flow can be trusted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from extractors.camera_flow.similarity_fit import window
 def quality(
     arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
 ) -> dict[str, float | int | str | bool]:
-    """Figures of one video.
+    """Quality values of one video.
 
     Args:
         arrays: values of the arrays of the stage `camera_flow`.
@@ -39,24 +39,24 @@ def quality(
     return {
         "pairs": int(np.sum(time[:, 1] > time[:, 0])),
         "stride": stride,
-        "inliers_mean": _figure(inliers[usable].mean()) if usable.any() else 0.0,
-        "static_share": _figure(1 - moved.mean()) if usable.any() else 0.0,
+        "inliers_mean": _rounded(inliers[usable].mean()) if usable.any() else 0.0,
+        "static_share": _rounded(1 - moved.mean()) if usable.any() else 0.0,
         "moving": bool(usable.any() and moved.mean() > 0.1),
         "masked_cells": int((~mask.any(axis=0)).sum()),
         "graphic_cells": int((~allowed).sum()),
         "cuts": int(cut.sum()),
-        "unusable_share": _figure(1 - usable.mean()),
-        "pan_range": _figure(np.ptp(travelled)),
-        "shake": _figure(_shake(motion[:, :2], time, usable)),
+        "unusable_share": _rounded(1 - usable.mean()),
+        "pan_range": _rounded(np.ptp(travelled)),
+        "shake": _rounded(_shake(motion[:, :2], time, usable)),
     }
 
 
-def _figure(value: float | np.floating) -> float:
+def _rounded(value: float | np.floating) -> float:
     return round(float(value), 4)
 
 
 def _shake(pan: NDArray[np.float64], time: NDArray[np.float64], usable: NDArray[np.bool_]) -> float:
-    """Root mean square of what is left of the pan after taking off its half-second running mean."""
+    """Root mean square of the pan after subtracting its half-second running mean."""
     pan, middle = pan[usable], time[usable].mean(axis=1)
     if len(pan) < 3:
         return 0.0

@@ -21,16 +21,16 @@ MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
 
 MAX_TURN = 0.2
-"""Zoom (share) and rotation (rad) together, beyond which no camera turns from one frame to the next."""
+"""Length of zoom (share) and rotation (rad) between two frames, beyond which a motion is not a camera's."""
 
 MIN_CONTRAST = 2.0
-"""Grey levels of spread below which a border is too plain to say anything, as in a black picture."""
+"""Spread in grey levels below which a border is too plain to align, as in a black picture."""
 
 MIN_TEXTURED = 0.03
 """Share of textured pixels from which a cell is usable."""
 
 ENOUGH = 0.1
-"""Share of textured pixels that gives a cell its full say; a person's busy clothes shall not outvote a plain wall."""
+"""Share of textured pixels that gives a cell its full weight, so that patterned clothes do not outvote a plain wall."""
 
 MIN_USABLE = 0.4
 """Share of pixels with a partner, and free of graphics, from which a cell is usable."""
@@ -38,16 +38,16 @@ MIN_USABLE = 0.4
 
 @dataclass(frozen=True)
 class Pair:
-    """What one frame pair gave, in pixels of the working size.
+    """Motion of one frame pair, in pixels of the working size.
 
     Attributes:
         flow: (cell, 2).
         mask: (cell,) usable.
-        weight: (cell,) say in the fit.
-        covered: (cell,) graphics cover most of what is textured there.
+        weight: (cell,) weight in the fit.
+        covered: (cell,) true where graphics cover most textured pixels.
         motion: (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`.
         inliers: share of usable cells that agree.
-        kind: "ok", "cut" (the frames show different scenes) or "plain" (nothing to see at the border).
+        kind: "ok", "cut" (the frames show different scenes) or "plain" (the border has no contrast).
     """
 
     flow: NDArray[np.float64]
@@ -60,7 +60,7 @@ class Pair:
 
 
 class PairFlow:
-    """Computes pairs of one video. Keeps the last frame's pyramid and motion, the graphics seen, and nothing else.
+    """Computes pairs of one video. Keeps only the last frame's pyramid and motion and the mask of graphics.
 
     Args:
         border: the layout.
@@ -77,7 +77,7 @@ class PairFlow:
         self.centre = ((self.width - 1) / 2, (self.height - 1) / 2)
         self.overlays = Overlays(border, frames)
         self._on = border.mask(self.height, self.width)
-        self._at = border.cells[:, [1, 0]] * 0.5 + (border.cells[:, [3, 2]] - 1) * 0.5 - np.array(self.centre)
+        self._centres = border.cells[:, [1, 0]] * 0.5 + (border.cells[:, [3, 2]] - 1) * 0.5 - np.array(self.centre)
         self._area = np.prod(border.cells[:, 2:] - border.cells[:, :2], axis=1) / border.cells.shape[0]
         self._grid = [
             np.meshgrid(np.arange(x0, x1, dtype=np.float32), np.arange(y0, y1, dtype=np.float32))
@@ -90,7 +90,7 @@ class PairFlow:
     def pairs(self, frames: Sequence[tuple[tuple[int, Grey], tuple[int, Grey]]]) -> list[Pair]:
         """Flow of some pairs, each of two (frame index, (H, W) grey)."""
         prepared = [self._prepare(first, second) for first, second in frames]
-        kinds = [self._kind(pair.found) for pair in prepared]
+        kinds = [self._kind(pair.alignment) for pair in prepared]
         good = [pair for pair, kind in zip(prepared, kinds, strict=True) if kind == "ok"]
         flows = iter(self.solve(self.border, good) if good else [])
         return [
@@ -99,39 +99,39 @@ class PairFlow:
         ]
 
     def _prepare(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Prepared:
-        known = self._last is not None and self._last[0] == first[0]
-        levels = self._last[1] if self._last is not None and known else pyramid(first[1])
+        is_last = self._last is not None and self._last[0] == first[0]
+        levels = self._last[1] if self._last is not None and is_last else pyramid(first[1])
         further = pyramid(second[1])
         self._last = (second[0], further)
         free = self.overlays.free
         if self._rings is None or self._rings[0] is not free:
             self._rings = (free, rings(self._on & (free > 0)))
-        found = align(levels, further, self._rings[1], [np.zeros(4), self._previous], self.reach)
-        self._previous = found.motion if self._kind(found) == "ok" else np.zeros(4)
-        camera = [flow_of(found.motion, x, y, self.centre) for x, y in self._grid]
-        return Prepared((first[1], second[1]), levels, further, found, camera, free)
+        alignment = align(levels, further, self._rings[1], [np.zeros(4), self._previous], self.reach)
+        self._previous = alignment.motion if self._kind(alignment) == "ok" else np.zeros(4)
+        camera = [flow_of(alignment.motion, x, y, self.centre) for x, y in self._grid]
+        return Prepared((first[1], second[1]), levels, further, alignment, camera, free)
 
     def _nothing(self, kind: Literal["ok", "cut", "plain"]) -> Pair:
         none = np.zeros(len(self.border.cells))
         return Pair(np.zeros((len(none), 2)), none > 0, none, none > 0, np.zeros(4), 0.0, kind)
 
-    def _kind(self, found: Alignment) -> Literal["ok", "cut", "plain"]:
-        if found.contrast < MIN_CONTRAST and found.residual < MIN_CONTRAST:
+    def _kind(self, alignment: Alignment) -> Literal["ok", "cut", "plain"]:
+        if alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST:
             return "plain"
-        possible = float(np.hypot(found.motion[2], found.motion[3])) <= MAX_TURN
-        return "ok" if possible and found.agreement >= MIN_AGREEMENT else "cut"
+        possible = float(np.hypot(alignment.motion[2], alignment.motion[3])) <= MAX_TURN
+        return "ok" if possible and alignment.agreement >= MIN_AGREEMENT else "cut"
 
     def _fit(self, pair: Prepared, strips: list[Image]) -> Pair:
-        first, found, free = pair.first[0], pair.found, pair.free
+        first, alignment, free = pair.first[0], pair.alignment, pair.free
         beyond, textured, usable = cell_flow(self.border, strips, pair.camera, first, free)
-        flow = flow_of(found.motion, self._at[:, 0], self._at[:, 1], (0.0, 0.0)).T + beyond
+        flow = flow_of(alignment.motion, self._centres[:, 0], self._centres[:, 1], (0.0, 0.0)).T + beyond
         with_graphics = textured
         if not free.all():
             _, with_graphics, _ = cell_flow(self.border, strips, pair.camera, first, np.ones_like(free))
         covered = (with_graphics >= MIN_TEXTURED) & (textured < 0.5 * with_graphics)
         mask = (textured >= MIN_TEXTURED) & (usable >= MIN_USABLE) & ~covered
         weight = np.where(mask, self._area * np.minimum(textured, ENOUGH), 0.0)
-        motion, inliers = fit_cells(flow, weight, self._at, found.motion)
+        motion, inliers = fit_cells(flow, weight, self._centres, alignment.motion)
         self.overlays.add(first, pair.second[0], [flow_of(motion, x, y, self.centre) for x, y in self._grid])
         return Pair(np.where(mask[:, None], flow, 0.0), mask, weight, covered, motion, inliers, "ok")
 
@@ -141,5 +141,5 @@ class PairFlow:
             return pair
         mask = pair.mask & allowed
         weight = np.where(mask, pair.weight, 0.0)
-        motion, inliers = fit_cells(pair.flow, weight, self._at, pair.motion)
+        motion, inliers = fit_cells(pair.flow, weight, self._centres, pair.motion)
         return Pair(np.where(mask[:, None], pair.flow, 0.0), mask, weight, pair.covered, motion, inliers, "ok")

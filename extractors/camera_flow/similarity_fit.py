@@ -12,25 +12,25 @@ INLIER = 0.5
 """Pixels of the working size by which a cell may differ from the fit and still count as an inlier."""
 
 CUT = 3.0
-"""Tukey's cut-off in robust standard deviations; below the usual 4.7, because people on the border often move almost as
-the camera does."""
+"""Tukey's cut-off in robust standard deviations; below the customary 4.7, because people on the border often move
+almost as the camera does."""
 
 CEILING = 0.5
-"""Pixels; largest robust scale. The start is good: cells far from it are people, even where most cells are."""
+"""Pixels; largest robust scale. The start is good: cells far from it are people, even where they are the majority."""
 
 FLOOR = 0.05
-"""Pixels; flow errors below this are not told apart, floor of the robust scale."""
+"""Pixels; floor of the robust scale, the flow's own error."""
 
 
 def fit_cells(
-    flow: NDArray[np.float64], weight: NDArray[np.float64], at: NDArray[np.float64], start: NDArray[np.float64]
+    flow: NDArray[np.float64], weight: NDArray[np.float64], centre: NDArray[np.float64], start: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     """Similarity that most cells agree on, by iteratively reweighted least squares with Tukey's weights.
 
     Args:
         flow: (cell, 2) pixels.
-        weight: (cell,) 0 for a cell that is out, else its say.
-        at: (cell, 2) centre of the cells relative to the picture's centre, pixels.
+        weight: (cell,) 0 for a cell that is left out.
+        centre: (cell, 2) centre of the cells relative to the picture's centre, pixels.
         start: (4,) motion that the first weights are taken from.
 
     Returns:
@@ -40,10 +40,10 @@ def fit_cells(
     use = weight > 0
     if use.sum() < 3:
         return start.copy(), 0.0
-    w, x, y = weight[use], at[use, 0], at[use, 1]
+    w, x, y = weight[use], centre[use, 0], centre[use, 1]
     one, none = np.ones_like(x), np.zeros_like(x)
     design = np.stack([np.stack([one, none, x, -y], 1), np.stack([none, one, y, x], 1)], 1).reshape(-1, 4)
-    span = np.array([1.0, 1.0, np.abs(at).max(), np.abs(at).max()])
+    span = np.array([1.0, 1.0, np.abs(centre).max(), np.abs(centre).max()])
     design, target = design / span, flow[use].reshape(-1)
     motion = start * span
     for _ in range(12):
@@ -88,17 +88,17 @@ def moving(
 ) -> NDArray[np.bool_]:
     """(n,) true where the camera moves.
 
-    Compression and sensor noise move a still picture by a few hundredths of a pixel, but to and fro: over half a second
-    it comes back, while the slowest pan gets somewhere. A camera is still where neither the pair itself nor all pairs
-    within a quarter of a second together displace a corner by more than `still` pixels.
+    Compression and sensor noise move a still picture by a few hundredths of a pixel. Over half a second this noise
+    cancels, while even a slow pan accumulates. A camera is still where neither the pair itself nor all pairs within a
+    quarter of a second together displace a corner by more than `still` pixels.
 
     Args:
         motion: (n, 4) pan_x, pan_y, a, b in pixels.
         time: (n,) ascending middle of the pairs in seconds.
         width, height: of the picture in pixels.
         still: pixels.
-        stride: frames from one pair to the next. Those between are taken to have moved alike, so that as many times
-            the way is gone; what a pair errs by grows in the same measure but does not add up, hence the root.
+        stride: frames from one pair to the next. Frames between are assumed to move alike, so the displacement grows
+            `stride`-fold. Errors of the pairs partly cancel, so the sum is scaled by the square root only.
     """
     low, high = window(time, 0.25)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)

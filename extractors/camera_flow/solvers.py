@@ -1,4 +1,4 @@
-"""The ways to get TV-L1 flow on the border's strips: ours on a CPU, ours on a GPU, OpenCV's on the full frame."""
+"""Solvers of TV-L1 flow on the border's strips: ours on a CPU, ours on a GPU, OpenCV's on the full frame."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Prepared:
     Attributes:
         frames: the two (H, W) grey frames.
         first, second: their pyramids.
-        found: the alignment of their borders.
+        alignment: of their borders.
         camera: (2, h, w) flow of each strip by that motion alone.
-        free: (H, W) 0 where a graphic lies, else 1.
+        free: (H, W) 0 on graphics, else 1.
     """
 
     frames: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     first: list[Image]
     second: list[Image]
-    found: Alignment
+    alignment: Alignment
     camera: list[Image]
     free: Image
 
@@ -42,10 +42,10 @@ Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]
 
 
 def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
-    """The solver of a backend, and how many pairs it wants at a time.
+    """The solver of a backend, and how many pairs it takes at a time.
 
     Raises:
-        UsageError: a CUDA device or OpenCV's contrib modules are asked for and are not there.
+        UsageError: a CUDA device or OpenCV's contrib modules are needed and missing.
     """
     if backend == "opencv":
         if not hasattr(cv2, "optflow"):
@@ -63,7 +63,9 @@ def _strips(parameters: TVL1) -> Solver:
     def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
         return [
             [
-                rectangle_flow(pair.first, pair.second, box, start, _cut(pair.free, box), parameters, pair.found.light)
+                rectangle_flow(
+                    pair.first, pair.second, box, start, _cut(pair.free, box), parameters, pair.alignment.light
+                )
                 for box, start in zip(border.strips, pair.camera, strict=True)
             ]
             for pair in pairs
@@ -74,11 +76,11 @@ def _strips(parameters: TVL1) -> Solver:
 
 def _opencv(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
     optflow: Any = cv2.optflow
-    found = []
+    flows = []
     for pair in pairs:
         whole = optflow.DualTVL1OpticalFlow_create().calc(*pair.frames, None).transpose(2, 0, 1)
-        found.append([np.ascontiguousarray(whole[:, y0:y1, x0:x1]) for y0, x0, y1, x1 in border.strips])
-    return found
+        flows.append([np.ascontiguousarray(whole[:, y0:y1, x0:x1]) for y0, x0, y1, x1 in border.strips])
+    return flows
 
 
 def _torch(parameters: TVL1, device: str) -> Solver:
@@ -97,7 +99,7 @@ def _torch(parameters: TVL1, device: str) -> Solver:
         levels = range(min(parameters.levels, len(pairs[0].first)))
         first = [stack([pair.first[k] for pair in pairs]) for k in levels]
         second = [stack([pair.second[k] for pair in pairs]) for k in levels]
-        light = stack([np.array(pair.found.light, np.float32) for pair in pairs])
+        light = stack([np.array(pair.alignment.light, np.float32) for pair in pairs])
         strips = []
         for k, box in enumerate(border.strips):
             start, free = stack([pair.camera[k] for pair in pairs]), stack([_cut(pair.free, box) for pair in pairs])

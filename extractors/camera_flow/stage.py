@@ -1,4 +1,4 @@
-"""Stage `camera_flow`: how the camera moves, read from the border of the picture (paper, section 5.5, reference 19).
+"""Stage `camera_flow`: the camera's motion, measured on the border of the picture (paper, section 5.5, reference 19).
 
 Every frame pair gives the flow of each border cell and one global motion. All of it is the motion of the picture's
 content: a camera that pans to the right gives pan_x < 0. Rates are per second, by the frames' own times.
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from extractors.camera_flow.pairs import Pair, PairFlow
 
 LOOK_AHEAD = 24
-"""Frames with something to see that are looked at before the first pair, to find bars and graphics."""
+"""Frames with content that are read before the first pair, to find bars and graphics."""
 
 MAX_LEAD = 240
-"""Frames that are held in memory at most while those are looked for: many videos begin with a black picture."""
+"""Most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture."""
 
 CONTENT = 24
-"""Grey levels between the darkest and the brightest twentieth of a picture from which there is something to see."""
+"""Grey levels between the darkest and the brightest twentieth of a picture from which it has content."""
 
 OFTEN = 0.25
 """Share of a video's pairs from which a cell that graphics cover is masked throughout."""
@@ -117,18 +117,18 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         starts = pair_starts(self.config, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
-        ahead, telling = _look_ahead(frames)
+        ahead, informative = _look_ahead(frames)
         if not ahead:
             raise VideoError("no frame came out of this video", where=source.record.path)
-        engine, batch = self._engine(telling or [ahead[-1][1]])
+        engine, batch = self._engine(informative or [ahead[-1][1]])
         chosen = set(starts)
         pairs: list[Pair] = []
-        neighbours = (both for both in pairwise(chain(ahead, frames)) if _wanted(both, chosen))
-        at: list[int] = []
+        neighbours = (pair for pair in pairwise(chain(ahead, frames)) if _wanted(pair, chosen))
+        first_frames: list[int] = []
         while some := list(islice(neighbours, batch)):
             pairs += engine.pairs(some)
-            at += [first[0] for first, _ in some]
-        return self._output(engine, pairs, np.asarray(at, np.int64), times)
+            first_frames += [first[0] for first, _ in some]
+        return self._output(engine, pairs, np.asarray(first_frames, np.int64), times)
 
     def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Frames as (index, grey at the working size)."""
@@ -146,7 +146,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             )
 
     def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
-        """What computes the pairs, and how many it wants at a time."""
+        """The solver of the pairs, and how many it takes at a time."""
         from extractors.camera_flow.border import lay_out, picture_area
         from extractors.camera_flow.pairs import PairFlow
         from extractors.camera_flow.solvers import solver
@@ -157,7 +157,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         return PairFlow(border, ahead, solve, self.config.reach), batch
 
     def _output(
-        self, engine: PairFlow, pairs: list[Pair], at: NDArray[np.int64], times: NDArray[np.float64]
+        self, engine: PairFlow, pairs: list[Pair], first_frames: NDArray[np.int64], times: NDArray[np.float64]
     ) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
         count, width, height, rows = len(engine.border.cells), engine.width, engine.height, max(len(pairs), 1)
@@ -166,7 +166,9 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         covered = np.mean([pair.covered for pair in pairs], axis=0) if pairs else np.zeros(count)
         allowed = covered < OFTEN
         when = (
-            np.stack([times[at], times[at + 1]], axis=1) if pairs else np.full((1, 2), times[0] if len(times) else 0.0)
+            np.stack([times[first_frames], times[first_frames + 1]], axis=1)
+            if pairs
+            else np.full((1, 2), times[0] if len(times) else 0.0)
         )
         seconds = when[:, 1] - when[:, 0]
         for k, raw in enumerate(pairs):
@@ -188,25 +190,25 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "cut": cut,
             "cell_box": engine.border.relative(height, width),
         }
-        found = quality(values, moved, allowed, stride)
+        measured = quality(values, moved, allowed, stride)
         bars = engine.border.area
-        found["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
-        return StageOutput.of(self.arrays, values, found)
+        measured["bars_px"] = f"top {bars[0]}, bottom {height - bars[2]}, left {bars[1]}, right {width - bars[3]}"
+        return StageOutput.of(self.arrays, values, measured)
 
 
 def _look_ahead(
     frames: Iterator[tuple[int, NDArray[np.uint8]]],
 ) -> tuple[list[tuple[int, NDArray[np.uint8]]], list[NDArray[np.uint8]]]:
-    """The first frames, until `LOOK_AHEAD` of them show something; and those that do."""
-    found: list[tuple[int, NDArray[np.uint8]]] = []
-    telling: list[NDArray[np.uint8]] = []
+    """The first frames, until `LOOK_AHEAD` of them have content; and those with content."""
+    ahead: list[tuple[int, NDArray[np.uint8]]] = []
+    informative: list[NDArray[np.uint8]] = []
     for index, grey in islice(frames, MAX_LEAD):
-        found.append((index, grey))
+        ahead.append((index, grey))
         if _has_content(grey):
-            telling.append(grey)
-        if len(telling) == LOOK_AHEAD:
+            informative.append(grey)
+        if len(informative) == LOOK_AHEAD:
             break
-    return found, telling
+    return ahead, informative
 
 
 def _has_content(grey: NDArray[np.uint8]) -> bool:
@@ -214,9 +216,9 @@ def _has_content(grey: NDArray[np.uint8]) -> bool:
     return bool(high - low >= CONTENT)
 
 
-def _wanted(both: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:
-    """Whether two frames that came one after the other are a pair that was asked for."""
-    return both[0][0] in starts and both[1][0] == both[0][0] + 1
+def _wanted(pair: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:
+    """Whether two successive decoded frames are a sampled pair."""
+    return pair[0][0] in starts and pair[1][0] == pair[0][0] + 1
 
 
 def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -238,5 +240,5 @@ def stride_of(config: CameraFlowConfig, frames: int) -> int:
 
 
 def pair_starts(config: CameraFlowConfig, frames: int) -> list[int]:
-    """First frames of the pairs of neighbouring frames that are taken."""
+    """First frames of the sampled pairs of neighbouring frames."""
     return list(range(0, max(frames - 1, 0), stride_of(config, frames)))

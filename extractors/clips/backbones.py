@@ -1,4 +1,4 @@
-"""Clip networks by name: what each wants to see, what it gives, and how it is built.
+"""Clip networks by name: the input and the outputs of each, and how it is built.
 
 Every network takes uint8 clips and gives class logits and a pooled feature, whichever library it comes from. torch and
 the libraries are imported when a network is built, so that the table can be read at no cost.
@@ -95,7 +95,7 @@ def backbone(name: str) -> Backbone:
 
 
 def weights_identity(name: str, given: str, seed: int) -> str:
-    """What names the numbers of the weights: a SHA-256, or the seed, or the library's own choice.
+    """Identity of the weights: a SHA-256, the seed, or the library's own choice.
 
     Raises:
         DataError: a path that names no file.
@@ -147,7 +147,7 @@ def _library_network(name: str, entry: Backbone, given: str, seed: int) -> nn.Mo
             return _constructor(name, entry)(None)
         except Exception as error:  # the libraries raise whatever their downloader raises
             raise DataError(
-                f"{entry.library} could not bring its weights for {name} ({error})",
+                f"{entry.library} could not download its weights for {name} ({error})",
                 fix="Download them by hand and set clips.weights to the file",
             ) from error
     if given == RANDOM:

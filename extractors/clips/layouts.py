@@ -1,4 +1,4 @@
-"""Which frames make which clip: pure arithmetic on frame numbers, no pictures.
+"""Frame numbers of the clips of a video: pure arithmetic, no pictures.
 
 A layout cuts a video of `count` frames into clips of `frames` frames and gives every step one clip or more:
 
@@ -10,8 +10,8 @@ A layout cuts a video of `count` frames into clips of `frames` frames and gives 
   are spread evenly instead.
 - `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
 
-Short videos: a window that is longer than the video goes on with the last frame, repeated. A `uniform` layout of
-more positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
+Short videos: a window that is longer than the video repeats the last frame to its end. A `uniform` layout of more
+positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class ClipPlan:
             return self.clips[self.spans[:, 0]]
         rows = [np.unique(self.clips[first:end]) for first, end in self.spans]
         table = np.full((len(rows), max(map(len, rows))), -1, np.int32)
-        for row, found in zip(table, rows, strict=True):
-            row[: len(found)] = found
+        for row, numbers in zip(table, rows, strict=True):
+            row[: len(numbers)] = numbers
         return table
 
 

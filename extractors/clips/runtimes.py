@@ -31,12 +31,12 @@ Clips = NDArray[np.uint8]
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 MODEL_VERSION = 1
-"""Raised whenever the traced network changes, so that models kept by older code are not used."""
+"""Increased whenever the traced network changes, so that models kept by older code are not used."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """What is compiled: two equal ones share a compiled network.
+    """Key of a compiled network: equal ones share it.
 
     Attributes:
         backbone, weights, seed: see `extractors.clips.backbones.build`.
@@ -138,7 +138,7 @@ class OpenVinoRunning:
 
 
 class TorchRunning:
-    """Clips go to the device from pinned memory; on a GPU the caller goes on while it computes."""
+    """Clips go to the device from pinned memory; on a GPU the caller continues while it computes."""
 
     def __init__(self, module: torch.nn.Module, network: Network) -> None:
         self._module, self._network = module, network

@@ -1,9 +1,9 @@
 """Stage `clips`: T clips of a video through a clip network, giving class logits and pooled features per step.
 
-The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step; the 1024 channels before
-the class layer lie beside them.
+The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step. The 1024 channels before
+the class layer are stored too.
 
-Preprocessing, as the published networks were evaluated: the picture's short side is brought to `short_side` pixels and
+Preprocessing, as the published networks were evaluated: the picture's short side is scaled to `short_side` pixels and
 the centre square of the network's input size is cut out (224 of 256 for I3D), RGB goes to the network's own range
 ([-1, 1] for I3D). Cut and resize are one step here: the centre square of `round(short x size / short_side)` pixels is
 cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
@@ -33,7 +33,7 @@ class ClipsConfig(StageConfig):
     """Settings of stage `clips`."""
 
     backbone: str = setting("i3d_inception", f"clip network, one of {', '.join(BACKBONES)}")
-    # Where a file lies cannot change a result, its content can: `identity` puts that (and the seed) into the key.
+    # A file's path cannot change a result, its content can: `identity` puts that (and the seed) into the key.
     weights: str = setting(
         "i3d-kinetics400",
         "registered name, path, `hub` (the library's own) or `random`; the content's SHA-256 is in the key",
@@ -97,11 +97,11 @@ class Clips(Extractor[ClipsConfig]):
         Raises:
             DataError: the weights are a path that names no file.
         """
-        found = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
+        identity = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
         if config.precision != "fp32":
             runtime, device = resolve(config.runtime, config.device)
-            found["rounding"] = f"{runtime} {device.split(':')[0]}"
-        return found
+            identity["rounding"] = f"{runtime} {device.split(':')[0]}"
+        return identity
 
     @classmethod
     def work(cls, config: ClipsConfig, frames: int) -> int:
@@ -114,7 +114,7 @@ class Clips(Extractor[ClipsConfig]):
         return config.steps
 
     def extract(self, source: Source) -> StageOutput:
-        """One pass over the frames that some clip needs; in memory are those of one batch of clips.
+        """One pass over the frames that some clip needs; one batch of clips is in memory at a time.
 
         Raises:
             VideoError: the video cannot be decoded.
@@ -168,7 +168,7 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
 
 
 def _threads_of_environment() -> int:
-    """What `OMP_NUM_THREADS` says, which OpenVINO does not read by itself; 0 where it says nothing."""
+    """Value of `OMP_NUM_THREADS`, which OpenVINO does not read by itself; 0 where it is unset."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     return int(said) if said.isdigit() else 0
 
@@ -187,14 +187,14 @@ def prepare(image: Picture, short_side: int, size: int) -> Picture:
     square: Picture = image[top : top + side, left : left + side]
     if side == size:
         return np.array(square)  # not a view: the whole frame would stay in memory
-    way = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(square, (size, size), interpolation=way), np.uint8)
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(square, (size, size), interpolation=interpolation), np.uint8)
 
 
 def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) -> Iterator[Picture]:
-    """The clips (frame, row, column, RGB) of a plan in order, each as soon as its last frame is there.
+    """The clips (frame, row, column, RGB) of a plan in order, each as soon as its last frame is decoded.
 
-    Every frame is decoded and cut once, however many clips share it, and forgotten after the last of them.
+    Every frame is decoded and cut once, however many clips share it, and dropped after the last of them.
 
     Raises:
         VideoError: the source ended before the last clip.

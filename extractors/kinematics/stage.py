@@ -4,9 +4,9 @@ Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of
 moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
 opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
 
-Rows and video frames start together and the rate is that of the video, but a video may have more frames than there
-are rows, or in one known trial a third fewer. The result depends on the kinematics file alone; the mismatch is
-reported in the quality figures, where a video can be opened.
+Rows and video frames start together and have the same rate. A video may have more frames than there are rows, or in
+one trial a third fewer. The result depends on the kinematics file alone. Where a video can be opened, the quality
+values report the mismatch.
 """
 
 from __future__ import annotations
@@ -138,17 +138,17 @@ class Kinematics(Extractor[KinematicsConfig]):
 
     def _quality(self, source: Source, rows: Floats) -> dict[str, float | int | str | bool]:
         rate = self.config.rate_hz
-        figures: dict[str, Any] = {"rows": len(rows), "duration_s": len(rows) / rate}
-        figures |= _recording(rows, self.config.pairing)
+        quality: dict[str, Any] = {"rows": len(rows), "duration_s": len(rows) / rate}
+        quality |= _recording(rows, self.config.pairing)
         times = _video_times(source)
-        figures["video_compared"] = times is not None
+        quality["video_compared"] = times is not None
         if times is not None:
             period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
             extra = len(times) - len(rows)
-            figures["frames_more_than_rows"] = extra
-            figures["video_longer_by_s"] = float(times[-1] + period - len(rows) / rate)
-            figures["video_mismatch"] = not 0 <= extra <= USUAL_EXTRA_FRAMES
-        return figures
+            quality["frames_more_than_rows"] = extra
+            quality["video_longer_by_s"] = float(times[-1] + period - len(rows) / rate)
+            quality["video_mismatch"] = not 0 <= extra <= USUAL_EXTRA_FRAMES
+        return quality
 
 
 def _video_times(source: Source) -> Floats | None:
@@ -163,7 +163,7 @@ def _video_times(source: Source) -> Floats | None:
 
 
 def _recording(rows: Floats, pairing: str) -> dict[str, float | bool]:
-    """Figures of the recording itself: frozen rows, rotation matrices that are none, and the pairing's agreement."""
+    """Quality values of the recording: frozen rows, deviation from a rotation matrix, correlation of the pairing."""
     frozen = float((np.diff(rows, axis=0) == 0).all(axis=1).mean()) if len(rows) > 1 else 0.0
     worst = 0.0
     for start in range(0, rows.shape[1], BLOCK):
@@ -183,10 +183,10 @@ def _recording(rows: Floats, pairing: str) -> dict[str, float | bool]:
 
 def _agreement(rows: Floats, slaves: tuple[slice, slice]) -> float:
     """Mean correlation between the speeds of the two masters and their slaves; 0 where nothing moves."""
-    found = []
+    correlations = []
     for master, slave in zip(MASTERS, slaves, strict=True):
         fast, follows = (np.linalg.norm(rows[:, part][:, VELOCITY], axis=1) for part in (master, slave))
         fast, follows = fast - fast.mean(), follows - follows.mean()
         size = float(np.sqrt(np.square(fast).sum() * np.square(follows).sum()))
-        found.append(float((fast * follows).sum()) / size if size > 0 and np.isfinite(size) else 0.0)
-    return float(np.mean(found))
+        correlations.append(float((fast * follows).sum()) / size if size > 0 and np.isfinite(size) else 0.0)
+    return float(np.mean(correlations))

@@ -1,4 +1,4 @@
-"""What a robot's tool does over time, as named channels: from one 19-number block of JIGSAWS and from two of them.
+"""Motion of a robot's tools as named channels, from one or two 19-number blocks of JIGSAWS.
 
 Derivatives come from a straight line fitted to the neighbourhood of each row
 (`extractors.signals.local_line`), since differences of neighbouring rows at 30 Hz are mostly sensor noise.
@@ -114,9 +114,9 @@ ONE_TOOL: dict[str, Callable[[Tool], Iterator[Named]]] = {
 
 
 def two_tools(left: Tool, right: Tool) -> Iterator[Named]:
-    """How the two hands relate, named `hands_...`.
+    """Channels of the two hands together, named `hands_...`.
 
-    Distance of the tips (m; it means something as far as both arms report in one frame) and its rate, balance
+    Distance of the tips (m; valid if both arms report in one coordinate frame) and its rate, balance
     of the speeds from -1 (only the right one moves) to 1, and cosine between the directions of motion.
     """
     apart = np.linalg.norm(left.position - right.position, axis=1)

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.store.arrays import Floats
 from extractors.pose.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.tracking import Track
 
@@ -45,6 +45,8 @@ MAX_OVERLAP = 3
 MAX_GAP_S, MAX_JUMP = 3.0, 1.0
 """A track continues an agent after at most so many seconds, and body sizes (growing by three a second)."""
 
+Seconds = Sequence[float] | Floats
+
 
 @dataclass(frozen=True)
 class Agents:
@@ -56,18 +58,14 @@ class Agents:
     """
 
     shots: tuple[tuple[tuple[Track, ...], ...], ...]
-    table: NDArray[np.float64]
+    table: Floats
 
 
 @dataclass(frozen=True)
 class Chooser:
-    """Chooses agents among tracks.
+    """Chooses at most `agents` agents among tracks, by the settings `tracks` and `region` of the stage.
 
-    Attributes:
-        agents: how many at most.
-        size: (width, height) of the frame in the tracks' pixels.
-        tracks: numbers of the tracks to take instead of choosing.
-        region: x1 y1 x2 y2 relative to the frame, in which an agent's median centre must be.
+    `size` is (width, height) of the frame in the tracks' pixels.
     """
 
     agents: int
@@ -75,26 +73,22 @@ class Chooser:
     tracks: tuple[int, ...] = ()
     region: tuple[float, float, float, float] | None = None
 
-    def choose(self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: NDArray[np.float64]) -> Agents:
-        """The agents of a whole video.
+    def choose(self, tracks: Sequence[Track], shots: Sequence[tuple[int, int]], times: Floats) -> Agents:
+        """The agents of a whole video, whose processed frames are at `times` (N,) seconds.
 
-        Args:
-            tracks: all tracks, each inside one shot.
-            shots: first frame and one past the last frame of every shot, by position in `times`.
-            times: (N,) seconds of every processed frame.
+        Shots are (first, one past the last) positions in `times`; every track is inside one shot.
         """
         table = np.full((len(tracks), len(TRACK_COLUMNS)), -1.0)
         members: list[tuple[tuple[Track, ...], ...]] = []
         for number, (start, stop) in enumerate(shots):
             rows = [row for row, track in enumerate(tracks) if start <= track.frames[0] < stop]
-            here = [tracks[row] for row in rows]
+            of_shot = [tracks[row] for row in rows]
             if rows:
                 table[rows, 0] = number
-                table[rows, 1:9] = self._rated(here, stop - start, times)
-            members.append(_left_to_right(self._grouped(here, table[rows, 8], times)))
+                table[rows, 1:9] = self._rated(of_shot, stop - start, times)
+            members.append(_left_to_right(self._joined(of_shot, table[rows, 8], times)))
             for agent, chain in enumerate(members[-1]):
-                for track in chain:
-                    table[rows[here.index(track)], 9] = agent
+                table[[rows[of_shot.index(track)] for track in chain], 9] = agent
         return Agents(tuple(members), table)
 
     def followed(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
@@ -108,49 +102,35 @@ class Chooser:
         least = RIVAL * salience[order[: self.agents]][-1]
         return [tracks[row] for row in order[: self.agents + 1] if salience[row] >= least]
 
-    def _rated(
-        self, tracks: Sequence[Track], frames: int, times: Sequence[float] | NDArray[np.float64], recent: int = 0
-    ) -> NDArray[np.float64]:
+    def _rated(self, tracks: Sequence[Track], frames: int, times: Seconds, recent: int = 0) -> Floats:
         """(tracks, 8) the columns of the table from first_frame to salience."""
         rows = np.array([self._measured(track, frames, times, recent) for track in tracks])
         rows[:, 3] /= rows[:, 3].max()
         persistence, size, motion, position, score = rows[:, 2:7].T
+        if not motion.any() and not recent:  # a single frame, or a still picture
+            motion = np.ones_like(motion)
         salience = persistence * np.sqrt(size) * motion / (motion + 1) * position * score
         salience[persistence < MIN_PERSISTENCE] = 0.0
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
         elif self.region is not None:
-            salience[[not self._inside(track) for track in tracks]] = 0.0
+            places = [np.median(centres_of(np.stack(track.keypoints)), axis=0) / self.size for track in tracks]
+            corners = np.reshape(self.region, (2, 2))
+            salience[[not ((corners[0] <= place) & (place <= corners[1])).all() for place in places]] = 0.0
         return np.column_stack([rows, salience])
 
-    def _measured(
-        self, track: Track, frames: int, times: Sequence[float] | NDArray[np.float64], recent: int
-    ) -> tuple[float, ...]:
+    def _measured(self, track: Track, frames: int, times: Seconds, recent: int) -> tuple[float, ...]:
         """first_frame, last_frame, persistence, size (pixels), motion, position, score of one track."""
         poses = np.stack(track.keypoints[-recent:])
         seconds = np.array([times[frame] for frame in track.frames[-recent:]])
-        size = float(np.median(sizes_of(poses)))
-        centres = centres_of(poses)
+        centres, size = centres_of(poses), float(np.median(sizes_of(poses)))
+        motion = _motion(centres, orientations_of(poses), seconds, size)
         offset = np.linalg.norm(centres / np.array(self.size) - 0.5, axis=1)
-        return (
-            track.frames[0],
-            track.frames[-1],
-            len(track.frames) / max(frames, 1),
-            size,
-            _motion(centres, orientations_of(poses), seconds, size),
-            float(np.exp(-0.5 * (offset / 0.35) ** 2).mean()),
-            float(np.percentile(track.scores[-recent:], 75)),
-        )
+        position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
+        score = float(np.percentile(track.scores[-recent:], 75))
+        return track.frames[0], track.frames[-1], len(track.frames) / max(frames, 1), size, motion, position, score
 
-    def _inside(self, track: Track) -> bool:
-        assert self.region is not None
-        x, y = np.median(centres_of(np.stack(track.keypoints)), axis=0) / np.array(self.size)
-        x1, y1, x2, y2 = self.region
-        return bool(x1 <= x <= x2 and y1 <= y <= y2)
-
-    def _grouped(
-        self, tracks: Sequence[Track], salience: NDArray[np.float64], times: NDArray[np.float64]
-    ) -> list[list[Track]]:
+    def _joined(self, tracks: Sequence[Track], salience: Floats, times: Floats) -> list[list[Track]]:
         """The agents: tracks joined to people, and of these the ones with the largest sums of salience."""
         people: list[list[Track]] = []
         sums: list[float] = []
@@ -167,9 +147,7 @@ class Chooser:
         return [sorted(people[row], key=lambda track: track.frames[0]) for row in best]
 
 
-def _motion(
-    centres: NDArray[np.float64], orientations: NDArray[np.float64], seconds: NDArray[np.float64], size: float
-) -> float:
+def _motion(centres: Floats, orientations: Floats, seconds: Floats, size: float) -> float:
     """Body sizes per second: changes of velocity, plus turning at half a body size per radian; medians over time.
 
     Somebody who walks through the picture moves steadily, an athlete does not. Speeds are taken over at least .1 s, so
@@ -188,7 +166,7 @@ def _motion(
     return float(np.median(unsteady) + 0.5 * np.median(turning))
 
 
-def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> float:
+def _jump(agent: Sequence[Track], track: Track, times: Floats) -> float:
     """Body sizes between `track` and the nearest-in-time track of `agent`; infinite where it cannot continue it."""
     jumps: list[tuple[float, float, float]] = []
     for other in agent:
@@ -205,7 +183,7 @@ def _jump(agent: Sequence[Track], track: Track, times: NDArray[np.float64]) -> f
 
 
 def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
-    """Agents by their median horizontal place over the frames that show all of them, or over their own."""
+    """Agents by their median horizontal place over the frames that show all of them, or over those of each alone."""
     places = [_places(agent) for agent in agents]
     common = set.intersection(*map(set, places)) if places else set()
     across = [np.median([of[frame][0] for frame in (common or of)]) for of in places]
@@ -227,10 +205,7 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     return count
 
 
-def _places(agent: Sequence[Track]) -> dict[int, NDArray[np.float64]]:
+def _places(agent: Sequence[Track]) -> dict[int, Floats]:
     """(2,) centre of an agent in each frame with a detection."""
-    return {
-        frame: centre
-        for track in agent
-        for frame, centre in zip(track.frames, centres_of(np.stack(track.keypoints)), strict=True)
-    }
+    frames = [frame for track in agent for frame in track.frames]
+    return dict(zip(frames, centres_of(np.stack([pose for track in agent for pose in track.keypoints])), strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of
 from extractors.signals import fill_gaps, local_line
@@ -21,8 +22,6 @@ MAX_SIDE_GAP_S = 0.3
 OUTLIER, ROUNDS = 0.05, 2
 """A joint this far from the fitted line, in body sizes, counts half; the line is fitted again so many times."""
 
-Poses = NDArray[np.float64]
-
 
 class CleaningConfig(StageConfig):
     """How the joints of an agent are cleaned over time."""
@@ -36,20 +35,15 @@ class CleaningConfig(StageConfig):
     )
 
 
-def clean_poses(
-    times: NDArray[np.float64], keypoints: Poses, scores: NDArray[np.floating], config: CleaningConfig
-) -> Poses:
-    """Joints of one agent in one shot after cleaning.
+def clean_poses(times: Floats, keypoints: Floats, scores: Floats, config: CleaningConfig) -> Floats:
+    """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
 
     Args:
         times: (N,) seconds.
-        keypoints: (N, 17, 3) x, y in pixels and score; NaN where there is no detection.
+        keypoints: (N, 17, 3) x, y in pixels and score; NaN, NaN, 0 where there is no detection.
         scores: (N,) of the person, 0 where there is no detection.
-
-    Returns:
-        (N, 17, 3); joints of interpolated frames have `INTERPOLATED_SCORE`.
     """
-    out: Poses = keypoints.copy()
+    out: Floats = keypoints.copy()
     detected = scores > 0
     rows = np.flatnonzero(detected)
     if config.fix_sides:
@@ -65,16 +59,12 @@ def clean_poses(
     return out
 
 
-def exchanged_sides(poses: Poses, times: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(M,) frames of one person whose left and right joints are to be exchanged.
+def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
+    """(M,) frames of one person (M, 17, 3) whose left and right joints are to be exchanged; `times` (M,) seconds.
 
-    A network that sees a body from behind or upside down often confuses its sides. Over time, limbs do not jump across
-    the body: the sides are chosen so that all joints move least (Viterbi over two states a frame), and confident
-    frames keep theirs.
-
-    Args:
-        poses: (M, 17, 3) the person in the frames with a detection.
-        times: (M,) seconds of those frames.
+    A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
+    body: the sides are chosen so that all joints move least (Viterbi over two states a frame), and confident frames
+    keep theirs.
     """
     count = len(poses)
     if not count:
@@ -98,38 +88,36 @@ def exchanged_sides(poses: Poses, times: NDArray[np.float64]) -> NDArray[np.bool
     return np.array(states[::-1], dtype=bool)
 
 
-def _body_frames(poses: Poses) -> Poses:
+def _body_frames(poses: Floats) -> Floats:
     """(M, 17, 3) joints relative to the body's centre, turned upright, in body sizes: rotation is no movement here."""
     offsets = _rotated(poses[..., :2] - centres_of(poses)[:, None], -orientations_of(poses))
     return np.concatenate([offsets / sizes_of(poses)[:, None, None], poses[..., 2:]], axis=-1)
 
 
-def _rotated(points: Poses, angles: NDArray[np.float64]) -> Poses:
+def _rotated(points: Floats, angles: Floats) -> Floats:
     """(M, K, 2) points turned about the origin by (M,) radians, clockwise on screen."""
     cos, sin = np.cos(angles), np.sin(angles)
     rotation = np.stack([np.stack([cos, sin], axis=-1), np.stack([-sin, cos], axis=-1)], axis=-2)
     return np.asarray(points @ rotation)
 
 
-def _moved(a: Poses, b: Poses) -> float:
+def _moved(a: Floats, b: Floats) -> float:
     """Mean movement of the body's joints from one frame to the next, in body sizes, weighted by their scores."""
     moved = np.linalg.norm(a[5:, :2] - b[5:, :2], axis=1)
     weight = np.isfinite(moved) * np.sqrt(np.clip(a[5:, 2] * b[5:, 2], 1e-6, None))
     return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float64], sigma: float) -> Poses:
-    """(M, 17, 3) the body's centre, its orientation and each joint in the body's own frame, each on a local line.
+def smoothed(poses: Floats, scores: Floats, times: Floats, sigma: float) -> Floats:
+    """(M, 17, 3) the body's centre, its orientation and each joint relative to the body, each on a local line.
 
     In the picture, a line through the joints of a body that turns would cut off the curve and shrink it. Each line is
     fitted to the neighbourhood in time, weighted by a Gaussian of `sigma` seconds, by scores, and for joints by how
     well each frame agrees (Cauchy weights, reweighted twice). Scores stay as they are.
 
     Args:
-        poses: (M, 17, 3) x, y in pixels and score; single joints may be NaN.
+        poses: (M, 17, 3) x, y in pixels and score, at `times` (M,) seconds; single joints may be NaN.
         scores: (M,) of the person; 0 where the pose is interpolated.
-        times: (M,) seconds, ascending.
-        sigma: seconds.
     """
     if len(poses) < 3 or sigma <= 0:
         return poses
@@ -137,7 +125,7 @@ def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float
     points = np.where(placed[..., None], poses[..., :2], 0.0)
     size, torsos, centres = float(np.median(sizes_of(poses))), torsos_of(poses), centres_of(poses)
     person = np.maximum(scores, 0.03)[:, None]
-    # A torso that looks short, bent towards the camera, says little about the orientation.
+    # A torso that appears short, bent towards the camera, says little about the orientation.
     straight = np.clip(torsos / max(float(np.median(torsos)), 1e-6), 0.05, 1)[:, None]
     angles = np.unwrap(orientations_of(poses))[:, None]
     angles = local_line(times, angles, person * straight, sigma)[0][:, 0]
@@ -146,8 +134,8 @@ def smoothed(poses: Poses, scores: NDArray[np.floating], times: NDArray[np.float
     weight = trust = placed * np.maximum(poses[..., 2], 0.01) * person
     fitted = bodies
     for _ in range(ROUNDS + 1):
-        both = np.repeat(weight, 2, axis=1)
-        fitted = local_line(times, bodies.reshape(len(poses), -1), both, sigma)[0].reshape(bodies.shape)
+        weights = np.repeat(weight, 2, axis=1)
+        fitted = local_line(times, bodies.reshape(len(poses), -1), weights, sigma)[0].reshape(bodies.shape)
         weight = trust / (1 + (np.linalg.norm(fitted - bodies, axis=2) / size / OUTLIER) ** 2)
     fitted = np.where(placed[..., None], _rotated(fitted, angles) + centres[:, None], np.nan)
     return np.concatenate([fitted, poses[..., 2:]], axis=2)

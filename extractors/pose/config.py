@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
 
 
+def _file(about: str) -> Any:
+    """A setting that names a file or a network: the key holds the hash of the content, not the name."""
+    return setting("", about, affects_result=False)
+
+
 class MMPoseConfig(StageConfig):
     """Models of the `mmpose` backend; a config is a path or a name inside the mmpose (mmdet) package."""
 
-    alias: str = setting(
-        "", "Model of mmpose's own index, such as rtmo-l or rtmpose-l, downloaded once.", affects_result=False
-    )
-    config: str = setting(
-        "", "Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.", affects_result=False
-    )
-    checkpoint: str = setting(
-        "", "Its .pth checkpoint; empty for random weights, which needs `seed`.", affects_result=False
-    )
-    detector_config: str = setting(
-        "", "RTMDet configuration for top-down models; with an alias, mmpose's own detector.", affects_result=False
-    )
-    detector_checkpoint: str = setting("", "Its .pth checkpoint.", affects_result=False)
+    alias: str = _file("Model of mmpose's index, such as rtmo-l or rtmpose-l, downloaded once.")
+    config: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) configuration file or name.")
+    checkpoint: str = _file("Its .pth checkpoint; empty for random weights, which needs `seed`.")
+    detector_config: str = _file("RTMDet configuration for top-down models; with an alias, mmpose names one.")
+    detector_checkpoint: str = _file("Its .pth checkpoint.")
     seed: int | None = setting(None, "Seed of random weights, to prove the path where no checkpoint can be had.")
 
 
@@ -32,20 +29,16 @@ class RTMLibConfig(StageConfig):
     """Models of the `rtmlib` backend: exported ONNX files."""
 
     mode: Literal["", "lightweight", "balanced", "performance"] = setting(
-        "", "Models of rtmlib's own table for bodies, downloaded once.", affects_result=False
+        "", "Models of rtmlib's table for bodies, downloaded once.", affects_result=False
     )
-    model: str = setting("", "Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.", affects_result=False)
-    detector: str = setting(
-        "", "YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.", affects_result=False
-    )
+    model: str = _file("Or: RTMO (one-stage) or RTMPose (top-down) .onnx file.")
+    detector: str = _file("YOLOX or RTMDet .onnx file for top-down models; empty for one-stage.")
 
 
 class ImportConfig(StageConfig):
     """Keypoint files of other tools, see docs/extend/keypoints.md."""
 
-    dir: str = setting(
-        "", "Folder of the keypoint files, named like the videos; empty: beside each video.", affects_result=False
-    )
+    dir: str = _file("Folder of the keypoint files, named like the videos; empty: beside each video.")
 
 
 class PoseConfig(StageConfig):
@@ -63,8 +56,10 @@ class PoseConfig(StageConfig):
         "fix_sides": "it is pose.cleaning.fix_sides now",
         "fill_s": "it is pose.cleaning.max_gap_s now",
         "smooth_s": "it is pose.cleaning.smoothing_s now",
+        "runtime": "MoveNet runs on OpenVINO",
+        "rotations=tracked": "it is pose.rotations=auto now",
     }
-    """Settings of older versions, and what replaces each."""
+    """Settings, and values of settings, of older versions, and what replaces each."""
 
     backend: Literal["movenet", "mmpose", "rtmlib", "import"] = setting(
         "movenet", "Pose network; import: keypoint files of other tools."
@@ -76,13 +71,13 @@ class PoseConfig(StageConfig):
     rtmlib: RTMLibConfig = setting(RTMLibConfig(), "Models of the rtmlib backend.")
     import_: ImportConfig = setting(ImportConfig(), "Keypoint files of the import backend.", alias="import")
     agents: int = setting(2, "People to keep at most.", ge=1, le=6)
-    stride: int = setting(1, "Every how many-th frame is looked at.", ge=1)
+    stride: int = setting(1, "Every how many-th frame is processed.", ge=1)
     work_side: int = setting(720, "Longer side in pixels to which frames are reduced before detection.", ge=256)
     long_side: int = setting(384, "Longer side of the whole-frame input in pixels; best at 320 to 384.", ge=96)
     rotations: Literal["none", "four", "auto"] = setting(
         "auto",
         "none: the upright frame; four: the frame in four quarter turns; auto: in the quarter turn nearest to each "
-        "followed person's orientation, in the others where a person is missing or faint.",
+        "followed person's orientation, in the others where a person is missing or has a low score.",
     )
     search_s: float = setting(1.0, "Seconds between searches in all four quarter turns (auto).", gt=0)
     weak_score: float = setting(0.25, "Person score below which other quarter turns are tried (auto).", ge=0, le=1)
@@ -95,16 +90,12 @@ class PoseConfig(StageConfig):
     max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
     max_step: float = setting(0.6, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
-        0.25,
-        "Lost correlation from one frame to the next that may be a cut, 0..1.",
-        gt=0,
-        le=1,
+        0.25, "Lost correlation from one frame to the next that may be a cut, 0..1.", gt=0, le=1
     )
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(
         None, "Relative x1 y1 x2 y2 in which an agent's median centre must be."
     )
-    runtime: Literal["openvino", "litert"] = setting("openvino", "What runs MoveNet.", affects_result=False)
     threads: int = setting(1, "CPU threads of one forward.", affects_result=False, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", affects_result=False)

@@ -1,4 +1,4 @@
-"""People of one picture, and the views of a frame in which a pose network looks for them."""
+"""People of one picture, and the views of a frame in which a pose network detects them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Detections:
-    """The people that a network finds in one picture.
+    """The people that a network detects in one picture.
 
     Attributes:
         keypoints: (P, 17, 3) float32, x and y in pixels of the picture (pixel centres at .5) and score 0..1, COCO-17.
@@ -49,23 +49,17 @@ class Detections:
         order = np.argsort(-self.scores, kind="stable")
         return self.take(order[usable[order]][:most])
 
-    def scaled(self, width: float, height: float) -> Detections:
-        """The same people in a picture resized by these factors."""
-        return Detections.of(self.keypoints * np.array([width, height, 1.0]), self.scores)
-
     @staticmethod
     def joined(groups: Sequence[Detections]) -> Detections:
         """All people of several groups, in order."""
-        if not groups:
-            return Detections.none()
+        groups = groups or [Detections.none()]
         return Detections(np.concatenate([g.keypoints for g in groups]), np.concatenate([g.scores for g in groups]))
 
     def distinct(self, max_oks: float = 0.35, max_iou: float = 0.5) -> Detections:
         """Each person once, best first (non-maximum suppression).
 
-        Two detections are one person where their OKS exceeds `max_oks`, where their boxes overlap by more than
-        `max_iou` (the same body with left and right or head and feet confused), or where a clearly fainter one is
-        on the middle of the other.
+        Two detections are one person where their OKS exceeds `max_oks`, their boxes overlap by more than `max_iou` (the
+        same body with its sides or ends confused), or one with a clearly lower score is on the middle of the other.
         """
         boxes = boxes_of(self.keypoints)
         overlap = iou(boxes, boxes)
@@ -82,7 +76,7 @@ class Detections:
 
 @dataclass(frozen=True)
 class View:
-    """What the network is shown of a frame: all of it in a quarter turn, or a turned square of it.
+    """What the network gets of a frame: all of it in a quarter turn, or a turned square of it.
 
     Attributes:
         matrix: (2, 3) affine map from frame pixels to view pixels.
@@ -109,10 +103,9 @@ class View:
 
     @classmethod
     def around(cls, centre: NDArray[np.floating], side: float, angle: float, pixels: int) -> View:
-        """A square of `side` frame pixels around `centre` (2,), shown in `pixels`; black outside the frame.
+        """A square of `side` frame pixels around `centre` (2,), in `pixels`; black outside the frame.
 
-        Args:
-            angle: radians clockwise from upright of the body, which is upright in the view.
+        A body at `angle` radians clockwise from upright is upright in it.
         """
         scale, cos, sin = pixels / max(side, 8.0), np.cos(angle), np.sin(angle)
         linear = scale * np.array([[cos, sin], [-sin, cos]])
@@ -120,7 +113,7 @@ class View:
         return cls(np.column_stack([linear, shift]), (pixels, pixels))
 
     def draw(self, image: Image) -> Image:
-        """The picture that the network sees, (H, W, 3)."""
+        """The picture that the network gets, (H, W, 3)."""
         import cv2
 
         if self.turns is not None:

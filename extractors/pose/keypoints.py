@@ -1,8 +1,8 @@
-"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and how alike two people are.
+"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and the similarity of two poses.
 
 Object keypoint similarity (OKS) follows the COCO keypoint evaluation (Ronchi and Perona, ICCV 2017):
 exp(-d^2 / (2 s^2 k^2)) averaged over joints, with the published per-joint constants k = 2 sigma and the scale s^2 taken
-from the person's own extent.
+from the person's extent.
 """
 
 from __future__ import annotations
@@ -10,21 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-JOINTS = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
-    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
-"""COCO-17 order, as every back end returns it."""
-
-MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in range(1, 17))])
 """(17,) index of each joint's left/right counterpart."""
 
 _SIGMAS = np.repeat([0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089], [1] + [2] * 8)
 """(17,) COCO's per-joint standard deviations, relative to the square root of the person's area."""
 
-_TRUNK = [5, 6, 11, 12, 13, 14]
-"""Shoulders, hips and knees."""
+_TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])
+"""(17,) true for shoulders, hips and knees."""
 
 
 def boxes_of(keypoints: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -44,9 +37,8 @@ def centres_of(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
     """
     body = keypoints[..., :2].astype(np.float64)
     placed = np.isfinite(body).all(axis=-1)
-    trunk = np.isin(np.arange(keypoints.shape[1]), _TRUNK)
-    # Joints that are placed but not scored, and the rest of a body without a trunk, still say where it is.
-    weight = placed * np.where(trunk, np.maximum(np.nan_to_num(keypoints[..., 2]), 0.02), 1e-6)
+    # Joints with score 0, and the other joints of a body without a trunk, still indicate where it is.
+    weight = placed * np.where(_TRUNK, np.maximum(np.nan_to_num(keypoints[..., 2]), 0.02), 1e-6)
     total = np.maximum(weight.sum(axis=1), 1e-9)[:, None]
     return np.asarray(np.einsum("pj,pjc->pc", weight, np.nan_to_num(body)) / total)
 
@@ -80,23 +72,18 @@ def wrapped(angle: float) -> float:
 
 
 def oks(a: NDArray[np.floating], b: NDArray[np.floating], widen: float = 1.0) -> NDArray[np.float64]:
-    """Object keypoint similarity 0..1 of every person in `a` to every person in `b`.
+    """(P, Q) object keypoint similarity 0..1 of people (P, 17, 3) and (Q, 17, 3), x and y in pixels.
 
-    Args:
-        a: (P, 17, 3) x, y, score in pixels; a joint with score 0 or NaN counts in neither.
-        b: (Q, 17, 3) likewise.
-        widen: factor on the tolerance, above 1 for people who moved or folded between two frames.
-
-    Returns:
-        (P, Q), 0 where two people share no joint.
+    A joint that is NaN or has score 0 in either pose is left out; two people without a common joint have 0. The
+    tolerance is multiplied by `widen`, above 1 for people who moved or folded between two frames.
     """
     area = np.maximum(_areas(a)[:, None], _areas(b)[None])
     offset = a[:, None, :, :2].astype(np.float64) - b[None, :, :, :2]
     distance = (offset**2).sum(axis=-1)
-    shared = np.isfinite(distance) & (a[:, None, :, 2] > 0) & (b[None, :, :, 2] > 0)
+    common = np.isfinite(distance) & (a[:, None, :, 2] > 0) & (b[None, :, :, 2] > 0)
     spread = 2 * area[..., None] * (2 * _SIGMAS * widen) ** 2
-    alike = np.where(shared, np.exp(-np.where(shared, distance, 0.0) / np.maximum(spread, 1e-9)), 0.0)
-    return np.asarray(alike.sum(axis=-1) / np.maximum(shared.sum(axis=-1), 1), dtype=np.float64)
+    similarity = np.where(common, np.exp(-np.where(common, distance, 0.0) / np.maximum(spread, 1e-9)), 0.0)
+    return np.asarray(similarity.sum(axis=-1) / np.maximum(common.sum(axis=-1), 1), dtype=np.float64)
 
 
 def _areas(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -107,10 +94,9 @@ def _areas(keypoints: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Intersection over union of boxes (P, 4) and (Q, 4), x1 y1 x2 y2 in pixels; (P, Q), 0 where a box is NaN."""
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    """(P, Q) intersection over union of boxes (P, 4) and (Q, 4), x1 y1 x2 y2 in pixels; 0 where a box is NaN."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     common = np.clip(high - low, 0, None).prod(axis=-1)
-    area = [np.clip(box[:, 2:] - box[:, :2], 0, None).prod(axis=-1) for box in (a, b)]
-    union = area[0][:, None] + area[1][None] - common
+    areas = [np.clip(box[:, 2:] - box[:, :2], 0, None).prod(axis=-1) for box in (a, b)]
+    union = areas[0][:, None] + areas[1][None] - common
     return np.nan_to_num(np.asarray(common / np.maximum(union, 1e-9), dtype=np.float64))

@@ -1,4 +1,4 @@
-"""Cuts: frames that begin a new shot, found on thumbnails."""
+"""Cuts between shots, detected on thumbnails."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ShotDetector:
         self._thumbnail: NDArray[np.float32] | None = None
         self._differences: list[float] = []
 
-    def is_cut(self, image: NDArray[np.uint8]) -> bool:
-        """Take the next frame, (H, W, 3) uint8 RGB; true where it begins a new shot, false for the first frame."""
+    def begins_shot(self, image: NDArray[np.uint8]) -> bool:
+        """Take the next frame, (H, W, 3) uint8 RGB; true for the first frame and after a cut."""
         before, self._thumbnail = self._thumbnail, _thumbnail(image)
-        if before is None or before.shape != self._thumbnail.shape:
-            return False
+        if before is None:
+            return True
         correlation, difference = _best_match(before, self._thumbnail)
         recent = max([1.0, *self._differences])
         cut = 1 - correlation > self.threshold and difference > max(MIN_DIFFERENCE, LEAP * recent)

@@ -1,29 +1,34 @@
 """The `pose` stage: who the agents are and where their 17 joints are, frame after frame.
 
-From a frame to stored arrays: `search.py` shows the frame to a pose network (`backends/`) and gets detections
+From a frame to stored arrays: `search.py` gives views of the frame to a pose network (`backends/`) and gets detections
 (`detections.py`); `tracking.py` links them over time; after the last frame `agents.py` chooses the agents among the
-tracks, and `output.py` cleans their joints (`extractors/signals.py`) and names the arrays.
+tracks, `cleaning.py` cleans their joints, and `output.py` fills the arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.store.arrays import ArraySpec, StageOutput
 from data.video.records import Record
 from extractors.base import Extractor, Source, StageConfig
-from extractors.pose.agents import TRACK_COLUMNS
+from extractors.pose.agents import TRACK_COLUMNS, Chooser
+from extractors.pose.backends import identity, load_backend, networks
 from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
+from extractors.pose.output import output
+from extractors.pose.search import Search
+from extractors.pose.shots import ShotDetector
+from extractors.pose.tracking import Tracker
 
 
 class Pose(Extractor[PoseConfig]):
-    """The stage; see the module's text."""
+    """People are detected, followed and chosen: up to `agents` people with 17 joints in every frame."""
 
     name: ClassVar[str] = "pose"
     version: ClassVar[int] = 4
@@ -49,22 +54,16 @@ class Pose(Extractor[PoseConfig]):
     seconds_per_unit: ClassVar[float] = 0.05
     headline: ClassVar[tuple[str, ...]] = ("found_rate_all", "longest_gap_s", "swaps_suspected", "cuts")
 
-    def __init__(self, config: PoseConfig) -> None:
-        super().__init__(config)
-        self._backend: Any = None
+    _backend: Any = None
 
     @classmethod
     def identity(cls, config: PoseConfig) -> Mapping[str, str]:
         """Hashes of the weights in use; raises as `extractors.pose.backends.identity`."""
-        from extractors.pose.backends import identity
-
         return identity(config)
 
     @classmethod
     def fetch(cls, config: PoseConfig, progress: Callable[[str], None]) -> None:
         """Download the weights that rtmlib or mmpose name."""
-        from extractors.pose.backends import networks
-
         for network in networks(config).values():
             network.fetch(progress)
 
@@ -80,59 +79,54 @@ class Pose(Extractor[PoseConfig]):
             path = find_keypoints(Path(config.import_.dir).expanduser(), record.id)
         elif record.path is not None:
             path = find_keypoints(record.path.parent, record.path.name)
-        return {"keypoints": path} if path is not None else {}
+        return {} if path is None else {"keypoints": path}
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:
-        """Frames in which people are looked for."""
+        """Frames in which people are detected."""
         return -(-frames // config.stride)
 
     def extract(self, source: Source) -> StageOutput:
-        """Find, follow and choose the people of one video.
+        """Detect, track and choose the people of one video.
 
         Raises:
-            DataError: the network's weights are missing or damaged.
+            DataError: the network's weights, or the video's keypoint file, are missing or damaged.
             VideoError: the stream is damaged.
         """
-        from extractors.pose.agents import Chooser
-        from extractors.pose.backends import load_backend
-        from extractors.pose.backends.imported import ImportedKeypoints
-        from extractors.pose.output import Run, output
-        from extractors.pose.search import Search
-        from extractors.pose.shots import ShotDetector
-        from extractors.pose.tracking import Tracker
+        import cv2
+
+        from extractors.pose.backends.imported import KeypointFile
 
         config = self.config
         full_size = source.info.width, source.info.height
-        scale = min(1.0, config.work_side / max(full_size))
-        size = round(full_size[0] * scale), round(full_size[1] * scale)
-        run = Run(config, full_size, size)
-        shots = ShotDetector(config.cut_threshold)
-        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
-        imported = ImportedKeypoints(source, config.min_score, size) if config.backend == "import" else None
+        factor = min(1.0, config.work_side / max(full_size))
+        size = round(full_size[0] * factor), round(full_size[1] * factor)
+        imported = KeypointFile(source, config.min_score, size) if config.backend == "import" else None
         if self._backend is None and not imported:
             self._backend = load_backend(config)
+        shot_detector = ShotDetector(config.cut_threshold)
+        tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
         search = Search(self._backend, config, tracker)
         chooser = Chooser(config.agents, size, config.tracks, config.region)
-        for frame in source.frames(range(0, len(source.times), config.stride)):
-            image = _resized(frame.image, size)
-            new_shot = run.begin(frame, shots.is_cut(image))
+        times: list[float] = []
+        starts: list[int] = []
+        for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
+            image = frame.image
+            if image.shape[1::-1] != size:
+                image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            new_shot = shot_detector.begins_shot(image)
+            times.append(frame.time)
+            starts += [number] if new_shot else []
             tracker.begin(frame.time, new_shot)
             if imported:
-                detections = imported.at(frame.index)
+                detections = imported.people(frame.index)
             else:
-                followed = chooser.followed(tracker.active, len(run.times) - run.shot_starts[-1], run.times)
+                followed = chooser.followed(tracker.active, number + 1 - starts[-1], times)
                 detections = search.detect(image, frame.time, followed, new_shot)
-            tracker.update(len(run.times) - 1, frame.time, detections)
-        agents = chooser.choose(tracker.tracks, run.shots, np.array(run.times))
-        quality = {"forwards_per_frame": round(search.forwards / max(len(run.times), 1), 2)}
-        values, measured = output(run, agents, quality | ({"joint_map": imported.joint_map} if imported else {}))
-        return StageOutput.of(self.arrays, values, measured)
-
-
-def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    import cv2
-
-    if image.shape[1::-1] == size:
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            tracker.update(number, frame.time, detections)
+        shots = list(pairwise([*starts, len(times)]))
+        agents = chooser.choose(tracker.tracks, shots, np.array(times))
+        scale = np.array(full_size) / np.array(size)
+        values, quality = output(config, np.array(times), shots, agents, full_size, scale)
+        quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)
+        return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.joint_map} if imported else {}))

@@ -1,8 +1,7 @@
 """Detections of successive frames are linked to tracks: one track is one person of one shot.
 
-Association in two stages, confident detections first and faint ones to the tracks that are left, follows ByteTrack
-(Zhang et al., ECCV 2022); the cost compares poses (OKS) and centres with the place predicted by a constant
-velocity.
+Association in two stages, confident detections first and the others to the tracks that are left, follows ByteTrack
+(Zhang et al., ECCV 2022); the cost compares poses (OKS) and centres with the place predicted by a constant velocity.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 from extractors.pose.detections import Detections
 from extractors.pose.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 
-FAINT_REACH = 0.5
-"""Faint detections must be this much nearer to the predicted place than confident ones."""
+LOW_SCORE_REACH = 0.5
+"""Detections with a low score must be this much nearer to the predicted place than confident ones."""
 
 MAX_EXTRAPOLATION_S = 0.2
 """A person who is missing for longer is expected where the velocity led until then."""
@@ -32,6 +31,7 @@ class Track:
         keypoints: (17, 3) float32 for each of `frames`, pixels.
         scores: person score for each of `frames`.
         time: seconds of the latest detection.
+        size: running mean of the body size in pixels.
         velocity: (2,) pixels per second of the centre in the picture.
         spin: radians per second clockwise of the orientation.
     """
@@ -56,13 +56,11 @@ class Track:
             turn = wrapped(float(orientations_of(pose[None])[0]) - self.orientation)
             # More than a quarter turn from one frame to the next is a head taken for feet, not a rotation.
             self.spin = 0.5 * self.spin + (0.5 * turn / gap if abs(turn) < np.pi / 2 else 0.0)
-            self.size = 0.8 * self.size + 0.2 * size
-        else:
-            self.size = size
-        self.time = time
+            size = 0.8 * self.size + 0.2 * size
+        self.time, self.size = time, size
         self.frames.append(frame)
         self.keypoints.append(pose)
-        self.scores.append(float(score))
+        self.scores.append(score)
 
     @property
     def orientation(self) -> float:
@@ -83,10 +81,7 @@ class Track:
 class Tracker:
     """Links detections to tracks, frame by frame. A cut ends every track.
 
-    Args:
-        new_score: a person scored below this continues a track but begins none.
-        max_missing_s: seconds after which a person who comes back begins a new track.
-        max_step: farthest distance from the predicted place in body sizes; grows to twice that while missing.
+    The parameters are the stage's settings; `max_step` grows to twice its value while a person is missing.
     """
 
     def __init__(self, new_score: float, max_missing_s: float, max_step: float) -> None:
@@ -101,8 +96,8 @@ class Tracker:
     def update(self, frame: int, time: float, detections: Detections) -> None:
         """Give every detection of a frame to the track that it continues, or begin a track."""
         matches = self.match(time, detections)
-        for row in range(len(detections)):
-            track, score = matches.get(row), float(detections.scores[row])
+        for row, score in enumerate(detections.scores.tolist()):
+            track = matches.get(row)
             if track is None:
                 if score < self.new_score:
                     continue
@@ -113,36 +108,28 @@ class Tracker:
 
     def match(self, time: float, detections: Detections) -> dict[int, Track]:
         """The track that each detection (by row) continues; changes nothing."""
-        matches: dict[int, Track] = {}
-        confident = detections.scores >= self.new_score
-        for stage in (confident, ~confident):
-            rows = np.flatnonzero(stage)
-            free = [track for track in self.active if not any(track is taken for taken in matches.values())]
-            reach = 1.0 if stage is confident else FAINT_REACH
-            for row, track in self._assign(time, detections.take(rows), free, reach):
-                matches[int(rows[row])] = track
-        return matches
-
-    def _assign(
-        self, time: float, detections: Detections, tracks: list[Track], reach: float
-    ) -> list[tuple[int, Track]]:
         from scipy.optimize import linear_sum_assignment
 
-        if not tracks or not len(detections):
-            return []
-        gain = self._likeness(time, detections, tracks, reach)
-        pairs = zip(*linear_sum_assignment(-gain), strict=True)
-        return [(int(column), tracks[row]) for row, column in pairs if gain[row, column] > 0]
+        matches: dict[int, Track] = {}
+        confident = detections.scores >= self.new_score
+        for rows, reach in ((np.flatnonzero(confident), 1.0), (np.flatnonzero(~confident), LOW_SCORE_REACH)):
+            free = [track for track in self.active if not any(track is taken for taken in matches.values())]
+            if not free or not len(rows):
+                continue
+            gain = self._similarity(time, detections.take(rows), free, reach)
+            for number, column in zip(*linear_sum_assignment(-gain), strict=True):
+                if gain[number, column] > 0:
+                    matches[int(rows[column])] = free[number]
+        return matches
 
-    def _likeness(self, time: float, detections: Detections, tracks: list[Track], reach: float) -> NDArray[np.float64]:
-        """(tracks, detections), 0 where a detection cannot be that person."""
+    def _similarity(self, time: float, people: Detections, tracks: list[Track], reach: float) -> NDArray[np.float64]:
+        """(tracks, people), 0 where a detection cannot be that person."""
         expected = np.stack([track.predicted(time) for track in tracks])
         sizes = np.array([track.size for track in tracks])[:, None]
         missing = np.array([time - track.time for track in tracks])[:, None]
-        distance = np.linalg.norm(centres_of(detections.keypoints)[None] - centres_of(expected)[:, None], axis=-1)
+        distance = np.linalg.norm(centres_of(people.keypoints)[None] - centres_of(expected)[:, None], axis=-1)
         limit = reach * self.max_step * (1 + np.clip(2 * missing - 0.1, 0, 1))
-        steps, ratio = distance / sizes / limit, sizes_of(detections.keypoints)[None] / sizes
+        steps, ratio = distance / sizes / limit, sizes_of(people.keypoints)[None] / sizes
         near = np.exp(-0.5 * (steps / 0.4) ** 2)
-        alike = oks(expected, detections.keypoints, widen=2.0)
-        allowed = (steps < 1) & (ratio > 0.35) & (ratio < 2.2)
-        return np.where(allowed, 0.6 * near + 0.4 * alike + 0.1 * detections.scores[None], 0.0)
+        gain = 0.6 * near + 0.4 * oks(expected, people.keypoints, widen=2.0) + 0.1 * people.scores[None]
+        return np.where((steps < 1) & (ratio > 0.35) & (ratio < 2.2), gain, 0.0)

@@ -1,4 +1,4 @@
-"""Channels of any array with one row per time: kinematics of tools, or whatever another stage stores."""
+"""Channels of any array with one row per time: kinematics of tools, or an array of another stage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from extractors.timesteps.channels import Channels, make_channels
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     """Channels of the array `array` of a stage: its columns as they are, named by `Array.names`.
 
-    Further axes are laid out in a row. A number that is not finite is a missing value.
+    Further axes are flattened. A number that is not finite is a missing value.
 
     Args:
         output: arrays `time` (row,) in seconds and `array` (row, …).

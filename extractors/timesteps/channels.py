@@ -15,7 +15,7 @@ class Channels:
     """Channels of one agent, one row per frame, frame pair or sample.
 
     Attributes:
-        kind: what made them: "pose", "camera_flow" or "array".
+        kind: their source: "pose", "camera_flow" or "array".
         names: (channel,) names.
         time: (row,) seconds, ascending.
         span: seconds of the first row's begin and the last row's end.
@@ -38,10 +38,10 @@ class Channels:
         return np.asarray((self.weight > 0).any(axis=1))
 
     def cells(self) -> Floats:
-        """(row, 2) begin and end in seconds of the time that each row stands for.
+        """(row, 2) begin and end in seconds of the time that each row represents.
 
-        A row stands for the time that is nearer to it than to any other row; the first row from the
-        begin of the span, the last one to its end.
+        A row represents the time that is nearer to it than to any other row. The first row begins with the
+        span, and the last row ends with it.
         """
         return row_cells(self.time, self.span)
 
@@ -53,8 +53,8 @@ class Channels:
         """
         if name not in self.names:
             raise KeyError(name)
-        at = self.names.index(name)
-        return self.values[:, at], self.weight[:, at]
+        column = self.names.index(name)
+        return self.values[:, column], self.weight[:, column]
 
 
 def make_channels(
@@ -67,7 +67,7 @@ def make_channels(
     observed: Bools,
     span: tuple[float, float] | None = None,
 ) -> Channels:
-    """Channels whose numbers are safe: what is not finite loses its weight, and no weight means value 0.
+    """Channels with finite numbers only: a value that is not finite gets weight 0, and weight 0 gets value 0.
 
     Args:
         span: seconds; by default from the first row to one median period after the last.
@@ -86,9 +86,9 @@ def row_span(time: Floats) -> tuple[float, float]:
 
 
 def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
-    """(row, 2) seconds that each row stands for, see `Channels.cells`.
+    """(row, 2) begin and end in seconds of each row's time, see `Channels.cells`.
 
-    Example: rows at 0, 1, 4 in the span 0..5 stand for 0..0.5, 0.5..2.5 and 2.5..5.
+    Example: rows at 0, 1, 4 in the span 0..5 represent 0..0.5, 0.5..2.5 and 2.5..5.
     """
     if not time.size:
         return np.zeros((0, 2))

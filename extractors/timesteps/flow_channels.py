@@ -14,8 +14,8 @@ MOTION = ("pan_x", "pan_y", "zoom", "rotation")
 def flow_channels(output: StageOutput) -> Channels:
     """Channels of a `camera_flow` output: `motion.*`, then `cell.00.u`, `cell.00.v`, …
 
-    A row stands in the middle of its frame pair. Global motion weighs by the share of cells that agree
-    with it; a cell that is masked (bars, overlays) weighs nothing. Pairs over a cut have neither.
+    A row's time is the middle of its frame pair. The weight of the global motion is the share of cells that
+    agree with it. A masked cell (bars, overlays) has weight 0, and so has everything in a pair over a cut.
 
     Args:
         output: arrays `time` (pair, 2), `motion` (pair, 4), `inliers` (pair,), `cells` (pair, cell, 2) and

@@ -1,9 +1,9 @@
-"""What the mirrored picture, or the exchange of two people, does to stored features: for augmentation.
+"""Effect of mirroring the picture, or of exchanging two people, on stored features: for augmentation.
 
-Both are answered by names alone, so a cached feature set can be augmented without its videos. Mirroring
-turns the left joint into the right one and changes the sign of what points sideways; statistics without
-a sign (`std`, `absdiff`, `dct…`) keep theirs. It holds exactly for the channels of people and for the
-camera's global motion; border cells change places and tools are not mirror images, so these are refused.
+Both follow from the features' names, so a cached feature set can be augmented without its videos. Mirroring
+exchanges left and right joints and changes the sign of horizontal components. Statistics without a sign (`std`,
+`absdiff`, `dct…`) stay as they are. This is exact for the channels of people and for the camera's global motion.
+Border cells would change places and tools are not mirror images, so these are refused.
 
 The pose stage numbers people from left to right: a mirrored video has them exchanged as well.
 """
@@ -48,10 +48,10 @@ def mirror_plan(names: Sequence[str]) -> Plan:
 
 
 def exchange_plan(names: Sequence[str]) -> Plan:
-    """How trial figures of these names change when primary and (one) secondary agent change parts.
+    """How trial-level descriptors of these names change when primary and (one) secondary agent change roles.
 
     Raises:
-        ValueError: the two agents have different figures.
+        ValueError: the two agents have different descriptors.
     """
     index = {name: i for i, name in enumerate(names)}
     source = np.empty(len(names), dtype=np.intp)

@@ -1,4 +1,4 @@
-"""Figures of one moving point over a whole performance, and how two signals follow each other."""
+"""Descriptors of one moving point over a whole performance, and correlation and lag of two signals."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ class PointTrack:
         return np.asarray(np.linalg.norm(velocity, axis=1)), weight
 
 
-def track_figures(track: PointTrack) -> dict[str, float]:
+def track_descriptors(track: PointTrack) -> dict[str, float]:
     """Path length, speed, its variation, jerk, idle share and the spectral centroid of the speed.
 
-    Lengths, speeds and jerks are natural logarithms. A point that is never seen gives zeros.
+    Lengths, speeds and jerks are natural logarithms. A point that is never detected gives zeros.
     """
     names = [f"log_path_{track.unit}", f"log_speed_{track.unit}_s", f"log_jerk_{track.unit}_s3"]
     names += ["speed_variation", "idle_share", "centroid_hz"]
@@ -73,12 +73,12 @@ def track_figures(track: PointTrack) -> dict[str, float]:
 
 
 def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
-    """How busy a gripper is: log of its mean absolute speed, and log(1 + closings per minute).
+    """Activity of a gripper: log of its mean absolute speed, and log(1 + closings per minute).
 
     A closing is a passage from above the middle of the 10th and 90th percentile to below it.
     """
-    slope, known = _derive(time, values[:, None], weight)
-    time_weight = known * _durations(time)
+    slope, slope_weight = _derive(time, values[:, None], weight)
+    time_weight = slope_weight * _durations(time)
     if time_weight.sum() <= 0:
         return {"log_gripper_rad_s": 0.0, "log_closings_min": 0.0}
     low, high = np.percentile(values[weight > 0], [10, 90])
@@ -150,8 +150,8 @@ def _agreement(a: Floats, b: Floats, lag: int) -> float:
 def _derive(time: Floats, values: Floats, weight: Floats) -> tuple[NDArray[np.float64], Floats]:
     """Slopes (row, axis) per second by the local fit, and their weight (row,)."""
     heavy = np.repeat(weight[:, None], values.shape[1], axis=1)
-    _, slope, known = local_line(time, values, heavy, SMOOTHING_S)
-    return slope, weight * known.all(axis=1)
+    _, slope, sloped = local_line(time, values, heavy, SMOOTHING_S)
+    return slope, weight * sloped.all(axis=1)
 
 
 def _durations(time: Floats) -> Floats:

@@ -5,7 +5,7 @@ right and y up, one origin and one unit for all agents of the performance, so th
 in height, phase and distance survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
 
 Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
-unit the person's own torso length: what the body does, whatever its place, size and rotation.
+unit the person's torso length: the pose, independent of place, size and rotation.
 
 "angle": interior angles of elbows, shoulders, hips and knees in radians, the spine's direction in the
 picture as a unit vector, and its turning in radians per second, anticlockwise positive.
@@ -36,7 +36,7 @@ ANGLES = {
 """Interior angles: the middle joint of three."""
 
 _SHORT_TORSO = 0.3
-"""Below this share of its length, a torso bent towards the camera gives no sure direction."""
+"""Below this share of its length, a torso bent towards the camera gives no reliable direction."""
 
 _FAR = 6.0
 """Body-fixed coordinates are held within this many torso lengths: no limb is longer."""
@@ -58,23 +58,23 @@ class SharedFrame:
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
     """Channels of the `agents` of a `pose` output, all in one shared frame.
 
-    An agent that the stage did not find has all its channels, with weight 0.
+    An agent that the stage did not detect has all its channels, with weight 0.
 
     Args:
         output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3) and, where present, `cuts` (cut,) and
-            `filled` (frame, agent), true where the stage itself has bridged a gap.
+            `filled` (frame, agent), true where the stage has interpolated a gap.
     """
     arrays = output.arrays
     time = np.asarray(arrays["time"].values, dtype=np.float64)
     keypoints = np.asarray(arrays["keypoints"].values, dtype=np.float64)
     cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
-    bridged = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
+    filled_agents = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
     poses = []
     for agent in agents:
         there = agent < keypoints.shape[1]
-        own = keypoints[:, agent] if there else np.full((len(time), 17, 3), np.nan)
-        filled = bridged[:, agent] if there and bridged is not None else None
-        poses.append(clean_pose(time, own, cuts, settings, filled))
+        agent_keypoints = keypoints[:, agent] if there else np.full((len(time), 17, 3), np.nan)
+        filled = filled_agents[:, agent] if there and filled_agents is not None else None
+        poses.append(clean_pose(time, agent_keypoints, cuts, settings, filled))
     frame = shared_frame(poses, settings.centre)
     return [_one_agent(time, pose, frame, settings.forms) for pose in poses]
 
@@ -87,23 +87,23 @@ def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
             frame that shows all of them, on straight lines in between.
     """
     scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
-    found = [body_centre(pose) for pose in poses]
-    seen = np.concatenate([middle[known] for middle, known in found] or [np.zeros((0, 2))])
-    overall = np.median(seen, axis=0) if len(seen) else np.zeros(2)
+    centres = [body_centre(pose) for pose in poses]
+    valid_centres = np.concatenate([middle[valid] for middle, valid in centres] or [np.zeros((0, 2))])
+    overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(2)
     frames = len(poses[0].points)
     origin = np.broadcast_to(overall, (frames, 2))
     if centre == "frame":
-        origin = _moving_origin(found, overall)
+        origin = _moving_origin(centres, overall)
     return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
 
 
-def _moving_origin(found: Sequence[tuple[Floats, np.ndarray]], overall: Floats) -> Floats:
+def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats) -> Floats:
     """Mean centre of the agents in frames that show all of them, straight lines in between."""
-    together = np.logical_and.reduce([known for _, known in found])
+    together = np.logical_and.reduce([valid for _, valid in centres])
     rows = np.flatnonzero(together)
     if not rows.size:
-        return np.broadcast_to(overall, found[0][0].shape)
-    mean = np.mean([middle for middle, _ in found], axis=0)
+        return np.broadcast_to(overall, centres[0][0].shape)
+    mean = np.mean([middle for middle, _ in centres], axis=0)
     every = np.arange(len(mean))
     return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in (0, 1)], axis=1)
 
@@ -159,8 +159,8 @@ def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
     across = np.stack([spine[:, 1], -spine[:, 0]], axis=1)
     offset = _upright(pose.points) - middle[:, None]
     xy = np.stack([np.einsum("fjc,fc->fj", offset, axis) for axis in (across, spine)], axis=2)
-    own = body_scale(pose) or frame.unit
-    return _points("body", (xy / own).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
+    unit = body_scale(pose) or frame.unit
+    return _points("body", (xy / unit).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
 
 
 def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -181,14 +181,14 @@ def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats, Floats]:
     """Spine (frame, 2) as a unit vector, turning (frame,) rad/s, middle (frame, 2) px, trust (frame,); y up."""
-    top, top_speed, seen = pose.middle("left_shoulder", "right_shoulder")
-    low, low_speed, seen_low = pose.middle("left_hip", "right_hip")
+    top, top_speed, top_weight = pose.middle("left_shoulder", "right_shoulder")
+    low, low_speed, low_weight = pose.middle("left_hip", "right_hip")
     along, change = _upright(top - low), _upright(top_speed - low_speed)
     length = np.linalg.norm(along, axis=1)
     least = _SHORT_TORSO * (body_scale(pose) or frame.unit)
     spine = np.divide(along, length[:, None], out=np.tile([0.0, 1.0], (len(along), 1)), where=length[:, None] > 0)
     turn = (along[:, 0] * change[:, 1] - along[:, 1] * change[:, 0]) / np.square(np.maximum(length, least))
-    trust = np.minimum(seen, seen_low) * np.clip(length / least, 0.0, 1.0)
+    trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)
     return spine, turn, _upright((top + low) / 2), trust
 
 

@@ -1,9 +1,9 @@
 """Keypoints of one person become 13 points with weights and velocities.
 
-Left and right, gaps and smoothing are the `pose` stage's business (`extractors/pose/cleaning.py`).
+Left and right, gaps and smoothing are handled by the `pose` stage (`extractors/pose/cleaning.py`).
 
 The five points of the face are merged into one head: on a distant or turned body they are a few pixels
-apart, and which of them are seen says more about the detector than about the athlete.
+apart, and which of them are detected depends more on the detector than on the athlete.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FACE = 5
 _TORSO = tuple(POINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 
 _TORSO_OF_HEIGHT = 0.3
-"""Torso length over the extent of a standing body, for people whose hips or shoulders are never seen."""
+"""Torso length over the extent of a standing body, for people whose hips or shoulders are never detected."""
 
 
 class PoseSettings(StageConfig):
@@ -70,7 +70,7 @@ class CleanPose:
     Attributes:
         points: (frame, 13, 2) px, 0 where the weight is 0.
         velocity: (frame, 13, 2) px per second.
-        weight: (frame, 13) trust 0..1; 0 where unseen and not bridged.
+        weight: (frame, 13) trust 0..1; 0 where neither detected nor interpolated.
         moving: (frame, 13) weight of the velocity.
         observed: (frame,) true where the person was seen in the frame itself.
     """
@@ -83,8 +83,12 @@ class CleanPose:
 
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
         """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""
-        at = [POINTS.index(name) for name in names]
-        return self.points[:, at].mean(axis=1), self.velocity[:, at].mean(axis=1), self.weight[:, at].min(axis=1)
+        columns = [POINTS.index(name) for name in names]
+        return (
+            self.points[:, columns].mean(axis=1),
+            self.velocity[:, columns].mean(axis=1),
+            self.weight[:, columns].min(axis=1),
+        )
 
 
 def clean_pose(
@@ -117,11 +121,11 @@ def clean_pose(
 
 
 def _weigh_filled(keypoints: Floats, filled: Bools, min_score: float) -> Floats:
-    """Bridged keypoints score `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
+    """Give interpolated keypoints `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
     out: Floats = keypoints.copy()
     score = np.where(filled[:, None], 0.0, np.nan_to_num(keypoints[..., 2]))
-    seen = np.maximum((score >= min_score).sum(axis=0), 1)
-    mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / seen
+    count = np.maximum((score >= min_score).sum(axis=0), 1)
+    mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / count
     out[filled, :, 2] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
     return out
 
@@ -143,7 +147,7 @@ def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
 
 
 def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
-    """Weighted mean (frame, 2) px of shoulders and hips, of all points where these are unseen; and where it exists."""
+    """Weighted mean (frame, 2) px of shoulders and hips, of all points where these are missing; and where it exists."""
     torso = np.zeros(len(POINTS))
     torso[list(_TORSO)] = 1.0
     has_torso = (pose.weight @ torso > 0)[:, None]
@@ -157,12 +161,12 @@ def body_scale(pose: CleanPose) -> float | None:
     """Torso length in pixels: the 80th percentile of the distance of mid-shoulders and mid-hips over time.
 
     A torso that is bent towards the camera looks short, never long, hence a high percentile. Where
-    shoulders and hips are never seen together, .3 of the 80th percentile of the body's extent; None for a
-    person who is never seen.
+    shoulders and hips are never detected together, .3 of the 80th percentile of the body's extent. None for
+    a person who is never detected.
     """
-    shoulders, _, seen = pose.middle("left_shoulder", "right_shoulder")
-    hips, _, seen_hips = pose.middle("left_hip", "right_hip")
-    length = np.linalg.norm(shoulders - hips, axis=1)[(seen > 0) & (seen_hips > 0)]
+    shoulders, _, shoulder_weight = pose.middle("left_shoulder", "right_shoulder")
+    hips, _, hip_weight = pose.middle("left_hip", "right_hip")
+    length = np.linalg.norm(shoulders - hips, axis=1)[(shoulder_weight > 0) & (hip_weight > 0)]
     if not length.size:
         length = _TORSO_OF_HEIGHT * _extent(pose)
     length = length[length > 1e-6]
@@ -171,9 +175,9 @@ def body_scale(pose: CleanPose) -> float | None:
 
 def _extent(pose: CleanPose) -> Floats:
     """Diagonal in pixels of the box round the points of each frame that shows at least two."""
-    seen: Bools = np.greater(pose.weight, 0)
-    rows = seen.sum(axis=1) >= 2
-    here = seen[rows][..., None]
+    weighted: Bools = np.greater(pose.weight, 0)
+    rows = weighted.sum(axis=1) >= 2
+    here = weighted[rows][..., None]
 
     def edge(pick: Callable[..., Floats], other: float) -> Floats:
         return pick(np.where(here, pose.points[rows], other), axis=1)

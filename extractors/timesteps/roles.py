@@ -1,4 +1,4 @@
-"""Who plays which part: the words that bind the primary and secondary roles of AIM to upstream stages.
+"""Roles: texts that bind AIM's primary and secondary agents to outputs of upstream stages.
 
 | text | means |
 |---|---|
@@ -90,5 +90,5 @@ def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> N
 
 
 def _family(role: Role) -> str:
-    """Master and slave tools have the same channels; other arrays stand alone."""
+    """Key of arrays with the same channels: master and slave tools share one."""
     return "tools" if role.stage == "kinematics" else role.array

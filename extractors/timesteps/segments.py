@@ -1,9 +1,9 @@
-"""Time is cut into T equal parts, and the rows in each part are summed up, weights and gaps respected.
+"""Time is cut into T equal parts, and weighted statistics summarise the rows of each part.
 
-Parts are by time, never by the count of frames. Every row stands for a stretch of time (`row_cells`), so a
-statistic is an integral over time: another frame rate, irregular frames or a shift of the clock change it
-little or not at all, and a video with fewer frames than parts needs no padding, since its frames last
-longer than a part. A video of one frame shows that frame in every part.
+Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a
+statistic is an integral over time. Another frame rate, irregular frames or a shift of the clock change it
+little or not at all. A video with fewer frames than parts needs no padding, since its frames last longer
+than a part. A video of one frame shows that frame in every part.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
 
@@ -73,11 +73,11 @@ def overlap(cells: Floats, part: Floats) -> Floats:
 
 
 def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, least: float) -> Steps:
-    """Sum up an agent's rows over the parts.
+    """Statistics of an agent's rows in each part.
 
     A step is masked where the agent is present for less than the share `least` of its time. A channel that
-    has a value for less than that share of an unmasked step is taken from the nearest steps that have it,
-    on a straight line between them; a channel that no step has is 0.
+    has a value for less than that share of an unmasked step is interpolated linearly between the nearest
+    steps that have it. A channel that no step has is 0.
 
     Args:
         bounds: (step, 2) seconds.
@@ -92,10 +92,10 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     names = tuple(f"{name}.{stat}" for name in channels.names for stat in statistic_names(kind, k))
     tables = [_part(channels, cells, part, kind, k) for part in bounds]
     values = np.stack([value for value, _ in tables])
-    known = np.stack([seen for _, seen in tables])
-    enough = (known >= least * length[:, None, None]) & (known > 0)
+    seconds = np.stack([part_seconds for _, part_seconds in tables])
+    enough = (seconds >= least * length[:, None, None]) & (seconds > 0)
     centre = bounds.mean(axis=1)
-    flat = _bridge(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
+    flat = _interpolate(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
     return Steps(
         names,
         np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE).astype(np.float32),
@@ -130,50 +130,50 @@ def average_steps(rows: Floats, spans: Floats, bounds: Floats) -> Floats:
 
 
 def _part(channels: Channels, cells: Floats, part: Floats, kind: Statistics, k: int) -> tuple[Floats, Floats]:
-    """Values (channel, statistic) over one part, and the seconds (channel, statistic) they rest on."""
+    """Values (channel, statistic) over one part, and the seconds (channel, statistic) of data behind them."""
     seconds = overlap(cells, part)
     rows = np.flatnonzero(seconds > 0)
     trust, values = channels.weight[rows], channels.values[rows]
     weight = trust * seconds[rows, None]
-    known = (trust > 0).T @ seconds[rows]
+    valued_s = (trust > 0).T @ seconds[rows]
     total = weight.sum(axis=0)
     safe = np.where(total > 0, total, 1.0)
     mean = (weight * values).sum(axis=0) / safe
     apart = np.where(weight > 0, values - mean, 0.0)
     if kind == "mean":
-        return mean[:, None], known[:, None]
+        return mean[:, None], valued_s[:, None]
     if kind == "samples":
-        return _samples(channels, part, k), np.repeat(known[:, None], k, axis=1)
+        return _samples(channels, part, k), np.repeat(valued_s[:, None], k, axis=1)
     if kind == "dct":
         waves = _cosines(cells[rows], part, k)
         higher = np.sqrt(2.0) * np.abs(np.einsum("rc,rk->ck", trust * apart, waves)) / safe[:, None]
-        return np.concatenate([np.abs(mean)[:, None], higher], axis=1), np.repeat(known[:, None], k, axis=1)
+        return np.concatenate([np.abs(mean)[:, None], higher], axis=1), np.repeat(valued_s[:, None], k, axis=1)
     std = np.sqrt((weight * np.square(apart)).sum(axis=0) / safe)
     rate, rated = _absolute_rate(channels, part)
-    return np.stack([mean, std, rate], axis=1), np.stack([known, known, rated], axis=1)
+    return np.stack([mean, std, rate], axis=1), np.stack([valued_s, valued_s, rated], axis=1)
 
 
 def _absolute_rate(channels: Channels, part: Floats) -> tuple[Floats, Floats]:
-    """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds it rests on."""
+    """Mean of abs(dx/dt) (channel,) between rows that both have a value, and the seconds of data behind it."""
     step = np.diff(channels.time)
     pairs = np.stack([channels.time[:-1], channels.time[1:]], axis=1)
     seconds = overlap(pairs, part) if len(step) else np.zeros(0)
     rows = np.flatnonzero((seconds > 0) & (step > LEAST_STEP_S))
-    both = np.minimum(channels.weight[rows], channels.weight[rows + 1])
+    pair_weight = np.minimum(channels.weight[rows], channels.weight[rows + 1])
     rate = np.abs(channels.values[rows + 1] - channels.values[rows]) / step[rows, None]
-    weight = both * seconds[rows, None]
+    weight = pair_weight * seconds[rows, None]
     total = weight.sum(axis=0)
-    return (weight * rate).sum(axis=0) / np.where(total > 0, total, 1.0), (both > 0).T @ seconds[rows]
+    return (weight * rate).sum(axis=0) / np.where(total > 0, total, 1.0), (pair_weight > 0).T @ seconds[rows]
 
 
 def _samples(channels: Channels, part: Floats, k: int) -> Floats:
     """(channel, k) values at the middles of k equal pieces of the part."""
     instants = equal_parts(part[0], part[1], k).mean(axis=1)
     out = np.zeros((len(channels.names), k))
-    for at in range(len(channels.names)):
-        seen = channels.weight[:, at] > 0
-        if seen.any():
-            out[at] = np.interp(instants, channels.time[seen], channels.values[seen, at])
+    for channel in range(len(channels.names)):
+        valued = channels.weight[:, channel] > 0
+        if valued.any():
+            out[channel] = np.interp(instants, channels.time[valued], channels.values[valued, channel])
     return out
 
 
@@ -186,10 +186,10 @@ def _cosines(cells: Floats, part: Floats, k: int) -> Floats:
     return np.asarray(waves * length / order)
 
 
-def _bridge(time: Floats, values: Floats, known: Bools) -> Floats:
-    """Unknown entries of every column from straight lines between known ones, constant beyond; 0 without any."""
-    out = np.where(known, values, 0.0)
-    for column in np.flatnonzero(~known.all(axis=0) & known.any(axis=0)):
-        rows = known[:, column]
+def _interpolate(time: Floats, values: Floats, valid: Bools) -> Floats:
+    """Fill entries that are not `valid`: per column linearly between valid ones, constant beyond, 0 without any."""
+    out = np.where(valid, values, 0.0)
+    for column in np.flatnonzero(~valid.all(axis=0) & valid.any(axis=0)):
+        rows = valid[:, column]
         out[:, column] = np.interp(time, time[rows], values[rows, column])
     return out

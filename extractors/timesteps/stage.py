@@ -1,7 +1,7 @@
-"""Stage `timesteps`: what the other stages stored becomes what AIM reads, T steps of primary, secondary and scene.
+"""Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
 Roles bind agents to stages (`extractors.timesteps.roles`), channels are made per frame (`pose_channels`,
-`flow_channels`, `array_channels`), time is cut into equal parts and summed up (`segments`). The result
+`flow_channels`, `array_channels`), time is cut into equal parts and summarised (`segments`). The result
 depends on stored arrays alone: no file is opened. Numbers are float32 and finite; masked entries are 0.
 """
 
@@ -26,11 +26,11 @@ from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
 from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
-from extractors.timesteps.trial_descriptors import trial_figures
+from extractors.timesteps.trial_descriptors import trial_descriptors
 
 
 class TimestepsConfig(StageConfig):
-    """Which agents play which part, and how time is cut."""
+    """Roles of the agents, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
     primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
@@ -111,7 +111,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         start, end = _span([primary, *secondary])
         bounds = equal_parts(start, end, self.config.steps)
         first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
-        figures, trial = trial_figures(primary, secondary, end - start)
+        descriptors, trial = trial_descriptors(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
         values: dict[str, NDArray[Any]] = {
             "primary": first.values,
@@ -123,7 +123,7 @@ class Timesteps(Extractor[TimestepsConfig]):
             "trial": trial,
             "duration": np.array(end - start),
         }
-        names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": figures}
+        names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, _quality(primary, secondary, first, rest), names)
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
@@ -177,12 +177,12 @@ def _spans(arrays: Mapping[str, Array], bounds: Floats, rows: int) -> Floats:
 
 def _span(agents: list[Channels]) -> tuple[float, float]:
     """Seconds that the performance lasts: from the first agent's first row to the last agent's end."""
-    known = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
-    return min(start for start, _ in known), max(end for _, end in known)
+    spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
+    return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float]:
-    """Shares of time seen, bridged and masked, for the primary and the mean secondary agent."""
+    """Shares of time observed, interpolated and masked, for the primary and the mean secondary agent."""
     return {
         "observed_primary": _share(primary, primary.observed),
         "observed_secondary": float(np.mean([_share(one, one.observed) for one in secondary])),

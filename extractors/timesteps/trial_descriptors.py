@@ -1,8 +1,8 @@
-"""Figures of a whole performance: how long, how far, how smoothly, and how two agents keep together.
+"""Trial-level descriptors: duration, path lengths, smoothness, and how two agents move relative to each other.
 
-They serve the trial-level branch of the scorer, which carries over to new people better than the time
-steps do. Which figures there are depends on the roles alone, never on the video; what cannot be measured
-in a video (an agent that is never seen) is 0.
+They feed the trial-level branch of the scorer, which generalises to new people better than the time steps
+do. The names of the descriptors depend on the roles alone, never on the video. A descriptor that cannot be
+measured in a video (an agent that is never detected) is 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from extractors.timesteps.motion_descriptors import (
     correlation,
     lag_by_correlation,
     log,
-    track_figures,
+    track_descriptors,
 )
 
 LONGEST_LAG_S = 0.5
@@ -33,53 +33,53 @@ _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
 _TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
-def trial_figures(
+def trial_descriptors(
     primary: Channels, secondary: Sequence[Channels], duration: float
 ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Names and values (figure,) for a performance of `duration` seconds.
+    """Names and values (descriptor,) for a performance of `duration` seconds.
 
-    Each agent's figures come first (several secondary agents are averaged), then those of the primary
+    Each agent's descriptors come first (several secondary agents are averaged), then those of the primary
     agent with each secondary one (averaged as well).
     """
-    figures = {"log_duration_s": log(duration)}
-    figures |= {f"primary.{name}": value for name, value in agent_figures(primary).items()}
-    figures |= {f"secondary.{name}": v for name, v in _mean([agent_figures(s) for s in secondary]).items()}
-    figures |= {f"pair.{name}": v for name, v in _mean([pair_figures(primary, s) for s in secondary]).items()}
-    values = np.nan_to_num(np.array(list(figures.values()), dtype=np.float64), posinf=0.0, neginf=0.0)
-    return tuple(figures), values.astype(np.float32)
+    descriptors = {"log_duration_s": log(duration)}
+    descriptors |= {f"primary.{name}": value for name, value in agent_descriptors(primary).items()}
+    descriptors |= {f"secondary.{name}": v for name, v in _mean([agent_descriptors(s) for s in secondary]).items()}
+    descriptors |= {f"pair.{name}": v for name, v in _mean([pair_descriptors(primary, s) for s in secondary]).items()}
+    values = np.nan_to_num(np.array(list(descriptors.values()), dtype=np.float64), posinf=0.0, neginf=0.0)
+    return tuple(descriptors), values.astype(np.float32)
 
 
-def agent_figures(channels: Channels) -> dict[str, float]:
-    """Figures of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
+def agent_descriptors(channels: Channels) -> dict[str, float]:
+    """Descriptors of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
     tracks = tracks_of(channels)
-    figures = {f"{_prefix(track)}{name}": v for track in tracks for name, v in track_figures(track).items()}
+    descriptors = {f"{_prefix(track)}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
     for name in channels.names:
         if match := _GRIPPER.fullmatch(name):
             busy = activity(channels.time, *channels.column(name))
-            figures |= {f"{match[1]}.{key}": value for key, value in busy.items()}
+            descriptors |= {f"{match[1]}.{key}": value for key, value in busy.items()}
         if match := _TURNING.fullmatch(name):
-            figures[f"{match[1]}.log_turned_rad"] = log(_integral(channels, name))
+            descriptors[f"{match[1]}.log_turned_rad"] = log(_integral(channels, name))
     if {track.name for track in tracks} == {"left", "right"}:
-        figures |= _two_hands(*tracks)
+        descriptors |= _two_hands(*tracks)
     if "torso.turn" in channels.names:
-        figures |= _one_body(channels)
-    return figures
+        descriptors |= _one_body(channels)
+    return descriptors
 
 
-def pair_figures(primary: Channels, secondary: Channels) -> dict[str, float]:
-    """How the secondary agent keeps to the primary one; empty for agents of different kinds."""
+def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]:
+    """Motion of the secondary agent relative to the primary one; empty for agents of different kinds."""
     if primary.names != secondary.names:
         return {}
     if primary.kind == "pose":
         return _two_people(primary, secondary)
-    figures: dict[str, float] = {}
+    descriptors: dict[str, float] = {}
     for one, other in zip(tracks_of(primary), tracks_of(secondary), strict=True):
         (fast, weight), (fast_too, weight_too) = one.speed(), other.speed()
-        both = np.minimum(weight, weight_too)
+        weight_of_pair = np.minimum(weight, weight_too)
         lag, _ = lag_by_correlation(one.time, fast[:, None], fast_too[:, None], LONGEST_LAG_S)
-        figures[f"{_prefix(one)}speed_correlation"] = correlation(fast, fast_too, both)
-        figures[f"{_prefix(one)}lag_s"] = lag
-    return figures
+        descriptors[f"{_prefix(one)}speed_correlation"] = correlation(fast, fast_too, weight_of_pair)
+        descriptors[f"{_prefix(one)}lag_s"] = lag
+    return descriptors
 
 
 def tracks_of(channels: Channels) -> list[PointTrack]:
@@ -100,12 +100,12 @@ def tracks_of(channels: Channels) -> list[PointTrack]:
     for name in channels.names:
         if match := _POSITION.fullmatch(name):
             sides.setdefault(match[1], []).append(name)
-    found = []
+    tracks = []
     for side in sorted(sides):
         columns = [channels.column(name) for name in sides[side]]
         position = np.stack([value for value, _ in columns], axis=1)
-        found.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
-    return found
+        tracks.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
+    return tracks
 
 
 def _summed(channels: Channels, rate: Floats) -> Floats:
@@ -117,15 +117,15 @@ def _summed(channels: Channels, rate: Floats) -> Floats:
 def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
     """Correlation of the hands' speeds, log of the ratio of their mean speeds, share of time both move."""
     (a, weight_a), (b, weight_b) = left.speed(), right.speed()
-    both = np.minimum(weight_a, weight_b)
-    if both.sum() <= 0:
+    weight = np.minimum(weight_a, weight_b)
+    if weight.sum() <= 0:
         return {"hands.speed_correlation": 0.0, "hands.log_speed_ratio": 0.0, "hands.both_share": 0.0}
-    means = [float(np.average(x, weights=both)) for x in (a, b)]
+    means = [float(np.average(x, weights=weight)) for x in (a, b)]
     busy = [x > 0.5 * mean for x, mean in zip((a, b), means, strict=True)]
     return {
-        "hands.speed_correlation": correlation(a, b, both),
+        "hands.speed_correlation": correlation(a, b, weight),
         "hands.log_speed_ratio": log(means[0]) - log(means[1]),
-        "hands.both_share": float(np.average(busy[0] & busy[1], weights=both)),
+        "hands.both_share": float(np.average(busy[0] & busy[1], weights=weight)),
     }
 
 
@@ -141,50 +141,52 @@ def _one_body(channels: Channels) -> dict[str, float]:
 
     Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike.
     """
-    figures = {"turned_rad": _integral(channels, "torso.turn")}
+    descriptors = {"turned_rad": _integral(channels, "torso.turn")}
     for joint in ("knee", "hip"):
         angles = [channels.column(f"angle.{side}_{joint}") for side in ("left", "right")]
         value, weight = np.mean([a for a, _ in angles], axis=0), np.min([w for _, w in angles], axis=0)
-        seen = weight > 0
-        figures[f"{joint}_mean"] = float(np.average(value[seen], weights=weight[seen])) if seen.any() else 0.0
-        figures[f"{joint}_low"] = float(np.percentile(value[seen], 5)) if seen.any() else 0.0
-    return figures
+        weighted = weight > 0
+        descriptors[f"{joint}_mean"] = (
+            float(np.average(value[weighted], weights=weight[weighted])) if weighted.any() else 0.0
+        )
+        descriptors[f"{joint}_low"] = float(np.percentile(value[weighted], 5)) if weighted.any() else 0.0
+    return descriptors
 
 
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     """Differences of pose, height, place and phase between two people of one shared frame."""
-    figures: dict[str, float] = {}
+    descriptors: dict[str, float] = {}
     for form in ("body", "camera"):
         apart, weight = _mean_distance(a, b, form)
         if apart is not None:
-            figures |= _spread(f"{form}_difference", apart, weight)
+            descriptors |= _spread(f"{form}_difference", apart, weight)
     for one, other in zip(tracks_of(a), tracks_of(b), strict=True):
-        gap, both = one.position - other.position, np.minimum(one.weight, other.weight)
-        figures |= _spread("height_difference", np.abs(gap[:, 1]), both)
+        gap, weight = one.position - other.position, np.minimum(one.weight, other.weight)
+        descriptors |= _spread("height_difference", np.abs(gap[:, 1]), weight)
         apart = np.linalg.norm(gap, axis=1)
-        figures |= _spread("distance", apart, both)
-        figures["distance_change"] = abs(_change(a.time, apart, both))
+        descriptors |= _spread("distance", apart, weight)
+        descriptors["distance_change"] = abs(_change(a.time, apart, weight))
     phase = [n for n in a.names if n.startswith("angle.") or n in ("torso.x", "torso.y")]
     if phase:
         lag, agreement = _phase_lag(a, b, phase)
-        figures |= {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
-    return figures
+        descriptors |= {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
+    return descriptors
 
 
 def _change(time: Floats, values: Floats, weight: Floats) -> float:
-    """What a straight line through all rows gains from the first row to the last."""
-    seen = weight > 0
-    if seen.sum() < 2 or np.ptp(time[seen]) <= 0:
+    """Change of a fitted straight line from the first row to the last."""
+    weighted = weight > 0
+    if weighted.sum() < 2 or np.ptp(time[weighted]) <= 0:
         return 0.0
-    slope = np.polyfit(time[seen] - time[seen][0], values[seen], 1, w=np.sqrt(weight[seen]))[0]
-    return float(slope * np.ptp(time[seen]))
+    slope = np.polyfit(time[weighted] - time[weighted][0], values[weighted], 1, w=np.sqrt(weight[weighted]))[0]
+    return float(slope * np.ptp(time[weighted]))
 
 
 def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, float]:
     """Lag and correlation over the rows that show both, signals divided by their common deviation."""
-    at = [a.names.index(name) for name in names]
-    rows = ((a.weight[:, at] > 0) & (b.weight[:, at] > 0)).all(axis=1)
-    first, second = a.values[rows][:, at], b.values[rows][:, at]
+    columns = [a.names.index(name) for name in names]
+    rows = ((a.weight[:, columns] > 0) & (b.weight[:, columns] > 0)).all(axis=1)
+    first, second = a.values[rows][:, columns], b.values[rows][:, columns]
     if not len(first):
         return 0.0, 0.0
     size = np.concatenate([first, second]).std(axis=0)
@@ -194,26 +196,26 @@ def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, f
 
 def _mean_distance(a: Channels, b: Channels, form: str) -> tuple[Floats | None, Floats]:
     """Mean distance (row,) of like points in units of the form, and its weight (row,)."""
-    at = [i for i, name in enumerate(a.names) if name.startswith(f"{form}.")]
-    if not at:
+    columns = [i for i, name in enumerate(a.names) if name.startswith(f"{form}.")]
+    if not columns:
         return None, np.zeros(0)
-    apart = np.linalg.norm((a.values - b.values)[:, at].reshape(len(a.time), -1, 2), axis=2)
-    weight = np.minimum(a.weight, b.weight)[:, at][:, ::2]
+    apart = np.linalg.norm((a.values - b.values)[:, columns].reshape(len(a.time), -1, 2), axis=2)
+    weight = np.minimum(a.weight, b.weight)[:, columns][:, ::2]
     total = weight.sum(axis=1)
     return (weight * apart).sum(axis=1) / np.where(total > 0, total, 1.0), weight.mean(axis=1)
 
 
 def _spread(name: str, values: Floats, weight: Floats) -> dict[str, float]:
     """Mean and 95th percentile over the rows with weight."""
-    seen = weight > 0
-    if not seen.any():
+    weighted = weight > 0
+    if not weighted.any():
         return {f"{name}_mean": 0.0, f"{name}_high": 0.0}
-    mean = float(np.average(values[seen], weights=weight[seen]))
-    return {f"{name}_mean": mean, f"{name}_high": float(np.percentile(values[seen], 95))}
+    mean = float(np.average(values[weighted], weights=weight[weighted]))
+    return {f"{name}_mean": mean, f"{name}_high": float(np.percentile(values[weighted], 95))}
 
 
-def _mean(figures: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in figures])) for name in figures[0]} if figures else {}
+def _mean(descriptors: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in descriptors])) for name in descriptors[0]} if descriptors else {}
 
 
 def _prefix(track: PointTrack) -> str:

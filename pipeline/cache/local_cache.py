@@ -29,7 +29,7 @@ from pipeline.cache.index import OBJECT, Index, stamp
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
-SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py", "ai-edge-litert")
+SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
 

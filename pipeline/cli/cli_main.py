@@ -24,13 +24,13 @@ def main() -> NoReturn:
         try:
             app(standalone_mode=True)
         except SystemExit:
-            sys.stdout.flush()  # here a disk that is full is told; later the interpreter would only grumble
+            sys.stdout.flush()  # reports a full disk here; at exit, the interpreter would print its own error
             raise
     except AimError as error:
         _complain(error)
         sys.exit(WRONG_USAGE)
     except Cancelled:
-        say("stopped; the same command goes on from there")
+        say("stopped; the same command resumes the work")
         sys.exit(SOME_FAILED)
     except ModuleNotFoundError as error:
         missing = f"package '{error.name}' is not installed for {sys.executable}"
@@ -59,12 +59,12 @@ def _mend_streams() -> None:
 
 
 def _give_up_stdout() -> None:
-    """Send what standard output still holds nowhere, so that the interpreter does not try again when it ends."""
+    """Discard what standard output still holds, so that the interpreter does not write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _full_stdout() -> str | None:
-    """What to call standard output where it takes no more. One more write tells: what failed before is forgotten."""
+    """Name of standard output if it takes no more, else None. Writes once more, since the first error names no file."""
     try:
         print(flush=True)
     except OSError:
@@ -74,7 +74,7 @@ def _full_stdout() -> str | None:
 
 
 def _complain(error: AimError) -> None:
-    with suppress(OSError):  # nowhere left to tell it; the exit code does
+    with suppress(OSError):  # no stream is left to write to; the exit code reports the error
         say(f"error: {f'{error.where}: ' if error.where else ''}{error.what}")
         if error.fix:
             say(f"  -> {error.fix}")

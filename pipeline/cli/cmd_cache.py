@@ -21,22 +21,22 @@ def cache_ls(
     as_json: AsJson = False,
 ) -> None:
     """Print one row per stage, output or run."""
-    found = api.cache_ls(config=config, cache=cache, stage=stage, runs=runs)
+    listing = api.cache_ls(config=config, cache=cache, stage=stage, runs=runs)
     if as_json:
-        print_json(found.rows)
+        print_json(listing.rows)
         return
     from pipeline.cache.housekeeping import shown
 
-    columns = list(found.rows[0]) if found.rows else ["nothing here"]
-    table(found.title, columns, [shown(row) for row in found.rows])
+    columns = list(listing.rows[0]) if listing.rows else ["nothing here"]
+    table(listing.title, columns, [shown(row) for row in listing.rows])
 
 
 @command(api.cache_verify, "cache verify -c folder")
 def cache_verify(config: Config = None, cache: CacheFolder = None, as_json: AsJson = False) -> None:
     """Print the damaged files."""
-    found = api.cache_verify(config=config, cache=cache, observer=Terminal())
-    show_files(found, as_json)
-    finish(not found.files)
+    damaged = api.cache_verify(config=config, cache=cache, observer=Terminal())
+    show_files(damaged, as_json)
+    finish(not damaged.files)
 
 
 @command(api.cache_prune, "cache prune videos/ -c folder --yes")
@@ -50,11 +50,11 @@ def cache_prune(
     as_json: AsJson = False,
 ) -> None:
     """Print the files, deleted or not."""
-    found = api.cache_prune(
+    pruned = api.cache_prune(
         inputs or (), config=config, cache=cache, stages=stages, yes=yes, overrides=overrides or (),
         observer=Terminal(),
     )  # fmt: skip
-    show_files(found, as_json)
+    show_files(pruned, as_json)
 
 
 @command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")
@@ -67,5 +67,5 @@ def cache_gc(
     as_json: AsJson = False,
 ) -> None:
     """Print the files, deleted or not."""
-    found = api.cache_gc(config=config, cache=cache, max_gb=max_gb, log_days=log_days, yes=yes, observer=Terminal())
-    show_files(found, as_json)
+    collected = api.cache_gc(config=config, cache=cache, max_gb=max_gb, log_days=log_days, yes=yes, observer=Terminal())
+    show_files(collected, as_json)

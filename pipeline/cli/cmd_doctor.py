@@ -11,9 +11,9 @@ from pipeline.cli.terminal import finish, print_json, table
 @command(api.doctor, "doctor")
 def doctor(as_json: AsJson = False) -> None:
     """Print one row per finding."""
-    found = api.doctor()
+    checks = api.doctor()
     if as_json:
-        print_json([vars(line) for line in found])
+        print_json([vars(line) for line in checks])
     else:
-        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in found])
-    finish(all(line.state != "broken" for line in found))
+        table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in checks])
+    finish(all(line.state != "broken" for line in checks))

@@ -88,6 +88,6 @@ def _show_summary(done: ExtractRun) -> None:
     if not ran and not summary.failed and not summary.cancelled:
         say(f"nothing to do: all {summary.videos} videos are fresh in {place}")
         return
-    stopped = "; stopped, run the same command to go on" if summary.cancelled else ""
+    stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
     counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos"
     say(f"{counts} in {place}{stopped}")

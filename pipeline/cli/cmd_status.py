@@ -18,7 +18,7 @@ def status(
     config: Config = None,
     cache: CacheFolder = None,
     stages: StageNames = "",
-    quality: Annotated[bool, typer.Option("--quality", help="every quality figure, not only the main ones")] = False,
+    quality: Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
@@ -31,5 +31,5 @@ def status(
     else:
         from pipeline.console import status_table
 
-        status_table(state.rows, all_figures=quality)
+        status_table(state.rows, all_values=quality)
     finish(state.ok)

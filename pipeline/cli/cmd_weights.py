@@ -22,15 +22,15 @@ def weights_list(as_json: AsJson = False) -> None:
     from data.weights import REGISTRY
 
     for entry in entries:
-        known = REGISTRY[entry["name"]]
+        package = REGISTRY[entry["name"]]
         rows = [
             ("about", entry["about"]),
-            ("source", f"{known.source}, {' in '.join(reversed(entry['members']))}"),
+            ("source", f"{package.source}, {' in '.join(reversed(entry['members']))}"),
             ("licence", entry["licence"]),
             ("SHA-256", entry["member_sha256"]),
             ("size", f"{entry['size'] / 1e6:.1f} MB"),
             ("place", entry["place"] or f"not here; type: {PROGRAM} weights fetch {entry['name']}"),
-            ("override", known.variable),
+            ("override", package.variable),
         ]
         table(entry["name"], ("", ""), rows)
 

@@ -37,7 +37,7 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
         (weights_list, weights_fetch, weights_path),
     ),
     "cache": (
-        "Look after a cache: what lies in it, whether it is whole, what nobody needs any more.",
+        "Manage a cache: list its content, find damaged files, delete what is no longer needed.",
         (cache_ls, cache_verify, cache_prune, cache_gc),
     ),
 }

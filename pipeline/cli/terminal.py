@@ -104,14 +104,14 @@ def show_results(done: Evaluation | SearchRun, content: Any, as_json: bool, plac
     say(places)
 
 
-def show_files(found: CacheFiles, as_json: bool, most: int = 1000) -> None:
+def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
     """Files of a cache, each with the reason."""
     from data.errors import printable
 
     if as_json:
-        print_json({"summary": found.summary, "files": [file.row() for file in found.files]})
+        print_json({"summary": listed.summary, "files": [file.row() for file in listed.files]})
         return
-    if found.files:
-        rows = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in found.files[:most]]
+    if listed.files:
+        rows = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in listed.files[:most]]
         table("", ("stage", "video", "why", "bytes"), rows)
-    say(found.summary)
+    say(listed.summary)

@@ -29,13 +29,13 @@ TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """Result of an evaluation.
 
     Attributes:
         results: content of `results.json` (`pipeline.evaluate.cross_validation`).
         folder: holds `results.json`, `config.json` and `report.html`.
         config: the configuration.
-        systems: what was asked for: "aim", "all", or the number of one of the paper's tables.
+        systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
     """
 
     results: Results
@@ -44,12 +44,12 @@ class Evaluation:
     systems: str = "aim"
 
     def notes(self) -> list[str]:
-        """The leak audit, and what a reader must know beside the tables."""
+        """The leak audit, and notes that a reader of the tables needs."""
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
-                lines.append(f"note: the paper's rows are of {theirs}, so they do not stand beside these")
+                lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
             if missing := [name for name in TABLES[self.systems] if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
@@ -62,7 +62,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         found: content of `search.json` (`pipeline.evaluate.grid_search`).
@@ -77,7 +77,7 @@ class SearchRun:
     config: BaseConfig
 
     def notes(self) -> list[str]:
-        """The leak audit, and what a reader must know beside the table."""
+        """The leak audit, and notes that a reader of the table needs."""
         return [*audit_lines(self.found["audit"]), *search_notes(self.found)]
 
     def tables(self) -> list[TableRows]:
@@ -141,10 +141,10 @@ def search_features(
         Cancelled: `stop` was set.
     """
     with observer.named_steps() as progress:
-        found = search_grid(
+        results = search_grid(
             features, tried, folds=folds, runs=runs,
             checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
     with writing(folder):
-        table, best = write_search(found, tried, folder)
-    return SearchRun(found, table, best, tried[0].config)
+        table, best = write_search(results, tried, folder)
+    return SearchRun(results, table, best, tried[0].config)

@@ -163,10 +163,10 @@ def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...]
         values = [task_value(system["tasks"].get(task), form) for task in tasks]
         error = np.mean([system["tasks"][task]["together"]["mae"] for task in tasks if task in system["tasks"]])
         averages = system["average"]
-        both = (
+        shown = (
             (averages["folds_fisher"], averages["folds_arithmetic"]) if form == "folds" else (averages["together"],) * 2
         )
-        rows.append((name, *values, both[0]["fisher"]["value"], both[1]["arithmetic"]["value"], float(error)))
+        rows.append((name, *values, shown[0]["fisher"]["value"], shown[1]["arithmetic"]["value"], float(error)))
     for name, values in results["paper"].items():
         cells = [values.get(task, None) for task in tasks]
         given = [v / 100 for v in cells if v is not None]

@@ -45,7 +45,7 @@ class JobError(AimError):
 def run_job(
     features: FeatureSet, job: Job, cores: int, progress: Progress | None = None, stop: Stop | None = None
 ) -> HeldOut:
-    """One job on `cores` cores (0: as many as torch uses here), which change no figure.
+    """One job on `cores` cores (0: as many as torch uses here); their number changes no result.
 
     Raises:
         AimError: the job failed; the message begins with its name.

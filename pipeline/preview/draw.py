@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.pose.keypoints import JOINTS
+from data.keypoints.skeletons import COCO17
 from pipeline.preview.frame_content import Body, BorderFlow, Reals
 
 Picture = NDArray[np.uint8]
@@ -20,7 +20,7 @@ WHITE, GREY, DARK, INK = (245, 245, 245), (150, 150, 150), (60, 60, 60), (16, 18
 FLOW, MASKED = (120, 255, 120), (255, 80, 80)
 
 LIMBS: tuple[tuple[int, int], ...] = tuple(
-    (JOINTS.index(a), JOINTS.index(b))
+    (COCO17.index(a), COCO17.index(b))
     for a, b in (
         *((f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in (
             ("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "hip"),
@@ -107,7 +107,7 @@ def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
     wide = max(2, round(max(image.shape[:2]) / 320))
     for a, b in LIMBS:
         confident = min(scores[a], scores[b]) >= MIN_SCORE and not body.filled
-        tone = shade(colour, RIGHT_SHADE) if JOINTS[a].startswith("right") else colour
+        tone = shade(colour, RIGHT_SHADE) if COCO17[a].startswith("right") else colour
         if confident:
             line(image, points[a], points[b], INK, wide + 2)
         line(image, points[a], points[b], tone if confident else shade(colour, 0.8), wide if confident else 1)

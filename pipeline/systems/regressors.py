@@ -74,8 +74,8 @@ def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
 def _series(features: FeatureSet) -> Floats:
     """(n, T, channels) channels of all agents, 0 where unobserved."""
     count, steps = features.primary.shape[:2]
-    both = [features.primary, features.secondary.reshape(count, steps, -1)]
-    return np.nan_to_num(np.concatenate(both, axis=-1).astype(np.float64))
+    agents = [features.primary, features.secondary.reshape(count, steps, -1)]
+    return np.nan_to_num(np.concatenate(agents, axis=-1).astype(np.float64))
 
 
 def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:

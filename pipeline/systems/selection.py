@@ -105,8 +105,8 @@ class Selected:
             return [first] * len(parts)
         true, inner = label_table(features.records)[:, 0], self._inner(features, parts)
         values: dict[str, dict[str, float]] = {name: {} for name in inner}
-        for candidate, found in zip(self.candidates, held, strict=True):
-            means = by_outer(inner, [scores.mean(0) for scores in found.score])
+        for candidate, predicted in zip(self.candidates, held, strict=True):
+            means = by_outer(inner, [scores.mean(0) for scores in predicted.score])
             for name in values:
                 mine = list(zip(inner[name], means[name], strict=True))
                 values[name][candidate.name] = sortable(agreement(mine, true))

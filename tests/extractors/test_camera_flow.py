@@ -71,7 +71,7 @@ def test_planted_motion_is_recovered_beside_moving_people() -> None:
     for seed in range(4):
         steps = list(motions(8, 8.0, seed))
         output = run(video(steps, seed))
-        errors += [step.errors(found) for step, found in zip(steps, pixels(output), strict=True)]
+        errors += [step.errors(measured) for step, measured in zip(steps, pixels(output), strict=True)]
         assert output.quality["moving"] is True
         assert output.quality["cuts"] == 0
     mean, largest = np.array(errors).T
@@ -132,7 +132,7 @@ def test_bars_are_left_out_of_the_border() -> None:
     box = output.arrays["cell_box"].values
     assert box[:, 1].min() >= 34 / HEIGHT
     assert box[:, 3].max() <= 1 - 30 / HEIGHT
-    assert max(CameraMotion(4.0, 1.0).errors(found)[1] for found in pixels(output)) < 0.3
+    assert max(CameraMotion(4.0, 1.0).errors(measured)[1] for measured in pixels(output)) < 0.3
 
 
 def test_a_fade_from_black_is_no_bar() -> None:
@@ -150,7 +150,7 @@ def test_graphics_are_masked() -> None:
     assert inside.sum() >= 2
     assert not mask[:, inside].any()
     assert mask[:, ~inside].mean() > 0.85
-    assert max(CameraMotion(3.0, 0.5).errors(found)[1] for found in pixels(output)) < 0.3
+    assert max(CameraMotion(3.0, 0.5).errors(measured)[1] for measured in pixels(output)) < 0.3
 
 
 def test_a_cut_is_flagged_and_masked() -> None:
@@ -214,16 +214,16 @@ def test_opencv_backend_agrees() -> None:
         pytest.skip("this OpenCV has no contrib modules")
     steps = [CameraMotion(1.0, -0.5, 1.003)]
     frames = video(steps, 6)
-    found = pixels(run(frames, backend="opencv"))[0]
-    assert steps[0].errors(found)[1] < 0.3
-    assert np.abs(found - pixels(run(frames))[0])[:2].max() < 0.1
+    measured = pixels(run(frames, backend="opencv"))[0]
+    assert steps[0].errors(measured)[1] < 0.3
+    assert np.abs(measured - pixels(run(frames))[0])[:2].max() < 0.1
 
 
 def test_torch_backend_agrees() -> None:
     steps = list(motions(18, 6.0, 5))  # more pairs than one batch
     frames = video(steps, 6)
     ours, theirs = run(frames), run(frames, backend="torch", device="cpu")
-    assert max(step.errors(found)[1] for step, found in zip(steps, pixels(theirs), strict=True)) < 0.3
+    assert max(step.errors(measured)[1] for step, measured in zip(steps, pixels(theirs), strict=True)) < 0.3
     assert np.abs(pixels(ours) - pixels(theirs)).max() < 0.05
 
 
@@ -251,7 +251,7 @@ def test_sampling_keeps_within_its_limit(frames: int, stride: int, limit: int) -
     assert len(set(np.diff(starts))) <= 1
 
 
-def test_its_cost_is_told_by_the_sampled_pairs() -> None:
+def test_work_counts_the_sampled_pairs() -> None:
     assert CameraFlow.work(CameraFlowConfig(max_pairs=1000), 54_000) == 1000
     assert CameraFlow.work(CameraFlowConfig(), 1) == 0
 
@@ -272,20 +272,20 @@ def test_working_size_is_bounded(width: int, height: int) -> None:
 def test_fit_ignores_a_third_of_outliers(motion: tuple[float, ...], outliers: int, seed: int) -> None:
     rng, truth = np.random.default_rng(seed), np.array(motion)
     cells = lay_out((0, 0, HEIGHT, WIDTH), 0.1, 12, 8).cells
-    at = (cells[:, [1, 0]] + cells[:, [3, 2]]) / 2 - np.array([WIDTH, HEIGHT]) / 2
+    centres = (cells[:, [1, 0]] + cells[:, [3, 2]]) / 2 - np.array([WIDTH, HEIGHT]) / 2
     tx, ty, a, b = truth
-    flow = np.stack([tx + a * at[:, 0] - b * at[:, 1], ty + b * at[:, 0] + a * at[:, 1]], 1)
+    flow = np.stack([tx + a * centres[:, 0] - b * centres[:, 1], ty + b * centres[:, 0] + a * centres[:, 1]], 1)
     wrong = rng.permutation(40)[:outliers]
     flow[wrong] += rng.uniform(2, 6, (outliers, 2)) * rng.choice([-1, 1], (outliers, 2))
-    found, inliers = fit_cells(flow, np.ones(40), at, truth + np.array([0.1, -0.1, 0, 0]))
-    assert found == pytest.approx(truth, abs=1e-3)
+    fitted, inliers = fit_cells(flow, np.ones(40), centres, truth + np.array([0.1, -0.1, 0, 0]))
+    assert fitted == pytest.approx(truth, abs=1e-3)
     assert inliers == pytest.approx(1 - outliers / 40)
 
 
 def test_fit_without_cells_keeps_the_start() -> None:
     start = np.array([1.0, 2.0, 0.0, 0.0])
-    found, inliers = fit_cells(np.zeros((40, 2)), np.zeros(40), np.zeros((40, 2)), start)
-    assert found.tolist() == start.tolist()
+    fitted, inliers = fit_cells(np.zeros((40, 2)), np.zeros(40), np.zeros((40, 2)), start)
+    assert fitted.tolist() == start.tolist()
     assert inliers == 0.0
 
 
@@ -355,8 +355,8 @@ def test_bars_are_found_after_a_black_start(lead: int) -> None:
         frame[:30] = frame[-30:] = 0
     output = run([np.zeros((HEIGHT, WIDTH), np.uint8)] * lead + frames)
     assert str(output.quality["bars_px"]).startswith("top 32, bottom 32")
-    found = pixels(output)[lead + 1 :]
-    np.testing.assert_allclose(found[:, 0], pixels(run(frames))[1:, 0], atol=0.05)
+    measured = pixels(output)[lead + 1 :]
+    np.testing.assert_allclose(measured[:, 0], pixels(run(frames))[1:, 0], atol=0.05)
     assert output.quality["moving"]
 
 

@@ -204,12 +204,12 @@ def test_the_key_follows_the_weights_content(tmp_path: Path) -> None:
 
 
 def test_half_precision_is_kept_apart_by_where_it_runs() -> None:
-    found = [
+    identities = [
         Clips.identity(ClipsConfig(precision="bf16", runtime=runtime, device="cpu"))
         for runtime in ("torch", "openvino")
     ]
-    assert found[0]["rounding"] == "torch cpu"
-    assert found[1]["rounding"] == "openvino cpu"
+    assert identities[0]["rounding"] == "torch cpu"
+    assert identities[1]["rounding"] == "openvino cpu"
     assert "rounding" not in Clips.identity(ClipsConfig())
 
 

@@ -127,16 +127,16 @@ def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
     )
 
 
-def test_by_default_a_slave_stands_beside_the_master_it_follows(tmp_path: Path) -> None:
+def test_by_default_a_slave_is_paired_with_the_master_it_follows(tmp_path: Path) -> None:
     output = run(tmp_path, robot())
-    at = output.arrays["master"].names.index("left_x_m")
-    master, slave = (output.arrays[name].values[:, at : at + 3] for name in ("master", "slave"))
+    first = output.arrays["master"].names.index("left_x_m")
+    master, slave = (output.arrays[name].values[:, first : first + 3] for name in ("master", "slave"))
     np.testing.assert_allclose(slave, 0.3 * master, atol=1e-6)
     assert output.quality["pairing_correlation"] > 0.99
     assert output.quality["pairing_doubtful"] is False
 
 
-def test_a_copy_in_the_other_order_is_told(tmp_path: Path) -> None:
+def test_a_copy_in_the_other_order_is_reported(tmp_path: Path) -> None:
     assert run(tmp_path, robot(follow="column")).quality["pairing_doubtful"] is True
     assert run(tmp_path, robot(follow="column"), pairing="column").quality["pairing_doubtful"] is False
 
@@ -171,8 +171,8 @@ def test_six_rotation_numbers_are_the_first_two_columns(tmp_path: Path) -> None:
     rows[:, 3:12] = rotation.ravel()
     output = run(tmp_path, rows)
     master = output.arrays["master"]
-    found = [float(master.values[0, master.names.index(f"left_r{i}{j}")]) for j in (1, 2) for i in (1, 2, 3)]
-    np.testing.assert_allclose(found, rotation.T[:2].ravel(), rtol=1e-6)
+    stored = [float(master.values[0, master.names.index(f"left_r{i}{j}")]) for j in (1, 2) for i in (1, 2, 3)]
+    np.testing.assert_allclose(stored, rotation.T[:2].ravel(), rtol=1e-6)
     assert output.quality["rotation_error"] < 1e-9
     rows[2, 3] += 0.5
     assert run(tmp_path, rows).quality["rotation_error"] > 0.1

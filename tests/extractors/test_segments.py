@@ -134,7 +134,7 @@ def test_steps_without_the_agent_are_masked_and_zero():
     assert result.share[2] < 0.1
 
 
-def test_a_channel_unseen_in_a_seen_step_is_bridged_from_its_neighbours():
+def test_a_channel_missing_in_an_unmasked_step_is_interpolated_between_its_neighbours():
     time = np.arange(0, 3, 0.1)
     weight = np.ones((30, 3))
     weight[10:20, 0] = 0
@@ -172,10 +172,10 @@ def test_fewer_rows_than_steps(rows, kind):
 )
 @settings(max_examples=100, deadline=None)
 def test_always_finite(time, values, kind):
-    at = np.sort(np.array(time))
-    column = np.clip(np.array(values[: len(at)]), -1e15, 1e15)
-    result = cut(track(at, column), kind=kind)
-    if len(at) < 2 or np.diff(at).min() > 1e-9:
+    ascending = np.sort(np.array(time))
+    column = np.clip(np.array(values[: len(ascending)]), -1e15, 1e15)
+    result = cut(track(ascending, column), kind=kind)
+    if len(ascending) < 2 or np.diff(ascending).min() > 1e-9:
         assert np.isfinite(result.values).all()
     assert not result.values[~result.mask].any()
 

@@ -1,4 +1,4 @@
-"""The stage `timesteps` as a whole: roles, exchange, scene, quality, short videos, trial figures."""
+"""The stage `timesteps` as a whole: roles, exchange, scene, quality, short videos, trial descriptors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from extractors.timesteps.channels import make_channels
 from extractors.timesteps.motion_descriptors import lag_by_correlation, spectral_centroid
 from extractors.timesteps.roles import parse_role, parse_scene
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
-from extractors.timesteps.trial_descriptors import trial_figures
+from extractors.timesteps.trial_descriptors import trial_descriptors
 
 RNG = np.random.default_rng(3)
 BASE = RNG.normal(0, 40, (17, 2))
@@ -240,23 +240,23 @@ def test_any_text_is_a_role_or_a_value_error(text):
     assert parse_role(role.text) == role
 
 
-def test_trial_figures_of_two_people_find_the_planted_lag_and_height():
+def test_trial_descriptors_of_two_people_find_the_planted_lag_and_height():
     time = np.arange(100) / 25
     names = run({"pose": pose(time), "clips": clips(10, 4)}).arrays["trial"].names
     late = run({"pose": pose(time, late=0.12), "clips": clips(10, 4)}).arrays["trial"].values
     early = run({"pose": pose(time, late=-0.12), "clips": clips(10, 4)}).arrays["trial"].values
     together = run({"pose": pose(time), "clips": clips(10, 4)}).arrays["trial"].values
-    at = {name: i for i, name in enumerate(names)}
-    assert late[at["pair.lag_s"]] == pytest.approx(0.12, abs=0.02)
-    assert early[at["pair.lag_s"]] == pytest.approx(-0.12, abs=0.02)
-    assert together[at["pair.lag_s"]] == pytest.approx(0, abs=1e-3)
-    assert together[at["pair.body_difference_mean"]] == pytest.approx(0, abs=1e-3)
-    assert late[at["pair.body_difference_mean"]] > 0.01
-    assert together[at["pair.height_difference_mean"]] == pytest.approx(0, abs=1e-3)
-    assert together[at["log_duration_s"]] == pytest.approx(np.log(4), abs=1e-5)
+    index = {name: i for i, name in enumerate(names)}
+    assert late[index["pair.lag_s"]] == pytest.approx(0.12, abs=0.02)
+    assert early[index["pair.lag_s"]] == pytest.approx(-0.12, abs=0.02)
+    assert together[index["pair.lag_s"]] == pytest.approx(0, abs=1e-3)
+    assert together[index["pair.body_difference_mean"]] == pytest.approx(0, abs=1e-3)
+    assert late[index["pair.body_difference_mean"]] > 0.01
+    assert together[index["pair.height_difference_mean"]] == pytest.approx(0, abs=1e-3)
+    assert together[index["log_duration_s"]] == pytest.approx(np.log(4), abs=1e-5)
 
 
-def test_trial_figures_of_tools():
+def test_trial_descriptors_of_tools():
     out = run({"kinematics": tools()}, primary="kinematics:master", secondary=("kinematics:slave",), scene="")
     got = dict(zip(out.arrays["trial"].names, out.arrays["trial"].values, strict=True))
     assert got["primary.left.log_path_m"] - got["secondary.left.log_path_m"] == pytest.approx(np.log(2), abs=1e-4)
@@ -270,14 +270,14 @@ def test_trial_figures_of_tools():
     assert got["primary.left.log_speed_m_s"] == pytest.approx(truth, abs=0.05)
 
 
-def test_trial_figures_are_finite_for_anything():
+def test_trial_descriptors_are_finite_for_anything():
     for rows in (0, 1, 2, 5):
         time = np.arange(rows) / 25
         values = np.full((rows, 6), np.nan) if rows == 5 else np.zeros((rows, 6))
         empty = make_channels("array", HANDS, time, values, np.ones((rows, 6)), observed=np.ones(rows, dtype=bool))
-        names, figures = trial_figures(empty, [empty, empty], 0.04)
-        assert np.isfinite(figures).all()
-        assert len(names) == len(figures) > 10
+        names, descriptors = trial_descriptors(empty, [empty, empty], 0.04)
+        assert np.isfinite(descriptors).all()
+        assert len(names) == len(descriptors) > 10
 
 
 def test_signal_helpers():

@@ -49,12 +49,12 @@ def test_two_people_and_the_camera_of_a_real_clip():
     assert (table["body.head.y.mean"] > table["body.left_hip.y.mean"]).all()
     assert (table["angle.left_knee.mean"] > np.radians(100)).all()
     left, right = people.arrays["primary"].values, people.arrays["secondary"].values[:, 0]
-    at = people.arrays["primary"].names.index("place.x.mean")
-    assert (right[:, at] > left[:, at]).all()  # people are numbered from left to right
+    column = people.arrays["primary"].names.index("place.x.mean")
+    assert (right[:, column] > left[:, column]).all()  # people are numbered from left to right
 
     config = TimestepsConfig(scene="", secondary=("camera_flow",))
     athlete = Timesteps(config).extract(FirstFrames(CLIP, FRAMES, upstream))
     assert athlete.arrays["secondary_mask"].values.all()
     motion = dict(zip(athlete.arrays["secondary"].names, athlete.arrays["secondary"].values[:, 0].T, strict=True))
-    assert np.abs(motion["motion.pan_x.mean"]).max() < 0.02  # the camera stands still
+    assert np.abs(motion["motion.pan_x.mean"]).max() < 0.02  # the camera is still
     assert all(np.isfinite(array.values).all() for array in athlete.arrays.values())

@@ -49,9 +49,9 @@ def main() -> None:
     for line in sys.stdin:
         path = Path(line.rstrip("\n"))
         start = time.monotonic()
-        told = read(path)
-        told |= {"seconds": time.monotonic() - start, "peak": peak_kib()}
-        print(json.dumps(told), flush=True)
+        answer = read(path)
+        answer |= {"seconds": time.monotonic() - start, "peak": peak_kib()}
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

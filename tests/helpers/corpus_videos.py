@@ -102,12 +102,12 @@ def _put(path: Path, content: bytes, expected: Expected) -> Case:
 
 
 def _at_boxes(folder: Path, name: str, content: bytes) -> Iterator[Case]:
-    """Cut before, after the head of, and inside every box; sizes, kinds and payloads that lie."""
+    """Cut before, after the head of, and inside every box; wrong sizes, kinds and payloads."""
     for number, (place, size, kind) in enumerate(boxes(content)):
         stem = f"{name}-{number:02}-{kind.decode('latin1').strip()}"
         cut = {"before": place, "head": place + 8, "inside": place + size // 2}
-        for how, at in cut.items():
-            yield _put(folder / f"{stem}-cut-{how}.mp4", content[:at], "any")
+        for how, end in cut.items():
+            yield _put(folder / f"{stem}-cut-{how}.mp4", content[:end], "any")
         for how, value in {"zero": 0, "huge": 0xFFFFFFFF, "wide": 1}.items():
             yield _put(
                 folder / f"{stem}-size-{how}.mp4",
@@ -210,15 +210,15 @@ def _many_streams(path: Path, count: int, expected: Expected) -> Case:
 
 def _many_tracks(content: bytes, count: int) -> bytes:
     """The same track again and again."""
-    place, size = next((at, size) for at, size, kind in boxes(content) if kind == b"moov")
-    track_at, track_size = next((at, size) for at, size, kind in boxes(content) if kind == b"trak")
+    place, size = next((start, size) for start, size, kind in boxes(content) if kind == b"moov")
+    track_at, track_size = next((start, size) for start, size, kind in boxes(content) if kind == b"trak")
     track = content[track_at : track_at + track_size]
     moov = content[place + 8 : track_at] + track * count + content[track_at + track_size : place + size]
     return content[:place] + struct.pack(">I4s", len(moov) + 8, b"moov") + moov
 
 
 def _no_videos(folder: Path, whole: Path, rng: random.Random) -> Iterator[Case]:
-    """Files that are no video whatever they are called."""
+    """Files whose content is no video, whatever their names."""
     png = _still(folder / "still.mov")
     contents = {
         "empty": b"", "one-byte": b"\0", "zeros": bytes(4096), "ones": b"\xff" * 4096, "noise": rng.randbytes(20000),

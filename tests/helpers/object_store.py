@@ -32,8 +32,8 @@ class Bucket:
 
     def keys(self, prefix: str = "") -> list[str]:
         """Names of all objects."""
-        found = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
-        return [entry["Key"] for entry in found]
+        listed = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in listed]
 
     def videos(self) -> tuple[Record, ...]:
         """The records of the videos in it."""

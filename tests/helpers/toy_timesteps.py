@@ -30,12 +30,12 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
         steps = self.config.steps
         level = np.array([part.mean() for part in np.array_split(grey, steps)], dtype=np.float32)[:, None]  # (T, 1)
         edges = np.linspace(0, float(source.times[-1]), steps + 1)
-        seen = np.ones(steps, dtype=bool)
+        mask = np.ones(steps, dtype=bool)
         values = {
             "primary": np.hstack([level, level**0.5]),
-            "primary_mask": seen,
+            "primary_mask": mask,
             "secondary": (level**2)[:, None],
-            "secondary_mask": seen[:, None],
+            "secondary_mask": mask[:, None],
             "scene": np.hstack([level, level**2, np.ones_like(level)]),
             "bounds": np.stack([edges[:-1], edges[1:]], 1),
             "trial": np.zeros(0, np.float32),

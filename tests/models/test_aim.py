@@ -162,9 +162,9 @@ def test_several_secondaries_are_averaged_over_those_observed() -> None:
     net, x = build(sizes), inputs(2, sizes=sizes)
     mask = torch.ones(2, 4, 3)
     mask[..., 2] = 0
-    seen = replace(x, secondary_mask=mask)
-    swapped = replace(seen, secondary=x.secondary[..., [1, 0, 2], :])
-    torch.testing.assert_close(net(seen).score, net(swapped).score)
+    two_observed = replace(x, secondary_mask=mask)
+    swapped = replace(two_observed, secondary=x.secondary[..., [1, 0, 2], :])
+    torch.testing.assert_close(net(two_observed).score, net(swapped).score)
     one = replace(x, secondary=x.secondary[..., :1, :], secondary_mask=mask[..., :1])
     same = replace(x, secondary=x.secondary[..., :1, :].expand(2, 4, 3, 5), secondary_mask=mask)
     torch.testing.assert_close(net(same).score, build()(one).score)

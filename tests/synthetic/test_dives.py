@@ -125,8 +125,10 @@ def test_each_execution_error_costs(error: str) -> None:
 @pytest.mark.parametrize("error", ["lag", "tempo", "drift"])
 def test_each_synchronisation_error_costs_whatever_its_sign(error: str) -> None:
     fine = ExecutionErrors()
-    both = [synchronisation_quality(SynchronisationErrors(**{error: sign * 0.1}), fine, fine) for sign in (-1, 1)]
-    assert both[0] == both[1] < 10.0
+    early_and_late = [
+        synchronisation_quality(SynchronisationErrors(**{error: sign * 0.1}), fine, fine) for sign in (-1, 1)
+    ]
+    assert early_and_late[0] == early_and_late[1] < 10.0
 
 
 def test_awards_are_half_points_in_range() -> None:
@@ -155,17 +157,17 @@ def test_flight_obeys_mechanics(shape: Shape) -> None:
     centre = centre_of_mass(flight)
     fall = np.diff(centre[:, 1], 2) / STEP**2
     np.testing.assert_allclose(fall, -GRAVITY, rtol=1e-6)
-    middles, shares, own = mass_points(flight)
+    middles, shares, inertia = mass_points(flight)
     arm = middles[..., :2] - centre[:, None, :2]
     speed = np.gradient(arm, STEP, axis=0)
     momentum = np.einsum("ns,s->n", arm[..., 1] * speed[..., 0] - arm[..., 0] * speed[..., 1], shares)
-    momentum += own * np.radians(np.gradient(motion.pitch[airborne(motion)], STEP))
+    momentum += inertia * np.radians(np.gradient(motion.pitch[airborne(motion)], STEP))
     inner = momentum[3:-3]
     assert np.ptp(inner) < 0.05 * abs(inner.mean())  # the clock's step costs some where the pose changes fastest
 
 
 @pytest.mark.parametrize("shape", shapes()[::3], ids=lambda shape: shape.code)
-def test_divers_stand_on_the_platform_and_enter_as_told(shape: Shape) -> None:
+def test_divers_stand_on_the_platform_and_enter_with_the_given_error(shape: Shape) -> None:
     motion = move(shape, ExecutionErrors(entry=17.0), -1.5, 1.9)
     standing = motion.points[motion.time < -0.3]
     assert abs(standing[..., 1].min() - PLATFORM) < 0.12
@@ -180,21 +182,23 @@ def test_a_split_second_later_is_visible_in_the_truth() -> None:
         fine = (ExecutionErrors(), ExecutionErrors())
         film = film_dive(dive.shape, fine, SynchronisationErrors(lag=lag), np.random.default_rng(0), Options())
         first, second = film.truth.keypoints[:, 0], film.truth.keypoints[:, 1]
-        own = [body - body.mean(axis=1, keepdims=True) for body in (first, second)]
-        return float(np.abs(own[0] - own[1]).mean())
+        centred = [body - body.mean(axis=1, keepdims=True) for body in (first, second)]
+        return float(np.abs(centred[0] - centred[1]).mean())
 
     assert difference(0.0) < 0.5 < 2.0 < difference(0.1)
 
 
 def features(dive: Dive) -> NDArray[np.float64]:
-    """Means over ten segments of what a viewer sees: both poses, their speed, how far they differ."""
+    """Means over ten segments of both poses, their speed and their difference: what a viewer sees."""
     pose = film_of(dive, Options()).truth.keypoints
     hips = pose[:, :, 11:13].mean(axis=2)
-    own = (pose - hips[:, :, None]) / 30.0
-    apart = np.concatenate([np.abs(own[:, 0] - own[:, 1]).mean(axis=2), (hips[:, 1] - hips[:, 0]) / 30.0], axis=1)
-    speed = np.abs(np.diff(own, axis=0, append=own[-1:]))
-    seen = np.concatenate([own.reshape(len(own), -1), speed.reshape(len(own), -1), apart], axis=1)
-    return np.concatenate([part.mean(axis=0) for part in np.array_split(seen, 10)])
+    centred = (pose - hips[:, :, None]) / 30.0
+    apart = np.concatenate(
+        [np.abs(centred[:, 0] - centred[:, 1]).mean(axis=2), (hips[:, 1] - hips[:, 0]) / 30.0], axis=1
+    )
+    speed = np.abs(np.diff(centred, axis=0, append=centred[-1:]))
+    channels = np.concatenate([centred.reshape(len(centred), -1), speed.reshape(len(centred), -1), apart], axis=1)
+    return np.concatenate([part.mean(axis=0) for part in np.array_split(channels, 10)])
 
 
 @pytest.mark.slow

@@ -151,14 +151,14 @@ def agents(steps: PlantedSteps) -> tuple[NDArray[np.float32], NDArray[np.float32
 
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_steps_need_the_right_difference_in_the_right_steps(symmetric: bool) -> None:
-    told = steps_explained(planted_steps(600, symmetric=symmetric))
-    assert told["where it counts"] > 0.7
-    assert told["right"] < told["where it counts"] - 0.25
-    assert max(told["primary"], told["secondary"]) < 0.25
+    explained = steps_explained(planted_steps(600, symmetric=symmetric))
+    assert explained["where it counts"] > 0.7
+    assert explained["right"] < explained["where it counts"] - 0.25
+    assert max(explained["primary"], explained["secondary"]) < 0.25
     if symmetric:
-        assert told["plain"] == pytest.approx(told["right"], abs=0.05)
+        assert explained["plain"] == pytest.approx(explained["right"], abs=0.05)
     else:
-        assert told["plain"] < told["right"] - 0.2
+        assert explained["plain"] < explained["right"] - 0.2
 
 
 def test_steps_have_their_shapes_and_their_score() -> None:

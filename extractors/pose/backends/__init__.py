@@ -1,15 +1,25 @@
-"""Pose networks behind one contract (`base.PoseBackend`): an image in, people with COCO-17 joints out."""
+"""Pose networks behind one contract (`PoseBackend`): an image in, people with COCO-17 joints out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from extractors.pose.config import PoseConfig
+from extractors.pose.detections import Detections, Image
 
 if TYPE_CHECKING:
-    from data.pose_weights import Network
-    from extractors.pose.backends.base import PoseBackend
+    from data.pose_weights import PoseNetwork
+
+
+class PoseBackend(Protocol):
+    """One pose network, loaded and ready."""
+
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+        """The people in `image` (H, W, 3) uint8 RGB from the setting `min_score` on, best first, in its pixels.
+
+        `long_side` is the longer side of the network's input in pixels, for networks that take any.
+        """
 
 
 def load_backend(config: PoseConfig) -> PoseBackend:
@@ -33,21 +43,12 @@ def load_backend(config: PoseConfig) -> PoseBackend:
     from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
-        locate(config.weights),
-        long_side=config.long_side,
-        runtime=config.runtime,
-        threads=config.threads,
-        min_score=config.min_score,
+        locate(config.weights), long_side=config.long_side, threads=config.threads, min_score=config.min_score
     )
 
 
-def networks(config: PoseConfig) -> Mapping[str, Network]:
-    """The networks of the mmpose or rtmlib backend by role; empty for the others.
-
-    Raises:
-        UsageError: the package is not installed, or its settings are incomplete.
-        DataError: no such configuration.
-    """
+def networks(config: PoseConfig) -> Mapping[str, PoseNetwork]:
+    """The networks of the mmpose or rtmlib backend by role; empty for the others. Raises as `load_backend`."""
     if config.backend in ("movenet", "import"):
         return {}
     from data.pose_weights import mmpose_networks, rtmlib_networks
@@ -58,21 +59,16 @@ def networks(config: PoseConfig) -> Mapping[str, Network]:
 
 
 def identity(config: PoseConfig) -> Mapping[str, str]:
-    """Hashes of the content of every weights and configuration file, and what runs them; part of the cache key.
-
-    Raises:
-        DataError: one of the files is not there.
-        UsageError: as for `networks`.
-    """
+    """Hashes of every weights and configuration file, and what runs them, for the key. Raises as `load_backend`."""
     if config.backend == "movenet":
         from data.weights import digest
 
         return {"weights": digest(config.weights)}
-    found: dict[str, str] = {}
+    hashes: dict[str, str] = {}
     for name, network in networks(config).items():
-        found |= network.identity(name)
+        hashes |= network.identity(name)
     if config.backend == "rtmlib":
         from extractors.pose.backends.rtmlib import runtime
 
-        found["runtime"] = runtime()
-    return found
+        hashes["runtime"] = runtime()
+    return hashes

@@ -10,16 +10,8 @@ from extractors.base import Source
 from extractors.pose.detections import Detections
 
 
-class ImportedKeypoints:
-    """The people of every frame of one video.
-
-    Args:
-        source: the video; its record names the file (`sidecars["keypoints"]`).
-        min_score: people below this are not returned.
-        size: (width, height) in pixels of the detections.
-
-    Attributes:
-        joint_map: which of the file's joints became which of COCO's, in one line.
+class KeypointFile:
+    """The people of every frame of a video, whose record names the file; `size` is (width, height) of the detections.
 
     Raises:
         DataError: no keypoint file belongs to this video, or it cannot be used.
@@ -34,12 +26,13 @@ class ImportedKeypoints:
                 fix="Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md",
             )
         stem, full_size = source.record.id.rpartition("/")[2].rpartition("."), (source.info.width, source.info.height)
-        self._file = read_keypoints(path, stem[0] or stem[2], full_size, len(source.times))
-        self._min_score, self._scale = min_score, np.array(size) / np.array(full_size)
-        self.joint_map: str = self._file.summary
+        self._content = read_keypoints(path, stem[0] or stem[2], full_size, len(source.times))
+        self._min_score, self._scale = min_score, np.array([*np.array(size) / np.array(full_size), 1.0])
+        self.joint_map: str = self._content.summary
+        """Which of the file's joints became which of COCO's, in one line."""
 
-    def at(self, frame: int) -> Detections:
+    def people(self, frame: int) -> Detections:
         """The people of a frame by its index; joints that the file does not have are NaN with score 0."""
-        people = self._file.frames[frame]
-        detections = Detections.of(people.keypoints, people.scores).scaled(*self._scale)
+        people = self._content.frames[frame]
+        detections = Detections.of(people.keypoints * self._scale, people.scores)
         return detections.take(detections.scores >= self._min_score)

@@ -17,22 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UsageError
-from data.pose_weights import INSTALL, Network, load_checkpoint, require
+from data.keypoints.skeletons import COCO17
+from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
 from extractors.pose.detections import Detections, Image
-from extractors.pose.keypoints import JOINTS
 
-MOST_PEOPLE = 20
+MAX_PEOPLE = 20
 """More people than this in one picture are not returned."""
 
 
 class MMPose:
-    """The backend, one- or two-stage.
-
-    Args:
-        networks: configuration and weights of the pose network (`weights`), and of a `detector`.
-        seed: seed of random weights, for networks without weights.
-        device: torch device.
-        min_score: people below this are not returned.
+    """The backend: the pose network `weights`, and a `detector` for top-down ones; `seed` is that of random weights.
 
     Raises:
         UsageError: mmpose is not installed, or the settings are incomplete.
@@ -40,14 +34,14 @@ class MMPose:
     """
 
     def __init__(
-        self, networks: Mapping[str, Network], seed: int | None = None, *, device: str = "cpu", min_score: float = 0.1
+        self, networks: Mapping[str, PoseNetwork], seed: int | None, *, device: str = "cpu", min_score: float = 0.1
     ) -> None:
         import_mmpose()
         self.min_score = min_score
         self.model = _model("mmpose", networks["weights"], seed, device)
         self.detector: Any = _model("mmdet", networks["detector"], seed, device) if "detector" in networks else None
         names = dict((self.model.dataset_meta or {}).get("keypoint_id2name", {}))
-        if [names.get(joint) for joint in range(17)] != list(JOINTS):
+        if [names.get(joint) for joint in range(17)] != list(COCO17):
             raise UsageError("this model's first joints are not COCO's 17", fix="Take a model trained on COCO or body8")
         one_stage = type(self.model).__name__ == "BottomupPoseEstimator"
         if one_stage == bool(self.detector):
@@ -56,34 +50,32 @@ class MMPose:
 
     def detect(self, image: Image, long_side: int | None = None) -> Detections:
         """The people in `image` (H, W, 3) uint8 RGB, best first."""
+        from mmdet.apis import inference_detector
         from mmpose.apis import inference_bottomup, inference_topdown
 
         picture = np.ascontiguousarray(image[..., ::-1])  # these models are fed BGR and turn it round themselves
         if self.detector is None:
-            return self._people(inference_bottomup(self.model, picture), None)
-        boxes, scores = self._boxes(picture)
-        return self._people(inference_topdown(self.model, picture, boxes), scores) if len(boxes) else Detections.none()
+            return self._people(inference_bottomup(self.model, picture))
+        boxes = inference_detector(self.detector, picture).pred_instances.cpu().numpy()
+        boxes = boxes[(boxes.labels == 0) & (boxes.scores >= self.min_score)]
+        if not len(boxes):
+            return Detections.none()
+        return self._people(inference_topdown(self.model, picture, boxes.bboxes.astype(np.float32)), boxes.scores)
 
-    def _boxes(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        from mmdet.apis import inference_detector
-
-        found = inference_detector(self.detector, picture).pred_instances.cpu().numpy()
-        people = (found.labels == 0) & (found.scores >= self.min_score)
-        return found.bboxes[people].astype(np.float32), found.scores[people].astype(np.float32)
-
-    def _people(self, samples: list[Any], scores: NDArray[np.float32] | None) -> Detections:
+    def _people(self, samples: list[Any], scores: NDArray[np.floating] | None = None) -> Detections:
+        """The people of each of mmpose's samples; `scores` are those of the detector, one a sample."""
         groups = []
         for row, sample in enumerate(samples):
-            found = sample.pred_instances
-            points = np.asarray(found.keypoints, dtype=np.float32)[:, :17]
-            joint_scores = np.clip(np.asarray(found.keypoint_scores, dtype=np.float32)[:, :17], 0, 1)
-            person = joint_scores.mean(axis=1)
+            people = sample.pred_instances
+            points = np.asarray(people.keypoints, dtype=np.float32)[:, :17]
+            joints = np.clip(np.asarray(people.keypoint_scores, dtype=np.float32)[:, :17], 0, 1)
+            score = joints.mean(axis=1)
             if scores is not None:
-                person = person * scores[row]
-            elif "bbox_scores" in found:
-                person = np.asarray(found.bbox_scores, dtype=np.float32)
-            groups.append(Detections.of(np.concatenate([points, joint_scores[..., None]], axis=-1), person))
-        return Detections.joined(groups).best(self.min_score, MOST_PEOPLE)
+                score = score * scores[row]
+            elif "bbox_scores" in people:
+                score = np.asarray(people.bbox_scores, dtype=np.float32)
+            groups.append(Detections.of(np.concatenate([points, joints[..., None]], axis=-1), score))
+        return Detections.joined(groups).best(self.min_score, MAX_PEOPLE)
 
 
 def import_mmpose() -> None:
@@ -93,49 +85,42 @@ def import_mmpose() -> None:
         UsageError: mmpose is not installed, or one of its parts is missing.
     """
     require("mmpose")
-    if "mmcv._ext" not in sys.modules and util.find_spec("mmcv") and not _has_operators():
-        sys.modules["mmcv._ext"] = _operators()
     try:
+        if "mmcv._ext" not in sys.modules and util.find_spec("mmcv._ext") is None:
+            sys.modules["mmcv._ext"] = _Operators()
         import mmdet.apis  # noqa: F401
         import mmpose.apis  # noqa: F401
     except ImportError as error:
         raise UsageError(f"mmpose cannot be imported ({error})", fix=INSTALL["mmpose"]) from error
 
 
-def _has_operators() -> bool:
-    try:
-        return util.find_spec("mmcv._ext") is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _operators() -> ModuleType:
+class _Operators(ModuleType):
     """A module in place of `mmcv._ext`: torchvision's `nms`, and a clear refusal for every other operator."""
 
-    class Operators(ModuleType):
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):
-                raise AttributeError(name)
+    def __init__(self) -> None:
+        super().__init__("mmcv._ext")
+        self.__spec__ = ModuleSpec("mmcv._ext", loader=None)
 
-            def refuse(*_: Any, **__: Any) -> None:
-                raise NotImplementedError(f"mmcv's compiled operator '{name}' is not in mmcv-lite; use the full mmcv")
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
 
-            return refuse
+        def refuse(*_: Any, **__: Any) -> None:
+            raise NotImplementedError(f"mmcv's compiled operator '{name}' is not in mmcv-lite; use the full mmcv")
 
+        return refuse
+
+    @staticmethod
     def nms(boxes: Any, scores: Any, iou_threshold: float, offset: int = 0) -> Any:
-        from torchvision.ops import nms as suppress
+        """(K,) rows that remain, as mmcv's."""
+        from torchvision.ops import nms
 
         grown = boxes.clone()
         grown[:, 2:] += offset
-        return suppress(grown, scores, float(iou_threshold))
-
-    module = Operators("mmcv._ext")
-    module.__spec__ = ModuleSpec("mmcv._ext", loader=None)
-    module.__dict__["nms"] = nms
-    return module
+        return nms(grown, scores, float(iou_threshold))
 
 
-def _model(package: str, network: Network, seed: int | None, device: str) -> Any:
+def _model(package: str, network: PoseNetwork, seed: int | None, device: str) -> Any:
     """A model of `package` with its weights, in evaluation mode."""
     import torch
     from mmdet.apis import init_detector

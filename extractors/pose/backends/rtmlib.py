@@ -1,7 +1,7 @@
 """The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
 
 rtmlib prepares pictures and reads answers; the networks run on onnxruntime where that is installed, else on OpenVINO,
-compiled as every network of this project is (rtmlib's own way takes bf16 on some CPUs and ties threads to cores).
+compiled as every network of this project is (rtmlib itself takes bf16 on some CPUs and ties threads to cores).
 rtmlib's requirements ask for OpenCV builds that clash with the contrib headless one of this project: docs/install.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.pose_weights import Network
+from data.pose_weights import PoseNetwork
 from data.weights import read_network
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
@@ -29,18 +29,13 @@ def runtime() -> str:
 
 
 class RTMLib:
-    """The backend, one- or two-stage.
-
-    Args:
-        networks: ONNX files: `weights`, and `detector` where it is two-stage.
-        min_score: people below this are not returned.
-        threads: CPU threads of one forward.
+    """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones.
 
     Raises:
         DataError: a file is missing or is no such model.
     """
 
-    def __init__(self, networks: Mapping[str, Network], *, min_score: float = 0.1, threads: int = 1) -> None:
+    def __init__(self, networks: Mapping[str, PoseNetwork], *, min_score: float = 0.1, threads: int = 1) -> None:
         import rtmlib
 
         self.min_score = min_score
@@ -58,8 +53,8 @@ class RTMLib:
         picture = np.ascontiguousarray(image[..., ::-1])  # rtmlib takes BGR, as OpenCV reads
         if self._boxes is None:
             return self._people(*self._pose(picture))
-        found = self._boxes(picture)
-        boxes = np.asarray(found[0] if isinstance(found, tuple) else found, dtype=np.float32).reshape(-1, 4)
+        boxes = self._boxes(picture)
+        boxes = np.asarray(boxes[0] if isinstance(boxes, tuple) else boxes, dtype=np.float32).reshape(-1, 4)
         return self._people(*self._pose(picture, boxes)) if len(boxes) else Detections.none()
 
     def _people(self, points: NDArray[np.floating], joints: NDArray[np.floating]) -> Detections:
@@ -69,7 +64,7 @@ class RTMLib:
         return Detections.of(poses, joints.mean(axis=1)).best(max(self.min_score, 1e-6))
 
 
-def _tool(kind: Any, network: Network, threads: int, **options: Any) -> Callable[..., Any]:
+def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Callable[..., Any]:
     """One of rtmlib's tools, whose network is compiled here: its base class would open the file by itself.
 
     Raises:
@@ -87,9 +82,8 @@ def _tool(kind: Any, network: Network, threads: int, **options: Any) -> Callable
         size = (width, height) if kind.__name__ == "RTMPose" else (height, width)
         tool: Callable[..., Any] = type(kind.__name__, (kind, compiled), {})("", size, **options)
     except Exception as error:
-        raise DataError(
-            f"not a {kind.__name__} model ({str(error).splitlines()[0][:120]})", where=network.path
-        ) from error
+        cause = str(error).splitlines()[0][:120]
+        raise DataError(f"not a {kind.__name__} model ({cause})", where=network.path) from error
     vars(tool)["inference"] = lambda picture: forward(picture.transpose(2, 0, 1)[None])
     return tool
 
@@ -111,6 +105,6 @@ def _compiled(model: bytes, threads: int) -> tuple[Forward, tuple[int, int]]:
 
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:
         request.infer([np.ascontiguousarray(batch, dtype=np.float32)])
-        return [np.array(request.get_output_tensor(at).data) for at in range(len(request.model_outputs))]
+        return [np.array(request.get_output_tensor(row).data) for row in range(len(request.model_outputs))]
 
     return forward, (height, width)

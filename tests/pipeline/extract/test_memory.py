@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractors.people.run import PoseRun
 from numpy.typing import NDArray
 
 from data.store.arrays import StageOutput
@@ -21,8 +20,9 @@ from extractors.base import Source
 from extractors.camera_flow.stage import CameraFlow, CameraFlowConfig
 from extractors.clips.layouts import plan_clips
 from extractors.clips.stage import gather
-from extractors.pose.backends.base import People
 from extractors.pose.config import PoseConfig
+from extractors.pose.detections import Detections
+from extractors.pose.stage import Pose
 from pipeline.extract import decode_pass
 from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass
 
@@ -165,18 +165,15 @@ def test_camera_flow_holds_few_frames(length: int) -> None:
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_pose_holds_one_window(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+def test_pose_holds_few_frames(length: int) -> None:
     class Nobody:
-        """A network that sees nobody."""
+        """A network that detects nobody."""
 
-        def detect(self, image: Picture) -> People:
+        def detect(self, image: Picture, long_side: int | None = None) -> Detections:
             """Nobody."""
-            return People.none()
+            return Detections.none()
 
-        close_up = detect
-
-    window = 20
-    monkeypatch.setattr("extractors.people.run.WINDOW_BYTES", window * SIZE[0] * SIZE[1] * 3)
-    alive = Alive()
-    PoseRun(Nobody(), PoseConfig()).add_all(alive.frames(range(length)))
-    assert window <= alive.most <= window + 3
+    alive, stage = Alive(), Pose(PoseConfig())
+    stage._backend = Nobody()
+    stage.extract(Made(alive, length))
+    assert alive.most <= 3

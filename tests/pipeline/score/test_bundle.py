@@ -85,7 +85,7 @@ def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: Feature
         Bundle(run).predict(replace(features, names=names))
     with pytest.raises(UsageError, match="scene size: 6 in the model, 3 here"):
         Bundle(run).predict(replace(features, scene=features.scene[..., :3]))
-    with pytest.raises(UsageError, match="nothing to score"):
+    with pytest.raises(UsageError, match="no performance to score"):
         Bundle(run).predict(features.take([]))
 
 

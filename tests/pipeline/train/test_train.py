@@ -218,7 +218,7 @@ def test_standardisation(features: FeatureSet) -> None:
     primary[7, 3, 4] = np.nan
     given = replace(features, primary=primary)
     normaliser = Normaliser.fit(given, np.arange(40), clip=None, same_scale=False)
-    out = normaliser.apply(given).primary
+    out = normaliser.apply(given)["primary"]
     observed = out[features.primary_mask]
     varying = [0, 1, 3, 5]
     assert np.allclose(observed.mean(0)[varying], 0, atol=1e-5)
@@ -227,9 +227,9 @@ def test_standardisation(features: FeatureSet) -> None:
     assert (out[..., 2] == 0).all()
     assert out[7, 3, 4] == 0
     primary[..., 2] = 9.0
-    assert (normaliser.apply(given).primary[..., 2] == 0).all()
+    assert (normaliser.apply(given)["primary"][..., 2] == 0).all()
     cut = Normaliser.fit(features, np.arange(40), clip=1.5, same_scale=True).apply(features)
-    assert np.abs(cut.scene).max() == 1.5
+    assert np.abs(cut["scene"]).max() == 1.5
     both = Normaliser.fit(features, np.arange(40), clip=None, same_scale=True)
     assert np.array_equal(both.primary, both.secondary)
 
@@ -237,13 +237,13 @@ def test_standardisation(features: FeatureSet) -> None:
 def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
     fit = {"clip": None, "same_scale": True}
     rows = np.arange(40)
-    scene = Normaliser.fit(features, rows, **fit, scene_components=4, scene_gain=0.5).apply(features).scene
+    scene = Normaliser.fit(features, rows, **fit, scene_components=4, scene_gain=0.5).apply(features)["scene"]
     assert (scene[..., 4:] == 0).all()
     assert np.allclose(np.cov(scene[..., :4].reshape(-1, 4).T), 0.25 * np.eye(4), atol=0.01)
-    plain = Normaliser.fit(features, rows, **fit).apply(features).scene
-    scaled = Normaliser.fit(features, rows, **fit, scene_gain=0.5).apply(features).scene
+    plain = Normaliser.fit(features, rows, **fit).apply(features)["scene"]
+    scaled = Normaliser.fit(features, rows, **fit, scene_gain=0.5).apply(features)["scene"]
     assert np.allclose(scaled, plain / 2, atol=1e-6)
-    more = Normaliser.fit(features, rows, **fit, scene_components=50).apply(features).scene
+    more = Normaliser.fit(features, rows, **fit, scene_components=50).apply(features)["scene"]
     assert np.isfinite(more).all()
 
 

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from extractors.pose_config import PoseConfig
 
 from data.errors import DataError, UsageError
 from data.video.records import find_videos
-from extractors.pose import Pose
+from extractors.pose.config import PoseConfig
+from extractors.pose.stage import Pose
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig, load_config, validate
 from pipeline.extract import Summary, run_extract
 from pipeline.extract.plan import Planner
+from tests.helpers.drawn_people import person
 from tests.helpers.object_store import Bucket
-from tests.test_tracking import person
 
 FRAMES = 8
 
@@ -31,13 +31,13 @@ def video(make_video: Callable[..., Path], tmp_path: Path) -> Path:
 
 
 def results(shift: float = 0.0) -> list[dict[str, Any]]:
-    """COCO results of one person who moves 2 pixels a frame, with the ears never found."""
-    found = []
+    """COCO results of one person who moves 2 pixels a frame, with the ears never detected."""
+    people = []
     for frame in range(FRAMES):
         pose = person(100 + shift + 2 * frame, 120, score=0.9)
         pose[3:5] = 0
-        found.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
-    return found
+        people.append({"image_id": frame, "keypoints": pose.ravel().tolist(), "score": 0.8})
+    return people
 
 
 def put(path: Path, content: Any) -> Path:
@@ -57,9 +57,9 @@ def extract(config: BaseConfig, video: Path) -> tuple[Summary, Planner]:
     return run_extract(find_videos([video.parent]).records, planner), planner
 
 
-def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: Path) -> None:
+def test_imported_joints_are_stored_and_the_map_is_reported(video: Path, tmp_path: Path) -> None:
     put(tmp_path / "poses" / "dive_keypoints.json", results())
-    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.smooth_s=0")
+    config = configured(tmp_path, f"pose.import.dir={tmp_path / 'poses'}", "pose.cleaning.smoothing_s=0")
     summary, planner = extract(config, video)
     assert not summary.failed
     stored = planner.cache.load(planner.cache.path("pose", "dive.mp4")).output
@@ -72,6 +72,20 @@ def test_imported_joints_are_stored_and_the_map_is_told(video: Path, tmp_path: P
     assert not joints[:, 0, 3:5, 2].any()
     assert stored.quality["joint_map"] == "COCO results, COCO-17: 17 joints under their COCO names"
     assert _state(config, video) == ("fresh", "")
+
+
+def test_an_output_of_the_former_version_is_stale_with_the_reason(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(video.with_suffix(".json"), results())
+    config = configured(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Pose, "version", 3)
+        extract(config, video)
+        assert _state(config, video) == ("fresh", "")
+    state, reason = _state(config, video)
+    assert state == "stale"
+    assert "stage version 3 -> 4" in reason
 
 
 def test_the_content_of_the_file_is_in_the_key_and_its_place_is_not(video: Path, tmp_path: Path) -> None:

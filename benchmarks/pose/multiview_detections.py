@@ -1,4 +1,4 @@
-"""Joints of upright people in one view, as well as the network can: whole frame, then four crops of each person."""
+"""Best possible detections of upright people in one view: the whole frame, then four crops of each person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def detect_view(path: Path) -> NDArray[np.float32]:
 
 
 def detect_all(images: Iterable[Image]) -> NDArray[np.float32]:
-    """As `detect_view`, of frames in memory."""
+    """As `detect_view`, for frames in memory."""
     whole = load_network(384)
     networks = [load_network(pixels) for _, pixels in CROPS]
     rows = []
@@ -85,11 +85,11 @@ def weighted_median(poses: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def read_detections(folder: Path, videos: Sequence[Path]) -> list[NDArray[np.float32]]:
     """Detections of every video, read from `folder` where an earlier run stored them."""
-    found = []
+    detections = []
     for video in videos:
         stored = folder / f"detections_{video.parent.name}_{video.stem}.npy"
         if not stored.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             np.save(stored, detect_view(video))
-        found.append(np.load(stored))
-    return found
+        detections.append(np.load(stored))
+    return detections

@@ -18,10 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from data.errors import DataError, UsageError
 from data.store.files import sha256_file
 from extractors.openvino_cpu import compile_for_cpu
-from extractors.pose import Pose
 from extractors.pose.backends import identity, load_backend, networks, rtmlib
 from extractors.pose.config import PoseConfig
-from tests.test_tracking import person
+from extractors.pose.stage import Pose
+from tests.helpers.drawn_people import person
 
 IMAGE = np.zeros((100, 200, 3), dtype=np.uint8)
 
@@ -56,7 +56,7 @@ def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """rtmlib's own way leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
+    """rtmlib itself leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
     compiled = []
 
     def compile_it(graph: Any, **options: Any) -> Any:
@@ -81,9 +81,9 @@ def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     poses = np.stack([person(120, 160, score=0.8), person(300, 160, score=0.6)])
     boxes = np.array([[90, 80, 150, 240, 0.9], [270, 80, 330, 240, 0.7]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=poses[None])
-    found = backend(model=path).detect(IMAGE)  # 200 x 100 is shown at 3.2 times its size
-    assert found.scores == pytest.approx([0.8, 0.6])
-    assert found.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
+    detections = backend(model=path).detect(IMAGE)  # 200 x 100 is shown at 3.2 times its size
+    assert detections.scores == pytest.approx([0.8, 0.6])
+    assert detections.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
 
 
 @pytest.mark.usefixtures("runtime")
@@ -94,15 +94,15 @@ def test_nobody_is_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("runtime")
-def test_top_down_poses_lie_in_the_detectors_boxes(tmp_path: Path) -> None:
+def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
     dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
     detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)
     x, y = np.zeros((1, 17, 384)), np.zeros((1, 17, 512))
     x[..., 192], y[..., 256] = 0.7, 0.7  # the middle of the crop
-    found = backend(model=model(tmp_path / "rtmpose.onnx", (256, 192), x=x, y=y), detector=detector).detect(IMAGE)
-    assert len(found) == 1
+    detections = backend(model=model(tmp_path / "rtmpose.onnx", (256, 192), x=x, y=y), detector=detector).detect(IMAGE)
+    assert len(detections) == 1
     middle = np.array([70, 60]) / 1.6  # 200 pixels are shown as 320
-    assert np.abs(found.keypoints[0, :, :2] - middle).max() < 1
+    assert np.abs(detections.keypoints[0, :, :2] - middle).max() < 1
 
 
 def test_files_that_are_missing_or_no_models_are_clear_errors(tmp_path: Path) -> None:

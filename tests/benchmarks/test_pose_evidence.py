@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from benchmarks.pose import real
 from benchmarks.pose.athlete import ATHLETE, share_on
 from benchmarks.pose.cases import CASES, HELD_OUT, QUICK, TUNING
-from benchmarks.pose.detections import MIRRORED, weighted_median
 from benchmarks.pose.labels import centred, label, smooth
 from benchmarks.pose.measure import measure, switches
+from benchmarks.pose.multiview_detections import MIRRORED, weighted_median
 from benchmarks.pose.sprites import Sprite
 from benchmarks.pose.triangulate import Camera, agree, match_people, name_sides, read_calibration, triangulate
 
@@ -101,11 +101,11 @@ def test_people_are_matched_between_views_and_others_left_out() -> None:
 def test_labels_of_two_people_who_move() -> None:
     cameras, times = ring(), np.arange(20) / 60
     steps = np.stack([BODY + np.array([10 * i, 0, 0]) for i in range(20)])
-    both = np.stack([np.tile(BODY + np.array([0, 900, 0]), (20, 1, 1)), steps], axis=1)
-    found = np.stack([seen(cameras, both[:, person]) for person in (0, 1)], axis=2)
-    found += np.random.default_rng(0).normal(0, 1, found.shape) * (1, 1, 0)
-    labels = label(cameras, found, 2, times)
-    assert labels.points == pytest.approx(both[:, ::-1], abs=12)  # who moves comes first
+    people = np.stack([np.tile(BODY + np.array([0, 900, 0]), (20, 1, 1)), steps], axis=1)
+    detections = np.stack([seen(cameras, people[:, person]) for person in (0, 1)], axis=2)
+    detections += np.random.default_rng(0).normal(0, 1, detections.shape) * (1, 1, 0)
+    labels = label(cameras, detections, 2, times)
+    assert labels.points == pytest.approx(people[:, ::-1], abs=12)  # who moves comes first
     assert np.nanmedian(labels.residuals()[1]) < 3
 
 
@@ -210,7 +210,7 @@ def test_frames_on_nobody_do_not_hide_a_switch() -> None:
     assert switches(away) == 1
 
 
-def test_the_athlete_is_told_by_hand_marked_places() -> None:
+def test_the_athlete_is_identified_by_hand_marked_places() -> None:
     frames = np.arange(0, 200, 10)
     there = np.stack([np.interp(frames, *np.array(ATHLETE).T[[0, column]]) for column in (1, 2)], axis=1)
     pose = np.tile((there * (640, 360))[:, None, None], (1, 1, 17, 1))
@@ -219,7 +219,7 @@ def test_the_athlete_is_told_by_hand_marked_places() -> None:
     assert share_on(keypoints + np.array([200, 0, 0]), ATHLETE, frames, (640, 360)) == 0
 
 
-def test_labels_are_where_a_made_clip_shows_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_labels_are_where_a_composed_clip_shows_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     joints = np.tile(walking(1)[:, None] * 1.0, (4, 1, 1, 1))
     images = np.zeros((4, 220, 130, 4), np.uint8)
     for x, y in joints[0, 0].astype(int):

@@ -1,0 +1,124 @@
+"""Left and right, gaps and smoothing of one agent's joints."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extractors.pose.cleaning import INTERPOLATED_SCORE, CleaningConfig, clean_poses, exchanged_sides, smoothed
+from extractors.pose.keypoints import MIRRORED
+from tests.helpers.drawn_people import person
+
+NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)
+
+
+def moving(count: int = 30, spin: float = 0.0) -> np.ndarray:
+    """(N, 17, 3) a person who moves steadily and turns."""
+    return np.stack([person(100 + 3 * t, 120 + t, spin * t) for t in range(count)]).astype(np.float64)
+
+
+def lopsided(angles: np.ndarray) -> np.ndarray:
+    """(N, 17, 3) a body with one arm stretched sideways, turned by angles (N,)."""
+    poses = []
+    for angle in angles:
+        pose = person(0, 0)
+        pose[9, 0] += 30
+        cos, sin = np.cos(angle), np.sin(angle)
+        pose[:, :2] = pose[:, :2] @ np.array([[cos, sin], [-sin, cos]]) + 100
+        poses.append(pose.astype(np.float64))
+    return np.stack(poses)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-0.4, 0.4), st.lists(st.tuples(st.integers(6, 35), st.integers(1, 3)), max_size=3))
+def test_exchanged_sides_are_put_back_and_right_ones_left(spin: float, bursts: list[tuple[int, int]]) -> None:
+    poses = lopsided(spin * np.arange(40))
+    wrong = np.zeros(40, dtype=bool)
+    for start, length in bursts:
+        wrong[start : start + length] = True
+    poses[wrong] = poses[wrong][:, MIRRORED]
+    assert exchanged_sides(poses, np.arange(40) / 25).tolist() == wrong.tolist()
+
+
+def test_sides_start_afresh_after_a_gap_and_without_frames() -> None:
+    poses = lopsided(np.zeros(10))
+    poses[5:] = poses[5:][:, MIRRORED]
+    times = np.arange(10) / 25
+    assert exchanged_sides(poses, times).sum() == 5
+    assert not exchanged_sides(poses, times + (times > 0.19)).any()
+    assert not exchanged_sides(poses[:0], times[:0]).size
+
+
+def test_a_body_that_turns_its_back_keeps_its_sides() -> None:
+    width = np.cos(np.linspace(0, np.pi, 60))[:, None]
+    poses = np.repeat(person(0, 0)[None].astype(np.float64), 60, axis=0)
+    poses[..., 0] *= width
+    assert not exchanged_sides(poses, np.arange(60) / 25).any()
+
+
+def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
+    poses = moving()
+    scores = np.full(30, 0.5)
+    poses[4:9], scores[4:9] = np.nan, 0
+    assert clean_poses(np.arange(30) / 25, poses, scores, NOTHING) == pytest.approx(poses, nan_ok=True)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 25), st.integers(1, 12), st.floats(0.04, 0.5))
+def test_gaps_are_interpolated_up_to_the_longest(start: int, length: int, longest: float) -> None:
+    truth, times, scores = moving(), np.arange(30) / 25, np.full(30, 0.5)
+    gap = slice(start, min(start + length, 30))
+    poses = truth.copy()
+    poses[gap], scores[gap] = (np.nan, np.nan, 0), 0
+    out = clean_poses(times, poses, scores, CleaningConfig(fix_sides=False, max_gap_s=longest, smoothing_s=0))
+    assert out[scores > 0] == pytest.approx(truth[scores > 0])
+    inside = gap.stop < 30 and times[gap.stop] - times[start - 1] <= longest
+    assert np.isfinite(out[gap, :, 0]).all() == inside
+    if inside:
+        assert out[gap, :, :2] == pytest.approx(truth[gap, :, :2], abs=1e-6)
+        assert (out[gap, :, 2] == INTERPOLATED_SCORE).all()
+    else:
+        assert np.isnan(out[gap, :, 0]).all()
+
+
+def test_a_joint_that_is_never_detected_stays_missing() -> None:
+    poses, scores = moving(), np.full(30, 0.5)
+    poses[:, 3] = np.nan, np.nan, 0
+    poses[10:12], scores[10:12] = (np.nan, np.nan, 0), 0
+    out = clean_poses(np.arange(30) / 25, poses, scores, CleaningConfig())
+    assert np.isnan(out[:, 3, 0]).all()
+    assert np.isfinite(np.delete(out, 3, axis=1)).all()
+
+
+@given(st.floats(0.02, 0.3), st.floats(-0.3, 0.3))
+@settings(max_examples=20, deadline=None)
+def test_smoothing_keeps_steady_motion_and_rotation(sigma: float, spin: float) -> None:
+    angles = spin * np.arange(30)
+    poses = lopsided(angles)
+    # The centre of a body that turns about its hips moves in a circle: here it turns about its centre.
+    weight = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14]) / 6
+    poses[..., :2] -= np.einsum("j,njc->nc", weight, poses[..., :2])[:, None]
+    poses[..., 0] += 3 * np.arange(30)[:, None]
+    assert smoothed(poses, np.full(30, 0.5), np.arange(30) / 25, sigma) == pytest.approx(poses, abs=0.05)
+
+
+def test_smoothing_draws_in_outliers_and_leaves_their_neighbours() -> None:
+    poses, times, scores = moving(), np.arange(30) / 25, np.full(30, 0.5)
+    noisy = poses.copy()
+    noisy[12, 9, 0] += 40
+    smooth = smoothed(noisy, scores, times, 0.06)
+    assert abs(smooth[12, 9, 0] - poses[12, 9, 0]) < 15
+    assert np.abs(smooth[11, 9] - poses[11, 9]).max() < 4
+    assert smooth[..., 2] == pytest.approx(noisy[..., 2])
+    assert smoothed(noisy, scores, times, 0.0) is noisy
+    assert smoothed(noisy[:2], scores[:2], times[:2], 0.06) is not None
+
+
+def test_frames_with_low_scores_are_drawn_to_their_surroundings() -> None:
+    poses, times, scores = moving(), np.arange(30) / 25, np.full(30, 0.6)
+    poses[12, :, 0] += 30
+    trusted = smoothed(poses, scores, times, 0.06)[12, 5, 0]
+    scores[12] = 0.05
+    assert smoothed(poses, scores, times, 0.06)[12, 5, 0] < trusted - 5

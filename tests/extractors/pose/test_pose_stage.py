@@ -1,0 +1,259 @@
+"""The pose stage from frames to arrays, on drawn people and a network whose answers are known; its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import DataError, UsageError
+from data.store.arrays import StageOutput
+from extractors.pose.agents import TRACK_COLUMNS
+from extractors.pose.backends import identity, load_backend
+from extractors.pose.backends.movenet import MoveNet, input_size
+from extractors.pose.cleaning import INTERPOLATED_SCORE
+from extractors.pose.config import PoseConfig
+from extractors.pose.detections import Image
+from extractors.pose.keypoints import oks
+from extractors.pose.stage import Pose
+from extractors.timesteps.pose_points import PoseSettings
+from pipeline.config import load_config
+from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
+
+READABLE = 1.0
+"""Radians of tilt that the drawn network reads."""
+
+RAW: dict[str, Any] = {"cleaning": {"fix_sides": False, "max_gap_s": 0, "smoothing_s": 0}}
+
+
+def extract(images: Sequence[Image], **settings: Any) -> StageOutput:
+    stage = Pose(PoseConfig(**{"agents": 1, **settings}))
+    stage._backend = ColourReader(READABLE)
+    return stage.extract(MemoryClip(images))
+
+
+def somersault(count: int = 30, speed: float = 0.35) -> list[np.ndarray]:
+    return [person(160, 120, speed * t, 0.9) for t in range(count)]
+
+
+@pytest.mark.parametrize("settings", [{}, RAW])
+def test_a_somersaulting_person_is_detected_in_every_frame(settings: dict[str, Any]) -> None:
+    poses = somersault()
+    output = extract([picture(pose) for pose in poses], **settings)
+    keypoints = output.arrays["keypoints"].values
+    assert keypoints.shape == (30, 1, 17, 3)
+    assert output.quality["found_rate"] == 1
+    assert np.abs(keypoints[:, 0, 5:, :2] - np.stack(poses)[:, 5:, :2]).max() < 4  # the face is painted over itself
+    assert output.quality["forwards_per_frame"] < 2
+
+
+def test_a_somersaulting_person_is_missed_upright_and_detected_in_four_turns() -> None:
+    images = [picture(pose) for pose in somersault(18)]
+    assert extract(images, rotations="none", **RAW).quality["found_rate"] < 0.6
+    assert extract(images, rotations="four", **RAW).quality["found_rate"] == 1
+
+
+def test_large_frames_are_reduced_and_joints_are_in_pixels_of_the_video() -> None:
+    pose = person(640, 480, 0.2, 3.5)
+    big = np.kron(picture(person(160, 120, 0.2, 0.875)), np.ones((4, 4, 1), np.uint8))
+    output = extract([big] * 3, work_side=320)
+    assert output.arrays["size"].values.tolist() == [1280, 960]
+    assert np.abs(output.arrays["keypoints"].values[:, 0, 5:, :2] - pose[5:, :2]).max() < 8
+    assert output.arrays["boxes"].values[0, 0] == pytest.approx([*pose[:, :2].min(0), *pose[:, :2].max(0)], abs=12)
+
+
+def test_every_array_has_its_dims_and_the_same_number_of_frames() -> None:
+    output = extract([picture(pose) for pose in somersault(8)], agents=2, stride=3)
+    arrays = output.arrays
+    assert set(arrays) == set(Pose.arrays)
+    assert {name: array.dims for name, array in arrays.items()} == {n: spec.dims for n, spec in Pose.arrays.items()}
+    assert arrays["frame_index"].values.tolist() == [0, 3, 6]
+    assert arrays["time"].values == pytest.approx([0, 0.12, 0.24])
+    assert arrays["size"].values.tolist() == list(SIZE)
+    assert arrays["keypoints"].values.shape == (3, 2, 17, 3)
+    assert arrays["boxes"].values.shape == (3, 2, 4)
+    assert {len(arrays[name].values) for name in ("agent_score", "filled")} == {3}
+    missing = arrays["keypoints"].values[:, 1]
+    assert np.isnan(missing[..., :2]).all()
+    assert (missing[..., 2] == 0).all()
+    assert np.isnan(arrays["boxes"].values[:, 1]).all()
+    assert set(Pose.headline) <= set(output.quality)
+
+
+def test_a_short_gap_is_interpolated_and_marked_and_a_long_one_is_not() -> None:
+    poses = somersault(40, speed=0.05)
+    images = [picture(pose) if t not in (10, 11) and not 20 <= t < 35 else picture() for t, pose in enumerate(poses)]
+    output = extract(images)
+    keypoints, filled = output.arrays["keypoints"].values[:, 0], output.arrays["filled"].values[:, 0]
+    assert np.flatnonzero(filled).tolist() == [10, 11]
+    assert np.abs(keypoints[10, 5:, :2] - poses[10][5:, :2]).max() < 4
+    assert keypoints[10, :, 2] == pytest.approx(INTERPOLATED_SCORE)
+    assert np.isnan(keypoints[20:35, :, 0]).all()
+    assert output.quality["longest_gap_s"] == pytest.approx(0.6)
+    assert output.quality["found_rate"] == pytest.approx(23 / 40)
+    assert output.quality["filled_rate"] == pytest.approx(2 / 40)
+
+
+def test_nothing_is_extrapolated_before_the_first_and_after_the_last_detection() -> None:
+    poses = somersault(20, speed=0.05)
+    output = extract([picture(pose) if 2 <= t < 18 else picture() for t, pose in enumerate(poses)])
+    keypoints = output.arrays["keypoints"].values[:, 0]
+    assert not output.arrays["filled"].values.any()
+    assert np.isnan(keypoints[[0, 18, 19], :, 0]).all()
+    assert np.isfinite(keypoints[5:18, :, 0]).all()
+
+
+def test_an_empty_video_and_a_single_frame_are_fine() -> None:
+    empty = extract([picture()] * 5)
+    assert empty.quality["found_rate"] == empty.quality["people_seen"] == 0
+    assert empty.arrays["tracks"].values.shape == (0, len(TRACK_COLUMNS))
+    assert extract([picture(person(160, 120))]).quality["found_rate"] == 1
+
+
+def test_cuts_are_reported_in_seconds_and_nothing_is_interpolated_over_them() -> None:
+    first, second = (np.random.default_rng(k).integers(0, 255, (15, 20, 3), dtype=np.uint8) for k in (3, 4))
+    scenes = [np.kron(scene, np.ones((16, 16, 1), np.uint8)) for scene in (first, second) for _ in range(10)]
+    images = []
+    for t, scene in enumerate(scenes):
+        drawn = picture(person(160, 120, 0.05 * t, 0.9)) if t not in (9, 10) else picture()
+        images.append(np.where(drawn.any(axis=-1, keepdims=True), drawn, scene // 16 * 16 // 2 + 1))
+    output = extract(images)
+    assert output.arrays["cuts"].values == pytest.approx([0.4])
+    assert output.quality["cuts"] == 1
+    assert not output.arrays["filled"].values[9:11].any()
+
+
+def test_the_choice_is_overridden_by_the_settings() -> None:
+    images = [picture(pose) for pose in somersault(6)]
+    assert extract(images, tracks=(0,)).quality["found_rate"] == 1
+    assert extract(images, tracks=(3,)).quality["found_rate"] == 0
+    assert extract(images, region=(0.4, 0.4, 0.6, 0.6)).quality["found_rate"] == 1
+    assert extract(images, region=(0.0, 0.0, 0.2, 1.0)).quality["found_rate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "long_side", "expected"),
+    [((455, 256), 384, (384, 224)), ((1080, 1920), 256, (160, 256)), ((10, 4000), 256, (32, 256))],
+)
+def test_the_input_keeps_the_shape_in_multiples_of_32(
+    size: tuple[int, int], long_side: int, expected: tuple[int, int]
+) -> None:
+    assert input_size(*size, long_side) == expected
+
+
+def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "weights.tflite"
+    path.write_bytes(b"nothing")
+    with pytest.raises(DataError, match="not a MoveNet"):
+        load_backend(PoseConfig(weights=str(path))).detect(picture())
+    with pytest.raises(DataError):
+        load_backend(PoseConfig(weights=str(tmp_path / "nowhere.tflite")))
+
+
+def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / "weights.tflite"
+    path.write_bytes(b"nothing")
+    published = Pose.identity(PoseConfig())["weights"]
+    assert published.startswith("d4489f89")
+    assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != published
+    model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
+    assert set(model) == {"weights", "runtime"}
+    assert model["weights"] == Pose.identity(PoseConfig(weights=str(path)))["weights"]
+
+
+@pytest.mark.parametrize("backend", ["mmpose", "rtmlib"])
+def test_a_backend_that_is_not_installed_says_what_to_type(backend: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(backend) is not None:
+        pytest.skip(f"{backend} is installed here")
+    settings = {"mmpose": {"config": "rtmo-s", "seed": 0}, "rtmlib": {"model": "rtmo.onnx"}}
+    with pytest.raises(UsageError, match=f"the {backend} backend is not installed") as caught:
+        load_backend(PoseConfig(backend=backend, **{backend: settings[backend]}))
+    assert "pip install" in str(caught.value.fix)
+
+
+OLD_POSE_SETTINGS = (
+    *("backend", "weights", "mmpose", "rtmlib", "agents", "stride", "long_side", "crop_side", "rotations", "search_s"),
+    *("zoom", "sure_score", "views", "second_look", "min_score", "new_score", "faint_score", "lost_s", "gate"),
+    *("cut_threshold", "fix_sides", "fill_s", "smooth_s", "tracks", "region", "work_side", "runtime", "threads"),
+    "device",
+)
+"""Keys of `pose` in version 3 of the stage."""
+
+OLD_CHANNEL_SETTINGS = ("forms", "min_score", "max_gap_s", "smoothing_s", "keep_sides", "centre")
+"""Keys of `timesteps.pose` from the time when time steps cleaned joints again."""
+
+
+@pytest.mark.parametrize(
+    ("section", "model", "key"),
+    [("pose", PoseConfig, key) for key in OLD_POSE_SETTINGS if key not in PoseConfig.model_fields]
+    + [("timesteps.pose", PoseSettings, key) for key in OLD_CHANNEL_SETTINGS if key not in PoseSettings.model_fields],
+)
+def test_a_removed_setting_is_named_with_what_replaces_it(section: str, model: Any, key: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_config(None, [f"{section}.{key}=1"])
+    assert f"'{section}.{key}' was removed: {model.REMOVED[key]}" in str(caught.value)
+
+
+def test_removed_settings_name_settings_that_there_are() -> None:
+    for model in (PoseConfig, PoseSettings):
+        for text in model.REMOVED.values():
+            for word in text.replace(":", " ").split():
+                if word.startswith("pose."):
+                    place: Any = load_config().dump()
+                    for part in word.partition("=")[0].split("."):
+                        place = place[part]
+
+
+def test_a_removed_value_is_named_with_what_replaces_it() -> None:
+    with pytest.raises(UsageError, match=r"'pose.rotations=tracked' was removed: it is pose.rotations=auto now"):
+        load_config(None, ["pose.rotations=tracked"])
+    with pytest.raises(UsageError, match=r"'pose.rotations': input should be .* not 'sideways'"):
+        load_config(None, ["pose.rotations=sideways"])
+
+
+@pytest.fixture(scope="module")
+def movenet() -> Path:
+    from data.weights.weight_files import fetch
+
+    return fetch("movenet-multipose")
+
+
+@pytest.mark.weights
+def test_movenet_detects_both_people_of_a_real_clip(movenet: Path, shared: Path) -> None:
+    from data.video.decoder import decode
+
+    clip = shared / "clips" / "two_people_pose2sim.mp4"
+    if not clip.is_file():
+        pytest.skip("no shared clips here")
+    image = next(iter(decode(clip, [10]))).image
+    network = MoveNet(movenet)
+    people = network.detect(image)
+    assert len(people) == 2
+    assert (np.diff(people.scores) <= 0).all()
+    assert ((people.keypoints[..., :2] > -20) & (people.keypoints[..., :2] < max(image.shape) + 20)).all()
+    larger = network.detect(image, 384)
+    alike = oks(people.keypoints, larger.keypoints)
+    assert (alike.max(axis=1) > 0.5).all(), "another input size finds the same people"
+
+
+@pytest.mark.weights
+def test_both_divers_of_a_rendered_dive_keep_their_identity(movenet: Path, tmp_path: Path) -> None:
+    from benchmarks.pose.measure import measure
+    from data.video.decoder import decode
+    from synthetic.dives import read_truth, render_dives
+
+    render_dives(tmp_path, 1, seed=5)
+    path = next((tmp_path / "videos").glob("*.mp4"))
+    images = [frame.image for frame in decode(path)]
+    output = Pose(PoseConfig(weights=str(movenet))).extract(MemoryClip(images))
+    truth = read_truth(tmp_path / "truth" / f"{path.stem}.npz")
+    measured = measure(output.arrays["keypoints"].values, truth.keypoints.astype(np.float64), truth.visible)
+    assert output.quality["found_rate_all"] >= 0.99
+    assert measured["found"] >= 0.99
+    assert measured["switches"] == 0
+    assert measured["pck50"] >= 0.9

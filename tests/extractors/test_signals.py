@@ -1,0 +1,81 @@
+"""Irregular, weighted signals: gaps, local lines, runs between cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extractors.signals import FILL_WEIGHT, LONE_PERIOD_S, fill_gaps, local_line, row_period, runs_between
+
+
+@given(slope=st.floats(-100, 100), sigma=st.floats(0.001, 0.5), seed=st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_a_straight_line_is_its_own_local_fit(slope: float, sigma: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.02, 0.06, 30))
+    weight = rng.uniform(0.1, 1, (30, 1))
+    fitted, rate, sloped = local_line(time, (slope * time)[:, None], weight, sigma)
+    assert sloped[1:-1].all()
+    np.testing.assert_allclose(fitted[sloped], (slope * time)[sloped[:, 0]], atol=1e-6)
+    np.testing.assert_allclose(rate[sloped], slope, atol=1e-4)
+
+
+@given(st.integers(0, 9999), st.integers(1, 12), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_any_signal_gives_a_finite_fit_that_ignores_missing_values(seed: int, rows: int, sigma: float) -> None:
+    rng = np.random.default_rng(seed)
+    time, values = np.cumsum(rng.uniform(0, 0.1, rows)), rng.normal(0, 100, (rows, 2))
+    weight = rng.uniform(0, 1, (rows, 2)) * (rng.random((rows, 2)) < 0.6)
+    fitted, slope, sloped = local_line(time, values, weight, sigma)
+    assert np.isfinite(fitted).all()
+    assert np.isfinite(slope).all()
+    assert not slope[~sloped].any()
+    other = np.where(weight > 0, values, 1e3)
+    assert local_line(time, other, weight, sigma)[1] == pytest.approx(slope, rel=1e-3, abs=1e-2)
+
+
+def test_gaps_are_filled_by_lines_and_never_beyond_the_ends() -> None:
+    time = np.arange(6.0)
+    values = np.array([[0.0, 1, 0, 0, 4, 0]]).T
+    weight = np.array([[0, 1.0, 0, 0, 0.5, 0]]).T
+    filled, heavy = fill_gaps(time, values, weight, 3.0)
+    assert filled.ravel().tolist() == [0, 1, 2, 3, 4, 0]
+    assert heavy.ravel().tolist() == [0, 1, 0.25, 0.25, 0.5, 0]
+    assert fill_gaps(time, values, weight, 2.9)[1].ravel().tolist() == weight.ravel().tolist()
+
+
+@given(st.integers(0, 9999), st.integers(1, 20), st.floats(0, 0.5))
+@settings(max_examples=60, deadline=None)
+def test_filled_gaps_are_between_their_ends(seed: int, rows: int, longest: float) -> None:
+    rng = np.random.default_rng(seed)
+    time, values = np.cumsum(rng.uniform(0.01, 0.1, rows)), rng.normal(0, 10, (rows, 3))
+    weight = rng.uniform(0.1, 1, (rows, 3)) * (rng.random((rows, 3)) < 0.6)
+    before = values.copy(), weight.copy()
+    filled, heavy = fill_gaps(time, values, weight, longest)
+    np.testing.assert_array_equal((values, weight), before)  # the arguments stay as they are
+    present = weight > 0
+    np.testing.assert_array_equal(filled[present], values[present])
+    np.testing.assert_array_equal(heavy[present], weight[present])
+    for row, column in np.argwhere(~present):
+        left, right = (rows[present[rows, column]] for rows in (np.arange(row), np.arange(row, len(time))))
+        inside = len(left) and len(right) and time[right[0]] - time[left[-1]] <= longest
+        assert (heavy[row, column] > 0) == bool(inside)
+        if inside:
+            ends = [filled[left[-1], column], filled[right[0], column]]
+            assert min(ends) - 1e-9 <= filled[row, column] <= max(ends) + 1e-9
+            assert heavy[row, column] == FILL_WEIGHT * min(weight[left[-1], column], weight[right[0], column])
+    again, weights = fill_gaps(time, filled, heavy, longest)
+    np.testing.assert_array_equal(weights, heavy)
+    np.testing.assert_allclose(again, filled)
+
+
+def test_runs_between_cuts() -> None:
+    assert runs_between(np.arange(5.0), np.array([2.0, 9.0, np.nan])) == [slice(0, 2), slice(2, 5)]
+    assert runs_between(np.zeros(0), np.zeros(0)) == []
+
+
+def test_the_period_of_rows() -> None:
+    assert row_period(np.array([0, 0.1, 0.2, 0.9])) == pytest.approx(0.1)
+    assert row_period(np.zeros(1)) == row_period(np.zeros(3)) == LONE_PERIOD_S

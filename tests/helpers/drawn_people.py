@@ -1,0 +1,101 @@
+"""People whose joints are known: stick figures, pictures of their coloured joints, and a network that reads these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store.arrays import StageOutput
+from data.video.decoder import Frame, VideoInfo
+from data.video.records import Record
+from extractors.pose.detections import Detections, Image
+from extractors.pose.tracking import Tracker
+
+HEAD = [(0, -70), (-3, -73), (3, -73), (-6, -71), (6, -71)]
+ARMS = [(-15, -50), (15, -50), (-20, -25), (20, -25), (-22, 0), (22, 0)]
+LEGS = [(-10, 0), (10, 0), (-11, 35), (11, 35), (-12, 70), (12, 70)]
+BODY = np.array([*HEAD, *ARMS, *LEGS], dtype=np.float64)
+"""(17, 2) an upright person, origin at the hips, 143 px tall."""
+
+SIZE = (320, 240)
+COLOURS = np.array([[i * 14 + 5, 255 - i * 14, (i * 83) % 256] for i in range(17)], dtype=np.uint8)
+"""One colour a joint, so that joints can be read off a picture, however it is turned."""
+
+
+def person(x: float, y: float, angle: float = 0.0, scale: float = 1.0, score: float = 0.9) -> NDArray[np.float32]:
+    """(17, 3) the figure, turned clockwise by `angle` about its hips."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    points = scale * BODY @ np.array([[cos, sin], [-sin, cos]]) + (x, y)
+    return np.column_stack([points, np.full(17, score)]).astype(np.float32)
+
+
+def people(*poses: NDArray[np.float32], scores: Sequence[float] | None = None) -> Detections:
+    """Detections of figures, with a score of .6 each where none is given."""
+    return Detections.of(np.stack(poses), np.array(scores or [0.6] * len(poses)))
+
+
+def tracked(
+    frames: Sequence[Detections], new_score: float = 0.15, max_missing_s: float = 1.0, rate: float = 25.0
+) -> Tracker:
+    """A tracker after these frames."""
+    tracker = Tracker(new_score, max_missing_s, max_step=0.6)
+    for position, detections in enumerate(frames):
+        tracker.begin(position / rate, new_shot=position == 0)
+        tracker.update(position, position / rate, detections)
+    return tracker
+
+
+def picture(*poses: NDArray[np.float32], size: tuple[int, int] = SIZE) -> Image:
+    """A black frame with a 5 x 5 square of its joint's colour at every joint."""
+    image = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+    for pose in poses:
+        for joint, (x, y, _) in enumerate(pose):
+            image[max(int(y) - 2, 0) : max(int(y) + 3, 0), max(int(x) - 2, 0) : max(int(x) + 3, 0)] = COLOURS[joint]
+    return image
+
+
+class ColourReader:
+    """A pose network for `picture`: like real ones it scores people lower the more they are tilted, and misses some.
+
+    Attributes:
+        max_tilt: radians from upright beyond which a person is missed.
+        score: of an upright person.
+        inputs: (shape, long_side) of every picture it was given.
+    """
+
+    def __init__(self, max_tilt: float = np.pi, score: float = 0.9) -> None:
+        self.max_tilt, self.score = max_tilt, score
+        self.inputs: list[tuple[tuple[int, ...], int | None]] = []
+
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+        """The one person in the picture, as `PoseBackend` says."""
+        self.inputs.append((image.shape, long_side))
+        pose = np.zeros((17, 3), dtype=np.float32)
+        for joint, colour in enumerate(COLOURS):
+            near = np.abs(image.astype(int) - colour).sum(axis=-1) < 4
+            if not near.any():
+                return Detections.none()
+            pose[joint] = (*(np.median(np.argwhere(near), axis=0)[::-1] + 0.5), 0.9)
+        x, y = pose[[5, 6], :2].mean(axis=0) - pose[[11, 12], :2].mean(axis=0)
+        tilt = abs(float(np.arctan2(x, -y)))
+        if tilt > self.max_tilt:
+            return Detections.none()
+        return Detections.of(pose[None], np.array([self.score * (1 - 0.2 * tilt)]))
+
+
+class MemoryClip:
+    """Frames in memory as a stage's source."""
+
+    def __init__(self, images: Sequence[Image], rate: float = 25.0) -> None:
+        self.images, self.times = images, np.arange(len(images)) / rate
+        self.record = Record("clip", Path("clip"))
+        self.info = VideoInfo(images[0].shape[1], images[0].shape[0])
+        self.upstream: dict[str, StageOutput] = {}
+
+    def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+        """As `extractors.base.Source` says."""
+        for i in range(len(self.images)) if indices is None else indices:
+            yield Frame(i, float(self.times[i]), self.images[i])
