@@ -120,12 +120,12 @@ class Scorer:
 
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
-        found: dict[str, StageOutput] = {}
+        outputs: dict[str, StageOutput] = {}
         for tries_left in (1, 0):
             unusable = False
             for stage in self.planner.stages:
                 try:
-                    found[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
+                    outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
                 except FileNotFoundError:
                     continue
                 except UNREADABLE:
@@ -133,7 +133,7 @@ class Scorer:
             if not unusable or not tries_left:
                 break
             run_extract([record], self.planner)
-        return found
+        return outputs
 
     def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
