@@ -19,7 +19,7 @@ from pipeline import stages
 from pipeline.cache.cache_commands import collect_garbage
 from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, verify
 from pipeline.cache.local_cache import Cache
-from pipeline.cli.cli_main import app
+from pipeline.cli.command_tree import app
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import run_extract, status_rows
 from pipeline.extract.extract_run import prune

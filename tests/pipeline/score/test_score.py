@@ -139,7 +139,7 @@ def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Pat
 def test_a_run_that_is_always_disturbed_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     scorer = Scorer(run, tmp_path / "cache", 0)
-    scorer.cache.read = replaced  # type: ignore[method-assign]
+    scorer.cache.read = replaced  # type: ignore[method-assign, assignment]
     row = scorer.score(new / "a.mp4")
     assert row.score is None
     assert "replaced" in str(row.error)
