@@ -80,6 +80,7 @@ def make(folder: Path, videos: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"video {number}")
     cache = Cache(folder / "cache")
+    cache.mark()
     planner = Planner(configured(cache.root), cache)
     cache.check = lambda computation, video_id: Check("missing", "")  # type: ignore[method-assign]
     folders: set[Path] = set()
@@ -146,6 +147,7 @@ def real_files(folder: Path) -> dict[str, float]:
     keypoints = rng.random((100, 2, 17, 3), dtype=np.float32)
     output = StageOutput({"keypoints": Array(keypoints, ("frame", "agent", "joint", "xyc"), "mixed")}, QUALITY)
     cache = Cache(folder / "real")
+    cache.mark()
     planner = Planner(configured(cache.root), cache)
     path = folder / "real.mp4"
     path.write_text("video")

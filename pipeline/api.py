@@ -724,6 +724,10 @@ def _evaluate(
 
 
 def _path(place: Place | None) -> Path | None:
+    if place == "":
+        from data.errors import UsageError
+
+        raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)
 
 

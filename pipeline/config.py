@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from data.store import Storage
 from extractors.base import StageConfig
@@ -88,6 +88,13 @@ class BaseConfig(Section):
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
     split: ProtocolConfig = ProtocolConfig()
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("an empty name is no folder; '.' is the working directory")
+        return value
 
     def stage(self, name: str) -> StageConfig:
         """The settings of a stage.

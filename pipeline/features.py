@@ -13,7 +13,8 @@ from data.errors import DataError
 from data.store import StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from pipeline.extract import Planner
+from pipeline.cache import UNREADABLE
+from pipeline.extract import Planner, extract_and_read
 from pipeline.stages import with_inputs
 
 ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
@@ -82,28 +83,39 @@ class Gathered:
 
 
 def gather(records: Sequence[Record], planner: Planner) -> Gathered:
-    """Read the fresh time steps of the records from the cache.
+    """Read the fresh time steps of the records from the cache; damaged and replaced ones are extracted again.
 
     Raises:
         DataError: no record has fresh time steps, or they do not fit together.
     """
-    outputs: list[StageOutput] = []
-    kept: list[Record] = []
+    outputs: dict[str, StageOutput] = {}
+    again: list[Record] = []
     left_out: list[str] = []
+
+    def read(record: Record, keys: Mapping[str, str]) -> StageOutput:
+        return planner.cache.read("timesteps", record.id, keys["timesteps"]).output
+
     for plan in planner.plan_all(records):
         record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
             left_out.append(f"{record.name}: timesteps are {step.check.state} ({step.check.reason})")
             continue
-        outputs.append(planner.cache.read("timesteps", record.id).output)
-        kept.append(record)
+        try:
+            outputs[record.id] = read(record, plan.keys())
+        except UNREADABLE:
+            again.append(record)
+    if again:
+        more, failed = extract_and_read(again, planner, "timesteps", read)
+        outputs |= more
+        left_out += [f"{record.name}: {failed[record.id]}" for record in again if record.id in failed]
+    kept = [record for record in records if record.id in outputs]
     if not kept:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
             fix="Run `extract` with the same configuration first",
         )
-    return Gathered(stack(kept, outputs, feature_settings(planner)), tuple(left_out))
+    return Gathered(stack(kept, [outputs[record.id] for record in kept], feature_settings(planner)), tuple(left_out))
 
 
 def feature_settings(planner: Planner) -> dict[str, Any]:

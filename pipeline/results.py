@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -65,6 +65,7 @@ class Score:
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
         error: why there is no score.
+        keys: key of every stage's output that the score was made of, by which they are read again.
         model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); equal files give equal scores.
     """
 
@@ -82,4 +83,5 @@ class Score:
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
     error: str | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""

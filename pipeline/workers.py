@@ -212,10 +212,13 @@ def _ignore(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class LocalPool(Pool):
-    """`run.workers` processes of this machine, each with its share of the cores as threads."""
+    """`run.workers` processes of this machine, each with its share of the cores as threads.
+
+    A job may lose two: the system's memory guard may have killed the first for the memory that others took.
+    """
 
     run: RunConfig
-    tries: ClassVar[int] = 1
+    tries: ClassVar[int] = 2
     exit_seconds: ClassVar[float] = 5.0
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Kills, full disks, read-only caches, wrong clocks and changing inputs: what is left, and is it right?
+"""Kills, full disks, read-only caches, wrong clocks, changing inputs, files of others: what is left, and is it right?
 
     python -m benchmarks.faults [--kills 200] [--out FILE]
 

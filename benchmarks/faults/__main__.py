@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks.faults.bench import Bench, Outcome
 from benchmarks.faults.kills import killed_actors, killed_commands, killed_runs, killed_workers, many_processes
+from benchmarks.faults.shared import foreign_files, mixed_videos, no_memory, one_host_name, unnoticed_damage
 from benchmarks.faults.surroundings import changing_input, clock_back, full_disk, read_only
 
 BY_HAND = 10
@@ -36,6 +37,11 @@ def scenarios(kills: int) -> Iterator[tuple[str, Callable[[Bench], Outcome]]]:
     yield "read-only", read_only
     yield "clock", clock_back
     yield "input", changing_input
+    yield "foreign", foreign_files
+    yield "mixed", mixed_videos
+    yield "memory", no_memory
+    yield "damage", unnoticed_damage
+    yield "host", one_host_name
 
 
 def show(outcomes: list[Outcome], console: Console) -> None:

@@ -80,7 +80,7 @@ def killed_commands(bench: Bench, kills: int) -> Outcome:
 
 
 def killed_workers(bench: Bench, kills: int) -> Outcome:
-    """One of two local workers is killed in the middle of a video: that video fails by name, the rest goes on."""
+    """One of two local workers is killed in the middle of a video, which starts again; twice, it fails by name."""
     outcome = Outcome("kill a worker (local)")
     cache = bench.fresh("workers")
 

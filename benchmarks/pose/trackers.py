@@ -76,7 +76,9 @@ def run_case(folder: Path, name: str) -> tuple[dict[str, dict[str, float]], list
     return rows | {f"replay/{key}": row for key, row in replayed_rows(stage, clip, detections).items()}, detections
 
 
-def run_pair(folder: Path, names: Sequence[str], detections: Sequence[Sequence[Detections]]) -> dict[str, dict[str, float]]:
+def run_pair(
+    folder: Path, names: Sequence[str], detections: Sequence[Sequence[Detections]]
+) -> dict[str, dict[str, float]]:
     """Rows of two people who were filmed alone; the second one is mirrored."""
     first, second = (read_clip(folder, CASES[name]) for name in names)
     mirrored = np.array([WIDTH, 0.0]) + second.truth[:, :, MIRRORED] * (-1, 1)

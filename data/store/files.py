@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import socket
 import time
@@ -17,8 +18,15 @@ from data.store.addresses import address, is_remote
 TEMPORARY = ".writing-"
 """Prefix of every temporary name; such files are never read."""
 
+_SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
+
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
+
 ABANDONED_SECONDS = 24 * 3600
-"""A temporary of another machine is swept after this time; one of this machine as soon as its process is gone."""
+"""Age from which a temporary is swept where the file system has no locks."""
+
+FOREIGN_SECONDS = 3600
+"""Age from which an unlocked temporary of another host is swept: network file systems may hide its lock."""
 
 MAX_NAME_BYTES = 200
 """Longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)."""
@@ -38,10 +46,8 @@ def atomic_path(target: Path) -> Iterator[Path]:
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    name = f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
-    temporary = target.parent / name
+    temporary, handle = _new_temporary(target.parent)
     try:
-        temporary.touch()
         default_mode = temporary.stat().st_mode  # some libraries write files that only their owner can read
         yield temporary
         with temporary.open("rb") as stream:
@@ -51,7 +57,34 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        os.close(handle)
     _sync_folder(target.parent)
+
+
+def _new_temporary(folder: Path) -> tuple[Path, int]:
+    """An empty file that this process holds locked, and the handle that holds the lock."""
+    while True:
+        path = folder / f"{TEMPORARY}{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        if lock(handle) is not False and path.exists():  # else a sweep came between the making and the lock
+            return path, handle
+        os.close(handle)
+
+
+def lock(handle: int) -> bool | None:
+    """Lock an open file or folder until it is closed, however the process ends: whether it worked.
+
+    None: this file system or system has no locks.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
 
 
 def write_bytes(target: Path, content: bytes) -> int:
@@ -74,17 +107,19 @@ def write_text(target: Path, text: str) -> None:
     write_bytes(target, text.encode("utf-8", "backslashreplace"))
 
 
-def sweep(folder: Path) -> int:
-    """Remove temporaries below `folder` that no living process writes; returns how many."""
-    removed = 0
+def sweep(folder: Path, *, remove: bool = True) -> int:
+    """Remove, or only count, temporaries below `folder` that no living process writes; returns how many."""
+    count = 0
     for inner, _, names in os.walk(folder):
         for name in names:
-            path = Path(inner, name) if name.startswith(TEMPORARY) else None
-            if path is not None and is_abandoned(path, TEMPORARY):
-                with suppress(OSError):
+            path = Path(inner, name) if _TEMPORARY_NAME.fullmatch(name) else None
+            if path is None or path.is_symlink():
+                continue
+            with suppress(OSError), abandoned(path, TEMPORARY) as is_nobodys:
+                if is_nobodys and remove:
                     path.unlink()
-                    removed += 1
-    return removed
+                count += is_nobodys
+    return count
 
 
 def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -101,35 +136,50 @@ def files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield Path(entry.path), entry.stat(follow_symlinks=False)
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove the folders below `folder`, and itself, that hold nothing."""
-    for inner, _, _ in os.walk(folder, topdown=False):
-        with suppress(OSError):  # not empty
-            os.rmdir(inner)
+def remove_empty_parents(path: Path, root: Path) -> None:
+    """Remove the folders above `path` and below `root` that hold nothing any more."""
+    for folder in path.parents:
+        if folder == root or root not in folder.parents:
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # not empty
+            return
 
 
 def safe_name(part: str) -> str:
-    """One path component that common file systems accept, still unique for long names."""
+    """One path component that common file systems accept, unique for long names too.
+
+    A name that looks like a shortened one, or like a temporary, gets a hash as well, so that no two names become one.
+    """
     encoded = os.fsencode(part)
-    if len(encoded) <= MAX_NAME_BYTES:
+    if len(encoded) <= MAX_NAME_BYTES and not _SHORTENED_NAME.search(part) and not part.startswith(TEMPORARY):
         return part
-    kept = encoded[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
+    visible = encoded.removeprefix(b".") if part.startswith(TEMPORARY) else encoded
+    kept = visible[: MAX_NAME_BYTES - 17].decode("utf-8", "ignore")
     return f"{kept}~{hashlib.sha256(encoded).hexdigest()[:16]}"
 
 
-def is_abandoned(path: Path, prefix: str) -> bool:
-    """Whether the process that made this file or folder, `<prefix><host>-<process>-<anything>`, has ended."""
-    host, _, rest = path.name.removeprefix(prefix).rpartition("-")[0].rpartition("-")
+@contextmanager
+def abandoned(path: Path, prefix: str) -> Iterator[bool]:
+    """Whether nobody uses this file or folder, `<prefix><host>-<process>-<anything>`, any more; locked meanwhile.
+
+    The lock says who is alive. Names of hosts and numbers of processes do not: containers share them, and systems use
+    them again.
+
+    Raises:
+        OSError: it is gone, or not this user's.
+    """
+    writable = os.O_RDONLY if path.is_dir() else os.O_RDWR  # network file systems lock only what may be written
+    handle = os.open(path, writable | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        age = time.time() - path.stat().st_mtime
-        if host != socket.gethostname()[:40]:
-            return age > ABANDONED_SECONDS
-        os.kill(int(rest), 0)
-    except (ProcessLookupError, ValueError):
-        return True
-    except OSError:
-        return False
-    return age > ABANDONED_SECONDS
+        locked = lock(handle)
+        age = time.time() - os.fstat(handle).st_mtime
+        here = path.name.startswith(f"{prefix}{socket.gethostname()[:40]}-")
+        needed = ABANDONED_SECONDS if locked is None else 0.0 if here else FOREIGN_SECONDS
+        yield locked is not False and (needed == 0.0 or age > needed)
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -121,6 +121,15 @@ def read_header(path: Path) -> dict[str, Any]:
         return _header(file)
 
 
+def is_output(path: Path, content: bytes | None = None) -> bool:
+    """Whether a file says that it is of this format: a whole header that matches its hash; the arrays are not read."""
+    try:
+        with _opened(path, content) as file:
+            return "stage" in _header(file)
+    except (FileNotFoundError, CacheError):
+        return False
+
+
 def read(path: Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data.errors import Cancelled, StorageError
-from data.store.files import is_abandoned, safe_name
+from data.store.files import abandoned, lock, safe_name
 from data.store.remote import RemoteFile, Storage
 
 PREFIX = "aim-scratch-"
@@ -31,10 +31,12 @@ def fetched(
         Cancelled: `stop` was set meanwhile.
     """
     folder: Path | None = None
+    handle = -1
     try:
         copies: dict[str, tuple[Path, str]] = {}
         for kind, file in sorted(files.items()):
-            folder = folder or _new_folder(file.storage)
+            if folder is None:
+                folder, handle = _new_folder(file.storage)
             place = folder / safe_name(kind) / safe_name(file.name)
             place.parent.mkdir()
             taken = sum(path.stat().st_size for path, _ in copies.values())
@@ -43,6 +45,8 @@ def fetched(
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
 
 
 def sweep_scratch(storage: Storage) -> int:
@@ -52,9 +56,12 @@ def sweep_scratch(storage: Storage) -> int:
         for entry in os.scandir(_base(storage)):
             if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
                 mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
-                if mine and is_abandoned(Path(entry.path), PREFIX):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                    removed += 1
+                if not mine:
+                    continue
+                with suppress(OSError), abandoned(Path(entry.path), PREFIX) as is_nobodys:
+                    if is_nobodys:
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                        removed += 1
     return removed
 
 
@@ -62,11 +69,17 @@ def _base(storage: Storage) -> Path:
     return storage.scratch or Path(tempfile.gettempdir())
 
 
-def _new_folder(storage: Storage) -> Path:
+def _new_folder(storage: Storage) -> tuple[Path, int]:
+    """A new folder that this process holds locked, and the handle that holds the lock (-1: no locks here)."""
     base = _base(storage)
     try:
         base.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
+        while True:
+            folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
+            handle = os.open(folder, os.O_RDONLY) if hasattr(os, "O_DIRECTORY") else -1
+            if handle < 0 or (lock(handle) is not False and folder.exists()):
+                return folder, handle
+            os.close(handle)  # a sweep came between the making and the lock
     except OSError as error:
         raise _scratch_error(error, base) from error
 

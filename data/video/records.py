@@ -11,8 +11,11 @@ from pathlib import Path, PurePosixPath
 from data.errors import UsageError, printable
 from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path, refuse_unknown
 
+CACHE_MARKER = ".aim-cache"
+"""`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
+
 CACHE_INDEX = ".index.sqlite"
-"""A folder with a file of this name is a cache of this program."""
+"""The index of a cache; caches of earlier versions have no marker."""
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
@@ -175,7 +178,7 @@ def _walk(root: Path) -> Iterable[Path]:
     Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
     for folder, subfolders, names in os.walk(root, followlinks=False):
-        if CACHE_INDEX in names and Path(folder) != root:
+        if (CACHE_MARKER in names or CACHE_INDEX in names) and Path(folder) != root:
             subfolders.clear()
             continue
         subfolders.sort()

@@ -6,15 +6,16 @@ from pipeline.cache.cache_commands import (
     collect_garbage,
     delete,
     list_cache,
-    must_exist,
+    marked_cache,
     verify_cache,
 )
 from pipeline.cache.computation import Computation
 from pipeline.cache.inputs import fingerprints, stamps
-from pipeline.cache.local_cache import Cache, Check, software
+from pipeline.cache.local_cache import UNREADABLE, Cache, Check, software, unreadable
 from pipeline.cache.remote_cache import open_cache
 
 __all__ = [
+    "UNREADABLE",
     "Cache",
     "CacheFiles",
     "CacheListing",
@@ -24,9 +25,10 @@ __all__ = [
     "delete",
     "fingerprints",
     "list_cache",
-    "must_exist",
+    "marked_cache",
     "open_cache",
     "software",
     "stamps",
+    "unreadable",
     "verify_cache",
 ]

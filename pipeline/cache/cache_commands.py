@@ -42,17 +42,27 @@ def existing_cache(config: BaseConfig) -> Cache:
     Raises:
         UsageError: no cache there.
     """
-    return must_exist(open_cache(config.cache, config.storage.reach()))
+    cache = open_cache(config.cache, config.storage.reach())
+    if not cache.exists():
+        raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
+    return cache
 
 
-def must_exist(cache: Cache) -> Cache:
-    """The same cache.
+def marked_cache(cache: Cache, yes: bool) -> Cache:
+    """The same cache for a command that deletes; without `yes` its index is not written either.
 
     Raises:
-        UsageError: no cache there.
+        UsageError: no folder there, or one that `extract` has not marked as a cache.
     """
     if not cache.exists():
-        raise UsageError("no cache here", where=cache.root, fix="Name it: --cache FOLDER")
+        raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
+    if not cache.marked():
+        raise UsageError(
+            "this folder is not marked as a cache, so nothing is deleted in it",
+            where=cache.place,
+            fix="Name the cache: --cache FOLDER. A cache of an earlier version is marked by the next `extract` into it",
+        )
+    cache.index.frozen = not yes
     return cache
 
 
@@ -72,13 +82,14 @@ def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
 def collect_garbage(
     config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Sweep temporaries, tidy the index; then delete, or only list, old logs and outputs beyond the size."""
+    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or tell what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
-    cache = existing_cache(config)
-    tidied = tidy(cache)
+    cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes)
+    tidied = tidy(cache, yes)
     swept, dropped = tidied["temporaries"], tidied["index_entries"]
-    observer.note(f"{swept} temporaries swept, {dropped} entries of the index dropped")
+    would = "" if yes else "would be "
+    observer.note(f"{swept} temporaries {would}swept, {dropped} entries of the index {would}dropped")
     found = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
     return delete(cache, found, yes)
 

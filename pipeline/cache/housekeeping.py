@@ -1,7 +1,8 @@
 """Housekeeping of a cache: list its content, verify it, and remove unneeded and old files.
 
-Links are not followed, and only files in the cache's stage folders and logs are ever removed. A cache may be in use
-meanwhile: outputs younger than `YOUNG_SECONDS` are never removed for their age.
+Links are not followed. Only files whose own header says that this program wrote them are ever removed, and folders that
+become empty by it; everything else in the folder stays, whatever its name. A cache may be in use meanwhile: outputs
+younger than `YOUNG_SECONDS` are never removed for their age.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from data.store.files import TEMPORARY
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.cache.run_history import FOLDER as RUNS
-from pipeline.cache.run_history import RunRecord, read_runs
+from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
@@ -151,7 +152,7 @@ def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Fi
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
     """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
-    outputs = list(_outputs(cache, cache.stage_names()))
+    outputs = [output for output in _outputs(cache, cache.stage_names()) if cache.is_ours(output[1])]
     excess = sum(size for _, _, size, _ in outputs) - most_bytes
     findings = []
     for stage, path, size, written in sorted(outputs, key=lambda output: (output[3], output[1])):
@@ -169,7 +170,7 @@ def old_logs(cache: Cache, days: float) -> list[Finding]:
     return [
         Finding(path, "", "", f"log older than {days:g} days", status.st_size)
         for path, status in files_below(cache.with_logs() / RUNS)
-        if path.suffix == ".jsonl" and status.st_mtime < limit
+        if path.suffix == ".jsonl" and status.st_mtime < limit and is_run_log(path)
     ]
 
 
@@ -180,17 +181,12 @@ def remove(cache: Cache, findings: Sequence[Finding]) -> int:
         with suppress(FileNotFoundError):
             cache.delete(finding.path)
             freed += finding.size
-    for stage in {finding.stage for finding in findings} - {""}:
-        cache.tidy_folder(stage)
     return freed
 
 
-def tidy(cache: Cache) -> dict[str, int]:
-    """Remove temporaries of dead processes, empty folders, and index entries of vanished files: always safe."""
-    swept = cache.sweep()
-    for stage in cache.stage_names():
-        cache.tidy_folder(stage)
-    return {"temporaries": swept, "index_entries": cache.index.forget_missing()}
+def tidy(cache: Cache, yes: bool = True) -> dict[str, int]:
+    """Remove, or only count, temporaries of dead processes and index entries of vanished files."""
+    return {"temporaries": cache.sweep(remove=yes), "index_entries": cache.index.forget_missing(yes)}
 
 
 def _day(seconds: float) -> str:

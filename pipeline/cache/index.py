@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from data.video.records import CACHE_INDEX, files_in
+from data.video.records import CACHE_INDEX, CACHE_MARKER, files_in
 
 T = TypeVar("T")
 
@@ -41,10 +41,19 @@ class Index:
     """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
     Facts wait in memory and are written in one short transaction, so that processes do not hold each other up.
+
+    Args:
+        folder: where the file is. Without a cache's marker in it, facts stay in memory: the folder may be somebody's.
+        owned: the folder is this program's own, marker or not.
+
+    Attributes:
+        frozen: nothing is written to the disk, such as while a command only lists what it would do.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, owned: bool = False) -> None:
         self.path = folder / CACHE_INDEX
+        self.frozen = False
+        self._owned = owned
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._broken = False
@@ -71,6 +80,13 @@ class Index:
             self._pending[kind, os.fsencode(path)] = (version, json.dumps(value))
         if len(self._pending) >= 512:
             self.flush()
+
+    def forget(self, kind: str, path: Path | str) -> None:
+        """Drop the fact about a file that is damaged although its stamp is the same, for all processes."""
+        name = os.fsencode(path)
+        with self._lock:
+            self._pending.pop((kind, name), None)
+            self._run("DELETE FROM facts WHERE kind = ? AND path = ?", (kind, name))
 
     def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
         """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
@@ -115,13 +131,13 @@ class Index:
             rows = self._run("SELECT stage, seconds, work FROM rates", (), everything=True) or []
         return {stage: seconds / work for stage, seconds, work in rows if work > 0}
 
-    def forget_missing(self) -> int:
-        """Drop the facts about files that are gone, and free their space; returns how many."""
+    def forget_missing(self, yes: bool = True) -> int:
+        """Drop, or only count, the facts about files that are gone, and free their space; returns how many."""
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
             gone = [(kind, name) for kind, name in rows if kind != OBJECT and not os.path.lexists(name)]
-            if gone:
+            if gone and yes:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
                 with suppress(sqlite3.Error):
                     if self._connection is not None:
@@ -159,6 +175,8 @@ class Index:
                 if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
                     rows = self._connection.execute(query, values)
                     return rows.fetchall() if everything else rows.fetchone()
+                if self.frozen:
+                    return None
                 with self._connection:
                     (self._connection.executemany if many else self._connection.execute)(query, values)
                 return None
@@ -169,8 +187,11 @@ class Index:
         return None
 
     def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.path, timeout=10, check_same_thread=False)
+        if self._owned and not self.frozen:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        may_create = (self._owned or self.path.with_name(CACHE_MARKER).exists()) and not self.frozen
+        place = self.path if may_create or self.path.exists() else ":memory:"
+        connection = sqlite3.connect(place, timeout=10, check_same_thread=False)
         connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
         connection.executescript(SCHEMA)
         return connection

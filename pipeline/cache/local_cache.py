@@ -18,12 +18,12 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, UsageError, printable
+from data.errors import AimError, CacheError, ChangedError, UsageError, printable
 from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
 from data.store import hdf5 as store
-from data.store.files import remove_empty, safe_name, sweep
+from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import Record
-from data.video.records import fingerprint_file, fingerprint_remote
+from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT, Index, stamp
 
@@ -31,6 +31,12 @@ State = Literal["fresh", "stale", "missing", "failed"]
 
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
+
+
+UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
+"""What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
+
+MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,10 @@ class Check:
 
 
 class Cache:
-    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`."""
+    """A folder of stage outputs: `CACHE/STAGE/<video id>.h5`, failures beside them as `<video id>.failed.json`.
+
+    The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
+    """
 
     lanes = 1
     """Number of threads that plan in parallel."""
@@ -53,7 +62,7 @@ class Cache:
             raise UsageError("not possible for a cache on a store", where=address(root), fix="Copy the cache here")
         self.root = root
         self.local = local or root  # the index and the logs of runs, which are no outputs
-        self.index = Index(self.local)
+        self.index = Index(self.local, owned=self.local != root)
 
     @property
     def place(self) -> str:
@@ -95,14 +104,19 @@ class Cache:
             return failed
         return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
 
-    def read(self, stage: str, video_id: str) -> store.Stored:
-        """A whole output, every array checked.
+    def read(self, stage: str, video_id: str, key: str) -> store.Stored:
+        """The whole output of the computation `key`, every array checked.
+
+        Another run on this cache may have replaced it: by that of another video with the same id, or of other settings.
 
         Raises:
             FileNotFoundError: not computed yet.
-            CacheError: damaged.
+            CacheError: damaged; the next plan computes it again.
+            ChangedError: the output of another computation.
         """
-        return self.load(self.path(stage, video_id))
+        stored = self.load(self.path(stage, video_id))
+        _require_key(stored.header, stage, key)
+        return stored
 
     def write(
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
@@ -113,6 +127,7 @@ class Cache:
             ContractError: it is not what the stage promised; nothing is written.
             OSError: the folder cannot be written or the disk is full.
         """
+        self.mark()
         path = self.path(computation.stage, record.id)
         stored, inode = store.write(path, new_header(computation, record), output, promise)
         with suppress(OSError):  # indexed at once, unless another process has replaced it already
@@ -154,11 +169,19 @@ class Cache:
     def _failure_text(self, stage: str, video_id: str) -> str:
         return self.failure_path(stage, video_id).read_text("utf-8")
 
-    def quality(self, stage: str, video_id: str) -> dict[str, Any]:
-        """The quality figures of an output, empty where there is none."""
-        with suppress(FileNotFoundError, CacheError):
-            return dict(self._checked_header(self.path(stage, video_id)).get("quality", {}))
-        return {}
+    def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
+        """The quality figures of the output of the computation `key`, empty where there is no output.
+
+        Raises:
+            CacheError: damaged.
+            ChangedError: the output of another computation.
+        """
+        try:
+            header = self._checked_header(self.path(stage, video_id))
+        except FileNotFoundError:
+            return {}
+        _require_key(header, stage, key)
+        return dict(header.get("quality", {}))
 
     def publish_log(self, path: Path) -> None:
         """Let others see the log of a run that has ended."""
@@ -168,8 +191,42 @@ class Cache:
         return self.local
 
     def exists(self) -> bool:
-        """Whether there is a cache."""
+        """Whether there is a folder."""
         return self.root.is_dir()
+
+    def marked(self) -> bool:
+        """Whether `extract` has marked this folder as a cache."""
+        return (self.root / CACHE_MARKER).is_file()
+
+    def mark(self) -> None:
+        """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will tell."""
+        with suppress(OSError):
+            if not self.marked():
+                write_text(self.root / CACHE_MARKER, MARKER_TEXT)
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
+        if path.name.endswith(".failed.json"):
+            return self._is_failure(path)
+        return self._is_checked(path) or store.is_output(path, self._content(path))
+
+    def _is_checked(self, path: Path) -> bool:
+        try:
+            return self.index.get(*self._fact(path)) is not None
+        except FileNotFoundError:
+            return False
+
+    def _is_failure(self, path: Path) -> bool:
+        try:
+            content = self._content(path)
+            entry = json.loads(path.read_bytes() if content is None else content)
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(entry, dict) and {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
+
+    def _content(self, path: Path) -> bytes | None:
+        """The bytes of an output that is no local file."""
+        return None
 
     def stage_names(self) -> list[str]:
         """Stages that have a folder in it."""
@@ -185,24 +242,29 @@ class Cache:
             yield path, status.st_size, status.st_mtime
 
     def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`."""
-        return store.read(path)
+        """The output at a place that `entries` gave; raises as `read`, but for the key.
+
+        Of a damaged file the index forgets what it was, since its stamp may not have changed.
+        """
+        content = self._content(path)
+        try:
+            return store.read(path) if content is None else store.read(path, content)
+        except CacheError:
+            self.index.forget(*self._fact_name(path))
+            raise
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header only; raises as `read`."""
         return store.read_header(path)
 
     def delete(self, path: Path) -> None:
-        """Remove a file that `entries` gave, or a log."""
+        """Remove a file that `entries` gave, or a log, and the folders that it leaves empty."""
         path.unlink()
+        remove_empty_parents(path, self.root)
 
-    def tidy_folder(self, stage: str) -> None:
-        """Remove empty folders of a stage."""
-        remove_empty(self.root / stage)
-
-    def sweep(self) -> int:
-        """Remove temporaries that no living process writes; returns how many."""
-        return sweep(self.root) if self.root.exists() else 0
+    def sweep(self, *, remove: bool = True) -> int:
+        """Remove, or only count, temporaries that no living process writes; returns how many."""
+        return sweep(self.root, remove=remove) if self.root.exists() else 0
 
     def close(self) -> None:
         """Write the index to disk."""
@@ -239,10 +301,26 @@ class Cache:
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         """Kind, name and stamp by which the index knows an output."""
-        return "header", path.absolute(), stamp(path)
+        return *self._fact_name(path), stamp(path)
+
+    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
+        return "header", path.absolute()
 
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
         return {**indexed, **(self.index.shared(str(indexed.get("common"))) or {})}
+
+
+def unreadable(error: BaseException) -> str:
+    """One line of an error in `UNREADABLE`."""
+    return error.what if isinstance(error, AimError) else "it was removed meanwhile"
+
+
+def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
+    if header.get("key") != key:
+        raise ChangedError(
+            f"the cached output of {stage} was replaced by another run, of a video with this id or with other settings",
+            fix="Run it again, or name a cache of its own: --cache FOLDER",
+        )
 
 
 def new_header(computation: Computation, record: Record) -> dict[str, Any]:

@@ -25,10 +25,11 @@ from data.store import (
 )
 from data.store import hdf5 as store
 from data.video import Record
+from data.video.records import CACHE_MARKER
 from data.weights import cache_dir
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT
-from pipeline.cache.local_cache import Cache, new_header
+from pipeline.cache.local_cache import MARKER_TEXT, Cache, new_header
 from pipeline.cache.run_history import FOLDER as LOGS
 
 FEW = 40
@@ -64,6 +65,7 @@ class RemoteCache(Cache):
         name = hashlib.sha256(f"{storage.endpoint_url} {self.folder.url}".encode()).hexdigest()[:16]
         super().__init__(root, cache_dir() / "stores" / name)
         self._listed: dict[str, str] | None = None
+        self._marked = False
 
     @property
     def place(self) -> str:
@@ -93,6 +95,7 @@ class RemoteCache(Cache):
         self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
     ) -> None:
         """Write an output as one object and delete an earlier failure."""
+        self.mark()
         path = self.path(computation.stage, record.id)
         stored, content = store.encode(new_header(computation, record), output, promise)
         version = self.folder.write(self._name(path), content)
@@ -119,6 +122,20 @@ class RemoteCache(Cache):
         self.folder.require_bucket()
         return True
 
+    def marked(self) -> bool:
+        """Whether `extract` has marked this address as a cache."""
+        return self.folder.stamp(CACHE_MARKER) is not None
+
+    def mark(self) -> None:
+        """Mark this address as a cache, once per process."""
+        with suppress(OSError):
+            if not self._marked and not self.marked():
+                self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
+            self._marked = True
+
+    def _content(self, path: Path) -> bytes | None:
+        return self.folder.read(self._name(path))
+
     def stage_names(self) -> list[str]:
         """Stages that have an object in it."""
         names = {name.partition("/")[0] for name in self.folder.files() if "/" in name}
@@ -128,10 +145,6 @@ class RemoteCache(Cache):
         """Place, bytes and time of writing (seconds since 1970) of every object of a stage, in order."""
         for name, file in sorted(self.folder.files(stage).items()):
             yield self.root / name, file.size, file.written
-
-    def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`."""
-        return store.read(path, self.folder.read(self._name(path)))
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header; the whole object is read for it."""
@@ -143,12 +156,9 @@ class RemoteCache(Cache):
             self.folder.remove(self._name(path))
         else:
             self.folder.remove(f"{LOGS}/{path.name}")
-            path.unlink()
+            path.unlink(missing_ok=True)
 
-    def tidy_folder(self, stage: str) -> None:
-        """Nothing to do: a store has no folders."""
-
-    def sweep(self) -> int:
+    def sweep(self, *, remove: bool = True) -> int:
         """Nothing to do: a store has no half-written objects."""
         return 0
 
@@ -166,7 +176,10 @@ class RemoteCache(Cache):
         version = self.folder.stamp(name) if self._listed is None else self._listed.get(name)
         if version is None:
             raise FileNotFoundError(name)
-        return OBJECT, address(path), version
+        return *self._fact_name(path), version
+
+    def _fact_name(self, path: Path) -> tuple[str, Path | str]:
+        return OBJECT, address(path)
 
     def _name(self, path: Path) -> str:
         """The object's name in the cache; bytes of a file name that are no text are escaped."""

@@ -68,6 +68,12 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
         return
 
 
+def is_run_log(path: Path) -> bool:
+    """Whether the first line of a file is that of a run's log."""
+    first = next(read_events(path), {})
+    return first.get("event") == "start" and "run" in first
+
+
 def _read(path: Path) -> RunRecord | None:
     start: dict[str, Any] | None = None
     last: dict[str, Any] = {}

@@ -7,6 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from data.errors import UsageError
+
+
+def cache_folder(text: str | Path) -> Path:
+    """The folder that `--cache` names; an empty name, such as that of an unset variable, is not the working directory.
+
+    Raises:
+        UsageError: no name.
+    """
+    if not str(text).strip():
+        fix = "Name it: --cache FOLDER; `--cache .` is the working directory"
+        raise UsageError("'--cache' names no folder", fix=fix)
+    return Path(text)
+
+
 OPTIONS: dict[str, Any] = {
     "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
@@ -17,7 +32,7 @@ OPTIONS: dict[str, Any] = {
     "overrides": Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")],
     "model": Annotated[Path, typer.Option("--model", "-m")],
     "grids": Annotated[list[str] | None, typer.Option("--grid", metavar="KEY=A,B")],
-    "cache": Annotated[Path | None, typer.Option("--cache")],
+    "cache": Annotated[Path | None, typer.Option("--cache", parser=cache_folder, metavar="PATH")],
     "pack": Annotated[Path | None, typer.Option("--pack")],
     "out": Annotated[Path | None, typer.Option("--out")],
     "folder": Annotated[Path, typer.Option("--folder")],

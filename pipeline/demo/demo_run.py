@@ -124,7 +124,7 @@ def run_demo(
     extraction = run_extract(records, Planner(config, cache), stop=stop, **hooks.extracting)
     _all_done(extraction, out)
     clock.lap("extract")
-    pose = pose_agreement(records, cache, out / "dives")
+    pose = pose_agreement(records, cache, extraction.keys, out / "dives")
     learn = [record for record in records if record.split == "train"]
     unseen = [record for record in records if record.split == "test"]
     leaks = leak_audit(learn, unseen, cache)
@@ -148,11 +148,12 @@ def train_on(
     records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, hooks: Hooks, stop: threading.Event
 ) -> None:
     """Train on these performances and keep the run with its configuration."""
-    features = gather(records, Planner(config, cache)).features
+    planner = Planner(config, cache)
+    features = gather(records, planner).features
     model, recipe = config.scorer
     trained = train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set)
     save(trained, run)
-    finish_run(trained, features, config, run, cache=cache, stop=stop.is_set)
+    finish_run(trained, features, config, run, planner=planner, stop=stop.is_set)
 
 
 def write_page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,13 @@ SEED = 7
 """Of the random scores."""
 
 
-def pose_agreement(records: Sequence[Record], cache: Cache, dives: Path) -> tuple[Agreement, ...]:
+def pose_agreement(
+    records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
+) -> tuple[Agreement, ...]:
     """Agreement of detected and rendered divers per dive, on the frames that the pose stage read."""
     agreements = []
     for record in records:
-        arrays = cache.read("pose", record.id).output.arrays
+        arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays
         truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)

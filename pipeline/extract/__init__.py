@@ -17,6 +17,7 @@ from pipeline.extract.extract_run import (
     status_of,
 )
 from pipeline.extract.plan import Plan, Planner
+from pipeline.extract.planned_outputs import extract_and_read
 from pipeline.extract.runner import Result
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Status",
     "Summary",
     "dataset_records",
+    "extract_and_read",
     "extract_missing",
     "extract_videos",
     "labelled_records",

@@ -21,6 +21,9 @@ from pipeline.extract.run_log import RunLog
 from pipeline.extract.runner import Result
 from pipeline.workers import Pool
 
+TRIES = 3
+"""Plans of one record in one run, where outputs that a stage reads are damaged or replaced by others meanwhile."""
+
 
 @dataclass
 class Summary:
@@ -30,6 +33,7 @@ class Summary:
         videos: number of records.
         results: one per record that had something to do or that failed.
         fresh: records with nothing to do; `ready` are their ids.
+        keys: key of every planned output by stage, by the record's id; every later read of an output names its key.
         cancelled: the user asked to stop; `extract` goes on where it stopped.
         problems: one line per unusable input.
     """
@@ -38,6 +42,7 @@ class Summary:
     results: list[Result] = field(default_factory=list)
     fresh: int = 0
     ready: set[str] = field(default_factory=set)
+    keys: dict[str, Mapping[str, str]] = field(default_factory=dict)
     cancelled: bool = False
     problems: tuple[str, ...] = ()
 
@@ -85,6 +90,7 @@ def plan_all(
     for plan in planner.plan_all(records):
         if stop is not None and stop.is_set():
             break
+        summary.keys[plan.record.id] = plan.keys()
         if plan.todo:
             plans.append(plan)
         else:
@@ -118,6 +124,7 @@ def run_extract(
     """
     stop = stop or threading.Event()
     config, cache = planner.config, planner.cache
+    cache.mark()
     cache.sweep()
     from_store = any(record.remote for record in records)
     if from_store:
@@ -129,12 +136,27 @@ def run_extract(
     pool = pool or pick_pool("local", config.run)
     with RunLog(planner) as log:
         log.begin(plans, summary.fresh)
-        for result in run_plans(plans, config, cache, stop, on_frames, pool) if plans and not stop.is_set() else ():
-            summary.results.append(result)
-            log.result(result)
-            remember(planner, result)
-            if on_result is not None:
-                on_result(result)
+        earlier: dict[str, Result] = {}
+        for tries_left in reversed(range(TRIES)):
+            for result in run_plans(plans, config, cache, stop, on_frames, pool) if plans and not stop.is_set() else ():
+                result = _joined(earlier.pop(result.record.id, None), result)
+                if result.retry and result.failed and tries_left and not stop.is_set():
+                    earlier[result.record.id] = result
+                    continue
+                summary.results.append(result)
+                log.result(result)
+                remember(planner, result)
+                if on_result is not None:
+                    on_result(result)
+            if not earlier:
+                break
+            plans, settled = plan_all([result.record for result in earlier.values()], planner)
+            log.plans(plans)
+            summary.keys |= settled.keys
+            for record_id in settled.ready:  # another run has computed it meanwhile
+                before = earlier.pop(record_id)
+                summary.results.append(replace(before, failed={}))
+        summary.results += earlier.values()
         summary.cancelled = stop.is_set()
         if summary.cancelled:
             log.cancelled()
@@ -143,6 +165,11 @@ def run_extract(
         sweep_scratch(config.storage.reach())  # of workers that were lost
     cache.index.flush()
     return summary
+
+
+def _joined(before: Result | None, result: Result) -> Result:
+    """The result of another try at a record, with what the first one did."""
+    return result if before is None else replace(result, done={**before.done, **result.done})
 
 
 def _settled(plan: Plan) -> Result:

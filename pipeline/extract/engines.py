@@ -14,6 +14,7 @@ from data.errors import VideoError
 from data.store import is_remote
 from pipeline.cache import Cache, open_cache
 from pipeline.config import BaseConfig, validate
+from pipeline.extract.failures import is_crash
 from pipeline.extract.plan import Plan
 from pipeline.extract.runner import PlanRunner, Result
 from pipeline.workers import Pool, Report, Task, run_jobs
@@ -90,7 +91,10 @@ def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> C
 
 
 def lost(plan: Plan, cache: Cache, reason: str) -> Result:
-    """The result of a record whose worker was lost: stages that were written are done, the others failed."""
+    """The result of a record whose worker was lost: stages that were written are done, the others failed.
+
+    Only a crash is kept as the video's; a kill from outside, and limits of time and memory, are the moment's.
+    """
     result = Result(plan.record, skipped=plan.fresh)
     error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")
     for step in plan.steps:
@@ -100,7 +104,7 @@ def lost(plan: Plan, cache: Cache, reason: str) -> Result:
             result.done[step.stage] = 0.0
             continue
         result.failed[step.stage] = reason
-        if not step.computation.upstream:
+        if not step.computation.upstream and is_crash(reason):
             with suppress(OSError):
                 cache.record_failure(step.computation, plan.record, error)
     return result

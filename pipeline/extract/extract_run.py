@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from data.errors import Cancelled, DataError, UsageError, printable
 from data.video import Listing, Record, find_videos
-from pipeline.cache import CacheFiles, delete, must_exist, open_cache
+from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.batch import (
@@ -165,7 +166,7 @@ def prune(
         UsageError: no such cache, input or stage.
     """
     planner = make_planner(config, stages)
-    cache = must_exist(planner.cache)
+    cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
@@ -214,16 +215,19 @@ def extract_videos(
                 hooks["on_plan"](plans, fresh)
 
         summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
-    _note_joint_maps(job, observer)
+    _note_joint_maps(job, summary, observer)
     return replace(summary, problems=job.listing.problems)
 
 
-def _note_joint_maps(job: ExtractJob, observer: Observer) -> None:
+def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> None:
     """Which joint of an imported keypoint file became which, one line for every map that occurs."""
     planner = job.planner
     if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
         return
-    maps = {str(planner.cache.quality("pose", record.id).get("joint_map", "")) for record in job.records}
+    maps = set()
+    for video_id, keys in summary.keys.items():
+        with suppress(*UNREADABLE):
+            maps.add(str(planner.cache.quality("pose", video_id, keys["pose"]).get("joint_map", "")))
     for line in sorted(maps - {""}):
         observer.note(f"keypoints of {line}")
 

@@ -42,6 +42,10 @@ class Plan:
         """Stages whose stored output can be used."""
         return tuple(step.stage for step in self.steps if step.check.state == "fresh")
 
+    def keys(self) -> dict[str, str]:
+        """Key of every output by stage."""
+        return {step.stage: step.computation.key for step in self.steps}
+
     def waves(self) -> Iterator[list[Step]]:
         """The steps that will run, in groups that share one decode: no step needs another one of its group."""
         waiting = [step for step in self.steps if step.stage in self.todo]

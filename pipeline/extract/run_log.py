@@ -76,6 +76,10 @@ class RunLog:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self.path.open("a", encoding="utf-8")
         self._say("start", run=self.run, **_who(), **self._what(), fresh=fresh, planned=len(plans))
+        self.plans(plans)
+
+    def plans(self, plans: Sequence[Plan]) -> None:
+        """Write what will run and why."""
         for plan in plans:
             self._say("plan", video=plan.record.name, todo=dict(reasons(plan)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 import time
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from data.errors import AimError, Cancelled, ChangedError, DataError
 from data.store import StageOutput
 from data.video import Record
 from extractors.base import Extractor
-from pipeline.cache import Cache, fingerprints, stamps
+from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, Progress
+from pipeline.extract.failures import passing_fault
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import stage_class
 
@@ -34,6 +34,7 @@ class Result:
         skipped: stages that were fresh.
         frames: frames of the video as far as a stage asked for them, else 0.
         cancelled: the user asked to stop before all was done.
+        retry: an output that a stage reads was damaged, removed or replaced meanwhile; a new plan computes it again.
     """
 
     record: Record
@@ -42,6 +43,7 @@ class Result:
     skipped: tuple[str, ...] = ()
     frames: int = 0
     cancelled: bool = False
+    retry: bool = False
 
 
 class PlanRunner:
@@ -131,7 +133,7 @@ class PlanRunner:
         record = shared.record
         try:
             _require_inputs(record, step)
-            upstream = {name: self._upstream(step, name, record) for name in step.computation.upstream}
+            upstream = {name: self._upstream(step, name, record, result) for name in step.computation.upstream}
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
@@ -147,25 +149,24 @@ class PlanRunner:
             shared.leave(step.stage)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
-        """One line why. It is kept in the cache unless the machine or the set-up is at fault: those are retried."""
+        """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        if isinstance(error, AimError) and error.momentary:
-            return str(error)
-        if isinstance(error, OSError):
-            full = error.errno == errno.ENOSPC or "No space left" in str(error)
-            cause = error.strerror or str(error)
-            return "no space left on the disk of the cache" if full else f"{type(error).__name__}: {cause}"
+        passing = passing_fault(error, record)
+        if passing is not None:
+            return passing
         try:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:
             return f"{error} (and the failure could not be written: {disk.strerror})"
 
-    def _upstream(self, step: Step, name: str, record: Record) -> StageOutput:
-        stored = self.cache.read(name, record.id)
-        if stored.header["key"] != step.computation.upstream[name]:
-            raise ChangedError(f"the cached output of {name} was replaced meanwhile", fix=AGAIN)
-        return stored.output
+    def _upstream(self, step: Step, name: str, record: Record, result: Result) -> StageOutput:
+        try:
+            return self.cache.read(name, record.id, step.computation.upstream[name]).output
+        except UNREADABLE as error:
+            result.retry = True
+            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
+            raise ChangedError(why, fix=AGAIN) from error
 
     def _extractor(self, name: str) -> Extractor[Any]:
         if name not in self._extractors:

@@ -30,6 +30,6 @@ def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[
             if not path.name.endswith((OUTPUT, FAILURE)) or path.name.startswith(TEMPORARY):
                 continue
             why = expected.get(path, "no such video among the inputs")
-            if why:
+            if why and cache.is_ours(path):
                 findings.append(Finding(path, stage, video_of(cache, stage, path), why, size))
     return findings

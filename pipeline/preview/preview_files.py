@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes
+from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
-from pipeline.cache import Cache
-from pipeline.extract import Planner
+from pipeline.cache import UNREADABLE, Cache
+from pipeline.extract import Planner, run_extract
 from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
@@ -136,7 +137,7 @@ def write_previews(
 
 
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
-    """The fresh outputs of a video.
+    """The fresh outputs of a video; one that is damaged, or replaced by another run, is extracted again.
 
     Raises:
         DataError: the performance has no video, or no output is fresh.
@@ -145,10 +146,18 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
     """
     if record.path is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
-    names = _fresh(record, planner)
-    if not names:
-        raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
-    stored = {name: planner.cache.read(name, record.id) for name in names}
+    stored: dict[str, Stored] = {}
+    for tries_left in (1, 0):
+        fresh = _fresh(record, planner)
+        if not fresh:
+            raise DataError("no output to show", where=record.id, fix="`status` gives the reason")
+        try:
+            stored = {name: planner.cache.read(name, record.id, key) for name, key in fresh.items()}
+            break
+        except UNREADABLE:
+            if not tries_left:
+                raise
+            run_extract([record], planner)
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
     info, times = probe(record.path)
     return PreviewScene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
@@ -260,8 +269,9 @@ class _Drawer:
         return f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
 
 
-def _fresh(record: Record, planner: Planner) -> list[str]:
-    return [step.stage for step in planner.plan(record).steps if step.check.state == "fresh"]
+def _fresh(record: Record, planner: Planner) -> dict[str, str]:
+    """The key of every fresh output by stage."""
+    return {s.stage: s.computation.key for s in planner.plan(record).steps if s.check.state == "fresh"}
 
 
 def _newer(paths: Sequence[Path], planner: Planner, record: Record) -> bool:

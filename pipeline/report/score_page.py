@@ -9,15 +9,12 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data.errors import CacheError
-from data.store import StageOutput
 from data.video import Record
 from pipeline.cache import Cache, software
 from pipeline.cache.run_history import run_facts
@@ -73,7 +70,7 @@ def scores_page(
     good, expected = [row for row in rows if row.error is None], _training_steps(scorer)
     videos = tuple(
         video_report(
-            row, by_id[row.id], _outputs(cache, stages, row.id), page=path, name=shown[row.id], expected=expected
+            row, by_id[row.id], scorer.outputs(row, by_id[row.id]), page=path, name=shown[row.id], expected=expected
         )
         for row in good[:sections]
     )
@@ -113,18 +110,10 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
     return tuple(times)
 
 
-def _outputs(cache: Cache, stages: Sequence[str], video_id: str) -> Mapping[str, StageOutput]:
-    outputs = {}
-    for stage in stages:
-        with suppress(FileNotFoundError, CacheError):
-            outputs[stage] = cache.read(stage, video_id).output
-    return outputs
-
-
 def _failure(row: Score, name: str, cache: Cache, stages: Sequence[str]) -> Failure:
     for stage in stages:
         entry = cache.failures(stage, row.id)
-        if entry:
+        if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try
             return Failure(name, stage, str(entry.get("what")), str(entry.get("traceback", "")))
     return Failure(name, "", row.error or "")
 

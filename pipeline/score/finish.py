@@ -8,8 +8,8 @@ from pathlib import Path
 
 from data.errors import DataError
 from data.splits import forbidden
-from pipeline.cache import Cache
 from pipeline.config import BaseConfig
+from pipeline.extract import Planner
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import model_sha256
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
@@ -25,7 +25,7 @@ def finish_run(
     config: BaseConfig,
     folder: Path,
     *,
-    cache: Cache | None = None,
+    planner: Planner | None = None,
     folds: int = FOLDS,
     progress: Progress | None = None,
     stop: Stop | None = None,
@@ -36,7 +36,7 @@ def finish_run(
         run, features: the run and its training performances.
         config: names the protocol, whose groups stay together in the folds.
         folder: the run's folder.
-        cache: holds the stages' outputs, whose quality measures over the training part are stored for comparison.
+        planner: knows the stages' outputs, whose quality measures over the training part are stored for comparison.
         folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
         progress: called with (epochs done, epochs in all).
         stop: called after every epoch; true ends it.
@@ -63,7 +63,7 @@ def finish_run(
                 progress=progress,
                 stop=stop,
             )
-            calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, cache)})
+            calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, features, planner)})
             save_calibration(calibration, folder)
             shutil.rmtree(unfinished, ignore_errors=True)
         except DataError as error:
@@ -72,7 +72,9 @@ def finish_run(
     return calibration, None if calibration is not None else why_not
 
 
-def _quality(run: TrainedRun, cache: Cache | None) -> dict[str, dict[str, list[float]]]:
-    if cache is None:
+def _quality(run: TrainedRun, features: FeatureSet, planner: Planner | None) -> dict[str, dict[str, list[float]]]:
+    if planner is None:
         return {}
-    return quality_ranges([{stage: cache.quality(stage, name) for stage in run.settings} for name in run.train_ids])
+    learnt = set(run.train_ids)
+    plans = planner.plan_all([record for record in features.records if record.id in learnt])
+    return quality_ranges([{step.stage: dict(step.check.quality) for step in plan.steps} for plan in plans])

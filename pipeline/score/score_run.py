@@ -42,7 +42,7 @@ def score_videos(
     scorer = Scorer(model, cache, workers, other_settings=other_settings)
     stop = observer.stop_event()
     with observer.videos() as hooks:
-        rows = scorer.score_records(records, stop=stop, **hooks)
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **hooks)
     scorer.cache.close()
     if out is not None:
         with writing(out):

@@ -83,7 +83,9 @@ def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
     for row in rows:
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
-        shown.append({**asdict(row), **safe, "flags": flags})
+        content = {**asdict(row), **safe, "flags": flags}
+        del content["keys"]
+        shown.append(content)
     return shown
 
 

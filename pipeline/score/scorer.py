@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ import numpy as np
 from data.errors import DataError, UsageError
 from data.store import StageOutput, Storage, write_text
 from data.video import Record, find_videos
-from pipeline.cache import open_cache, software
+from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
-from pipeline.extract import Planner, Result, run_extract
+from pipeline.extract import Planner, extract_and_read, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
@@ -32,6 +32,15 @@ from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
 
 CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures."""
+
+    output: StageOutput
+    keys: Mapping[str, str]
+    quality: dict[str, dict[str, Any]]
 
 
 class Scorer:
@@ -62,7 +71,7 @@ class Scorer:
             values.setdefault("run", {})["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
-        self.planner = Planner(self.config, self.cache, stages=("timesteps",), fetch=lambda _: None)
+        self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
         self.differing = self._differing()
         if self.differing and not other_settings:
             raise UsageError(
@@ -85,28 +94,51 @@ class Scorer:
         records: Sequence[Record],
         *,
         stop: threading.Event | None = None,
+        note: Callable[[str], None] | None = None,
         **hooks: Any,
     ) -> list[Score]:
         """Score many videos. Failed videos have `error` set.
 
+        Every output is read by its planned key; one that is damaged, or that another run on this cache has replaced, is
+        extracted again.
+
         Args:
             records: the videos.
             stop: set it to end after the current writes; videos not extracted by then count as failed.
+            note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        summary = run_extract(records, self.planner, stop=stop, **hooks)
-        results = {result.record.id: result for result in summary.results}
-        done = {key for key, result in results.items() if not result.failed and "timesteps" in result.done}
-        done |= summary.ready
-        outputs = {r.id: self.cache.read("timesteps", r.id).output for r in records if r.id in done}
-        good = [record for record in records if record.id in outputs]
+        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        good = [record for record in records if record.id in inputs]
         scored: dict[str, Score] = {}
         if good:
-            features = stack(good, [outputs[r.id] for r in good], feature_settings(self.planner))
+            features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round differently from those of a single performance.
-            scored = {r.id: self._predict(features.take([i]), outputs[r.id]) for i, r in enumerate(good)}
-        rows = [scored.get(record.id) or _failure(record, results.get(record.id)) for record in records]
+            scored = {r.id: self._predict(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
+
+    def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
+        """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
+        outputs: dict[str, StageOutput] = {}
+        for tries_left in (1, 0):
+            unusable = False
+            for stage in self.planner.stages:
+                try:
+                    outputs[stage] = self.cache.read(stage, row.id, row.keys.get(stage, "")).output
+                except FileNotFoundError:
+                    continue
+                except UNREADABLE:
+                    unusable = True
+            if not unusable or not tries_left:
+                break
+            run_extract([record], self.planner)
+        return outputs
+
+    def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
+        output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
+        quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
+        return _Inputs(output, keys, quality)
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
         """Predictions for given features of any settings; shapes and channel names must match the model.
@@ -116,13 +148,13 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
-    def _predict(self, features: FeatureSet, output: StageOutput) -> Score:
+    def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:
         """The score of one performance."""
         made, record, calibration = self.score_features(features), features.records[0], self.calibration
         score = float(made.score[0])
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
-        quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
+        quality = inputs.quality
         flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
@@ -137,7 +169,7 @@ class Scorer:
             steps=tuple(
                 StepScore(start, end, share, scene, interaction)
                 for (start, end), share, (scene, interaction) in zip(
-                    output.arrays["bounds"].values.astype(np.float64).tolist(),
+                    inputs.output.arrays["bounds"].values.astype(np.float64).tolist(),
                     made.step_scores[0].tolist(),
                     made.attention[0].tolist(),
                     strict=True,
@@ -146,6 +178,7 @@ class Scorer:
             flags=flags,
             checked=checked,
             quality=quality,
+            keys=inputs.keys,
         )
 
     def _facts(
@@ -234,12 +267,6 @@ def saved_storage(folder: Path) -> Storage:
         UsageError: it has settings that this version does not have.
     """
     return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
-
-
-def _failure(record: Record, result: Result | None) -> Score:
-    reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
-    error = reasons[0] if reasons else "not extracted: the run was stopped"
-    return Score(id=record.id, path=record.path, error=error)
 
 
 def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:

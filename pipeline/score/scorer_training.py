@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
+from pipeline.extract import make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
@@ -67,12 +67,12 @@ def train_scorer(
         )
     with writing(folder):
         save(run, folder)
-    cache = open_cache(config.cache, config.storage.reach()) if cached else None
+    planner = make_planner(config, ("timesteps",)) if cached else None
     with writing(folder), observer.steps("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
-            run, features, config, folder, cache=cache,
+            run, features, config, folder, planner=planner,
             folds=FOLDS if folds is None else folds, progress=progress, stop=stop.is_set,
         )  # fmt: skip
-    if cache is not None:
-        cache.close()
+    if planner is not None:
+        planner.cache.close()
     return TrainedScorer(folder, run, calibration, why_not)

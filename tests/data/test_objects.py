@@ -23,6 +23,7 @@ import run_pipeline
 from data.errors import DataError, StorageError, UsageError
 from data.store import hdf5 as store
 from data.store.addresses import address, is_remote, local_path
+from data.store.files import lock
 from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import PREFIX, fetched, sweep_scratch
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
@@ -245,7 +246,10 @@ def test_what_a_killed_process_left_is_swept(filled: Bucket) -> None:
     for folder in (dead, living, other):
         folder.mkdir(parents=True)
         (folder / "a.mp4").touch()
+    handle = os.open(living, os.O_RDONLY)
+    assert lock(handle)
     assert sweep_scratch(filled.storage) == 1
+    os.close(handle)
     assert sorted(scratch.iterdir()) == sorted([living, other])
 
 
@@ -262,9 +266,9 @@ def test_outputs_are_read_back(filled: Bucket) -> None:
     config = filled.config(stages=["contrast"])
     extract(filled.videos(), config)
     cache = open_cache(config.cache, config.storage.reach())
-    assert cache.read("contrast", "sub/a.mp4").output.arrays["contrast"].values == pytest.approx(38, abs=1)
-    assert cache.quality("brightness", "a.mp4")["brightest"] == pytest.approx(34, abs=1)
-    assert cache.read("contrast", "a.mp4").header["video"] == "a.mp4"
+    assert cache.load(cache.path("contrast", "sub/a.mp4")).output.arrays["contrast"].values == pytest.approx(38, abs=1)
+    assert cache.load(cache.path("brightness", "a.mp4")).output.quality["brightest"] == pytest.approx(34, abs=1)
+    assert cache.load(cache.path("contrast", "a.mp4")).header["video"] == "a.mp4"
 
 
 def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
@@ -286,9 +290,12 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     ]
     read, damaged = verify(cache)
     assert (read, [finding.video for finding in damaged]) == (5, ["old.mp4"])
+    assert unneeded(cache, records, Planner(config, cache)) == [], "a file that does not say that it is ours stays"
+    output = filled.get("cache/brightness/a.mp4.h5")
+    filled.put("cache/brightness/old.mp4.h5", output)
     unused = unneeded(cache, records, Planner(config, cache))
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
-    assert remove(cache, unused) == 7
+    assert remove(cache, unused) == len(output)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
     assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
     assert beyond(cache, 0) == [], "what was written within the last hour stays"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from data.store.files import safe_name
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
@@ -49,3 +50,11 @@ def test_a_moved_cache_and_video_keep_the_key(stage: str, tmp_path: Path) -> Non
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
     assert key(stage, {}, tmp_path / "one") == key(stage, {}, tmp_path / "two")
+
+
+def test_no_two_names_become_one() -> None:
+    long = "L" * 300
+    shortened = safe_name(long)
+    names = [long, shortened, safe_name(shortened), "L" * 301, ".writing-host-1-aa.mp4", "a~0123456789abcdef", "a"]
+    assert len({safe_name(name) for name in names}) == len(names)
+    assert all(len(safe_name(name)) <= 200 and not safe_name(name).startswith(".writing-") for name in names)

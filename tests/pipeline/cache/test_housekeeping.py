@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from data.errors import UsageError
-from data.video.records import Record, find_videos
+from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
 from pipeline import stages
+from pipeline.cache.cache_commands import collect_garbage
 from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, verify
 from pipeline.cache.local_cache import Cache
+from pipeline.cli.command_tree import app
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import run_extract
+from pipeline.extract.batch import run_extract, status_rows
+from pipeline.extract.extract_run import prune
 from pipeline.extract.plan import Planner
 from pipeline.extract.unneeded import unneeded
+from pipeline.observer import Observer
+from tests.helpers.damage import damage_unnoticed
 
 ROOT = Path(__file__).resolve().parents[3]
+SILENT = Observer()
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +91,20 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     assert "in the folder of 'contrast'" in damaged[1].why
 
 
+def test_damage_that_no_time_stamp_shows_is_computed_again(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, records = filled
+    planner, good = Planner(configured(cache.root), cache), records[:1]
+    damage_unnoticed(cache, "brightness", "a.mp4")
+    cache.path("contrast", "a.mp4").unlink()
+    summary = run_extract(good, planner)
+    assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
+    assert verify(cache) == (4, [])
+    damage_unnoticed(cache, "contrast", "a.mp4")
+    assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
+    assert len(verify(cache)[1]) == 1
+    assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
+
+
 def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, records = filled
     config = configured(cache.root)
@@ -131,6 +152,76 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
 
 
+def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
+    """Files of other programs in and beside the stage folders; returns content and time of every file, folders too."""
+    names = ("weights.h5", "models/best.h5", "brightness/notes.h5", "brightness/mine.failed.json", ".runs/mine.jsonl")
+    for name in names:
+        (cache.root / name).parent.mkdir(exist_ok=True)
+        (cache.root / name).write_text("not ours")
+    (cache.root / "models/.writing-my-novel").write_text("not ours")
+    (cache.root / "models/kept/empty").mkdir(parents=True)
+    old = time.time() - 10 * 86400
+    for path in cache.root.rglob("*"):
+        if path.is_file() and "not ours" in path.read_text("utf-8", "replace"):
+            os.utime(path, (old, old))
+    return everything(cache.root)
+
+
+def everything(root: Path) -> dict[Path, tuple[bytes, int]]:
+    return {p: (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns) for p in root.rglob("*")}
+
+
+def test_housekeeping_touches_only_what_says_it_is_ours(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, _ = filled
+    cache.close()
+    before = project_with_a_cache(cache)
+    foreign = {path for path, (content, _) in before.items() if content == b"not ours"}
+    config, old = configured(cache.root), time.time() - 10 * 86400
+    for path in (cache.path("contrast", "a.mp4"), *(cache.root / ".runs").iterdir()):
+        os.utime(path, (old, old))
+    before = everything(cache.root)
+    listed = collect_garbage(config, 0.0, 1, False, SILENT)
+    prune(config, [cache.root.parent / "in/a.mp4"], (), False, SILENT)
+    assert everything(cache.root) == before, "without --yes nothing is changed"
+    done = collect_garbage(config, 0.0, 1, True, SILENT)
+    assert {f.path for f in done.files} == {f.path for f in listed.files}
+    assert cache.path("contrast", "a.mp4") in {f.path for f in done.files}
+    assert not cache.path("contrast", "a.mp4").exists()
+    pruned = prune(config, [cache.root.parent / "in/a.mp4"], (), True, SILENT)
+    assert {f.video for f in pruned.files} == {"sub/b.mp4", "bad.mp4"}
+    assert all(path.read_text() == "not ours" for path in foreign)
+    assert (cache.root / "models/kept/empty").is_dir()
+    assert (cache.root / "models/.writing-my-novel").exists()
+
+
+def test_a_folder_without_the_marker_is_refused(filled: tuple[Cache, tuple[Record, ...]]) -> None:
+    cache, records = filled
+    cache.close()
+    (cache.root / CACHE_MARKER).unlink()
+    (cache.root / CACHE_INDEX).unlink()
+    before = everything(cache.root)
+    for call in (
+        lambda: collect_garbage(configured(cache.root), 0.0, 1, True, SILENT),
+        lambda: prune(configured(cache.root), [cache.root.parent / "in/a.mp4"], (), True, SILENT),
+    ):
+        with pytest.raises(UsageError, match="not marked as a cache"):
+            call()
+    assert len(list(status_rows(records, Planner(configured(cache.root), Cache(cache.root))))) == 6
+    assert everything(cache.root) == before, "no index appears in a folder that may be somebody's"
+    run_extract(records, Planner(configured(cache.root), Cache(cache.root)))
+    assert (cache.root / CACHE_MARKER).is_file(), "`extract` adopts a cache of an earlier version"
+    collect_garbage(configured(cache.root), 0.0, 1, True, SILENT)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_not_the_working_directory(name: str) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        validate({"cache": name})
+    for command in (["cache", "gc"], ["extract", "."], ["score", ".", "-m", "."]):
+        result = CliRunner().invoke(app, [*command, "--cache", name])
+        assert isinstance(result.exception, UsageError), result.output
+
+
 def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Record, ...]], tmp_path: Path) -> None:
     cache, _ = filled
     outside = tmp_path / "outside"
@@ -160,8 +251,10 @@ def test_on_the_command_line(make_video: Any, tmp_path: Path) -> None:
     listed = run("cache", "prune", tmp_path / "in", "--stages", "camera_flow", "--json")
     assert "add --yes" in json.loads(listed.stdout)["summary"]
     assert output.exists()
+    whole = output.read_bytes()
     output.write_bytes(b"damaged")
     assert run("cache", "verify").returncode == 1
+    output.write_bytes(whole)
     assert run("cache", "prune", tmp_path / "in", "--stages", "camera_flow", "--yes").returncode == 0
     assert not output.exists()
     assert run("cache", "gc", "--max-gb", "0", "--yes").returncode == 0

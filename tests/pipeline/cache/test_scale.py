@@ -100,7 +100,7 @@ def test_a_file_replaced_meanwhile_is_not_taken_for_ours(
         return told
 
     monkeypatch.setattr(store, "write", raced)
-    changed = validate({**config.dump(), "brightness": {"stride": 3}})
+    changed = validate({**config.dump(), "stages": ["brightness"], "brightness": {"stride": 3}})
     cache = Cache(config.cache)
     run_extract(records, Planner(changed, cache))
     cache.close()

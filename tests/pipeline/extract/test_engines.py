@@ -52,30 +52,45 @@ def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> 
             np.testing.assert_array_equal(array.values, theirs.arrays[name].values)
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_dying_child_costs_its_video(videos: Path, tmp_path: Path, number: signal.Signals) -> None:
-    killed: list[str] = []
+class Killer:
+    """A hook that kills the worker of the first video whenever it reports frames, so many times."""
 
-    def kill_once(video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        if not killed:
-            killed.append(video)
+    def __init__(self, number: signal.Signals, kills: int) -> None:
+        self.number, self.left, self.video = number, kills, ""
+
+    def __call__(self, video: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        self.video = self.video or video
+        if self.left and video == self.video:
+            self.left -= 1
             for child in multiprocessing.active_children():
-                os.kill(child.pid or 0, number)
+                os.kill(child.pid or 0, self.number)
 
-    config = configured(tmp_path / "cache", 1)
-    summary = extract(videos, config, on_frames=kill_once)
-    assert [result.record.id for result in summary.failed] == killed
+
+def test_one_lost_worker_costs_no_video(videos: Path, tmp_path: Path) -> None:
+    summary = extract(videos, configured(tmp_path / "cache", 1), on_frames=Killer(signal.SIGKILL, 1))
+    assert (len(summary.results), summary.failed) == (3, [])
+
+
+@pytest.mark.parametrize(("number", "kept"), [(signal.SIGSEGV, True), (signal.SIGKILL, False)])
+def test_two_lost_workers_cost_their_video(videos: Path, tmp_path: Path, number: signal.Signals, kept: bool) -> None:
+    config, killer = configured(tmp_path / "cache", 1), Killer(number, 2)
+    summary = extract(videos, config, on_frames=killer)
+    assert [result.record.id for result in summary.failed] == [killer.video]
     assert number.name in next(iter(summary.failed[0].failed.values()))
     assert len(summary.results) == 3
+    again = extract(videos, config)
+    assert len(again.failed) == kept, "a crash is the video's, a kill from outside is the moment's"
     retried = Planner(config, Cache(config.cache), retry_failed=True)
     records = find_videos([videos]).records
     assert run_extract(records, retried).exit_code == 0
 
 
 def test_a_video_that_takes_too_long_fails_by_name(videos: Path, tmp_path: Path) -> None:
-    summary = extract(videos, configured(tmp_path / "cache", 2, timeout_s=0.01))
+    config = configured(tmp_path / "cache", 2, timeout_s=0.01)
+    summary = extract(videos, config)
     assert len(summary.failed) == 3
     assert "run.timeout_s" in next(iter(summary.failed[0].failed.values()))
+    assert extract(videos, configured(tmp_path / "cache", 0)).exit_code == 0, "a limit is not the video's fault"
 
 
 def test_a_video_that_needs_too_much_memory_fails_by_name(videos: Path, tmp_path: Path) -> None:

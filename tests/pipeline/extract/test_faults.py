@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchmarks.faults import kills, surroundings
+from benchmarks.faults import kills, shared, surroundings
 from benchmarks.faults.bench import Bench, Outcome, damaged, differing, run_in_process
 
 
@@ -64,6 +65,18 @@ def test_an_input_that_changes_is_not_believed(bench: Bench) -> None:
         f"the input changed while it was read. {again}",
         f"the video file changed since the run began. {again}",
     ]
+
+
+@pytest.mark.parametrize(
+    "scenario", [shared.foreign_files, shared.mixed_videos, shared.unnoticed_damage, shared.one_host_name]
+)
+def test_shared_caches(bench: Bench, scenario: Callable[[Bench], Outcome]) -> None:
+    check(scenario(bench))
+
+
+@pytest.mark.slow
+def test_no_memory(bench: Bench) -> None:
+    check(shared.no_memory(bench))
 
 
 def test_a_wrong_output_is_counted(bench: Bench, tmp_path: Path) -> None:

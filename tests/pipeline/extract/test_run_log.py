@@ -136,6 +136,7 @@ def test_forced_and_retried_stages_say_so(videos: Path, tmp_path: Path) -> None:
 def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     config = configured(tmp_path / "cache")
     cache = Cache(config.cache)
+    cache.mark()
     records = find_videos([videos]).records
     planner = Planner(config, cache)
     plans, _ = plan_all(records, planner)

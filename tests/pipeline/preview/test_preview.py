@@ -189,6 +189,10 @@ def test_stopping_leaves_nothing(scene: PreviewScene, tmp_path: Path) -> None:
     assert list((tmp_path / "o").iterdir()) == []
 
 
+def computation(stage: str) -> Computation:
+    return Computation(stage, 1, {}, {}, {}, {})
+
+
 class _Planner:
     """Says that every stored output is fresh."""
 
@@ -202,7 +206,7 @@ class _Planner:
         steps = []
         for stage in ("clips", "pose", "camera_flow", "timesteps"):
             state: Any = "fresh" if self.cache.path(stage, record.id).exists() else "missing"
-            steps.append(Step(Computation(stage, 1, {}, {}, {}, {}), Check(state, "")))
+            steps.append(Step(computation(stage), Check(state, "")))
         return Plan(record, tuple(steps), ())
 
 
@@ -211,7 +215,8 @@ def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_p
     settings = {"primary": "pose:0", "secondary": ["pose:1"]}
     for stage, output in outputs().items():
         path = planner.cache.path(stage, scene.record.id)
-        store.write(path, {"stage": stage, "settings": settings if stage == "timesteps" else {}}, output)
+        header = {"stage": stage, "key": computation(stage).key}
+        store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, output)
     records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
     told: list[tuple[int, int]] = []
     first = write_previews(records, planner, progress=lambda done, total: told.append((done, total)))
@@ -221,7 +226,8 @@ def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_p
     assert told[-1] == (3, 3)
     assert write_previews(records[:1], planner).fresh == 1
     path = planner.cache.path("pose", scene.record.id)
-    store.write(path, {"stage": "pose", "settings": {}}, outputs()["pose"])  # newer than the preview
+    newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
+    store.write(path, newer, outputs()["pose"])
     assert len(write_previews(records[:1], planner).written) == 2
     planner.cache.close()
 

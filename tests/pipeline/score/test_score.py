@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data.errors import DataError, UsageError
+from data.errors import ChangedError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -38,6 +38,7 @@ from pipeline.score.model_card import FILE as CARD
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
+from tests.helpers.damage import damage_unnoticed
 from tests.helpers.toy_timesteps import ToyTimesteps
 
 COUNT = 22
@@ -75,7 +76,7 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     features = gather(labelled, planner).features
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")
-    calibration, why_not = finish_run(run, features, config, root / "run", cache=cache, folds=4)
+    calibration, why_not = finish_run(run, features, config, root / "run", planner=planner, folds=4)
     cache.close()
     assert (calibration is not None, why_not) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
@@ -107,6 +108,60 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
+
+
+def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    for day, name in (("one", "a"), ("two", "b")):
+        (tmp_path / day).mkdir()
+        shutil.copy(new / f"{name}.mp4", tmp_path / day / "same.mp4")
+    ours, theirs = (find_videos([tmp_path / day]).records for day in ("one", "two"))
+    undisturbed = Scorer(run, tmp_path / "alone", 0).score_records(ours)
+    scorer, other, told = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
+    rows = scorer.score_records(ours, note=told.append, on_result=lambda _: other.score_records(theirs))
+    assert csv_text(rows) == csv_text(undisturbed)
+    assert "same.mp4 is extracted again: the cached output of timesteps was replaced" in told[0]
+    other.score_records(theirs)
+    shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
+    alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
+    np.testing.assert_array_equal(shown, alone)
+
+
+def test_a_kept_failure_is_tried_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """Earlier versions kept what a memory guard did; one loaded scorer, as `serve` has it, mends it."""
+    run, new = trained
+    scorer, record = Scorer(run, tmp_path / "cache", 0), find_videos([new / "a.mp4"]).records[0]
+    step = scorer.planner.plan(record).steps[-1]
+    scorer.cache.record_failure(step.computation, record, VideoError("the worker process was killed by SIGKILL"))
+    assert scorer.score_records([record])[0].score is not None
+
+
+def test_a_run_that_is_always_disturbed_fails_by_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    scorer = Scorer(run, tmp_path / "cache", 0)
+    scorer.cache.read = replaced  # type: ignore[method-assign, assignment]
+    row = scorer.score(new / "a.mp4")
+    assert row.score is None
+    assert "replaced" in str(row.error)
+
+
+def replaced(*_: object) -> Any:
+    raise ChangedError("the output was replaced by another run")
+
+
+def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    records = find_videos([new]).records
+    before = Scorer(run, tmp_path / "cache", 0).score_records(records)
+    scorer, told = Scorer(run, tmp_path / "cache", 0), list[str]()
+    damage_unnoticed(scorer.cache, "timesteps", "b.mp4")
+    assert csv_text(scorer.score_records(records, note=told.append)) == csv_text(before)
+    assert len(told) == 1
+    assert "b.mp4 is extracted again: damaged cache file" in told[0]
+    damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+    assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
+    damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+    assert gather(records, scorer.planner).left_out == ()
 
 
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -426,13 +426,13 @@ def test_a_start_sweeps_uploads_that_never_became_a_job(tmp_path: Path, work: Fa
     with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS) as client:
         done = send(client).json()["id"]
         wait(client, done, "done")
-    for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "notes/video.mp4"):
+    for name in ("a" * 32 + "/video.mp4", "b" * 32 + "/report.html", "d" * 32 + "/thesis.txt", "notes/video.mp4"):
         (jobs / name).parent.mkdir()
         (jobs / name).write_bytes(MP4)
     (jobs / ("c" * 32)).mkdir()
     with testclient.TestClient(create_app(jobs.parent, work), base_url="http://localhost", headers=OURS):
         # A page without a job is of a history that was moved away; a name that is not ours is none of our business.
-        assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "notes"}
+        assert {path.name for path in jobs.iterdir()} == {done, "b" * 32, "d" * 32, "notes"}
 
 
 HOLDER = """

@@ -1,0 +1,95 @@
+"""Which failures belong to a video, and which to the moment.
+
+Only a failure that the video's own content explains is kept in the cache and not tried again by itself. Memory, disks,
+downloads, weights, limits of time and memory, and other processes are the moment's: the next run tries again.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from data.errors import AimError, CacheError, DataError, printable
+from data.video import Record
+
+ALLOCATION = (
+    "not enough memory", "out of memory", "insufficient memory", "allocate memory", "unable to allocate",
+    "failed to allocate", "failed to map", "bad_alloc", "bad alloc", "start new thread", "too many open files",
+)  # fmt: skip
+"""What the libraries say, in lower case, when the machine has no room; they raise it as any kind of error."""
+
+NO_ROOM = (errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
+"""The last is what FFmpeg reports when it cannot start its threads."""
+
+CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
+"""Signals by which a decoder ends on a hostile video; others come from outside, such as the memory guard's."""
+
+
+def passing_fault(error: BaseException, record: Record) -> str | None:
+    """One line why the moment is at fault, None where the video's own content or a fault of the program is."""
+    chain = list(_chain(error))
+    if isinstance(error, AimError) and error.momentary:
+        return str(error)
+    short = next((cause for cause in chain if _no_room(cause)), None)
+    if short is not None:
+        return f"not enough memory, threads or open files on this machine ({_line(short)})"
+    if isinstance(error, OSError):
+        full = error.errno == errno.ENOSPC or "No space left" in str(error)
+        cause = f"{type(error).__name__}: {error.strerror or error}"
+        return "no space left on the disk of the cache" if full else cause
+    if isinstance(error, (CacheError, ImportError)):
+        return str(error)
+    if isinstance(error, AimError) and (any(map(_of_a_disk, chain)) or not _about(error, record)):
+        return str(error)
+    return None
+
+
+def is_crash(reason: str) -> bool:
+    """Whether a lost worker ended by a crash of its own that the video explains, and not by somebody's kill or a limit.
+
+    Where memory is limited (`ulimit -v`), a library may crash for want of it.
+    """
+    return any(f"killed by {name}" in reason for name in CRASHES) and not _memory_is_limited()
+
+
+def _about(error: AimError, record: Record) -> bool:
+    """Whether an error is about an input of this record, and not about weights or another file of the set-up."""
+    if not isinstance(error, DataError):
+        return True
+    names = [printable(record.id), *(printable(path) for path in record.files().values())]
+    names += [printable(file.url) for file in record.remote.values()]
+    return error.where is not None and any(error.where.startswith(name) for name in names)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _no_room(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ALLOCATION)
+
+
+def _of_a_disk(error: BaseException) -> bool:
+    """Whether the system refused a file; PyAV's errors are OSErrors too, and speak of the video's content."""
+    return isinstance(error, OSError) and not type(error).__module__.startswith("av.")
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
+
+
+def _memory_is_limited() -> bool:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY

@@ -1,0 +1,82 @@
+"""Which failures are kept: those that the video's own content explains, and no others."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import av.error
+import numpy as np
+import pytest
+
+from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, VideoError
+from data.video import Record
+from pipeline.extract import failures
+from pipeline.extract.failures import is_crash, passing_fault
+
+RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"), {"kinematics": Path("/in/day/a.txt")})
+
+
+def caused(error: AimError, cause: BaseException) -> BaseException:
+    """An error as `raise error from cause` leaves it."""
+    error.__cause__ = cause
+    return error
+
+
+def hidden(error: AimError, cause: BaseException) -> BaseException:
+    """An error as `raise error from None` leaves it inside of an `except`."""
+    error.__context__, error.__suppress_context__ = cause, True
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        np._core._exceptions._ArrayMemoryError((1 << 50,), np.dtype(float)),  # type: ignore[attr-defined]
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"),
+        RuntimeError("Exception from src/inference: std::bad_alloc"),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("can't start new thread"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ImportError("libonnx.so: failed to map segment from shared object"),
+        CacheError("damaged cache file"),
+        ChangedError("the input changed"),
+        StorageError("the store does not answer"),
+        caused(DataError("not a MoveNet MultiPose .tflite file", where="/w/movenet.tflite"), RuntimeError("bad_alloc")),
+        hidden(DataError("cannot read", where="/in/day/a.txt"), MemoryError()),
+        caused(VideoError("cannot be opened (Too many open files)"), OSError(errno.EMFILE, "Too many open files")),
+        caused(VideoError("damaged video stream"), av.error.BlockingIOError(errno.EAGAIN, "temporarily unavailable")),
+        caused(VideoError("cannot be opened"), PermissionError(errno.EACCES, "Permission denied")),
+        DataError("cannot read tensors from this file", where="/w/i3d.safetensors"),
+        DataError("torchvision could not bring its weights"),
+    ],
+)
+def test_the_moment(error: BaseException) -> None:
+    assert passing_fault(error, RECORD)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: VideoError("not a readable video", where="/in/day/a.mp4"),
+        lambda: caused(VideoError("not a readable video"), av.error.InvalidDataError(1, "Invalid data found")),
+        lambda: caused(VideoError("damaged video stream"), av.error.OSError(errno.EIO, "Input/output error")),
+        lambda: DataError("row 3 has 12 numbers", where="/in/day/a.txt:3"),
+        lambda: DataError("no kinematics file belongs to this performance", where="day/a.mp4"),
+        lambda: ZeroDivisionError("a bug is kept with its traceback"),
+    ],
+)
+def test_the_video(make: Callable[[], BaseException]) -> None:
+    assert passing_fault(make(), RECORD) is None
+
+
+def test_lost_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "_memory_is_limited", lambda: False)
+    assert is_crash("the worker process was killed by SIGSEGV")
+    for reason in ("killed by SIGKILL", "ended with code 1", "took longer than 3 s", "killed by SIGTERM"):
+        assert not is_crash(f"the worker process was {reason}")
+    monkeypatch.setattr(failures, "_memory_is_limited", lambda: True)
+    assert not is_crash("the worker process was killed by SIGABRT"), "`ulimit -v` makes libraries end so"
