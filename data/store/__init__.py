@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from data.lazy import importer
 
 if TYPE_CHECKING:
-    from data.store.addresses import address, is_remote, local_path, refuse_unknown
+    from data.store.addresses import address, is_remote, local_path, refuse_ambiguous, refuse_unknown
     from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
     from data.store.files import atomic_path, files_below, sha256_file, write_bytes, write_text
     from data.store.remote import RemoteFile, RemoteFolder, Storage
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     __getattr__ = importer(
         __name__,
-        addresses="address is_remote local_path refuse_unknown",
+        addresses="address is_remote local_path refuse_ambiguous refuse_unknown",
         arrays="UNITS Array ArraySpec ContractError OutputSpec StageOutput",
         files="atomic_path files_below sha256_file write_bytes write_text",
         remote="RemoteFile RemoteFolder Storage",
@@ -41,6 +41,7 @@ __all__ = [
     "is_remote",
     "local_path",
     "read_tensors",
+    "refuse_ambiguous",
     "refuse_unknown",
     "sha256_file",
     "sweep_scratch",

@@ -6,7 +6,6 @@ presentation time of every frame (never the header's frame count or rate), and `
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
+from data.video.containers import open_video, reason
 
 if TYPE_CHECKING:
     import av.container
@@ -31,18 +31,6 @@ TAIL_SHARE = 0.01
 
 ASPECTS = (0.25, 4.0)
 """Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
-
-
-CONTAINERS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "ivf", "mxf", "gxf", "dv", "rm", "wtv",
-    "amv", "h264", "hevc", "av1", "obu", "vvc", "m4v", "mjpeg", "mpegvideo", "h263", "vc1", "dirac", "yuv4mpegpipe",
-    "gif", "wav", "mp3", "aac", "flac",
-)  # fmt: skip
-"""Containers that are opened, by FFmpeg's names. Those that name other files or hosts (playlists, concat scripts, SDP)
-are not among them: a file that claims to be a video must not make this program open anything else. A few audio
-containers are included so that audio files are reported as such."""
-
-OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True)
@@ -183,17 +171,7 @@ def _tolerated(total: int) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    import av
-
-    try:
-        if path.stat().st_size == 0:
-            raise VideoError("the file is empty", where=path, fix="Copy or download the video again")
-        container = av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
-    except av.error.FFmpegError as error:
-        raise VideoError(f"not a readable video ({_reason(error)})", where=path, fix="Play it to check it") from error
-    except OSError as error:
-        raise VideoError(f"cannot be opened ({error.strerror or error})", where=path) from error
-    with container:
+    with open_video(path) as container:
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
             kinds = sorted({str(s.type) for s in container.streams}) or ["nothing"]
@@ -247,7 +225,7 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
             if not packet.is_discard:
                 stamps.append(packet.dts if by_place else packet.pts)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged container ({reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
@@ -298,7 +276,7 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     try:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged video stream ({_reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
 
 
 def _begun(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
@@ -326,9 +304,3 @@ def _picture(path: Path, frame: Any, index: int, size: tuple[int, int]) -> NDArr
     image = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
     image.flags.writeable = False
     return image
-
-
-def _reason(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    text = getattr(error, "strerror", None) or str(error)
-    return "the file is damaged or of another kind" if number == errno.EINVAL else text

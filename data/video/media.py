@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.video.decoder import OPEN_OPTIONS, decode, probe
+from data.video.containers import open_video
+from data.video.decoder import decode, probe
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20
@@ -79,18 +80,13 @@ def playable_type(path: Path) -> str | None:
     Raises:
         VideoError: not a readable video.
     """
-    import av
-
-    try:
-        with av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS) as container:
-            stream = next(iter(container.streams.video), None)
-            if stream is None or stream.codec_context is None:
-                raise VideoError("no video stream in it", where=path, fix="Leave this file out")
-            codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
-            start = float((stream.start_time or 0) * (stream.time_base or 0))
-            formats = set(container.format.name.split(","))
-    except (av.error.FFmpegError, OSError) as error:
-        raise VideoError("not a readable video", where=path, fix="Play it to check it") from error
+    with open_video(path) as container:
+        stream = next(iter(container.streams.video), None)
+        if stream is None or stream.codec_context is None:
+            raise VideoError("no video stream in it", where=path, fix="Leave this file out")
+        codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
+        start = float((stream.start_time or 0) * (stream.time_base or 0))
+        formats = set(container.format.name.split(","))
     if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE:
         return None
     if codec == "h264" and "mp4" in formats:

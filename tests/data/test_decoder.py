@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ import pytest
 
 from data.errors import VideoError
 from data.video.decoder import decode, probe
+from data.video.media import playable_type
 from data.video.writer import LOSSLESS, write_video
 
 
@@ -302,3 +304,28 @@ def test_a_size_that_changes_is_brought_to_the_first(tmp_path: Path) -> None:
     path.write_bytes(first.read_bytes() + second.read_bytes())
     assert probe(path)[0].width == 160
     assert numbers(path) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "name", ["file:real.mp4", "12:30.mp4", "concat:real.mp4|real.mp4", "a%03d.mp4", "file:/real.mp4", "pipe:0/real.mp4"]
+)
+def test_a_path_is_no_address_to_the_decoder(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """FFmpeg reads `name:` as a protocol; a relative path that begins so is a local file all the same."""
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "real.mp4", frames=3)
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_video(path, frames=5)
+    assert len(probe(path)[1]) == 5
+    assert len(levels(path)) == 5
+    assert playable_type(path) == "video/mp4"
+    assert len(probe(tmp_path / "real.mp4")[1]) == 3
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    for path in (tmp_path / "a.mp4", tmp_path):
+        with pytest.raises(VideoError, match="not a regular file"):
+            probe(path)
