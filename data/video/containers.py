@@ -11,6 +11,7 @@ from data.errors import VideoError
 
 if TYPE_CHECKING:
     import av.container
+    import av.video.stream
 
 CONTAINERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "ivf", "mxf", "gxf", "dv", "rm", "wtv",
@@ -27,7 +28,7 @@ OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": 
 def ffmpeg_url(path: Path) -> str:
     """The URL by which FFmpeg opens exactly this local file.
 
-    FFmpeg reads `name:rest` as protocol and address: `file:a.mp4` would be the file `a.mp4`, and `12:30.mp4` unreadable.
+    FFmpeg reads `name:rest` as protocol and address: `file:a.mp4` would be `a.mp4`, and `12:30.mp4` unreadable.
     """
     return f"file:{path.absolute()}"
 
@@ -51,6 +52,15 @@ def open_video(path: Path) -> av.container.InputContainer:
         raise VideoError(f"not a readable video ({reason(error)})", where=path, fix="Play it to check it") from error
     except OSError as error:
         raise VideoError(f"cannot be opened ({error.strerror or error})", where=path) from error
+
+
+def video_stream(container: av.container.InputContainer) -> av.video.stream.VideoStream | None:
+    """The stream that players show: the first one marked default, else the first; cover pictures left out."""
+    from av.stream import Disposition
+
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    marked = [s for s in streams if s.disposition & Disposition.default]
+    return next(iter([*marked, *streams]), None)
 
 
 def reason(error: BaseException) -> str:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.video.containers import open_video, reason
+from data.video.containers import open_video, reason, video_stream
+from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
     import av.container
@@ -35,7 +36,7 @@ ASPECTS = (0.25, 4.0)
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Size of the first picture in square pixels, as shown: after rotation."""
+    """Size of the first picture in square pixels, as shown: after rotation and mirroring."""
 
     width: int
     height: int
@@ -72,7 +73,7 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     with _opened(path) as (container, stream):
         first, _ = _begun(path, container, stream)
         width, height = _shown(stream, first)
-        sideways = round(first.rotation / 90) % 2
+        sideways = orientation_of(first).transposed
         info = VideoInfo(height, width) if sideways else VideoInfo(width, height)
     return info, stamps.since(path, first.pts).times
 
@@ -90,7 +91,8 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
         first, decoded = _begun(path, container, stream)
-        stamps, size = listed.since(path, first.pts), _shown(stream, first)
+        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
+        stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
         total = len(stamps.times)
         pending = iter(range(total) if indices is None else indices)
         target = next(pending, None)
@@ -109,11 +111,11 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
             if target == index:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
                 yield last
                 target = next(pending, None)
             elif total - index <= _tolerated(total) + 1:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
@@ -172,11 +174,10 @@ def _tolerated(total: int) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
     with open_video(path) as container:
-        streams = [s for s in container.streams.video if not _is_cover(s)]
-        if not streams:
+        stream = video_stream(container)
+        if stream is None:
             kinds = sorted({str(s.type) for s in container.streams}) or ["nothing"]
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
-        stream = streams[0]
         if stream.codec_context is None:
             raise VideoError("no decoder is known for its pictures", where=path, fix="Convert it to H.264 in MP4")
         _refuse_large(path, stream.codec_context.width, stream.codec_context.height)
@@ -192,13 +193,6 @@ def _refuse_large(path: Path, width: int, height: int) -> None:
             where=path,
             fix="Scale the video down first",
         )
-
-
-def _is_cover(stream: Any) -> bool:
-    """Whether the stream is a still picture that belongs to an audio file."""
-    from av.stream import Disposition
-
-    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
@@ -295,12 +289,11 @@ def _shown(stream: Any, frame: Any) -> tuple[int, int]:
     return max(1, round(frame.width * stretched)), int(frame.height)
 
 
-def _picture(path: Path, frame: Any, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then turned."""
+def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:
+    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then oriented."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix="Copy or download the video again")
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as the display matrix states it
-    image = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    image = orientation.apply(image)
     image.flags.writeable = False
     return image

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
-from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path, refuse_ambiguous, refuse_unknown
+from data.store import (
+    RemoteFile,
+    RemoteFolder,
+    Storage,
+    address,
+    is_remote,
+    local_path,
+    refuse_ambiguous,
+    refuse_unknown,
+)
 
 CACHE_INDEX = ".index.sqlite"
 """A folder with a file of this name is a cache of this program."""
