@@ -30,9 +30,11 @@ from data.video import Frame, Record, VideoInfo
 
 
 class StageConfig(BaseModel):
-    """Settings of one stage: strict, frozen, unknown keys refused."""
+    """Settings of one stage: strict, frozen, unknown keys and numbers that are not finite refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, serialize_by_alias=True, allow_inf_nan=False
+    )
 
     REMOVED: ClassVar[Mapping[str, str]] = {}
     """Keys of former versions, each with what replaces it: the error of an old configuration says so."""
@@ -142,6 +144,14 @@ class Extractor(ABC, Generic[C]):
     def inputs(cls, config: C) -> tuple[str, ...]:
         """Stages whose output this one needs."""
         return ()
+
+    @classmethod
+    def check_inputs(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
+        """Check the settings against those of all stages, by name; called when a plan is made.
+
+        Raises:
+            UsageError: with these settings the stages that this one needs cannot give what it reads.
+        """
 
     @classmethod
     def identity(cls, config: C) -> Mapping[str, str]:

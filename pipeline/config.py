@@ -32,7 +32,7 @@ SCORER_SECTIONS = {"model": "models.aim_config:AimConfig", "train": "pipeline.re
 class Section(BaseModel):
     """Base of every section: strict and frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class DatasetConfig(Section):

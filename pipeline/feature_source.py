@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.errors import DataError
 from data.video import Record
 from pipeline.config import BaseConfig
 from pipeline.extract import extract_missing, labelled_records, make_planner
@@ -32,12 +33,13 @@ def training_features(config: BaseConfig, pack: Path | None, observer: Observer)
 
     Raises:
         UsageError: no data set and no pack.
-        DataError: no performance has a score, or none has fresh features.
+        DataError: no performance has a score, or none has fresh features, or all features are empty.
     """
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
     else:
         features = cached_features(labelled_records(config, observer), config, observer)
+    refuse_empty(features, config)
     if config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
     if len(tasks := sorted({record.task for record in features.records})) > 1:
@@ -58,11 +60,32 @@ def all_features(
 
     Raises:
         UsageError: no data set and no pack.
-        DataError: no performance has a score, or none has features.
+        DataError: no performance has a score, or none has features, or all features are empty.
         Cancelled: `stop` was set.
     """
     if pack is not None:
-        return read_labelled(pack, config.dataset.tasks)
+        return refuse_empty(read_labelled(pack, config.dataset.tasks), config)
     records = labelled_records(config, observer)
     extract_missing(records, config, engine=engine, address=address, observer=observer, stop=stop)
-    return cached_features(records, config, observer)
+    return refuse_empty(cached_features(records, config, observer), config)
+
+
+def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
+    """The same features, where what the network reads is present in at least one performance.
+
+    Raises:
+        DataError: the network reads agents, and the primary or every secondary agent is missing in every time step of
+            every performance; or it reads the scene alone, and the scene is zero throughout.
+    """
+    system = config.scorer[0].system
+    if system == "scene":
+        if features.scene.size and not features.scene.any():
+            raise DataError("the scene feature is zero in every video", fix="Check timesteps.scene and its stage")
+        return features
+    for part, mask in (("primary", features.primary_mask), ("secondary", features.secondary_mask)):
+        if not mask.any():
+            raise DataError(
+                f"no {part} agent was detected in any of {len(features)} videos, so there is nothing to learn",
+                fix=f"Check timesteps.{part}, and pose.region, pose.tracks and pose.min_score; then extract again",
+            )
+    return features

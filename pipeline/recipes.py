@@ -60,7 +60,7 @@ def _value(about: str, **limits: Any) -> Any:
 class TrainConfig(BaseModel):
     """Settings of training: strict and frozen. `recipe` gives the value of every setting left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     recipe: RecipeName = Field("fast", description="values of the settings that are left out")
     runs: int = Field(10, description="networks trained from different starts; their mean is the score", ge=1, le=1000)

@@ -13,7 +13,7 @@ from data.datasets.jigsaws import list_jigsaws
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
 from data.errors import UsageError, nearest
-from data.store import Storage, is_remote, local_path, refuse_unknown
+from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.video import Listing
 
 KINDS: Mapping[str, Callable[..., Listing]] = {
@@ -44,6 +44,7 @@ def list_records(kind: str, root: Path, storage: Storage | None = None, **option
     for name in options:
         if name not in accepted:
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
+    refuse_ambiguous(root)
     root = local_path(root)
     if is_remote(root):
         if kind != "folder":

@@ -1,6 +1,6 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
-from data.store.addresses import address, is_remote, local_path, refuse_unknown
+from data.store.addresses import address, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
 from data.store.files import atomic_path, files_below, sha256_file, write_bytes, write_text
 from data.store.remote import RemoteFile, RemoteFolder, Storage
@@ -24,6 +24,7 @@ __all__ = [
     "is_remote",
     "local_path",
     "read_tensors",
+    "refuse_ambiguous",
     "refuse_unknown",
     "sha256_file",
     "sweep_scratch",

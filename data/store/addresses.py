@@ -6,6 +6,7 @@ everywhere, and `address` gives the first. `file://` is the local disk and becom
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -51,3 +52,15 @@ def refuse_unknown(path: Path) -> None:
     scheme = scheme_of(path)
     if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
         raise UsageError(f"'{scheme}://' is not read", where=path, fix="Use s3://, gs://, file://, or copy it here")
+
+
+def refuse_ambiguous(path: Path) -> None:
+    """Refuse an address that is also the name of a local file or folder, such as `file:/a.mp4` in a folder `file:`.
+
+    Raises:
+        UsageError: `path` has a scheme, and a local file of exactly this name exists.
+    """
+    if scheme_of(path) and os.path.lexists(path):
+        raise UsageError(
+            "both an address and a local path of this name", where=path, fix=f"For the local one: {path.absolute()}"
+        )

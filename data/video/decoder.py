@@ -6,7 +6,6 @@ presentation time of every frame (never the header's frame count or rate), and `
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
+from data.video.containers import open_video, reason, video_stream
+from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
     import av.container
@@ -33,21 +34,9 @@ ASPECTS = (0.25, 4.0)
 """Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
 
-CONTAINERS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "nut", "ivf", "mxf", "gxf", "dv", "rm", "wtv",
-    "amv", "h264", "hevc", "av1", "obu", "vvc", "m4v", "mjpeg", "mpegvideo", "h263", "vc1", "dirac", "yuv4mpegpipe",
-    "gif", "wav", "mp3", "aac", "flac",
-)  # fmt: skip
-"""Containers that are opened, by FFmpeg's names. Those that name other files or hosts (playlists, concat scripts, SDP)
-are not among them: a file that claims to be a video must not make this program open anything else. A few audio
-containers are included so that audio files are reported as such."""
-
-OPEN_OPTIONS = {"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "file"}
-
-
 @dataclass(frozen=True)
 class VideoInfo:
-    """Size of the first picture in square pixels, as shown: after rotation."""
+    """Size of the first picture in square pixels, as shown: after rotation and mirroring."""
 
     width: int
     height: int
@@ -84,7 +73,7 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     with _opened(path) as (container, stream):
         first, _ = _begun(path, container, stream)
         width, height = _shown(stream, first)
-        sideways = round(first.rotation / 90) % 2
+        sideways = orientation_of(first).transposed
         info = VideoInfo(height, width) if sideways else VideoInfo(width, height)
     return info, stamps.since(path, first.pts).times
 
@@ -102,7 +91,8 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
         first, decoded = _begun(path, container, stream)
-        stamps, size = listed.since(path, first.pts), _shown(stream, first)
+        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
+        stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
         total = len(stamps.times)
         pending = iter(range(total) if indices is None else indices)
         target = next(pending, None)
@@ -121,11 +111,11 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
             if target == index:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
                 yield last
                 target = next(pending, None)
             elif total - index <= _tolerated(total) + 1:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size))
+                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
@@ -183,22 +173,11 @@ def _tolerated(total: int) -> int:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.stream.VideoStream]]:
-    import av
-
-    try:
-        if path.stat().st_size == 0:
-            raise VideoError("the file is empty", where=path, fix="Copy or download the video again")
-        container = av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
-    except av.error.FFmpegError as error:
-        raise VideoError(f"not a readable video ({_reason(error)})", where=path, fix="Play it to check it") from error
-    except OSError as error:
-        raise VideoError(f"cannot be opened ({error.strerror or error})", where=path) from error
-    with container:
-        streams = [s for s in container.streams.video if not _is_cover(s)]
-        if not streams:
+    with open_video(path) as container:
+        stream = video_stream(container)
+        if stream is None:
             kinds = sorted({str(s.type) for s in container.streams}) or ["nothing"]
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
-        stream = streams[0]
         if stream.codec_context is None:
             raise VideoError("no decoder is known for its pictures", where=path, fix="Convert it to H.264 in MP4")
         _refuse_large(path, stream.codec_context.width, stream.codec_context.height)
@@ -214,13 +193,6 @@ def _refuse_large(path: Path, width: int, height: int) -> None:
             where=path,
             fix="Scale the video down first",
         )
-
-
-def _is_cover(stream: Any) -> bool:
-    """Whether the stream is a still picture that belongs to an audio file."""
-    from av.stream import Disposition
-
-    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
@@ -247,7 +219,7 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
             if not packet.is_discard:
                 stamps.append(packet.dts if by_place else packet.pts)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged container ({_reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged container ({reason(error)})", where=path, fix="Copy the video again") from error
     if not stamps:
         raise VideoError("no frame in the video stream", where=path, fix="Leave this file out")
     distinct = np.unique(np.asarray([stamp for stamp in stamps if stamp is not None], dtype=np.int64))
@@ -298,7 +270,7 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     try:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
-        raise VideoError(f"damaged video stream ({_reason(error)})", where=path, fix="Copy the video again") from error
+        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
 
 
 def _begun(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
@@ -317,18 +289,11 @@ def _shown(stream: Any, frame: Any) -> tuple[int, int]:
     return max(1, round(frame.width * stretched)), int(frame.height)
 
 
-def _picture(path: Path, frame: Any, index: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then turned."""
+def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:
+    """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then oriented."""
     if frame.is_corrupt:
         raise VideoError(f"frame {index} is damaged", where=path, fix="Copy or download the video again")
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
-    turns = round(frame.rotation / 90) % 4  # counter-clockwise, as the display matrix states it
-    image = np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+    image = orientation.apply(image)
     image.flags.writeable = False
     return image
-
-
-def _reason(error: BaseException) -> str:
-    number = getattr(error, "errno", None)
-    text = getattr(error, "strerror", None) or str(error)
-    return "the file is damaged or of another kind" if number == errno.EINVAL else text

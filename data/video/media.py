@@ -12,12 +12,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.video.decoder import OPEN_OPTIONS, decode, probe
+from data.video.containers import open_video, reason, video_stream
+from data.video.decoder import decode, probe
+from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20
@@ -79,23 +82,30 @@ def playable_type(path: Path) -> str | None:
     Raises:
         VideoError: not a readable video.
     """
-    import av
-
-    try:
-        with av.open(str(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS) as container:
-            stream = next(iter(container.streams.video), None)
-            if stream is None or stream.codec_context is None:
-                raise VideoError("no video stream in it", where=path, fix="Leave this file out")
-            codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
-            start = float((stream.start_time or 0) * (stream.time_base or 0))
-            formats = set(container.format.name.split(","))
-    except (av.error.FFmpegError, OSError) as error:
-        raise VideoError("not a readable video", where=path, fix="Play it to check it") from error
+    with open_video(path) as container:
+        stream = video_stream(container)
+        if stream is None or stream.codec_context is None:
+            raise VideoError("no video stream in it", where=path, fix="Leave this file out")
+        codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
+        start = float((stream.start_time or 0) * (stream.time_base or 0))
+        formats = set(container.format.name.split(","))
+        if len(container.streams.video) > 1 or _is_mirrored(path, container, stream):
+            return None  # browsers choose among streams, and mirror pictures, each in its own manner
     if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE:
         return None
     if codec == "h264" and "mp4" in formats:
         return "video/mp4"
     return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
+
+
+def _is_mirrored(path: Path, container: Any, stream: Any) -> bool:
+    import av
+
+    try:
+        first = next(container.decode(stream), None)
+    except av.error.FFmpegError as error:
+        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
+    return first is not None and orientation_of(first).mirrored
 
 
 def key_frames(path: Path, times: Sequence[float], height: int = 180) -> list[str]:

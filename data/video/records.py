@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
-from data.store import RemoteFile, RemoteFolder, Storage, address, is_remote, local_path, refuse_unknown
+from data.store import (
+    RemoteFile,
+    RemoteFolder,
+    Storage,
+    address,
+    is_remote,
+    local_path,
+    refuse_ambiguous,
+    refuse_unknown,
+)
 
 CACHE_MARKER = ".aim-cache"
 """`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
@@ -107,6 +116,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
     places: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
     for given in inputs:
+        refuse_ambiguous(given)
         expanded: Iterable[tuple[str, Path | RemoteFile]]
         if is_remote(given):
             expanded = _expand_remote(given, storage or Storage(), problems)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store import atomic_path
+from data.video.containers import ffmpeg_url
 
 LOSSLESS = {"crf": "0", "preset": "veryfast"}
 """Options with which decoding gives the same pictures up to the colour conversion."""
@@ -41,7 +42,7 @@ def write_video(
     import av
 
     count = 0
-    with atomic_path(path) as temporary, av.open(str(temporary), "w", format=_container(path)) as container:
+    with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=_container(path)) as container:
         stream = None
         for image in images:
             if stream is None:

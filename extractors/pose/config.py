@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from pydantic import field_validator, model_validator
+
 from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
 
@@ -95,7 +97,30 @@ class PoseConfig(StageConfig):
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
     tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(
-        None, "Relative x1 y1 x2 y2 in which an agent's median centre must be."
+        None, "Relative x1 y1 x2 y2 (0..1) in which an agent's median centre must be."
     )
     threads: int = setting(1, "CPU threads of one forward.", affects_result=False, ge=1)
     device: str = setting("cpu", "Device of the mmpose backend, such as cuda:0.", affects_result=False)
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, region: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        """Refuse a region that no person can be in: pixels, reversed corners, NaN."""
+        if region is not None:
+            x1, y1, x2, y2 = region
+            if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
+                raise ValueError("the region is x1 y1 x2 y2 relative to the picture: 0 <= x1 < x2 <= 1, likewise y")
+        return region
+
+    @field_validator("tracks")
+    @classmethod
+    def _tracks(cls, tracks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(track < 0 for track in tracks):
+            raise ValueError("tracks are row numbers from 0")
+        return tracks
+
+    @model_validator(mode="after")
+    def _scores(self) -> PoseConfig:
+        if self.min_score >= 1 or self.new_score >= 1:
+            raise ValueError("with min_score or new_score 1 nobody is followed")
+        return self

@@ -55,7 +55,9 @@ class PoseSettings(StageConfig):
         "velocity (every point in the shared frame), body (own upright frame), angle (joints, spine, turning).",
         min_length=1,
     )
-    min_score: float = setting(0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.")
+    min_score: float = setting(
+        0.1, "Keypoints with a lower score count as unseen; above it the score is the weight.", ge=0, lt=1
+    )
     centre: Literal["performance", "frame"] = setting(
         "performance",
         "Origin of the shared frame: performance (one for the whole video) or frame (the agents' common "

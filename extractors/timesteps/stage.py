@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
-from data.errors import DataError, nearest
+from data.errors import DataError, UsageError, nearest
 from data.store import Array, ArraySpec, StageOutput
 from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
@@ -92,6 +92,21 @@ class Timesteps(Extractor[TimestepsConfig]):
         if config.scene:
             stages.append(parse_scene(config.scene)[0])
         return tuple(dict.fromkeys(stages))
+
+    @classmethod
+    def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
+        """Refuse a role of a person whom the `pose` stage does not keep.
+
+        Raises:
+            UsageError: `pose:k` with k not below `pose.agents`.
+        """
+        agents = getattr(configs.get("pose"), "agents", None)
+        for role in (config.parts()[0], *config.parts()[1]):
+            if role.kind == "pose" and agents is not None and role.agent >= agents:
+                raise UsageError(
+                    f"role '{role.text}' needs {role.agent + 1} people, and pose.agents is {agents}",
+                    fix=f"Use pose:0 to pose:{agents - 1}, or --set pose.agents={role.agent + 1} (6 at most)",
+                )
 
     @classmethod
     def ticks(cls, config: TimestepsConfig, frames: int) -> int | None:

@@ -65,6 +65,9 @@ class Planner:
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
         fetch: told about each download of weights that a stage's own library names; None: nothing is downloaded.
+
+    Raises:
+        UsageError: an unknown stage, or settings of two stages that do not fit together.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class Planner:
         self.configs = config.stage_configs()
         self.asked = tuple(stages) or config.stages
         self.stages = with_inputs(self.asked, self.configs)
+        for name in self.stages:
+            stage_class(name).check_inputs(self.configs[name], self.configs)
         self.force = force
         self.retry_failed = retry_failed
         if fetch is not None:

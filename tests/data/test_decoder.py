@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,6 +14,7 @@ import pytest
 
 from data.errors import VideoError
 from data.video.decoder import decode, probe
+from data.video.media import playable_type
 from data.video.writer import LOSSLESS, write_video
 
 
@@ -302,3 +304,102 @@ def test_a_size_that_changes_is_brought_to_the_first(tmp_path: Path) -> None:
     path.write_bytes(first.read_bytes() + second.read_bytes())
     assert probe(path)[0].width == 160
     assert numbers(path) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "name", ["file:real.mp4", "12:30.mp4", "concat:real.mp4|real.mp4", "a%03d.mp4", "file:/real.mp4", "pipe:0/real.mp4"]
+)
+def test_a_path_is_no_address_to_the_decoder(
+    make_video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """FFmpeg reads `name:` as a protocol; a relative path that begins so is a local file all the same."""
+    monkeypatch.chdir(tmp_path)
+    make_video(tmp_path / "real.mp4", frames=3)
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_video(path, frames=5)
+    assert len(probe(path)[1]) == 5
+    assert len(levels(path)) == 5
+    assert playable_type(path) == "video/mp4"
+    assert len(probe(tmp_path / "real.mp4")[1]) == 3
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.mp4")
+    for path in (tmp_path / "a.mp4", tmp_path):
+        with pytest.raises(VideoError, match="not a regular file"):
+            probe(path)
+
+
+ONE = 1 << 16
+EIGHT_ORIENTATIONS: dict[str, tuple[tuple[int, int, int, int], list[str]]] = {
+    "as stored": ((ONE, 0, 0, ONE), ["rg", "bw"]),
+    "half turn": ((-ONE, 0, 0, -ONE), ["wb", "gr"]),
+    "clockwise": ((0, ONE, -ONE, 0), ["br", "wg"]),
+    "counter-clockwise": ((0, -ONE, ONE, 0), ["gw", "rb"]),
+    "mirrored": ((-ONE, 0, 0, ONE), ["gr", "wb"]),
+    "upside down": ((ONE, 0, 0, -ONE), ["bw", "rg"]),
+    "transposed": ((0, ONE, ONE, 0), ["rb", "gw"]),
+    "transposed the other way": ((0, -ONE, -ONE, 0), ["wg", "br"]),
+}
+"""a, b, c, d of the display matrix, and the quarters as FFmpeg's autorotation shows them, by rows."""
+
+
+def quarters(image: np.ndarray) -> list[str]:
+    """The colour of each quarter of a picture: r, g, b or w."""
+    height, width = image.shape[:2]
+    names = {(True, False, False): "r", (False, True, False): "g", (False, False, True): "b", (True, True, True): "w"}
+    rows = [[image[y, x] for x in (width // 4, 3 * width // 4)] for y in (height // 4, 3 * height // 4)]
+    return ["".join(names[tuple(bool(v > 128) for v in pixel)] for pixel in row) for row in rows]
+
+
+def quartered() -> np.ndarray:
+    """A picture of 64 x 32 pixels: red and green above blue and white."""
+    image = np.zeros((32, 64, 3), np.uint8)
+    image[:16, :32], image[:16, 32:], image[16:, :32] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    image[16:, 32:] = 255
+    return image
+
+
+@pytest.mark.parametrize("name", EIGHT_ORIENTATIONS)
+def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, name: str) -> None:
+    (a, b, c, d), expected = EIGHT_ORIENTATIONS[name]
+    path = tmp_path / "a.mp4"
+    write_video(path, [quartered()] * 3, 25, options=LOSSLESS)
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    frames = list(decode(path))
+    assert [quarters(frame.image) for frame in frames] == [expected] * 3
+    info = probe(path)[0]
+    assert frames[0].image.shape == (info.height, info.width, 3)
+    assert (info.width, info.height) == ((64, 32) if a else (32, 64))
+    is_mirrored = a * d - b * c < 0
+    assert playable_type(path) == (None if is_mirrored else "video/mp4")
+
+
+def two_streams(path: Path, default: int) -> Path:
+    """A dark stream and a bright one, of which one is marked default."""
+    from av.stream import Disposition
+
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for number, stream in enumerate(streams):
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+        for _ in range(3):
+            for number, stream in enumerate(streams):
+                image = np.full((32, 32, 3), 40 + 160 * number, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("default", [0, 1])
+def test_the_stream_marked_default_is_read(tmp_path: Path, suffix: str, default: int) -> None:
+    path = two_streams(tmp_path / f"a{suffix}", default)
+    assert [abs(level - (40 + 160 * default)) <= 2 for _, level in levels(path)] == [True] * 3
+    assert playable_type(path) is None

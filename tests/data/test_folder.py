@@ -12,7 +12,7 @@ from data.datasets.folder import list_folder
 from data.datasets.listing import list_records
 from data.datasets.tables import read_table
 from data.errors import AimError, DataError, UsageError
-from data.video.records import Labels
+from data.video.records import Labels, find_videos
 
 SAME_FOLDER = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -171,3 +171,17 @@ def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> Non
     place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
     table = read_table(place, ("video", "score"), {})
     assert [row.cells["score"] for row in table.rows] == ["7.5"]
+
+
+def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder called `file:` must not make the program read outside it."""
+    monkeypatch.chdir(root)
+    for name in ("file:/a.mp4", "s3:/bucket/a.mp4"):
+        path = Path(name)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        with pytest.raises(UsageError, match=f"both an address and a local path.*{root / path}"):
+            find_videos([path])
+    with pytest.raises(UsageError, match="both an address"):
+        list_records("folder", Path("s3:/bucket"))
+    assert [record.path for record in find_videos([Path("file:")]).records] == [Path("file:/a.mp4")]

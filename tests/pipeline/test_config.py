@@ -226,3 +226,55 @@ def test_every_field_changes_the_key_or_is_declared_not_to(stage: str) -> None:
         differs = changed.result_settings() != before
         assert differs == affects, f"{stage}.{name}"
         assert field.description, f"{stage}.{name} has no description"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "pose.region=[100,50,400,300]",
+        "pose.region=[0.6,0,0.4,1]",
+        "pose.region=[0,.nan,1,1]",
+        "pose.region=[0,0.5,1,0.5]",
+        "pose.tracks=[-1]",
+        "pose.min_score=1",
+        "pose.max_step=.nan",
+        "pose.max_missing_s=.inf",
+        "timesteps.pose.min_score=1.5",
+        "camera_flow.reach=.nan",
+        "train.weight_decay=.nan",
+        "run.timeout_s=.nan",
+    ],
+)
+def test_settings_that_can_give_nothing_are_refused(override: str) -> None:
+    with pytest.raises(UsageError, match=override.split("=")[0]):
+        load_config(None, [override])
+
+
+def test_a_role_of_a_person_who_is_not_kept_is_refused_in_the_plan(tmp_path: Path) -> None:
+    from pipeline.cache import Cache
+    from pipeline.extract import Planner
+
+    config = load_config(None, ["timesteps.primary=pose:5", "pose.agents=2"])
+    with pytest.raises(UsageError, match=r"role 'pose:5' needs 6 people, and pose.agents is 2"):
+        Planner(config, Cache(tmp_path), stages=("timesteps",))
+
+
+@pytest.mark.parametrize("part", ["primary", "secondary"])
+def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
+    import numpy as np
+
+    from data.errors import DataError
+    from pipeline.feature_source import refuse_empty
+    from pipeline.features import FeatureSet
+
+    arrays = {
+        "primary": np.zeros((3, 4, 5), np.float32), "primary_mask": np.ones((3, 4), bool),
+        "secondary": np.zeros((3, 4, 1, 5), np.float32), "secondary_mask": np.ones((3, 4, 1), bool),
+        "scene": np.ones((3, 4, 2), np.float32), "trial": np.zeros((3, 0), np.float32), "duration": np.ones(3),
+    }  # fmt: skip
+    config = load_config(None)
+    refuse_empty(FeatureSet((), **arrays), config)
+    arrays[f"{part}_mask"][:] = False
+    with pytest.raises(DataError, match=f"no {part} agent was detected in any of"):
+        refuse_empty(FeatureSet((), **arrays), config)
+    refuse_empty(FeatureSet((), **arrays), load_config(None, ["model.system=scene"]))
