@@ -418,7 +418,10 @@ def serve(model: Place, *, folder: Place = "runs/serve", port: int = 8765, obser
 
     model, folder = Path(model), Path(folder)
     check_folder(folder)
-    work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
+    scorer = load_scorer(model, cache=folder / "cache", workers=1)
+    for note in scorer.notes:
+        observer.note(note)
+    work = ScoreWork(scorer)
     run_server(
         folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
     )

@@ -2,6 +2,7 @@
 
     MODEL/model.json           format, versions, network, sizes, recipe, feature settings, channel names, training ids
     MODEL/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`
+    MODEL/sha256.json          SHA-256 of every file, checked on loading (`pipeline.score.bundle_hashes`)
 
 Format 1. Scoring is deterministic: each performance is computed alone and in double precision, so that neither the
 other performances of a batch nor the number of threads change the printed scores.
@@ -30,10 +31,12 @@ from models.layers import StackedLayers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
+from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
+UNHASHED = "this model is of a version without hashes: damage to its files cannot be detected"
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,16 @@ class Predictions:
 
 
 class Bundle:
-    """A trained run ready to score."""
+    """A trained run ready to score.
 
-    def __init__(self, run: TrainedRun) -> None:
+    Args:
+        run: the trained run.
+        notes: what a user should know of its files.
+    """
+
+    def __init__(self, run: TrainedRun, notes: tuple[str, ...] = ()) -> None:
         self.run = run
+        self.notes = notes
         self.runs = len(next(iter(run.state.values())))
         self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
         self._net.load_state_dict(run.state)
@@ -138,6 +147,7 @@ def save(run: TrainedRun, folder: Path) -> None:
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
     description = {
         "format": FORMAT,
+        "hashes": HASHES,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "model": asdict(run.model),
         "sizes": asdict(run.sizes),
@@ -150,7 +160,9 @@ def save(run: TrainedRun, folder: Path) -> None:
     (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not describe other weights
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
-    write_text(folder / SETTINGS, json.dumps(description, indent=2, sort_keys=True) + "\n")
+    text = json.dumps(description, indent=2, sort_keys=True) + "\n"
+    cover(folder, (WEIGHTS,), {SETTINGS: text})  # other files in the folder are of an earlier run
+    write_text(folder / SETTINGS, text)
 
 
 def load(folder: Path) -> Bundle:
@@ -161,7 +173,10 @@ def load(folder: Path) -> Bundle:
     """
     place = folder / SETTINGS
     try:
+        hashed = (folder / SETTINGS).exists() and check_hashes(folder)
         description = json.loads(place.read_text(encoding="utf-8"))
+        if not hashed and "hashes" in description:
+            raise DataError("the hashes of this model are missing", where=folder / HASHES, fix=FIX)
         if description.get("format") != FORMAT:
             raise DataError(
                 f"this model is of format {description.get('format')}, this program reads {FORMAT}",
@@ -169,13 +184,12 @@ def load(folder: Path) -> Bundle:
                 fix="Train it again, or use the version of this program that wrote it",
             )
         tensors = load_file(folder / WEIGHTS)
-        return Bundle(_run(description, tensors))
+        return Bundle(_run(description, tensors), () if hashed else (UNHASHED,))
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
-    except (OSError, SafetensorError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"this model is damaged ({printable(str(error).splitlines()[0])})", where=folder, fix="Train it again"
-        ) from error
+    except (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"this model is damaged ({printable(cause)})", where=folder, fix="Train it again") from error
 
 
 def model_sha256(folder: Path) -> str:

@@ -40,6 +40,8 @@ def score_videos(
     storage = saved_storage(model) if any(map(is_remote, inputs)) else None
     records = find_videos(list(inputs), storage).records
     scorer = Scorer(model, cache, workers, other_settings=other_settings)
+    for note in scorer.notes:
+        observer.note(note)
     stop = observer.stop_event()
     with observer.videos() as hooks:
         rows = scorer.score_records(records, stop=stop, **hooks)

@@ -21,6 +21,7 @@ import numpy as np
 
 from data.errors import DataError, UsageError
 from data.store import StageOutput, Storage, write_text
+from data.store.arrays import Floats
 from data.video import Record, find_videos
 from pipeline.cache import open_cache, software
 from pipeline.config import BaseConfig, validate
@@ -32,6 +33,7 @@ from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
 
 CONFIG_FILE = "config.json"
+NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
 
 class Scorer:
@@ -54,6 +56,7 @@ class Scorer:
     ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
+        self.notes: tuple[str, ...] = tuple(f"note: {folder}: {text}" for text in self.bundle.notes)
         self.model_sha256 = bundle.model_sha256(folder)
         values = saved_config(folder)
         if cache is not None:
@@ -123,6 +126,8 @@ class Scorer:
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
         quality = {name: self.cache.quality(name, record.id) for name in self.planner.stages}
+        if not _finite(made, intervals):
+            return Score(id=record.id, path=record.path, error=NOT_FINITE)
         flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
@@ -240,6 +245,12 @@ def _failure(record: Record, result: Result | None) -> Score:
     reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
     error = reasons[0] if reasons else "not extracted: the run was stopped"
     return Score(id=record.id, path=record.path, error=error)
+
+
+def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
+    """Whether every number of a score is one."""
+    heads = (made.score, made.members, made.step_scores, made.attention, made.execution, made.synchronisation)
+    return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 
 def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:
