@@ -9,7 +9,7 @@ import typer
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson, CacheFolder, Model, OutFile, SomeInputs, Workers
+from pipeline.cli.options import AsJson, CacheFolder, Config, Model, OutFile, SomeInputs, Workers
 from pipeline.cli.terminal import Terminal, finish, print_json, table
 
 
@@ -17,6 +17,7 @@ from pipeline.cli.terminal import Terminal, finish, print_json, table
 def score(
     inputs: SomeInputs,
     model: Model,
+    config: Config = None,
     out: OutFile = None,
     cache: CacheFolder = None,
     workers: Workers = None,
@@ -25,7 +26,14 @@ def score(
 ) -> None:
     """Print one row per video."""
     rows = api.score(
-        inputs, model, out=out, cache=cache, workers=workers, other_settings=other_settings, observer=Terminal()
+        inputs,
+        model,
+        config=config,
+        out=out,
+        cache=cache,
+        workers=workers,
+        other_settings=other_settings,
+        observer=Terminal(),
     )
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
