@@ -16,6 +16,12 @@ CACHE_INDEX = ".index.sqlite"
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
+MAX_LABEL = 1e9
+"""Greatest size of a label: beyond it differences and squares of scores lose their digits or overflow."""
+
+PREVIEW_MARK = ".aim-previews"
+"""A folder with a file of this name holds films that this program drew: they are no inputs."""
+
 FINGERPRINT_BLOCK = 1 << 20
 """Bytes read at a time, so that a file of any size is hashed in flat memory."""
 
@@ -175,7 +181,7 @@ def _walk(root: Path) -> Iterable[Path]:
     Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
     for folder, subfolders, names in os.walk(root, followlinks=False):
-        if CACHE_INDEX in names and Path(folder) != root:
+        if Path(folder) != root and (CACHE_INDEX in names or PREVIEW_MARK in names):
             subfolders.clear()
             continue
         subfolders.sort()
