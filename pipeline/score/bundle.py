@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path, sha256_file, write_text
 from data.store.arrays import Floats
+from data.video import Record
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
@@ -36,6 +37,9 @@ from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
+MAX_SIZE = 1 << 24
+"""Greatest size of a layer that is read."""
+
 UNHASHED = "this model is of a version without hashes: damage to its files cannot be detected"
 
 
@@ -184,12 +188,54 @@ def load(folder: Path) -> Bundle:
                 fix="Train it again, or use the version of this program that wrote it",
             )
         tensors = load_file(folder / WEIGHTS)
-        return Bundle(_run(description, tensors), () if hashed else (UNHASHED,))
+        run = _run(description, tensors)
+        _check_shapes(run)
+        loaded = Bundle(run, () if hashed else (UNHASHED,))
+        loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
+        return loaded
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
-    except (OSError, SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"this model is damaged ({printable(cause)})", where=folder, fix="Train it again") from error
+
+
+FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
+"""What JSON, numpy and torch raise for parts that do not fit together."""
+
+
+def blank_features(run: TrainedRun, steps: int = 3) -> FeatureSet:
+    """One performance of zeros, of the sizes that a run reads; every step is observed."""
+    sizes = run.sizes
+    return FeatureSet(
+        records=(Record("blank", None),),
+        primary=np.zeros((1, steps, sizes.primary), dtype=np.float32),
+        primary_mask=np.ones((1, steps), dtype=bool),
+        secondary=np.zeros((1, steps, sizes.agents, sizes.secondary), dtype=np.float32),
+        secondary_mask=np.ones((1, steps, sizes.agents), dtype=bool),
+        scene=np.zeros((1, steps, sizes.scene), dtype=np.float32),
+        trial=np.zeros((1, sizes.trial), dtype=np.float32),
+        duration=np.ones(1),
+        settings=run.settings,
+        names=run.names,
+    )
+
+
+def _check_shapes(run: TrainedRun) -> None:
+    """Compare the weights with the network that the settings describe, before any memory is taken for it."""
+    numbers = (run.model.width, run.model.regression_width, *asdict(run.sizes).values())
+    if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
+        raise ValueError("a size is no number, or too large")
+    if run.train_labels.ndim != 2 or run.train_labels.shape[1] != 3 or not isinstance(run.settings, dict):
+        raise ValueError("the training labels or the settings are of another form")
+    members = len(next(iter(run.state.values()), ()))
+    with torch.device("meta"):
+        expected = {
+            name: values.shape
+            for name, values in Aim(run.model, run.sizes, StackedLayers(members)).state_dict().items()
+        }
+    if not members or {name: values.shape for name, values in run.state.items()} != expected:
+        raise ValueError("the weights are not those of this network")
 
 
 def model_sha256(folder: Path) -> str:
