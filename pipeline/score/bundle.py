@@ -230,10 +230,8 @@ def _check_shapes(run: TrainedRun) -> None:
         raise ValueError("the training labels or the settings are of another form")
     members = len(next(iter(run.state.values()), ()))
     with torch.device("meta"):
-        expected = {
-            name: values.shape
-            for name, values in Aim(run.model, run.sizes, StackedLayers(members)).state_dict().items()
-        }
+        network = Aim(run.model, run.sizes, StackedLayers(members))
+    expected = {name: values.shape for name, values in network.state_dict().items()}
     if not members or {name: values.shape for name, values in run.state.items()} != expected:
         raise ValueError("the weights are not those of this network")
 

@@ -74,7 +74,7 @@ def features() -> FeatureSet:
 def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A calibrated run."""
     folder = tmp_path_factory.mktemp("model")
-    run = train(features, fast(runs=2, epochs=2, switch_epochs=(1, 1, 2)), AimConfig(width=4, regression_width=4))
+    run = train(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
     bundle.save(run, folder)
     save_calibration(calibrate(features, run, folds=2), folder)
     cover(folder)
@@ -98,11 +98,13 @@ def outcome(act: Callable[[], Any], about: str) -> bool:
     try:
         act()
     except AimError as error:
-        assert str(error).isprintable(), about
-        return False
+        text = str(error)
     except Exception as error:
         raise AssertionError(f"{about}: {type(error).__name__}: {error}") from error
-    return True
+    else:
+        return True
+    assert text.isprintable(), f"{about}: {text!r}"
+    return False
 
 
 def test_tampered_bundles(model: Path, features: FeatureSet, tmp_path: Path) -> None:
@@ -142,19 +144,12 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
     one, whole = features.take([0]), load_file(model / name)
     folder = Path(shutil.copytree(model, tmp_path / "run"))
     for key, values in whole.items():
-        others = [
-            None,
-            values[:0],
-            values.reshape(-1),
-            values.unsqueeze(0),
-            torch.full_like(values, -(10**9)),
-            values > 0,
-        ]
+        others = [None, values[:0], values.reshape(-1), values.unsqueeze(0), torch.full_like(values, -(10**9))]
         for number, other in enumerate(others):
-            changed = {k: v for k, v in whole.items() if k != key} | (
-                {} if other is None else {key: other.contiguous()}
-            )
-            save_file({k: v.clone() for k, v in changed.items()}, folder / name)
+            changed = {k: v for k, v in whole.items() if k != key}
+            if other is not None:
+                changed[key] = other
+            save_file({k: v.clone().contiguous() for k, v in changed.items()}, folder / name)
             if name == ARRAYS_FILE:
                 facts = json.loads((folder / FACTS_FILE).read_text())
                 facts["arrays_sha256"] = sha256_file(folder / name)
@@ -179,9 +174,8 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
         outcome(lambda: read_pack(target), f"damage {number}")
     header = dict(store.read(pack).header)
     shortened = {**header, "records": header["records"][:2]}
-    for number, values in enumerate(
-        retyped({k: shortened[k] for k in ("stage", "stage_version", "settings", "records")})
-    ):
+    fields = ("stage", "stage_version", "settings", "records")
+    for number, values in enumerate(retyped({name: shortened[name] for name in fields})):
 
         def change(old: dict[str, Any], _: dict[str, Array], values: dict[str, Any] = values) -> None:
             old.clear()
@@ -213,11 +207,10 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     one = features.take([0])
+    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS}
     arrays = {
-        name: Array(
-            np.asarray(getattr(one, name)[0]), tuple(f"{name}{i}" for i in range(getattr(one, name)[0].ndim)), "1"
-        )
-        for name in ARRAYS
+        name: Array(values, tuple(f"{name}{axis}" for axis in range(values.ndim)), "1")
+        for name, values in values_of.items()
     }
     computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
@@ -295,4 +288,4 @@ def test_labels_too_large_to_compute_with_are_named(features: FeatureSet) -> Non
     labels = replace(features.records[0].labels, score=1e308)  # type: ignore[type-var]
     records = (replace(features.records[0], labels=labels), *features.records[1:])
     with pytest.raises(DataError, match="too large for a score"):
-        train(replace(features, records=records), fast(runs=1, epochs=1, switch_epochs=(1, 1, 1)), AimConfig(width=4))
+        train(replace(features, records=records), fast(runs=1, epochs=4), AimConfig(width=4))
