@@ -85,7 +85,7 @@ def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: Feature
         Bundle(run).predict(replace(features, names=names))
     with pytest.raises(UsageError, match="scene size: 6 in the model, 3 here"):
         Bundle(run).predict(replace(features, scene=features.scene[..., :3]))
-    with pytest.raises(UsageError, match="nothing to score"):
+    with pytest.raises(UsageError, match="no performance to score"):
         Bundle(run).predict(features.take([]))
 
 
@@ -107,7 +107,7 @@ def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
     told.write_text(text)
     assert load(tmp_path).runs == 3
     weights.unlink()
-    with pytest.raises(DataError, match="no trained model here"):
+    with pytest.raises(DataError, match="this file of the model is missing"):
         load(tmp_path)
 
 

@@ -213,7 +213,7 @@ def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, train
     assert scorer.score(trained[1] / "a.mp4").score is not None
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_score_that_is_not_finite_is_an_error(run_copy: Path, trained: tuple[Path, Path], value: float) -> None:
     whole = load_file(run_copy / "model.safetensors")
     tensors = {k: torch.full_like(v, value) if k.startswith("state.regression") else v for k, v in whole.items()}
