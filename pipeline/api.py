@@ -400,10 +400,18 @@ def plot(
         return plot_report(data, out, _names(formats))
 
 
-def serve(model: Place, *, folder: Place = "runs/serve", port: int = 8765, observer: Observer = SILENT) -> None:
+def serve(
+    model: Place,
+    *,
+    config: Configuration = None,
+    folder: Place = "runs/serve",
+    port: int = 8765,
+    observer: Observer = SILENT,
+) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report.
 
     Args:
+        config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
         folder: uploads, pages and history.
         port: 0: any free port.
 
@@ -418,7 +426,11 @@ def serve(model: Place, *, folder: Place = "runs/serve", port: int = 8765, obser
 
     model, folder = Path(model), Path(folder)
     check_folder(folder)
-    work = ScoreWork(load_scorer(model, cache=folder / "cache", workers=1))
+    user = None if config is None else _settings(config, (), None)
+    scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
+    for note in scorer.notes:
+        observer.note(note)
+    work = ScoreWork(scorer)
     run_server(
         folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
     )
@@ -428,6 +440,7 @@ def score(
     inputs: Places,
     model: Place,
     *,
+    config: Configuration = None,
     out: Place | None = None,
     cache: Place | None = None,
     workers: int | None = None,
@@ -437,6 +450,7 @@ def score(
     """Score raw videos with a trained run: every stage is run or taken from the cache.
 
     Args:
+        config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
 
@@ -454,7 +468,7 @@ def score(
         check_file(Path(out))
     return score_videos(
         _paths(inputs), Path(model), out=_path(out), cache=_path(cache), workers=workers,
-        other_settings=other_settings, observer=observer,
+        other_settings=other_settings, observer=observer, user=None if config is None else _settings(config, (), None),
     )  # fmt: skip
 
 

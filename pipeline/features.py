@@ -124,6 +124,23 @@ def feature_settings(planner: Planner) -> dict[str, Any]:
     return {name: planner.describe(name) for name in needed}
 
 
+AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
+"""Number of axes of each array for one performance."""
+
+
+def _fault(output: StageOutput) -> str | None:
+    """Why an output of `timesteps` is none, such as one that another program wrote."""
+    for name in ARRAYS:
+        if name not in output.arrays:
+            return f"'{name}' is missing"
+        values = output.arrays[name].values
+        if values.ndim != AXES[name] or (values.dtype.kind == "b") != name.endswith("_mask"):
+            return f"'{name}' has shape {values.shape} of {values.dtype}, which is not that of the stage"
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            return f"'{name}' has infinite values"
+    return None
+
+
 def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
     """One feature set from the `timesteps` outputs of records.
 
@@ -132,6 +149,8 @@ def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: M
     """
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):
+        if fault := _fault(output):
+            raise DataError(fault, where=record.id, fix="Run `extract --force --stages timesteps`")
         for name in ARRAYS:
             if output.arrays[name].values.shape != first[name].values.shape:
                 raise DataError(

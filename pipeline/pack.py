@@ -6,15 +6,19 @@ first dimension `performance`, and in the header the records (without paths) and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from data.errors import CacheError, DataError, UsageError, nearest, printable
 from data.store import Array, StageOutput
 from data.store import hdf5 as store
 from data.video import Labels, Record
+from data.video.records import MAX_LABEL
 from pipeline.cache import software
 from pipeline.features import ARRAYS, FeatureSet
 
@@ -67,10 +71,18 @@ def read_pack(path: Path) -> FeatureSet:
     if header.get("stage") != "pack" or header.get("stage_version") != PACK_VERSION:
         raise DataError("not a file made by `pack`, or of another version", where=path, fix="Make it again with `pack`")
     stored_arrays = stored.output.arrays
+    fault = next(_array_faults(stored_arrays), None)
+    if fault is None:
+        try:
+            records = tuple(_record_in(entry) for entry in header["records"])
+            fault = next(_record_faults(records, len(stored_arrays["duration"].values)), None)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            fault = f"its list of performances cannot be read ({printable(str(error))[:80]})"
+    if fault is not None:
+        raise DataError(f"this pack is damaged: {fault}", where=path, fix="Make it again with `pack`")
     arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
     names = {name: stored_arrays[name].names for name in ("primary", "secondary", "trial")}
-    records = tuple(_record_in(entry) for entry in header["records"])
-    return FeatureSet(records=records, settings=header["settings"], names=names, **arrays)
+    return FeatureSet(records=records, settings=header.get("settings", {}), names=names, **arrays)
 
 
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
@@ -109,3 +121,43 @@ def _record_out(record: Record) -> dict[str, Any]:
 def _record_in(entry: dict[str, Any]) -> Record:
     labels = Labels(**entry["labels"]) if entry["labels"] else None
     return Record(entry["id"], None, {}, entry["task"], labels, entry["groups"], entry["split"])
+
+
+def _array_faults(arrays: Mapping[str, Array]) -> Iterator[str]:
+    """What is wrong with the arrays: training would compute with them without complaint."""
+    lengths: dict[str, int] = {}
+    for name in ARRAYS:
+        if name not in arrays:
+            yield f"the array '{name}' is missing"
+            return
+        values, (dims, _) = arrays[name].values, DIMS[name]
+        if arrays[name].dims != dims or (values.dtype.kind, name.endswith("_mask")) not in (("f", False), ("b", True)):
+            yield f"the array '{name}' is not of {', '.join(dims)}"
+            return
+        if values.dtype.kind == "f" and np.isinf(values).any():
+            yield f"the array '{name}' has infinite values"
+        for dim, length in zip(dims[:-1] if dims[-1] == "channel" else dims, values.shape, strict=False):
+            if lengths.setdefault(dim, length) != length:
+                yield f"the array '{name}' has {length} entries of {dim}, others have {lengths[dim]}"
+
+
+def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str]:
+    """What is wrong with the performances: a label must not belong to the features of another one."""
+    if len(records) != performances:
+        yield f"it lists {len(records)} performances and has the features of {performances}"
+    for record in records:
+        if not all(isinstance(text, str) for text in (record.id, record.task, record.split or "")) or not record.id:
+            yield "the id, task or split of a performance is not text"
+            return
+        if not isinstance(record.groups, dict) or not all(
+            isinstance(text, str) for pair in record.groups.items() for text in pair
+        ):
+            yield f"the groups of '{printable(record.id)}' are not text"
+        for name, value in asdict(record.labels or Labels()).items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                yield f"the {name} of '{printable(record.id)}' is no number"
+            elif value is not None and not abs(value) <= MAX_LABEL:
+                yield f"the {name} of '{printable(record.id)}' is not finite or too large"
+    repeated = [name for name, count in Counter(record.id for record in records).items() if count > 1]
+    if repeated:
+        yield f"'{printable(repeated[0])}' is in it twice"

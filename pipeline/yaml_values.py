@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import yaml
 from data.errors import UsageError, nearest
 from pipeline.presets import preset_hint
 
-MAX_BYTES = 1 << 20
+MAX_BYTES = 1 << 17
 """Larger configuration files are refused: none is needed, and a hostile one must not fill the memory."""
 
 UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
@@ -33,7 +34,8 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        counts = Counter(key for key in keys if isinstance(key, Hashable))  # others are refused below
+        repeated = {str(key) for key, count in counts.items() if count > 1}
         if repeated:
             raise yaml.YAMLError(f"key '{sorted(repeated)[0]}' stands twice, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from data.errors import DataError, nearest, printable
+from data.video.records import MAX_LABEL
 
 MAX_BYTES = 64 << 20
 """Label and kinematics files larger than this are refused: the largest real one is below 10 MB."""
@@ -81,6 +82,8 @@ def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> 
     value = float(cell)
     if not math.isfinite(value):
         raise DataError(f"{what} is '{clip(cell)}', too large for a number", where=where, fix="Correct the cell")
+    if abs(value) > MAX_LABEL:
+        raise DataError(f"{what} is '{clip(cell)}', too large for a score", where=where, fix="Correct the cell")
     return value
 
 

@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import CacheError
+from data.errors import CacheError, printable
 from data.store.addresses import address
 from data.store.arrays import Array, OutputSpec, StageOutput
 from data.store.files import write_bytes
@@ -52,6 +52,15 @@ MAX_ARRAY_BYTES = 1 << 33
 
 MAX_HEADER_BYTES = 1 << 28
 """Longer headers are refused; the longest that are written belong to packs of many performances."""
+
+
+UNREADABLE = (
+    OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
+)  # fmt: skip
+"""What h5py, JSON and numpy raise for damaged files, and for files of other programs."""
+
+MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")
+"""Fields of the header that are mappings."""
 
 
 @dataclass(frozen=True)
@@ -195,17 +204,17 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
                 self.file = h5py.File(self.path, "r", locking=False)
             else:
                 self.file = h5py.File(io.BytesIO(self.content), "r")
-        except OSError as error:
+        except UNREADABLE as error:
             raise self._damaged(error) from error
         return self.file
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.file.close()
-        if isinstance(error, (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError)):
+        if isinstance(error, UNREADABLE):
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> CacheError:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = printable((str(error).splitlines() or [type(error).__name__])[0])[:200]
         return CacheError(f"damaged cache file ({text})", where=address(self.path), fix="It is recomputed by `extract`")
 
 
@@ -219,6 +228,8 @@ def _header(file: Any) -> dict[str, Any]:
     if hashlib.sha256(text).hexdigest() != file.attrs["header_sha256"]:
         raise ValueError("the header does not match its checksum")
     header: dict[str, Any] = json.loads(text)
+    if not isinstance(header, dict) or not all(isinstance(header.get(name, {}), dict) for name in MAPPINGS):
+        raise ValueError("the header is no mapping of the fields of this format")
     return header
 
 
@@ -243,4 +254,7 @@ def _read_array(file: Any, name: str, about: Mapping[str, Any]) -> Array:
     values = np.asarray(dataset[()])
     if _digest(values) != about["sha256"]:
         raise ValueError(f"array '{name}' does not match its checksum")
+    texts = [about["unit"], about["about"], *about["dims"], *about["names"]]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"the description of array '{name}' is not text")
     return Array(values, tuple(about["dims"]), about["unit"], about["about"], tuple(about["names"]))

@@ -28,6 +28,12 @@ CACHE_INDEX = ".index.sqlite"
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
 
+MAX_LABEL = 1e9
+"""Greatest size of a label: beyond it differences and squares of scores lose their digits or overflow."""
+
+PREVIEW_MARK = ".aim-previews"
+"""A folder with a file of this name holds films that this program drew: they are no inputs."""
+
 FINGERPRINT_BLOCK = 1 << 20
 """Bytes read at a time, so that a file of any size is hashed in flat memory."""
 
@@ -188,7 +194,8 @@ def _walk(root: Path) -> Iterable[Path]:
     Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
     for folder, subfolders, names in os.walk(root, followlinks=False):
-        if (CACHE_MARKER in names or CACHE_INDEX in names) and Path(folder) != root:
+        marks = (CACHE_MARKER, CACHE_INDEX, PREVIEW_MARK)
+        if Path(folder) != root and any(mark in names for mark in marks):
             subfolders.clear()
             continue
         subfolders.sort()

@@ -40,12 +40,14 @@ class ClipsConfig(StageConfig):
         affects_result=False,
     )
     seed: int = setting(0, "seed of `random` weights; in the key where they are random", affects_result=False, ge=0)
-    steps: int = setting(10, "time steps, T in the paper", ge=1)
-    frames_per_clip: int = setting(16, "frames of one clip", ge=1)
+    steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
+    frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
     layout: Layout = setting("windows", "uniform, windows or dense; see extractors/clips/layouts.py")
-    frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1)
-    dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1)
-    short_side: int | None = setting(None, "pixels of the short side before the centre is cut; None: the network's own")
+    frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1, le=10_000)
+    dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1, le=10_000)
+    short_side: int | None = setting(
+        None, "pixels of the short side before the centre is cut; None: the network's own", le=4096
+    )
     precision: Precision = setting("fp32", "arithmetic; bf16 moves I3D's logits by about .2, see docs/clips.md")
     runtime: Literal["auto", "openvino", "torch"] = setting(
         "auto", "what runs the network: torch on a GPU, else OpenVINO", affects_result=False
@@ -56,7 +58,7 @@ class ClipsConfig(StageConfig):
     threads: int = setting(
         0, "threads of one inference on the CPU; 0: OMP_NUM_THREADS, else all", affects_result=False, ge=0
     )
-    batch: int = setting(8, "clips that a GPU computes at once", affects_result=False, ge=1)
+    batch: int = setting(8, "clips that a GPU computes at once", affects_result=False, ge=1, le=4096)
 
     @model_validator(mode="after")
     def _fits_the_network(self) -> ClipsConfig:

@@ -70,7 +70,9 @@ class Index:
             row = self._pending.get((kind, name)) or self._run(
                 "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?", (kind, name)
             )
-        return json.loads(row[1]) if row and row[0] == version else None
+        if not row or row[0] != version:
+            return None
+        return _parsed(row[1])
 
     def put(self, kind: str, path: Path | str, value: Any, version: str | None) -> None:
         """Keep a fact about the file with the stamp `version`; None keeps nothing."""
@@ -88,13 +90,21 @@ class Index:
             self._pending.pop((kind, name), None)
             self._run("DELETE FROM facts WHERE kind = ? AND path = ?", (kind, name))
 
-    def recall(self, kind: str, path: Path | str, version: str | None, compute: Callable[[], T]) -> T:
+    def recall(
+        self,
+        kind: str,
+        path: Path | str,
+        version: str | None,
+        compute: Callable[[], T],
+        accept: Callable[[Any], bool] = lambda _: True,
+    ) -> T:
         """The fact kept for `path` with the stamp `version`, else what `compute` returns, which is kept.
 
+        A fact that `accept` refuses, of a damaged index, is computed again.
         Take the stamp before the content is read: a change meanwhile then makes the fact void.
         """
         fact = self.get(kind, path, version)
-        if fact is None:
+        if fact is None or not accept(fact):
             fact = compute()
             self.put(kind, path, fact, version)
         return cast(T, fact)
@@ -117,7 +127,7 @@ class Index:
                 if row is None:
                     return None
                 self._shared[name] = str(row[0])
-            return json.loads(self._shared[name])
+            return _parsed(self._shared[name])
 
     def add_cost(self, stage: str, seconds: float, work: int) -> None:
         """Add the seconds of `work` units of a stage; written by `flush`, which halves the weight of the past."""
@@ -129,14 +139,19 @@ class Index:
         """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
         with self._lock:
             rows = self._run("SELECT stage, seconds, work FROM rates", (), everything=True) or []
-        return {stage: seconds / work for stage, seconds, work in rows if work > 0}
+        numbers = (int, float)
+        return {
+            str(stage): seconds / work
+            for stage, seconds, work in rows
+            if isinstance(work, numbers) and isinstance(seconds, numbers) and work > 0
+        }
 
     def forget_missing(self, yes: bool = True) -> int:
         """Drop, or only count, the facts about files that are gone, and free their space; returns how many."""
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
-            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not os.path.lexists(name)]
+            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not _is_there(name)]
             if gone and yes:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
                 with suppress(sqlite3.Error):
@@ -203,6 +218,21 @@ class Index:
         self._connection = None
         with suppress(OSError):
             self.path.unlink()
+
+
+def _parsed(text: Any) -> Any | None:
+    """The value of a JSON text, None where it is none: an index may be damaged in any place."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _is_there(name: Any) -> bool:
+    try:
+        return isinstance(name, (bytes, str)) and os.path.lexists(name)
+    except ValueError:  # a NUL in the name
+        return False
 
 
 def stamp(path: Path | str) -> str | None:

@@ -85,8 +85,8 @@ class Cache:
             OSError: it cannot be read (StorageError for an object).
         """
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place))
-        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place))
+            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
+        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
 
     def check(self, computation: Computation, video_id: str) -> Check:
         """Whether the stored output is whole and comes from this computation."""
@@ -162,7 +162,7 @@ class Cache:
         """The failure kept for a stage and video, or None."""
         try:
             entry = json.loads(self._failure_text(stage, video_id))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return entry if isinstance(entry, dict) else None
 
@@ -297,7 +297,7 @@ class Cache:
             CacheError: damaged.
         """
         kind, name, version = self._fact(path)
-        return self.index.recall(kind, name, version, lambda: self.index_header(self.load(path).header))
+        return self.index.recall(kind, name, version, lambda: self.index_header(self.load(path).header), _is_header)
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         """Kind, name and stamp by which the index knows an output."""
@@ -306,8 +306,21 @@ class Cache:
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
 
+    def _common(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
+        shared = self.index.shared(str(indexed.get("common")))
+        return shared if isinstance(shared, dict) else {}
+
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        return {**indexed, **(self.index.shared(str(indexed.get("common"))) or {})}
+        return {**indexed, **self._common(indexed)}
+
+
+def _is_hash(fact: Any) -> bool:
+    return isinstance(fact, str) and len(fact) == 64
+
+
+def _is_header(fact: Any) -> bool:
+    parts = ("inputs", "upstream", "quality")
+    return isinstance(fact, dict) and all(isinstance(fact.get(name, {}), dict) for name in parts)
 
 
 def unreadable(error: BaseException) -> str:

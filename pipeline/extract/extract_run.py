@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -184,6 +185,10 @@ def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tupl
     return shard(records, *part)
 
 
+SHARD_NUMBER = re.compile(r"[0-9]{1,9}")
+"""`str.isdigit` also admits superscripts, which are no numbers."""
+
+
 def parse_shard(text: str) -> tuple[int, int]:
     """`"2/4"` to (2, 4).
 
@@ -191,7 +196,7 @@ def parse_shard(text: str) -> tuple[int, int]:
         UsageError: not of this form.
     """
     part, slash, parts = text.partition("/")
-    if not slash or not part.strip().isdigit() or not parts.strip().isdigit():
+    if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
         raise UsageError(f"'--shard {printable(text)}' is not of the form i/n", fix="Example: --shard 1/4")
     return int(part), int(parts)
 

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled, DataError, UsageError, printable
-from data.store import is_remote, write_bytes
+from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
+from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
 from pipeline.observer import Observer
@@ -72,6 +73,13 @@ def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
 
 
+def mark_previews(cache: Cache) -> None:
+    """Mark the folder of the previews, so that a cache among the videos adds no films to them."""
+    mark = cache.root / FOLDER / PREVIEW_MARK
+    if not mark.exists():
+        write_text(mark, "Films that `extract --preview` drew; they are no inputs\n")
+
+
 def refuse_far(records: Sequence[Record], planner: Planner) -> None:
     """Refuse what no preview can be drawn of.
 
@@ -121,6 +129,7 @@ def write_previews(
         if stop.is_set():
             break
         try:
+            mark_previews(planner.cache)
             paths = preview_paths(planner.cache, record.id)
             if not planner.force and _newer(paths, planner, record):
                 done.fresh += 1

@@ -16,7 +16,7 @@ from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import write_report
 from pipeline.report.score_page import scores_page
 from pipeline.score import Scorer
-from pipeline.score.scorer import saved_config, saved_storage
+from pipeline.score.scorer import saved_storage, usable_config
 
 RESULTS, MODEL = "results.json", "model.json"
 
@@ -58,7 +58,7 @@ def run_report_data(
 def _records(run: Path, inputs: Sequence[Path]) -> Sequence[Record]:
     if inputs:
         return find_videos(inputs, saved_storage(run)).records
-    config = validate(saved_config(run), where=run)
+    config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
     records = dataset_records(config).records

@@ -2,6 +2,7 @@
 
     MODEL/model.json           format, versions, network, sizes, recipe, feature settings, channel names, training ids
     MODEL/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`
+    MODEL/sha256.json          SHA-256 of every file, checked on loading (`pipeline.score.bundle_hashes`)
 
 Format 1. Scoring is deterministic: each performance is computed alone and in double precision, so that neither the
 other performances of a batch nor the number of threads change the printed scores.
@@ -24,16 +25,22 @@ from safetensors.torch import load_file, save_file
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path, sha256_file, write_text
 from data.store.arrays import Floats
+from data.video import Record
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
+from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMAT = 1
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
+MAX_SIZE = 1 << 24
+"""Greatest size of a layer that is read."""
+
+UNHASHED = "this model is of a version without hashes: damage to its files cannot be detected"
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,16 @@ class Predictions:
 
 
 class Bundle:
-    """A trained run ready to score."""
+    """A trained run ready to score.
 
-    def __init__(self, run: TrainedRun) -> None:
+    Args:
+        run: the trained run.
+        notes: what a user should know of its files.
+    """
+
+    def __init__(self, run: TrainedRun, notes: tuple[str, ...] = ()) -> None:
         self.run = run
+        self.notes = notes
         self.runs = len(next(iter(run.state.values())))
         self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
         self._net.load_state_dict(run.state)
@@ -138,6 +151,7 @@ def save(run: TrainedRun, folder: Path) -> None:
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
     description = {
         "format": FORMAT,
+        "hashes": HASHES,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "model": asdict(run.model),
         "sizes": asdict(run.sizes),
@@ -150,7 +164,9 @@ def save(run: TrainedRun, folder: Path) -> None:
     (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not describe other weights
     with atomic_path(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary)
-    write_text(folder / SETTINGS, json.dumps(description, indent=2, sort_keys=True) + "\n")
+    text = json.dumps(description, indent=2, sort_keys=True) + "\n"
+    cover(folder, (WEIGHTS,), {SETTINGS: text})  # other files in the folder are of an earlier run
+    write_text(folder / SETTINGS, text)
 
 
 def load(folder: Path) -> Bundle:
@@ -161,7 +177,10 @@ def load(folder: Path) -> Bundle:
     """
     place = folder / SETTINGS
     try:
+        hashed = (folder / SETTINGS).exists() and check_hashes(folder)
         description = json.loads(place.read_text(encoding="utf-8"))
+        if not hashed and "hashes" in description:
+            raise DataError("the hashes of this model are missing", where=folder / HASHES, fix=FIX)
         if description.get("format") != FORMAT:
             raise DataError(
                 f"this model is of format {description.get('format')}, this program reads {FORMAT}",
@@ -169,13 +188,52 @@ def load(folder: Path) -> Bundle:
                 fix="Train it again, or use the version of this program that wrote it",
             )
         tensors = load_file(folder / WEIGHTS)
-        return Bundle(_run(description, tensors))
+        run = _run(description, tensors)
+        _check_shapes(run)
+        loaded = Bundle(run, () if hashed else (UNHASHED,))
+        loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
+        return loaded
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
-    except (OSError, SafetensorError, KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"this model is damaged ({printable(str(error).splitlines()[0])})", where=folder, fix="Train it again"
-        ) from error
+    except (OSError, SafetensorError, UsageError, *FAULTS) as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"this model is damaged ({printable(cause)})", where=folder, fix="Train it again") from error
+
+
+FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
+"""What JSON, numpy and torch raise for parts that do not fit together."""
+
+
+def blank_features(run: TrainedRun, steps: int = 3) -> FeatureSet:
+    """One performance of zeros, of the sizes that a run reads; every step is observed."""
+    sizes = run.sizes
+    return FeatureSet(
+        records=(Record("blank", None),),
+        primary=np.zeros((1, steps, sizes.primary), dtype=np.float32),
+        primary_mask=np.ones((1, steps), dtype=bool),
+        secondary=np.zeros((1, steps, sizes.agents, sizes.secondary), dtype=np.float32),
+        secondary_mask=np.ones((1, steps, sizes.agents), dtype=bool),
+        scene=np.zeros((1, steps, sizes.scene), dtype=np.float32),
+        trial=np.zeros((1, sizes.trial), dtype=np.float32),
+        duration=np.ones(1),
+        settings=run.settings,
+        names=run.names,
+    )
+
+
+def _check_shapes(run: TrainedRun) -> None:
+    """Compare the weights with the network that the settings describe, before any memory is taken for it."""
+    numbers = (run.model.width, run.model.regression_width, *asdict(run.sizes).values())
+    if not all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers):
+        raise ValueError("a size is no number, or too large")
+    if run.train_labels.ndim != 2 or run.train_labels.shape[1] != 3 or not isinstance(run.settings, dict):
+        raise ValueError("the training labels or the settings are of another form")
+    members = len(next(iter(run.state.values()), ()))
+    with torch.device("meta"):
+        network = Aim(run.model, run.sizes, StackedLayers(members))
+    expected = {name: values.shape for name, values in network.state_dict().items()}
+    if not members or {name: values.shape for name, values in run.state.items()} != expected:
+        raise ValueError("the weights are not those of this network")
 
 
 def model_sha256(folder: Path) -> str:

@@ -45,7 +45,7 @@ from models.stacked import StackData, predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.features import FeatureSet
-from pipeline.score.bundle import WEIGHTS, Bundle
+from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.train import (
     Normaliser,
@@ -272,11 +272,31 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
             raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
         if facts["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
             raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
-        return _read(load_file(folder / ARRAYS_FILE), facts, run)
+        calibration = _read(load_file(folder / ARRAYS_FILE), facts, run)
+        _check(calibration, run)
+        return calibration
     except FileNotFoundError as error:
         raise UsageError("this model was not calibrated", where=folder, fix=fix) from error
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (OSError, SafetensorError, *FAULTS) as error:
         raise DataError("this calibration is damaged", where=place, fix=fix) from error
+
+
+def _check(calibration: Calibration, run: TrainedRun) -> None:
+    """Compute with zeros: parts that do not fit together fail here, not with the first video.
+
+    Raises:
+        ValueError: and other errors of numpy and torch.
+    """
+    facts, number = calibration.facts, len(calibration.truth)
+    if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
+        raise ValueError("arrays of different lengths")
+    for entry in facts["quality"].values():
+        for low, high in entry.values():
+            float(low), float(high)
+    dict(facts["software"])
+    blank = blank_features(run, calibration.steps.shape[1])
+    calibration.intervals(blank, np.zeros(1))
+    calibration.novelty.ratios(blank)
 
 
 _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")

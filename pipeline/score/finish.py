@@ -12,6 +12,7 @@ from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.features import FeatureSet
 from pipeline.score.bundle import model_sha256
+from pipeline.score.bundle_hashes import MODEL_FILES, cover
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.flags import quality_ranges
 from pipeline.score.model_card import model_card, write_card
@@ -49,6 +50,7 @@ def finish_run(
         UsageError: the configuration names an unknown protocol.
         OSError: the folder cannot be written.
     """
+    cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
     save_config(config, folder)
     calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
@@ -68,6 +70,7 @@ def finish_run(
             shutil.rmtree(unfinished, ignore_errors=True)
         except DataError as error:
             why_not = error.what
+    cover(folder)
     write_card(folder, model_card(run, features, config, calibration, why_not, model_sha256=model_sha256(folder)))
     return calibration, None if calibration is not None else why_not
 

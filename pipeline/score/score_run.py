@@ -7,6 +7,7 @@ from pathlib import Path
 
 from data.store import is_remote
 from data.video import find_videos
+from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Score
@@ -23,6 +24,7 @@ def score_videos(
     workers: int | None,
     other_settings: bool,
     observer: Observer,
+    user: BaseConfig | None = None,
 ) -> list[Score]:
     """Score the videos of `inputs`; those that fail come back with `error` set.
 
@@ -32,14 +34,17 @@ def score_videos(
         out: a CSV file of the scores, or None.
         cache, workers, other_settings: see `Scorer`.
         observer: progress, and how to end the work.
+        user: see `Scorer`.
 
     Raises:
         UsageError: no such input, or features made here differ from those of training.
         DataError: no trained run there, or a damaged one.
     """
-    storage = saved_storage(model) if any(map(is_remote, inputs)) else None
+    storage = saved_storage(model, user) if any(map(is_remote, inputs)) else None
     records = find_videos(list(inputs), storage).records
-    scorer = Scorer(model, cache, workers, other_settings=other_settings)
+    scorer = Scorer(model, cache, workers, other_settings=other_settings, user=user)
+    for note in scorer.notes:
+        observer.note(note)
     stop = observer.stop_event()
     with observer.videos() as hooks:
         rows = scorer.score_records(records, stop=stop, note=observer.note, **hooks)

@@ -21,6 +21,7 @@ import numpy as np
 
 from data.errors import DataError, UsageError
 from data.store import StageOutput, Storage, write_text
+from data.store.arrays import Floats
 from data.video import Record, find_videos
 from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
@@ -30,8 +31,10 @@ from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
+from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
 
 CONFIG_FILE = "config.json"
+NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,13 @@ class Scorer:
 
     Args:
         folder: written by `train`.
-        cache: cache of the videos' features; default: the cache of the run's configuration.
+        cache: cache of the videos' features; default: the cache of the run's configuration, where this account made
+            it, else `cache`.
         workers: processes that extract; 0 is this process.
         other_settings: score even where the features differ from those of training; a flag of every score then
             lists the differences.
+        user: the user's own cache, paths, devices and limits, for a folder that another account made
+            (`pipeline.score.run_origin`); default: the program's defaults.
 
     Raises:
         DataError: the folder holds no trained run, or a damaged one.
@@ -59,16 +65,24 @@ class Scorer:
     """
 
     def __init__(
-        self, folder: Path, cache: Path | None = None, workers: int | None = None, *, other_settings: bool = False
+        self,
+        folder: Path,
+        cache: Path | None = None,
+        workers: int | None = None,
+        *,
+        other_settings: bool = False,
+        user: BaseConfig | None = None,
     ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
+        self.notes: tuple[str, ...] = tuple(f"note: {folder}: {text}" for text in self.bundle.notes)
         self.model_sha256 = bundle.model_sha256(folder)
-        values = saved_config(folder)
+        values, notes = usable_config(folder, user)
+        self.notes += tuple(notes)
         if cache is not None:
             values["cache"] = str(cache)
-        if workers is not None:
-            values.setdefault("run", {})["workers"] = workers
+        if workers is not None and isinstance(values.setdefault("run", {}), dict):
+            values["run"]["workers"] = workers
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
@@ -155,6 +169,8 @@ class Scorer:
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
         quality = inputs.quality
+        if not _finite(made, intervals):
+            return Score(id=record.id, path=record.path, error=NOT_FINITE)
         flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
@@ -213,7 +229,14 @@ class Scorer:
         return tuple(bundle.differences(model, here))
 
 
-def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0, *, other_settings: bool = False) -> Scorer:
+def load_scorer(
+    folder: Path,
+    cache: Path | None = None,
+    workers: int = 0,
+    *,
+    other_settings: bool = False,
+    user: BaseConfig | None = None,
+) -> Scorer:
     """Load a scorer for use from Python; by default it extracts in this process.
 
     Raises:
@@ -221,7 +244,7 @@ def load_scorer(folder: Path, cache: Path | None = None, workers: int = 0, *, ot
         UsageError: its configuration has settings that this version does not have, or makes other features than those
             of training (see `Scorer`).
     """
-    return Scorer(folder, cache, workers, other_settings=other_settings)
+    return Scorer(folder, cache, workers, other_settings=other_settings, user=user)
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
@@ -230,7 +253,9 @@ def save_config(config: BaseConfig, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    write_text(folder / CONFIG_FILE, json.dumps(config.dump(), indent=1, sort_keys=True) + "\n")
+    text = json.dumps(config.dump(), indent=1, sort_keys=True) + "\n"
+    write_text(folder / CONFIG_FILE, text)
+    mark_as_own(folder, text.encode())
 
 
 def percentile(training: np.ndarray, score: float) -> float | None:
@@ -242,31 +267,55 @@ def percentile(training: np.ndarray, score: float) -> float | None:
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
-    """The configuration in a run folder, as plain values.
+    """The configuration in a run folder, as plain values: for display, since a foreign one is not to be trusted.
 
     Raises:
         DataError: it is missing or damaged.
     """
+    return _stored_config(folder)[0]
+
+
+def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The configuration to score with, and notes: of a foreign run folder only what changes features and scores.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    values, content = _stored_config(folder)
+    if is_own(folder, content):
+        return values, []
+    values, ignored = portable(values, user)
+    return values, [note_of(ignored, folder)] if ignored else []
+
+
+def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
     path = folder / CONFIG_FILE
     try:
-        values = json.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
+        values = json.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):
         raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
-    return values
+    return values, content
 
 
-def saved_storage(folder: Path) -> Storage:
-    """The storage settings of the configuration in a run folder.
+def saved_storage(folder: Path, user: BaseConfig | None = None) -> Storage:
+    """The storage settings for scoring with a run folder.
 
     Raises:
         DataError: it is missing or damaged.
         UsageError: it has settings that this version does not have.
     """
-    return validate(saved_config(folder), where=folder / CONFIG_FILE).storage.reach()
+    return validate(usable_config(folder, user)[0], where=folder / CONFIG_FILE).storage.reach()
+
+
+def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
+    """Whether every number of a score is one."""
+    heads = (made.score, made.members, made.step_scores, made.attention, made.execution, made.synchronisation)
+    return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 
 def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:

@@ -3,21 +3,28 @@
 Any web page can send requests to a server on the visitor's machine. This server answers only to its own names (`Host`),
 accepts changes only from its own pages (`Origin`, and a header that a foreign page cannot send without a preflight
 request), and serves only files that it wrote itself, by identifiers that it generated.
+
+Any account of the machine can reach the loopback interface. The link that is printed holds a random token; the first
+visit turns it into a cookie, and every request without the cookie is refused.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
+import secrets
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -34,6 +41,13 @@ NAME_HEADER = "x-file-name"
 """Percent-encoded name of an uploaded file."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+TOKEN_BYTES = 32
+
+CLOSE = {"connection": "close"}
+"""Headers of a refusal: the rest of a request's body is not read."""
+
+NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 
@@ -55,15 +69,25 @@ class Limits:
         file_bytes: largest upload.
         waiting: most jobs that are queued or running, including running uploads.
         spare_bytes: space that must stay free on the disk.
+        uploads: most uploads at the same time; a browser sends at most six to one server.
+        stall_s: an upload that sends nothing for this long is dropped.
+        upload_s: longest time for one upload.
     """
 
     file_bytes: int = 512 << 20
     waiting: int = 50
     spare_bytes: int = 256 << 20
+    uploads: int = 8
+    stall_s: float = 30.0
+    upload_s: float = 900.0
 
 
 def create_app(
-    folder: Path, work: Work, limits: Limits | None = None, facts: Mapping[str, str] | None = None
+    folder: Path,
+    work: Work,
+    limits: Limits | None = None,
+    facts: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -72,6 +96,7 @@ def create_app(
         work: scores one video.
         limits: see `Limits`.
         facts: shown at the bottom of the page: model, data, results.
+        token: admits whoever has it; default: a random one, in `app.state.token`.
 
     Raises:
         UsageError: another server uses the folder.
@@ -90,7 +115,8 @@ def create_app(
 
     app = FastAPI(title="aim", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.queue = queue
-    app.add_middleware(Guard)
+    app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+    app.add_middleware(Guard, token=app.state.token)
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
@@ -100,13 +126,14 @@ def create_app(
 
 
 class Guard:
-    """Refuses foreign hosts and origins, and adds the security headers to every response."""
+    """Refuses foreign hosts, foreign origins and visitors without the token; adds the security headers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, token: str) -> None:
         self.app = app
+        self.token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 403 or 421."""
+        """Pass a request on, or answer it with 303, 403 or 421."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -118,11 +145,44 @@ class Guard:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        problem = refusal(scope["method"], {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]})
-        if problem is None:
-            await self.app(scope, receive, sealed)
-        else:
-            await JSONResponse({"detail": problem[1]}, problem[0])(scope, receive, sealed)
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        answer = self._answer(scope, headers) or self.app
+        await answer(scope, receive, sealed)
+
+    def _answer(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
+        """The response to a request that is not passed on."""
+        problem = refusal(scope["method"], headers)
+        if problem is not None:
+            return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
+        cookie = cookie_name(headers.get("host", ""))
+        if scope["path"] == "/" and scope["method"] == "GET":
+            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if self._admits(given):
+                # Without the token in the address, it is in no history, bookmark or screenshot.
+                welcome = RedirectResponse("/", 303)
+                welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")
+                return welcome
+        if self._admits(_cookies(headers.get("cookie", "")).get(cookie, "")):
+            return None
+        if scope["path"].startswith("/api/"):
+            return JSONResponse({"detail": NOT_ADMITTED}, 403, CLOSE)
+        return PlainTextResponse(f"{NOT_ADMITTED}.\n", 403, CLOSE)
+
+    def _admits(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
+
+
+def cookie_name(host: str) -> str:
+    """The cookie of the server with this Host header: browsers send cookies to all ports of a host."""
+    port = re.search(r":(\d+)$", host)
+    return f"aim-serve-{port[1] if port else 80}"
+
+
+def _cookies(header: str) -> dict[str, str]:
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
+    except CookieError:
+        return {}
 
 
 def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
@@ -149,6 +209,8 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str]) ->
         job = _job(queue, job_id)
         if job.state != "done":
             raise HTTPException(404, "no report yet")
+        if not queue.report(job).is_file():
+            raise HTTPException(404, "this report was deleted; upload the video again")
         return FileResponse(queue.report(job), media_type="text/html; charset=utf-8")
 
     @app.get("/jobs/{job_id}/{name}")
@@ -176,13 +238,16 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
     async def upload(request: Request) -> dict[str, Any]:
         nonlocal under_way
         _refuse_when_full(queue, under_way, bounds.waiting)
+        if under_way >= bounds.uploads:
+            raise uploads.UploadError(429, f"{bounds.uploads} uploads are under way; send this one after them")
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
             raise uploads.UploadError(507, "the disk is full")
         name = request.headers.get(NAME_HEADER)
         under_way += 1
         try:
-            file = await uploads.receive(request.stream(), name, announced, queue.folder, bounds.file_bytes)
+            body = uploads.timely(request.stream(), bounds.stall_s, bounds.upload_s)
+            file = await uploads.receive(body, name, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
@@ -237,7 +302,7 @@ def _length(header: str | None) -> int | None:
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, uploads.UploadError)
-    return JSONResponse({"detail": error.reason}, error.status)
+    return JSONResponse({"detail": error.reason}, error.status, CLOSE)
 
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:

@@ -35,7 +35,7 @@ def serve(
         port: 0 for any free port.
         limits: see `pipeline.serve.app.Limits`.
         facts: facts on the model, shown on the page.
-        on_start: called with the address when the port is open.
+        on_start: called with the link that admits its reader, when the port is open.
 
     Raises:
         UsageError: not a loopback address, another server uses the folder, or the port is taken.
@@ -53,7 +53,7 @@ def serve(
         listener = _listen(host, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
         if on_start is not None:
-            on_start(f"http://{shown}:{listener.getsockname()[1]}/")
+            on_start(f"http://{shown}:{listener.getsockname()[1]}/?token={app.state.token}")
         with suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
             uvicorn.Server(config).run(sockets=[listener])
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,6 +124,29 @@ async def receive(
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UploadError(507, "the disk is full") from error
         raise
+
+
+async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) -> AsyncIterator[bytes]:
+    """The blocks of a body, as long as they come in time.
+
+    Args:
+        body: the bytes.
+        stall_s: longest time without a block.
+        upload_s: longest time in all, which also ends uploads of a few bytes a minute.
+
+    Raises:
+        UploadError: the upload took longer.
+    """
+    end = time.monotonic() + upload_s
+    while True:
+        left = end - time.monotonic()
+        try:
+            yield await asyncio.wait_for(body.__anext__(), max(0.0, min(stall_s, left)))
+        except StopAsyncIteration:
+            return
+        except (TimeoutError, asyncio.TimeoutError):  # two classes before Python 3.11
+            late = f"took longer than {upload_s:.0f} s" if left <= stall_s else f"sent nothing for {stall_s:.0f} s"
+            raise UploadError(408, f"the upload was dropped: it {late}") from None
 
 
 async def _write(body: AsyncIterator[bytes], path: Path, most_bytes: int) -> tuple[int, str]:

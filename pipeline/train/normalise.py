@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.store.arrays import Floats, Rows
 from data.video import Record
+from data.video.records import MAX_LABEL
 from pipeline.features import FeatureSet
 
 SCORES = ("score", "execution", "synchronisation")
@@ -26,12 +27,18 @@ becomes 0, also where a new performance differs in it."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
-    """(n, 3) final, execution and synchronisation score; NaN where a record has none."""
+    """(n, 3) final, execution and synchronisation score; NaN where a record has none.
+
+    Raises:
+        DataError: a label is too large to compute with.
+    """
     table = np.full((len(records), len(SCORES)), np.nan)
     for row, record in enumerate(records):
         for column, name in enumerate(SCORES):
             value = getattr(record.labels, name) if record.labels is not None else None
             table[row, column] = np.nan if value is None else float(value)
+            if abs(table[row, column]) > MAX_LABEL:
+                raise DataError(f"the label {name} is {value}, too large for a score", where=record.id)
     return table
 
 

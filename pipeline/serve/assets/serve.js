@@ -80,7 +80,9 @@
   const refresh = async () => {
     clearTimeout(soon);
     try {
-      jobs = (await (await fetch("/api/jobs")).json()).jobs;
+      const answer = await fetch("/api/jobs");
+      if (answer.status === 403) return say(detail(await answer.text())); // a new server, with a new token
+      jobs = (await answer.json()).jobs;
       draw();
     } catch { /* the server is gone for a moment */ }
     const busy = uploads.size || jobs.some((job) => ["queued", "running"].includes(job.state));

@@ -107,7 +107,7 @@ def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
     told.write_text(text)
     assert load(tmp_path).runs == 3
     weights.unlink()
-    with pytest.raises(DataError, match="no trained model here"):
+    with pytest.raises(DataError, match="this file of the model is missing"):
         load(tmp_path)
 
 

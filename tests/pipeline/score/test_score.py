@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from data.errors import ChangedError, DataError, UsageError, VideoError
@@ -31,6 +33,7 @@ from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
 from pipeline.results import Flag, Score
 from pipeline.score.bundle import model_sha256, save
+from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
@@ -209,6 +212,7 @@ def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp
 
 def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, trained: tuple[Path, Path]) -> None:
     (run_copy / FACTS_FILE).unlink()
+    cover(run_copy)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert (scored.interval80, scored.interval95) == (None, None)
     assert [flag.title for flag in scored.flags] == ["no intervals"]
@@ -217,6 +221,7 @@ def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, t
 def test_a_calibration_of_another_training_is_not_used(run_copy: Path, trained: tuple[Path, Path]) -> None:
     told = json.loads((run_copy / FACTS_FILE).read_text())
     (run_copy / FACTS_FILE).write_text(json.dumps(told | {"model_sha256": "0" * 64}))
+    cover(run_copy)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert "another training" in scored.flags[0].detail
 
@@ -224,6 +229,7 @@ def test_a_calibration_of_another_training_is_not_used(run_copy: Path, trained: 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"format": 1}'])
 def test_damaged_facts_are_one_message(run_copy: Path, content: bytes) -> None:
     (run_copy / FACTS_FILE).write_bytes(content)
+    cover(run_copy)
     with pytest.raises(DataError, match="calibration"):
         load_scorer(run_copy)
 
@@ -234,6 +240,45 @@ def test_damaged_arrays_are_one_message(run_copy: Path) -> None:
     (run_copy / ARRAYS_FILE).write_bytes(bytes(content))
     with pytest.raises(DataError, match="damaged"):
         load_scorer(run_copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_bit_is_refused_by_the_name_of_its_file(run_copy: Path, name: str) -> None:
+    content = bytearray((run_copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (run_copy / name).write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"damaged: it differs") as caught:
+        load_scorer(run_copy)
+    assert str(caught.value).startswith(str(run_copy / name))
+    (run_copy / name).unlink()
+    with pytest.raises(DataError):
+        load_scorer(run_copy)
+
+
+def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, trained: tuple[Path, Path]) -> None:
+    assert load_scorer(run_copy).notes == ()
+    (run_copy / HASHES).unlink()
+    with pytest.raises(DataError, match="hashes of this model are missing"):
+        load_scorer(run_copy)
+    old = json.loads((run_copy / "model.json").read_text())
+    del old["hashes"]
+    (run_copy / "model.json").write_text(json.dumps(old))
+    scorer = load_scorer(run_copy)
+    assert "without hashes" in scorer.notes[0]
+    assert scorer.score(trained[1] / "a.mp4").score is not None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_is_an_error(run_copy: Path, trained: tuple[Path, Path], value: float) -> None:
+    whole = load_file(run_copy / "model.safetensors")
+    tensors = {k: torch.full_like(v, value) if k.startswith("state.regression") else v for k, v in whole.items()}
+    assert any(not torch.equal(tensors[name], whole[name]) for name in whole)
+    save_file(tensors, run_copy / "model.safetensors")
+    (run_copy / FACTS_FILE).unlink()
+    cover(run_copy)
+    scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
+    assert (scored.score, scored.interval80) == (None, None)
+    assert "not a finite number" in (scored.error or "")
 
 
 def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path) -> None:

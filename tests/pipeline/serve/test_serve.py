@@ -20,9 +20,10 @@ import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
 from pipeline.report import ReportData, write_report
+from pipeline.serve import app as serve_app
 from pipeline.serve import job_queue as queues
 from pipeline.serve import uploads
-from pipeline.serve.app import Limits, create_app, refusal
+from pipeline.serve.app import Limits, refusal
 from pipeline.serve.history import History, ScoringJob
 from pipeline.serve.job_queue import Outcome, Queue, WorkProgress
 from pipeline.serve.server import is_loopback, serve
@@ -32,7 +33,14 @@ testclient = pytest.importorskip("fastapi.testclient")
 httpx = pytest.importorskip("httpx")
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(1000)
-OURS = {"x-aim-serve": "1", "host": "127.0.0.1:8765", "origin": "http://127.0.0.1:8765"}
+TOKEN = "the token of these tests"
+OURS = {
+    "x-aim-serve": "1",
+    "host": "127.0.0.1:8765",
+    "origin": "http://127.0.0.1:8765",
+    "cookie": f'aim-serve-8765="{TOKEN}"',
+}
+create_app = partial(serve_app.create_app, token=TOKEN)
 
 
 class FakeWork:
@@ -207,6 +215,40 @@ def test_foreign_pages_and_hosts_are_refused(client: Any) -> None:
     assert send(client, **{"x-aim-serve": ""}).status_code == 403
     assert client.options("/api/videos").status_code == 405
     assert "access-control-allow-origin" not in client.get("/").headers
+
+
+def test_only_who_has_the_link_is_admitted(tmp_path: Path, work: FakeWork) -> None:
+    app = serve_app.create_app(tmp_path / "serve", work)
+    other = serve_app.create_app(tmp_path / "other", work)
+    assert app.state.token != other.state.token
+    assert len(app.state.token) >= 40
+    other.state.queue.history.close()
+    ours = {name: value for name, value in OURS.items() if name != "cookie"}
+    with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=ours) as client:
+        job = "0" * 32
+        for path in ("/", "/?token=", "/?token=x", "/?token=%ff", "/api/jobs", f"/jobs/{job}/report.html", "/nothing"):
+            answer = client.get(path)
+            assert answer.status_code == 403
+            assert "Open the link that the server printed" in answer.text
+            assert answer.headers["x-frame-options"] == "DENY"
+        assert send(client).status_code == 403
+        assert files(tmp_path) == set()
+        for cookie in ("x", "aim-serve-8765=", "aim-serve-8765=x", f"aim-serve-1={app.state.token}", "a=b; ;;="):
+            assert client.get("/api/jobs", headers={"cookie": cookie}).status_code == 403
+        welcome = client.get(f"/?token={app.state.token}", follow_redirects=False)
+        assert (welcome.status_code, welcome.headers["location"]) == (303, "/")
+        assert "HttpOnly" in welcome.headers["set-cookie"]
+        assert client.get("/").status_code == 200  # the client keeps the cookie
+        assert send(client).status_code == 201
+        assert app.state.token not in client.get("/").text
+
+
+def test_a_deleted_report_is_not_there(client: Any, tmp_path: Path) -> None:
+    job = send(client).json()["id"]
+    wait(client, job, "done")
+    (tmp_path / "serve" / "jobs" / job / "report.html").unlink()
+    answer = client.get(f"/jobs/{job}/report.html")
+    assert (answer.status_code, answer.json()["detail"][:23]) == (404, "this report was deleted")
 
 
 def test_refusal_by_headers_alone() -> None:
@@ -394,6 +436,26 @@ def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> N
     assert refused == [415] * 3  # and these count no longer
     assert send_together(app, *(slow() for _ in range(20))) == [201] * 3 + [429] * 17
     assert len(files(tmp_path)) == 3
+    app.state.queue.history.close()
+
+
+def test_stalled_and_slow_uploads_are_dropped(tmp_path: Path, work: FakeWork) -> None:
+    async def stalled() -> AsyncIterator[bytes]:
+        yield MP4
+        await asyncio.sleep(60)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield MP4
+        for _ in range(1000):
+            await asyncio.sleep(0.02)
+            yield b"x"
+
+    app = create_app(tmp_path / "serve", work, Limits(spare_bytes=0, stall_s=0.1, upload_s=0.5, uploads=2))
+    start = time.monotonic()
+    assert send_together(app, stalled(), dripping()) == [408, 408]
+    assert time.monotonic() - start < 10
+    assert list((tmp_path / "serve" / "jobs").iterdir()) == []
+    assert send_together(app, stalled(), stalled(), stalled()) == [408, 408, 429]
     app.state.queue.history.close()
 
 

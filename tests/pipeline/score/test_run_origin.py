@@ -1,0 +1,116 @@
+"""A run folder from elsewhere decides features and scores, never where files are written or which code runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from data.store import write_text
+from extractors.base import StageConfig
+from pipeline.config import config_class, load_config, validate
+from pipeline.score.run_origin import NAMES, ORIGIN, is_own, portable
+from pipeline.score.scorer import CONFIG_FILE, save_config, saved_storage, usable_config
+
+FOREIGN: dict[str, Any] = {
+    "cache": "../x",
+    "run": {"workers": 64},
+    "storage": {"endpoint_url": "http://evil.example", "scratch": "../scratch"},
+    "dataset": {"root": "/etc"},
+    "pose": {
+        "backend": "mmpose",
+        "stride": 3,
+        "weights": "../../weights.tflite",
+        "device": "cuda:7",
+        "mmpose": {"config": "../evil.py", "checkpoint": "../evil.pth", "detector_config": "evil.py", "seed": 4},
+        "rtmlib": {"model": "../evil.onnx", "mode": "balanced"},
+        "import": {"dir": "../keypoints"},
+    },
+    "clips": {"weights": "../evil.pt", "threads": 99},
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's cache folder of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_a_foreign_folder_sets_features_only(tmp_path: Path) -> None:
+    write_text(tmp_path / CONFIG_FILE, json.dumps(FOREIGN))
+    values, notes = usable_config(tmp_path)
+    config, plain = validate(values), validate({})
+    assert (config.cache, config.run, config.storage, config.dataset) == (
+        plain.cache, plain.run, plain.storage, plain.dataset
+    )  # fmt: skip
+    pose, usual = config.stage("pose").model_dump(), plain.stage("pose").model_dump()
+    assert (pose["backend"], pose["stride"], pose["mmpose"]["seed"], pose["rtmlib"]["mode"]) == (
+        "mmpose", 3, 4, "balanced"
+    )  # fmt: skip
+    assert pose["mmpose"] | {"seed": None} == usual["mmpose"]
+    assert (pose["weights"], pose["device"], pose["import"]) == (usual["weights"], usual["device"], usual["import"])
+    assert config.stage("clips") == plain.stage("clips")
+    assert "evil" not in json.dumps(config.dump())
+    assert len(notes) == 1
+    assert "not trained by this account; its settings cache, " in notes[0]
+    assert saved_storage(tmp_path) == plain.storage.reach()
+
+
+def test_the_users_files_replace_the_published_names() -> None:
+    user = load_config(None, {"cache": "mine", "pose.mmpose.config": "mine.py", "run.workers": 3, "pose.stride": 9})
+    values, _ = portable({"pose": {"backend": "mmpose", "mmpose": {"alias": "rtmo-l"}}}, user)
+    config = validate(values)
+    pose = config.stage("pose").model_dump()
+    assert (config.cache, config.run.workers) == (Path("mine"), 3)
+    assert (pose["mmpose"]["config"], pose["mmpose"]["alias"]) == ("mine.py", "")
+    assert pose["stride"] == 1, "settings that change features come from the run folder alone"
+    values, _ = portable({"pose": {"mmpose": {"alias": "rtmo-l"}}, "clips": {"weights": "random", "seed": 3}})
+    config = validate(values)
+    assert config.stage("pose").model_dump()["mmpose"]["alias"] == "rtmo-l"
+    assert config.stage("clips").model_dump(include={"weights", "seed"}) == {"weights": "random", "seed": 3}
+
+
+def test_an_own_folder_keeps_its_settings_until_they_change(tmp_path: Path, home: Path) -> None:
+    config = load_config(None, {"cache": str(tmp_path / "elsewhere"), "run.workers": 0})
+    save_config(config, tmp_path)
+    assert usable_config(tmp_path) == (config.dump(), [])
+    assert (home / "aim" / "run-folders.key").stat().st_mode & 0o077 == 0
+    text = (tmp_path / CONFIG_FILE).read_text()
+    (tmp_path / CONFIG_FILE).write_text(text.replace("elsewhere", "../x"))
+    assert usable_config(tmp_path)[0]["cache"] == "cache"
+    (tmp_path / CONFIG_FILE).write_text(text)
+    for mark in (b"", b"[]", b"\xff", b'{"config_hmac": 1}', b'{"config_hmac": "' + b"0" * 64 + b'"}', b"[" * 3000):
+        (tmp_path / ORIGIN).write_bytes(mark)
+        assert not is_own(tmp_path, text.encode())
+
+
+@pytest.mark.parametrize("foreign", [{"pose": 1}, {"pose": {"mmpose": []}}, {"nmae": 1}, {"run": 3, "cache": []}])
+def test_wrong_sections_stay_for_the_check_or_are_left_out(foreign: dict[str, Any]) -> None:
+    values, ignored = portable(foreign)
+    assert ignored or any(values[name] == foreign[name] for name in foreign) or values["pose"]["mmpose"] == []
+
+
+def test_every_setting_that_is_text_was_judged() -> None:
+    """A new setting of text that changes the result may be a path: add it here once that is excluded."""
+    texts, names = set(), set()
+
+    def walk(kind: type[StageConfig], place: str) -> None:
+        for name, field in kind.model_fields.items():
+            dotted, inner = f"{place}.{field.alias or name}", field.annotation
+            extra = field.json_schema_extra
+            names.add(dotted)
+            if isinstance(inner, type) and issubclass(inner, StageConfig):
+                walk(inner, dotted)
+            elif not (isinstance(extra, dict) and extra.get("affects_result") is False) and (
+                {str, Path} & {inner, *get_args(inner)}
+            ):
+                texts.add(dotted)
+
+    for name, field in config_class().model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, StageConfig):
+            walk(field.annotation, name)
+    assert texts == {"clips.backbone", "timesteps.primary", "timesteps.secondary", "timesteps.scene"}
+    assert set(NAMES) <= names

@@ -1,0 +1,291 @@
+"""Tampered bundles, caches and packs give a good result or one error of ours, never another exception."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks.made_features import made_features
+from data.errors import AimError, DataError, UsageError
+from data.store import Array, StageOutput, sha256_file
+from data.store import hdf5 as store
+from data.video import Record
+from models.aim_config import AimConfig
+from pipeline.cache import Cache
+from pipeline.cache.computation import Computation
+from pipeline.extract.extract_run import parse_shard
+from pipeline.features import ARRAYS, FeatureSet, stack
+from pipeline.pack import read_pack, write_pack
+from pipeline.recipes import fast
+from pipeline.score import bundle
+from pipeline.score.bundle_hashes import cover
+from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
+from pipeline.train.trainer import train
+from pipeline.yaml_values import read_yaml
+
+ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
+"""Values that take the place of others."""
+
+
+def damaged_bytes(content: bytes) -> Iterator[bytes]:
+    """Truncated, flipped, lengthened and foreign contents."""
+    yield from (b"", b"\0" * 100, b"[]", content + b"x", content[::-1])
+    yield from (content[: len(content) * part // 8] for part in range(1, 8))
+    for part in range(16):
+        flipped = bytearray(content)
+        flipped[(len(content) - 1) * part // 15] ^= 1 << part % 8
+        yield bytes(flipped)
+
+
+def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
+    """Copies of JSON values in each of which one entry is deleted, or has another type or size."""
+    keys = list(values) if isinstance(values, dict) else [0] if isinstance(values, list) and values else []
+    for number, key in enumerate(keys):
+        for odd in ODD if depth == 2 else (ODD[number % len(ODD)], ODD[(3 * number + 1) % len(ODD)]):
+            changed = copy.copy(values)
+            changed[key] = odd
+            yield changed
+        changed = copy.copy(values)
+        del changed[key]
+        yield changed
+        if depth:
+            for inner in retyped(values[key], depth - 1):
+                changed = copy.copy(values)
+                changed[key] = inner
+                yield changed
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    return made_features(12, steps=4, channels=3, scene=4, trial=2)
+
+
+@pytest.fixture(scope="module")
+def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated run."""
+    folder = tmp_path_factory.mktemp("model")
+    run = train(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
+    bundle.save(run, folder)
+    save_calibration(calibrate(features, run, folds=2), folder)
+    cover(folder)
+    return folder
+
+
+def use(folder: Path, features: FeatureSet) -> None:
+    """Score as `score` does."""
+    loaded = bundle.load(folder)
+    made = loaded.predict(replace(features, settings=loaded.run.settings))
+    try:
+        calibration = load_calibration(folder, loaded.run)
+    except UsageError:
+        return
+    calibration.intervals(features, made.score)
+    calibration.novelty.ratios(features)
+
+
+def outcome(act: Callable[[], Any], about: str) -> bool:
+    """Whether it went well; an error of ours has one line. Every other exception fails the test."""
+    try:
+        act()
+    except AimError as error:
+        text = str(error)
+    except Exception as error:
+        raise AssertionError(f"{about}: {type(error).__name__}: {error}") from error
+    else:
+        return True
+    assert text.isprintable(), f"{about}: {text!r}"
+    return False
+
+
+def test_tampered_bundles(model: Path, features: FeatureSet, tmp_path: Path) -> None:
+    one, cases, refused = features.take([0]), 0, 0
+    folder = Path(shutil.copytree(model, tmp_path / "run"))
+    use(folder, one)
+    for name in ("model.json", "model.safetensors", FACTS_FILE, ARRAYS_FILE, "sha256.json"):
+        content = (model / name).read_bytes()
+        for number, damaged in enumerate(damaged_bytes(content)):
+            for hashes in (False, True):  # damage, and a damage that whoever made it has hashed again
+                (folder / name).write_bytes(damaged)
+                if hashes and name != "sha256.json":
+                    cover(folder)
+                good = outcome(lambda: use(folder, one), f"{name}, damage {number}")
+                assert hashes or not good or damaged == content or name == "sha256.json", f"{name}, damage {number}"
+                cases, refused = cases + 1, refused + (not good)
+                shutil.copytree(model, folder, dirs_exist_ok=True)
+        (folder / name).unlink()
+        assert not outcome(lambda: use(folder, one), f"{name} deleted")
+        (folder / name).mkdir()
+        assert not outcome(lambda: use(folder, one), f"{name} is a folder")
+        (folder / name).rmdir()
+        shutil.copytree(model, folder, dirs_exist_ok=True)
+    for name in ("model.json", FACTS_FILE):
+        for number, values in enumerate(retyped(json.loads((model / name).read_text()))):
+            (folder / name).write_text(json.dumps(values))
+            cover(folder)
+            refused += not outcome(lambda: use(folder, one), f"{name}, retyped {number}: {json.dumps(values)[:2000]}")
+            cases += 1
+        shutil.copytree(model, folder, dirs_exist_ok=True)
+    assert cases > 300
+    assert refused > 150
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", ARRAYS_FILE])
+def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, name: str) -> None:
+    one, whole = features.take([0]), load_file(model / name)
+    folder = Path(shutil.copytree(model, tmp_path / "run"))
+    for key, values in whole.items():
+        others = [None, values[:0], values.reshape(-1), values.unsqueeze(0), torch.full_like(values, -(10**9))]
+        for number, other in enumerate(others):
+            changed = {k: v for k, v in whole.items() if k != key}
+            if other is not None:
+                changed[key] = other
+            save_file({k: v.clone().contiguous() for k, v in changed.items()}, folder / name)
+            if name == ARRAYS_FILE:
+                facts = json.loads((folder / FACTS_FILE).read_text())
+                facts["arrays_sha256"] = sha256_file(folder / name)
+                (folder / FACTS_FILE).write_text(json.dumps(facts))
+            cover(folder)
+            outcome(lambda: use(folder, one), f"{key}, {number}")
+
+
+def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
+    """A cache file or pack with another header or other arrays, and hashes that fit them."""
+    stored = store.read(path)
+    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
+    change(header, arrays)
+    store.write(target, header, StageOutput(arrays, stored.output.quality))
+
+
+def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
+    pack, target = tmp_path / "pack.h5", tmp_path / "tampered.h5"
+    write_pack(pack, features)
+    for number, damaged in enumerate(damaged_bytes(pack.read_bytes())):
+        target.write_bytes(damaged)
+        outcome(lambda: read_pack(target), f"damage {number}")
+    header = dict(store.read(pack).header)
+    shortened = {**header, "records": header["records"][:2]}
+    fields = ("stage", "stage_version", "settings", "records")
+    for number, values in enumerate(retyped({name: shortened[name] for name in fields})):
+
+        def change(old: dict[str, Any], _: dict[str, Array], values: dict[str, Any] = values) -> None:
+            old.clear()
+            old.update(values)
+            if isinstance(values.get("records"), list) and values["records"]:
+                old["records"] = [*values["records"], *header["records"][2:]]
+
+        repacked(pack, target, change)
+        outcome(lambda: read_pack(target), f"retyped {number}")
+    wrong: list[Callable[[dict[str, Any], dict[str, Array]], Any]] = [
+        lambda h, _: h["records"].pop(),
+        lambda h, _: h["records"].append(h["records"][0]),
+        lambda h, _: h["records"].__setitem__(1, h["records"][0]),
+        lambda h, _: h["records"][0]["labels"].update(score=1e308),
+        lambda h, _: h["records"][0]["labels"].update(score=float("nan")),
+        lambda h, _: h["records"][0]["labels"].update(score="7"),
+        lambda h, _: h["records"][0].update(id=5),
+        lambda h, _: h["records"][0].update(groups={"a": 1}),
+    ]
+    for name in ARRAYS:
+        wrong.append(lambda _, arrays, name=name: arrays.pop(name))  # type: ignore[misc]
+        wrong.append(lambda _, a, n=name: a.update({n: replace(a[n], values=a[n].values[:-1])}))  # type: ignore[misc]
+        wrong.append(lambda _, a, n=name: a.update({n: replace(a[n], values=a[n].values.astype("i4"))}))  # type: ignore[misc]
+    for number, one in enumerate(wrong):
+        repacked(pack, target, one)
+        assert not outcome(lambda: read_pack(target), f"wrong {number}"), f"wrong pack {number} was read"
+    assert len(read_pack(pack)) == len(features)
+
+
+def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
+    one = features.take([0])
+    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS}
+    arrays = {
+        name: Array(values, tuple(f"{name}{axis}" for axis in range(values.ndim)), "1")
+        for name, values in values_of.items()
+    }
+    computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
+
+    def use_cache() -> None:
+        cache = Cache(tmp_path / "cache")
+        try:
+            cache.check(computation, "a.mp4")
+            cache.quality("timesteps", "a.mp4")
+            cache.failures("timesteps", "a.mp4")
+            stack([record], [cache.read("timesteps", "a.mp4").output], {})
+        except FileNotFoundError:
+            pass
+        finally:
+            cache.index.forget_missing()
+            cache.index.costs()
+            cache.close()
+
+    cache = Cache(tmp_path / "cache")
+    cache.write(computation, record, StageOutput(arrays, {"frames": 3}))
+    cache.index.add_cost("timesteps", 1.0, 1)
+    cache.close()
+    assert outcome(use_cache, "whole")
+    path = cache.path("timesteps", "a.mp4")
+    content, header = path.read_bytes(), dict(store.read(path).header)
+    for number, damaged in enumerate(damaged_bytes(content)):
+        path.write_bytes(damaged)
+        outcome(use_cache, f"damage {number}")
+    path.write_bytes(content)
+    whole = tmp_path / "whole.h5"
+    whole.write_bytes(content)
+    kept = {k: v for k, v in header.items() if k != "arrays"}
+    for number, values in enumerate(retyped(kept)):
+        stored = store.read(whole)
+        full, _ = store.encode(values, StageOutput(stored.output.arrays, stored.output.quality))
+        assert full["arrays"]
+        repacked(whole, path, lambda old, _, values=values: (old.clear(), old.update(values)))  # type: ignore[misc]
+        outcome(use_cache, f"retyped {number}")
+    for name in ARRAYS:
+        repacked(whole, path, lambda _, a, n=name: a.pop(n))  # type: ignore[misc]
+        assert not outcome(use_cache, f"without {name}")
+    path.write_bytes(content)
+    for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
+        import sqlite3
+
+        outcome(use_cache, "fill the index")
+        with sqlite3.connect(cache.index.path) as database:
+            database.execute("UPDATE facts SET value = ?", (text,))
+            database.execute("UPDATE shared SET value = ?", (text,))
+            database.execute("UPDATE rates SET work = ?, seconds = ?", (text, text))
+            database.execute("INSERT OR REPLACE INTO facts VALUES ('x', ?, ?, ?)", (number, text, text))
+        database.close()
+        assert outcome(use_cache, f"index {number}"), f"index {number}"
+    for number, damaged in enumerate(damaged_bytes(cache.index.path.read_bytes())):
+        cache.index.path.write_bytes(damaged)
+        assert outcome(use_cache, f"index bytes {number}")
+    path.unlink()
+    for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{computation.key}"}}']):
+        cache.failure_path("timesteps", "a.mp4").write_text(text)
+        assert outcome(use_cache, f"failure {number}")
+
+
+@pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
+def test_odd_shards_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not of the form i/n"):
+        parse_shard(text)
+
+
+def test_many_keys_are_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "many.yaml").write_text("".join(f"key{number}: 1\n" for number in range(50_000)))
+    with pytest.raises(UsageError, match="larger than"):
+        read_yaml(tmp_path / "many.yaml")
+
+
+def test_labels_too_large_to_compute_with_are_named(features: FeatureSet) -> None:
+    labels = replace(features.records[0].labels, score=1e308)  # type: ignore[type-var]
+    records = (replace(features.records[0], labels=labels), *features.records[1:])
+    with pytest.raises(DataError, match="too large for a score"):
+        train(replace(features, records=records), fast(runs=1, epochs=4), AimConfig(width=4))
