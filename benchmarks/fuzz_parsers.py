@@ -31,7 +31,7 @@ from rich.table import Table
 from data.datasets.aqa7 import read_list
 from data.datasets.folder import list_folder
 from data.datasets.jigsaws import list_jigsaws
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta
 from data.datasets.tasd2 import list_tasd2
 from data.errors import AimError
 from data.splits import jigsaws_4fold
@@ -113,7 +113,6 @@ def targets(scratch: Path) -> list[Target]:
     return [
         Target("kinematics", "k.txt", parse_kinematics, (f"{row}\n{row}\n".encode(), f"{row} \r\n".encode())),
         Target("meta file", "m.txt", parse_meta, (meta.encode(),)),
-        Target("transcription", "t.txt", parse_transcription, (b"80 195 G1 \n196 285 G2 \n",)),
         Target("JIGSAWS lister", meta_place, lambda _: list_jigsaws(scratch / "jigsaws"), (meta.encode(),)),
         Target("AQA-7 list", "l.mat", lambda p: read_list(p, "consolidated_train_list"), (_mat(True), _mat(False))),
         Target(

@@ -13,9 +13,6 @@ from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.pack import read_labelled
 
-MOST_NAMED = 20
-"""Performances left out that are named one by one."""
-
 
 def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:
     """Features of performances from the cache; those that have none are reported and left out.
@@ -26,10 +23,7 @@ def cached_features(records: Sequence[Record], config: BaseConfig, observer: Obs
     planner = make_planner(config, ("timesteps",))
     gathered = gather(records, planner)
     planner.cache.close()
-    for line in gathered.left_out[:MOST_NAMED]:
-        observer.note(f"left out: {line}")
-    if (more := len(gathered.left_out) - MOST_NAMED) > 0:
-        observer.note(f"left out: {more} more, {len(gathered.left_out)} in all")
+    observer.notes([f"left out: {line}" for line in gathered.left_out])
     return gathered.features
 
 

@@ -222,7 +222,7 @@ def test_exported_names_are_there(package: str) -> None:
     module = import_module(package)
     path = ROOT / package.replace(".", "/") / "__init__.py"
     for_types = {name for source, names in imported(path) if source.startswith(f"{package}.") for name in names}
-    assert set(module.__all__) == for_types, "the list for type checkers, `importer` and `__all__` differ"
+    assert set(module.__all__) == for_types, "the imports and `__all__` differ"
     for name in module.__all__:
         assert getattr(module, name) is not None
 

@@ -10,29 +10,15 @@ from unittest import mock
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from benchmarks.pose.box import Frames, Image
+from benchmarks.pose.box import Frames
 from benchmarks.pose.measure import MIN_VISIBLE, REACH, distances, measure
 from benchmarks.pose.real import Clip
 from benchmarks.pose.triangulate import torso_of
-from extractors.pose import search, tracking
+from extractors.pose import search
+from extractors.pose import stage as pose_stage
 from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 from extractors.pose.tracking import Track
-
-
-class Remembered:
-    """A network that keeps what it found in a picture: the trackers mostly ask for the same ones."""
-
-    def __init__(self, network: Any) -> None:
-        self.network = network
-        self.kept: dict[Any, Detections] = {}
-
-    def detect(self, image: Image, long_side: int | None = None) -> Detections:
-        """The people in `image`."""
-        key = image.tobytes(), image.shape, long_side
-        if key not in self.kept:
-            self.kept[key] = self.network.detect(image, long_side)
-        return self.kept[key]
 
 
 def run_stage(
@@ -45,7 +31,7 @@ def run_stage(
         replayed: detections of every frame, instead of the search's.
     """
     made: list[Any] = []
-    seen: list[Detections] = []
+    recorded: list[Detections] = []
     spent = 0.0
 
     def factory(*given: float) -> Any:
@@ -54,7 +40,7 @@ def run_stage(
 
         def timed(frame: int, seconds: float, detections: Detections) -> None:
             nonlocal spent
-            seen.append(detections)
+            recorded.append(detections)
             began = time.thread_time()
             update(frame, seconds, detections)
             spent += time.thread_time() - began
@@ -63,14 +49,14 @@ def run_stage(
         return made[-1]
 
     def replay(*_: Any) -> Detections:
-        return replayed[len(seen)] if replayed is not None else Detections.none()
+        return replayed[len(recorded)] if replayed is not None else Detections.none()
 
     detect = search.Search.detect if replayed is None else replay
-    with mock.patch.object(tracking, "Tracker", factory), mock.patch.object(search.Search, "detect", detect):
+    with mock.patch.object(pose_stage, "Tracker", factory), mock.patch.object(search.Search, "detect", detect):
         result = stage.extract(Frames(clip.images, clip.times))
     row = measure(result.arrays["keypoints"].values.astype(np.float32), clip.truth, clip.visible)
     row["splits"] = float(splits(made[-1].tracks, clip))
-    return row | {"us": 1e6 * spent / len(clip.times)}, seen
+    return row | {"us": 1e6 * spent / len(clip.times)}, recorded
 
 
 def splits(tracks: Sequence[Track], clip: Clip) -> int:

@@ -7,7 +7,8 @@ requires opencv-python, which must not be installed beside opencv-contrib-python
 
 - `stage`: the tracker runs inside the stage, so the search follows its tracks;
 - `replay`: every tracker gets the detections that the stage found with its own tracker;
-- `crossed`: the same detections of two people, one mirrored, so that they cross where both were filmed alone.
+- `crossed`: the same detections of two people, one mirrored, so that they cross where both were filmed alone
+  (held out: at least one of them is of the held-out camera).
 
 The last two run on every frame, on every second and on every third. Columns are those of `measure.py`; `splits` counts
 how often a person goes over to another track, before the stage joins tracks to agents; `us` is CPU time a frame.
@@ -32,13 +33,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.pose.box import SharedForwards
 from benchmarks.pose.cases import CASES, SPLITS
-from benchmarks.pose.detections import MIRRORED
 from benchmarks.pose.library_tracker import LIBRARY, OURS, make_tracker
 from benchmarks.pose.measure import mean_row
+from benchmarks.pose.multiview_detections import MIRRORED
 from benchmarks.pose.real import Clip, read_clip
 from benchmarks.pose.real_rows import make_all
-from benchmarks.pose.replay import Remembered, every, run_stage
+from benchmarks.pose.replay import every, run_stage
 from data.weights import fetch
 from extractors.pose.backends import load_backend
 from extractors.pose.config import PoseConfig
@@ -66,7 +68,8 @@ def run_case(folder: Path, name: str) -> tuple[dict[str, dict[str, float]], list
     """Rows of one case by experiment, step and tracker, and the detections with the stage's own tracker."""
     clip, case = read_clip(folder, CASES[name]), CASES[name]
     stage = Pose(PoseConfig(agents=case.agents))
-    stage._backend = Remembered(load_backend(stage.config))
+    stage._backend = shared = SharedForwards()
+    shared.network = load_backend(stage.config)
     inside = {name: run_stage(stage, partial(make_tracker, name), clip) for name in (OURS, *LIBRARY)}
     found = inside[OURS][1]
     rows = {f"stage/1/{name}": row for name, (row, _) in inside.items()}
@@ -83,7 +86,7 @@ def run_pair(folder: Path, names: Sequence[str], found: Sequence[Sequence[Detect
     turned = [Detections.of(pose, d.scores) for pose, d in zip(poses, found[1], strict=True)]
     together = [Detections.joined(pair).distinct() for pair in zip(found[0], turned, strict=True)]
     stage = Pose(PoseConfig(agents=2))
-    stage._backend = Remembered(None)
+    stage._backend = SharedForwards()
     rows = replayed_rows(stage, Clip(first.images, first.times, truth, visible), together)
     return {f"crossed/{key}": row for key, row in rows.items()}
 
@@ -97,11 +100,11 @@ def table_of(cases: Mapping[str, Mapping[str, dict[str, float]]], split: str) ->
     """One row an experiment, kind, step and tracker."""
     groups = defaultdict(list)
     for name, rows in cases.items():
-        case = CASES[name.split(" + ")[0]]
-        for key, row in rows.items():
-            if case.split == split:
+        people = [CASES[part] for part in name.split(" + ")]
+        if split == max((case.split for case in people), key=SPLITS.index):
+            for key, row in rows.items():
                 experiment, step, tracker = key.split("/")
-                groups[experiment, case.kind, step, tracker].append(row)
+                groups[experiment, people[0].kind, step, tracker].append(row)
     table = Table("experiment", "kind", "step", "tracker", "cases", *COLUMNS, title=f"Trackers; {split}")
     for key, rows in sorted(groups.items(), key=lambda group: group[0][:3]):
         kind = "pairs" if key[0] == "crossed" else key[1]
@@ -109,12 +112,6 @@ def table_of(cases: Mapping[str, Mapping[str, dict[str, float]]], split: str) ->
         cells = [f"{mean[c]:.{0 if c in ('switches', 'splits', 'us') else 3}f}" for c in COLUMNS]
         table.add_row(key[0], kind, *key[2:], str(len(rows)), *cells)
     return table
-
-
-def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of somersaults of one split."""
-    alone = [name for name in names if CASES[name].kind == "somersault"]
-    return [pair for pair in itertools.combinations(alone, 2) if len({CASES[name].split for name in pair}) == 1]
 
 
 def main() -> None:
@@ -135,9 +132,12 @@ def main() -> None:
         make_all(folder, names, pool)
         results = dict(zip(names, pool.map(run_case, [folder] * len(names), names), strict=True))
         cases = {name: rows for name, (rows, _) in results.items()}
-        for pair in pairs_of(names):
-            found = [results[name][1] for name in pair]
-            cases[" + ".join(pair)] = pool.submit(run_pair, folder, pair, found).result()
+        alone = [name for name in names if CASES[name].kind == "somersault"]
+        jobs = {
+            " + ".join(pair): pool.submit(run_pair, folder, pair, [results[name][1] for name in pair])
+            for pair in itertools.combinations(alone, 2)
+        }
+        cases |= {name: job.result() for name, job in jobs.items()}
     for split in SPLITS:
         Console(width=160).print(table_of(cases, split))
     given.out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The text files of JIGSAWS (Gao et al., M2CAI 2014): kinematics, meta files, transcriptions.
+"""The text files of JIGSAWS (Gao et al., M2CAI 2014): kinematics and meta files.
 
 Kinematics: no header, 30 rows a second, 76 numbers a row separated by blanks, in four blocks of 19:
 master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix
@@ -26,16 +26,6 @@ TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
 TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
 
-ITEMS = (
-    "respect for tissue",
-    "suture and needle handling",
-    "time and motion",
-    "flow of operation",
-    "overall performance",
-    "quality of final product",
-)
-"""The items of the global rating score (GRS), in the order of the meta file; they sum to it."""
-
 EXPECTED = "Get the file again; expected 76 numbers a line"
 _ALLOWED = b"0123456789+-.eE \t\n"
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
@@ -49,7 +39,8 @@ class Rating:
         trial: such as "Suturing_B001".
         level: self-proclaimed, E (expert), I (intermediate) or N (novice).
         grs: global rating score, the sum of `items`.
-        items: the six item scores, in the order of `ITEMS`.
+        items: the six item scores, in the order of the file: respect for tissue, suture and needle handling, time and
+            motion, flow of operation, overall performance, quality of final product.
         where: `file:line`.
     """
 
@@ -73,15 +64,6 @@ class Rating:
     def supertrial(self) -> str:
         """The trial's number, from 1."""
         return str(int(self.trial[-3:]))
-
-
-@dataclass(frozen=True)
-class Gesture:
-    """One line of a transcription: frames `start` to `end`, counted from 1, both included; label such as "G1"."""
-
-    start: int
-    end: int
-    label: str
 
 
 def parse_kinematics(path: Path) -> NDArray[np.float64]:
@@ -164,26 +146,3 @@ def _rating(cells: list[str], where: str) -> Rating:
     if sum(items) != grs:
         raise DataError(f"the items sum to {sum(items)}, but the GRS is {grs}", where=where, fix=fix)
     return Rating(name, level, grs, tuple(items), where)
-
-
-def parse_transcription(path: Path) -> tuple[Gesture, ...]:
-    """The gestures of a transcription, in file order.
-
-    Raises:
-        DataError: a line that is not "start end label", or frames that do not ascend; names file and line.
-    """
-    gestures: list[Gesture] = []
-    for index, line in enumerate(read_text(path).split("\n"), start=1):
-        cells = line.split()
-        if not cells:
-            continue
-        where = at_line(path, index)
-        if len(cells) != 3 or not all(_INTEGER.fullmatch(cell) for cell in cells[:2]):
-            raise DataError(
-                f"'{clip(line)}' is not a gesture", where=where, fix="Expected: first frame, last frame, G1"
-            )
-        gesture = Gesture(int(cells[0]), int(cells[1]), cells[2])
-        if gesture.start > gesture.end or (gestures and gesture.start <= gestures[-1].start):
-            raise DataError("the frames do not ascend", where=where, fix="Get the file again")
-        gestures.append(gesture)
-    return tuple(gestures)

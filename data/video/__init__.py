@@ -1,24 +1,9 @@
 """Videos: finding them, decoding them frame by frame, writing them, and embedding them in a page."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from data.lazy import importer
-
-if TYPE_CHECKING:
-    from data.video.decoder import Frame, VideoInfo, decode, probe
-    from data.video.media import embed_video, jpeg, key_frames
-    from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
-    from data.video.writer import write_video
-else:
-    __getattr__ = importer(
-        __name__,
-        decoder="Frame VideoInfo decode probe",
-        media="embed_video jpeg key_frames",
-        records="VIDEO_SUFFIXES Labels Listing Record find_videos",
-        writer="write_video",
-    )
+from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.media import embed_video, jpeg, key_frames
+from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.writer import write_video
 
 __all__ = [
     "VIDEO_SUFFIXES",

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson, OutPlace, Overrides
-from pipeline.cli.terminal import Terminal, print_json, say, table
+from pipeline.cli.terminal import print_json, say, table
+
+if TYPE_CHECKING:
+    from pipeline.demo import DemoResult
 
 
 @command(api.demo, "demo --quick")
-def demo(
-    out: OutPlace = Path("demo"),
-    quick: Annotated[bool, typer.Option("--quick")] = False,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+def demo(result: DemoResult, as_json: bool) -> None:
     """Print the metrics and the times."""
-    result = api.demo(out, quick=quick, overrides=overrides or (), observer=Terminal())
     from pipeline.demo.summary import as_json as summary_json
     from pipeline.demo.summary import summary_tables
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson
 from pipeline.cli.terminal import finish, print_json, table
+
+if TYPE_CHECKING:
+    from pipeline.environment import SetupCheck
 
 
 @command(api.doctor, "doctor")
-def doctor(as_json: AsJson = False) -> None:
+def doctor(checks: list[SetupCheck], as_json: bool) -> None:
     """Print one row per finding."""
-    checks = api.doctor()
     if as_json:
         print_json([vars(line) for line in checks])
     else:

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import (
-    Address,
-    AsJson,
-    CacheFolder,
-    Config,
-    Engine,
-    Oracle,
-    OutPlace,
-    Overrides,
-    Pack,
-    Workers,
-)
-from pipeline.cli.terminal import Terminal, show_results
+from pipeline.cli.terminal import show_results
 
 if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation
 
 
 @command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")
-def evaluate(
-    config: Config = None,
-    out: OutPlace = Path("runs/evaluation"),
-    pack: Pack = None,
-    cache: CacheFolder = None,
-    workers: Workers = None,
-    engine: Engine = "local",
-    address: Address = None,
-    overrides: Overrides = None,
-    grids: Annotated[list[str] | None, typer.Option("--grid", metavar="KEY=A,B")] = None,
-    oracle: Oracle = False,
-    as_json: AsJson = False,
-) -> None:
+def evaluate(done: Evaluation, as_json: bool) -> None:
     """Print the tables."""
-    done = api.evaluate(
-        config=config, out=out, pack=pack, cache=cache, workers=workers, engine=engine, address=address,
-        overrides=overrides or (), grids=grids or (), oracle=oracle, observer=Terminal(),
-    )  # fmt: skip
     show_evaluation(done, as_json)
 
 

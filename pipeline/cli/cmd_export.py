@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson, OutPlace, Run
 from pipeline.cli.terminal import print_json, say
+
+if TYPE_CHECKING:
+    from pipeline.score.export import Exported
 
 
 @command(api.export, "export runs/tasd2 --out model.onnx")
-def export(run: Run, out: OutPlace = Path("model.onnx"), as_json: AsJson = False) -> None:
+def export(done: Exported, as_json: bool) -> None:
     """Print what was written."""
-    done = api.export(run, out=out)
     if as_json:
         print_json(done.as_dict())
     else:

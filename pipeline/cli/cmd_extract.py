@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import (
-    Address,
-    AsJson,
-    CacheFolder,
-    Config,
-    Engine,
-    Inputs,
-    Overrides,
-    StageNames,
-    Workers,
-)
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
 
 if TYPE_CHECKING:
@@ -27,28 +14,8 @@ if TYPE_CHECKING:
 
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
-def extract(
-    inputs: Inputs = None,
-    config: Config = None,
-    cache: CacheFolder = None,
-    stages: StageNames = "",
-    force: Annotated[bool, typer.Option("--force")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed")] = False,
-    shard: Annotated[str, typer.Option("--shard")] = "",
-    engine: Engine = "local",
-    address: Address = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run")] = False,
-    preview: Annotated[bool, typer.Option("--preview")] = False,
-    workers: Workers = None,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+def extract(done: ExtractRun, as_json: bool) -> None:
     """Print what happened, or what would."""
-    done = api.extract(
-        inputs or (), config=config, cache=cache, stages=stages, force=force, retry_failed=retry_failed, shard=shard,
-        engine=engine, address=address, dry_run=dry_run, preview=preview, workers=workers, overrides=overrides or (),
-        observer=Terminal(),
-    )  # fmt: skip
     if as_json:
         print_json(_as_json(done))
     elif done.costs is not None:

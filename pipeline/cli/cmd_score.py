@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson, CacheFolder, Model, OutFile, SomeInputs, Workers
-from pipeline.cli.terminal import Terminal, finish, print_json, table
+from pipeline.cli.terminal import finish, print_json, table
+
+if TYPE_CHECKING:
+    from pipeline.results import Score
 
 
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
-def score(
-    inputs: SomeInputs,
-    model: Model,
-    out: OutFile = None,
-    cache: CacheFolder = None,
-    workers: Workers = None,
-    other_settings: Annotated[bool, typer.Option("--other-settings")] = False,
-    as_json: AsJson = False,
-) -> None:
+def score(rows: list[Score], model: Path, as_json: bool) -> None:
     """Print one row per video."""
-    rows = api.score(
-        inputs, model, out=out, cache=cache, workers=workers, other_settings=other_settings, observer=Terminal()
-    )
     from pipeline.score.score_tables import as_json as rows_as_json
     from pipeline.score.score_tables import score_rows
 

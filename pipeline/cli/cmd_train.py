@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.options import AsJson, CacheFolder, Config, OutPlace, Overrides, Pack
-from pipeline.cli.terminal import Terminal, print_json, say
+from pipeline.cli.terminal import print_json, say
 
 if TYPE_CHECKING:
     from pipeline.score import TrainedScorer
 
 
 @command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
-def train(
-    config: Config = None,
-    out: OutPlace = Path("runs/model"),
-    pack: Pack = None,
-    cache: CacheFolder = None,
-    folds: Annotated[int | None, typer.Option("--folds", min=0)] = None,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
+def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
     """Print what was trained and how it is calibrated."""
-    done = api.train(
-        config=config, out=out, pack=pack, cache=cache, folds=folds, overrides=overrides or (), observer=Terminal()
-    )
     runs, trained_on = done.run.config.runs, len(done.run.train_ids)
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from pathlib import Path
+from typing import Any
 
 from pipeline import api
 from pipeline.cli.command import PROGRAM, command
-from pipeline.cli.options import AsJson
-from pipeline.cli.terminal import Terminal, print_json, table
+from pipeline.cli.terminal import print_json, table
 
 
 @command(api.weights_list, "weights list")
-def weights_list(as_json: AsJson = False) -> None:
+def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
     """Print one table per file."""
-    entries = api.weights_list()
     if as_json:
         print_json(entries)
         return
@@ -36,12 +33,11 @@ def weights_list(as_json: AsJson = False) -> None:
 
 
 @command(api.weights_fetch, "weights fetch i3d-kinetics400")
-def weights_fetch(names: Annotated[list[str] | None, typer.Argument(metavar="NAME…")] = None) -> None:
-    """Print where each file is."""
-    api.weights_fetch(names or (), observer=Terminal())
+def weights_fetch(_: dict[str, Path]) -> None:
+    """Print nothing: the place of each file is printed as soon as it is there."""
 
 
 @command(api.weights_path, "weights path i3d-kinetics400")
-def weights_path(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def weights_path(path: Path) -> None:
     """Print the path."""
-    print(api.weights_path(name))
+    print(path)

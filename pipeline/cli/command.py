@@ -1,4 +1,4 @@
-"""What every command shares: its help comes from the docstring of the `pipeline.api` function of the same name."""
+"""What every command shares: its options and its help come from the `pipeline.api` function of the same name."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import sys
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from operator import getitem
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any
 
 import typer
-from typer.models import ParameterInfo
 
 from pipeline import api
+from pipeline.cli.options import DISPLAY, OPTIONS
+from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
 
 PROGRAM = "aqa" if Path(sys.argv[0]).stem == "aqa" else "python run_pipeline.py"
@@ -26,7 +27,7 @@ class Command:
 
     Attributes:
         name: as it is typed; a command of a group without the group's name.
-        function: parses, calls and prints; typer reads its parameters.
+        function: calls and prints; typer reads its signature.
         about: the help text.
         example: one whole command line.
     """
@@ -41,18 +42,36 @@ class Command:
         app.command(self.name, help=self.about, epilog=f"Example: {self.example}")(self.function)
 
 
-def command(call: Callable[..., Any], example: str) -> Callable[[Callable[..., None]], Command]:
-    """Make a command of a function; words that it does not give itself are those of `call`'s docstring.
+def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[[Callable[..., None]], Command]:
+    """Make a command that calls a function of `pipeline.api` and hands what it returns to the decorated function.
+
+    The decorated function prints. Its first parameter takes what `call` returned. Further ones take the options of
+    these names, among them the flags of `DISPLAY`.
 
     Args:
-        call: the function of `pipeline.api` that the command calls.
+        call: its arguments become options, with its defaults and with the words of its docstring.
         example: what to type after the program's name.
+        options: how an argument is typed where it is not as in `OPTIONS`.
     """
 
-    def make(function: Callable[..., None]) -> Command:
+    def make(show: Callable[..., None]) -> Command:
+        parameters = {name: one for name, one in signature(call).parameters.items() if name != "observer"}
+        wanted = list(signature(show).parameters)[1:]
+
+        def function(**given: Any) -> None:
+            arguments = {name: given[name] for name in parameters if given[name] is not None}
+            if "observer" in signature(call).parameters:
+                arguments["observer"] = Terminal()
+            show(call(**arguments), **{name: given[name] for name in wanted})
+
         words = {**entries(api, "Common arguments"), **entries(call, "Args")}
-        hints = get_type_hints(function, include_extras=True)
-        function.__annotations__ = {name: _described(hint, words.get(name)) for name, hint in hints.items()}
+        typed = [_typed(one, words.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
+        typed += [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name])
+            for name in wanted
+            if name in DISPLAY
+        ]
+        function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
         group, _, last = call.__name__.partition("_")
         name = last if group in ("cache", "weights") and last else call.__name__
         return Command(name, function, description(call), f"{PROGRAM} {example}")
@@ -60,17 +79,14 @@ def command(call: Callable[..., Any], example: str) -> Callable[[Callable[..., N
     return make
 
 
-def _described(hint: Any, words: str | None) -> Any:
-    """An annotation whose option or argument has a help text."""
-    if get_origin(hint) is not Annotated:
-        return hint
-    kind, *extras = get_args(hint)
-    return getitem(Annotated, (kind, *(_with_help(extra, words) for extra in extras)))
-
-
-def _with_help(extra: Any, words: str | None) -> Any:
-    if not isinstance(extra, ParameterInfo) or extra.help is not None:
-        return extra
-    described = copy(extra)
-    described.help = words
-    return described
+def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
+    """The parameter as typer reads it: what is typed, the default, and the help text."""
+    name, default = parameter.name, parameter.default
+    if default is False:
+        kind, option = bool, typer.Option(f"--{name.replace('_', '-')}")
+    else:
+        kind, option = options[name].__origin__, copy(options[name].__metadata__[0])
+    option.help = words
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=None if default == () else default, annotation=Annotated[kind, option]
+    )

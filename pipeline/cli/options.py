@@ -1,9 +1,9 @@
-"""Options that several commands share; their help texts are the common arguments of `pipeline.api`."""
+"""How an argument of `pipeline.api` is typed on the command line; its help text is that of the docstring there."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,19 +22,39 @@ def cache_folder(text: str | Path) -> Path:
     return Path(text)
 
 
-Inputs = Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")]
-SomeInputs = Annotated[list[Path], typer.Argument(metavar="INPUT…")]
-Config = Annotated[str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")]
-CacheFolder = Annotated[Path | None, typer.Option("--cache", parser=cache_folder, metavar="PATH")]
-StageNames = Annotated[str, typer.Option("--stages")]
-Pack = Annotated[Path | None, typer.Option("--pack")]
-OutFile = Annotated[Path | None, typer.Option("--out")]
-OutPlace = Annotated[Path, typer.Option("--out")]
-Oracle = Annotated[bool, typer.Option("--oracle")]
-Engine = Annotated[str, typer.Option("--engine")]
-Address = Annotated[str | None, typer.Option("--address")]
-Workers = Annotated[int | None, typer.Option("--workers", min=0)]
-Run = Annotated[Path, typer.Argument(metavar="RUN")]
-Model = Annotated[Path, typer.Option("--model", "-m")]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")]
+OPTIONS: dict[str, Any] = {
+    "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
+    "run": Annotated[Path, typer.Argument(metavar="RUN")],
+    "table": Annotated[str, typer.Argument(metavar="TABLE")],
+    "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],
+    "name": Annotated[str, typer.Argument(metavar="NAME")],
+    "config": Annotated[str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")],
+    "overrides": Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")],
+    "model": Annotated[Path, typer.Option("--model", "-m")],
+    "grids": Annotated[list[str] | None, typer.Option("--grid", metavar="KEY=A,B")],
+    "cache": Annotated[Path | None, typer.Option("--cache", parser=cache_folder, metavar="PATH")],
+    "pack": Annotated[Path | None, typer.Option("--pack")],
+    "out": Annotated[Path | None, typer.Option("--out")],
+    "folder": Annotated[Path, typer.Option("--folder")],
+    "stages": Annotated[str, typer.Option("--stages")],
+    "stage": Annotated[str, typer.Option("--stage")],
+    "shard": Annotated[str, typer.Option("--shard")],
+    "engine": Annotated[str, typer.Option("--engine")],
+    "address": Annotated[str | None, typer.Option("--address")],
+    "formats": Annotated[str, typer.Option("--formats")],
+    "workers": Annotated[int | None, typer.Option("--workers", min=0)],
+    "folds": Annotated[int | None, typer.Option("--folds", min=0)],
+    "runs": Annotated[int, typer.Option("--runs", min=1)],
+    "sample": Annotated[int, typer.Option("--sample", min=0)],
+    "sections": Annotated[int, typer.Option("--sections", min=0)],
+    "port": Annotated[int, typer.Option("--port", min=0, max=65535)],
+    "max_gb": Annotated[float | None, typer.Option("--max-gb", min=0)],
+    "log_days": Annotated[float, typer.Option("--log-days", min=0)],
+}
+"""By the argument's name. Arguments that are False by default are flags, and need no entry."""
+
+DISPLAY = {
+    "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
+    "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
+}
+"""Flags that only decide how results are shown; a command has those that its function takes."""

@@ -1,42 +1,24 @@
 """Extraction: plans the stages of every video, runs them on an engine, and writes their outputs into the cache."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from data.lazy import importer
-
-if TYPE_CHECKING:
-    from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, status_rows
-    from pipeline.extract.engines import FrameProgress
-    from pipeline.extract.extract_run import (
-        ExtractJob,
-        ExtractRun,
-        Status,
-        extract_missing,
-        extract_videos,
-        labelled_records,
-        list_inputs,
-        make_planner,
-        plan_costs,
-        plan_job,
-        prune,
-        status_of,
-    )
-    from pipeline.extract.plan import Plan, Planner
-    from pipeline.extract.planned_outputs import extract_and_read
-    from pipeline.extract.runner import Result
-else:
-    __getattr__ = importer(
-        __name__,
-        batch="Summary dataset_records plan_all run_extract status_rows",
-        engines="FrameProgress",
-        extract_run="ExtractJob ExtractRun Status extract_missing extract_videos labelled_records list_inputs"
-        " make_planner plan_costs plan_job prune status_of",
-        plan="Plan Planner",
-        planned_outputs="extract_and_read",
-        runner="Result",
-    )
+from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, status_rows
+from pipeline.extract.engines import FrameProgress
+from pipeline.extract.extract_run import (
+    ExtractJob,
+    ExtractRun,
+    Status,
+    extract_missing,
+    extract_videos,
+    labelled_records,
+    list_inputs,
+    make_planner,
+    plan_costs,
+    plan_job,
+    prune,
+    status_of,
+)
+from pipeline.extract.plan import Plan, Planner
+from pipeline.extract.planned_outputs import extract_and_read
+from pipeline.extract.runner import Result
 
 __all__ = [
     "ExtractJob",

@@ -167,8 +167,8 @@ class Scorer:
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
             steps=tuple(
-                StepScore(*bounds, share, *attention)  # type: ignore[call-arg]
-                for bounds, share, attention in zip(
+                StepScore(start, end, share, scene, interaction)
+                for (start, end), share, (scene, interaction) in zip(
                     inputs.output.arrays["bounds"].values.astype(np.float64).tolist(),
                     made.step_scores[0].tolist(),
                     made.attention[0].tolist(),

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 import pytest
 
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta
 from data.datasets.listing import list_records
 from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError
@@ -370,7 +370,7 @@ def test_hostile_official_files_are_one_error(tmp_path: Path) -> None:
     path = tmp_path / "Suturing_B001.txt"
     for content in bad:
         path.write_bytes(content)
-        for parse in (parse_kinematics, parse_meta, parse_transcription):
+        for parse in (parse_kinematics, parse_meta):
             with suppress(DataError):
                 parse(path)
         with pytest.raises(DataError):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.datasets.jigsaws import list_jigsaws
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta, parse_transcription
+from data.datasets.jigsaws_files import parse_kinematics, parse_meta
 from data.errors import DataError, UsageError
 
 ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
@@ -88,7 +88,7 @@ def test_damaged_kinematics_name_file_and_line(tmp_path: Path, content: str | by
 @given(st.binary(max_size=400))
 def test_any_bytes_give_rows_or_the_declared_error(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "any.txt", content)
-    for parse in (parse_kinematics, parse_meta, parse_transcription):
+    for parse in (parse_kinematics, parse_meta):
         message = refusal(parse, path)
         assert message is None or str(path) in message
 
@@ -143,14 +143,6 @@ def test_meta_ignores_empty_columns_and_line_ends(tmp_path: Path) -> None:
 def test_damaged_meta_lines_are_refused(tmp_path: Path, line: str, words: str) -> None:
     with pytest.raises(DataError, match=words):
         parse_meta(write(tmp_path / "m.txt", line))
-
-
-def test_transcription(tmp_path: Path) -> None:
-    gestures = parse_transcription(write(tmp_path / "t.txt", "80 195 G1 \r\n196 285 G2 \r\n"))
-    assert [(g.start, g.end, g.label) for g in gestures] == [(80, 195, "G1"), (196, 285, "G2")]
-    for bad in ("5 4 G1", "1 2", "1 2 G1\n1 3 G2", "a 2 G1"):
-        with pytest.raises(DataError):
-            parse_transcription(write(tmp_path / "t.txt", bad))
 
 
 def test_one_record_per_view(root: Path) -> None:

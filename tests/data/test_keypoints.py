@@ -206,7 +206,7 @@ class Bomb:
 def test_h5_with_code_in_it_runs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
     monkeypatch.chdir(tmp_path)
     path = put_h5(tmp_path / "a.h5", table(), names=pickle.dumps([(1, [Bomb()])], protocol))
-    with pytest.raises(DataError, match=r"without unpickling.*save_as_csv"):
+    with pytest.raises(DataError, match=r"pickled column names.*save_as_csv"):
         read(path)
     assert not (tmp_path / "boom").exists()
 

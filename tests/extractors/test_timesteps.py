@@ -177,7 +177,7 @@ def test_a_missing_person_is_masked_not_fatal():
 @given(rate=st.floats(20, 60), shift=st.floats(-1e3, 1e3))
 @settings(max_examples=15, deadline=None)
 def test_frame_rate_and_clock_hardly_matter(rate, shift):
-    settings_ = {"scene": "", "steps": 5, "pose": {"smoothing_s": 0.05}}
+    settings_ = {"scene": "", "steps": 5}
     one = run({"pose": pose(np.arange(0, 4, 1 / 50))}, **settings_).arrays["primary"].values
     time = np.arange(0, 4 - 1e-9, 1 / rate)
     moved = pose(time)

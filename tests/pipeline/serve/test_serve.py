@@ -465,7 +465,7 @@ def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
 def test_a_history_that_is_none_holds_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "history.sqlite"
     path.write_bytes(b"no database" * 100)
-    with pytest.raises(CacheError, match="Move it away"):
+    with pytest.raises(CacheError, match="Move this file away"):
         History(path)
     path.unlink()
     History(path).close()

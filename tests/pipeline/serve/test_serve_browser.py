@@ -40,7 +40,7 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, replace(ReportData("Scored"), videos=(section,)))
-    return Outcome(section.score, len(section.flags))
+    return Outcome(section.result.score, len(section.result.flags))
 
 
 @pytest.fixture(scope="module")
