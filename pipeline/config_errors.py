@@ -45,7 +45,7 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
 def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
     place = error["loc"]
-    name = ".".join(str(part) for part in place)
+    name = printable(".".join(str(part) for part in place))
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
     key, section = str(place[-1]), section_class(model, place[:-1])
