@@ -366,7 +366,7 @@ def report(
     page = Path(run) / "report.html" if out is None else Path(out)
     check_file(page)
     with writing(page):
-        return write_run_report(Path(run), _paths(inputs), page, sections, workers, observer.stop_event())
+        return write_run_report(Path(run), _paths(inputs), page, sections, workers, observer.stop_event(), observer)
 
 
 def plot(
@@ -395,7 +395,7 @@ def plot(
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(Path(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event())
+    data = run_report_data(Path(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer)
     with writing(out):
         return plot_report(data, out, _names(formats))
 

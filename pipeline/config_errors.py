@@ -45,7 +45,7 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
 def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
     place = error["loc"]
-    name = ".".join(str(part) for part in place)
+    name = printable(".".join(str(part) for part in place))
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
         if replaced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ class _Loader(yaml.SafeLoader):
         counts = Counter(key for key in keys if isinstance(key, Hashable))  # others are refused below
         repeated = {str(key) for key, count in counts.items() if count > 1}
         if repeated:
-            raise yaml.YAMLError(f"key '{sorted(repeated)[0]}' stands twice, line {node.start_mark.line + 1}")
+            raise yaml.YAMLError(f"key {sorted(repeated)[0]!r} stands twice, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)
 
 
@@ -48,7 +49,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: no such file, or not a readable YAML mapping.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError("not a regular file", where=path, fix="Give a YAML file")
+        if status.st_size > MAX_BYTES:
             raise UsageError(f"configuration larger than {MAX_BYTES} bytes", where=path)
         values = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 -- _Loader is a SafeLoader
     except FileNotFoundError:

@@ -118,7 +118,8 @@ def join(
         DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
     table = read_table(table_path, columns, ALIASES)
-    videos = {record.id: record for record in find_videos([root], storage).records}
+    listing = find_videos([root], storage)
+    videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
     records = []
     for name, record in videos.items():
@@ -128,7 +129,7 @@ def join(
         problems += said
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {table_path.name} does not list" for name in unlabelled]
-    return Listing(tuple(records), (*table.problems, *problems))
+    return Listing(tuple(records), (*listing.problems, *table.problems, *problems))
 
 
 def _match(table: Table, videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -150,13 +151,10 @@ def _shown(place: Path | RemoteFile) -> str:
 
 def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
     if given.is_dir():
-        named = sorted(p for p in _walk(given) if p.suffix.lower() in VIDEO_SUFFIXES)
-        paths = [p for p in named if p.is_file()]
-        problems += [
-            f"{printable(p)}: left out, the link leads nowhere" for p in named if p.is_symlink() and not p.exists()
-        ]
+        named = sorted(p for p in _walk(given, problems) if p.suffix.lower() in VIDEO_SUFFIXES)
+        paths = [p for p in named if _is_usable(p, problems)]
         if not paths:
-            raise _no_video(given)
+            raise _no_video(given, problems)
         return [(p.relative_to(given).as_posix(), p) for p in paths]
     if given.is_file():
         return [(given.name, given)]
@@ -183,17 +181,40 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
     return videos
 
 
-def _no_video(given: Path | str) -> UsageError:
+def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
+    if problems:
+        return UsageError("no usable video in this folder", where=given, fix="; ".join(problems[:3]))
     suffixes = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
     return UsageError("no video in this folder", where=given, fix=suffixes)
 
 
-def _walk(root: Path) -> Iterable[Path]:
+def _is_usable(path: Path, problems: list[str]) -> bool:
+    """Whether a file can be an input; every one that cannot is reported."""
+    try:
+        kind = path.stat().st_mode
+    except FileNotFoundError:
+        problems.append(f"{printable(path)}: left out, the link leads nowhere")
+        return False
+    except OSError as error:
+        problems.append(f"{printable(path)}: left out, cannot be read ({error.strerror or error})")
+        return False
+    if not stat.S_ISREG(kind):
+        problems.append(f"{printable(path)}: left out, not a regular file")
+        return False
+    return True
+
+
+def _walk(root: Path, problems: list[str]) -> Iterable[Path]:
     """Files below `root`; links to folders are not followed, so a loop cannot hang the search.
 
-    Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
+    Folders that cannot be read are reported. Caches of this program are not searched, unless `root` is one: previews
+    drawn there are no inputs.
     """
-    for folder, subfolders, names in os.walk(root, followlinks=False):
+
+    def report(error: OSError) -> None:
+        problems.append(f"{printable(error.filename)}: left out, the folder cannot be read ({error.strerror})")
+
+    for folder, subfolders, names in os.walk(root, followlinks=False, onerror=report):
         marks = (CACHE_MARKER, CACHE_INDEX, PREVIEW_MARK)
         if Path(folder) != root and any(mark in names for mark in marks):
             subfolders.clear()

@@ -11,6 +11,7 @@ from data.video import Record, find_videos
 from pipeline.config import validate
 from pipeline.evaluate import read_results
 from pipeline.extract import dataset_records
+from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import write_report
@@ -22,19 +23,31 @@ RESULTS, MODEL = "results.json", "model.json"
 
 
 def write_run_report(
-    run: Path, inputs: Sequence[Path], page: Path, sections: int, workers: int | None, stop: threading.Event
+    run: Path,
+    inputs: Sequence[Path],
+    page: Path,
+    sections: int,
+    workers: int | None,
+    stop: threading.Event,
+    observer: Observer | None = None,
 ) -> Path:
     """Write the page of a run.
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
     """
-    write_report(page, run_report_data(run, inputs, page, sections, workers, stop))
+    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer))
     return page
 
 
 def run_report_data(
-    run: Path, inputs: Sequence[Path], page: Path, sections: int, workers: int | None, stop: threading.Event
+    run: Path,
+    inputs: Sequence[Path],
+    page: Path,
+    sections: int,
+    workers: int | None,
+    stop: threading.Event,
+    observer: Observer | None = None,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
 
@@ -49,17 +62,21 @@ def run_report_data(
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     scorer = Scorer(run, workers=workers)
-    records = _records(run, inputs)
+    records = _records(run, inputs, observer or Observer())
     rows = scorer.score_records(records, stop=stop)
     scorer.cache.close()
     return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
 
 
-def _records(run: Path, inputs: Sequence[Path]) -> Sequence[Record]:
+def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
     if inputs:
-        return find_videos(inputs, saved_storage(run)).records
+        listing = find_videos(inputs, saved_storage(run))
+        observer.notes([f"note: {problem}" for problem in listing.problems])
+        return listing.records
     config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
-    records = dataset_records(config).records
+    listing = dataset_records(config)
+    observer.notes([f"note: {problem}" for problem in listing.problems])
+    records = listing.records
     return [record for record in records if record.split == "test"] or records

@@ -41,7 +41,9 @@ def score_videos(
         DataError: no trained run there, or a damaged one.
     """
     storage = saved_storage(model, user) if any(map(is_remote, inputs)) else None
-    records = find_videos(list(inputs), storage).records
+    listing = find_videos(list(inputs), storage)
+    observer.notes([f"note: {problem}" for problem in listing.problems])
+    records = listing.records
     scorer = Scorer(model, cache, workers, other_settings=other_settings, user=user)
     for note in scorer.notes:
         observer.note(note)

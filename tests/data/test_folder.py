@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,25 @@ def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch
     with pytest.raises(UsageError, match="both an address"):
         list_records("folder", Path("s3:/bucket"))
     assert [record.path for record in find_videos([Path("file:")]).records] == [Path("file:/a.mp4")]
+
+
+def test_everything_that_is_left_out_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unreadable folders, dangling links and pipes, with a table of scores too."""
+    (root / "gone.mp4").symlink_to(root / "nothing.mp4")
+    os.mkfifo(root / "pipe.mp4")
+    (root / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for text in (None, "video,score\na.mp4,1\n"):
+        if text is not None:
+            table(root, text)
+        said = "\n".join(list_folder(root).problems)
+        assert "gone.mp4: left out, the link leads nowhere" in said
+        assert "pipe.mp4: left out, not a regular file" in said
+        assert "closed: left out, the folder cannot be read (Permission denied)" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing
 from pathlib import Path
 from typing import Any, Literal
@@ -278,3 +279,18 @@ def test_features_that_are_empty_in_every_video_are_refused(part: str) -> None:
     with pytest.raises(DataError, match=f"no {part} agent was detected in any of"):
         refuse_empty(FeatureSet((), **arrays), config)
     refuse_empty(FeatureSet((), **arrays), load_config(None, ["model.system=scene"]))
+
+
+def test_a_configuration_is_a_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (Path("/dev/zero"), tmp_path / "pipe.yaml"):
+        with pytest.raises(UsageError, match="not a regular file"):
+            load_config(path)
+
+
+def test_an_escape_code_in_an_unknown_key_is_printed_safely(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text('"\\e[31mred": 1\n', "utf-8")
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert "\x1b" not in str(caught.value)
