@@ -83,7 +83,7 @@ def portable(foreign: Mapping[str, Any], user: BaseConfig | None = None) -> tupl
         The values, and the dotted keys of the foreign configuration that were left out.
     """
     local = (user or validate({})).dump()
-    values, ignored = dict(local), []
+    values, ignored = dict(local), list[str]()
     for name, field in config_class().model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, StageConfig):
