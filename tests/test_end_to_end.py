@@ -16,6 +16,7 @@ from data.errors import AimError
 from data.store import hdf5 as store
 from data.weights import weight_files as weights
 from data.weights.registry import REGISTRY
+from pipeline.score.bundle_hashes import cover
 from synthetic.dives import render_dives
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +120,7 @@ def test_features_of_other_settings_are_refused(dives: Path, trained: Path, tmp_
     config = json.loads((other / "config.json").read_text())
     config["pose"]["min_score"] = 0.3
     (other / "config.json").write_text(json.dumps(config))
+    cover(other)  # else the run folder counts as damaged
     done = run("score", dives / "set/videos/dive_001.mp4", "--model", other, "--cache", tmp_path / "cache")
     assert done.returncode == 2
     assert "pose.settings.min_score" in " ".join(done.stderr.split())

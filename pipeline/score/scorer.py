@@ -128,7 +128,7 @@ class Scorer:
         if good:
             features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round differently from those of a single performance.
-            scored = {r.id: self._predict(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
+            scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
@@ -162,15 +162,27 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
+    def _scored(self, features: FeatureSet, inputs: _Inputs) -> Score:
+        """The score of one performance, or the error of one without a finite score."""
+        try:
+            return self._predict(features, inputs)
+        except DataError as error:
+            record = features.records[0]
+            return Score(id=record.id, path=record.path, error=str(error))
+
     def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:
-        """The score of one performance."""
+        """The score of one performance.
+
+        Raises:
+            DataError: it is not a finite number.
+        """
         made, record, calibration = self.score_features(features), features.records[0], self.calibration
         score = float(made.score[0])
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
         quality = inputs.quality
         if not _finite(made, intervals):
-            return Score(id=record.id, path=record.path, error=NOT_FINITE)
+            raise DataError(NOT_FINITE)
         flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,

@@ -62,7 +62,8 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert report(str(tmp_path / "run"), workers=0) == tmp_path / "run" / "report.html"
     found = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5")
     assert "AIM (ours)" in found.results["systems"]
-    assert sorted(path.name for path in found.folder.glob("*.*")) == ["config.json", "report.html", "results.json"]
+    written = sorted(path.name for path in found.folder.glob("*.*"))
+    assert written == ["config.json", "origin.json", "report.html", "results.json"]
     again = evaluate(config=config, out=tmp_path / "again")
     assert again.results["systems"] == found.results["systems"], "packed or cached, the figures are the same"
     captured = capfd.readouterr()

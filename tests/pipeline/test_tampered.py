@@ -144,7 +144,15 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
     one, whole = features.take([0]), load_file(model / name)
     folder = Path(shutil.copytree(model, tmp_path / "run"))
     for key, values in whole.items():
-        others = [None, values[:0], values.reshape(-1), values.unsqueeze(0), torch.full_like(values, -(10**9))]
+        others = [
+            None,
+            values.reshape(-1)[:0],
+            values.reshape(-1),
+            values.unsqueeze(0),
+            torch.full_like(values, -(10**9)),
+        ]
+        flat = values.reshape(-1)
+        others = [None, flat[:0], flat, values.unsqueeze(0), torch.full_like(values, -(10**9))]
         for number, other in enumerate(others):
             changed = {k: v for k, v in whole.items() if k != key}
             if other is not None:
@@ -218,9 +226,9 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         cache = Cache(tmp_path / "cache")
         try:
             cache.check(computation, "a.mp4")
-            cache.quality("timesteps", "a.mp4")
+            cache.quality("timesteps", "a.mp4", computation.key)
             cache.failures("timesteps", "a.mp4")
-            stack([record], [cache.read("timesteps", "a.mp4").output], {})
+            stack([record], [cache.read("timesteps", "a.mp4", computation.key).output], {})
         except FileNotFoundError:
             pass
         finally:

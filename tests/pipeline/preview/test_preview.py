@@ -242,4 +242,4 @@ def test_command_line_draws_beside_a_damaged_video(make_video: Made, tmp_path: P
     assert done.returncode == 1
     assert list(told["failed"]) == ["b.mp4"]
     assert "no preview of b.mp4" in done.stderr
-    assert sorted(p.name for p in (tmp_path / "cache" / "preview").iterdir()) == ["a.mp4.jpg", "a.mp4.mp4"]
+    assert sorted(p.name for p in (tmp_path / "cache" / "preview").glob("[!.]*")) == ["a.mp4.jpg", "a.mp4.mp4"]

@@ -48,9 +48,7 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        "pipeline.report.score_page.report_scores", lambda *parts, **named: pages.append((parts, named))
-    )
+    monkeypatch.setattr("pipeline.report.report_scores", lambda *parts, **named: pages.append((parts, named)))
     scorer = FakeScorer(Score("x", score=70.5, flags=("shaking camera",)))
     outcome, told = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags) == (70.5, 1)
