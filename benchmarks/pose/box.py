@@ -46,7 +46,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "smoothing of .03 s": {"cleaning": {"smoothing_s": 0.03}},
     "input of 320 px": {"long_side": 320},
     "turn chosen anew in every frame": {"constants": {"extractors.pose.search.MAX_TILT": 0.0}},
-    "faint detections from as far": {"constants": {"extractors.pose.tracking.FAINT_REACH": 1.0}},
+    "low scores from as far": {"constants": {"extractors.pose.tracking.LOW_SCORE_REACH": 1.0}},
     "smoothing without outlier weights": {"constants": {"extractors.pose.cleaning.OUTLIER": 1e9}},
     "no rival followed": {"constants": {"extractors.pose.agents.RIVAL": 1.0}},
 }

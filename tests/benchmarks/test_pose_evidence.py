@@ -254,3 +254,11 @@ def test_the_held_out_camera_is_in_no_tuning_case() -> None:
     assert all(case.split == "held out" for case in HELD_OUT)
     assert len(CASES) == len(TUNING) + len(HELD_OUT)
     assert set(QUICK) <= set(CASES)
+
+
+def test_the_constants_of_the_rows_exist() -> None:
+    from benchmarks.pose.box import SETTINGS, constants
+
+    for row in SETTINGS.values():
+        with constants(row.get("constants", {})):
+            pass
