@@ -230,18 +230,18 @@ def user_summary(
     parts, predicted = _labelled(parts, predicted, true)
     people = sorted({part.fold for part in parts})
     tasks = list(dict.fromkeys(part.task for part in parts))
-    at = {
+    pairs = {
         (part.task, part.fold): (true[part.test], values.mean(0)) for part, values in zip(parts, predicted, strict=True)
     }
-    own = np.array([[metrics.spearman(*at[t, p]) if (t, p) in at else math.nan for p in people] for t in tasks])
+    rhos = np.array([[metrics.spearman(*pairs[t, p]) if (t, p) in pairs else math.nan for p in people] for t in tasks])
 
     def mean(drawn: Sequence[int] | Rows) -> float:
-        return metrics.arithmetic_average([metrics.arithmetic_average(row[drawn]).value for row in own]).value
+        return metrics.arithmetic_average([metrics.arithmetic_average(row[drawn]).value for row in rhos]).value
 
     def together(drawn: Sequence[int] | Rows) -> float:
         each = []
         for task in tasks:
-            given = [at[task, people[i]] for i in drawn if (task, people[i]) in at]
+            given = [pairs[task, people[i]] for i in drawn if (task, people[i]) in pairs]
             each.append(metrics.spearman(*map(np.concatenate, zip(*given, strict=True))) if given else math.nan)
         return metrics.fisher_average(each).value
 

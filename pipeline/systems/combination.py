@@ -222,8 +222,8 @@ class InnerPredictions:
         left = [a / size for (a, _), size in zip(systems, sizes, strict=True)]
         right = [b / size for (_, b), size in zip(systems, sizes, strict=True)]
         equal = [pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
-        found, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
-        return np.asarray(found / found.sum())
+        solved, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
+        return np.asarray(solved / solved.sum())
 
     def crossed(self) -> Floats:
         """(n,) the combination, weighted for each inner fold by the other inner folds."""

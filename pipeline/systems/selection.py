@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from data.errors import DataError
-from data.splits import TIED, kfold
+from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
@@ -39,7 +38,7 @@ class Selected:
         candidates: with different names.
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
-        folds: inner folds.
+        folds: inner folds; fewer where there are fewer independent groups.
         seed: of the split.
     """
 
@@ -126,10 +125,10 @@ def inner_parts(
 def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
     rows = np.unique(np.concatenate([part.train for part in outer]))
     records = [features.records[row] for row in rows]
-    try:
-        cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
-    except DataError:
+    folds = min(folds, len(tied(records, kinds)))
+    if folds < 2:
         return []
+    cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
     parts = []
     for cut in cuts:
         held = set(cut.test)
