@@ -2,9 +2,9 @@
 
     python -m benchmarks.evaluation_time [--only 4fold] [--seeds 1] [--checkout DIR] [--out FILE]
 
-The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are made
-(`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`; the scene of a view is made of the score and
-noise that both views share, and noise of its own. The set is packed once a seed and evaluated by the command line:
+The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are synthetic
+(`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`; the scene of a view is drawn from the score
+and noise, most of which both views share. The set is packed once a seed and evaluated by the command line:
 
     4fold   evaluate --config jigsaws                                     target 180 s on two quiet cores
     louo    evaluate --config jigsaws --set protocol=louo                 target 480 s
@@ -84,7 +84,7 @@ def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[s
     command = [sys.executable, "run_pipeline.py", "evaluate", "--config", "jigsaws", *COMMANDS[name][1], *settings]
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with (out.parent / f"{out.name}.log").open("w", encoding="utf-8") as log:
-        subprocess.run(command, cwd=checkout, check=True, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+        subprocess.run(command, cwd=checkout, check=True, stdout=log, stderr=subprocess.STDOUT)
     seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))

@@ -83,6 +83,10 @@ class AimSystem:
         )  # fmt: skip
         return self._read(fitted, parts, groups, normalisers, sizes, data)
 
+    def cost(self, parts: Sequence[Part]) -> int:
+        """Rows that training on these parts passes through, over all networks and epochs."""
+        return self.config.runs * self.config.epochs * sum(len(part.train) for part in parts)
+
     def inner(self, runs: int) -> AimSystem:
         """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
         fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
