@@ -11,9 +11,13 @@
         average           see `pipeline.evaluate.fold_summary.average_summary`
         execution,
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
+        users             {count, mean, together} with intervals over people under leave-one-user-out
+                          (`pipeline.evaluate.fold_summary.user_summary`), else null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
         chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
+        inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
+                          figures that it had inside the training part (`pipeline.systems.combination`); or null
     differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
                           `against` over each other, with intervals; empty without `against`
     left_out              [{task, fold, train, test}]: tasks and folds with too few training performances, with counts;
@@ -52,6 +56,7 @@ from pipeline.evaluate.fold_summary import (
     performance,
     predictions_of,
     task_summary,
+    user_summary,
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet
@@ -107,7 +112,7 @@ def evaluate(
         "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
         "left_out": left_out(features, folds),
-        **_summaries(features, parts, rows, draws, against),
+        **_summaries(features, parts, rows, draws, against, by_user=protocol == "louo"),
         "paper": {},
     }
 
@@ -122,6 +127,8 @@ def _summaries(
     rows: Mapping[str, tuple[System, HeldOut]],
     draws: int,
     against: str,
+    *,
+    by_user: bool,
 ) -> Results:
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
@@ -129,7 +136,9 @@ def _summaries(
     return {
         "tasks": tasks,
         "systems": {
-            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in rows.items()
+            name: _system(features, row, parts, tasks, held[name], truth, draws)
+            | {"users": user_summary(parts, held[name].score, truth[:, 0], draws=draws) if by_user else None}
+            for name, (row, _) in rows.items()
         },
         "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
         "predictions": _predictions(features, parts, held, truth[:, 0]),
@@ -220,6 +229,7 @@ def _system(
     out["chosen"] = [
         {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
     ] or None
+    out["inner"] = list(held_out.inner) or None
     out["settings"] = None
     trained = system.system if isinstance(system, WithEpochs) else system
     if isinstance(trained, AimSystem):

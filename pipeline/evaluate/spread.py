@@ -24,6 +24,7 @@ from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.systems import HeldOut, Part, System
+from pipeline.systems.interface import same_part
 from pipeline.train import Stop
 from pipeline.workers import Pool, Report, Task, run_jobs
 
@@ -80,8 +81,20 @@ def run_systems(
         Cancelled: `stop` said so.
     """
     pieces = [piece for system in systems for piece in _cut(system, features, parts)]
-    held = iter(run(features, [Job(s.name, s, tuple(p)) for s, p in pieces], progress, stop))
+    jobs: list[Job] = []
+    places = [_place(jobs, Job(s.name, s, tuple(p))) for s, p in pieces]
+    done = run(features, jobs, progress, stop)
+    held = iter([done[place] for place in places])
     return [_put_together(system, features, parts, held) for system in systems]
+
+
+def _place(jobs: list[Job], new: Job) -> int:
+    """Where in `jobs` the same training is; a new one is added. So what several systems need is trained once."""
+    for place, job in enumerate(jobs):
+        if job.system == new.system and len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts)):
+            return place
+    jobs.append(new)
+    return len(jobs) - 1
 
 
 def _cut(system: System, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
