@@ -36,7 +36,7 @@ user), then averaged; `together` ranks all held-out predictions of a task togeth
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -60,6 +60,7 @@ from pipeline.evaluate.fold_summary import (
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
 from pipeline.train import SCORES, Stop, label_table
 
@@ -69,9 +70,6 @@ MIN_TRAIN = 2
 """Fewest training performances of a task for a fold to be evaluated."""
 
 Results = dict[str, Any]
-
-SystemProgress = Callable[[str, int, int], None]
-"""Called with (system, steps done, steps in all)."""
 
 
 def evaluate(
@@ -84,7 +82,7 @@ def evaluate(
     draws: int = 1000,
     against: str = "",
     run: Run = run_here,
-    progress: SystemProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Results:
     """Train and test every system on every fold of every task; the module's docstring describes the results.
@@ -97,7 +95,7 @@ def evaluate(
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress, stop: called during training; `stop` returning true ends it.
+        progress: over the trainings. stop: called during training; true ends it.
 
     Raises:
         DataError: no fold has labelled performances on both sides.

@@ -12,11 +12,12 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, SystemProgress, evaluate
+from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.leaderboard import OURS, all_systems, combination, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.systems import COMBINED, AimSystem, System, WithEpochs, trivial_baselines
 from pipeline.train import Stop
 
@@ -33,7 +34,7 @@ def run_protocol(
     checkpoints: Path | None = None,
     more: Sequence[System] = (),
     run: Run = run_here,
-    progress: SystemProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Results:
     """Evaluate systems and the trivial baselines by the configuration's protocol.
@@ -50,7 +51,7 @@ def run_protocol(
         checkpoints: folder of the checkpoints, for resuming.
         more: additional systems.
         run: where the systems train.
-        progress: called with (system, done, total). stop: called during training; true ends it.
+        progress: over the trainings. stop: called during training; true ends it.
 
     Raises:
         UsageError: unknown protocol.

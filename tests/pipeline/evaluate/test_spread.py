@@ -26,8 +26,9 @@ from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_gr
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.grid_search import search
 from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
-from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
+from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
 from pipeline.systems.aim_system import AimSystem
@@ -81,7 +82,7 @@ def noted() -> tuple[list[Job], Run]:
     seen: list[Job] = []
 
     def run(
-        features: FeatureSet, jobs: Sequence[Job], progress: JobProgress | None = None, stop: Stop | None = None
+        features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[HeldOut]:
         seen.extend(jobs)
         return run_here(features, jobs, progress, stop)
