@@ -22,16 +22,18 @@ import numpy as np
 from data.errors import DataError, UsageError
 from data.store import StageOutput, Storage, write_text
 from data.store.arrays import Floats
-from data.video import Record, find_videos
+from data.video import Record
 from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, extract_and_read, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.observer import Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
+from pipeline.score.score_inputs import find_performances
 
 CONFIG_FILE = "config.json"
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
@@ -95,13 +97,14 @@ class Scorer:
             )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
 
-    def score(self, video: Path) -> Score:
-        """Score one video.
+    def score(self, video: Path | None = None, kinematics: Path | None = None) -> Score:
+        """Score one video, or a trial by the files that the model reads.
 
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        return self.score_records(find_videos([video], self.config.storage.reach()).records)[0]
+        given, storage = [] if video is None else [video], self.config.storage.reach()
+        return self.score_records(find_performances(given, Observer(), kinematics=kinematics, storage=storage))[0]
 
     def score_records(
         self,
@@ -122,15 +125,25 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        lacking = {record.id: self.lacking(record) for record in records}
+        whole = [record for record in records if not lacking[record.id]]
+        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
         good = [record for record in records if record.id in inputs]
         scored: dict[str, Score] = {}
         if good:
             features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round differently from those of a single performance.
             scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
+
+    def lacking(self, record: Record) -> str:
+        """Which input of the model a performance lacks, and how to give it; empty where it has all."""
+        if not (lacking := self.planner.lacking(record)):
+            return ""
+        reads = " and ".join(sorted(self.planner.reads, reverse=True))
+        fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
+        return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
