@@ -434,8 +434,11 @@ def serve(
     for note in scorer.notes:
         observer.note(note)
     reads = sorted(scorer.planner.reads, reverse=True)
+    facts = {"model": str(model), "reads": " and ".join(reads)}
+    if scorer.calibration is not None:
+        facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, ScoreWork(scorer), port=port, facts={"model": str(model), "reads": " and ".join(reads)}, reads=reads,
+        folder, ScoreWork(scorer), port=port, facts=facts, reads=reads,
         on_start=lambda url: observer.note(f"serving {url}"),
     )  # fmt: skip
 

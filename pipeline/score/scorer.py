@@ -32,6 +32,7 @@ from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
+from pipeline.score.known_videos import read_contents, was_trained_on
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
 from pipeline.score.score_inputs import find_performances
 
@@ -41,11 +42,15 @@ NOT_FINITE = "the score is not a finite number; the model or this video's featur
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures."""
+    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures.
+
+    `trained_on`: whether a file of it was in the training part, None where those files are unknown.
+    """
 
     output: StageOutput
     keys: Mapping[str, str]
     quality: dict[str, dict[str, Any]]
+    trained_on: bool | None
 
 
 class Scorer:
@@ -96,6 +101,7 @@ class Scorer:
                 fix="Train a model with these settings, or add --other-settings to get flagged scores",
             )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
+        self.contents = read_contents(folder)
 
     def score(self, video: Path | None = None, kinematics: Path | None = None) -> Score:
         """Score one video, or a trial by the files that the model reads.
@@ -165,7 +171,10 @@ class Scorer:
     def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
-        return _Inputs(output, keys, quality)
+        trained_on = None
+        if self.contents is not None:
+            trained_on = was_trained_on(record, self.planner.reads, self.contents, self.cache)
+        return _Inputs(output, keys, quality, trained_on)
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
         """Predictions for given features of any settings; shapes and channel names must match the model.
@@ -196,7 +205,7 @@ class Scorer:
         quality = inputs.quality
         if not _finite(made, intervals):
             raise DataError(NOT_FINITE)
-        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
+        flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
             path=record.path,
@@ -219,12 +228,13 @@ class Scorer:
             flags=flags,
             checked=checked,
             quality=quality,
+            accuracy="" if calibration is None else str(calibration.accuracy),
             keys=inputs.keys,
         )
 
     def _facts(
         self,
-        quality: dict[str, dict[str, Any]],
+        inputs: _Inputs,
         duration: float,
         distance: tuple[float, str] | None,
         intervals: Mapping[float, Any],
@@ -232,7 +242,7 @@ class Scorer:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
         return Facts(
-            quality=quality,
+            quality=inputs.quality,
             training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
             lengths=None
@@ -245,6 +255,8 @@ class Scorer:
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
             independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
+            trained_on=inputs.trained_on,
+            accuracy=None if calibration is None else calibration.accuracy,
         )
 
     def _differing(self) -> tuple[str, ...]:

@@ -80,6 +80,7 @@
     part("state").className = `state chip ${job.state}`;
     part("score").textContent = job.score === null || job.score === undefined ? "" : job.score.toFixed(2);
     part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
+    part("stage").classList.toggle("bad-text", job.state === "done" && accuracy.startsWith(" · no better"));
     part("open").hidden = job.state !== "done";
     if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
     part("cancel").hidden = !open || job.stage === "stopping";
@@ -90,7 +91,8 @@
     else bar.value = job.share;
     bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
   };
-  const took = (job) => (job.state === "done" && job.started ? `scored in ${(job.finished - job.started).toFixed(1)} s` : "");
+  const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
+  const took = (job) => (job.state === "done" && job.started ? `scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(jobs);
