@@ -427,10 +427,7 @@ def serve(
     model, folder = Path(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
-    for note in scorer.notes:
-        observer.note(note)
-    work = ScoreWork(scorer)
+    work = ScoreWork(load_scorer(model, folder / "cache", 1, user=user, observer=observer), observer.note)
     run_server(
         folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
     )
@@ -472,7 +469,7 @@ def score(
     )  # fmt: skip
 
 
-def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -488,7 +485,7 @@ def export(run: Place, *, out: Place = "model.onnx") -> Exported:
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out))
+        return export_onnx(Path(run), Path(out), observer)
 
 
 def pack(

@@ -17,6 +17,7 @@ from data.store import (
     address,
     is_remote,
     local_path,
+    open_regular,
     refuse_ambiguous,
     refuse_unknown,
 )
@@ -244,8 +245,8 @@ def fingerprint_file(path: Path) -> str:
     if path.is_dir():
         parts = [f"{printable(file.name)}\0{fingerprint_file(file)}\n".encode() for file in files_in(path)]
         return _fingerprint(len(parts), parts)
-    with path.open("rb") as stream:
-        return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
+    with open_regular(path) as stream:
+        return _fingerprint(os.fstat(stream.fileno()).st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
 
 
 def fingerprint_remote(file: RemoteFile) -> str:

@@ -10,14 +10,13 @@ A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up
 from __future__ import annotations
 
 import functools
-import json
 import os
 import struct
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, DataError, nearest
-from data.store import sha256_file
+from data.store import open_regular, parse_json, sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 _MAX_HEADER = 100_000_000
@@ -138,12 +137,12 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
         DataError: not a safetensors file.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > _MAX_HEADER:
                 raise ValueError("header too long")
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length))
         metadata = header.get("__metadata__", {})
         return {str(key): str(value) for key, value in metadata.items()}
-    except (struct.error, ValueError, AttributeError) as error:
+    except (OSError, struct.error, ValueError, AttributeError) as error:
         raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

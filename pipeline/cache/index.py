@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -205,10 +207,15 @@ class Index:
         if self._owned and not self.frozen:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         may_create = (self._owned or self.path.with_name(CACHE_MARKER).exists()) and not self.frozen
-        place = self.path if may_create or self.path.exists() else ":memory:"
-        connection = sqlite3.connect(place, timeout=10, check_same_thread=False)
+        kinds = [_kind(f"{self.path}{end}") for end in ("", "-journal", "-wal", "-shm")]
+        regular = all(kind in (0, stat.S_IFREG) for kind in kinds)  # SQLite follows links
+        usable = regular and (may_create or kinds[0] != 0)
+        connection = sqlite3.connect(self.path if usable else ":memory:", timeout=10, check_same_thread=False)
         connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
         connection.executescript(SCHEMA)
+        if _tables(connection) != _own_tables():
+            connection.close()
+            raise sqlite3.DatabaseError("other tables, or views that may never end")
         return connection
 
     def _start_over(self) -> None:
@@ -218,6 +225,25 @@ class Index:
         self._connection = None
         with suppress(OSError):
             self.path.unlink()
+
+
+def _kind(path: str) -> int:
+    """The kind of a file, links not followed; 0 where there is none."""
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return 0
+
+
+def _tables(connection: sqlite3.Connection) -> list[Any]:
+    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+@cache
+def _own_tables() -> list[Any]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _tables(connection)
 
 
 def _parsed(text: Any) -> Any | None:

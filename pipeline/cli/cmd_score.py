@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json, table
@@ -23,5 +22,5 @@ def score(rows: list[Score], model: Path, as_json: bool) -> None:
     if as_json:
         print_json({"model": str(model), "videos": rows_as_json(rows)})
     else:
-        table(f"scores by {printable(model)}", *score_rows(rows))
+        table(f"scores by {model}", *score_rows(rows))
     finish(all(row.error is None for row in rows))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, say
@@ -23,7 +22,7 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
         calibrated = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
-    say(f"{runs} networks trained on {trained_on} performances: {printable(out)}")
+    say(f"{runs} networks trained on {trained_on} performances: {out}")
     say(_intervals(done))
 
 

@@ -12,7 +12,7 @@ from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Score
 from pipeline.score.score_tables import write_csv
-from pipeline.score.scorer import Scorer, saved_storage
+from pipeline.score.scorer import load_scorer, saved_storage
 
 
 def score_videos(
@@ -44,9 +44,7 @@ def score_videos(
     listing = find_videos(list(inputs), storage)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records
-    scorer = Scorer(model, cache, workers, other_settings=other_settings, user=user)
-    for note in scorer.notes:
-        observer.note(note)
+    scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
     stop = observer.stop_event()
     with observer.videos() as hooks:
         rows = scorer.score_records(records, stop=stop, note=observer.note, **hooks)
