@@ -13,8 +13,8 @@ from data.store import open_regular, parse_json
 
 FOLDER = ".runs"
 
-MAX_LINE_BYTES = 1 << 24
-"""Longer lines are torn, and so left out."""
+MAX_LINE_BYTES, MAX_LOG_BYTES = 1 << 22, 1 << 28
+"""Longer lines are torn, and so left out; what follows is not read."""
 
 State = Literal["done", "failed", "cancelled", "interrupted"]
 
@@ -62,7 +62,7 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of one log; a last line torn by a kill is left out."""
     try:
         with open_regular(path) as stream:
-            while line := stream.readline(MAX_LINE_BYTES):
+            while stream.tell() < MAX_LOG_BYTES and (line := stream.readline(MAX_LINE_BYTES)):
                 with suppress(ValueError):
                     event = parse_json(line.decode("utf-8", "replace"))
                     if isinstance(event, dict):
