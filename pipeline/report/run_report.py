@@ -65,8 +65,8 @@ def run_report_data(
                 "no results and no model in this folder", where=run, fix="Give a folder of `train` or `evaluate`"
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
-    scorer = load_scorer(run, workers=workers, observer=observer)
     records = _records(run, inputs, observer)
+    scorer = load_scorer(run, workers=workers, observer=observer)
     rows = scorer.score_records(records, stop=stop, note=observer.note)
     scorer.cache.close()
     return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
