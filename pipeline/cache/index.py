@@ -29,8 +29,8 @@ CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) W
 CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
-OBJECT = "object"
-"""Kind of the facts about objects on a store: the file system does not show that they are gone."""
+OBJECT, OBJECT_INPUT = "object", "object input"
+"""Kinds of the facts about outputs and inputs on a store: the file system does not show that they are gone."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -153,7 +153,7 @@ class Index:
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
-            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not _is_there(name)]
+            gone = [(kind, name) for kind, name in rows if kind not in (OBJECT, OBJECT_INPUT) and not _is_there(name)]
             if gone and yes:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
                 with suppress(sqlite3.Error):

@@ -35,7 +35,7 @@ from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
-from pipeline.cache.index import OBJECT, Index, stamp
+from pipeline.cache.index import OBJECT_INPUT, Index, stamp
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -98,8 +98,8 @@ class Cache:
             OSError: it cannot be read (StorageError for an object).
         """
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
-        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
+            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
+        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
 
     def check(self, computation: Computation, video_id: str) -> Check:
         """Whether the stored output is whole and comes from this computation."""
