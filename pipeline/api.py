@@ -71,7 +71,7 @@ def demo(
         UsageError: the folder cannot be written, or a setting is wrong.
         AimError: weights cannot be downloaded, or dives failed.
     """
-    from pipeline.demo import Hooks, run_demo
+    from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
     from pipeline.outputs import check_folder, writing
     from pipeline.yaml_values import parse_overrides
@@ -80,8 +80,8 @@ def demo(
     check_folder(out)
     check_opencv()
     given, stop = parse_overrides(overrides), observer.stop_event()
-    with writing(out), observer.demo() as hooks:
-        return run_demo(out, quick=quick, overrides=given, hooks=Hooks(observer.note, **hooks), stop=stop)
+    with writing(out):
+        return run_demo(out, quick=quick, overrides=given, observer=observer, stop=stop)
 
 
 def extract(

@@ -7,7 +7,7 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -112,8 +112,14 @@ class BaseConfig(Section):
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`)."""
-        return getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
+        """The network and how it is trained (sections `model` and `train`); that of a combination is AIM."""
+        model, train = getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
+        return (replace(model, system="aim") if model.system == "combined" else model), train
+
+    @property
+    def combined(self) -> bool:
+        """Whether the score is a combination of AIM with other systems (`model.system: combined`)."""
+        return bool(getattr(self, "model").system == "combined")  # noqa: B009
 
     def dump(self) -> dict[str, Any]:
         """The whole configuration as JSON types."""

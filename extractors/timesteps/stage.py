@@ -70,7 +70,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
-    name, version, Config = "timesteps", 2, TimestepsConfig
+    name, version, Config = "timesteps", 3, TimestepsConfig
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),

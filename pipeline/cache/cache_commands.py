@@ -74,8 +74,8 @@ def list_cache(config: BaseConfig, stage: str, runs: bool) -> CacheListing:
 def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
     """The damaged outputs."""
     cache = existing_cache(config)
-    with observer.steps("outputs") as progress:
-        read, damaged = verify(cache, progress)
+    with observer.progress("outputs") as progress:
+        read, damaged = verify(cache, progress.steps)
     return CacheFiles(tuple(damaged), f"{read} outputs read, {len(damaged)} damaged")
 
 

@@ -8,7 +8,7 @@ younger than `YOUNG_SECONDS` are never removed for their age.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,12 @@ from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
+from pipeline.observer import Steps
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
 YOUNG_SECONDS = 3600
 """Younger outputs may belong to a run in progress."""
-
-Progress = Callable[[int, int], None]
-"""Called with (files done, files in all)."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
             yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
 
 
-def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+def verify(cache: Cache, progress: Steps | None = None) -> tuple[int, list[Finding]]:
     """Read every output whole and check every array; (files read, those that are damaged)."""
     outputs = list(_outputs(cache, cache.stage_names()))
     damaged = []

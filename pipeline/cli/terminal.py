@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pipeline.cli import interrupts
-from pipeline.observer import BatchHooks, DemoHooks, NamedSteps, Observer, Steps
+from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
     from pipeline.cache import CacheFiles
@@ -41,33 +41,11 @@ class Terminal(Observer):
 
         failure_table(results)
 
-    @contextmanager
-    def videos(self) -> Iterator[BatchHooks]:
-        """Bars over videos and frames."""
-        from pipeline.console import BatchProgress
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        """A bar, or a line every half minute where standard error is no terminal."""
+        from pipeline.console import ShownProgress
 
-        with BatchProgress() as bars:
-            yield {"on_plan": bars.plan, "on_result": bars.result, "on_frames": bars.frames}
-
-    def steps(self, what: str) -> AbstractContextManager[Steps | None]:
-        """One bar."""
-        from pipeline.console import steps_bar
-
-        return steps_bar(what)
-
-    def named_steps(self) -> AbstractContextManager[NamedSteps | None]:
-        """A bar per name."""
-        from pipeline.console import named_bars
-
-        return named_bars()
-
-    @contextmanager
-    def demo(self) -> Iterator[DemoHooks]:
-        """The bars of the demo."""
-        from pipeline.console import DemoProgress
-
-        with DemoProgress() as bars:
-            yield {"extracting": bars.extracting(), "rendered": bars.rendered, "epochs": bars.epochs}
+        return ShownProgress(what)
 
 
 def say(text: str) -> None:

@@ -115,7 +115,7 @@ def evaluate_features(
         DataError: the performances cannot be split, or the split leaks.
         Cancelled: `stop` was set.
     """
-    with observer.named_steps() as progress:
+    with observer.progress("trainings") as progress:
         results = run_protocol(
             config, features, systems=systems, oracle=oracle,
             checkpoints=folder / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
@@ -140,7 +140,7 @@ def search_features(
         DataError: no training part can be split, or an inner fold leaks.
         Cancelled: `stop` was set.
     """
-    with observer.named_steps() as progress:
+    with observer.progress("trainings") as progress:
         results = search_grid(
             features, tried, folds=folds, runs=runs,
             checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,8 @@ from pipeline.systems import HeldOut, Part, System
 from pipeline.train import Progress, Stop
 from pipeline.train.fit import CORES
 
-JobProgress = Callable[[str, int, int], None]
-"""Called with (what, steps done, steps in all)."""
+ROW_COST = 10
+"""Cost of a training row for a system without networks."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,12 @@ class Job:
     system: System
     parts: tuple[Part, ...]
     rows: NDArray[np.intp] | None = None
+
+    @property
+    def cost(self) -> float:
+        """Expected time in units of one training row of one network and epoch."""
+        cost = getattr(self.system, "cost", None)
+        return float(cost(self.parts) if cost else ROW_COST * sum(len(part.train) for part in self.parts))
 
 
 class JobError(AimError):

@@ -14,7 +14,7 @@ from data.store import sweep_scratch
 from data.video import Listing, Record
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
-from pipeline.extract.costs import remember
+from pipeline.extract.costs import expected_frames, remember
 from pipeline.extract.engines import FrameProgress, run_plans
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.run_log import RunLog
@@ -109,7 +109,7 @@ def run_extract(
     stop: threading.Event | None = None,
     on_result: Callable[[Result], None] | None = None,
     on_frames: FrameProgress | None = None,
-    on_plan: Callable[[list[Plan], int], None] | None = None,
+    on_plan: Callable[[list[Plan], int, list[int]], None] | None = None,
     pool: Pool | None = None,
 ) -> Summary:
     """Extract what is not fresh, and log it beside the outputs (see `pipeline.extract.run_log`).
@@ -118,7 +118,8 @@ def run_extract(
         records: what to extract.
         planner: decides which stages run; its cache takes the outputs, temporaries of killed processes are swept first.
         stop: set it to end cleanly; stages that are done stay done.
-        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+        on_result, on_frames: progress hooks, called in this thread (frames: in the decoding thread).
+        on_plan: called with the plans, the number of fresh records, and the expected frames of each plan's video.
         pool: where plans run (`pipeline.cluster.pick_pool`); default: `run.workers` processes, for 0 this process.
     """
     stop = stop or threading.Event()
@@ -131,7 +132,7 @@ def run_extract(
     plans, summary = plan_all(records, planner, stop)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
-        on_plan(plans, summary.fresh)
+        on_plan(plans, summary.fresh, expected_frames([plan.record for plan in plans]))
     pool = pool or pick_pool("local", config.run)
     with RunLog(planner) as log:
         log.begin(plans, summary.fresh)

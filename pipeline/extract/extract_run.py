@@ -210,14 +210,14 @@ def extract_videos(
 ) -> Summary:
     """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
     planner, workers = job.planner, job.config.run.workers
-    with observer.videos() as hooks:
+    with observer.progress("videos") as progress:
+        hooks = progress.hooks()
 
-        def on_plan(plans: list[Plan], fresh: int) -> None:
+        def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
             if plans:
                 before()
-                observer.note(in_a_line(estimate(plans, planner, workers)))
-            if "on_plan" in hooks:
-                hooks["on_plan"](plans, fresh)
+                observer.note(in_a_line(estimate(plans, planner, workers, frames)))
+            hooks["on_plan"](plans, fresh, frames)
 
         summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
     _note_joint_maps(job, summary, observer)
@@ -253,8 +253,8 @@ def extract_missing(
     """
     planner = make_planner(config, ("timesteps",))
     pool = pick_pool(engine, config.run, address)
-    with observer.videos() as hooks:
-        summary = run_extract(records, planner, stop=stop, pool=pool, **hooks)
+    with observer.progress("videos") as progress:
+        summary = run_extract(records, planner, stop=stop, pool=pool, **progress.hooks())
     planner.cache.close()
     if summary.failed:
         observer.failures(summary.failed)

@@ -8,7 +8,7 @@ fresh under the configuration; it is drawn again when an output of its video is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from data.video import Frame, Record, decode, jpeg, probe, write_video
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Steps
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
@@ -46,9 +46,6 @@ MOST_FRAMES, MOST_RATE = 4500, 30.0
 
 MOST_NAMED = 20
 """Videos without a preview that are named one by one."""
-
-Progress = Callable[[int, int], None]
-"""Called with (videos done, videos in all)."""
 
 
 @dataclass
@@ -99,8 +96,8 @@ def draw_previews(
     records: Sequence[Record], planner: Planner, observer: Observer, stop: threading.Event
 ) -> dict[str, Any]:
     """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
-    with observer.steps("previews") as progress:
-        drawn = write_previews(records, planner, stop=stop, progress=progress)
+    with observer.progress("previews") as progress:
+        drawn = write_previews(records, planner, stop=stop, progress=progress.steps)
     for name, why in list(drawn.failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     videos = len(drawn.written) // 2
@@ -113,7 +110,7 @@ def write_previews(
     planner: Planner,
     *,
     stop: threading.Event | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Previews:
     """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 

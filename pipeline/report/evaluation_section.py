@@ -22,6 +22,7 @@ from pipeline.report.page_data import (
     ResultsTable,
     TrainingCurve,
 )
+from pipeline.systems import COMBINED
 
 TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
 
@@ -33,7 +34,7 @@ LEAD_NOTE = (
 
 def evaluation_report(results: Results) -> EvaluationReport:
     """The evaluation's section of a report page."""
-    name = OURS if OURS in results["systems"] else list(results["systems"])[-1]
+    name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
     ours = results["systems"][name]
     best = ours["average"]["folds_fisher"]["fisher"]["value"]
     together = ours["average"]["together"]["fisher"]["value"]
@@ -46,8 +47,8 @@ def evaluation_report(results: Results) -> EvaluationReport:
         },
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, *table) for table in results_tables(results)),
-        bars=lead_bars(results, OURS),
-        curves=_curves(ours),
+        bars=lead_bars(results, name),
+        curves=_curves(results["systems"].get(OURS, ours)),
         leaks=leak_checks(results["audit"]),
     )
 
@@ -60,7 +61,12 @@ def _page_table(
         return "paper" if system is None else "baseline" if system["baseline"] else "ours"
 
     shown = tuple(ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
-    return ResultsTable(f"Protocol {results['protocol']['name']}: {title}", columns[1:], shown, note=TABLE_NOTE)
+    return ResultsTable(
+        f"Protocol {results['protocol']['name']}: {title}",
+        columns[1:],
+        shown,
+        note=TABLE_NOTE if "MAE" in columns else "",
+    )
 
 
 def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:

@@ -59,8 +59,7 @@ from pipeline.train import (
     label_table,
     run_members,
     stack_data,
-    with_copied_rows,
-    with_copies,
+    training_set,
 )
 
 SHARE = 0.8
@@ -205,14 +204,15 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
-    more, learned = with_copies(part, config), [with_copied_rows(train, len(part), config) for train, _ in cuts]
-    normalisers = tuple(fit_normaliser(more, rows, config) for rows in learned)
+    learning = training_set(part, config)
+    learned = [learning.rows(train) for train, _ in cuts]
+    normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
     members = [
         member
         for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
         for member in run_members(rows, number, normaliser, config)
     ]
-    data = StackData.joined([stack_data(more, [normaliser]) for normaliser in normalisers])
+    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
     fitted = fit_members(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )

@@ -51,8 +51,8 @@ def score_videos(
     for note in scorer.notes:
         observer.note(note)
     stop = observer.stop_event()
-    with observer.videos() as hooks:
-        rows = scorer.score_records(records, stop=stop, note=observer.note, **hooks)
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
     scorer.cache.close()
     if out is not None:
         with writing(out):

@@ -61,17 +61,17 @@ def train_scorer(
         UsageError: the folder cannot be written.
     """
     model, recipe = config.scorer
-    with observer.steps("epochs") as progress:
+    with observer.progress("epochs") as progress:
         run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress, stop=stop.is_set
+            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop.is_set
         )
     with writing(folder):
         save(run, folder)
     planner = make_planner(config, ("timesteps",)) if cached else None
-    with writing(folder), observer.steps("epochs of the calibration") as progress:
+    with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
             run, features, config, folder, planner=planner,
-            folds=FOLDS if folds is None else folds, progress=progress, stop=stop.is_set,
+            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop.is_set,
         )  # fmt: skip
     if planner is not None:
         planner.cache.close()

@@ -60,8 +60,11 @@ class WithEpochs:
         return self.system.name
 
     def inner(self, runs: int) -> AimSystem:
-        """The system by its last epoch, with as many runs at most, for inner validation of others."""
-        return self.system.inner(runs)
+        """The system by its last epoch, with as many runs at most, for inner validation of others.
+
+        It watches the same epochs as inside `trainings`, so that both are one training.
+        """
+        return self._watching().inner(runs)
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
@@ -72,7 +75,7 @@ class WithEpochs:
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
-        watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
+        watching = self._watching()
         every = [part for inner in self._inner(features, parts).values() for part in inner]
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
@@ -86,6 +89,9 @@ class WithEpochs:
             ]
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
+
+    def _watching(self) -> AimSystem:
+        return replace(self.system, watch=watched_epochs(self.system.config.epochs))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         return inner_parts(features, parts, kinds=self.kinds, seed=self.seed)

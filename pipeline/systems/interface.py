@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,6 +34,12 @@ class Part:
     test: Rows
 
 
+def same_part(one: Part, other: Part) -> bool:
+    """Whether both are the same fold of the same task."""
+    same_rows = np.array_equal(one.train, other.train) and np.array_equal(one.test, other.test)
+    return (one.task, one.fold) == (other.task, other.fold) and same_rows
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions for the test rows of every part, in the units of the labels.
@@ -48,6 +54,7 @@ class HeldOut:
         by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
         watched: which epochs those are, counted from 1.
         variants: further rows of the same training, each with its system.
+        inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
     """
 
     score: tuple[Floats, ...]
@@ -59,6 +66,7 @@ class HeldOut:
     by_epoch: tuple[Floats, ...] = ()
     watched: tuple[int, ...] = ()
     variants: tuple[tuple[System, HeldOut], ...] = ()
+    inner: tuple[dict[str, Any], ...] = ()
 
 
 class System(Protocol):

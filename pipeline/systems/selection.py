@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from data.errors import DataError
-from data.splits import TIED, kfold
+from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
@@ -39,9 +38,8 @@ class Selected:
         candidates: with different names.
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
-        folds: inner folds.
+        folds: inner folds; fewer where there are fewer independent groups.
         seed: of the split.
-        show: train every candidate on every part and give each its own row.
     """
 
     name: str
@@ -49,16 +47,12 @@ class Selected:
     kinds: tuple[str, ...] = TIED
     folds: int = INNER_FOLDS
     seed: int = 0
-    show: bool = False
     baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
-        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
-        if trained:
-            return self.joined(features, parts, trained)
         chosen = self.choose(features, parts, progress, stop)
         scores: dict[int, Floats] = {}
         for candidate in self.candidates:
@@ -66,26 +60,7 @@ class Selected:
             if mine:
                 predicted = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
                 scores |= dict(zip(mine, predicted.score, strict=True))
-        return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
-
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """With `show`: every candidate on the inner folds, then every candidate on every part.
-
-        Otherwise none: the training on the parts depends on the selection.
-        """
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        inside = [(_inner_version(candidate), every) for candidate in self.candidates if every]
-        return [*inside, *((candidate, parts) for candidate in self.candidates)] if self.show else []
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The selected predictions and a row for every candidate, from the results of `trainings`."""
-        count = len(self.candidates)
-        chosen = self._best(features, parts, held[:-count])
-        shown = list(zip(self.candidates, held[-count:], strict=True))
-        by_name = {candidate.name: result.score for candidate, result in shown}
-        rows = [row for candidate, result in shown for row in ((candidate, result), *result.variants)]
-        scores = _as_many_runs([by_name[name][i] for i, name in enumerate(chosen)])
-        return HeldOut(scores, chosen=tuple(chosen), variants=tuple(rows))
+        return HeldOut(as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def choose(
         self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
@@ -93,7 +68,7 @@ class Selected:
         """Name of the best candidate for each part; the first where the training part cannot be split."""
         every = [part for inner in self._inner(features, parts).values() for part in inner]
         tried = self.candidates if every else ()
-        return self._best(features, parts, [_inner_version(c).held_out(features, every, progress, stop) for c in tried])
+        return self._best(features, parts, [inner_version(c).held_out(features, every, progress, stop) for c in tried])
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
@@ -114,7 +89,7 @@ class Selected:
         return [best.get(part.fold, first) for part in parts]
 
 
-def _as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
     """(runs, m) of every part with the runs of the part that has most.
 
     Where candidates of several networks and of a single one are chosen for different parts, the single one counts in
@@ -150,10 +125,10 @@ def inner_parts(
 def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
     rows = np.unique(np.concatenate([part.train for part in outer]))
     records = [features.records[row] for row in rows]
-    try:
-        cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
-    except DataError:
+    folds = min(folds, len(tied(records, kinds)))
+    if folds < 2:
         return []
+    cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
     parts = []
     for cut in cuts:
         held = set(cut.test)
@@ -190,7 +165,8 @@ def sortable(value: float) -> float:
     return value if np.isfinite(value) else -2.0
 
 
-def _inner_version(candidate: System) -> System:
+def inner_version(candidate: System) -> System:
+    """The system for inner validation: with at most `INNER_RUNS` networks where it is made of networks."""
     inner = getattr(candidate, "inner", None)
     version: System = candidate if inner is None else inner(INNER_RUNS)
     return version

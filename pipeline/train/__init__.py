@@ -1,6 +1,6 @@
 """Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
 
-from pipeline.train.augment import with_copied_rows, with_copies
+from pipeline.train.augment import TrainingSet, training_set
 from pipeline.train.fit import Fitted, Progress, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop
@@ -13,6 +13,7 @@ __all__ = [
     "Progress",
     "Stop",
     "TrainedRun",
+    "TrainingSet",
     "check_sizes",
     "fit_members",
     "fit_normaliser",
@@ -21,6 +22,5 @@ __all__ = [
     "sizes_of",
     "stack_data",
     "train",
-    "with_copied_rows",
-    "with_copies",
+    "training_set",
 ]

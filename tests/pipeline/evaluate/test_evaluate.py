@@ -19,7 +19,6 @@ from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import evaluate, make_parts, read_results, write_results
-from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, for_new_users
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
@@ -232,27 +231,6 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
     for train, test in asked:
         assert not set(subjects[train]) & set(subjects[test])
         assert "s3" not in set(subjects[train]) | set(subjects[test])
-
-
-def test_new_users_systems_run_and_say_what_was_chosen() -> None:
-    made = two_tasks(48)
-    quality = np.array([r.labels.execution for r in made.records if r.labels is not None], dtype=float)
-    features = replace(made, trial=np.stack([quality, -quality], axis=1).astype(np.float32))
-    model, config = AimConfig(width=8, regression_width=4), fast(runs=3, epochs=2)
-    choice = for_new_users(features, AimSystem("AIM", model, config), model, config, ("subject",))
-    results = evaluate(features, louo(features.records), [choice], draws=0)
-    names = [system.name for system in choice.candidates]
-    assert list(results["systems"]) == [CHOSEN_FOR_NEW_USERS, *names]
-    told = results["systems"][CHOSEN_FOR_NEW_USERS]
-    assert {entry["system"] for entry in told["chosen"]} <= set(names)
-    for entry in told["chosen"]:
-        rows = [row for row in results["predictions"] if (row["task"], row["fold"]) == (entry["task"], entry["fold"])]
-        assert all(row[CHOSEN_FOR_NEW_USERS] == row[entry["system"]] for row in rows)
-    ridge = results["systems"]["trial figures, all tasks (ours)"]["tasks"]["a"]["together"]["spearman"]
-    assert ridge > 0.3
-    assert results["systems"]["AIM, all tasks"]["chosen"] is None
-    assert results["systems"]["AIM, all tasks"]["settings"]["train"]["runs"] == 3
-    assert choice.candidates[1].inner(2).config.runs == 2  # type: ignore[attr-defined]
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:

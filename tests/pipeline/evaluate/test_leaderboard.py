@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
 from pipeline.evaluate.cross_validation import read_results
-from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS, TABLES
+from pipeline.evaluate.leaderboard import OURS, TABLES
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
+from pipeline.systems.combination import COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
@@ -85,9 +86,12 @@ def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> No
 def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
     printed = command("evaluate", *jigsaws, "--set", "protocol=louo", "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
-    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
-    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
-    assert "per user, averaged" in " ".join(printed.split())
+    inner = results["systems"][COMBINED]["inner"]
+    assert {entry["fold"] for entry in inner} == {fold["name"] for fold in results["protocol"]["folds"]}
+    assert set(results["differences"]) == set(results["systems"]) - {COMBINED}
+    words = " ".join(printed.split())
+    assert "per user, averaged" in words
+    assert "Inner validation of the combination" in words
     assert not any("oracle" in name for name in results["systems"])
 
 

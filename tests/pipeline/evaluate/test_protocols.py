@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from data.errors import DataError
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
+from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
     _ours,
@@ -29,9 +28,8 @@ from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.report.evaluation_section import evaluation_report
+from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
-from pipeline.systems.interface import Part
-from pipeline.systems.selection import Selected
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -65,15 +63,15 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    assert len(tables) == 2
-    assert [title.split(" ")[3] for title, _, _ in tables] == ["user," if protocol == "louo" else "fold,", "all"]
-    columns, rows = tables[0][1:]
+    assert len(tables) == (4 if protocol == "louo" else 2)
+    assert [title.split(" ")[3] for title, _, _ in tables[:2]] == ["user," if protocol == "louo" else "fold,", "all"]
+    rows = tables[0][2]
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
-    assert (CHOSEN_FOR_NEW_USERS in names) == (protocol == "louo")
+    assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
     assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
-    assert all(len(row) == len(columns) for row in rows)
+    assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
     json.dumps(results, allow_nan=False)
     page = evaluation_report(results)
     assert page.leaks
@@ -85,14 +83,32 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     told = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, per_user), (_, _, together) = results_tables(results)
+    (_, _, per_user), (_, _, together), (title, _, users), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
     assert row[1] == told["over_folds"]["fisher"]["value"]
     assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
     assert row[1] != other[1]
-    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
-    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
-    assert len(evaluation_report(results).tables) == 2
+    people = len(results["protocol"]["folds"])
+    assert f"over {people} users" in title
+    given = results["systems"][OURS]["users"]
+    assert next(row for row in users if row[0] == OURS)[1:] == tuple(
+        given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")
+    )
+    assert given["mean"]["value"] == pytest.approx(
+        results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]["value"]
+    )
+    assert given["together"]["value"] == pytest.approx(told["together"]["spearman"])
+    assert given["together"]["low"] <= given["together"]["value"] <= given["together"]["high"]
+    inner = results["systems"][COMBINED]["inner"]
+    assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
+    assert all(sum(one["weights"].values()) == pytest.approx(1) for one in inner)
+    assert set(inner[0]["figures"]) == {*inner[0]["weights"], COMBINED}
+    assert "rho per user" in columns
+    weight = columns.index("weight")
+    assert sum(row[weight] for row in choice if row[weight] is not None) == pytest.approx(1)
+    chosen = results["systems"][BEST_SINGLE]["chosen"]
+    assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
+    assert len(evaluation_report(results).tables) == 4
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
@@ -155,29 +171,6 @@ def test_results_lie_where_they_are_read(made: tuple[BaseConfig, FeatureSet], tm
     results = run_protocol(config, features)
     write_results(results, tmp_path / "run/results.json")
     assert read_results(tmp_path / "run/results.json") == results
-
-
-def test_every_choice_of_systems_for_new_users_gives_figures(
-    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Candidates train several networks or one; any mixture of them over the folds has to be summed up."""
-    config, features = made
-    config = config.model_copy(update={"protocol": "louo"})
-    ways = ("ridge first", "network first")
-    for way in ways:
-
-        def choose(
-            self: Selected, features: FeatureSet, parts: Sequence[Part], held: object, way: str = way
-        ) -> list[str]:
-            names = [self.candidates[-1].name, self.candidates[0].name]
-            names = names if way == "ridge first" else names[::-1]
-            return [names[i % 2] for i in range(len(parts))]
-
-        monkeypatch.setattr(Selected, "_best", choose)
-        results = run_protocol(config, features)
-        row = results["systems"][CHOSEN_FOR_NEW_USERS]
-        assert {entry["system"] for entry in row["chosen"]} == {"AIM (ours)", "trial figures, all tasks (ours)"}
-        assert row["tasks"]["Suturing"]["runs"]["count"] == 2
 
 
 def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:

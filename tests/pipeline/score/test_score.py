@@ -193,12 +193,12 @@ def test_other_settings_are_flagged_never_silent(
     trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ToyTimesteps, "version", 2)
-    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here"):
+    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 3 here"):
         Scorer(trained[0], tmp_path, 0)
     scored = Scorer(trained[0], tmp_path, 0, other_settings=True).score(trained[1] / "a.mp4")
     assert scored.score is not None
     assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
-    assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
+    assert "timesteps.version: 1 in the model, 3 here" in scored.flags[0].detail
 
 
 def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
