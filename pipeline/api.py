@@ -97,6 +97,7 @@ def extract(
     address: str | None = None,
     dry_run: bool = False,
     preview: bool = False,
+    strict: bool = False,
     workers: int | None = None,
     overrides: Overrides = (),
     observer: Observer = SILENT,
@@ -109,13 +110,14 @@ def extract(
         shard: this machine's part of the videos: i/n; default: the Slurm array task's.
         dry_run: tell what would run, why and at what cost.
         preview: draw what was found: CACHE/preview/<video>.jpg and .mp4.
+        strict: exit code 2 where a video is flagged, such as one with a cut or without people.
 
     Returns:
         What happened to each video; a video that fails is listed there and costs no other.
 
     Raises:
         UsageError: no such input, or a wrong setting.
-        DataError: the data set's own files cannot be used.
+        DataError: the data set's own files cannot be used, or `strict` and a video is flagged.
     """
     from pipeline.cluster import pick_pool
     from pipeline.environment import check_opencv
@@ -139,8 +141,14 @@ def extract(
         from pipeline.preview import draw_previews
 
         drawn = draw_previews(job.records, job.planner, observer, stop)
+    flagged = {}
+    if strict or any(result.done for result in summary.results):
+        from pipeline.score import report_flags
+
+        flagged = report_flags(job.records, job.planner, observer, strict=strict)
     job.planner.cache.close()
-    return ExtractRun(job.planner.cache.place, summary, preview=drawn)
+    flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
+    return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
@@ -173,6 +181,7 @@ def train(
     pack: Place | None = None,
     cache: Place | None = None,
     folds: int | None = None,
+    strict: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> TrainedScorer:
@@ -183,10 +192,11 @@ def train(
     Args:
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
+        strict: stop before training, with exit code 2, where a training video is flagged.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
-        DataError: no performance has a score or features, or too few to train on.
+        DataError: no performance has a score or features, too few to train on, or `strict` and a video is flagged.
         Cancelled: stopped; the same call resumes.
     """
     from pipeline.feature_source import training_features
@@ -197,7 +207,9 @@ def train(
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
     stop = observer.stop_event()
-    return train_scorer(features, settings, Path(out), folds=folds, cached=pack is None, observer=observer, stop=stop)
+    return train_scorer(
+        features, settings, Path(out), folds=folds, cached=pack is None, strict=strict, observer=observer, stop=stop
+    )
 
 
 def evaluate(

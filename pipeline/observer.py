@@ -140,6 +140,9 @@ class Observer:
     def note(self, text: str) -> None:
         """One line for people."""
 
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table for people."""
+
     def failures(self, results: Sequence[Any]) -> None:
         """Videos that failed (`pipeline.extract.Result`), where the work goes on without them."""
 

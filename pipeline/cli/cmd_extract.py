@@ -34,6 +34,7 @@ def _as_json(done: ExtractRun) -> dict[str, Any]:
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    head |= {"flags": done.flags}
     return head | ({"preview": done.preview} if done.preview else {})
 
 

@@ -35,6 +35,13 @@ class Terminal(Observer):
 
         say(text)
 
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table on standard error."""
+        from pipeline.console import err
+        from pipeline.console import table as show
+
+        show(title, columns, rows, to=err)
+
     def failures(self, results: Sequence[Any]) -> None:
         """A table of failed videos on standard error."""
         from pipeline.console import failure_table

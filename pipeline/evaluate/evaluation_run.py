@@ -12,9 +12,10 @@ from data.errors import UsageError
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
-from pipeline.evaluate.leaderboard import TABLES
+from pipeline.evaluate.leaderboard import TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
 from pipeline.evaluate.spread import Run
@@ -46,11 +47,17 @@ class Evaluation:
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
+        if (few := held_out_a_fold(results)) < FEW:
+            lines.append(
+                f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations per fold are mostly "
+                "noise, so read the table of all ranked together, and its intervals"
+            )
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
                 lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
-            if missing := [name for name in TABLES[self.systems] if name not in results["systems"]]:
+            names = table_names(self.systems, results["systems"])
+            if missing := [name for name in names if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 

@@ -13,6 +13,7 @@ from data.splits import Fold, forbidden, make_folds
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS, all_systems, combination, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
@@ -140,7 +141,8 @@ FORMS = {
 def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Title, columns and rows of the tables in the paper's form, one per form of the correlation.
 
-    With one fold both forms are equal, and there is one table.
+    With one fold both forms are equal, and there is one table. With few held-out performances a fold, all ranked
+    together come first, with their intervals.
     """
     titles = dict(FORMS)
     if results["protocol"]["name"] == "louo":
@@ -148,7 +150,25 @@ def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tu
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
     tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
+    if held_out_a_fold(results) < FEW:
+        tables = [tables[-1], *_interval_table(results), *tables[:-1]]
     return [*tables, *_user_table(results), *_choice_table(results)]
+
+
+def _interval_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Intervals of all held-out predictions ranked together, by task; none without resampling."""
+    rows = []
+    for name, system in results["systems"].items():
+        intervals = [system["tasks"].get(task, {}).get("interval") or {} for task in results["tasks"]]
+        rows.append((name, *(interval_text(one) for one in intervals)))
+    title = "95 % bootstrap interval of all held-out predictions ranked together"
+    return [(title, ("system", *results["tasks"]), rows)] if any(cell for row in rows for cell in row[1:]) else []
+
+
+def interval_text(interval: Mapping[str, Any]) -> str | None:
+    """Both ends of an interval, None where it has none."""
+    low, high = (interval.get(end) for end in ("low", "high"))
+    return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
 def _user_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

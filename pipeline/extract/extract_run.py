@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,12 +40,14 @@ class ExtractRun:
         summary: the videos and what happened to each.
         costs: of a dry run: what would run, why, and at what cost, as JSON types; else None.
         preview: `written`, `fresh` and `failed` previews, as JSON types; empty where none were asked for.
+        flags: titles of the flags by the name of each flagged video (`pipeline.score.video_flags`).
     """
 
     cache: str
     summary: Summary
     costs: dict[str, Any] | None = None
     preview: dict[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

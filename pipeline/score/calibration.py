@@ -148,7 +148,7 @@ class Calibration:
         within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
         rho = spearman(self.predicted, self.truth)
         return Accuracy(
-            performances=len(errors),
+            performances=len(names),
             rho=rho if np.isfinite(rho) else None,
             mae=float(errors.mean()),
             mean_mae=float(guess_errors.mean()),
