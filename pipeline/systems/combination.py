@@ -125,8 +125,9 @@ class Combined:
         rows = [
             row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
         ]
-        chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
-        rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
+        if self.validate:
+            chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
+            rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
         return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
