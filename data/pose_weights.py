@@ -26,7 +26,7 @@ from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
 INSTALL = {
-    "rtmlib": "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime",
+    "rtmlib": "Type: python -m pip install --no-deps rtmlib",
     "mmpose": 'In a fresh environment type: python -m pip install -e ".[mmpose]"',
 }
 

@@ -416,55 +416,69 @@ def serve(
 ) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report.
 
+    A model that reads kinematics asks for both files of a trial.
+
     Args:
         config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
         folder: uploads, pages and history.
         port: 0: any free port.
 
     Raises:
-        UsageError: the folder or the port cannot be used.
+        UsageError: the folder or the port cannot be used, or the model reads files that the page cannot take.
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_folder
     from pipeline.score import load_scorer
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork
+    from pipeline.serve.score_work import ScoreWork, refuse_unfed
 
     model, folder = Path(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
+    refuse_unfed(scorer)
     for note in scorer.notes:
         observer.note(note)
-    work = ScoreWork(scorer)
+    reads = sorted(scorer.planner.reads, reverse=True)
+    facts = {"model": str(model), "reads": " and ".join(reads)}
+    if scorer.calibration is not None:
+        facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
-    )
+        folder, ScoreWork(scorer), port=port, facts=facts, reads=reads,
+        on_start=lambda url: observer.note(f"serving {url}"),
+    )  # fmt: skip
 
 
 def score(
-    inputs: Places,
-    model: Place,
+    inputs: Places = (),
     *,
+    model: Place,
+    kinematics: Place | None = None,
     config: Configuration = None,
     out: Place | None = None,
     cache: Place | None = None,
     workers: int | None = None,
     other_settings: bool = False,
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> list[Score]:
-    """Score raw videos with a trained run: every stage is run or taken from the cache.
+    """Score raw performances with a trained run: every stage is run or taken from the cache.
+
+    A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
-        config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
+        kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
+        config: names the data set where no videos are given; for a run folder that was trained elsewhere, also your own
+            cache, paths, devices and limits.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
+        overrides: the data set of --config: --set dataset.root=NEW.
 
     Returns:
         One score per video; `error` says why a video has none.
 
     Raises:
-        UsageError: no such input, or the features made here differ from those of training.
+        UsageError: no such input, one that the model does not read, or features unlike those of training.
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file
@@ -472,9 +486,11 @@ def score(
 
     if out is not None:
         check_file(Path(out))
+    places = _paths(inputs)
+    user = _scored_dataset(places, config, overrides)
     return score_videos(
-        _paths(inputs), Path(model), out=_path(out), cache=_path(cache), workers=workers,
-        other_settings=other_settings, observer=observer, user=None if config is None else _settings(config, (), None),
+        places, Path(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        workers=workers, other_settings=other_settings, observer=observer, user=user,
     )  # fmt: skip
 
 
@@ -675,6 +691,25 @@ def _settings(
     if workers is not None:
         given.append(("run.workers", workers))
     return load_config(config, given)
+
+
+def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
+    """The configuration of what is scored. A model fixes all settings but those of the data set."""
+    from data.errors import UsageError, printable
+    from pipeline.yaml_values import parse_overrides
+
+    given = parse_overrides(overrides)
+    for key, _ in given:
+        if key.partition(".")[0] != "dataset":
+            fix = "Leave it out; --set takes the keys of dataset, and --config your own paths and devices"
+            raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
+    if given and inputs:
+        raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
+    if given and config is None:
+        raise UsageError(
+            "--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {given[0][0]}=…"
+        )
+    return None if config is None else _settings(config, given, None)
 
 
 def _job(

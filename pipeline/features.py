@@ -124,7 +124,8 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     for plan in planner.plan_all(records):
         record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
-            left_out.append(f"{record.name}: timesteps are {step.check.state} ({step.check.reason})")
+            cause = next(iter(plan.faults().values()), f"timesteps are {step.check.state} ({step.check.reason})")
+            left_out.append(f"{record.name}: {cause}")
             continue
         try:
             outputs[record.id] = read(record, plan.keys())

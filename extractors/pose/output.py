@@ -75,10 +75,7 @@ def output(
 
 
 def _longest_gap(detected: NDArray[np.bool_], times: NDArray[np.float64]) -> float:
-    """Seconds of the longest run of frames without detection, each frame lasting until the next."""
+    """Seconds of the longest run of frames without detection."""
     period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    longest = gap = 0.0
-    for duration, present in zip(np.diff(times, append=times[-1] + period), detected, strict=True):
-        gap = 0.0 if present else gap + float(duration)
-        longest = max(longest, gap)
-    return longest
+    ends = np.concatenate([times[:1] - period, times[detected], times[-1:] + period])
+    return max(float(np.diff(ends).max()) - period, 0.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
-from pipeline.cli.terminal import print_json, say
+from pipeline.cli.terminal import alarm, print_json, say, table
 
 if TYPE_CHECKING:
     from pipeline.score import TrainedScorer
@@ -21,10 +22,20 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
+        calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{runs} networks trained on {trained_on} performances: {printable(out)}")
     say(_intervals(done))
+    if done.calibration is not None:
+        accuracy = done.calibration.accuracy
+        rows = [
+            ("this model", accuracy.rho, accuracy.mae, accuracy.within),
+            ("guessing the mean", None, accuracy.mean_mae, accuracy.mean_within),
+        ]
+        columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
+        table(f"{accuracy.performances} held-out performances", columns, rows)
+        (say if accuracy.better else alarm)(str(accuracy))
 
 
 def _intervals(done: TrainedScorer) -> str:

@@ -53,6 +53,15 @@ def say(text: str) -> None:
     Terminal().note(text)
 
 
+def alarm(text: str) -> None:
+    """One line for people, on standard error, in red."""
+    from rich.text import Text
+
+    from pipeline.console import err
+
+    err.print(Text(text, style="bold red"), soft_wrap=True)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on standard output."""
     from pipeline.console import table as show

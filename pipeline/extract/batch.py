@@ -94,9 +94,8 @@ def plan_all(
         if plan.todo:
             plans.append(plan)
         else:
-            settled = _settled(plan)
-            if settled.failed:
-                summary.results.append(settled)
+            if failed := plan.faults():
+                summary.results.append(Result(plan.record, failed=failed, skipped=plan.fresh))
             else:
                 summary.fresh += 1
                 summary.ready.add(plan.record.id)
@@ -173,20 +172,10 @@ def _joined(before: Result | None, result: Result) -> Result:
     return result if before is None else replace(result, done={**before.done, **result.done})
 
 
-def _settled(plan: Plan) -> Result:
-    """A record with nothing to run: fresh, or failed before with the same settings and input."""
-    failed = {step.stage: step.check.reason for step in plan.steps if step.check.state == "failed"}
-    for step in plan.steps:
-        blocked = [name for name in step.computation.upstream if name in failed]
-        if blocked and step.check.state != "fresh":
-            failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
-    return Result(plan.record, failed=failed, skipped=plan.fresh)
-
-
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality figures of fresh outputs."""
     for plan in planner.plan_all(records):
-        blocked = _settled(plan).failed
+        blocked = plan.faults()
         for step in plan.steps:
             state, reason = step.check.state, step.check.reason
             if state in ("missing", "stale") and step.stage in blocked:
@@ -195,8 +184,8 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
             yield {"video": plan.record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
 
 
-def dataset_records(config: BaseConfig) -> Listing:
-    """The records of the configuration's data set.
+def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
+    """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
     Raises:
         UsageError: no `dataset.root`.
@@ -206,7 +195,7 @@ def dataset_records(config: BaseConfig) -> Listing:
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
     options = {} if dataset.labels is None else {"labels": dataset.labels}
-    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
+    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

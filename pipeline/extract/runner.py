@@ -18,7 +18,7 @@ from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, Progress
 from pipeline.extract.failures import passing_fault
 from pipeline.extract.plan import Plan, Step
-from pipeline.stages import stage_class
+from pipeline.stages import needed_inputs, stage_class
 
 AGAIN = "Run `extract` again"
 
@@ -175,11 +175,7 @@ class PlanRunner:
 
 
 def _require_inputs(record: Record, step: Step) -> None:
-    files = record.files()
-    for kind in stage_class(step.stage).reads:
-        if kind not in files and not (kind == "video" and len(stage_class(step.stage).reads) > 1):
-            raise DataError(
-                f"no {kind} file belongs to this performance, and stage '{step.stage}' needs one",
-                where=record.id,
-                fix=f"Leave '{step.stage}' out of `stages`, or add the file",
-            )
+    for kind in needed_inputs(step.stage):
+        if kind not in record.files():
+            fix = f"Add the file, or leave '{step.stage}' out of `stages`"
+            raise DataError(f"no {kind} file", where=record.id, fix=fix)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import UsageError
-from data.video import Record, find_videos
+from data.video import Record
 from pipeline.config import validate
 from pipeline.evaluate import read_results
 from pipeline.extract import dataset_records
@@ -17,6 +17,7 @@ from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import write_report
 from pipeline.report.score_page import scores_page
 from pipeline.score import Scorer
+from pipeline.score.score_inputs import find_performances
 from pipeline.score.scorer import saved_storage, usable_config
 
 RESULTS, MODEL = "results.json", "model.json"
@@ -70,9 +71,7 @@ def run_report_data(
 
 def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
     if inputs:
-        listing = find_videos(inputs, saved_storage(run))
-        observer.notes([f"note: {problem}" for problem in listing.problems])
-        return listing.records
+        return find_performances(inputs, observer, storage=saved_storage(run))
     config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")

@@ -17,7 +17,7 @@ from data.store import sha256_file, write_text
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
-FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors")
+FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors", "training.json")
 """Every file that a score depends on; the model card is for people, who may add to it."""
 
 MAX_BYTES = 1 << 16

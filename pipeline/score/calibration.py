@@ -41,10 +41,12 @@ from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
+from models.metrics import spearman
 from models.stacked import StackData, predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.features import FeatureSet
+from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.train import (
@@ -59,6 +61,12 @@ from pipeline.train import (
     stack_data,
     training_set,
 )
+
+SHARE = 0.8
+"""Share of the held-out performances whose error the accuracy names."""
+
+CERTAIN = 1.645
+"""Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
 
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
@@ -128,6 +136,26 @@ class Calibration:
     def groups(self) -> int:
         """Number of independent performances, which the finite-sample correction uses."""
         return len(np.unique(self.group))
+
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Errors of the held-out predictions, beside those of the mean score of the other folds."""
+        means = np.array([self.truth[self.fold != fold].mean() for fold in self.fold])
+        errors, guess_errors = np.abs(self.truth - self.predicted), np.abs(self.truth - means)
+        names = np.unique(self.group)
+        gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
+        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
+        within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
+        rho = spearman(self.predicted, self.truth)
+        return Accuracy(
+            performances=len(errors),
+            rho=rho if np.isfinite(rho) else None,
+            mae=float(errors.mean()),
+            mean_mae=float(guess_errors.mean()),
+            within=within,
+            mean_within=mean_within,
+            better=float(gains.mean()) > CERTAIN * noise,
+        )
 
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.

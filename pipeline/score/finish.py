@@ -15,6 +15,8 @@ from pipeline.score.bundle import model_sha256
 from pipeline.score.bundle_hashes import MODEL_FILES, cover
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
 from pipeline.score.flags import quality_ranges
+from pipeline.score.known_videos import FILE as TRAINING
+from pipeline.score.known_videos import write_contents
 from pipeline.score.model_card import model_card, write_card
 from pipeline.score.scorer import save_config
 from pipeline.train import Progress, Stop, TrainedRun
@@ -52,6 +54,12 @@ def finish_run(
     """
     cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
     save_config(config, folder)
+    learnt = set(run.train_ids)
+    records = [record for record in features.records if record.id in learnt]
+    plans = [] if planner is None else list(planner.plan_all(records))
+    (folder / TRAINING).unlink(missing_ok=True)  # of an earlier run
+    if plans:
+        write_contents(folder, plans)
     calibration, why_not = None, "calibration was skipped"
     unfinished = folder / "checkpoints" / "calibration"
     if folds:
@@ -65,7 +73,8 @@ def finish_run(
                 progress=progress,
                 stop=stop,
             )
-            calibration = replace(calibration, facts={**calibration.facts, "quality": _quality(run, features, planner)})
+            quality = quality_ranges([{step.stage: dict(step.check.quality) for step in plan.steps} for plan in plans])
+            calibration = replace(calibration, facts={**calibration.facts, "quality": quality})
             save_calibration(calibration, folder)
             shutil.rmtree(unfinished, ignore_errors=True)
         except DataError as error:
@@ -73,11 +82,3 @@ def finish_run(
     cover(folder)
     write_card(folder, model_card(run, features, config, calibration, why_not, model_sha256=model_sha256(folder)))
     return calibration, None if calibration is not None else why_not
-
-
-def _quality(run: TrainedRun, features: FeatureSet, planner: Planner | None) -> dict[str, dict[str, list[float]]]:
-    if planner is None:
-        return {}
-    learnt = set(run.train_ids)
-    plans = planner.plan_all([record for record in features.records if record.id in learnt])
-    return quality_ranges([{step.stage: dict(step.check.quality) for step in plan.steps} for plan in plans])

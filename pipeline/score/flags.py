@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.results import Flag, Level, worst_first
+from pipeline.results import Accuracy, Flag, Level, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -27,6 +27,9 @@ SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
 dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
 
+
+TRAINED_ON, GUESSING = "was trained on: this is no test", "no better than guessing"
+"""Titles of two flags."""
 
 COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
     ("pose", "found_rate_all"): ("share of frames with all people", False),
@@ -69,6 +72,8 @@ class Facts:
         levels_missing: percentages of intervals for which there are too few training performances.
         independent: number of independent training performances.
         camera_agent: the camera's motion is one of the model's agents.
+        trained_on: a file of the performance was in the training part; None where its files are unknown.
+        accuracy: of the model on held-out performances, or None.
     """
 
     quality: Quality = field(default_factory=dict)
@@ -82,6 +87,8 @@ class Facts:
     levels_missing: Sequence[int] = ()
     independent: int = 0
     camera_agent: bool = False
+    trained_on: bool | None = None
+    accuracy: Accuracy | None = None
 
 
 def find_flags(facts: Facts) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
@@ -251,6 +258,19 @@ def _intervals(facts: Facts) -> list[Flag]:
     return []
 
 
+def _trained_on(facts: Facts) -> list[Flag] | None:
+    if facts.trained_on is None:
+        return None
+    detail = "A file of this performance was in the training part: its score says nothing about new performances."
+    return [Flag("warn", TRAINED_ON, detail)] if facts.trained_on else []
+
+
+def _accuracy(facts: Facts) -> list[Flag] | None:
+    if facts.accuracy is None:
+        return None
+    return [] if facts.accuracy.better else [Flag("bad", GUESSING, f"{facts.accuracy}.")]
+
+
 CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "people detected": _detection,
     "identities": _swaps,
@@ -261,6 +281,8 @@ CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "quality against training": _against_training,
     "length": _length,
     "distance to the training performances": _distance,
+    "training videos": _trained_on,
+    "accuracy": _accuracy,
     "settings": _settings,
     "calibration": _intervals,
 }

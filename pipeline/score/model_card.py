@@ -11,7 +11,6 @@ import numpy as np
 
 from data.errors import printable
 from data.store import write_text
-from models.metrics import mae, spearman
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
@@ -122,8 +121,11 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
         f"protocol: {facts['folds']} folds, {facts['runs']} networks each, kept together: "
         f"{', '.join(facts['kinds']) or 'nothing'}; {len(truth)} performances, {calibration.groups} independent"
     )
-    yield f"Spearman's rho {spearman(guess, truth):.3f}, mean absolute error {mae(guess, truth):.3f}"
-    yield f"the mean score as prediction: mean absolute error {np.abs(truth - np.mean(truth)).mean():.3f}"
+    accuracy = calibration.accuracy
+    rho = "undefined" if accuracy.rho is None else f"{accuracy.rho:.3f}"
+    yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
+    yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
+    yield str(accuracy)
     reach = np.abs(truth - guess)
     for level in LEVELS:
         width = float(upper_quantile(reach[:, None], group_weights(calibration.group), level)[0])

@@ -14,6 +14,7 @@ JSON, one object per video; numbers in the unit of the labels, null where a vide
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
     checked           names of the checks that ran; an empty `flags` covers these only
     quality           {stage: {measure: value}}
+    accuracy          how far off the model was on held-out performances, one sentence; "" where unknown
     error             why there is no score, or null
     model             SHA-256 of the model's files
 """

@@ -22,16 +22,19 @@ import numpy as np
 from data.errors import DataError, UsageError
 from data.store import StageOutput, Storage, write_text
 from data.store.arrays import Floats
-from data.video import Record, find_videos
+from data.video import Record
 from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, extract_and_read, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.observer import Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
+from pipeline.score.known_videos import read_contents, was_trained_on
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
+from pipeline.score.score_inputs import find_performances
 
 CONFIG_FILE = "config.json"
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
@@ -39,11 +42,15 @@ NOT_FINITE = "the score is not a finite number; the model or this video's featur
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures."""
+    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures.
+
+    `trained_on`: whether a file of it was in the training part, None where those files are unknown.
+    """
 
     output: StageOutput
     keys: Mapping[str, str]
     quality: dict[str, dict[str, Any]]
+    trained_on: bool | None
 
 
 class Scorer:
@@ -94,14 +101,16 @@ class Scorer:
                 fix="Train a model with these settings, or add --other-settings to get flagged scores",
             )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
+        self.contents = read_contents(folder)
 
-    def score(self, video: Path) -> Score:
-        """Score one video.
+    def score(self, video: Path | None = None, kinematics: Path | None = None) -> Score:
+        """Score one video, or a trial by the files that the model reads.
 
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        return self.score_records(find_videos([video], self.config.storage.reach()).records)[0]
+        given, storage = [] if video is None else [video], self.config.storage.reach()
+        return self.score_records(find_performances(given, Observer(), kinematics=kinematics, storage=storage))[0]
 
     def score_records(
         self,
@@ -122,15 +131,25 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        lacking = {record.id: self.lacking(record) for record in records}
+        whole = [record for record in records if not lacking[record.id]]
+        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
         good = [record for record in records if record.id in inputs]
         scored: dict[str, Score] = {}
         if good:
             features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
             # One by one: matrix products of a batch may round differently from those of a single performance.
             scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
+
+    def lacking(self, record: Record) -> str:
+        """Which input of the model a performance lacks, and how to give it; empty where it has all."""
+        if not (lacking := self.planner.lacking(record)):
+            return ""
+        reads = " and ".join(sorted(self.planner.reads, reverse=True))
+        fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
+        return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
@@ -152,7 +171,10 @@ class Scorer:
     def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
-        return _Inputs(output, keys, quality)
+        trained_on = None
+        if self.contents is not None:
+            trained_on = was_trained_on(record, self.planner.reads, self.contents, self.cache)
+        return _Inputs(output, keys, quality, trained_on)
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
         """Predictions for given features of any settings; shapes and channel names must match the model.
@@ -183,7 +205,7 @@ class Scorer:
         quality = inputs.quality
         if not _finite(made, intervals):
             raise DataError(NOT_FINITE)
-        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
+        flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
             path=record.path,
@@ -206,12 +228,13 @@ class Scorer:
             flags=flags,
             checked=checked,
             quality=quality,
+            accuracy="" if calibration is None else str(calibration.accuracy),
             keys=inputs.keys,
         )
 
     def _facts(
         self,
-        quality: dict[str, dict[str, Any]],
+        inputs: _Inputs,
         duration: float,
         distance: tuple[float, str] | None,
         intervals: Mapping[float, Any],
@@ -219,7 +242,7 @@ class Scorer:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
         return Facts(
-            quality=quality,
+            quality=inputs.quality,
             training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
             lengths=None
@@ -232,6 +255,8 @@ class Scorer:
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
             independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
+            trained_on=inputs.trained_on,
+            accuracy=None if calibration is None else calibration.accuracy,
         )
 
     def _differing(self) -> tuple[str, ...]:

@@ -110,11 +110,13 @@ class Queue:
     def _sweep(self) -> None:
         """Delete folders of uploads that a killed server left before they became jobs.
 
-        Such a folder holds the video and nothing else. One with a report stays: it is the result of a job whose history
-        was moved away.
+        Such a folder holds uploaded files and nothing else. One with a report stays: it is the result of a job whose
+        history was moved away.
         """
         for place in self.folder.glob("[0-9a-f]" * 32):
-            if self.history.get(place.name) is None and all(path.stem == "video" for path in place.glob("*")):
+            if self.history.get(place.name) is None and all(
+                path.stem in ("video", "kinematics") for path in place.glob("*")
+            ):
                 shutil.rmtree(place, ignore_errors=True)
 
     def _loop(self) -> None:

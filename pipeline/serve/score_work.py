@@ -1,4 +1,4 @@
-"""Scoring one uploaded video with a trained run, and its report page."""
+"""Scoring one uploaded performance with a trained run, and its report page."""
 
 from __future__ import annotations
 
@@ -6,14 +6,30 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import Cancelled, VideoError
+from data.errors import Cancelled, UsageError, VideoError
 from data.video import Record
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import Outcome, WorkProgress
+from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
     from pipeline.extract import FrameProgress
     from pipeline.score import Scorer
+
+
+def refuse_unfed(scorer: Scorer) -> None:
+    """Refuse a model that reads files which the page cannot take.
+
+    Raises:
+        UsageError: it reads keypoint files of another program.
+    """
+    pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
+    if getattr(pose, "backend", "") == "import":
+        raise UsageError(
+            "this model reads keypoint files of another program (pose.backend: import), and the page takes none",
+            where=scorer.folder,
+            fix="Use: aqa score VIDEOS --model RUN, or train a model whose poses the program detects itself",
+        )
 
 
 class ScoreWork:
@@ -38,7 +54,12 @@ class ScoreWork:
         """
         from pipeline.report import report_scores
 
-        record = Record(id=f"uploads/{job.content[:16]}{job.suffix}", path=video)
+        kinematics = video.with_name(KINEMATICS)
+        record = Record(
+            id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+            path=video if job.suffix else None,
+            sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+        )
         progress("preparing", None)
         row = self.scorer.score_records([record], stop=stop, on_frames=_frames(progress))[0]
         if stop.is_set():

@@ -19,7 +19,7 @@ from data.store.arrays import Floats
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.systems.regressors import Regression, regression_systems, trial_regressions
+from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
 from pipeline.systems.selection import (
     INNER_FOLDS,
     as_many_runs,
@@ -52,7 +52,7 @@ REGRESSIONS = (
 """Regressions that every combination tries."""
 
 
-def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regression, ...]:
+def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
     """The regressions of a combination; for people without training performances also those that carry over best.
 
     Args:

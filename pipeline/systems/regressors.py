@@ -157,7 +157,7 @@ _KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", 
 
 
 @dataclass(frozen=True)
-class Regression:
+class RegressionSystem:
     """A regression as a system.
 
     Attributes:
@@ -340,35 +340,35 @@ def _gaussian_process(x: Floats, y: Floats) -> tuple[float, Floats]:
     return best[1], best[2]
 
 
-SUPPORT_VECTORS = Regression("trial descriptors, SVR", "whole", "svr")
-GAUSSIAN_PROCESS = Regression("trial descriptors, Gaussian process", "whole", "process")
-POOLED_RIDGE = Regression("trial descriptors, pooled ridge", "skill", "ridge", pool=True)
+SUPPORT_VECTORS = RegressionSystem("trial descriptors, SVR", "whole", "svr")
+GAUSSIAN_PROCESS = RegressionSystem("trial descriptors, Gaussian process", "whole", "process")
+POOLED_RIDGE = RegressionSystem("trial descriptors, pooled ridge", "skill", "ridge", pool=True)
 
 
-def regression_systems(features: FeatureSet) -> list[Regression]:
+def regression_systems(features: FeatureSet) -> list[RegressionSystem]:
     """The regressions of the paper's tables that these features allow, and ours."""
 
-    def of_paper(name: str, describe: str, kernel: Kernel) -> Regression:
-        return Regression(name, describe, "svr", "range", kernel, c=1.0, epsilon=0.05)
+    def of_paper(name: str, describe: str, kernel: Kernel) -> RegressionSystem:
+        return RegressionSystem(name, describe, "svr", "range", kernel, c=1.0, epsilon=0.05)
 
-    systems: list[Regression] = []
+    systems: list[RegressionSystem] = []
     if features.scene.shape[-1]:
         kernels: dict[str, Kernel] = {"L": "linear", "P": "poly", "RBF": "rbf"}
         systems += [of_paper(f"I3D-SVR-{short}", "scene", kernel) for short, kernel in kernels.items()]
         systems.append(of_paper("C3D-SVR (on our clips)", "scene_unit", "linear"))
     if features.primary.shape[-1]:
         systems.append(of_paper("Pose+DCT", "cosines", "linear"))
-        systems.append(Regression("DCT+DFT+ApEn", "frequencies", "nearest", "range"))
+        systems.append(RegressionSystem("DCT+DFT+ApEn", "frequencies", "nearest", "range"))
     systems += [SUPPORT_VECTORS, GAUSSIAN_PROCESS]
     return [*systems, *(trial_regressions() if features.trial.shape[-1] else ())]
 
 
-def trial_regressions() -> tuple[Regression, ...]:
+def trial_regressions() -> tuple[RegressionSystem, ...]:
     """Regressions on trial-level descriptors alone, which carry over between people best."""
     return (
         POOLED_RIDGE,
-        Regression("trial descriptors, pooled ridge by user", "skill", "ridge by user", pool=True),
-        Regression("trial descriptors, pooled ridge on ranks", "skill", "ridge by user", "rank", pool=True),
-        Regression("trial descriptors, ridge within tasks", "trial", "ridge", "task", pool=True),
-        Regression("trial descriptors, pooled Gaussian process", "skill", "process", pool=True),
+        RegressionSystem("trial descriptors, pooled ridge by user", "skill", "ridge by user", pool=True),
+        RegressionSystem("trial descriptors, pooled ridge on ranks", "skill", "ridge by user", "rank", pool=True),
+        RegressionSystem("trial descriptors, ridge within tasks", "trial", "ridge", "task", pool=True),
+        RegressionSystem("trial descriptors, pooled Gaussian process", "skill", "process", pool=True),
     )

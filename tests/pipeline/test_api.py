@@ -88,4 +88,4 @@ def test_what_a_user_can_mend_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"unknown key 'pose\.strid'"):
         status(overrides={"pose": {"strid": 2}})
     with pytest.raises(UsageError, match="cannot be written"):
-        score([], tmp_path, out=tmp_path)
+        score(model=tmp_path, out=tmp_path)

@@ -67,8 +67,4 @@ def identity(config: PoseConfig) -> Mapping[str, str]:
     hashes: dict[str, str] = {}
     for name, network in networks(config).items():
         hashes |= network.identity(name)
-    if config.backend == "rtmlib":
-        from extractors.pose.backends.rtmlib import runtime
-
-        hashes["runtime"] = runtime()
     return hashes

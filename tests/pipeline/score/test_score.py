@@ -201,6 +201,62 @@ def test_other_settings_are_flagged_never_silent(
     assert "timesteps.version: 1 in the model, 3 here" in scored.flags[0].detail
 
 
+def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path
+) -> None:
+    run, new = trained
+    known = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
+    flagged, other = (
+        Scorer(run, tmp_path / "cache", 0).score(known),
+        Scorer(run, tmp_path / "cache", 0).score(new / "a.mp4"),
+    )
+    assert ("warn", "was trained on: this is no test") in [(flag.level, flag.title) for flag in flagged.flags]
+    assert "was trained on: this is no test" in csv_text([flagged])
+    assert "was trained on" in score_rows([flagged])[1][0][-1]
+    assert other.flags == ()
+    assert "training videos" in other.checked
+    stored = (run / "training.json").read_text()
+    assert "03" not in json.loads(stored)
+    assert ".mp4" not in stored
+    (run_copy / "training.json").unlink()  # a run of an older version, or of a pack
+    (run_copy / HASHES).write_text(
+        json.dumps(
+            {
+                "files": {
+                    k: v
+                    for k, v in json.loads((run_copy / HASHES).read_text())["files"].items()
+                    if k != "training.json"
+                }
+            }
+        )
+    )
+    cover(run_copy)
+    assert "training videos" not in load_scorer(run_copy).score(known).checked
+
+
+def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    scorer = load_scorer(run)
+    assert scorer.calibration is not None
+    accuracy = scorer.calibration.accuracy
+    scored = scorer.score(new / "a.mp4")
+    assert accuracy.better
+    assert accuracy.within < accuracy.mean_within
+    assert scored.accuracy == str(accuracy)
+    assert as_json([scored])[0]["accuracy"] == str(accuracy)
+    page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
+    report_scores(page, scorer, [scored], records, title="t")
+    assert "guessing the mean is within" in page.read_text()
+    poor = replace(scorer.calibration, predicted=2 * 60 - scorer.calibration.predicted)
+    assert not poor.accuracy.better
+    scorer.calibration = poor
+    flagged = scorer.score(new / "a.mp4")
+    assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
+    assert flagged.accuracy.startswith("no better than guessing the mean: on 8 of 10 new videos")
+    report_scores(page, scorer, [flagged], records, title="t")
+    assert 'class="note bad-text">No better than guessing' in page.read_text()
+
+
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
     film(tmp_path / "short.mp4", 100, 12)
     film(tmp_path / "long.mp4", 100, 100)
@@ -404,7 +460,7 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 11
+    assert len(CHECKS) == 13
 
 
 def test_the_worst_flag_comes_first() -> None:

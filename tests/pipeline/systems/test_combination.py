@@ -22,7 +22,7 @@ from pipeline.systems.regressors import (
     POOLED_RIDGE,
     SUPPORT_VECTORS,
     FittedRegression,
-    Regression,
+    RegressionSystem,
     trial_regressions,
 )
 from pipeline.train.normalise import label_table
@@ -105,7 +105,7 @@ def test_the_process_finds_noise_and_length() -> None:
 @pytest.mark.parametrize(
     "system", [SUPPORT_VECTORS, GAUSSIAN_PROCESS, POOLED_RIDGE, *trial_regressions()[1:]], ids=lambda s: s.name
 )
-def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: Regression) -> None:
+def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: RegressionSystem) -> None:
     features = people(trials=2)
     both = two_views(features)
     count = len(features)
