@@ -435,16 +435,14 @@ def serve(
     model, folder = Path(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
+    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
     refuse_unfed(scorer)
-    for note in scorer.notes:
-        observer.note(note)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(model), "reads": " and ".join(reads)}
     if scorer.calibration is not None:
         facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, ScoreWork(scorer), port=port, facts=facts, reads=reads,
+        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
         on_start=lambda url: observer.note(f"serving {url}"),
     )  # fmt: skip
 
@@ -494,7 +492,7 @@ def score(
     )  # fmt: skip
 
 
-def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -510,7 +508,7 @@ def export(run: Place, *, out: Place = "model.onnx") -> Exported:
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out))
+        return export_onnx(Path(run), Path(out), observer)
 
 
 def pack(

@@ -48,7 +48,7 @@ import numpy as np
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
-from data.store import write_text
+from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from pipeline.evaluate.fold_summary import (
     average_summary,
@@ -209,7 +209,7 @@ def read_results(place: Path) -> Results:
         DataError: it is absent, damaged or of another format.
     """
     try:
-        results = json.loads(place.read_text(encoding="utf-8"))
+        results = read_json(place)
     except (OSError, ValueError) as error:
         raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
     if not isinstance(results, dict) or results.get("format") != FORMAT:

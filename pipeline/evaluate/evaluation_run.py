@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import UsageError, printable
+from data.errors import UsageError
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
@@ -103,7 +103,7 @@ def table_protocol(table: str) -> tuple[str, str]:
         UsageError: no such table.
     """
     if table not in PAPER:
-        raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(PAPER)}")
+        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
     return PAPER[table].kind, PAPER[table].protocol
 
 

@@ -34,9 +34,9 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from data.errors import DataError, UsageError, printable
+from data.errors import DataError, UsageError
 from data.splits import TIED, kfold, tied
-from data.store import write_bytes, write_text
+from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
@@ -242,7 +242,7 @@ def _folds(
     missing = [name for name in run.train_ids if name not in where]
     if missing:
         raise DataError(
-            f"{len(missing)} training performance(s) are missing, such as {printable(missing[0])}",
+            f"{len(missing)} training performance(s) are missing, such as {missing[0]}",
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in run.train_ids])
@@ -277,7 +277,7 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     write_bytes(folder / ARRAYS_FILE, content)
     facts = {
         "format": FORMAT,
-        "model_sha256": _sha256(folder / WEIGHTS),
+        "model_sha256": sha256_file(folder / WEIGHTS),
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
         "groups": calibration.groups,
         **calibration.facts,
@@ -295,10 +295,10 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
     place = folder / FACTS_FILE
     fix = "Train again with `train`, or score without intervals"
     try:
-        facts = json.loads(place.read_text("utf-8"))
-        if facts["format"] != FORMAT or facts["model_sha256"] != _sha256(folder / WEIGHTS):
+        facts = read_json(place)
+        if facts["format"] != FORMAT or facts["model_sha256"] != sha256_file(folder / WEIGHTS):
             raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
-        if facts["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
+        if facts["arrays_sha256"] != sha256_file(folder / ARRAYS_FILE):
             raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
         calibration = _read(load_file(folder / ARRAYS_FILE), facts, run)
         _check(calibration, run)
@@ -344,7 +344,3 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
     kept = ("folds", "runs", "kinds", "software", "quality")
     return Calibration(networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept})
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
