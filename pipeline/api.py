@@ -224,6 +224,7 @@ def evaluate(
     overrides: Overrides = (),
     grids: Sequence[str] = (),
     oracle: bool = False,
+    quick: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
@@ -234,12 +235,17 @@ def evaluate(
     Args:
         out: folder of results.json and the page.
         grids: a row whose settings are chosen for each fold, as in `search`.
+        quick: two networks a fold and no inner validation.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
         DataError: no performance has a score or features, they cannot be split, or the split leaks.
         Cancelled: stopped; the same call resumes.
     """
+    if quick and (grids or oracle):
+        from data.errors import UsageError
+
+        raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
         from pipeline.evaluate.candidates import by_inner_validation
@@ -247,7 +253,7 @@ def evaluate(
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, more=more)
+    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, more=more)
 
 
 def leaderboard(
@@ -764,6 +770,7 @@ def _evaluate(
     observer: Observer,
     *,
     oracle: bool = False,
+    quick: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
@@ -776,8 +783,9 @@ def _evaluate(
     run, stop = pick_run(engine, config, address), observer.stop_event()
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
     done = evaluate_features(
-        features, config, Path(out), systems=systems, oracle=oracle, more=more, run=run, observer=observer, stop=stop
-    )
+        features, config, Path(out), systems=systems, oracle=oracle, quick=quick, more=more, run=run,
+        observer=observer, stop=stop,
+    )  # fmt: skip
     write_evaluation(done, len(features))
     return done
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
@@ -58,7 +58,7 @@ class ShownProgress(Progress):
     def __enter__(self) -> Self:
         self._ended = threading.Event()
         if err.is_terminal:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), _Counts(self))
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Counts(self))
             self._bar = Bars(*columns, console=err, transient=True)
             self._task = self._bar.add_task(self.what, total=1.0)
             self._bar.start()

@@ -46,12 +46,12 @@ from models.stacked import StackData, predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.train import (
     Normaliser,
-    Progress,
     Stop,
     TrainedRun,
     fit_members,
@@ -183,7 +183,7 @@ def calibrate(
     runs: int = RUNS,
     kinds: Sequence[str] = TIED,
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> Calibration:
     """Predict every training performance with networks of other folds.

@@ -11,6 +11,7 @@ from data.splits import forbidden
 from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.score.bundle import model_sha256
 from pipeline.score.bundle_hashes import MODEL_FILES, cover
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
@@ -19,7 +20,7 @@ from pipeline.score.known_videos import FILE as TRAINING
 from pipeline.score.known_videos import write_contents
 from pipeline.score.model_card import model_card, write_card
 from pipeline.score.scorer import save_config
-from pipeline.train import Progress, Stop, TrainedRun
+from pipeline.train import Stop, TrainedRun
 
 
 def finish_run(
@@ -30,7 +31,7 @@ def finish_run(
     *,
     planner: Planner | None = None,
     folds: int = FOLDS,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> tuple[Calibration | None, str | None]:
     """Calibrate a run that `pipeline.score.bundle.save` wrote to `folder`, and write its model card.
