@@ -100,6 +100,8 @@ class Scorer:
                 where=folder,
                 fix="Train a model with these settings, or add --other-settings to get flagged scores",
             )
+        if self.config.combined and self.bundle.combination is None:
+            raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
         self.contents = read_contents(folder)
 
@@ -225,6 +227,7 @@ class Scorer:
                     strict=True,
                 )
             ),
+            other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
             quality=quality,
@@ -355,7 +358,15 @@ def saved_storage(folder: Path, user: BaseConfig | None = None) -> Storage:
 
 def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
     """Whether every number of a score is one."""
-    heads = (made.score, made.members, made.step_scores, made.attention, made.execution, made.synchronisation)
+    heads = (
+        made.score,
+        made.other_share,
+        made.members,
+        made.step_scores,
+        made.attention,
+        made.execution,
+        made.synchronisation,
+    )
     return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 
