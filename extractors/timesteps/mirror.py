@@ -42,7 +42,6 @@ def mirror_plan(names: Sequence[str]) -> Plan:
     return _plan(names, image)
 
 
-
 def exchange_plan(names: Sequence[str]) -> Plan:
     """How trial-level descriptors of these names change when primary and (one) secondary agent change roles.
 
