@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def stepped(pose: StageOutput, settings: PoseSettings) -> StageOutput:
     """What the `timesteps` stage makes of it."""
 
     class Made:
-        upstream = {"pose": pose}
+        upstream: ClassVar = {"pose": pose}
 
     config = TimestepsConfig(secondary=("pose:1",), scene="", pose=settings)
     return Timesteps(config).extract(Made())  # type: ignore[arg-type]
