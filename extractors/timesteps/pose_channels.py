@@ -20,8 +20,7 @@ import numpy as np
 
 from data.store import StageOutput
 from data.store.arrays import Floats
-from extractors.signals import blocks
-from extractors.timesteps.channels import Channels, make_channels, row_span
+from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.pose_points import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {
@@ -115,18 +114,18 @@ def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
     torso = body_scale(pose) or frame.unit
-    values = weight = np.zeros((0, 0))
-    names: tuple[str, ...] = ()
-    for rows in blocks(max(len(time), 1)):
-        some, place = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
-        made = [_FORMS[form](some, place) for form in forms]
-        names = tuple(name for columns, _, _ in made for name in columns)
-        values_here, weight_here = (np.stack([c for one in made for c in one[part]], axis=1) for part in (1, 2))
-        part = make_channels("pose", names, time[rows], values_here, weight_here, observed=some.observed)
-        if not rows.start:
-            values, weight = (np.empty((len(time), len(names))) for _ in range(2))
-        values[rows], weight[rows] = part.values, part.weight
-    return Channels("pose", names, time, row_span(time), values, weight, pose.observed)
+
+    def columns(rows: slice) -> list[Columns]:
+        some = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
+        return [_FORMS[form](*some) for form in forms]
+
+    def rows_of(rows: slice) -> tuple[Floats, Floats]:
+        made = columns(rows)
+        values, weight = (np.stack([column for one in made for column in one[part]], axis=1) for part in (1, 2))
+        return values, weight
+
+    names = tuple(name for one in columns(slice(0)) for name in one[0])
+    return make_channels("pose", names, time, rows_of, observed=pose.observed)
 
 
 Columns = tuple[list[str], list[Floats], list[Floats]]
