@@ -167,7 +167,7 @@ def _labels(array: Array) -> dict[str, Any]:
 
 
 def _digest(values: NDArray[np.generic]) -> str:
-    return hashlib.sha256(values.tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
