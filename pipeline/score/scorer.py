@@ -98,7 +98,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
             )
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
         self.contents = read_contents(folder)
