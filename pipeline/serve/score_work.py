@@ -69,7 +69,8 @@ class ScoreWork:
         progress("writing the report", None)
         model = f"scored by {self.scorer.folder.name}"
         report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
-        return Outcome(row.score, len(row.flags))
+        serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
+        return Outcome(row.score, len(row.flags), serious)
 
 
 def _frames(progress: WorkProgress) -> FrameProgress:
