@@ -61,7 +61,7 @@ def cosines(features: FeatureSet) -> Floats:
     """
     from scipy.fft import dct
 
-    return np.asarray(dct(_series(features), axis=1, norm="ortho")[:, :COEFFICIENTS].reshape(len(features), -1))
+    return _lowest(dct(_series(features), axis=1, norm="ortho"))
 
 
 def frequency_and_entropy(features: FeatureSet) -> Floats:
@@ -70,7 +70,7 @@ def frequency_and_entropy(features: FeatureSet) -> Floats:
     Departure: over the T time steps of every channel instead of the full-rate kinematics.
     """
     series = _series(features)
-    fourier = np.abs(np.fft.rfft(series, axis=1))[:, 1 : COEFFICIENTS + 1].reshape(len(features), -1)
+    fourier = _lowest(np.abs(np.fft.rfft(series, axis=1))[:, 1:])
     return np.concatenate([cosines(features), fourier, approximate_entropy(series)], axis=1)
 
 
@@ -90,6 +90,14 @@ def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
     """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
     tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
     return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
+
+
+def _lowest(coefficients: Floats) -> Floats:
+    """(n, any, channels) to (n, COEFFICIENTS x channels), filled up with zeros where there are fewer."""
+    count, given, channels = coefficients.shape
+    out = np.zeros((count, COEFFICIENTS, channels))
+    out[:, :given] = coefficients[:, :COEFFICIENTS]
+    return out.reshape(count, -1)
 
 
 def _series(features: FeatureSet) -> Floats:
