@@ -21,7 +21,7 @@ class Accuracy:
     """Errors on held-out performances of the training part, by the model and by the mean score of the other folds.
 
     Attributes:
-        performances: number of them; views and copies count.
+        performances: number of independent ones; views and copies of one count once.
         rho: Spearman's rank correlation; None where undefined.
         mae, mean_mae: mean absolute error of the model, and of the mean.
         within, mean_within: error that 8 of 10 performances do not exceed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 
 from data.errors import DataError
 from data.keypoints.deeplabcut import of_table
-from data.keypoints.entries import Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
 from data.keypoints.json_layouts import FRAMES
 from data.keypoints.skeletons import MEDIAPIPE
+from data.store import read_regular
 
 Rows = Sequence[Sequence[str]]
 
@@ -27,8 +29,8 @@ VISIBILITIES = ("visibility", "v", "score", "confidence")
 def of_file(path: Path) -> Entries:
     """A CSV file of either tool."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
     head = [name.strip().lower() for name in rows[0]] if rows else []

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints.entries import Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
+from data.store import open_regular
 
 CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
-MAX_BYTES = 1 << 30
 
 
 def of_table(
@@ -68,7 +68,7 @@ def of_h5(path: Path) -> Entries:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_regular(path) as stream, h5py.File(stream, "r") as file:
             groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
             group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
             if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
+from data.store import read_regular
 from data.video.containers import open_video, reason, video_stream
 from data.video.decoder import decode, probe
 from data.video.orientation import orientation_of
@@ -60,7 +61,7 @@ def embed_video(path: Path, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None
     """
     mime = playable_type(path)
     if mime and path.stat().st_size <= limit_bytes:
-        return Embedded(as_uri(mime, path.read_bytes()))
+        return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
     info, times = probe(path)
     duration = float(times[-1]) + _frame_length(times)
     if duration * LEAST_BITRATE > limit_bytes:

@@ -10,14 +10,14 @@ A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up
 from __future__ import annotations
 
 import functools
-import json
+import hashlib
 import os
 import struct
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, DataError, nearest
-from data.store import sha256_file
+from data.store import open_regular, parse_json, sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 _MAX_HEADER = 100_000_000
@@ -57,6 +57,20 @@ def locate(name_or_path: str) -> Path:
             where=path,
             fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
         )
+    return path
+
+
+def whole(name_or_path: str) -> Path:
+    """The same file as `locate` for one that is loaded next: a copy of a published file must be as published.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    path, known = locate(name_or_path), digest(name_or_path)
+    for entry in REGISTRY.values():
+        if entry.member_sha256 == known and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
+            fix = f"Delete it, then type: python run_pipeline.py weights fetch {entry.name}"
+            raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
     return path
 
 
@@ -131,6 +145,19 @@ def _file_digest(path: Path, size: int, modified: int) -> str:
     return sha256_file(path)
 
 
+def _content_sha256(path: Path) -> str:
+    """Hash of a file; of a safetensors file without its header, whose form depends on the library's version."""
+    if path.suffix != ".safetensors":
+        return sha256_file(path)
+    safetensors_metadata(path)
+    total = hashlib.sha256()
+    with open_regular(path) as stream:
+        stream.seek(8 + int.from_bytes(stream.read(8), "little"))
+        while block := stream.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
 def safetensors_metadata(path: Path) -> dict[str, str]:
     """The free-text metadata of a safetensors file, read without any tensor.
 
@@ -138,12 +165,12 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
         DataError: not a safetensors file.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if length > _MAX_HEADER:
                 raise ValueError("header too long")
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length))
         metadata = header.get("__metadata__", {})
         return {str(key): str(value) for key, value in metadata.items()}
-    except (struct.error, ValueError, AttributeError) as error:
+    except (OSError, struct.error, ValueError, AttributeError) as error:
         raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

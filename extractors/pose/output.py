@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.pose.agents import Agents, suspected_switches
+from extractors.pose.agents import Agents, rival, suspected_switches
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.keypoints import boxes_of
+from extractors.signals import row_period
 
 
 def output(
@@ -71,6 +72,8 @@ def output(
         "swaps_suspected": sum(suspected_switches(shot) for shot in agents.shots),
         "cuts": len(cuts),
         "people_seen": len(agents.table),
+        "rival": round(rival(agents.table), 4),
+        "frames_per_s": round(config.stride / row_period(times), 3),
     }
 
 

@@ -65,12 +65,12 @@ def listing(
     if not cache.exists():
         raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
     if runs:
-        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.with_logs())]
+        return f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())]
     names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
     rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
-    return f"{stage or 'stages'} in {printable(cache.place)}", rows
+    return f"{stage or 'stages'} in {cache.place}", rows
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:

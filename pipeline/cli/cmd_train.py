@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import alarm, print_json, say, table
@@ -21,11 +20,11 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
     runs, trained_on = done.run.config.runs, len(done.run.train_ids)
     if as_json:
         calibrated_on = done.calibration.groups if done.calibration else 0
-        calibrated = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
+        calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
-    say(f"{runs} networks trained on {trained_on} performances: {printable(out)}")
+    say(f"{runs} networks trained on {trained_on} performances: {out}")
     say(_intervals(done))
     if done.calibration is not None:
         accuracy = done.calibration.accuracy

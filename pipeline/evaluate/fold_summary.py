@@ -24,6 +24,9 @@ from pipeline.systems import HeldOut, Part
 
 Metrics = dict[str, Any]
 
+FEW = 5
+"""With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
+
 CLUSTERS = ("original", "trial")
 """Groups of one performance: intervals resample these, not single views or copies."""
 
@@ -251,6 +254,14 @@ def user_summary(
         value = form(np.arange(len(people)))
         out[form.__name__] = {"value": or_none(value), "low": or_none(low), "high": or_none(high)}
     return out
+
+
+def held_out_a_fold(results: Metrics) -> float:
+    """Held-out performances in a fold on average, of the task with the fewest; views and copies count once."""
+    held: dict[str, dict[str, set[str]]] = {}
+    for entry in results["predictions"]:
+        held.setdefault(entry["task"], {}).setdefault(entry["fold"], set()).add(entry["performance"])
+    return min((sum(map(len, folds.values())) / len(folds) for folds in held.values()), default=math.inf)
 
 
 def performance(record: Record) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
@@ -16,6 +19,7 @@ from pipeline.systems import AimSystem, Combined, System, trivial_baselines
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
+from pipeline.train import label_table
 
 OURS = "AIM (ours)"
 
@@ -28,6 +32,9 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "whole scene (baseline)": {"system": "scene"},
 }
 """Rows of table 5 as changes of the network."""
+
+WITHOUT_PARTS = "single-task, multi-task"
+"""One row for both where no performance has a score of its parts: the two networks are then the same."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "2": ("ST-GCN", "TSN ranking", "JR-GCN", "whole scene (baseline)", "scene + agents", OURS),
@@ -69,7 +76,8 @@ def all_systems(
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        for name, task in (("single-task", False), ("multi-task", True)):
+        tasks = (("single-task", False), ("multi-task", True)) if _has_parts(features) else ((WITHOUT_PARTS, False),)
+        for name, task in tasks:
             if has_scene:
                 systems.append(AimSystem(name, replace(model, multi_task=task), config))
         for name, changes in ABLATIONS.items():
@@ -97,8 +105,22 @@ def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
     baselines = [system for system in systems.values() if system.baseline]
-    rows = [systems[name] for name in TABLES[table] if name in systems and not systems[name].baseline]
+    rows = [systems[name] for name in table_names(table, systems) if name in systems and not systems[name].baseline]
     return [*baselines, *rows]
+
+
+def table_names(table: str, systems: Collection[str]) -> tuple[str, ...]:
+    """Systems of one of the paper's tables, where `systems` are possible: they may have one row for two of its rows."""
+    pair = WITHOUT_PARTS.split(", ")
+    names = TABLES[table]
+    if WITHOUT_PARTS not in systems or pair[0] not in names:
+        return names
+    return (*(name for name in names if name not in pair), WITHOUT_PARTS)
+
+
+def _has_parts(features: FeatureSet) -> bool:
+    """Whether a performance has an execution or a synchronisation score."""
+    return bool(np.isfinite(label_table(features.records)[:, 1:]).any())
 
 
 def combination(

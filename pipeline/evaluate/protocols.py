@@ -13,6 +13,7 @@ from data.splits import Fold, forbidden, make_folds
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS, all_systems, combination, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
@@ -31,6 +32,7 @@ def run_protocol(
     *,
     systems: str = "aim",
     oracle: bool = False,
+    quick: bool = False,
     checkpoints: Path | None = None,
     more: Sequence[System] = (),
     run: Run = run_here,
@@ -48,6 +50,7 @@ def run_protocol(
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
         checkpoints: folder of the checkpoints, for resuming.
         more: additional systems.
         run: where the systems train.
@@ -61,7 +64,7 @@ def run_protocol(
     report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         report.require()
-    chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
+    chosen = [*more, *_chosen(config, features, systems, oracle, quick, checkpoints)]
     results = evaluate(
         features,
         folds,
@@ -82,13 +85,13 @@ def run_protocol(
 
 
 def _chosen(
-    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, checkpoints: Path | None
+    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
     """The systems that `run_protocol` is asked for."""
     model, recipe = config.scorer
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines()]
     if systems == "all":
         names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
@@ -96,14 +99,17 @@ def _chosen(
     return chosen
 
 
-def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
+def _ours(
+    config: BaseConfig, features: FeatureSet, oracle: bool, quick: bool, checkpoints: Path | None
+) -> list[System]:
     """AIM with epochs chosen inside the training part, where asked for as part of a combination."""
     model, recipe = config.scorer
     kinds, seed = forbidden(config.protocol), config.split.seed
-    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=seed)
+    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
+    ours = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
     if not config.combined and config.protocol != "louo":
         return [ours]
-    return [combination(features, ours, kinds, seed)]
+    return [combination(features, ours, kinds, seed, validate=not quick)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
@@ -140,7 +146,8 @@ FORMS = {
 def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Title, columns and rows of the tables in the paper's form, one per form of the correlation.
 
-    With one fold both forms are equal, and there is one table.
+    With one fold both forms are equal, and there is one table. With few held-out performances a fold, all ranked
+    together come first, with their intervals.
     """
     titles = dict(FORMS)
     if results["protocol"]["name"] == "louo":
@@ -148,7 +155,25 @@ def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tu
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
     tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
+    if held_out_a_fold(results) < FEW:
+        tables = [tables[-1], *_interval_table(results), *tables[:-1]]
     return [*tables, *_user_table(results), *_choice_table(results)]
+
+
+def _interval_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Intervals of all held-out predictions ranked together, by task; none without resampling."""
+    rows = []
+    for name, system in results["systems"].items():
+        intervals = [system["tasks"].get(task, {}).get("interval") or {} for task in results["tasks"]]
+        rows.append((name, *(interval_text(one) for one in intervals)))
+    title = "95 % bootstrap interval of all held-out predictions ranked together"
+    return [(title, ("system", *results["tasks"]), rows)] if any(cell for row in rows for cell in row[1:]) else []
+
+
+def interval_text(interval: Mapping[str, Any]) -> str | None:
+    """Both ends of an interval, None where it has none."""
+    low, high = (interval.get(end) for end in ("low", "high"))
+    return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
 def _user_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

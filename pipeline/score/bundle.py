@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
-from data.store import atomic_path, sha256_file, write_text
+from data.store import atomic_path, read_json, sha256_file, write_text
 from data.store.arrays import Floats
 from data.video import Record
 from models.aim import Aim
@@ -207,7 +207,7 @@ def load(folder: Path) -> Bundle:
     place = folder / SETTINGS
     try:
         hashed = (folder / SETTINGS).exists() and check_hashes(folder)
-        description = json.loads(place.read_text(encoding="utf-8"))
+        description = read_json(place)
         if not hashed and "hashes" in description:
             raise DataError("the hashes of this model are missing", where=folder / HASHES, fix=FIX)
         if description.get("format") not in FORMATS:
@@ -219,14 +219,15 @@ def load(folder: Path) -> Bundle:
         tensors = load_file(folder / WEIGHTS)
         run = _run(description, tensors)
         _check_shapes(run)
-        loaded = Bundle(run, () if hashed else (UNHASHED,), _combination(description, tensors))
+        notes = () if hashed else (f"note: {printable(folder)}: {UNHASHED}",)
+        loaded = Bundle(run, notes, _combination(description, tensors))
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"this model is damaged ({printable(cause)})", where=folder, fix="Train it again") from error
+        raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error
 
 
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)

@@ -35,9 +35,9 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from data.errors import DataError, UsageError, printable
+from data.errors import DataError, UsageError
 from data.splits import TIED, kfold, tied
-from data.store import write_bytes, write_text
+from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
@@ -48,6 +48,7 @@ from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.evaluate.spread_jobs import one_thread
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
@@ -57,7 +58,6 @@ from pipeline.systems.fitted_combination import NETWORK, FittedCombination
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     Normaliser,
-    Progress,
     Stop,
     TrainedRun,
     fit_members,
@@ -164,7 +164,7 @@ class Calibration:
         within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
         rho = spearman(self.predicted, self.truth)
         return Accuracy(
-            performances=len(errors),
+            performances=len(names),
             rho=rho if np.isfinite(rho) else None,
             mae=float(errors.mean()),
             mean_mae=float(guess_errors.mean()),
@@ -199,7 +199,7 @@ def calibrate(
     runs: int = RUNS,
     kinds: Sequence[str] = TIED,
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
     systems: Sequence[RegressionSystem] = (),
 ) -> Calibration:
@@ -289,7 +289,7 @@ def _folds(
     missing = [name for name in run.train_ids if name not in where]
     if missing:
         raise DataError(
-            f"{len(missing)} training performance(s) are missing, such as {printable(missing[0])}",
+            f"{len(missing)} training performance(s) are missing, such as {missing[0]}",
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in run.train_ids])
@@ -326,7 +326,7 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     write_bytes(folder / ARRAYS_FILE, content)
     facts = {
         "format": FORMAT,
-        "model_sha256": _sha256(folder / WEIGHTS),
+        "model_sha256": sha256_file(folder / WEIGHTS),
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
         "groups": calibration.groups,
         "combinations": [one.description() for one in networks.combinations],
@@ -345,10 +345,10 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
     place = folder / FACTS_FILE
     fix = "Train again with `train`, or score without intervals"
     try:
-        facts = json.loads(place.read_text("utf-8"))
-        if facts["format"] != FORMAT or facts["model_sha256"] != _sha256(folder / WEIGHTS):
+        facts = read_json(place)
+        if facts["format"] != FORMAT or facts["model_sha256"] != sha256_file(folder / WEIGHTS):
             raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
-        if facts["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
+        if facts["arrays_sha256"] != sha256_file(folder / ARRAYS_FILE):
             raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
         calibration = _read(load_file(folder / ARRAYS_FILE), facts, run)
         _check(calibration, run)
@@ -398,7 +398,3 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
     return Calibration(networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept})
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -38,6 +38,7 @@ from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
+from pipeline.observer import Observer
 from pipeline.score.bundle import Bundle, load
 from pipeline.train import Normaliser
 
@@ -78,7 +79,7 @@ class Exported:
         return f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
 
 
-def export_onnx(run: Path, out: Path) -> Exported:
+def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Exported:
     """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
     Raises:
@@ -86,6 +87,7 @@ def export_onnx(run: Path, out: Path) -> Exported:
         UsageError: the packages that write ONNX are not installed.
     """
     bundle = load(run)
+    (observer or Observer()).notes(bundle.notes)
     steps = max(1, _steps(bundle))
     probe = _probe(bundle, steps)
     net = _Ensemble(bundle)

@@ -15,6 +15,7 @@ from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import one_thread
 from pipeline.extract import Planner
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import MODEL_FILES, cover
 from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
@@ -26,7 +27,7 @@ from pipeline.score.scorer import save_config
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import Progress, Stop, TrainedRun
+from pipeline.train import Stop, TrainedRun
 
 
 def finish_run(
@@ -37,7 +38,7 @@ def finish_run(
     *,
     planner: Planner | None = None,
     folds: int = FOLDS,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> tuple[Calibration | None, str | None]:
     """Calibrate a run that `pipeline.score.bundle.save` wrote to `folder`, and write its model card.

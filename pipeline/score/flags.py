@@ -23,6 +23,10 @@ SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 FAR = 2.0
 """Distances above the limit are flagged "warn", above this many limits "bad"."""
+RIVAL = 0.7
+"""Salience of another person, as a share of the followed one's, from which the choice may be wrong."""
+FRAME_RATES, RATE_MARGIN = (12.0, 130.0), 1.5
+"""Plausible frames per second, and the factor beyond which a frame rate is unlike those of training."""
 SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
 dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
@@ -91,12 +95,12 @@ class Facts:
     accuracy: Accuracy | None = None
 
 
-def find_flags(facts: Facts) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
-    """Flags, the worst first, and the names of the checks that ran."""
+def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
+    """Flags, the worst first, and the names of the checks that ran; `names` of `CHECKS`, default: all."""
     flags: list[Flag] = []
     checked = []
-    for name, check in CHECKS.items():
-        raised = check(facts)
+    for name in names or CHECKS:
+        raised = CHECKS[name](facts)
         if raised is not None:
             checked.append(name)
             flags += raised
@@ -120,6 +124,32 @@ def _detection(facts: Facts) -> list[Flag] | None:
         detail = f"A person was not detected for {gap:.1f} s in a row, of {facts.duration:.1f} s."
         flags.append(Flag("warn", "long gap in the pose", detail))
     return flags
+
+
+def _person(facts: Facts) -> list[Flag] | None:
+    rival = _measure(facts, "pose", "rival")
+    if rival is None:
+        return None
+    detail = (
+        f"Somebody else is {rival:.2f} times as prominent as a followed person; pose.region or pose.tracks decides."
+    )
+    return [Flag("warn", "wrong person probable", detail)] if rival > RIVAL else []
+
+
+def _frame_rate(facts: Facts) -> list[Flag] | None:
+    for stage in ("clips", "pose"):
+        rate = _measure(facts, stage, "frames_per_s")
+        if rate is None:
+            continue
+        low, high = facts.training.get(stage, {}).get("frames_per_s", FRAME_RATES)
+        if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+            detail = f"{rate:.3g} frames per second: time may be stretched, or frames are missing."
+            return [Flag("warn", "implausible frame rate", detail)]
+        if not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
+            detail = f"{rate:.3g} frames per second, others have {low:.3g}{f' to {high:.3g}' if high > low else ''}."
+            return [Flag("warn", "implausible frame rate", detail)]
+        return []
+    return None
 
 
 def _swaps(facts: Facts) -> list[Flag] | None:
@@ -273,12 +303,14 @@ def _accuracy(facts: Facts) -> list[Flag] | None:
 
 CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "people detected": _detection,
+    "right person": _person,
     "identities": _swaps,
     "cuts": _cuts,
     "agents in every step": _steps,
     "camera": _camera,
     "kinematics": _kinematics,
     "quality against training": _against_training,
+    "frame rate": _frame_rate,
     "length": _length,
     "distance to the training performances": _distance,
     "training videos": _trained_on,

@@ -59,9 +59,11 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
     if is_remote(kinematics):
         raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")
     if kinematics.suffix.lower() in VIDEO_SUFFIXES:
-        raise UsageError("this is a video", where=kinematics, fix="Type: score VIDEO --kinematics FILE.txt")
+        raise UsageError(
+            "this is a video", where=kinematics, fix="Type: aqa score VIDEO --kinematics FILE.txt --model RUN"
+        )
     if not kinematics.is_file():
-        fix = "Check the path; names are case sensitive"
+        fix = "Name a file of 76 columns (.txt); names are case sensitive"
         raise UsageError("no such kinematics file", where=kinematics, fix=fix)
     if folder := next((video for video in videos if video.is_dir()), None):
         fix = "Name the videos of the trial, or give the folder of a data set without --kinematics"

@@ -18,9 +18,10 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import HeldOut, Part, by_fold
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
 
@@ -181,7 +182,7 @@ class RegressionSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         table = DESCRIPTORS[self.describe](features)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from data.errors import UsageError
-from pipeline.api import report, score, status, train
+from data.errors import DataError, UsageError
+from pipeline.api import evaluate, extract, report, score, status, train
 from pipeline.observer import Observer
 from pipeline.score import load_scorer
 from synthetic.tiny_jigsaws import make_jigsaws
@@ -23,9 +23,13 @@ class Notes(Observer):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.tables: list[tuple[Any, ...]] = []
 
     def note(self, text: str) -> None:
         self.texts.append(text)
+
+    def table(self, *parts: Any) -> None:
+        self.tables.append(parts)
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:
@@ -39,8 +43,6 @@ def trained(folder: Path, **timesteps: Any) -> Path:
         "train": {"runs": 2, "epochs": 2},
         "model.width": 8,
     }
-    from pipeline.api import extract
-
     assert extract(config="jigsaws", overrides=settings).ok
     train(config="jigsaws", overrides=settings, out=folder / "run", folds=2)
     return folder / "run"
@@ -130,8 +132,6 @@ def test_a_lacking_input_is_named_by_training_and_status(both: Path, new: Path, 
     rows = status(config="jigsaws", overrides=settings).rows
     reasons = {row["stage"]: (row["state"], row["reason"]) for row in rows if gone.stem in row["video"]}
     assert reasons["kinematics"] == ("failed", "no kinematics file")
-    from pipeline.api import evaluate
-
     notes = Notes()
     evaluate(
         config="jigsaws",
@@ -169,3 +169,28 @@ def test_wrong_use_is_said_before_anything_runs(tools: Path, new: Path, given: d
     with pytest.raises(UsageError) as caught:
         score(model=tools, **filled)
     assert said in str(caught.value)
+
+
+def test_bad_training_data_is_seen_before_training(both: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(both.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
+    short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
+    short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
+    settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "run.workers": 0}
+    settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
+    notes = Notes()
+    done = extract(config="jigsaws", overrides=settings, observer=notes)
+    assert done.ok
+    assert {name: list(titles) for name, titles in done.flags.items()} == {
+        f"Suturing/kinematics/AllGestures/{short.name}": ["too short"]
+    }
+    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert "--preview draws a contact sheet" in notes.texts[-1]
+    notes = Notes()
+    train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, observer=notes)
+    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.texts)
+    for call in (extract, train):
+        with pytest.raises(DataError, match="1 of 4 videos are flagged"):
+            call(config="jigsaws", overrides=settings, strict=True)  # type: ignore[operator]
+    short.unlink()
+    assert train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, strict=True).calibration is None
