@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,14 @@ def skill_descriptors(features: FeatureSet) -> Floats:
     For each of four tools path length, speeds, acceleration, jerk, gripper travel, workspace, variation and centroid
     of the speed, slow share and gripper reversals; the duration; correlation and ratio of the slaves' speeds.
     """
-    columns = [i for i, name in enumerate(features.names.get("trial", ())) if _SKILL.fullmatch(name)]
-    return trial_descriptors(features)[:, columns] if len(columns) > 1 else trial_descriptors(features)
+    columns = skill_columns(features.names.get("trial", ()))
+    return trial_descriptors(features)[:, columns] if columns else trial_descriptors(features)
+
+
+def skill_columns(names: Sequence[str]) -> list[int]:
+    """Places of these descriptors among the trial-level ones; none where no tools are recorded."""
+    columns = [place for place, name in enumerate(names) if _SKILL.fullmatch(name)]
+    return columns if len(columns) > 1 else []
 
 
 def whole_descriptors(features: FeatureSet) -> Floats:

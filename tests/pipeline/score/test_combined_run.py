@@ -22,6 +22,7 @@ from pipeline.observer import Observer
 from pipeline.score.bundle import load, save
 from pipeline.score.bundle_hashes import HASHES
 from pipeline.score.calibration import load_calibration
+from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.systems.combination import REGRESSIONS
@@ -134,6 +135,24 @@ def test_new_users_have_more_candidates_and_users_stay_together(features: Featur
     assert "users" in done.calibration.facts["combination"]["figures"][NETWORK]
     subjects = [record.groups["subject"] for record in features.records[:48]]
     assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
+
+
+@pytest.mark.parametrize("protocol", ["kfold", "louo"])
+def test_export_holds_the_whole_combination(features: FeatureSet, tmp_path: Path, protocol: str) -> None:
+    """Under louo further kinds of regressions: ranks, and a second Gaussian process."""
+    import openvino as ov
+
+    pytest.importorskip("onnxscript")
+    train_on(features.take(list(ROWS)), tmp_path / "run", config_of(protocol=protocol))
+    done = export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+    assert done.outputs["other_share"] == ["B"]
+    net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    new = features.take(range(48, 60))
+    truth = load(tmp_path / "run").predict(new)
+    got = net({name: np.asarray(getattr(new, name), dtype=np.float32) for name in done.inputs})
+    for name in ("score", "members", "step_scores", "other_share"):
+        np.testing.assert_allclose(got[name], getattr(truth, name), rtol=1e-3, atol=1e-3)
+    assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2  # the regressions do move the score
 
 
 @pytest.mark.parametrize("damage", ["shape", "kernel", "weights", "missing"])
