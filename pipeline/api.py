@@ -65,7 +65,7 @@ def demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame, short clips.
+        quick: fewer dives, every second frame.
 
     Raises:
         UsageError: the folder cannot be written, or a setting is wrong.

@@ -91,9 +91,11 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     people = [person for group in entries.frames.values() for person in group]
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
     with_id = all(len({p.id for p in group}) == len(group) for group in entries.frames.values())
-    found = tuple(_frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames))
-    _check_picture(entries, found, size)
-    return ImportedKeypoints(entries.layout or "nobody in any frame", found, joint_map)
+    of_video = tuple(
+        _frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames)
+    )
+    _check_picture(entries, of_video, size)
+    return ImportedKeypoints(entries.layout or "nobody in any frame", of_video, joint_map)
 
 
 def _read(path: Path, stem: str) -> Entries:

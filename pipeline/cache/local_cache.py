@@ -54,7 +54,7 @@ MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `ca
 
 @dataclass(frozen=True)
 class Check:
-    """Whether an output can be used, why not, and the quality figures of one that can."""
+    """Whether an output can be used, why not, and the quality values of one that can."""
 
     state: State
     reason: str
@@ -183,7 +183,7 @@ class Cache:
         return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
-        """The quality figures of the output of the computation `key`, empty where there is no output.
+        """The quality values of the output of the computation `key`, empty where there is no output.
 
         Raises:
             CacheError: damaged.
@@ -318,12 +318,9 @@ class Cache:
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
 
-    def _common(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        shared = self.index.shared(str(indexed.get("common")))
-        return shared if isinstance(shared, dict) else {}
-
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        return {**indexed, **self._common(indexed)}
+        common = self.index.shared(str(indexed.get("common")))
+        return {**indexed, **(common if isinstance(common, dict) else {})}
 
 
 def _is_hash(fact: Any) -> bool:

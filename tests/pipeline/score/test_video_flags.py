@@ -32,7 +32,8 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
         [],
         planner(
             good=video(), other=video(5.0, 30.0), third=video(3.9), rare=video(found_rate_all=0.3), cut=video(cuts=1),
-            rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2), shorter=video(0.5),
+            rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2),
+            shorter=video(0.5),
         ),
     )  # fmt: skip
     assert {name: [flag.title for flag in flags] for name, flags in flagged.items()} == {
