@@ -2,7 +2,7 @@
 
     python -m benchmarks.recipe_comparison [--train 188] [--test 200] [--width 128] [--runs 2] [--seeds 2] [--out FILE]
 
-First: both recipes, each with its own network, on planted time steps (`synthetic.planted_steps`) of the size of
+First: both recipes, each with its own network, on planted time steps (`benchmarks.planted_steps`) of the size of
 TASD-2's training part; the paper's network at `--width` in place of 512, since 3000 epochs take an hour at 512 on
 two cores. Rank correlation on the test part with the 95 % interval of the paired difference, and
 processor time, which other work on the machine hardly changes.

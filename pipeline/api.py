@@ -65,7 +65,7 @@ def demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame, short clips.
+        quick: fewer dives, every second frame.
 
     Raises:
         UsageError: the folder cannot be written, or a setting is wrong.
@@ -224,6 +224,7 @@ def evaluate(
     overrides: Overrides = (),
     grids: Sequence[str] = (),
     oracle: bool = False,
+    quick: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
@@ -234,12 +235,17 @@ def evaluate(
     Args:
         out: folder of results.json and the page.
         grids: a row whose settings are chosen for each fold, as in `search`.
+        quick: two networks a fold and no inner validation.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
         DataError: no performance has a score or features, they cannot be split, or the split leaks.
         Cancelled: stopped; the same call resumes.
     """
+    if quick and (grids or oracle):
+        from data.errors import UsageError
+
+        raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
         from pipeline.evaluate.candidates import by_inner_validation
@@ -247,7 +253,7 @@ def evaluate(
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, more=more)
+    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, more=more)
 
 
 def leaderboard(
@@ -441,16 +447,14 @@ def serve(
     model, folder = Path(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
+    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
     refuse_unfed(scorer)
-    for note in scorer.notes:
-        observer.note(note)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(model), "reads": " and ".join(reads)}
     if scorer.calibration is not None:
         facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, ScoreWork(scorer), port=port, facts=facts, reads=reads,
+        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
         on_start=lambda url: observer.note(f"serving {url}"),
     )  # fmt: skip
 
@@ -500,7 +504,7 @@ def score(
     )  # fmt: skip
 
 
-def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -516,7 +520,7 @@ def export(run: Place, *, out: Place = "model.onnx") -> Exported:
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out))
+        return export_onnx(Path(run), Path(out), observer)
 
 
 def pack(
@@ -766,6 +770,7 @@ def _evaluate(
     observer: Observer,
     *,
     oracle: bool = False,
+    quick: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
@@ -778,8 +783,9 @@ def _evaluate(
     run, stop = pick_run(engine, config, address), observer.stop_event()
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
     done = evaluate_features(
-        features, config, Path(out), systems=systems, oracle=oracle, more=more, run=run, observer=observer, stop=stop
-    )
+        features, config, Path(out), systems=systems, oracle=oracle, quick=quick, more=more, run=run,
+        observer=observer, stop=stop,
+    )  # fmt: skip
     write_evaluation(done, len(features))
     return done
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from data.errors import printable
 from data.video import Record
 from pipeline.observer import Progress
 from pipeline.stages import stage_class
@@ -35,8 +36,8 @@ STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed":
 
 
 def say(text: str) -> None:
-    """One line for people, on standard error, as it is."""
-    err.print(text, soft_wrap=True)
+    """One line for people, on standard error; control characters, as names of files may hold, are escaped."""
+    err.print(printable(text), soft_wrap=True)
 
 
 class FinishedVideo(Protocol):
@@ -57,7 +58,7 @@ class ShownProgress(Progress):
     def __enter__(self) -> Self:
         self._ended = threading.Event()
         if err.is_terminal:
-            columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), _Counts(self))
+            columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Counts(self))
             self._bar = Bars(*columns, console=err, transient=True)
             self._task = self._bar.add_task(self.what, total=1.0)
             self._bar.start()
@@ -77,7 +78,7 @@ class ShownProgress(Progress):
 
     def tell(self, failure: str) -> None:
         """A line above the bar."""
-        err.print(Text.assemble(("failed", "red"), f" {failure}"), soft_wrap=True)
+        err.print(Text.assemble(("failed", "red"), printable(f" {failure}")), soft_wrap=True)
 
     def _lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
@@ -99,9 +100,9 @@ class _Counts(ProgressColumn):
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:
     """A table; nothing in it is taken for markup. A float is shown with three decimals."""
-    grid = Table(title=title, title_justify="left", header_style="bold")
+    grid = Table(title=printable(title), title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
-        grid.add_column(name, overflow="fold", justify="left" if position == 0 else "default")
+        grid.add_column(printable(name), overflow="fold", justify="left" if position == 0 else "default")
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     to.print(grid)
@@ -115,13 +116,13 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False)
     previous = None
     for row in rows:
         state = Text(row["state"], STATE_STYLE[row["state"]])
-        shown = "" if row["video"] == previous else row["video"]
+        shown = "" if row["video"] == previous else _cell(row["video"])
         previous = row["video"]
         chosen = (
             row["quality"] if all_values else [n for n in stage_class(row["stage"]).headline if n in row["quality"]]
         )
-        values = ", ".join(f"{name} {_cell(row['quality'][name])}" for name in chosen)
-        grid.add_row(shown, row["stage"], state, str(row["reason"]) or values)
+        values = ", ".join(f"{_cell(name)} {_cell(row['quality'][name])}" for name in chosen)
+        grid.add_row(shown, row["stage"], state, _cell(row["reason"]) or values)
     out.print(grid)
 
 
@@ -138,4 +139,4 @@ def failure_table(results: Sequence[FinishedVideo]) -> None:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    return "" if value is None else str(value)
+    return "" if value is None else printable(str(value))

@@ -86,7 +86,8 @@ class Progress:
 
     def __str__(self) -> str:
         left = self.total - self.done - self.failed
-        return f"{self.what}: {self.done} of {self.total} done, {self.failed} failed, {left} left, {self.time_left()}"
+        counts = f"{self.done} of {self.total} done, {self.failed} failed, {left} left"
+        return f"{self.what}: {counts}; {self.share:.0%} of the work, {self.time_left()}"
 
     def time_left(self) -> str:
         """The expected time to the end, in words."""

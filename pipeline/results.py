@@ -90,6 +90,8 @@ class Score:
         percentile: share of the training scores below this score, 0 to 100, ties counted half.
         execution, synchronisation: scores of the model's other heads, where it has them.
         steps: one entry per time step.
+        other_share: share of the score that belongs to no step, such as that of a combination's regressions; with the
+            steps' shares and the lowest training score it sums to the score. None where the steps hold all of it.
         flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
@@ -109,6 +111,7 @@ class Score:
     execution: float | None = None
     synchronisation: float | None = None
     steps: tuple[StepScore, ...] = ()
+    other_share: float | None = None
     flags: tuple[Flag, ...] = ()
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -174,9 +174,9 @@ class OutputSpec:
         first: dict[str, tuple[str, int]] = {}
         for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time is what others are compared with
             for dim, length in zip(arrays[name].dims, arrays[name].values.shape, strict=True):
-                other, known = first.setdefault(dim, (name, length))
-                if length != known:
-                    yield f"{name} has {_count(length, dim)}, {other} has {known}"
+                other, expected = first.setdefault(dim, (name, length))
+                if length != expected:
+                    yield f"{name} has {_count(length, dim)}, {other} has {expected}"
         if not self.clock:
             return
         if self.clock not in first:

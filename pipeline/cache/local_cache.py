@@ -19,13 +19,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data.errors import AimError, CacheError, ChangedError, UsageError, printable
-from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
+from data.store import (
+    OutputSpec,
+    RemoteFile,
+    StageOutput,
+    address,
+    files_below,
+    is_remote,
+    parse_json,
+    read_regular,
+    write_text,
+)
 from data.store import hdf5 as store
 from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
-from pipeline.cache.index import OBJECT, Index, stamp
+from pipeline.cache.index import OBJECT_INPUT, Index, stamp
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -36,12 +46,15 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
 """What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
 
+MAX_FAILURE_BYTES = 1 << 20
+"""Longer files of failures are not read."""
+
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 
 @dataclass(frozen=True)
 class Check:
-    """Whether an output can be used, why not, and the quality figures of one that can."""
+    """Whether an output can be used, why not, and the quality values of one that can."""
 
     state: State
     reason: str
@@ -85,8 +98,8 @@ class Cache:
             OSError: it cannot be read (StorageError for an object).
         """
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
-        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
+            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
+        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
 
     def check(self, computation: Computation, video_id: str) -> Check:
         """Whether the stored output is whole and comes from this computation."""
@@ -161,16 +174,16 @@ class Cache:
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
         try:
-            entry = json.loads(self._failure_text(stage, video_id))
-        except (OSError, ValueError, RecursionError):
+            entry = parse_json(self._failure_text(self.failure_path(stage, video_id)))
+        except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, stage: str, video_id: str) -> str:
-        return self.failure_path(stage, video_id).read_text("utf-8")
+    def _failure_text(self, path: Path) -> bytes:
+        return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
-        """The quality figures of the output of the computation `key`, empty where there is no output.
+        """The quality values of the output of the computation `key`, empty where there is no output.
 
         Raises:
             CacheError: damaged.
@@ -218,9 +231,8 @@ class Cache:
 
     def _is_failure(self, path: Path) -> bool:
         try:
-            content = self._content(path)
-            entry = json.loads(path.read_bytes() if content is None else content)
-        except (OSError, ValueError, RecursionError):
+            entry = parse_json(self._failure_text(path))
+        except (OSError, ValueError):
             return False
         return isinstance(entry, dict) and {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
 
@@ -306,12 +318,9 @@ class Cache:
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
 
-    def _common(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        shared = self.index.shared(str(indexed.get("common")))
-        return shared if isinstance(shared, dict) else {}
-
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        return {**indexed, **self._common(indexed)}
+        common = self.index.shared(str(indexed.get("common")))
+        return {**indexed, **(common if isinstance(common, dict) else {})}
 
 
 def _is_hash(fact: Any) -> bool:

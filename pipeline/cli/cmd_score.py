@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import alarm, finish, print_json, say, table
@@ -24,7 +23,7 @@ def score(rows: list[Score], model: Path, as_json: bool) -> None:
     if as_json:
         print_json({"model": str(model), "videos": rows_as_json(rows)})
     else:
-        table(f"scores by {printable(model)}", *score_rows(rows))
+        table(f"scores by {model}", *score_rows(rows))
         scored = next((row for row in rows if row.accuracy), None)
         if scored is not None:
             guessing = any(flag.title == GUESSING for flag in scored.flags)

@@ -100,12 +100,10 @@ def show_results(done: Evaluation | SearchRun, content: Any, as_json: bool, plac
 
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
     """Files of a cache, each with the reason."""
-    from data.errors import printable
-
     if as_json:
         print_json({"summary": listed.summary, "files": [file.row() for file in listed.files]})
         return
     if listed.files:
-        rows = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in listed.files[:most]]
+        rows = [(f.stage, f.video or f.path, f.why, f.size) for f in listed.files[:most]]
         table("", ("stage", "video", "why", "bytes"), rows)
     say(listed.summary)

@@ -42,11 +42,8 @@ DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
 WORKERS = min(os.cpu_count() or 1, 8)
 """Videos extracted at once; the pose network uses one core each."""
 
-QUICK = (
-    "pose.stride=2",
-    "clips.frames_per_clip=8",
-)
-"""What `--quick` changes: every second frame for the pose, clips of 8 frames instead of 16."""
+QUICK = ("pose.stride=2",)
+"""What `--quick` changes beside fewer dives: every second frame for the pose."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def run_demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame for the pose, short clips.
+        quick: fewer dives, every second frame for the pose.
         overrides: further `section.key=value` settings.
         observer: notes and progress.
         stop: set it to end after the current writes.

@@ -3,7 +3,8 @@
 `evaluate` returns the results as plain values, written to `results.json` (format 1):
 
     format, created       1, and when
-    protocol              {name, folds: [{name, train, test}] with counts}
+    protocol              {name, folds: [{name, train, test}] with counts of performances}
+    videos, performances  numbers; views of one trial that share their agents are one performance
     audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
     tasks                 names, in the order of the tables
     systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
@@ -36,7 +37,7 @@ user), then averaged; `together` ranks all held-out predictions of a task togeth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -47,7 +48,7 @@ import numpy as np
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
-from data.store import write_text
+from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from pipeline.evaluate.fold_summary import (
     average_summary,
@@ -59,7 +60,7 @@ from pipeline.evaluate.fold_summary import (
     user_summary,
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
-from pipeline.features import FeatureSet
+from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
 from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
 from pipeline.train import SCORES, Stop, label_table
@@ -87,6 +88,8 @@ def evaluate(
 ) -> Results:
     """Train and test every system on every fold of every task; the module's docstring describes the results.
 
+    Views of one trial that share their agents are trained on and scored once (`pipeline.features.one_per_trial`).
+
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
         folds: over the ids of `features`, all tasks at once.
@@ -102,6 +105,9 @@ def evaluate(
         AimError: a system failed; the message begins with its name.
         Cancelled: `stop` returned true.
     """
+    videos = len(features)
+    features = one_per_trial(features)[0]
+    folds = [_of(fold, set(features.ids)) for fold in folds]
     parts = make_parts(features, folds)
     rows: dict[str, tuple[System, HeldOut]] = {}
     for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
@@ -111,10 +117,18 @@ def evaluate(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
+        "videos": videos,
+        "performances": len(features),
         "left_out": left_out(features, folds),
         **_summaries(features, parts, rows, draws, against, by_user=protocol == "louo"),
         "paper": {},
     }
+
+
+def _of(fold: Fold, ids: Collection[str]) -> Fold:
+    """The fold without records that became a part of another."""
+    train, test = (tuple(name for name in part if name in ids) for part in (fold.train, fold.test))
+    return Fold(fold.name, train, test)
 
 
 def _counts(fold: Fold) -> Results:
@@ -195,7 +209,7 @@ def read_results(place: Path) -> Results:
         DataError: it is absent, damaged or of another format.
     """
     try:
-        results = json.loads(place.read_text(encoding="utf-8"))
+        results = read_json(place)
     except (OSError, ValueError) as error:
         raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
     if not isinstance(results, dict) or results.get("format") != FORMAT:

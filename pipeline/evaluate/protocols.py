@@ -32,6 +32,7 @@ def run_protocol(
     *,
     systems: str = "aim",
     oracle: bool = False,
+    quick: bool = False,
     checkpoints: Path | None = None,
     more: Sequence[System] = (),
     run: Run = run_here,
@@ -49,6 +50,7 @@ def run_protocol(
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
         checkpoints: folder of the checkpoints, for resuming.
         more: additional systems.
         run: where the systems train.
@@ -62,7 +64,7 @@ def run_protocol(
     report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         report.require()
-    chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
+    chosen = [*more, *_chosen(config, features, systems, oracle, quick, checkpoints)]
     results = evaluate(
         features,
         folds,
@@ -83,13 +85,13 @@ def run_protocol(
 
 
 def _chosen(
-    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, checkpoints: Path | None
+    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
     """The systems that `run_protocol` is asked for."""
     model, recipe = config.scorer
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines()]
     if systems == "all":
         names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
@@ -97,14 +99,17 @@ def _chosen(
     return chosen
 
 
-def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
+def _ours(
+    config: BaseConfig, features: FeatureSet, oracle: bool, quick: bool, checkpoints: Path | None
+) -> list[System]:
     """AIM with epochs chosen inside the training part, where asked for as part of a combination."""
     model, recipe = config.scorer
     kinds, seed = forbidden(config.protocol), config.split.seed
-    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=seed)
+    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
+    ours = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
     if not config.combined and config.protocol != "louo":
         return [ours]
-    return [combination(features, ours, kinds, seed)]
+    return [combination(features, ours, kinds, seed, validate=not quick)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:

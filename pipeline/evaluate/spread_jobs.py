@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems import HeldOut, Part, System
-from pipeline.train import Progress, Stop
+from pipeline.train import Stop
 from pipeline.train.fit import CORES
 
 ROW_COST = 10
@@ -49,7 +50,7 @@ class JobError(AimError):
 
 
 def run_job(
-    features: FeatureSet, job: Job, cores: int, progress: Progress | None = None, stop: Stop | None = None
+    features: FeatureSet, job: Job, cores: int, progress: Steps | None = None, stop: Stop | None = None
 ) -> HeldOut:
     """One job on `cores` cores (0: as many as torch uses here); their number changes no result.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import Cancelled, DataError, UsageError, printable
+from data.errors import Cancelled, DataError, UsageError
 from data.video import Listing, Record, find_videos
 from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
@@ -199,7 +199,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     part, slash, parts = text.partition("/")
     if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
-        raise UsageError(f"'--shard {printable(text)}' is not of the form i/n", fix="Example: --shard 1/4")
+        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
     return int(part), int(parts)
 
 

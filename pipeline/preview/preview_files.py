@@ -8,8 +8,10 @@ fresh under the configuration; it is drawn again when an output of its video is 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from data.errors import AimError, Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
+from data.video.media import frame_length
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
@@ -182,21 +185,16 @@ def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threadin
     drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
     path = scene.record.path
     rate, order = film_frames(scene.times)
-    shown = tile_frames(scene)
+    times_shown, shown = Counter(order.tolist()), tile_frames(scene)
     tiles: dict[int, Picture] = {}
 
     def pictures() -> Iterator[Picture]:
-        waiting = iter(order.tolist())
-        next_ = next(waiting, -1)
-        for frame in decode(path, sorted({*order.tolist(), *shown})):
+        for frame in decode(path, sorted({*times_shown, *shown})):
             if stop is not None and stop.is_set():
                 raise Cancelled
             if frame.index in shown:
                 tiles[frame.index] = small.picture(frame)
-            canvas = drawer.canvas(frame)
-            while next_ == frame.index:
-                yield canvas
-                next_ = next(waiting, -1)
+            yield from repeat(drawer.canvas(frame), times_shown[frame.index])
 
     write_video(film, pictures(), rate, options={"crf": "23", "preset": "veryfast"})
     write_bytes(sheet, jpeg(contact_sheet(scene, [tiles[index] for index in shown], shown), quality=88))
@@ -208,7 +206,7 @@ def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     >>> film_frames(np.arange(4) / 25)
     (25.0, array([0, 1, 2, 3]))
     """
-    length = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+    length = frame_length(times)
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))

@@ -13,7 +13,7 @@ from pipeline.outputs import writing
 from pipeline.results import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv
-from pipeline.score.scorer import Scorer, saved_storage
+from pipeline.score.scorer import load_scorer, saved_storage
 
 
 def score_videos(
@@ -45,11 +45,9 @@ def score_videos(
     """
     storage = saved_storage(model, user) if any(map(is_remote, inputs)) else None
     records = find_performances(inputs, observer, kinematics=kinematics, dataset=dataset, storage=storage)
-    scorer = Scorer(model, cache, workers, other_settings=other_settings, user=user)
+    scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
     if kinematics is not None and "kinematics" not in scorer.planner.reads:
         raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
-    for note in scorer.notes:
-        observer.note(note)
     stop = observer.stop_event()
     with observer.progress("videos") as progress:
         rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, write_text
+from data.store import StageOutput, Storage, parse_json, read_regular, write_text
 from data.store.arrays import Floats
+from data.store.files import MAX_JSON_BYTES
 from data.video import Record
 from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
@@ -82,10 +83,9 @@ class Scorer:
     ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
-        self.notes: tuple[str, ...] = tuple(f"note: {folder}: {text}" for text in self.bundle.notes)
         self.model_sha256 = bundle.model_sha256(folder)
         values, notes = usable_config(folder, user)
-        self.notes += tuple(notes)
+        self.notes = (*self.bundle.notes, *notes)
         if cache is not None:
             values["cache"] = str(cache)
         if workers is not None and isinstance(values.setdefault("run", {}), dict):
@@ -100,6 +100,8 @@ class Scorer:
                 where=folder,
                 fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
             )
+        if self.config.combined and self.bundle.combination is None:
+            raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
         self.contents = read_contents(folder)
 
@@ -225,6 +227,7 @@ class Scorer:
                     strict=True,
                 )
             ),
+            other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
             quality=quality,
@@ -269,19 +272,23 @@ class Scorer:
 def load_scorer(
     folder: Path,
     cache: Path | None = None,
-    workers: int = 0,
+    workers: int | None = 0,
     *,
     other_settings: bool = False,
     user: BaseConfig | None = None,
+    observer: Observer | None = None,
 ) -> Scorer:
-    """Load a scorer for use from Python; by default it extracts in this process.
+    """Load a scorer; by default it extracts in this process. The observer is told what to know of the run folder.
 
     Raises:
         DataError: the folder holds no trained run, or a damaged one.
         UsageError: its configuration has settings that this version does not have, or makes other features than those
             of training (see `Scorer`).
     """
-    return Scorer(folder, cache, workers, other_settings=other_settings, user=user)
+    scorer = Scorer(folder, cache, workers, other_settings=other_settings, user=user)
+    if observer is not None:
+        observer.notes(scorer.notes)
+    return scorer
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
@@ -328,11 +335,11 @@ def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[st
 def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
     path = folder / CONFIG_FILE
     try:
-        content = path.read_bytes()
-        values = json.loads(content.decode("utf-8"))
+        content = read_regular(path, MAX_JSON_BYTES)
+        values = parse_json(content)
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):
         raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
@@ -351,7 +358,15 @@ def saved_storage(folder: Path, user: BaseConfig | None = None) -> Storage:
 
 def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
     """Whether every number of a score is one."""
-    heads = (made.score, made.members, made.step_scores, made.attention, made.execution, made.synchronisation)
+    heads = (
+        made.score,
+        made.other_share,
+        made.members,
+        made.step_scores,
+        made.attention,
+        made.execution,
+        made.synchronisation,
+    )
     return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 

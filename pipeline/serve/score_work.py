@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,12 @@ class ScoreWork:
     Args:
         scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
             extracted again. With `workers=1` a decoder crash ends a child process only.
+        note: told about videos that are extracted again.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, note: Callable[[str], None] | None = None) -> None:
         self.scorer = scorer
+        self.note = note
 
     def __call__(
         self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
@@ -61,7 +64,7 @@ class ScoreWork:
             sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
         )
         progress("preparing", None)
-        row = self.scorer.score_records([record], stop=stop, on_frames=_frames(progress))[0]
+        row = self.scorer.score_records([record], stop=stop, note=self.note, on_frames=_frames(progress))[0]
         if stop.is_set():
             raise Cancelled
         if row.error is not None:

@@ -17,13 +17,13 @@ from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.interface import HeldOut, Part, by_fold
 from pipeline.train import (
     SCORES,
     Fitted,
     Normaliser,
-    Progress,
     Stop,
     check_sizes,
     fit_members,
@@ -58,7 +58,7 @@ class AimSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; statistics come from each part's training rows.
 

@@ -18,6 +18,7 @@ from data.splits import TIED, tied
 from data.store.arrays import Floats
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
 from pipeline.systems.selection import (
@@ -28,7 +29,7 @@ from pipeline.systems.selection import (
     inner_version,
     names,
 )
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 Texts = NDArray[np.str_]
 
@@ -91,7 +92,7 @@ class Combined:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; `HeldOut.inner` has the weights and the inner figures of each fold."""
         trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
@@ -125,8 +126,9 @@ class Combined:
         rows = [
             row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
         ]
-        chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
-        rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
+        if self.validate:
+            chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
+            rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
         return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
@@ -151,7 +153,7 @@ class _Named:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """Never called: the row comes from `Combined.joined`.
 

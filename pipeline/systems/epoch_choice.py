@@ -15,10 +15,11 @@ from data.splits import TIED
 from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""
@@ -67,7 +68,7 @@ class WithEpochs:
         return self._watching().inner(runs)
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]

@@ -14,7 +14,8 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
-from pipeline.train import Progress, Stop
+from pipeline.observer import Steps
+from pipeline.train import Stop
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class System(Protocol):
         """Whether it needs no video: a reference for every other result."""
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """Train on each part's training rows and predict its test rows.
 
@@ -113,7 +114,7 @@ class SimpleSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         scores = []

@@ -18,9 +18,10 @@ import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.interface import HeldOut, Part, by_fold
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
 
@@ -43,8 +44,8 @@ RANKS = np.linspace(0.0, 1.0, 21)
 LENGTHS = 2.0 ** np.arange(-1.5, 4.1, 0.5)
 """Length scales of the Gaussian process to choose from, in units of the root of the number of descriptors."""
 
-NOISES = np.logspace(-3, 2, 26)
-"""Noise variances of the Gaussian process to choose from, in units of the signal's."""
+NOISES = np.logspace(-2, 2, 21)
+"""Noise variances of the Gaussian process to choose from, in units of the signal's: no judge is free of noise."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ class FittedRegression:
         with np.errstate(over="ignore", invalid="ignore"):
             out = np.clip(np.nan_to_num((table - self.centre[i]) / self.spread[i]), -CUT, CUT)
         if self.knots.shape[1]:
-            for column in np.flatnonzero(np.isfinite(self.spread[i])):
-                rank = np.interp(table[:, column], self.knots[i, :, column], RANKS)
-                out[:, column] = (rank - 0.5) * np.sqrt(12.0)
+            below, steps = rank_segments(self.knots[i])
+            rank = np.clip((np.nan_to_num(table)[:, None] - below) / steps, 0.0, 1.0).mean(1)
+            out = np.where(np.isfinite(self.spread[i]), (rank - 0.5) * np.sqrt(12.0), 0.0)
         return np.asarray(out)
 
     def _of_task(self, values: Floats, task: str) -> Floats:
@@ -145,7 +146,7 @@ class FittedRegression:
             raise ValueError("a regression's arrays do not fit together")
         if named["kernel"] not in ("linear", "rbf", "nearest") or numbers["knots"].shape[::2] != (tasks, size):
             raise ValueError("a regression of another form")
-        return cls(**named, **numbers)
+        return cls(**named, **numbers | {name: float(numbers[name]) for name in ("gamma", "bias")})
 
 
 _NUMBERS = tuple(
@@ -181,7 +182,7 @@ class RegressionSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         table = DESCRIPTORS[self.describe](features)
@@ -254,6 +255,16 @@ class RegressionSystem:
         if self.kernel == "linear":
             return {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1), "bias": bias}
         return {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma), "bias": bias}
+
+
+def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
+    """Lower ends and lengths (segments, K) of the segments between knots (len(RANKS), K).
+
+    A rank is the mean over the segments of the share that is below a value. Equal knots are moved a little apart, so
+    that a value is on both sides of none.
+    """
+    span = np.maximum(knots[-1] - knots[0], 1e-9)
+    return knots[:-1], np.maximum(np.diff(knots, axis=0), 1e-3 * span)
 
 
 def _trials(features: FeatureSet, rows: Rows) -> tuple[Rows, Floats]:

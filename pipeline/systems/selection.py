@@ -12,8 +12,9 @@ from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class Selected:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
         chosen = self.choose(features, parts, progress, stop)
@@ -63,7 +64,7 @@ class Selected:
         return HeldOut(as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def choose(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be split."""
         every = [part for inner in self._inner(features, parts).values() for part in inner]

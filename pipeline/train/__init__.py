@@ -1,7 +1,7 @@
 """Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
 
 from pipeline.train.augment import TrainingSet, training_set
-from pipeline.train.fit import Fitted, Progress, fit_members
+from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop
 from pipeline.train.trainer import TrainedRun, check_sizes, fit_normaliser, run_members, sizes_of, stack_data, train
@@ -10,7 +10,6 @@ __all__ = [
     "SCORES",
     "Fitted",
     "Normaliser",
-    "Progress",
     "Stop",
     "TrainedRun",
     "TrainingSet",

@@ -20,6 +20,7 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import PlainLayers
 from models.stacked import StackData
+from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
@@ -28,9 +29,6 @@ STACK_PARAMETERS = 6_000_000
 
 CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 """Number of stacks that train in parallel on a CPU; torch's number of threads where unset. Changes no result."""
-
-Progress = Callable[[int, int], None]
-"""Called with (epochs done, epochs in all)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def fit_members(
     *,
     watch: Sequence[int] = (),
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> Fitted:
     """Train every member (at least one); members with the same number of batches per epoch train as one stack.
@@ -134,7 +132,7 @@ def _run_all(
     count: int,
     device: torch.device,
     epochs: int,
-    progress: Progress | None,
+    progress: Steps | None,
     stop: Stop | None,
 ) -> list[Fitted]:
     """Train all stacks, each in one thread on one core, so that no core waits for another within a step."""
@@ -185,7 +183,7 @@ def _keep_memory() -> None:
         return
 
 
-def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
+def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Steps | None) -> None:
     """Report the mean progress of `count` stacks from this thread until all have ended."""
     done, shown, ended = [0] * count, 0, 0
     while ended < count:

@@ -19,9 +19,10 @@ from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
 from models.stacked import StackData
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.train.augment import training_set
-from pipeline.train.fit import Fitted, Progress, fit_members
+from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import NO_ROWS, Member, Stop
 
@@ -64,7 +65,7 @@ def train(
     *,
     rows: Sequence[int] | Rows | None = None,
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> TrainedRun:
     """Train `config.runs` networks on the labelled performances of `features`.

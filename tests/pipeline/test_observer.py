@@ -25,7 +25,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkey
     progress = Progress("videos")
     hooks = progress.hooks()
     hooks["on_plan"]([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
-    assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left, time left not known yet"
+    assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
     now[0] += 30
     hooks["on_frames"]("a", 80, 160, ("pose",))  # every second frame is decoded
     hooks["on_frames"]("b", 0, 0, ("timesteps",))
@@ -34,7 +34,10 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkey
     hooks["on_result"](SimpleNamespace(record=video("b"), failed={"pose": "no frames"}))
     assert progress.share == pytest.approx(250 / 400)
     hooks["on_result"](SimpleNamespace(record=video("a"), failed={}))
-    assert (progress.share, str(progress)) == (1.0, "videos: 2 of 3 done, 1 failed, 0 left, about 0 s left")
+    assert (progress.share, str(progress)) == (
+        1.0,
+        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, about 0 s left",
+    )
 
 
 def test_resumed_steps_count_from_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,7 +47,7 @@ def test_resumed_steps_count_from_where_they_began(monkeypatch: pytest.MonkeyPat
     progress.steps(200, 300)
     now[0] += 10
     progress.steps(210, 300)
-    assert str(progress) == "epochs: 210 of 300 done, 0 failed, 90 left, about 90 s left".replace("90 s", "2 min")
+    assert str(progress) == "epochs: 210 of 300 done, 0 failed, 90 left; 10% of the work, about 2 min left"
 
 
 def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +60,7 @@ def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) 
     time.sleep(0.2)
     lines = console.err.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert 2 <= len(lines) <= 3
-    assert lines[0] == "epochs: 1 of 4 done, 0 failed, 3 left, time left not known yet"
+    assert lines[0] == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
 
 
 def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:

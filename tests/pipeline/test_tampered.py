@@ -17,12 +17,16 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.made_features import made_features
 from data.errors import AimError, DataError, UsageError
+from data.leaks import audit
+from data.splits import kfold
 from data.store import Array, StageOutput, sha256_file
 from data.store import hdf5 as store
 from data.video import Record
 from models.aim_config import AimConfig
+from pipeline.api import plot, report
 from pipeline.cache import Cache
 from pipeline.cache.computation import Computation
+from pipeline.evaluate.cross_validation import evaluate
 from pipeline.extract.extract_run import parse_shard
 from pipeline.features import ARRAYS, FeatureSet, stack
 from pipeline.pack import read_pack, write_pack
@@ -30,6 +34,8 @@ from pipeline.recipes import fast
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.baselines import trivial_baselines
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
 
@@ -278,6 +284,23 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{computation.key}"}}']):
         cache.failure_path("timesteps", "a.mp4").write_text(text)
         assert outcome(use_cache, f"failure {number}")
+
+
+def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
+    folds, place, page, refused = kfold(features.records, k=3), tmp_path / "results.json", tmp_path / "page.html", 0
+    systems = (AimSystem("AIM", AimConfig(width=4, regression_width=4), fast(runs=2, epochs=4)), *trivial_baselines())
+    results = evaluate(features, folds, systems, protocol="kfold", audit=audit(folds, features.records), draws=9)
+    results["predictions"] = results["predictions"][:3]
+    whole = json.dumps(results)
+    for number, text in enumerate(
+        [whole, *(json.dumps(other) for other in [*retyped(results, 2)][::6]), "[" * 99_999, "5"]
+    ):
+        place.write_text(text)
+        good = outcome(lambda: report(tmp_path, out=page), f"results {number}: {text[:2000]}")
+        good = good and outcome(lambda: plot(tmp_path, out=tmp_path / "figures", formats="svg"), f"figures {number}")
+        refused += not good
+        assert good or number
+    assert refused > 20
 
 
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])

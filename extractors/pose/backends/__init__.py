@@ -39,11 +39,11 @@ def load_backend(config: PoseConfig) -> PoseBackend:
 
         require("rtmlib")
         return RTMLib(networks(config), min_score=config.min_score, threads=config.threads)
-    from data.weights import locate
+    from data.weights import whole
     from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
-        locate(config.weights), long_side=config.long_side, threads=config.threads, min_score=config.min_score
+        whole(config.weights), long_side=config.long_side, threads=config.threads, min_score=config.min_score
     )
 
 

@@ -23,12 +23,13 @@ from data.errors import ChangedError, DataError, UsageError, VideoError
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
-from pipeline import stages
+from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import gather
+from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
 from pipeline.results import Flag, Score
@@ -38,6 +39,7 @@ from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
+from pipeline.score.run_origin import ORIGIN
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
@@ -111,6 +113,35 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
+
+
+def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """One more column, one more line on the page; a training that was not finished is refused."""
+    root, run = trained[0].parent, tmp_path / "run"
+    config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
+    greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
+    found = find_videos([root / "train"]).records
+    records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in found]
+    planner = Planner(config, Cache(config.cache))
+    features = gather(records, planner).features
+    plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
+    save(plain, run)
+    finish_run(plain, features, config, run, planner=planner, folds=3)
+    scorer = Scorer(run, None, 0)
+    films = find_videos([trained[1]]).records
+    rows = scorer.score_records(films)
+    low = float(plain.train_labels[:, 0].min())
+    for row in rows:
+        assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
+        assert row.interval80 is not None
+    assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6g}"
+    assert as_json(rows)[0]["other_share"] == rows[0].other_share
+    report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
+    assert "of the score belong to no step" in (tmp_path / "page.html").read_text()
+    assert "weighted mean: AIM" in (run / CARD).read_text()
+    save(plain, run)
+    with pytest.raises(DataError, match="not finished"):
+        Scorer(run, None, 0)
 
 
 def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -193,12 +224,12 @@ def test_other_settings_are_flagged_never_silent(
     trained: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ToyTimesteps, "version", 2)
-    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 3 here"):
+    with pytest.raises(UsageError, match=r"timesteps.version: 1 in the model, 2 here"):
         Scorer(trained[0], tmp_path, 0)
     scored = Scorer(trained[0], tmp_path, 0, other_settings=True).score(trained[1] / "a.mp4")
     assert scored.score is not None
     assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
-    assert "timesteps.version: 1 in the model, 3 here" in scored.flags[0].detail
+    assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
 
 
 def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
@@ -322,6 +353,49 @@ def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, train
     scorer = load_scorer(run_copy)
     assert "without hashes" in scorer.notes[0]
     assert scorer.score(trained[1] / "a.mp4").score is not None
+
+
+def test_every_command_tells_the_same_notes(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of inputs that are left out, of the run folder, and of outputs that are extracted again."""
+    told: dict[str, list[str]] = {}
+
+    class Told(Observer):
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
+        def note(self, text: str) -> None:
+            told.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
+
+    description = json.loads((run_copy / "model.json").read_text())
+    del description["hashes"]
+    (run_copy / "model.json").write_text(json.dumps(description))
+    for name in (HASHES, ORIGIN):
+        (run_copy / name).unlink()
+    shutil.copytree(trained[1], tmp_path / "in")
+    monkeypatch.setattr("pipeline.extract.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    (tmp_path / "in/gone.mp4").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "in/pipe.mp4")
+    calls: dict[str, Callable[[Observer], Any]] = {
+        "score": lambda told: api.score(tmp_path / "in", run_copy, workers=0, observer=told),
+        "report": lambda told: api.report(run_copy, tmp_path / "in", workers=0, observer=told),
+        "plot": lambda told: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=told),
+        "export": lambda told: api.export(run_copy, out=tmp_path / "a.onnx", observer=told),
+    }
+    for command, call in calls.items():
+        (tmp_path / command).mkdir()
+        monkeypatch.chdir(tmp_path / command)
+        scorer = load_scorer(run_copy)
+        scorer.score_records(find_videos([tmp_path / "in"]).records)
+        damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+        scorer.cache.close()
+        call(Told(command))
+    assert told["score"] == told["report"] == told["plot"]
+    texts = ("leads nowhere", "not a regular file", "without hashes", "not trained by this account", "extracted again")
+    assert [text in line for text, line in zip(texts, told["score"], strict=True)] == [True] * 5
+    assert told["export"] == told["score"][2:3]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
