@@ -22,6 +22,7 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
         calibrated_on = done.calibration.groups if done.calibration else 0
         calibrated: dict[str, Any] = {"calibrated_on": calibrated_on, "not_calibrated": done.not_calibrated}
         calibrated["held_out"] = asdict(done.calibration.accuracy) if done.calibration else None
+        calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
     say(f"{runs} networks trained on {trained_on} performances: {out}")
@@ -35,6 +36,12 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
         columns = ("", "Spearman's rho", "mean absolute error", "8 of 10 within ±")
         table(f"{accuracy.performances} held-out performances", columns, rows)
         (say if accuracy.better else alarm)(str(accuracy))
+        if choice := done.calibration.facts.get("combination"):
+            by_system = [
+                (name, figures["together"], figures["together_error"], choice["weights"].get(name))
+                for name, figures in choice["figures"].items()
+            ]
+            table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
 
 
 def _intervals(done: TrainedScorer) -> str:

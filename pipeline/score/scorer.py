@@ -98,7 +98,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
             )
         if self.config.combined and self.bundle.combination is None:
             raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")

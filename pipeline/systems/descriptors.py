@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,14 @@ def skill_descriptors(features: FeatureSet) -> Floats:
     For each of four tools path length, speeds, acceleration, jerk, gripper travel, workspace, variation and centroid
     of the speed, slow share and gripper reversals; the duration; correlation and ratio of the slaves' speeds.
     """
-    columns = [i for i, name in enumerate(features.names.get("trial", ())) if _SKILL.fullmatch(name)]
-    return trial_descriptors(features)[:, columns] if len(columns) > 1 else trial_descriptors(features)
+    columns = skill_columns(features.names.get("trial", ()))
+    return trial_descriptors(features)[:, columns] if columns else trial_descriptors(features)
+
+
+def skill_columns(names: Sequence[str]) -> list[int]:
+    """Places of these descriptors among the trial-level ones; none where no tools are recorded."""
+    columns = [place for place, name in enumerate(names) if _SKILL.fullmatch(name)]
+    return columns if len(columns) > 1 else []
 
 
 def whole_descriptors(features: FeatureSet) -> Floats:
@@ -61,7 +67,7 @@ def cosines(features: FeatureSet) -> Floats:
     """
     from scipy.fft import dct
 
-    return np.asarray(dct(_series(features), axis=1, norm="ortho")[:, :COEFFICIENTS].reshape(len(features), -1))
+    return _lowest(dct(_series(features), axis=1, norm="ortho"))
 
 
 def frequency_and_entropy(features: FeatureSet) -> Floats:
@@ -70,7 +76,7 @@ def frequency_and_entropy(features: FeatureSet) -> Floats:
     Departure: over the T time steps of every channel instead of the full-rate kinematics.
     """
     series = _series(features)
-    fourier = np.abs(np.fft.rfft(series, axis=1))[:, 1 : COEFFICIENTS + 1].reshape(len(features), -1)
+    fourier = _lowest(np.abs(np.fft.rfft(series, axis=1))[:, 1:])
     return np.concatenate([cosines(features), fourier, approximate_entropy(series)], axis=1)
 
 
@@ -90,6 +96,14 @@ def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
     """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
     tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
     return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
+
+
+def _lowest(coefficients: Floats) -> Floats:
+    """(n, any, channels) to (n, COEFFICIENTS x channels), filled up with zeros where there are fewer."""
+    count, given, channels = coefficients.shape
+    out = np.zeros((count, COEFFICIENTS, channels))
+    out[:, :given] = coefficients[:, :COEFFICIENTS]
+    return out.reshape(count, -1)
 
 
 def _series(features: FeatureSet) -> Floats:

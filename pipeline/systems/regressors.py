@@ -146,7 +146,7 @@ class FittedRegression:
             raise ValueError("a regression's arrays do not fit together")
         if named["kernel"] not in ("linear", "rbf", "nearest") or numbers["knots"].shape[::2] != (tasks, size):
             raise ValueError("a regression of another form")
-        return cls(**named, **numbers)
+        return cls(**named, **numbers | {name: float(numbers[name]) for name in ("gamma", "bias")})
 
 
 _NUMBERS = tuple(

@@ -12,11 +12,14 @@ from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
+from data.video import Labels
+from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import read_results
-from pipeline.evaluate.leaderboard import OURS, TABLES
+from pipeline.evaluate.leaderboard import OURS, TABLES, WITHOUT_PARTS, all_systems, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
+from pipeline.recipes import fast
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from run_pipeline import app
@@ -60,6 +63,20 @@ def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     features: FeatureSet = replace(made, records=records, names={"primary": names, "secondary": names})
     write_pack(root / "tasd2.h5", features)
     return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
+
+
+def test_single_and_multi_task_are_one_row_without_part_scores() -> None:
+    features = made_features(12, channels=6, scene=4)
+
+    def named(**parts: float) -> dict[str, object]:
+        records = tuple(replace(record, labels=Labels(score=1.0, **parts)) for record in features.records)
+        return dict(all_systems(replace(features, records=records), AimConfig(width=4), fast()))
+
+    with_parts, without = named(execution=2.0), named()
+    assert set(with_parts) - set(without) == {"single-task", "multi-task"}
+    assert set(without) - set(with_parts) == {WITHOUT_PARTS}
+    assert set(TABLES["4"]) - set(table_names("4", without)) == {"single-task", "multi-task"}
+    assert table_names("4", with_parts) == TABLES["4"]
 
 
 def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:

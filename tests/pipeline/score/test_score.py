@@ -115,6 +115,35 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
 
 
+def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """One more column, one more line on the page; a training that was not finished is refused."""
+    root, run = trained[0].parent, tmp_path / "run"
+    config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
+    greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
+    found = find_videos([root / "train"]).records
+    records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in found]
+    planner = Planner(config, Cache(config.cache))
+    features = gather(records, planner).features
+    plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
+    save(plain, run)
+    finish_run(plain, features, config, run, planner=planner, folds=3)
+    scorer = Scorer(run, None, 0)
+    films = find_videos([trained[1]]).records
+    rows = scorer.score_records(films)
+    low = float(plain.train_labels[:, 0].min())
+    for row in rows:
+        assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
+        assert row.interval80 is not None
+    assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6g}"
+    assert as_json(rows)[0]["other_share"] == rows[0].other_share
+    report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
+    assert "of the score belong to no step" in (tmp_path / "page.html").read_text()
+    assert "weighted mean: AIM" in (run / CARD).read_text()
+    save(plain, run)
+    with pytest.raises(DataError, match="not finished"):
+        Scorer(run, None, 0)
+
+
 def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     for day, name in (("one", "a"), ("two", "b")):
