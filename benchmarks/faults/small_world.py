@@ -16,6 +16,7 @@ import yaml
 
 from benchmarks.faults.forked_command import Done, preload
 from data.video import write_video
+from synthetic.tiny_jigsaws import make_jigsaws
 
 SETTINGS: dict[str, Any] = {
     "name": "faults",
@@ -70,16 +71,31 @@ class World:
         self.config.write_text(yaml.safe_dump(settings))
         options = ["--config", str(self.config)]
         self._made("extract", *options)
+        self._made("pack", *options, "--out", str(folder / "pack.h5"))
+        make_jigsaws(folder / "jigsaws", trials=3, tasks=["Suturing"], rows=40, videos=False)
         self._made("train", *options, "--out", str(self.run), "--folds", "2")
-        self.scores = scores_of(
-            self._made("score", str(self.new), "--model", str(self.run), "--cache", str(self.cache), "--json")
-        )
+        score = ["score", str(self.new), "--model", str(self.run), "--cache", str(self.cache), "--json"]
+        self.scores = scores_of(self._made(*score))
+        self._first = self._state()
 
     def _made(self, *arguments: str) -> Done:
         done = preload(arguments, self.folder, [self.folder])
         if done.code:
             raise SystemExit(f"{' '.join(arguments)}: {done.err}")
         return done
+
+    def changed(self) -> list[str]:
+        """Files of this folder that are new, gone, or not as they were when it was made."""
+        now = self._state()
+        return sorted(name for name in {*now, *self._first} if now.get(name) != self._first.get(name))
+
+    def _state(self) -> dict[str, tuple[int, int]]:
+        facts = {}
+        for path in self.folder.rglob("*"):
+            if "home" not in path.parts and not path.is_dir():
+                status = path.lstat()
+                facts[str(path.relative_to(self.folder))] = status.st_mtime_ns, status.st_size
+        return facts
 
     def copy(self, name: str, target: Path) -> Path:
         """A copy of one of the folders."""
