@@ -121,7 +121,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     assert systems[COMBINED]["inner"] is None
     assert "--quick: 2 networks a fold, no inner validation" in " ".join(printed.split())
     refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
-    assert (refused.exit_code, "Leave out --quick" in refused.output) == (2, True)
+    assert "Leave out --quick" in str(refused.exception)
 
 
 @pytest.mark.parametrize("table", ["2", "3", "5"])
