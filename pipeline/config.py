@@ -50,7 +50,7 @@ class RunConfig(Section):
     workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
-    memory_gb: float = Field(0.0, ge=0, description="memory of one worker; the next run tries again; 0: no limit")
+    memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 

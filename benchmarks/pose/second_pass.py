@@ -52,7 +52,7 @@ def _refine(
 ) -> None:
     """Add to the last of an agent's tracks what close-ups of its weak frames show; the higher score is stored."""
     frames = np.array([frame for track in chain for frame in track.frames])
-    poses = np.stack([pose for track in chain for pose in track.keypoints])
+    poses = np.concatenate([track.keypoints.copy() for track in chain])
     scores = np.array([score for track in chain for score in track.scores])
     good = scores >= weak_score
     if good.sum() < 2:
@@ -72,5 +72,5 @@ def _refine(
         people = view.in_frame(people)
         if len(people):
             chain[-1].frames.append(frame)
-            chain[-1].keypoints.append(people.keypoints[0])
+            chain[-1].joints.frombytes(people.keypoints[0].tobytes())
             chain[-1].scores.append(float(people.scores[0]))

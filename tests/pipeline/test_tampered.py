@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.faults.tampering import damaged_bytes, repacked, retyped
 from benchmarks.made_features import made_features
 from data.errors import AimError, DataError, UsageError
 from data.leaks import audit
@@ -38,37 +38,6 @@ from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
-
-ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
-"""Values that take the place of others."""
-
-
-def damaged_bytes(content: bytes) -> Iterator[bytes]:
-    """Truncated, flipped, lengthened and foreign contents."""
-    yield from (b"", b"\0" * 100, b"[]", content + b"x", content[::-1])
-    yield from (content[: len(content) * part // 8] for part in range(1, 8))
-    for part in range(16):
-        flipped = bytearray(content)
-        flipped[(len(content) - 1) * part // 15] ^= 1 << part % 8
-        yield bytes(flipped)
-
-
-def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
-    """Copies of JSON values in each of which one entry is deleted, or has another type or size."""
-    keys = list(values) if isinstance(values, dict) else [0] if isinstance(values, list) and values else []
-    for number, key in enumerate(keys):
-        for odd in ODD if depth == 2 else (ODD[number % len(ODD)], ODD[(3 * number + 1) % len(ODD)]):
-            changed = copy.copy(values)
-            changed[key] = odd
-            yield changed
-        changed = copy.copy(values)
-        del changed[key]
-        yield changed
-        if depth:
-            for inner in retyped(values[key], depth - 1):
-                changed = copy.copy(values)
-                changed[key] = inner
-                yield changed
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +119,6 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
     one, whole = features.take([0]), load_file(model / name)
     folder = Path(shutil.copytree(model, tmp_path / "run"))
     for key, values in whole.items():
-        others = [
-            None,
-            values.reshape(-1)[:0],
-            values.reshape(-1),
-            values.unsqueeze(0),
-            torch.full_like(values, -(10**9)),
-        ]
         flat = values.reshape(-1)
         others = [None, flat[:0], flat, values.unsqueeze(0), torch.full_like(values, -(10**9))]
         for number, other in enumerate(others):
@@ -170,14 +132,6 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
                 (folder / FACTS_FILE).write_text(json.dumps(facts))
             cover(folder)
             outcome(lambda: use(folder, one), f"{key}, {number}")
-
-
-def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
-    """A cache file or pack with another header or other arrays, and hashes that fit them."""
-    stored = store.read(path)
-    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
-    change(header, arrays)
-    store.write(target, header, StageOutput(arrays, stored.output.quality))
 
 
 def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:

@@ -193,6 +193,21 @@ def test_intervals_resample_performances_not_views(features: FeatureSet) -> None
     assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
 
 
+def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
+    half = features.take(np.arange(16))
+    other = replace(half, records=tuple(replace(r, id=f"{r.id}-2") for r in half.records), scene=half.scene + 1)
+    trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
+    both = replace(half.followed_by(other), records=trials)
+    mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
+    systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines())
+    twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (both, mean))
+    assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
+    assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]
+    assert [fold["test"] for fold in twice["protocol"]["folds"]] == [8, 8]
+    for mine, theirs in zip(twice["predictions"], once["predictions"], strict=True):
+        assert mine["AIM"]["mean"] == pytest.approx(theirs["AIM"]["mean"], abs=1e-3)
+
+
 def test_selection_prefers_what_ranks_inside_the_training_part(features: FeatureSet) -> None:
     scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
     read: list[np.ndarray] = []

@@ -112,6 +112,18 @@ def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: 
     assert not any("oracle" in name for name in results["systems"])
 
 
+def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) -> None:
+    printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    systems = results["systems"]
+    assert systems[OURS]["settings"]["train"]["runs"] == systems[OURS]["tasks"]["Suturing"]["runs"]["count"] == 2
+    assert not any("inner validation" in name for name in systems)
+    assert systems[COMBINED]["inner"] is None
+    assert "--quick: 2 networks a fold, no inner validation" in " ".join(printed.split())
+    refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
+    assert "Leave out --quick" in str(refused.exception)
+
+
 @pytest.mark.parametrize("table", ["2", "3", "5"])
 def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table: str) -> None:
     printed = command("reproduce", table, *jigsaws, "--out", str(tmp_path))
