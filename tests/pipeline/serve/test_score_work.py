@@ -28,7 +28,7 @@ class FakeScorer:
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], *, stop: threading.Event, on_frames: Any) -> list[Score]:
+    def score_records(self, records: list[Record], *, stop: threading.Event, note: Any, on_frames: Any) -> list[Score]:
         """One row, after half of the frames."""
         self.records += records
         on_frames(records[0].id, 51, 102, ("clips", "pose"))
