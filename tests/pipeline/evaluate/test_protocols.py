@@ -209,11 +209,12 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 
 
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
-    config, features = made
+    features = made[1]
+    config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, None)
+        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, False, None)
         assert isinstance(ours, WithEpochs)
         cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
     assert cuts[0] != cuts[1]
