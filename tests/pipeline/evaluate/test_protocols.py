@@ -225,7 +225,8 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 
 
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
-    config, features = made
+    features = made[1]
+    config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
