@@ -133,16 +133,10 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        lacking = {record.id: self.lacking(record) for record in records}
-        whole = [record for record in records if not lacking[record.id]]
-        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
-        good = [record for record in records if record.id in inputs]
-        scored: dict[str, Score] = {}
-        if good:
-            features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
-            # One by one: matrix products of a batch may round differently from those of a single performance.
-            scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
+        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        # One by one: matrix products of a batch may round differently from those of a single performance.
+        scored = {record.id: self._scored(record, inputs[record.id]) for record in records if record.id in inputs}
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
     def lacking(self, record: Record) -> str:
@@ -186,12 +180,11 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
-    def _scored(self, features: FeatureSet, inputs: _Inputs) -> Score:
+    def _scored(self, record: Record, inputs: _Inputs) -> Score:
         """The score of one performance, or the error of one without a finite score."""
         try:
-            return self._predict(features, inputs)
-        except DataError as error:
-            record = features.records[0]
+            return self._predict(stack([record], [inputs.output], feature_settings(self.planner)), inputs)
+        except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
 
     def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:

@@ -22,6 +22,7 @@ from data.splits import kfold
 from data.store import Array, StageOutput, sha256_file
 from data.store import hdf5 as store
 from data.video import Record
+from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
 from pipeline.api import plot, report
 from pipeline.cache import Cache
@@ -175,11 +176,9 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     one = features.take([0])
-    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS}
-    arrays = {
-        name: Array(values, tuple(f"{name}{axis}" for axis in range(values.ndim)), "1")
-        for name, values in values_of.items()
-    }
+    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS} | {"bounds": np.zeros((4, 2))}
+    specs = Timesteps.arrays
+    arrays = {n: Array(v, specs[n].dims, specs[n].unit, "", specs[n].names) for n, v in values_of.items()}
     computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
     def use_cache() -> None:
@@ -216,9 +215,14 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert full["arrays"]
         repacked(whole, path, lambda old, _, values=values: (old.clear(), old.update(values)))  # type: ignore[misc]
         outcome(use_cache, f"retyped {number}")
-    for name in ARRAYS:
-        repacked(whole, path, lambda _, a, n=name: a.pop(n))  # type: ignore[misc]
-        assert not outcome(use_cache, f"without {name}")
+    for name, array in arrays.items():
+        others = [None, Array(array.values.reshape(-1), ("x",), array.unit), replace(array, unit="px")]
+        others += [replace(array, values=array.values[:1])] if array.values.ndim > 1 else []
+        for number, other in enumerate(others):
+            changed = {n: a for n, a in arrays.items() if n != name} | ({} if other is None else {name: other})
+            repacked(whole, path, lambda _, a, changed=changed: (a.clear(), a.update(changed)))  # type: ignore[misc]
+            assert cache.check(computation, "a.mp4").state == "stale"
+            assert not outcome(use_cache, f"{name}, {number}")
     path.write_bytes(content)
     for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
         import sqlite3
