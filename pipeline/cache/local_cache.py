@@ -167,7 +167,10 @@ class Cache:
         return entry if isinstance(entry, dict) else None
 
     def _failure_text(self, stage: str, video_id: str) -> str:
-        return self.failure_path(stage, video_id).read_text("utf-8")
+        path = self.failure_path(stage, video_id)
+        if not path.is_file():  # a pipe would never end
+            raise FileNotFoundError(path)
+        return path.read_text("utf-8")
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
         """The quality figures of the output of the computation `key`, empty where there is no output.

@@ -57,6 +57,8 @@ def run_facts(root: Path, last: int = 5) -> dict[str, str]:
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of one log; a last line torn by a kill is left out."""
+    if not path.is_file():  # a pipe would never end
+        return
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             for line in stream:
