@@ -79,7 +79,9 @@ class BaseConfig(Section):
     """The sections that are always there; the stages' sections are added by `config_class`."""
 
     name: str = Field("folder", description="name of this configuration, shown in reports")
-    stages: tuple[str, ...] = Field(("timesteps",), description="stages to run; those they need are added")
+    stages: tuple[str, ...] = Field(
+        ("timesteps",), min_length=1, description="stages to run; those they need are added"
+    )
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
     protocol: Literal["kfold", "holdout", "fixed", "4fold", "louo", "loso"] = Field(
         "kfold", description="how performances are split: docs/protocols.md"

@@ -29,7 +29,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from benchmarks.faults import hostile_videos
-from benchmarks.faults.bench import ROOT
+from benchmarks.faults.bench import ROOT, Bench, Outcome
 from benchmarks.faults.forked_command import Done, Forked
 from benchmarks.faults.hostile_texts import COMMAND_LINES, CONFIGURATIONS, HOSTILE_SETTINGS, LABELS
 from benchmarks.faults.small_world import World, scores_of
@@ -46,6 +46,9 @@ LIMIT_S = 60
 
 VIDEOS_LIMIT_S = 400
 """The same for the command that extracts every hostile video."""
+
+REAL_EVERY = 50
+"""Of so many cases one is a program of its own and not a forked process."""
 
 DAMAGES = 28
 """Contents that `damaged_bytes` gives."""
@@ -141,9 +144,12 @@ def _caches(rng: random.Random) -> Iterator[Case]:
         yield Case(f"cache/index/fact {number}", _cached(".index.sqlite", "score"), _facts(text), whole=True)
         prepare = _cached("timesteps/day/0.mp4.h5", rng.choice(COMMANDS))
         yield Case(f"cache/failure {number}", prepare, _failure(text), whole=True)
-    for name in (".aim-cache", ".index.sqlite", ".runs", "timesteps"):
+    for name in (".aim-cache", ".index.sqlite", ".runs", ".runs/0.jsonl", "timesteps"):
         for what in ODD:
             yield Case(f"cache/{name} itself/{what}", _cached(name, rng.choice(COMMANDS)), _odd(what), whole=True)
+    for what in ODD:
+        prepare = _cached("timesteps/day/0.mp4.failed.json", rng.choice(COMMANDS))
+        yield Case(f"cache/failure/{what}", prepare, _odd_failure(what), whole=True)
     for command in COMMANDS:
         yield Case(f"cache/strangers, {command}", _cached("", command), _strangers, whole=True)
 
@@ -237,8 +243,15 @@ def _labelled(world: World, place: Path) -> tuple[Path, list[str]]:
     return labels, _train(world, place, "--set", f"dataset.labels={labels}")
 
 
+def _config(world: World, place: Path) -> Path:
+    """The configuration with a cache of its own."""
+    config, cache = place / "hostile.yaml", str(world.folder / "training-cache")
+    config.write_text(world.config.read_text().replace(cache, str(place / "cache")))
+    return config
+
+
 def _configured(world: World, place: Path) -> tuple[Path, list[str]]:
-    config = Path(shutil.copy(world.config, place / "hostile.yaml"))
+    config = _config(world, place)
     return config, ["status", str(world.new), "--config", str(config)]
 
 
@@ -269,7 +282,7 @@ def _kinematics(number: int) -> Prepare:
 def _typed(words: Sequence[str]) -> Prepare:
     def prepare(world: World, place: Path) -> tuple[Path, list[str]]:
         names = {name: str(world.copy(name, place / name)) for name in ("new", "run", "cache")}
-        names |= {"train": str(world.train), "config": str(world.config)}
+        names |= {"train": str(world.train), "config": str(_config(world, place))}
         return place, [word.format(**names) if "{" in word else word for word in words]
 
     return prepare
@@ -285,7 +298,10 @@ def _bytes(number: int, rehash: bool = False) -> Spoil:
 
 
 def _text(text: str) -> Spoil:
-    return lambda path: path.write_text(text, encoding="utf-8") and None
+    def spoil(path: Path) -> None:
+        path.write_text(text, encoding="utf-8")
+
+    return spoil
 
 
 def _fuzz(number: int) -> Spoil:
@@ -307,7 +323,11 @@ def _odd(what: str) -> Spoil:
         elif what == "pipe":
             os.mkfifo(path)
         elif what != "gone":
-            links = {"device": "/dev/zero", "dangling link": others / "nowhere", "link to others": others / "theirs.h5"}
+            links = {
+                "device": Path("/dev/zero"),
+                "dangling link": others / "nowhere",
+                "link to others": others / "theirs.h5",
+            }
             path.symlink_to(links[what])
 
     return spoil
@@ -349,7 +369,7 @@ def _numbers(number: int) -> Spoil:
         tensors, run = load_file(path), path.parent
         key = sorted(tensors)[number % len(tensors)]
         values = tensors[key]
-        shapes = values[..., :0], values.reshape(-1), values[None]
+        shapes = values.reshape(-1)[:0], values.reshape(-1), values[None]
         odd = (np.nan, np.inf, 1e300, -1.0)[number % 4]
         changed = shapes[number] if number < 3 else np.full_like(values, odd)
         save_file({**tensors, key: np.ascontiguousarray(changed)}, path)
@@ -401,6 +421,14 @@ def _failure(text: str) -> Spoil:
     return spoil
 
 
+def _odd_failure(what: str) -> Spoil:
+    def spoil(path: Path) -> None:
+        path.with_name("0.mp4.h5").unlink()
+        _odd(what)(path)
+
+    return spoil
+
+
 def _strangers(cache: Path) -> None:
     """Old files of other programs; `_theirs` checks what became of them."""
     for name in STRANGERS:
@@ -409,7 +437,22 @@ def _strangers(cache: Path) -> None:
         os.utime(cache / name, (0, 0))
 
 
-def hostile_video_case(tally: Found, world: World, folder: Path) -> None:
+def corpus(bench: Bench, cases: int = 0) -> Outcome:
+    """Every case, or so many of them; every `REAL_EVERY`-th is a program of its own."""
+    outcome, every = Outcome("corpus"), all_cases()
+    some = every if not cases else every[:: max(1, len(every) // cases)]
+    world = bench.world
+    found = run_corpus(some, bench.fresh("corpus"), world, real_every=REAL_EVERY)
+    if not cases:
+        hostile_video_case(found, world, bench.folder)
+    outcome.disturbed, outcome.wrong = found.cases, len(found.findings)
+    outcome.counts = {"cases": found.cases, "ends": found.codes, "slowest": found.slowest, "limit_s": LIMIT_S}
+    outcome.notes = [f"{found.cases} cases: {dict(found.codes)}; slowest {found.slowest[0]:.1f} s, {found.slowest[1]}"]
+    outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in found.findings]
+    return outcome
+
+
+def hostile_video_case(found: Found, world: World, folder: Path) -> None:
     """Every file of `hostile_videos` in one run: each is extracted or fails with a sentence of ours."""
     videos = folder / "hostile"
     names = {case.path.name for case in hostile_videos.build(videos)}
@@ -494,8 +537,8 @@ def _judge(case: Case, done: Done, world: World, tally: Found, place: Path | Non
     wrong = list(_wrong(case, done, world))
     if place is not None:
         wrong += _theirs(place)
-    wrong += [f"changed {path}" for path in world.changed()]
-    tally.findings += [(case.name, text) for text in wrong]
+    wrong += [f"changed {path}" for path in world.changed()]  # by this case, or the one beside it
+    found.findings += [(case.name, text) for text in wrong]
     if place is not None and not wrong:
         with suppress(OSError):
             shutil.rmtree(place)

@@ -12,7 +12,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -33,7 +33,7 @@ PROGRAM = str(Path(__file__).resolve().parents[2])
 IMPORTED = "--tell-imports"
 """Among the arguments: the last line of standard error then names the imported modules."""
 
-DEVICES = ("/dev/null", "/dev/tty", "/dev/shm", "/proc/self")
+DEVICES = ("/dev/null", "/dev/tty", "/dev/shm", "/dev/zero", "/proc/self")
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Forked:
         folder: the working directory.
         writable: folders that it may write to.
         limit_s: seconds until it counts as hanging.
-        home: HOME and the user's cache; default: below `folder`.
+        before: called in the forked process first.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Forked:
         folder: Path,
         writable: Sequence[Path],
         limit_s: float = 60,
-        home: Path | None = None,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         self._limit_s, self._start = limit_s, time.monotonic()
         self._streams = [_text_file() for _ in range(3)]
@@ -79,9 +79,9 @@ class Forked:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            home = home or folder / "home"
+            home = folder / "home"
             roots = [os.path.realpath(place) for place in (*writable, home)]
-            _run(arguments, folder, roots, [stream.fileno() for stream in self._streams], home)
+            _run(arguments, folder, roots, [stream.fileno() for stream in self._streams], home, before)
         self.done: Done | None = None
 
     def poll(self) -> Done | None:
@@ -103,6 +103,10 @@ class Forked:
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
 
+    def kill_alone(self) -> None:
+        """SIGKILL it and not its children; `poll` then tells the end."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def _ended(self, code: int | None) -> Done:
         texts = []
         for stream in self._streams:
@@ -118,9 +122,15 @@ def _text_file() -> Any:
     return tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace")
 
 
-def run_forked(arguments: Sequence[str], folder: Path, writable: Sequence[Path], limit_s: float = 60) -> Done:
+def run_forked(
+    arguments: Sequence[str],
+    folder: Path,
+    writable: Sequence[Path],
+    limit_s: float = 60,
+    before: Callable[[], None] = lambda: None,
+) -> Done:
     """Run one command and wait for it; see `Forked`."""
-    running = Forked(arguments, folder, writable, limit_s)
+    running = Forked(arguments, folder, writable, limit_s, before)
     while (done := running.poll()) is None:
         time.sleep(0.005)
     return done
@@ -139,15 +149,19 @@ def preload(arguments: Sequence[str], folder: Path, writable: Sequence[Path]) ->
     return replace(done, err="\n".join(lines))
 
 
-def _run(arguments: Sequence[str], folder: Path, roots: list[str], streams: list[int], home: Path) -> None:
+def _run(
+    arguments: Sequence[str], folder: Path, roots: list[str], streams: list[int], home: Path, before: Callable[[], None]
+) -> None:
     """In the child: never returns."""
     code = 70
     try:
         os.setpgid(0, 0)
-        for target, stream in enumerate(streams[:2], start=1):
-            os.dup2(stream, target)
+        for target, handle in enumerate(streams[:2], start=1):
+            os.dup2(handle, target)
+        folder.mkdir(parents=True, exist_ok=True)
         os.chdir(folder)
-        os.environ.update({"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(home), "OMP_NUM_THREADS": "1"})
+        places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "TMPDIR"), str(home))
+        os.environ |= {**places, "OMP_NUM_THREADS": "1", "AWS_EC2_METADATA_DISABLED": "true"}
         home.mkdir(parents=True, exist_ok=True)
         tempfile.tempdir, sys.dont_write_bytecode = str(home), True
         tell_imports = IMPORTED in arguments
@@ -155,6 +169,7 @@ def _run(arguments: Sequence[str], folder: Path, roots: list[str], streams: list
         sys.addaudithook(_hook(roots, streams[2]))
         from pipeline.cli import main
 
+        before()
         try:
             main()
         except SystemExit as ended:

@@ -85,9 +85,9 @@ class World:
         return done
 
     def changed(self) -> list[str]:
-        """Files of this folder that are new, gone, or not as they were when it was made."""
-        now = self._state()
-        return sorted(name for name in {*now, *self._first} if now.get(name) != self._first.get(name))
+        """Files of this folder that are new, gone, or not as they were when it was made, or last looked at."""
+        first, self._first = self._first, self._state()
+        return sorted(name for name in {*first, *self._first} if first.get(name) != self._first.get(name))
 
     def _state(self) -> dict[str, tuple[int, int]]:
         facts = {}

@@ -191,8 +191,11 @@ class Cache:
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, path: Path) -> bytes:
-        return read_regular(path, MAX_FAILURE_BYTES)
+    def _failure_text(self, stage: str, video_id: str) -> str:
+        path = self.failure_path(stage, video_id)
+        if not path.is_file():  # a pipe would never end
+            raise FileNotFoundError(path)
+        return path.read_text("utf-8")
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
         """The quality values of the output of the computation `key`, empty where there is no output.
