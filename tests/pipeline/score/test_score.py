@@ -379,7 +379,7 @@ def test_every_command_tells_the_same_notes(
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
-        "score": lambda told: api.score(tmp_path / "in", run_copy, workers=0, observer=told),
+        "score": lambda told: api.score(tmp_path / "in", model=run_copy, workers=0, observer=told),
         "report": lambda told: api.report(run_copy, tmp_path / "in", workers=0, observer=told),
         "plot": lambda told: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=told),
         "export": lambda told: api.export(run_copy, out=tmp_path / "a.onnx", observer=told),
