@@ -174,9 +174,9 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
     tensors = {f"state.{name}": values.contiguous() for name, values in run.state.items()}
     arrays = {f"normaliser.{name}": values for name, values in run.normaliser.arrays().items()}
     arrays |= {"train_labels": run.train_labels, "losses": run.losses}
-    if combination is not None:
-        arrays |= {f"combination.{name}": values for name, values in combination.arrays().items()}
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
+    for name, values in ({} if combination is None else combination.arrays()).items():
+        tensors[f"combination.{name}"] = torch.from_numpy(values)
     description = {
         "format": FORMATS[combination is not None],
         "hashes": HASHES,

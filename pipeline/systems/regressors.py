@@ -120,8 +120,10 @@ class FittedRegression:
         return float(inverse @ self.weights[nearest] / inverse.sum())
 
     def arrays(self) -> dict[str, Floats]:
-        """The numbers, for storing; the rest is in `description`."""
-        return {name: np.asarray(getattr(self, name), dtype=np.float64) for name in _NUMBERS}
+        """The numbers, for storing: training rows lose no digit in single precision. The rest is in `description`."""
+        rows = self.kernel != "linear"  # else the anchors are coefficients
+        kinds = {"anchors": np.float32 if rows else np.float64}
+        return {name: np.array(getattr(self, name), kinds.get(name, np.float64), order="C") for name in _NUMBERS}
 
     def description(self) -> dict[str, Any]:
         """What is no number, as JSON types."""
