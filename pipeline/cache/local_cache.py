@@ -28,7 +28,6 @@ from data.store import (
     files_below,
     is_remote,
     parse_json,
-    read_regular,
     write_text,
 )
 from data.store import hdf5 as store
