@@ -23,9 +23,9 @@ class AimError(Exception):
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
-        self.what = printable(what)  # names that a user or a file gave may hold escape codes
+        self.what = printable(what)
         self.where = printable(where) if where is not None else None
-        self.fix = printable(fix) if fix is not None else None
+        self.fix = None if fix is None else printable(fix)
 
     def __str__(self) -> str:
         """One line: `where: what. fix`."""

@@ -442,17 +442,17 @@ def corpus(bench: Bench, cases: int = 0) -> Outcome:
     outcome, every = Outcome("corpus"), all_cases()
     some = every if not cases else every[:: max(1, len(every) // cases)]
     world = bench.world
-    found = run_corpus(some, bench.fresh("corpus"), world, real_every=REAL_EVERY)
+    tally = run_corpus(some, bench.fresh("corpus"), world, real_every=REAL_EVERY)
     if not cases:
-        hostile_video_case(found, world, bench.folder)
-    outcome.disturbed, outcome.wrong = found.cases, len(found.findings)
-    outcome.counts = {"cases": found.cases, "ends": found.codes, "slowest": found.slowest, "limit_s": LIMIT_S}
-    outcome.notes = [f"{found.cases} cases: {dict(found.codes)}; slowest {found.slowest[0]:.1f} s, {found.slowest[1]}"]
-    outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in found.findings]
+        hostile_video_case(tally, world, bench.folder)
+    outcome.disturbed, outcome.wrong = tally.cases, len(tally.findings)
+    outcome.counts = {"cases": tally.cases, "ends": tally.codes, "slowest": tally.slowest, "limit_s": LIMIT_S}
+    outcome.notes = [f"{tally.cases} cases: {dict(tally.codes)}; slowest {tally.slowest[0]:.1f} s, {tally.slowest[1]}"]
+    outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in tally.findings]
     return outcome
 
 
-def hostile_video_case(found: Found, world: World, folder: Path) -> None:
+def hostile_video_case(tally: Found, world: World, folder: Path) -> None:
     """Every file of `hostile_videos` in one run: each is extracted or fails with a sentence of ours."""
     videos = folder / "hostile"
     names = {case.path.name for case in hostile_videos.build(videos)}
@@ -538,7 +538,7 @@ def _judge(case: Case, done: Done, world: World, tally: Found, place: Path | Non
     if place is not None:
         wrong += _theirs(place)
     wrong += [f"changed {path}" for path in world.changed()]  # by this case, or the one beside it
-    found.findings += [(case.name, text) for text in wrong]
+    tally.findings += [(case.name, text) for text in wrong]
     if place is not None and not wrong:
         with suppress(OSError):
             shutil.rmtree(place)

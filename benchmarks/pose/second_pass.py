@@ -6,6 +6,8 @@ around it say that the person is. The detection there takes the place of the one
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -71,6 +73,7 @@ def _refine(
             people = people.take(np.linalg.norm(centres_of(people.keypoints) - side / 2, axis=1) < INNER * side)
         people = view.in_frame(people)
         if len(people):
-            chain[-1].frames.append(frame)
-            chain[-1].joints.frombytes(people.keypoints[0].tobytes())
-            chain[-1].scores.append(float(people.scores[0]))
+            row = bisect_left(chain[-1].frames, frame)  # frames stay ascending
+            chain[-1].frames.insert(row, frame)
+            chain[-1].scores.insert(row, float(people.scores[0]))
+            chain[-1].joints[51 * row : 51 * row] = array("f", people.keypoints[0].ravel().tolist())

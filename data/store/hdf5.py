@@ -31,7 +31,6 @@ import hashlib
 import io
 import json
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,8 +197,6 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
     def __enter__(self) -> Any:
         import h5py
 
-        if self.content is None and not stat.S_ISREG(self.path.stat().st_mode):
-            raise self._damaged(ValueError("not a regular file"))  # a pipe would never end
         try:
             self.stream = open_regular(self.path) if self.content is None else io.BytesIO(self.content)
             self.file = h5py.File(self.stream, "r")

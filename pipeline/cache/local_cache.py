@@ -28,6 +28,7 @@ from data.store import (
     files_below,
     is_remote,
     parse_json,
+    read_regular,
     write_text,
 )
 from data.store import hdf5 as store
@@ -190,11 +191,8 @@ class Cache:
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, stage: str, video_id: str) -> str:
-        path = self.failure_path(stage, video_id)
-        if not path.is_file():  # a pipe would never end
-            raise FileNotFoundError(path)
-        return path.read_text("utf-8")
+    def _failure_text(self, path: Path) -> bytes:
+        return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
         """The quality values of the output of the computation `key`, empty where there is no output.

@@ -133,10 +133,12 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        lacking = {record.id: self.lacking(record) for record in records}
+        whole = [record for record in records if not lacking[record.id]]
+        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
         # One by one: matrix products of a batch may round differently from those of a single performance.
         scored = {record.id: self._scored(record, inputs[record.id]) for record in records if record.id in inputs}
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
     def lacking(self, record: Record) -> str:

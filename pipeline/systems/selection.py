@@ -135,7 +135,7 @@ def inner_parts(
 
 
 def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
-    """The folds in `count` blocks, about equal in every task; none where they are too few or do not test all in turn."""
+    """The folds in `count` blocks, about equal in every task; none where there are too few or some rows are untested."""
     for part in parts:
         others = [other.test for other in parts if other.task == part.task and other is not part]
         if len(others) + 1 < count or not np.isin(np.concatenate(others), part.train).all():
@@ -155,13 +155,13 @@ def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
 
 def _between(parts: Sequence[Part], name: str, blocks: Sequence[Sequence[str]]) -> list[Part]:
     """The inner folds of the fold `name`."""
-    own = next(block for block in blocks if name in block)
+    separate = next(block for block in blocks if name in block)
     inner = []
-    for number, block in enumerate(block for block in blocks if block is not own):
-        asked = [*block, *(one for one in own if one != name)] if number == 0 else block
+    for number, block in enumerate(block for block in blocks if block is not separate):
+        asked = [*block, *(one for one in separate if one != name)] if number == 0 else block
         for part in (part for part in parts if part.fold == name):
             tests = {other.fold: other.test for other in parts if other.task == part.task}
-            test, out = ([tests[one] for one in folds if one in tests] for folds in (asked, (*own, *block)))
+            test, out = ([tests[one] for one in folds if one in tests] for folds in (asked, (*separate, *block)))
             train = np.setdiff1d(part.train, np.concatenate(out))
             if test and len(train) >= 2:
                 inner.append(Part(part.task, f"{name}/{number + 1}", train, np.concatenate(test)))
