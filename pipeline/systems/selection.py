@@ -135,7 +135,7 @@ def inner_parts(
 
 
 def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
-    """The folds in `count` blocks, about equal in every task; none where there are too few or some rows are untested."""
+    """The folds in `count` blocks, about equal in every task; none where too few or some rows untested."""
     for part in parts:
         others = [other.test for other in parts if other.task == part.task and other is not part]
         if len(others) + 1 < count or not np.isin(np.concatenate(others), part.train).all():
