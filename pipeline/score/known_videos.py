@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from data.errors import DataError
-from data.store import write_text
+from data.store import read_json, write_text
 from data.video import Record
 from pipeline.cache import Cache, fingerprints
 from pipeline.extract import Plan
@@ -40,13 +40,13 @@ def read_contents(folder: Path) -> frozenset[str] | None:
         DataError: the file is damaged.
     """
     try:
-        stored = json.loads((folder / FILE).read_text("utf-8"))
+        stored = read_json(folder / FILE)
         if stored["format"] != FORMAT:
             return None
         return frozenset(str(content) for content in stored["contents"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError("damaged list of training videos", where=folder / FILE, fix="Train it again") from error
 
 

@@ -35,6 +35,7 @@ from pipeline.extract.runner import Result
 from pipeline.pack import read_pack
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import check_hashes
+from pipeline.score.known_videos import read_contents
 from pipeline.score.run_origin import is_own
 from pipeline.score.scorer import saved_config
 
@@ -121,6 +122,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "model": in_folder("model.json", bundle.load),
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
+    "training videos of a run": in_folder("training.json", falsy(read_contents)),
     "configuration of a run": in_folder("config.json", saved_config),
     "mark of a run": in_folder("origin.json", falsy(lambda folder: is_own(folder, b""))),
     "compiled network": compiled,

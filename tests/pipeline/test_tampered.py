@@ -37,6 +37,8 @@ from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.combination import regressions_for
+from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
 
@@ -48,11 +50,11 @@ def features() -> FeatureSet:
 
 @pytest.fixture(scope="module")
 def model(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A calibrated run."""
-    folder = tmp_path_factory.mktemp("model")
+    """A calibrated run with a combination."""
+    folder, systems = tmp_path_factory.mktemp("model"), regressions_for(features, ())[:2]
     run = train(features, fast(runs=2, epochs=4), AimConfig(width=4, regression_width=4))
-    bundle.save(run, folder)
-    save_calibration(calibrate(features, run, folds=2), folder)
+    bundle.save(run, folder, FittedCombination.fit(features, np.arange(len(features)), systems))
+    save_calibration(calibrate(features, run, folds=2, systems=systems), folder)
     cover(folder)
     return folder
 
