@@ -446,7 +446,7 @@ def corpus(bench: Bench, cases: int = 0) -> Outcome:
     if not cases:
         hostile_video_case(found, world, bench.folder)
     outcome.disturbed, outcome.wrong = found.cases, len(found.findings)
-    outcome.counts = {"cases": found.cases, "ends": found.codes, "slowest": found.slowest, "limit_s": LIMIT_S}
+    outcome.counts = {"cases": found.cases, "ends": dict(found.codes), "slowest": found.slowest, "limit_s": LIMIT_S}
     outcome.notes = [f"{found.cases} cases: {dict(found.codes)}; slowest {found.slowest[0]:.1f} s, {found.slowest[1]}"]
     outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in found.findings]
     return outcome
