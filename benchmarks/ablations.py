@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablations [--train 500] [--test 300] [--runs 10] [--seeds 10] [--out FILE]
 
-On the asymmetric set every part has something to do (`synthetic.planted_steps`). Leads are in Spearman's rho on
+On the asymmetric set every part has something to do (`benchmarks.planted_steps`). Leads are in Spearman's rho on
 the test part, with 95 % bootstrap intervals of the paired difference.
 
 On symmetric sets the roles are equal and exchanging them must make no difference. The bootstrap of one set leaves out
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from benchmarks.planted_steps import planted_steps
 from data.splits import Fold
 from data.video import Labels, Record
 from pipeline.evaluate import evaluate
@@ -35,7 +36,6 @@ from pipeline.evaluate.leaderboard import ABLATIONS, OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for
 from pipeline.systems import AimSystem
-from synthetic.planted_steps import planted_steps
 
 
 def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> FeatureSet:

@@ -35,6 +35,7 @@ from models import i3d
 from models.clip_network import ClipNetwork
 from synthetic import plan_dives
 from synthetic.dives import render_dive
+from synthetic.rendering import Options
 
 WEIGHTS = "i3d-kinetics400"
 MATRIX = 2048
@@ -162,7 +163,7 @@ def stage_rate(paths: list[Path], threads: int) -> Iterator[dict[str, float]]:
 def dives(folder: Path, count: int) -> list[Path]:
     """Rendered 102-frame dives."""
     for dive in plan_dives(count, seed=7)[:count]:
-        render_dive(dive, folder)
+        render_dive(dive, folder, Options())
     return sorted(folder.rglob("*.mp4"))[:count]
 
 

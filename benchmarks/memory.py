@@ -42,7 +42,7 @@ from synthetic import render_dives
 
 LENGTH_TARGET, COUNT_TARGET = 1.15, 1.10
 RATE, LOOP = 25, 100
-"""Frames per second, and frames that a made video repeats."""
+"""Frames per second, and frames that a synthetic video repeats."""
 
 FIRST = 20
 """The video whose memory the last one's is compared with: by then every network is loaded."""
@@ -112,7 +112,7 @@ def write_sway(path: Path) -> None:
     write_video(path, (np.roll(picture, shift, axis=1)[60:420, 64:704] for shift in shifts), RATE)
 
 
-def told_by_a_child(arguments: list[str]) -> Any:
+def result_of_a_child(arguments: list[str]) -> Any:
     """What this program prints as JSON in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.memory", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -146,8 +146,8 @@ def extract_one(
     result = PlanRunner(config, kept, threading.Event()).run(plan, progress)
     kept.close()
     measured = {"frames": result.frames, "peak_mib": resident(True), "end_mib": resident(False)}
-    told = measured | {"seconds": time.perf_counter() - start, "failed": result.failed, "course": course}
-    sys.stdout.write(json.dumps(told) + "\n")
+    result = measured | {"seconds": time.perf_counter() - start, "failed": result.failed, "course": course}
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 @app.command("many", hidden=True)
@@ -187,7 +187,7 @@ def length(
             write_loop(video, pictures, one, (width, height))
             given = [part for override in overrides or [] for part in ("--overrides", override)]
             given += ["--made"] if people == "made" else []
-            rows.append(told_by_a_child(["one", str(video), str(folder / f"cache-{one:g}"), *given]))
+            rows.append(result_of_a_child(["one", str(video), str(folder / f"cache-{one:g}"), *given]))
             rows[-1]["video_seconds"] = one
             video.unlink()
             if rows[-1]["failed"]:
@@ -222,10 +222,10 @@ def count(
             picture = rng.integers(0, 255, (height, width, 3), dtype=np.uint8)
             write_video(folder / f"in/{number:04}.mp4", (np.roll(picture, 3 * i, axis=1) for i in range(frames)), RATE)
         given = [part for override in overrides or [] for part in ("--overrides", override)]
-        told = told_by_a_child(["many", str(folder / "in"), str(folder / "cache"), *given])
-    if told["failed"]:
-        raise SystemExit(f"extraction failed: {told['failed'][0]}")
-    held = told["held_mib"]
+        result = result_of_a_child(["many", str(folder / "in"), str(folder / "cache"), *given])
+    if result["failed"]:
+        raise SystemExit(f"extraction failed: {result['failed'][0]}")
+    held = result["held_mib"]
     ratio = max(held[FIRST:]) / held[FIRST - 1]
     console.print(
         f"after {FIRST} videos {held[FIRST - 1]:.0f} MiB, after {videos} {held[-1]:.0f} MiB, most {max(held):.0f}"

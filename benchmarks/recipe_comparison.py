@@ -2,7 +2,7 @@
 
     python -m benchmarks.recipe_comparison [--train 188] [--test 200] [--width 128] [--runs 2] [--seeds 2] [--out FILE]
 
-First: both recipes, each with its own network, on planted time steps (`synthetic.planted_steps`) of the size of
+First: both recipes, each with its own network, on planted time steps (`benchmarks.planted_steps`) of the size of
 TASD-2's training part; the paper's network at `--width` in place of 512, since 3000 epochs take an hour at 512 on
 two cores. Rank correlation on the test part with the 95 % interval of the paired difference, and
 processor time, which other work on the machine hardly changes.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from benchmarks.made_features import made_features
 from data.splits import Fold, kfold
 from pipeline.evaluate import evaluate
 from pipeline.evaluate.cross_validation import make_parts
+from pipeline.observer import Progress
 from pipeline.recipes import fast, model_for, paper
 from pipeline.systems import AimSystem
 
@@ -43,14 +45,15 @@ def against_paper(train: int, test: int, width: int, runs: int, seed: int) -> di
         "fast": AimSystem("fast", model_for("fast"), fast(runs=runs)),
         "paper": AimSystem("paper", model_for("paper", width=width), paper(runs=runs)),
     }
-    seconds, stamps = {}, [time.process_time()]
+    seconds: dict[str, float] = {}
+    stamps = [time.process_time()]
 
-    def progress(name: str, done: int, total: int) -> None:
-        if done == total:
-            seconds[name] = time.process_time() - stamps[-1]
+    class Stopwatch(Progress):
+        def finish(self, item: Hashable, failure: str = "") -> None:
+            seconds[list(systems)[len(seconds)]] = time.process_time() - stamps[-1]
             stamps.append(time.process_time())
 
-    results = evaluate(features, [fold], list(systems.values()), against="fast", draws=1000, progress=progress)
+    results = evaluate(features, [fold], list(systems.values()), against="fast", draws=1000, progress=Stopwatch())
     spearman = {name: results["systems"][name]["tasks"]["planted"]["together"]["spearman"] for name in systems}
     lead = results["differences"]["paper"]["planted"]
     return {"rho": spearman, "seconds": seconds, "lead": lead, "times": seconds["paper"] / seconds["fast"]}

@@ -42,8 +42,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
     "place, angle": {"pose": {"forms": ("place", "angle")}},
     "camera, body, velocity, angle": {"pose": {"forms": ("camera", "body", "velocity", "angle")}},
-    "no smoothing": {"pose": {"smoothing_s": 0}},
-    "wide smoothing": {"pose": {"smoothing_s": 0.12}},
     "origin per frame": {"pose": {"centre": "frame"}},
     "means only": {"statistics": "mean"},
     "3 samples": {"statistics": "samples", "k": 3},

@@ -10,6 +10,8 @@ from pathlib import Path
 class AimError(Exception):
     """An error that the user can fix.
 
+    Its texts are printable, since names and contents of foreign files are among them.
+
     Args:
         what: what is wrong, one sentence without a full stop.
         where: the file (or `file:line`) it is wrong in.
@@ -21,9 +23,9 @@ class AimError(Exception):
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what)
-        self.what = printable(what)  # names that a user or a file gave may hold escape codes
+        self.what = printable(what)
         self.where = printable(where) if where is not None else None
-        self.fix = printable(fix) if fix is not None else None
+        self.fix = None if fix is None else printable(fix)
 
     def __str__(self) -> str:
         """One line: `where: what. fix`."""
@@ -69,7 +71,7 @@ class StorageError(AimError, OSError):
 
     def __init__(self, what: str, *, where: str | Path | None = None, fix: str | None = None) -> None:
         super().__init__(what, where=where, fix=fix)
-        self.strerror = what
+        self.strerror = self.what
 
 
 class Cancelled(Exception):  # noqa: N818 -- it is no error

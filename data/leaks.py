@@ -80,13 +80,8 @@ class LeakReport:
     def as_dict(self) -> dict[str, Any]:
         """The report ready for JSON; ids are made printable."""
         leaks = [
-            {
-                "fold": leak.fold,
-                "kind": leak.kind,
-                "value": printable(leak.value),
-                "train": [printable(name) for name in leak.train],
-                "test": [printable(name) for name in leak.test],
-            }
+            {"fold": leak.fold, "kind": leak.kind, "value": printable(leak.value)}
+            | {side: [printable(name) for name in getattr(leak, side)] for side in ("train", "test")}
             for leak in self.leaks
         ]
         return {

@@ -26,7 +26,7 @@ from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
 INSTALL = {
-    "rtmlib": "Type: python -m pip install --no-deps rtmlib && python -m pip install onnxruntime",
+    "rtmlib": "Type: python -m pip install --no-deps rtmlib",
     "mmpose": 'In a fresh environment type: python -m pip install -e ".[mmpose]"',
 }
 
@@ -84,11 +84,11 @@ class PoseNetwork:
 
     def identity(self, name: str) -> dict[str, str]:
         """Hashes of the content, for the cache key; raises as `path`."""
-        found = {name: digest(str(self.path))} if self.weights else {}
+        hashes = {name: digest(str(self.path))} if self.weights else {}
         if self.config is not None:
             text = json.dumps(self.settings.to_dict(), sort_keys=True, default=_name)
-            found[f"{name}_config"] = hashlib.sha256(text.encode()).hexdigest()
-        return found
+            hashes[f"{name}_config"] = hashlib.sha256(text.encode()).hexdigest()
+        return hashes
 
     @property
     def settings(self) -> Any:
@@ -189,12 +189,12 @@ def mmpose_networks(
     if bool(alias) == bool(config or checkpoint):
         what = "pose.mmpose.alias and pose.mmpose.config are both set" if alias else "pose.mmpose.config is not set"
         raise UsageError(what, fix="Give an alias such as rtmo-l, or an RTMO or RTMPose configuration file or its name")
-    found = {"weights": _of_index(alias) if alias else PoseNetwork(checkpoint, _config("mmpose", config))}
+    networks = {"weights": _of_index(alias) if alias else PoseNetwork(checkpoint, _config("mmpose", config))}
     if detector_config:
-        found["detector"] = PoseNetwork(detector_checkpoint, _config("mmdet", detector_config))
-    elif alias and found["weights"].settings.model.type == "TopdownPoseEstimator":
-        found["detector"] = _people_detector()
-    return found
+        networks["detector"] = PoseNetwork(detector_checkpoint, _config("mmdet", detector_config))
+    elif alias and networks["weights"].settings.model.type == "TopdownPoseEstimator":
+        networks["detector"] = _people_detector()
+    return networks
 
 
 def _root(package: str) -> Path:
@@ -207,10 +207,10 @@ def _config(package: str, given: str) -> Path:
     if Path(given).is_file():
         return Path(given)
     name = f"{Path(given).name.removesuffix('.py')}.py"
-    found = sorted((_root(package) / ".mim" / "configs").rglob(name))
-    if not found:
+    matches = sorted((_root(package) / ".mim" / "configs").rglob(name))
+    if not matches:
         raise DataError(f"no such {package} configuration", where=given, fix=f"Give a path, or a name inside {package}")
-    return found[0]
+    return matches[0]
 
 
 def _index() -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,6 @@ be pooled.
 
 from __future__ import annotations
 
-import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from data.datasets.tables import clip, read_text
 from data.errors import DataError, UsageError, nearest
+from data.store import parse_json
 from data.video import Record
 
 SAME_PERFORMANCE = ("trial", "original")
@@ -113,9 +113,9 @@ def _read_list(path: Path) -> dict[str, int]:
     """Fold (from 0) of every trial in a file of the form {"folds": {task: [[trial, ...], ...]}}."""
     fix = 'Expected {"folds": {"Suturing": [["Suturing_B001", ...], ...]}}'
     try:
-        folds = json.loads(read_text(path))["folds"]
+        folds = parse_json(read_text(path))["folds"]
         pairs = [(str(trial), k) for parts in folds.values() for k, part in enumerate(parts) for trial in part]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError("not a list of folds", where=path, fix=fix) from error
     fold_of: dict[str, int] = {}
     for trial, k in pairs:

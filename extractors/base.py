@@ -41,7 +41,15 @@ class StageConfig(BaseModel):
 
     def result_settings(self) -> dict[str, Any]:
         """The settings that can change the result, ready for JSON; the rest is excluded by declaration."""
-        return _result_settings(self)
+        kept: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and extra.get("affects_result") is False:
+                continue
+            value, written = getattr(self, name), field.alias or name
+            dumped = self.model_dump(mode="json", include={name})[written]
+            kept[written] = value.result_settings() if isinstance(value, StageConfig) else dumped
+        return kept
 
 
 def setting(default: Any, about: str, *, affects_result: bool = True, **limits: Any) -> Any:
@@ -55,18 +63,6 @@ def setting(default: Any, about: str, *, affects_result: bool = True, **limits: 
         limits: pydantic limits such as ge=1.
     """
     return Field(default, description=about, json_schema_extra={"affects_result": affects_result}, **limits)
-
-
-def _result_settings(config: BaseModel) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name, field in type(config).model_fields.items():
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and extra.get("affects_result") is False:
-            continue
-        value, written = getattr(config, name), field.alias or name
-        dumped = config.model_dump(mode="json", include={name})[written]
-        kept[written] = _result_settings(value) if isinstance(value, BaseModel) else dumped
-    return kept
 
 
 class Source(Protocol):

@@ -75,6 +75,24 @@ def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> t
     return values, weight
 
 
+def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
+    """(row,) the rows of two series to exchange, so that both move least in all (Viterbi over two states a row).
+
+    Args:
+        same, crossed: (row,) movement since the row before, as it is and with this row exchanged; 0 for the first row.
+        price: (row,) cost of an exchange.
+    """
+    cost, previous = np.array([0.0, price[0]]), np.zeros((len(price), 2), dtype=bool)
+    for now in range(1, len(price)):
+        total = cost[:, None] + np.array([[same[now], crossed[now]], [crossed[now], same[now]]])
+        previous[now] = total.argmin(axis=0)
+        cost = total.min(axis=0) + np.array([0.0, price[now]])
+    states = [int(cost.argmin())]
+    for now in range(len(price) - 1, 0, -1):
+        states.append(int(previous[now, states[-1]]))
+    return np.array(states[::-1], dtype=bool)
+
+
 def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
     """Value and slope at every row of a straight line fitted to its neighbourhood.
 

@@ -15,7 +15,8 @@ class AimConfig:
             fully connected layer over both agents, without transformation, difference and LSTM (table 5,
             "w/o AIM"). "scene" scores the whole-scene feature only ("Baseline", tables 2, 4 and 5).
             "scene_agents" concatenates scene, primary and secondary before the encoder ("Baseline+Kinetic",
-            "Baseline+Pose", tables 2 and 4).
+            "Baseline+Pose", tables 2 and 4). "combined" is no network: AIM's score is averaged with those of
+            regressions (`pipeline.systems.combination`); not in the paper.
         fusion: "attention" is equations 4-5; "halves" gives each stream one half (table 5).
         transformation: False feeds the secondary untransformed (table 5); sizes must then agree.
         identity_start: the transformation starts as the identity, which the paper says it tends to when both
@@ -34,7 +35,7 @@ class AimConfig:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    system: Literal["aim", "no_aim", "scene", "scene_agents"] = "aim"
+    system: Literal["aim", "no_aim", "scene", "scene_agents", "combined"] = "aim"
     fusion: Literal["attention", "halves"] = "attention"
     transformation: bool = True
     identity_start: bool = False
@@ -79,6 +80,8 @@ class AimSizes:
         Raises:
             ValueError: the sizes do not allow the configured parts; the message names the setting.
         """
+        if config.system == "combined":
+            raise ValueError("system 'combined' is no network; its network is 'aim'")
         if config.system in ("scene", "scene_agents") and self.scene == 0:
             raise ValueError(f"system '{config.system}' needs a whole-scene feature and these features have none")
         if config.system != "scene" and (self.primary == 0 or self.secondary == 0 or self.agents == 0):

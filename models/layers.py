@@ -81,8 +81,9 @@ class StackedLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(members, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply member m to x[m]."""
-        out: Tensor = _Linear.apply(x.reshape(x.shape[0], -1, x.shape[-1]), self.weight, self.bias)  # (M, R, out)
+        """Apply member m to x[m]. Last inputs that are left out are 0 in every row, and cost no multiplication."""
+        weight = self.weight if x.shape[-1] == self.weight.shape[-1] else self.weight[..., : x.shape[-1]]
+        out: Tensor = _Linear.apply(x.reshape(x.shape[0], -1, x.shape[-1]), weight, self.bias)  # (M, R, out)
         return out.view(*x.shape[:-1], out.shape[-1])
 
 

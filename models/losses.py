@@ -23,22 +23,21 @@ def mean_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Ten
     return error.sum(-1) / weight.sum(-1).clamp(min=1)
 
 
-def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor, scale: float = 1.0) -> Tensor:
+def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Ranking loss over all ordered pairs of a batch, weighted by the difference of their targets.
 
-    log(1 + exp(-(p_i - p_j) / scale)) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
+    log(1 + exp(-(p_i - p_j))) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
     weight y_i - y_j. Not in the paper.
 
     Args:
         predicted: (..., B).
         target: (..., B), any finite value where `weight` is 0.
         weight: (..., B), 1 for a sample that counts.
-        scale: difference of predictions that counts as one unit.
 
     Returns:
         (...), 0 where no pair counts.
     """
-    margin = (predicted.unsqueeze(-1) - predicted.unsqueeze(-2)) / scale  # (..., B, B)
+    margin = predicted.unsqueeze(-1) - predicted.unsqueeze(-2)  # (..., B, B)
     apart = (target.unsqueeze(-1) - target.unsqueeze(-2)).clamp(min=0)
     pairs = apart * weight.unsqueeze(-1) * weight.unsqueeze(-2)
     loss = torch.nn.functional.softplus(-margin) * pairs

@@ -60,13 +60,6 @@ class StackData:
 
         return StackData(self.inputs.map(move), move(self.targets), move(self.weights))
 
-    @staticmethod
-    def join(parts: Sequence[StackData]) -> StackData:
-        """Data of the same performances under the normalisations of all parts."""
-        inputs = {f.name: torch.cat([getattr(part.inputs, f.name) for part in parts]) for f in fields(AimInputs)}
-        targets, weights = (torch.cat([getattr(part, name) for part in parts]) for name in ("targets", "weights"))
-        return StackData(AimInputs(**inputs), targets, weights)
-
 
 class MemberDropout:
     """Dropout of a stack, each member's from its own generator.
@@ -106,13 +99,21 @@ class MemberDropout:
 
 
 @torch.no_grad()
-def predict_members(net: nn.Module, data: StackData, folds: Tensor, *, chunk: int = 64) -> AimOutput:
-    """Outputs of every member for every performance, (M, n, ...), computed `chunk` performances at a time."""
-    count = data.targets.shape[1]
-    parts = []
-    for start in range(0, count, chunk):
-        rows = torch.arange(start, min(start + chunk, count), device=folds.device).expand(len(folds), -1)
-        parts.append(net(data.gather(folds, rows)[0]))
+def predict_members(
+    net: nn.Module, data: StackData, folds: Tensor, *, rows: Tensor | None = None, chunk: int = 64
+) -> AimOutput:
+    """Outputs of every member, (M, k, ...), computed `chunk` performances at a time.
+
+    Args:
+        net: of M members.
+        data: of n performances.
+        folds: (M,) normalisation of each member.
+        rows: (M, k) performances of each member; all n where left out.
+        chunk: performances at a time.
+    """
+    if rows is None:
+        rows = torch.arange(data.targets.shape[1], device=folds.device).expand(len(folds), -1)
+    parts = [net(data.gather(folds, some)[0]) for some in rows.split(chunk, dim=1)]
     joined: dict[str, Any] = {
         field.name: None
         if getattr(parts[0], field.name) is None

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,9 +82,9 @@ def rectangle_flow(
         ValueError: the rectangle is empty or leaves the picture, or shapes disagree.
     """
     _check(first[0], second[0], box, start, weight)
-    ladder = [(box, np.ascontiguousarray(start, np.float32), np.ascontiguousarray(weight, np.float32))]
+    ladder = [(box, np.asarray(start, np.float32), np.asarray(weight, np.float32))]
     while len(ladder) < min(parameters.levels, len(first), len(second)):
-        ladder.append(_coarser(*ladder[-1]))
+        ladder.append(coarser(*ladder[-1]))
     scalars = np.array(
         [
             parameters.data_weight * parameters.coupling,
@@ -102,6 +103,7 @@ def rectangle_flow(
         flow = np.zeros((2, begin.shape[1] + 1, begin.shape[2] + 1), np.float32)
         flow[:, :-1, :-1] = begin + correction
         warps = parameters.warps[min(level, len(parameters.warps) - 1)]
+        use = np.ascontiguousarray(use)
         solve_level(first[level], second[level], part, flow, use, warps, parameters.iterations, scalars)
         correction = flow[:, :-1, :-1] - begin
     return np.asarray(ladder[0][1] + correction, np.float32)
@@ -118,13 +120,8 @@ def _check(first: Image, second: Image, box: Box, start: Image, weight: Image) -
         raise ValueError(f"pictures of different shapes {first.shape} and {second.shape}")
 
 
-def _coarser(box: Box, start: Image, weight: Image) -> tuple[Box, Image, Image]:
-    """The same rectangle on the next level: the pixels with even coordinates, flow halved."""
+def coarser(box: Box, start: Any, weight: Any) -> tuple[Box, Any, Any]:
+    """The same rectangle on the next level: the pixels with even coordinates, flow halved; arrays or tensors."""
     y0, x0, y1, x1 = box
-    dy, dx = y0 % 2, x0 % 2
-    half = ((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2)
-    return (
-        half,
-        np.ascontiguousarray(start[:, dy::2, dx::2] / np.float32(2)),
-        np.ascontiguousarray(weight[dy::2, dx::2]),
-    )
+    even = (..., slice(y0 % 2, None, 2), slice(x0 % 2, None, 2))
+    return ((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2), start[even] / 2, weight[even]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from models.tvl1 import TVL1
+from models.tvl1 import TVL1, coarser
 from models.tvl1_kernels import FLAT, Box
 
 
@@ -49,10 +49,7 @@ def rectangle_flow_batch(
         raise ValueError(f"rectangle {box} and start {tuple(start.shape)} do not fit pictures {tuple(first[0].shape)}")
     ladder = [(box, start, weight)]
     while len(ladder) < min(parameters.levels, len(first), len(second)):
-        (y0, x0, y1, x1), flow, use = ladder[-1]
-        dy, dx = y0 % 2, x0 % 2
-        half = ((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2)
-        ladder.append((half, flow[:, :, dy::2, dx::2] / 2, use[:, dy::2, dx::2]))
+        ladder.append(coarser(*ladder[-1]))
     correction = torch.zeros_like(ladder[-1][1])
     for level in reversed(range(len(ladder))):
         part, begin, use = ladder[level]
@@ -96,20 +93,10 @@ def _linearise(
     x = torch.arange(x0, x1, device=flow.device, dtype=flow.dtype) + flow[:, 0]
     inside = (weight > 0) & (y >= 1) & (y < rows - 2) & (x >= 1) & (x < columns - 2)
     value, dx, dy = _sample(second, y.clamp(1, rows - 2.001), x.clamp(1, columns - 2.001))
-    here = first[:, y0:y1, x0:x1]
-    gradient = torch.stack([(dx + gain * _slope(first, 2, box)) / 2, (dy + gain * _slope(first, 1, box)) / 2], 1)
+    here, down, across = (image[:, y0:y1, x0:x1] for image in (first, *torch.gradient(first, dim=(1, 2))))
+    gradient = torch.stack([(dx + gain * across) / 2, (dy + gain * down) / 2], 1)
     rest = value - gain * here - offset - (gradient * flow).sum(1)
     return rest * inside, gradient * inside[:, None]
-
-
-def _slope(image: Tensor, axis: int, box: Box) -> Tensor:
-    """Central difference along an axis on the rectangle, one-sided at the picture's edge."""
-    low, high = (box[0], box[2]) if axis == 1 else (box[1], box[3])
-    positions = torch.arange(low, high, device=image.device)
-    after, before = (positions + 1).clamp(max=image.shape[axis] - 1), (positions - 1).clamp(min=0)
-    other = image[:, :, box[1] : box[3]] if axis == 1 else image[:, box[0] : box[2]]
-    shape = (1, -1, 1) if axis == 1 else (1, 1, -1)
-    return (other.index_select(axis, after) - other.index_select(axis, before)) / (after - before).reshape(shape)
 
 
 def _sample(image: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

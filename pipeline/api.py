@@ -65,13 +65,13 @@ def demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame, short clips.
+        quick: fewer dives, every second frame.
 
     Raises:
         UsageError: the folder cannot be written, or a setting is wrong.
         AimError: weights cannot be downloaded, or dives failed.
     """
-    from pipeline.demo import Hooks, run_demo
+    from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
     from pipeline.outputs import check_folder, writing
     from pipeline.yaml_values import parse_overrides
@@ -80,8 +80,8 @@ def demo(
     check_folder(out)
     check_opencv()
     given, stop = parse_overrides(overrides), observer.stop_event()
-    with writing(out), observer.demo() as hooks:
-        return run_demo(out, quick=quick, overrides=given, hooks=Hooks(observer.note, **hooks), stop=stop)
+    with writing(out):
+        return run_demo(out, quick=quick, overrides=given, observer=observer, stop=stop)
 
 
 def extract(
@@ -97,6 +97,7 @@ def extract(
     address: str | None = None,
     dry_run: bool = False,
     preview: bool = False,
+    strict: bool = False,
     workers: int | None = None,
     overrides: Overrides = (),
     observer: Observer = SILENT,
@@ -109,13 +110,14 @@ def extract(
         shard: this machine's part of the videos: i/n; default: the Slurm array task's.
         dry_run: tell what would run, why and at what cost.
         preview: draw what was found: CACHE/preview/<video>.jpg and .mp4.
+        strict: exit code 2 where a video is flagged, such as one with a cut or without people.
 
     Returns:
         What happened to each video; a video that fails is listed there and costs no other.
 
     Raises:
         UsageError: no such input, or a wrong setting.
-        DataError: the data set's own files cannot be used.
+        DataError: the data set's own files cannot be used, or `strict` and a video is flagged.
     """
     from pipeline.cluster import pick_pool
     from pipeline.environment import check_opencv
@@ -139,8 +141,14 @@ def extract(
         from pipeline.preview import draw_previews
 
         drawn = draw_previews(job.records, job.planner, observer, stop)
+    flagged = {}
+    if strict or any(result.done for result in summary.results):
+        from pipeline.score import report_flags
+
+        flagged = report_flags(job.records, job.planner, observer, strict=strict)
     job.planner.cache.close()
-    return ExtractRun(job.planner.cache.place, summary, preview=drawn)
+    flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
+    return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
@@ -173,6 +181,7 @@ def train(
     pack: Place | None = None,
     cache: Place | None = None,
     folds: int | None = None,
+    strict: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> TrainedScorer:
@@ -183,10 +192,11 @@ def train(
     Args:
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
+        strict: stop before training, with exit code 2, where a training video is flagged.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
-        DataError: no performance has a score or features, or too few to train on.
+        DataError: no performance has a score or features, too few to train on, or `strict` and a video is flagged.
         Cancelled: stopped; the same call resumes.
     """
     from pipeline.feature_source import training_features
@@ -197,7 +207,9 @@ def train(
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
     stop = observer.stop_event()
-    return train_scorer(features, settings, Path(out), folds=folds, cached=pack is None, observer=observer, stop=stop)
+    return train_scorer(
+        features, settings, Path(out), folds=folds, cached=pack is None, strict=strict, observer=observer, stop=stop
+    )
 
 
 def evaluate(
@@ -212,6 +224,7 @@ def evaluate(
     overrides: Overrides = (),
     grids: Sequence[str] = (),
     oracle: bool = False,
+    quick: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
@@ -222,12 +235,17 @@ def evaluate(
     Args:
         out: folder of results.json and the page.
         grids: a row whose settings are chosen for each fold, as in `search`.
+        quick: two networks a fold and no inner validation.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
         DataError: no performance has a score or features, they cannot be split, or the split leaks.
         Cancelled: stopped; the same call resumes.
     """
+    if quick and (grids or oracle):
+        from data.errors import UsageError
+
+        raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
         from pipeline.evaluate.candidates import by_inner_validation
@@ -235,7 +253,7 @@ def evaluate(
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, more=more)
+    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, more=more)
 
 
 def leaderboard(
@@ -410,55 +428,67 @@ def serve(
 ) -> None:
     """A local web page on this machine only: drop a video, watch the stages, read the report.
 
+    A model that reads kinematics asks for both files of a trial.
+
     Args:
         config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
         folder: uploads, pages and history.
         port: 0: any free port.
 
     Raises:
-        UsageError: the folder or the port cannot be used.
+        UsageError: the folder or the port cannot be used, or the model reads files that the page cannot take.
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_folder
     from pipeline.score import load_scorer
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork
+    from pipeline.serve.score_work import ScoreWork, refuse_unfed
 
     model, folder = Path(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, cache=folder / "cache", workers=1, user=user)
-    for note in scorer.notes:
-        observer.note(note)
-    work = ScoreWork(scorer)
+    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
+    refuse_unfed(scorer)
+    reads = sorted(scorer.planner.reads, reverse=True)
+    facts = {"model": str(model), "reads": " and ".join(reads)}
+    if scorer.calibration is not None:
+        facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, work, port=port, facts={"model": str(model)}, on_start=lambda url: observer.note(f"serving {url}")
-    )
+        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
+        on_start=lambda url: observer.note(f"serving {url}"),
+    )  # fmt: skip
 
 
 def score(
-    inputs: Places,
-    model: Place,
+    inputs: Places = (),
     *,
+    model: Place,
+    kinematics: Place | None = None,
     config: Configuration = None,
     out: Place | None = None,
     cache: Place | None = None,
     workers: int | None = None,
     other_settings: bool = False,
+    overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> list[Score]:
-    """Score raw videos with a trained run: every stage is run or taken from the cache.
+    """Score raw performances with a trained run: every stage is run or taken from the cache.
+
+    A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
-        config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
+        kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
+        config: names the data set where no videos are given; for a run folder that was trained elsewhere, also your own
+            cache, paths, devices and limits.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
+        overrides: the data set of --config: --set dataset.root=NEW.
 
     Returns:
         One score per video; `error` says why a video has none.
 
     Raises:
-        UsageError: no such input, or the features made here differ from those of training.
+        UsageError: no such input, one that the model does not read, or features unlike those of training.
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file
@@ -466,13 +496,15 @@ def score(
 
     if out is not None:
         check_file(Path(out))
+    places = _paths(inputs)
+    user = _scored_dataset(places, config, overrides)
     return score_videos(
-        _paths(inputs), Path(model), out=_path(out), cache=_path(cache), workers=workers,
-        other_settings=other_settings, observer=observer, user=None if config is None else _settings(config, (), None),
+        places, Path(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        workers=workers, other_settings=other_settings, observer=observer, user=user,
     )  # fmt: skip
 
 
-def export(run: Place, *, out: Place = "model.onnx") -> Exported:
+def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
     """Write the ensemble with its normalisation as one ONNX file, checked against torch to 1e-5.
 
     Args:
@@ -488,7 +520,7 @@ def export(run: Place, *, out: Place = "model.onnx") -> Exported:
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out))
+        return export_onnx(Path(run), Path(out), observer)
 
 
 def pack(
@@ -671,6 +703,25 @@ def _settings(
     return load_config(config, given)
 
 
+def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
+    """The configuration of what is scored. A model fixes all settings but those of the data set."""
+    from data.errors import UsageError, printable
+    from pipeline.yaml_values import parse_overrides
+
+    given = parse_overrides(overrides)
+    for key, _ in given:
+        if key.partition(".")[0] != "dataset":
+            fix = "Leave it out; --set takes the keys of dataset, and --config your own paths and devices"
+            raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
+    if given and inputs:
+        raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
+    if given and config is None:
+        raise UsageError(
+            "--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {given[0][0]}=…"
+        )
+    return None if config is None else _settings(config, given, None)
+
+
 def _job(
     inputs: Places,
     config: Configuration,
@@ -719,6 +770,7 @@ def _evaluate(
     observer: Observer,
     *,
     oracle: bool = False,
+    quick: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
@@ -731,8 +783,9 @@ def _evaluate(
     run, stop = pick_run(engine, config, address), observer.stop_event()
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
     done = evaluate_features(
-        features, config, Path(out), systems=systems, oracle=oracle, more=more, run=run, observer=observer, stop=stop
-    )
+        features, config, Path(out), systems=systems, oracle=oracle, quick=quick, more=more, run=run,
+        observer=observer, stop=stop,
+    )  # fmt: skip
     write_evaluation(done, len(features))
     return done
 

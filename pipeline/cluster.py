@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from data.errors import UsageError, nearest, printable
+from data.errors import UsageError, nearest
 from pipeline.config import RunConfig
 from pipeline.environment import CHECKOUT
 from pipeline.workers import POLL_SECONDS, THREAD_VARIABLES, LocalPool, Pool, Report, Worker, WorkerLost, resident_bytes
@@ -203,7 +203,7 @@ class RayActor(Worker):
             if "creation task" in str(error):
                 cause = COLOURS.sub("", str(error)).strip().splitlines()[-1].strip()
                 raise UsageError(
-                    f"a Ray worker cannot start ({printable(cause)})",
+                    f"a Ray worker cannot start ({cause})",
                     fix="Give every machine of the cluster this folder, under the same path, and this environment",
                 ) from None
         except ray.exceptions.RayError:

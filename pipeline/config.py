@@ -7,7 +7,7 @@ Unknown keys are refused and the nearest known one is named. The configuration i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -49,8 +49,8 @@ class RunConfig(Section):
 
     workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
-    timeout_s: float = Field(3600.0, gt=0, description="longest time for one video before it fails by name")
-    memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker; 0: no limit")
+    timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
+    memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
@@ -114,8 +114,14 @@ class BaseConfig(Section):
 
     @property
     def scorer(self) -> tuple[AimConfig, TrainConfig]:
-        """The network and how it is trained (sections `model` and `train`)."""
-        return getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
+        """The network and how it is trained (sections `model` and `train`); that of a combination is AIM."""
+        model, train = getattr(self, "model"), getattr(self, "train")  # noqa: B009 -- added by `config_class`
+        return (replace(model, system="aim") if model.system == "combined" else model), train
+
+    @property
+    def combined(self) -> bool:
+        """Whether the score is a combination of AIM with other systems (`model.system: combined`)."""
+        return bool(getattr(self, "model").system == "combined")  # noqa: B009
 
     def dump(self) -> dict[str, Any]:
         """The whole configuration as JSON types."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from data.errors import UsageError, nearest, printable
+from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_PLACES = 3
@@ -38,19 +38,19 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
     for name in reversed(list(overrides)):
         given = name.split(".")
         if parts[: len(given)] == given or given[: len(parts)] == parts:
-            return f"--set {printable(name)}={printable(str(overrides[name]))[:80]}"
-    return None if where is None else printable(where)
+            return f"--set {name}={str(overrides[name])[:80]}"
+    return None if where is None else str(where)
 
 
 def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
     place = error["loc"]
-    name = printable(".".join(str(part) for part in place))
+    name = ".".join(str(part) for part in place)
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
         replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
         if replaced:
             return f"'{name}={error['input']}' was removed: {replaced}"
-        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
     key, section = str(place[-1]), section_class(model, place[:-1])
     removed = getattr(section, "REMOVED", {})
     if key in removed:

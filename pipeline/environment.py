@@ -143,6 +143,4 @@ def _weights() -> Iterator[SetupCheck]:
 def _backends() -> Iterator[SetupCheck]:
     for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
         yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
-    yield _package(
-        "rtmlib", "python -m pip install onnxruntime && python -m pip install --no-deps rtmlib", optional=True
-    )
+    yield _package("rtmlib", "python -m pip install --no-deps rtmlib", optional=True)

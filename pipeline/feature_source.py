@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import DataError
+from data.splits import tied
 from data.video import Record
 from pipeline.config import BaseConfig
 from pipeline.extract import extract_missing, labelled_records, make_planner
 from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.pack import read_labelled
+
+FEW = 20
+"""A scorer of fewer independent performances gets a warning."""
 
 
 def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:
@@ -42,6 +46,7 @@ def training_features(config: BaseConfig, pack: Path | None, observer: Observer)
     refuse_empty(features, config)
     if config.protocol == "fixed":
         features = features.take([i for i, record in enumerate(features.records) if record.split != "test"])
+    _warn_of_few(features.records, observer)
     if len(tasks := sorted({record.task for record in features.records})) > 1:
         observer.note(f"note: one model of {', '.join(tasks)}; --set dataset.tasks=[{tasks[0]}] trains one alone")
     return features
@@ -64,10 +69,23 @@ def all_features(
         Cancelled: `stop` was set.
     """
     if pack is not None:
-        return refuse_empty(read_labelled(pack, config.dataset.tasks), config)
-    records = labelled_records(config, observer)
-    extract_missing(records, config, engine=engine, address=address, observer=observer, stop=stop)
-    return refuse_empty(cached_features(records, config, observer), config)
+        features = read_labelled(pack, config.dataset.tasks)
+    else:
+        records = labelled_records(config, observer)
+        extract_missing(records, config, engine=engine, address=address, observer=observer, stop=stop)
+        features = cached_features(records, config, observer)
+    for task in sorted({record.task for record in features.records}):
+        _warn_of_few([record for record in features.records if record.task == task], observer)
+    return refuse_empty(features, config)
+
+
+def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
+    """Warn where there are too few independent performances to learn from; views and copies count once."""
+    count, tasks = len(tied(records)), {record.task for record in records}
+    if count < FEW:
+        of_task = f" of {min(tasks)}" if len(tasks) == 1 and min(tasks) else ""
+        what = f"independent performances{of_task}, fewer than {FEW}"
+        observer.note(f"warning: {count} {what}: its scores and every figure about them are uncertain")
 
 
 def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:

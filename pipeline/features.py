@@ -69,6 +69,32 @@ class FeatureSet:
         return replace(self, records=self.records + other.records, **arrays)
 
 
+def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
+    """Views of one trial that share everything but the scene, as one performance with the mean of their scenes.
+
+    Two cameras on one robot have the same kinematics. Trained on once, such a trial takes half of the time.
+
+    Returns:
+        m performances with the record of their first view, and (n,) which of them each given performance became.
+    """
+    shared = [name for name in ARRAYS if name != "scene"]
+    places: dict[tuple[object, ...], int] = {}
+
+    def place(row: int, record: Record) -> int:
+        arrays = (getattr(features, name)[row].tobytes() for name in shared)
+        alone = None if "trial" in record.groups else row
+        return places.setdefault((alone, record.groups.get("trial"), record.labels, *arrays), len(places))
+
+    became = np.array([place(*numbered) for numbered in enumerate(features.records)], dtype=np.intp)
+    if len(places) == len(features):
+        return features, became
+    firsts, counts = np.unique(became, return_index=True)[1], np.bincount(became)
+    scene = np.zeros((len(firsts), *features.scene.shape[1:]))
+    np.add.at(scene, became, features.scene)
+    mean = np.asarray(scene / counts[:, None, None], dtype=np.float32)
+    return replace(features.take(firsts), scene=mean), became
+
+
 @dataclass(frozen=True)
 class Gathered:
     """A feature set and the performances that are missing in it.
@@ -98,7 +124,8 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     for plan in planner.plan_all(records):
         record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
-            left_out.append(f"{record.name}: timesteps are {step.check.state} ({step.check.reason})")
+            cause = next(iter(plan.faults().values()), f"timesteps are {step.check.state} ({step.check.reason})")
+            left_out.append(f"{record.name}: {cause}")
             continue
         try:
             outputs[record.id] = read(record, plan.keys())

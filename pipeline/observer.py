@@ -10,22 +10,118 @@ extract("videos/", observer=Notes())
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
-NamedSteps = Callable[[str, int, int], None]
-"""Called with (name, steps done, steps in all)."""
+
+class Progress:
+    """How much of some work is done, failed and left; this one shows nothing.
+
+    The work is either equal `steps`, or items of known weight, such as videos with their frames: then `plan`, `inside`
+    and `finish` are called.
+
+    Args:
+        what: the items or steps, in the plural.
+
+    Attributes:
+        total, done, failed: items or steps.
+    """
+
+    def __init__(self, what: str = "") -> None:
+        self.what = what
+        self.total = self.done = self.failed = 0
+        self._weights: dict[Hashable, float] = {}
+        self._inside: dict[Hashable, float] = {}
+        self._finished = 0.0
+        self._lock, self._began = threading.Lock(), time.monotonic()
+
+    def plan(self, weights: Mapping[Any, float], done: int = 0) -> None:
+        """Begin items of these weights; `done` further ones are finished already."""
+        self._weights, self._inside, self._finished = dict(weights), {}, 0.0
+        self.total, self.done, self._began = len(weights) + done, done, time.monotonic()
+        self.changed()
+
+    def inside(self, item: Hashable, done: float, total: float) -> None:
+        """An item in work is `done` of `total` finished."""
+        if total:
+            with self._lock:
+                self._inside[item] = self._weights.get(item, 0.0) * done / total
+            self.changed()
+
+    def finish(self, item: Hashable, failure: str = "") -> None:
+        """An item is finished; `failure` says why it failed."""
+        with self._lock:
+            self._inside.pop(item, None)
+            self._finished += self._weights.pop(item, 0.0)
+            self.done, self.failed = self.done + (not failure), self.failed + bool(failure)
+        self.changed()
+        if failure:
+            self.tell(failure)
+
+    def steps(self, done: int, total: int) -> None:
+        """So many of `total` equal steps are done."""
+        if total != self.total:
+            self.plan({"left": total - done}, done)
+            self.total = total
+        with self._lock:
+            self.done, self._inside["left"] = done, self._weights["left"] - (total - done)
+        self.changed()
+
+    def hooks(self) -> dict[str, Any]:
+        """Progress hooks of `pipeline.extract.run_extract` by name."""
+        return {"on_plan": self._videos, "on_frames": self._frames, "on_result": self._result}
+
+    @property
+    def share(self) -> float:
+        """Share of the work that is finished, of what was left at the beginning."""
+        with self._lock:
+            finished = self._finished + sum(self._inside.values())
+            whole = self._finished + sum(self._weights.values())
+        return finished / whole if whole else float(self.total > 0)
+
+    def __str__(self) -> str:
+        left = self.total - self.done - self.failed
+        counts = f"{self.done} of {self.total} done, {self.failed} failed, {left} left"
+        return f"{self.what}: {counts}; {self.share:.0%} of the work, {self.time_left()}"
+
+    def time_left(self) -> str:
+        """The expected time to the end, in words."""
+        share = self.share
+        if share == 0:
+            return "time left not known yet"
+        return f"about {duration((time.monotonic() - self._began) * (1 - share) / share)} left"
+
+    def changed(self) -> None:
+        """Called after every change."""
+
+    def tell(self, failure: str) -> None:
+        """Called with the reason of a failure."""
+
+    def _videos(self, plans: Sequence[Any], fresh: int, frames: Sequence[int]) -> None:
+        weights = {plan.record.id: max(1, count) for plan, count in zip(plans, frames, strict=True)}
+        self.plan(weights, fresh)
+
+    def _frames(self, video: str, done: int, total: int, _: tuple[str, ...] = ()) -> None:
+        self.inside(video, done, total)
+
+    def _result(self, result: Any) -> None:
+        why = next((f"{result.record.name} [{stage}] {reason}" for stage, reason in result.failed.items()), "")
+        self.finish(result.record.id, why)
 
 
-BatchHooks = dict[str, Any]
-"""Progress hooks of `pipeline.extract.run_extract` by name: on_plan, on_result, on_frames; all may be left out."""
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use.
 
-DemoHooks = dict[str, Any]
-"""Progress hooks of `pipeline.demo.Hooks` by name: extracting (`BatchHooks`), rendered and epochs (`Steps`)."""
+    >>> duration(12.3), duration(200), duration(9000)
+    ('12 s', '3 min', '2.5 h')
+    """
+    minutes, hours = seconds / 60, seconds / 3600
+    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
 
 
 class Observer:
@@ -45,24 +141,15 @@ class Observer:
     def note(self, text: str) -> None:
         """One line for people."""
 
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table for people."""
+
     def failures(self, results: Sequence[Any]) -> None:
         """Videos that failed (`pipeline.extract.Result`), where the work goes on without them."""
 
-    def videos(self) -> AbstractContextManager[BatchHooks]:
-        """Progress over a batch of videos; gives the hooks of `run_extract`."""
-        return nullcontext({})
-
-    def steps(self, what: str) -> AbstractContextManager[Steps | None]:
-        """Progress over steps such as epochs; gives the function to call."""
-        return nullcontext()
-
-    def named_steps(self) -> AbstractContextManager[NamedSteps | None]:
-        """Progress by name, such as that of a system; gives the function to call."""
-        return nullcontext()
-
-    def demo(self) -> AbstractContextManager[DemoHooks]:
-        """Progress of the demo; gives its hooks."""
-        return nullcontext({})
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        """Progress over `what`, such as videos or epochs."""
+        return nullcontext(Progress(what))
 
     def notes(self, texts: Sequence[str], most: int = 20) -> None:
         """The first `most` of many notes, and how many follow."""

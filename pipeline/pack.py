@@ -77,7 +77,7 @@ def read_pack(path: Path) -> FeatureSet:
             records = tuple(_record_in(entry) for entry in header["records"])
             fault = next(_record_faults(records, len(stored_arrays["duration"].values)), None)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            fault = f"its list of performances cannot be read ({printable(str(error))[:80]})"
+            fault = f"its list of performances cannot be read ({str(error)[:80]})"
     if fault is not None:
         raise DataError(f"this pack is damaged: {fault}", where=path, fix="Make it again with `pack`")
     arrays: dict[str, Any] = {name: stored_arrays[name].values for name in ARRAYS}
@@ -152,12 +152,12 @@ def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str
         if not isinstance(record.groups, dict) or not all(
             isinstance(text, str) for pair in record.groups.items() for text in pair
         ):
-            yield f"the groups of '{printable(record.id)}' are not text"
+            yield f"the groups of '{record.id}' are not text"
         for name, value in asdict(record.labels or Labels()).items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                yield f"the {name} of '{printable(record.id)}' is no number"
+                yield f"the {name} of '{record.id}' is no number"
             elif value is not None and not abs(value) <= MAX_LABEL:
-                yield f"the {name} of '{printable(record.id)}' is not finite or too large"
+                yield f"the {name} of '{record.id}' is not finite or too large"
     repeated = [name for name, count in Counter(record.id for record in records).items() if count > 1]
     if repeated:
-        yield f"'{printable(repeated[0])}' is in it twice"
+        yield f"'{repeated[0]}' is in it twice"

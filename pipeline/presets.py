@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.errors import UsageError, nearest, printable
+from data.errors import UsageError, nearest
 
 FOLDER = Path(__file__).resolve().parent.parent / "configs"
 
@@ -27,7 +27,7 @@ def config_path(config: str | Path) -> Path:
     if not bare or path.is_file():
         return path
     if path.name not in presets():
-        raise UsageError(f"no preset is called '{printable(path.name)}'", fix=preset_hint(path.name))
+        raise UsageError(f"no preset is called '{path.name}'", fix=preset_hint(path.name))
     return FOLDER / f"{path.name}.yaml"
 
 

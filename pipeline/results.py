@@ -17,6 +17,35 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Accuracy:
+    """Errors on held-out performances of the training part, by the model and by the mean score of the other folds.
+
+    Attributes:
+        performances: number of independent ones; views and copies of one count once.
+        rho: Spearman's rank correlation; None where undefined.
+        mae, mean_mae: mean absolute error of the model, and of the mean.
+        within, mean_within: error that 8 of 10 performances do not exceed.
+        better: whether the model's error is smaller by more than chance explains (one side of 95 %).
+    """
+
+    performances: int
+    rho: float | None
+    mae: float
+    mean_mae: float
+    within: float
+    mean_within: float
+    better: bool
+
+    def __str__(self) -> str:
+        """One sentence for whoever reads a score."""
+        head = "" if self.better else "no better than guessing the mean: "
+        return (
+            f"{head}on 8 of 10 new videos this model is right within ±{self.within:.3g}; guessing the mean is within "
+            f"±{self.mean_within:.3g} ({self.performances} held-out performances)"
+        )
+
+
+@dataclass(frozen=True)
 class Flag:
     """A reason to doubt a score, such as Flag("bad", "identities swapped", "3 times, first at 1.2 s")."""
 
@@ -61,9 +90,12 @@ class Score:
         percentile: share of the training scores below this score, 0 to 100, ties counted half.
         execution, synchronisation: scores of the model's other heads, where it has them.
         steps: one entry per time step.
+        other_share: share of the score that belongs to no step, such as that of a combination's regressions; with the
+            steps' shares and the lowest training score it sums to the score. None where the steps hold all of it.
         flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
+        accuracy: how far off the model was on held-out performances, as one sentence; empty where unknown.
         error: why there is no score.
         keys: key of every stage's output that the score was made of, by which they are read again.
         model: SHA-256 of the model's files (`pipeline.score.bundle.model_sha256`); equal files give equal scores.
@@ -79,9 +111,11 @@ class Score:
     execution: float | None = None
     synchronisation: float | None = None
     steps: tuple[StepScore, ...] = ()
+    other_share: float | None = None
     flags: tuple[Flag, ...] = ()
     checked: tuple[str, ...] = ()
     quality: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accuracy: str = ""
     error: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""

@@ -32,6 +32,12 @@ def stage_class(name: str) -> type[Extractor[Any]]:
     return extractor
 
 
+def needed_inputs(name: str) -> tuple[str, ...]:
+    """Input files without which a stage cannot run; the video is optional where it reads another file."""
+    reads = stage_class(name).reads
+    return tuple(kind for kind in reads if kind != "video" or len(reads) == 1)
+
+
 def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:
     """`names` and every stage they need, each once, in an order in which they can run.
 

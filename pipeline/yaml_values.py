@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from data.errors import UsageError, nearest
+from data.store import read_regular
 from pipeline.presets import preset_hint
 
 MAX_BYTES = 1 << 17
@@ -41,6 +41,15 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f"key {sorted(repeated)[0]!r} stands twice, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)
 
+    def construct_yaml_int(self, node: Any) -> int:
+        number: int = super().construct_yaml_int(node)
+        if abs(number) >= 1 << 63:
+            raise yaml.YAMLError("a number is too large")
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The sections of a configuration file.
@@ -49,18 +58,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UsageError: no such file, or not a readable YAML mapping.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError("not a regular file", where=path, fix="Give a YAML file")
-        if status.st_size > MAX_BYTES:
-            raise UsageError(f"configuration larger than {MAX_BYTES} bytes", where=path)
-        values = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 -- _Loader is a SafeLoader
+        values = yaml.load(read_regular(path, MAX_BYTES).decode("utf-8"), _Loader)  # noqa: S506 -- a SafeLoader
     except FileNotFoundError:
         here = sorted(p.as_posix() for p in path.parent.glob("*.yaml"))
         fix = nearest(str(path), here) if here else preset_hint(path.stem)
         raise UsageError("no such configuration file", where=path, fix=fix) from None
     except (OSError, *UNREADABLE) as error:
-        text = " ".join(str(error).split())
+        text = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UsageError(
             f"not a readable YAML configuration ({text})", where=path, fix="See configs/folder.yaml"
         ) from None

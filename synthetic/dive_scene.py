@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from synthetic.body import P
-from synthetic.dive_motion import STEP, Motion, flight_time, move
+from synthetic.dive_motion import STEP, flight_time, move
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 
 SPACING = 2.8
@@ -67,10 +67,7 @@ class Scene:
 
     def world_at(self, time: Floats) -> Floats:
         """(len(time), divers, points, 3) world metres at any times, linear between steps."""
-        place = np.clip(time / STEP, 0, len(self.time) - 1.001)
-        left = place.astype(int)
-        share = (place - left)[:, None, None, None]
-        return np.asarray(self.points[left] * (1 - share) + self.points[left + 1] * share)
+        return _between_steps(self.points, time)
 
 
 def set_scene(
@@ -86,7 +83,7 @@ def set_scene(
     placed, entries = [], []
     for index, errors in enumerate(execution):
         motion = move(shape, errors, start - lags[index] - 0.1, start + length - lags[index] + 0.1, tempos[index])
-        local = _resample(motion, clock - lags[index])
+        local = _between_steps(motion.points, clock - lags[index] - motion.time[0])
         side = (0.5, -0.5)[index] if len(execution) > 1 else 0.0
         apart = SPACING + pair.drift * np.clip((clock - lags[index]) / motion.entry, 0.0, 1.0)
         placed.append(_place(local, shape.facing, side * apart))
@@ -94,11 +91,12 @@ def set_scene(
     return Scene(clock - start, np.stack(placed, axis=1), tuple(entries))
 
 
-def _resample(motion: Motion, time: Floats) -> Floats:
-    place = np.clip((time - motion.time[0]) / STEP, 0, len(motion.time) - 1.001)
+def _between_steps(points: Floats, time: Floats) -> Floats:
+    """`points` (N, ...), one row every `STEP` from 0 seconds, at any times; linear between them."""
+    place = np.clip(time / STEP, 0, len(points) - 1.001)
     left = place.astype(int)
-    share = (place - left)[:, None, None]
-    return np.asarray(motion.points[left] * (1 - share) + motion.points[left + 1] * share)
+    share = (place - left).reshape(-1, *[1] * (points.ndim - 1))
+    return np.asarray(points[left] * (1 - share) + points[left + 1] * share)
 
 
 def _place(local: Floats, facing: int, z: Floats) -> Floats:

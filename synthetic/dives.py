@@ -4,7 +4,7 @@
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
     FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
-`original` names the source of a mirrored copy (otherwise the dive itself); both stay on one side of a split.
+`original`, in TASD-2 the source of a mirrored copy, names the dive itself here.
 Dive number i depends only on the seed and i, so a longer data set contains the shorter one's videos. The split is drawn
 over the whole set, so held-out dives span the same range of scores.
 """
@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +47,6 @@ class Dive:
         pair: hidden errors of their synchronisation.
         scores: what the judges gave.
         split: "train" or "test".
-        original: name of the dive that this one mirrors, or its own.
         key: (seed, number) that everything about the dive follows from.
     """
 
@@ -57,7 +56,6 @@ class Dive:
     pair: SynchronisationErrors
     scores: Scores
     split: str
-    original: str
     key: tuple[int, int]
 
     @property
@@ -66,8 +64,8 @@ class Dive:
         return f"videos/{self.name}.mp4"
 
 
-def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[Dive]:
-    """Decide on `count` dives (and a mirrored copy of each) without rendering them.
+def plan_dives(count: int, seed: int) -> list[Dive]:
+    """Decide on `count` dives without rendering them.
 
     Raises:
         ValueError: `count` is negative.
@@ -80,12 +78,8 @@ def plan_dives(count: int, seed: int, *, mirrored_copies: bool = False) -> list[
         first, second, pair = draw_errors(rng)
         shape = _shape(number, seed)
         scores = judge(shape, first, second, pair, rng)
-        name = f"dive_{number:03d}"
-        dives.append(Dive(name, shape, (first, second), pair, scores, "train", name, (seed, number)))
-    dives = _hold_out(dives, np.random.default_rng([seed, 1]))
-    if mirrored_copies:
-        dives += [replace(dive, name=f"{dive.name}_mirrored") for dive in dives]
-    return dives
+        dives.append(Dive(f"dive_{number:03d}", shape, (first, second), pair, scores, "train", (seed, number)))
+    return _hold_out(dives, np.random.default_rng([seed, 1]))
 
 
 def _shape(number: int, seed: int) -> Shape:
@@ -105,52 +99,34 @@ def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
     return [replace(dive, split="test" if number in test else "train") for number, dive in enumerate(dives)]
 
 
-def render_dive(dive: Dive, folder: Path, options: Options | None = None) -> None:
+def render_dive(dive: Dive, folder: Path, options: Options) -> None:
     """Write one dive's video and truth below `folder`; can run in any process.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    options = replace(options or Options(), mirrored=dive.name != dive.original)
     rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
     film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)
     write_video(folder / dive.video, film.frames(), options.rate, options=ENCODING)
     _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
 
 
-def render_dives(
-    folder: Path,
-    count: int,
-    seed: int,
-    *,
-    frames: int = 102,
-    rate: int = 25,
-    size: tuple[int, int] = (448, 256),
-    progress: Callable[[int, int], None] | None = None,
-    options: Options | None = None,
-    mirrored_copies: bool = False,
-) -> list[Dive]:
+def render_dives(folder: Path, count: int, seed: int, **options: Any) -> list[Dive]:
     """Render a data set (layout in the module's docstring); `labels.csv` is written last, so it means "complete".
 
     Args:
         folder: output folder; created if missing, existing files are replaced.
-        count: number of dives; with `mirrored_copies` twice as many videos.
+        count: number of dives.
         seed: equal seeds give equal bytes on one machine.
-        frames, rate, size: of every video; they override `options`.
-        progress: called with (done, total) after each video.
-        options: spectators, motion blur and the like.
-        mirrored_copies: also write a mirrored copy of each dive, as TASD-2 does.
+        options: fields of `Options`, such as frames=51.
 
     Raises:
         OSError: the folder cannot be written to.
         ValueError: a negative count.
     """
-    dives = plan_dives(count, seed, mirrored_copies=mirrored_copies)
-    chosen = replace(options or Options(), frames=frames, rate=rate, size=size)
-    for done, dive in enumerate(dives, start=1):
-        render_dive(dive, folder, chosen)
-        if progress is not None:
-            progress(done, len(dives))
+    dives = plan_dives(count, seed)
+    for dive in dives:
+        render_dive(dive, folder, Options(**options))
     write_labels(folder, dives)
     return dives
 
@@ -163,7 +139,7 @@ def write_labels(folder: Path, dives: list[Dive]) -> Path:
     for dive in dives:
         s = dive.scores
         numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
-        table.writerow((dive.video, *numbers, dive.split, dive.original, EVENT))
+        table.writerow((dive.video, *numbers, dive.split, dive.name, EVENT))
     path = folder / "labels.csv"
     write_text(path, text.getvalue())
     return path
@@ -184,4 +160,4 @@ def _write_truth(path: Path, truth: Truth, dive: Dive) -> None:
 def read_truth(path: Path) -> Truth:
     """The truth of a rendered dive from its .npz file."""
     with np.load(path, allow_pickle=False) as stored:
-        return Truth(stored["time"], stored["keypoints"], stored["visible"], stored["camera"], int(stored["cut"]))
+        return Truth(stored["time"], stored["keypoints"], stored["visible"], stored["camera"])

@@ -12,6 +12,7 @@ noise. Difficulty depends on the shape alone: `difficulty`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -144,11 +145,14 @@ class Scores:
     final: float
 
 
+def _award(sizes: Mapping[str, float], cost: Mapping[str, float], largest: Mapping[str, float]) -> float:
+    """10 minus the cost of each error, which grows linearly to that of the largest one; may be below 0."""
+    return 10.0 - sum(points * abs(sizes[name]) / largest[name] for name, points in cost.items())
+
+
 def execution_quality(errors: ExecutionErrors) -> float:
     """Award of a noiseless, continuous judge for one diver, may be below 0."""
-    return 10.0 - sum(
-        cost * abs(float(getattr(errors, name))) / EXECUTION_RANGE[name] for name, cost in EXECUTION_COST.items()
-    )
+    return _award(vars(errors), EXECUTION_COST, EXECUTION_RANGE)
 
 
 def height_difference(first: ExecutionErrors, second: ExecutionErrors) -> float:
@@ -159,15 +163,8 @@ def height_difference(first: ExecutionErrors, second: ExecutionErrors) -> float:
 
 def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors, second: ExecutionErrors) -> float:
     """Award of a noiseless, continuous synchronisation judge, may be below 0."""
-    measured = {
-        "lag": pair.lag,
-        "tempo": pair.tempo,
-        "height": height_difference(first, second),
-        "drift": pair.drift,
-    }
-    return 10.0 - sum(
-        cost * abs(measured[name]) / SYNCHRONISATION_RANGE[name] for name, cost in SYNCHRONISATION_COST.items()
-    )
+    sizes = vars(pair) | {"height": height_difference(first, second)}
+    return _award(sizes, SYNCHRONISATION_COST, SYNCHRONISATION_RANGE)
 
 
 def judge(

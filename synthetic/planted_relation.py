@@ -8,8 +8,6 @@ behind it, and deviates from it.
 
     asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
     symmetric    both share one motion, and each agent has half of the error, with opposite signs
-
-`synthetic.planted_steps` makes time steps in place of signals, for training the scorer without extractors.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from synthetic.body import P
-from synthetic.dive_scene import CameraView, Scene, follow, set_scene
+from synthetic.dive_scene import CameraView, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
-from synthetic.rendered_people import Figure, Image, Look, draw_looks
+from synthetic.rendered_people import Figure, Image, draw_looks
 
 JOINTS = 17
 
@@ -32,9 +32,6 @@ class Options:
         divers: 1 or 2.
         spectators: people on the stands.
         motion_blur: share of the frame time that the shutter is open, 0 (sharp) to 1.
-        cut: another camera from the middle frame on.
-        splash: foam where divers enter.
-        mirrored: swap left and right of the finished picture (and of the truth's joints).
     """
 
     frames: int = 102
@@ -43,9 +40,6 @@ class Options:
     divers: int = 2
     spectators: bool = False
     motion_blur: float = 0.0
-    cut: bool = False
-    splash: bool = True
-    mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,59 +51,48 @@ class Truth:
         keypoints: (frame, diver, 17, 2) pixels, COCO order, continuous (0, 0 is the picture's outer corner).
         visible: (frame, diver, 17) inside the picture and above the water (a body part in front does not count).
         camera: (frame, 3) centre right and up in metres, scale in px/m; pan and zoom of the background follow.
-        cut: first frame of the second camera, -1 without.
     """
 
     time: Floats
     keypoints: Floats
     visible: NDArray[np.bool_]
     camera: Floats
-    cut: int = -1
-
-
-@dataclass(frozen=True)
-class _Shot:
-    """One camera's share of the clip: everything is (sample, ...) over all its frames and shutter samples."""
-
-    view: CameraView
-    venue: int
-    spectators: bool
-    camera: Floats
-    figures: tuple[Figure, ...]
-    water: Floats
-    pixels: Floats
-    visible: NDArray[np.bool_]
-
-    @cached_property
-    def pool(self) -> Image:
-        """Background behind the divers, painted on first use."""
-        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.spectators)
 
 
 @dataclass(frozen=True)
 class Film:
-    """A dive ready to be rendered; `frames()` renders it, `truth` describes it."""
+    """A dive ready to be rendered; `frames()` renders it, `truth` describes it.
+
+    Arrays are (sample, ...) over all frames and shutter samples, `samples` of each frame.
+    """
 
     options: Options
-    shots: tuple[_Shot, ...]
     samples: int
+    view: CameraView
+    venue: int
+    camera: Floats
+    figures: tuple[Figure, ...]
+    water: Floats
+    pixels: Floats
+    foam: _Foam
     truth: Truth
-    foam: _Foam | None
+
+    @cached_property
+    def pool(self) -> Image:
+        """Background behind the divers, painted on first use."""
+        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.options.spectators)
 
     def frames(self) -> Iterator[Image]:
         """The (height, width, 3) RGB pictures in order."""
         for index in range(self.options.frames):
-            shot = self.shots[1] if len(self.shots) > 1 and index >= self.truth.cut else self.shots[0]
-            takes = [self._picture(shot, index * self.samples + k) for k in range(self.samples)]
-            image = takes[0] if len(takes) == 1 else np.mean(takes, axis=0).round().astype(np.uint8)
-            yield np.ascontiguousarray(image[:, ::-1]) if self.options.mirrored else image
+            takes = [self._picture(index * self.samples + k) for k in range(self.samples)]
+            yield takes[0] if len(takes) == 1 else np.mean(takes, axis=0).round().astype(np.uint8)
 
-    def _picture(self, shot: _Shot, sample: int) -> Image:
-        image = look_at(shot.pool, shot.camera[sample], self.options.size)
-        for diver in reversed(range(len(shot.figures))):
-            shot.figures[diver].draw(image, sample, float(shot.water[sample, diver]))
-            if self.foam is not None:
-                self.foam.draw(image, shot.camera[sample], shot.water[sample, diver], sample, diver, shot.pixels)
+    def _picture(self, sample: int) -> Image:
+        image = look_at(self.pool, self.camera[sample], self.options.size)
+        for diver in reversed(range(len(self.figures))):
+            self.figures[diver].draw(image, sample, float(self.water[sample, diver]))
+            self.foam.draw(image, self.camera[sample], self.water[sample, diver], sample, diver, self.pixels)
         return image
 
 
@@ -156,24 +139,6 @@ def film_dive(
     scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
     looks = draw_looks(rng, options.divers)
     view = CameraView(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
-    views = [view]
-    if options.cut:
-        views.append(CameraView(view.azimuth + rng.uniform(12.0, 20.0), view.elevation + 3.0))
-    shots = tuple(_shoot(scene, times, view, looks, rng, options, samples) for view in views)
-    foam = _Foam(times, scene.entries, rng) if options.splash else None
-    truth = _truth(shots, frame_times, samples, options)
-    return Film(options, shots, samples, truth, foam)
-
-
-def _shoot(
-    scene: Scene,
-    times: Floats,
-    view: CameraView,
-    looks: tuple[Look, ...],
-    rng: np.random.Generator,
-    options: Options,
-    samples: int,
-) -> _Shot:
     world = scene.world_at(times)
     flat = view.project(world)
     above = world[..., 1] > 0.0
@@ -190,8 +155,12 @@ def _shoot(
     figures = tuple(
         Figure(pixels[:, k], flat[:, k, :, 2], camera[:, 2], facing[:, k], look) for k, look in enumerate(looks)
     )
-    inside = ((pixels >= 0) & (pixels < size)).all(axis=-1)
-    return _Shot(view, int(rng.integers(1 << 62)), options.spectators, camera, figures, water, pixels, above & inside)
+    visible = above & ((pixels >= 0) & (pixels < size)).all(axis=-1)
+    venue = int(rng.integers(1 << 62))
+    foam = _Foam(times, scene.entries, rng)
+    middle = slice(samples // 2, None, samples)  # the truth is that of the middle of the shutter
+    truth = Truth(frame_times, pixels[middle, :, :JOINTS], visible[middle, :, :JOINTS], camera[middle])
+    return Film(options, samples, view, venue, camera, figures, water, pixels, foam, truth)
 
 
 def _every(camera: Floats, samples: int, shutter: float) -> Floats:
@@ -201,18 +170,3 @@ def _every(camera: Floats, samples: int, shutter: float) -> Floats:
     after = np.concatenate([camera[1:], 2 * camera[-1:] - camera[-2:-1]])
     share = (np.arange(samples) / samples * shutter)[None, :, None]
     return (camera[:, None] * (1 - share) + after[:, None] * share).reshape(-1, 3)
-
-
-def _truth(shots: tuple[_Shot, ...], time: Floats, samples: int, options: Options) -> Truth:
-    cut = options.frames // 2 if len(shots) > 1 else -1
-    pick = [shots[-1] if 0 <= cut <= index else shots[0] for index in range(options.frames)]
-    rows = [(shot, index * samples + samples // 2) for index, shot in enumerate(pick)]
-    keypoints = np.stack([shot.pixels[row][:, :JOINTS] for shot, row in rows])
-    visible = np.stack([shot.visible[row][:, :JOINTS] for shot, row in rows])
-    camera = np.stack([shot.camera[row] for shot, row in rows])
-    if options.mirrored:
-        swap = [0, *(k + 1 if k % 2 else k - 1 for k in range(1, JOINTS))]
-        keypoints, visible = keypoints[:, ::-1, swap].copy(), visible[:, ::-1, swap].copy()
-        keypoints[..., 0] = options.size[0] - keypoints[..., 0]
-        camera = camera * np.array([-1.0, 1.0, 1.0])
-    return Truth(time, keypoints, visible, camera, cut)

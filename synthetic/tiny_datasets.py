@@ -1,8 +1,7 @@
 """Tiny data sets in the official layouts, for tests and examples: a few seconds to make, traps included.
 
-Their scores follow from how one agent follows the other (`synthetic.planted_relation`); `symmetric=True` makes a set in
-which the two agents can be exchanged. Pictures are simple shapes: enough to decode, to track a camera on and to
-look at, not to find people in (`synthetic.dives` renders those).
+Their scores follow from how one agent follows the other (`synthetic.planted_relation`). Pictures are simple shapes:
+enough to decode, to track a camera on and to look at, not to find people in (`synthetic.dives` renders those).
 """
 
 from __future__ import annotations
@@ -65,15 +64,7 @@ def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 
-def make_tasd2(
-    root: Path,
-    *,
-    originals: int = 12,
-    frames: int = 24,
-    seed: int = 0,
-    symmetric: bool = True,
-    size: tuple[int, int] = SIZE,
-) -> Path:
+def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int = 0) -> Path:
     """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
 
     Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
@@ -84,13 +75,11 @@ def make_tasd2(
         originals: number of originals; twice as many videos.
         frames: of each video, at 25 a second.
         seed: of everything.
-        symmetric: the two divers are equal, as in the paper's table 6; False plants an asymmetry here too.
-        size: width and height of the pictures.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    relation = Relation.draw(2, seed, symmetric=symmetric)
+    relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
     for index in range(originals):
         rng = np.random.default_rng([seed, 2, index])
@@ -101,7 +90,7 @@ def make_tasd2(
         final = f"{difficulty * (0.6 * execution + 0.4 * together):.2f}"
         for turn, tail, original in ((1, "", ""), (-1, "_mirrored", f"{event}/{index:03d}")):
             name = f"{event}/{index:03d}{tail}.mp4"
-            write_video(root / name, (picture[:, ::turn] for picture in shown.pictures(size)), 25.0)
+            write_video(root / name, (picture[:, ::turn] for picture in shown.pictures(SIZE)), 25.0)
             lines.append(f"{name},{final},{execution},{together},{difficulty},{split},{original},{event}")
     write_text(root / "labels.csv", "\n".join(lines) + "\n")
     return root
@@ -114,15 +103,7 @@ def _two_divers(signals: tuple[Floats, Floats], seed: int) -> Shown:
     return Shown(np.stack(spots, axis=1), np.zeros((len(fall), 2)), seed)
 
 
-def make_aqa7(
-    root: Path,
-    *,
-    samples: int = 6,
-    frames: int = 24,
-    seed: int = 0,
-    symmetric: bool = False,
-    size: tuple[int, int] = SIZE,
-) -> Path:
+def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) -> Path:
     """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
 
     The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video.
@@ -132,15 +113,13 @@ def make_aqa7(
         samples: of each of the six actions; the second of every three tests.
         frames: of each video, at 25 a second.
         seed: of everything.
-        symmetric: exchanging athlete and camera makes no difference.
-        size: width and height of the pictures.
 
     Raises:
         OSError: the folder cannot be written.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
-        relation = Relation.draw(2, seed, symmetric=symmetric)
+        relation = Relation.draw(2, seed)
         for index in range(1, samples + 1):
             rng = np.random.default_rng([seed, 7, action, index])
             quality = float(rng.uniform(0, 1))
@@ -149,7 +128,7 @@ def make_aqa7(
                 continue
             athlete, camera = (0.08 * signal for signal in follow(rng, relation, quality, frames, 25.0))
             shown = Shown(athlete[:, None], camera, seed=action)
-            write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(size), 25.0)
+            write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(SIZE), 25.0)
     for side, listed in rows.items():
         _write_list(root / "Split_4" / f"split_4_{side}_list.mat", f"consolidated_{side}_list", [*listed, *listed[:1]])
     return root

@@ -38,7 +38,6 @@ def make_jigsaws(
     tasks: Sequence[str] = TASKS,
     rows: int = 90,
     seed: int = 0,
-    symmetric: bool = False,
     videos: bool = True,
     size: tuple[int, int] = SIZE,
 ) -> Path:
@@ -52,14 +51,13 @@ def make_jigsaws(
         tasks: which tasks.
         rows: about how many kinematics rows a trial has, at 30 a second.
         seed: of everything.
-        symmetric: master and slave can be exchanged without a difference.
         videos: False makes a kinematics-only copy.
         size: width and height of the pictures.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    relation = Relation.draw(2 * LATENT, seed, symmetric=symmetric)
+    relation = Relation.draw(2 * LATENT, seed)
     for task in tasks:
         lines = []
         for trial in official_trials(task)[:trials]:

@@ -232,11 +232,11 @@ from pipeline.extract.runner import Result
 console.say({name!r})
 console.table({name!r}, ({name!r},), [({name!r},)])
 result = Result(Record({name!r}, None, {{}}), failed={{"pose": {name!r}}})
-console.BatchProgress().result(result)
+console.ShownProgress("videos").hooks()["on_result"](result)
 console.failure_table([result])
 console.status_table([{{"video": {name!r}, "stage": "pose", "state": "stale", "reason": {name!r}, "quality": {{}}}}])
-with console.named_bars() as bar:
-    bar({name!r}, 1, 2)
+with console.ShownProgress({name!r}) as progress:
+    progress.steps(1, 2)
 """
     done = program(code, env={**os.environ, "COLUMNS": "200"})
     assert done.returncode == 0, done.stderr

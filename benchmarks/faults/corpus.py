@@ -89,7 +89,7 @@ class Case:
 
 
 @dataclass
-class Found:
+class Tally:
     """What the run of a corpus gave.
 
     Attributes:
@@ -430,7 +430,7 @@ def _odd_failure(what: str) -> Spoil:
 
 
 def _strangers(cache: Path) -> None:
-    """Old files of other programs; `_theirs` finds out what became of them."""
+    """Old files of other programs; `_theirs` checks what became of them."""
     for name in STRANGERS:
         (cache / name).parent.mkdir(parents=True, exist_ok=True)
         (cache / name).write_text("theirs")
@@ -442,17 +442,17 @@ def corpus(bench: Bench, cases: int = 0) -> Outcome:
     outcome, every = Outcome("corpus"), all_cases()
     some = every if not cases else every[:: max(1, len(every) // cases)]
     world = bench.world
-    found = run_corpus(some, bench.fresh("corpus"), world, real_every=REAL_EVERY)
+    tally = run_corpus(some, bench.fresh("corpus"), world, real_every=REAL_EVERY)
     if not cases:
-        hostile_video_case(found, world, bench.folder)
-    outcome.disturbed, outcome.wrong = found.cases, len(found.findings)
-    outcome.counts = {"cases": found.cases, "ends": dict(found.codes), "slowest": found.slowest, "limit_s": LIMIT_S}
-    outcome.notes = [f"{found.cases} cases: {dict(found.codes)}; slowest {found.slowest[0]:.1f} s, {found.slowest[1]}"]
-    outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in found.findings]
+        hostile_video_case(tally, world, bench.folder)
+    outcome.disturbed, outcome.wrong = tally.cases, len(tally.findings)
+    outcome.counts = {"cases": tally.cases, "ends": dict(tally.codes), "slowest": tally.slowest, "limit_s": LIMIT_S}
+    outcome.notes = [f"{tally.cases} cases: {dict(tally.codes)}; slowest {tally.slowest[0]:.1f} s, {tally.slowest[1]}"]
+    outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in tally.findings]
     return outcome
 
 
-def hostile_video_case(found: Found, world: World, folder: Path) -> None:
+def hostile_video_case(tally: Tally, world: World, folder: Path) -> None:
     """Every file of `hostile_videos` in one run: each is extracted or fails with a sentence of ours."""
     videos = folder / "hostile"
     names = {case.path.name for case in hostile_videos.build(videos)}
@@ -462,25 +462,25 @@ def hostile_video_case(found: Found, world: World, folder: Path) -> None:
     forked = Forked(_prepared(case, world, place), place, [place], case.limit_s)
     while (done := forked.poll()) is None:
         time.sleep(0.01)
-    _judge(case, done, world, found)
+    _judge(case, done, world, tally)
     if done.code not in (0, 1):
         return
-    told = json.loads(done.out)
-    found.cases += len(names) - 1
-    found.slowest = max(found.slowest, (done.seconds / len(names), "videos, each"))
+    reported = json.loads(done.out)
+    tally.cases += len(names) - 1
+    tally.slowest = max(tally.slowest, (done.seconds / len(names), "videos, each"))
     failures = list((place / "cache").rglob("*.failed.json"))
     for path in failures:
         if not json.loads(path.read_text())["expected"]:
-            found.findings.append((f"videos/{path.name}", "the program calls it a fault of its own"))
-    failed = sum(1 for row in told["results"] if row["failed"])
-    left_out = len(names) - told["videos"]
-    found.codes["video extracted"] += told["videos"] - failed
-    found.codes["video refused"] += failed + left_out
+            tally.findings.append((f"videos/{path.name}", "the program calls it a fault of its own"))
+    failed = sum(1 for row in reported["results"] if row["failed"])
+    left_out = len(names) - reported["videos"]
+    tally.codes["video extracted"] += reported["videos"] - failed
+    tally.codes["video refused"] += failed + left_out
 
 
-def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: int = 2, real_every: int = 0) -> Found:
+def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: int = 2, real_every: int = 0) -> Tally:
     """Run every case, `together` at a time; each `real_every`-th as a program of its own instead of a forked one."""
-    found, waiting = Found(), list(enumerate(cases))
+    tally, waiting = Tally(), list(enumerate(cases))
     running: list[tuple[Case, Path, Forked]] = []
     while waiting or running:
         while waiting and len(running) < together:
@@ -488,7 +488,7 @@ def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: i
             place = folder / f"case-{number:04}"
             arguments = _prepared(case, world, place)
             if real_every and number % real_every == 0:
-                _judge(case, _as_program(case, arguments, place), world, found, place)
+                _judge(case, _as_program(case, arguments, place), world, tally, place)
             else:
                 running.append((case, place, Forked(arguments, place, [place], case.limit_s)))
         for one in list(running):
@@ -496,9 +496,9 @@ def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: i
             done = forked.poll()
             if done is not None:
                 running.remove(one)
-                _judge(case, done, world, found, place)
+                _judge(case, done, world, tally, place)
         time.sleep(0.002)
-    return found
+    return tally
 
 
 def _prepared(case: Case, world: World, place: Path) -> list[str]:
@@ -529,16 +529,16 @@ def _as_program(case: Case, arguments: Sequence[str], place: Path) -> Done:
     return Done(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - start, [])
 
 
-def _judge(case: Case, done: Done, world: World, found: Found, place: Path | None = None) -> None:
+def _judge(case: Case, done: Done, world: World, tally: Tally, place: Path | None = None) -> None:
     """Count the case; what is wrong with it becomes a finding."""
-    found.cases += 1
-    found.codes["hangs" if done.code is None else str(done.code)] += 1
-    found.slowest = max(found.slowest, (done.seconds, case.name))
+    tally.cases += 1
+    tally.codes["hangs" if done.code is None else str(done.code)] += 1
+    tally.slowest = max(tally.slowest, (done.seconds, case.name))
     wrong = list(_wrong(case, done, world))
     if place is not None:
         wrong += _theirs(place)
     wrong += [f"changed {path}" for path in world.changed()]  # by this case, or the one beside it
-    found.findings += [(case.name, text) for text in wrong]
+    tally.findings += [(case.name, text) for text in wrong]
     if place is not None and not wrong:
         with suppress(OSError):
             shutil.rmtree(place)

@@ -185,11 +185,11 @@ def _run(
         os._exit(code)
 
 
-def _hook(roots: list[str], told: int) -> Any:
+def _hook(roots: list[str], log: int) -> Any:
     """An audit hook that writes a line for every change outside the roots."""
 
     def tell(text: str) -> None:
-        os.write(told, (text.encode("unicode_escape") + b"\n"))
+        os.write(log, (text.encode("unicode_escape") + b"\n"))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and not isinstance(arguments[0], int):
@@ -225,8 +225,8 @@ def _hook(roots: list[str], told: int) -> Any:
                 continue
             text = os.fsdecode(path)
             whole = os.path.realpath(text) if event == "open" else _place_of(text)
-            own = whole.startswith(PROGRAM) and "__pycache__" in whole  # compiled kernels
-            if not own and not _below(whole, (*roots, *DEVICES)) and text != ":memory:":
+            compiled = whole.startswith(PROGRAM) and "__pycache__" in whole  # compiled kernels
+            if not compiled and not _below(whole, (*roots, *DEVICES)) and text != ":memory:":
                 tell(f"{event} {text}")
 
     return hook

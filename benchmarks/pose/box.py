@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib import import_module
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.pose.second_pass import second_pass as refinement
 from data.store.arrays import StageOutput
 from data.video import Frame, VideoInfo
 from data.video.records import Record
@@ -24,6 +25,8 @@ from data.weights import locate
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet
 from extractors.pose.config import PoseConfig
+from extractors.pose.detections import Detections
+from extractors.pose.keypoints import MIRRORED, oks
 from extractors.pose.stage import Pose
 
 Image = NDArray[np.uint8]
@@ -49,10 +52,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "low scores from as far": {"constants": {"extractors.pose.tracking.LOW_SCORE_REACH": 1.0}},
     "smoothing without outlier weights": {"constants": {"extractors.pose.cleaning.OUTLIER": 1e9}},
     "no rival followed": {"constants": {"extractors.pose.agents.RIVAL": 1.0}},
+    "second pass over weak frames": {"second_pass": True},
+    "mirrored view of every view": {"mirrored": True},
 }
 """The rows of the benchmark: settings of the stage by name, or constants of its modules (`constants`).
 
-Every row but the first three omits or changes one part of the stage. A part that gains less than .005 is removed."""
+Every row but the first three and the last two omits or changes one part of the stage. A part that gains less than .005
+is removed. The last two add parts that the stage does not have: `second_pass.py`, and a mirrored copy of every view,
+whose people are averaged with those of the view.
+"""
 
 
 @dataclass
@@ -105,6 +113,36 @@ class SharedForwards:
         return people
 
 
+class Mirrored:
+    """A pose network that sees every view twice, the second time mirrored; joints and scores are averaged by score."""
+
+    def __init__(self, network: SharedForwards) -> None:
+        self.network = network
+
+    def detect(self, image: Image, long_side: int | None = None) -> Detections:
+        """The people of `image`: those of one picture alone as they are, those of both averaged."""
+        people = self.network.detect(image, long_side)
+        others = self.network.detect(np.ascontiguousarray(image[:, ::-1]), long_side)
+        keypoints = others.keypoints[:, MIRRORED].copy()
+        keypoints[..., 0] = image.shape[1] - keypoints[..., 0]
+        others = Detections(keypoints, others.scores)
+        alike = oks(people.keypoints, others.keypoints)
+        free = set(range(len(others)))
+        merged = [people.take([])]
+        for row in range(len(people)):
+            partner = max(free, key=lambda other: alike[row, other], default=None)
+            one = people.take([row])
+            if partner is not None and alike[row, partner] > 0.35:
+                free.remove(partner)
+                other = others.take([partner])
+                weights = np.stack([one.keypoints[0, :, 2], other.keypoints[0, :, 2]])[..., None] + 1e-6
+                poses = np.stack([one.keypoints[0], other.keypoints[0]])
+                mean = (weights * poses).sum(axis=0) / weights.sum(axis=0)
+                one = Detections.of(mean[None], (one.scores + other.scores) / 2)
+            merged.append(one)
+        return Detections.joined([*merged, others.take(sorted(free))])
+
+
 @contextmanager
 def constants(values: Mapping[str, float]) -> Iterator[None]:
     """Context in which constants of modules, by dotted name, have other values."""
@@ -138,14 +176,16 @@ def run_stage(
     """
     shared = shared or SharedForwards()
     changed = dict(settings)
+    twice, mirrored = changed.pop("second_pass", False), changed.pop("mirrored", False)
     with constants(changed.pop("constants", {})):
         config = PoseConfig(**changed)
         stage = Pose(config)
         shared.network = load_backend(config)
         shared.network.detect(images[0])  # compiles the network
-        stage._backend = shared
+        stage._backend = Mirrored(shared) if mirrored else shared
         began, saved = time.process_time(), shared.saved
-        result = stage.extract(Frames(images, times))
+        with refinement(images, shared, config.close_up_side, config.weak_score) if twice else nullcontext():
+            result = stage.extract(Frames(images, times))
         spent = time.process_time() - began + shared.saved - saved
     keypoints = result.arrays["keypoints"].values.astype(np.float32)
     return keypoints, 1000 * spent / len(images), float(result.quality["forwards_per_frame"])

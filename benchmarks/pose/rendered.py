@@ -20,14 +20,14 @@ from benchmarks.pose.box import run_stage
 from benchmarks.pose.measure import COLUMNS, mean_row, measure
 from data.video import decode, probe
 from synthetic.dives import read_truth, render_dives
-from synthetic.rendering import Options
 
-KINDS: dict[str, Options] = {
-    "demo": Options(),
-    "crowd": Options(spectators=True, motion_blur=0.5),
-    "broadcast": Options(size=(454, 256), divers=1, spectators=True, motion_blur=0.6),
-    "poor": Options(size=(454, 256), divers=1, spectators=True, motion_blur=0.6),
+KINDS: dict[str, dict[str, Any]] = {
+    "demo": {},
+    "crowd": {"spectators": True, "motion_blur": 0.5},
+    "broadcast": {"size": (454, 256), "divers": 1, "spectators": True, "motion_blur": 0.6},
+    "poor": {"size": (454, 256), "divers": 1, "spectators": True, "motion_blur": 0.6},
 }
+"""Options of `synthetic.rendering` by kind."""
 
 
 def spoilt(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -46,7 +46,7 @@ def spoilt(image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 def render(folder: Path, kind: str, dives: int) -> None:
     """The clips of one kind, below `folder`, when not there yet."""
     if not (folder / kind / "labels.csv").is_file():
-        render_dives(folder / kind, dives, seed=20, size=KINDS[kind].size, options=KINDS[kind])
+        render_dives(folder / kind, dives, seed=20, **KINDS[kind])
 
 
 def run(folder: Path, kind: str, settings: Mapping[str, Any], dives: int) -> dict[str, float]:
@@ -59,7 +59,9 @@ def run(folder: Path, kind: str, settings: Mapping[str, Any], dives: int) -> dic
         images = [frame.image for frame in decode(path)]
         if kind == "poor":
             images = [spoilt(image, index) for index, image in enumerate(images)]
-        keypoints, spent, forwards = run_stage(images, probe(path)[1], {"agents": KINDS[kind].divers, **settings})
+        keypoints, spent, forwards = run_stage(
+            images, probe(path)[1], {"agents": KINDS[kind].get("divers", 2), **settings}
+        )
         truth = read_truth(folder / kind / "truth" / f"{path.stem}.npz")
         measured = measure(keypoints, truth.keypoints.astype(np.float64), truth.visible)
         rows.append(measured | {"ms": spent, "forwards": forwards})

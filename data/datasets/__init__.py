@@ -1,5 +1,6 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
+from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
 from data.datasets.listing import list_records
 
-__all__ = ["list_records"]
+__all__ = ["jigsaws_folder", "kinematics_of", "list_records", "trial_of"]

@@ -5,15 +5,12 @@
     ROOT/Split_4/split_4_test_list.mat     variable consolidated_test_list
 
 A list has rows [action 1..6, sample index, score]. Copies differ in whether the score is in points or in
-hundredths of a point: `scale` says which, or finds out, since no score is above 105 points and none in
-hundredths below 500.
+hundredths of a point. The largest score shows which: none is above 105 points, and none in hundredths below 500.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +28,7 @@ MAX_POINTS = 150.0
 """No score in points is larger (the largest is 104.88), none in hundredths is smaller."""
 
 
-def list_aqa7(root: Path, *, split: int = 4, scale: Literal["auto", "points", "hundredths"] = "auto") -> Listing:
+def list_aqa7(root: Path) -> Listing:
     """The samples of an AQA-7 copy, each with its fixed split and the score in points.
 
     Ids are paths below `root`, such as "Actions/diving/001.avi"; the task is the action. A listed sample
@@ -39,8 +36,6 @@ def list_aqa7(root: Path, *, split: int = 4, scale: Literal["auto", "points", "h
 
     Args:
         root: the folder that holds Actions and Split_4.
-        split: number of the official split.
-        scale: unit of the scores in the lists.
 
     Raises:
         UsageError: no lists in `root`.
@@ -49,11 +44,11 @@ def list_aqa7(root: Path, *, split: int = 4, scale: Literal["auto", "points", "h
     samples: dict[tuple[int, int], tuple[str, float]] = {}
     problems: list[str] = []
     for side in ("train", "test"):
-        path = _list_file(root, split, side)
+        path = _list_file(root, side)
         rows = read_list(path, f"consolidated_{side}_list")
         repeats = _add(samples, rows, side, path)
         problems += [f"{path.name}: {repeats} duplicate row(s) dropped"] if repeats else []
-    divisor = _divisor([score for _, score in samples.values()], scale)
+    divisor = 100.0 if max(score for _, score in samples.values()) > MAX_POINTS else 1.0
     videos = _videos(root)
     records = []
     for (action, index), (side, score) in samples.items():
@@ -106,12 +101,12 @@ def _check(rows: NDArray[np.float64], path: Path) -> None:
         raise DataError(f"row {index + 1} is {shown}", where=path, fix="Expected [action 1..6, sample index, score]")
 
 
-def _list_file(root: Path, split: int, side: str) -> Path:
-    name = f"split_{split}_{side}_list.mat"
-    for path in (root / f"Split_{split}" / name, root / name):
+def _list_file(root: Path, side: str) -> Path:
+    name = f"split_4_{side}_list.mat"
+    for path in (root / "Split_4" / name, root / name):
         if path.is_file():
             return path
-    raise UsageError(f"no Split_{split}/{name}", where=root, fix="Give the folder that holds Actions and Split_4")
+    raise UsageError(f"no Split_4/{name}", where=root, fix="Give the folder that holds Actions and Split_4")
 
 
 def _add(samples: dict[tuple[int, int], tuple[str, float]], rows: NDArray[np.float64], side: str, path: Path) -> int:
@@ -128,15 +123,6 @@ def _add(samples: dict[tuple[int, int], tuple[str, float]], rows: NDArray[np.flo
             raise DataError(what, where=path, fix="Get the list again")
         repeats += 1
     return repeats - len({(int(a), int(i)) for a, i, _ in rows})
-
-
-def _divisor(scores: Iterable[float], scale: str) -> float:
-    if scale == "auto":
-        return 100.0 if max(scores) > MAX_POINTS else 1.0
-    divisors = {"points": 1.0, "hundredths": 100.0}
-    if scale not in divisors:
-        raise UsageError(f"unknown scale '{scale}'", fix="Use auto, points or hundredths")
-    return divisors[scale]
 
 
 def _videos(root: Path) -> dict[tuple[int, int], Path]:

@@ -7,15 +7,16 @@
 
 TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The meta file says which trials
 exist (39 + 28 + 36 are scored); what it lists and the copy lacks becomes a problem line. A trial without any
-video (a kinematics-only copy has none) is one record with `path` None, named after its kinematics file.
+video (a kinematics-only copy has none) is one record with `path` None, named after its kinematics file. New trials,
+which have no score yet, need no meta file: `list_jigsaws(root, unscored=True)` lists whatever has a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from data.datasets.jigsaws_files import TASKS, Rating, parse_meta
+from data.datasets.jigsaws_files import TASKS, TRIAL, Rating, parse_meta
 from data.datasets.tables import clip
 from data.errors import DataError, UsageError, nearest
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
@@ -23,7 +24,9 @@ from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 VIEWS = ("capture1", "capture2")
 
 
-def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[str] = VIEWS) -> Listing:
+def list_jigsaws(
+    root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[str] = VIEWS, unscored: bool = False
+) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS.
@@ -34,6 +37,7 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[st
         root: the folder that holds the task folders.
         tasks: which tasks to list.
         views: which of the two cameras to list.
+        unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
         UsageError: an unknown task or view, or no task folder in `root`.
@@ -45,15 +49,19 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[st
     if not present:
         fix = f"Give the folder above {root.name}" if root.name in TASKS else "Give the folder that holds them"
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
-    problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present]
+    problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
     records: list[Record] = []
     for task in present:
-        listing = _list_task(root, task, views)
+        listing = _list_task(root, task, views, unscored)
         records += listing.records
         problems += listing.problems
     if not records:
         first = clip(problems[0], 200) if problems else "empty"
-        raise DataError(f"no scored trial with any input ({first})", where=root, fix="Compare with the official layout")
+        raise DataError(
+            f"no {'' if unscored else 'scored '}trial with any input ({first})",
+            where=root,
+            fix="Compare with the official layout",
+        )
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
@@ -63,25 +71,61 @@ def _check_names(what: str, given: Sequence[str], allowed: Sequence[str]) -> Non
             raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, allowed)}")
 
 
-def _list_task(root: Path, task: str, views: Sequence[str]) -> Listing:
+def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
+    """Root and tasks of the JIGSAWS copy that `folder` is, or one task of which it is; None for any other folder."""
+    tasks = tuple(task for task in TASKS if _is_task(folder / task))
+    if tasks:
+        return folder, tasks
+    folder = folder.resolve()
+    return (folder.parent, (folder.name,)) if folder.name in TASKS and _is_task(folder) else None
+
+
+def _is_task(folder: Path) -> bool:
+    inside = ("video", "kinematics/AllGestures", f"meta_file_{folder.name}.txt")
+    return any((folder / name).exists() for name in inside)
+
+
+def kinematics_of(video: Path) -> Path | None:
+    """The kinematics file of a view in the official layout, None where there is none."""
+    path = video.parent.parent / "kinematics" / "AllGestures" / f"{trial_of(video.stem)}.txt"
+    return path if path.is_file() and path.stat().st_size > 0 else None
+
+
+def trial_of(stem: str) -> str:
+    """The trial in the name of a view or of a kinematics file: "Suturing_B001" of "Suturing_B001_capture1"."""
+    trial, _, view = stem.rpartition("_")
+    return trial if view in VIEWS else stem
+
+
+def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> Listing:
     meta = root / task / f"meta_file_{task}.txt"
-    if not meta.is_file():
+    if not meta.is_file() and not unscored:
         return Listing((), (f"{task}: no {meta.name}, so none of its trials has a score",))
-    ratings, problems = _unique(parse_meta(meta), task)
+    ratings, problems = _unique(parse_meta(meta) if meta.is_file() else (), task)
     videos, doubles = _by_stem(root / task / "video")
     problems += [f"{task}/video/{name}: a second file for the same view, left out" for name in doubles]
+    scores: dict[str, float | None] = {rating.trial: float(rating.grs) for rating in ratings}
+    rest = _unscored_stems(root / task, scores, videos)
+    if unscored:
+        scores |= dict.fromkeys(sorted({trial_of(stem) for stems in rest.values() for stem in stems}))
     records: list[Record] = []
-    for rating in ratings:
-        sidecars, missing = _sidecars(root / task, rating.trial)
-        problems += [f"{rating.trial}: {text}" for text in missing]
-        trial_records = list(_trial_records(root, rating, views, videos, sidecars))
+    for trial, score in scores.items():
+        sidecars, missing = _sidecars(root / task, trial)
+        problems += [f"{trial}: {text}" for text in missing]
+        trial_records = list(_trial_records(root, task, trial, score, views, videos, sidecars))
         records += trial_records
-        if videos:
-            absent = [v for v in views if f"{rating.trial}_{v}" not in videos]
-            problems += [f"{rating.trial}: no video of {view}" for view in absent]
+        if unscored:
+            continue
+        absent = [v for v in views if f"{trial}_{v}" not in videos] if videos else []
+        problems += [f"{trial}: no video of {view}" for view in absent]
         if not trial_records:
-            problems.append(f"{rating.trial}: listed in {meta.name}, but has no input")
-    problems += _unscored(root, task, {rating.trial for rating in ratings}, videos)
+            problems.append(f"{trial}: listed in {meta.name}, but has no input")
+    if not unscored:
+        problems += [
+            f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}"
+            for what, stems in rest.items()
+            if stems
+        ]
     return Listing(tuple(records), tuple(problems))
 
 
@@ -129,30 +173,36 @@ def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
 
 
 def _trial_records(
-    root: Path, rating: Rating, views: Sequence[str], videos: dict[str, Path], sidecars: dict[str, Path]
+    root: Path,
+    task: str,
+    trial: str,
+    score: float | None,
+    views: Sequence[str],
+    videos: dict[str, Path],
+    sidecars: dict[str, Path],
 ) -> Iterator[Record]:
-    paths = {view: videos[f"{rating.trial}_{view}"] for view in views if f"{rating.trial}_{view}" in videos}
-    inputs: dict[str, Path | None] = {**paths}
-    if not paths and "kinematics" in sidecars:
+    names = {view: f"{trial}_{view}" for view in views} | {"none": trial}
+    inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
+    if not inputs and "kinematics" in sidecars:
         inputs = {"none": None}
-    groups = {"trial": rating.trial, "subject": rating.surgeon, "supertrial": rating.supertrial}
+    groups = {"trial": trial}
+    if match := TRIAL.fullmatch(trial):
+        groups |= {"subject": match[2], "supertrial": str(int(match[3]))}
     for view, path in inputs.items():
         yield Record(
             id=(path or sidecars["kinematics"]).relative_to(root).as_posix(),
             path=path,
             sidecars=sidecars,
-            task=rating.task,
-            labels=Labels(score=float(rating.grs)),
+            task=task,
+            labels=None if score is None else Labels(score=score),
             groups={**groups, "view": view},
         )
 
 
-def _unscored(root: Path, task: str, scored: set[str], videos: dict[str, Path]) -> list[str]:
-    """One line each for the videos and the kinematics files that the meta file gives no score."""
-    kinematics = root / task / "kinematics" / "AllGestures"
-    files = sorted(p.stem for p in kinematics.glob("*.txt") if not p.name.startswith("."))
-    left = {
+def _unscored_stems(folder: Path, scored: Collection[str], videos: Collection[str]) -> dict[str, list[str]]:
+    """Names of the videos and of the kinematics files that the meta file gives no score."""
+    files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
+    return {
         "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scored),
-        "kinematics file": [stem for stem in files if stem not in scored],
+        "kinematics file": [p.stem for p in files if p.stem not in scored and not p.name.startswith(".")],
     }
-    return [f"{task}: {len(n)} {what}(s) without a score: {clip(', '.join(n), 400)}" for what, n in left.items() if n]

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.tables import Row, Table, clip, inner_path, read_table
+from data.datasets.tables import MAX_BYTES, Row, Table, clip, inner_path, read_table
 from data.errors import DataError, UsageError, nearest
 from data.store import RemoteFolder, Storage, address, is_remote, write_bytes
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
@@ -67,7 +67,7 @@ def found_labels(
         for name in [inner] if inner else candidates:
             if ".." not in PurePosixPath(name).parts:
                 with suppress(FileNotFoundError):
-                    write_bytes(Path(copies, name), folder.read(name))
+                    write_bytes(Path(copies, name), folder.read(name, MAX_BYTES))
         try:
             yield find_labels(Path(copies), inner or None, candidates)
         except (DataError, UsageError) as error:

@@ -25,13 +25,16 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
 """Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
 
 
-def list_records(kind: str, root: Path, storage: Storage | None = None, **options: Any) -> Listing:
+def list_records(
+    kind: str, root: Path, storage: Storage | None = None, *, unscored: bool = False, **options: Any
+) -> Listing:
     """The records of a data set, and what is wrong with the rest.
 
     Args:
         kind: a key of `KINDS`.
         root: the data set's folder; of kind "folder" also an address on a store.
         storage: how stores are reached.
+        unscored: also list performances that the data set's own files give no score, where the kind can.
         options: the kind's own, such as labels="scores.csv" for a folder.
 
     Raises:
@@ -44,6 +47,7 @@ def list_records(kind: str, root: Path, storage: Storage | None = None, **option
     for name in options:
         if name not in accepted:
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
+    options |= {"unscored": True} if unscored and "unscored" in accepted else {}
     refuse_ambiguous(root)
     root = local_path(root)
     if is_remote(root):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from data.errors import DataError, nearest, printable
+from data.store import read_regular
 from data.video.records import MAX_LABEL
 
 MAX_BYTES = 64 << 20
@@ -26,20 +27,16 @@ DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a file of at most `limit` bytes.
+    """The content of a regular file of at most `limit` bytes.
 
     Raises:
-        DataError: the file is missing, unreadable, or larger than `limit`.
+        DataError: the file is missing, unreadable, no regular file, or larger than `limit`.
     """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
+        return read_regular(path, limit)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"cannot be read ({reason})", where=path, fix="Check the path and its permissions") from error
-    if len(content) > limit:
-        raise DataError(f"larger than {limit} bytes", where=path, fix="This is not a label or kinematics file")
-    return content
 
 
 def read_text(path: Path) -> str:

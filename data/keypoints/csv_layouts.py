@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 
 from data.errors import DataError
 from data.keypoints.deeplabcut import of_table
-from data.keypoints.entries import Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
 from data.keypoints.json_layouts import FRAMES
 from data.keypoints.skeletons import MEDIAPIPE
+from data.store import read_regular
 
 Rows = Sequence[Sequence[str]]
 
@@ -27,8 +29,8 @@ VISIBILITIES = ("visibility", "v", "score", "confidence")
 def of_file(path: Path) -> Entries:
     """A CSV file of either tool."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
     head = [name.strip().lower() for name in rows[0]] if rows else []
@@ -66,9 +68,9 @@ def _deeplabcut(path: Path, rows: Rows) -> Entries:
         raise refuse(path, f"header rows {', '.join(names)}: not scorer, [individuals,] bodyparts, coords")
     for line, row in enumerate(rows, start=1):
         _width(path, row, len(rows[0]), line)
-    columns = [tuple(row[at] for row in rows[:count]) for at in range(1, len(rows[0]))]
+    columns = [tuple(row[place] for row in rows[:count]) for place in range(1, len(rows[0]))]
     values = [
-        [_value(cell, path, f"row {line}, column {at}") for at, cell in enumerate(row[1:], start=2)]
+        [_value(cell, path, f"row {line}, column {place}") for place, cell in enumerate(row[1:], start=2)]
         for line, row in enumerate(rows[count:], start=count + 1)
     ]
     table = np.array(values, dtype=np.float64).reshape(len(values), len(columns))
@@ -80,23 +82,26 @@ def _wide_columns(head: Sequence[str]) -> list[tuple[int, int, int]]:
 
     They are named `left_knee_x` or `x25`, counted from 0 or 1.
     """
-    place = {name: at for at, name in enumerate(head)}
+    place = {name: column for column, name in enumerate(head)}
     first = 0 if "x0" in place else 1
-    found = []
+    columns = []
     for mark, name in enumerate(MEDIAPIPE):
-        found.append([place.get(f"{name}_{axis}", place.get(f"{axis}{mark + first}", -1)) for axis in ("x", "y")])
-        seen = [place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES]
-        found[-1].append(max(seen))
-    return [(x, y, v) for x, y, v in found] if all(x >= 0 and y >= 0 for x, y, _ in found) else []
+        x, y = (place.get(f"{name}_{axis}", place.get(f"{axis}{mark + first}", -1)) for axis in ("x", "y"))
+        columns.append((x, y, max(place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES)))
+    return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
+
+
+def _column(head: Sequence[str], names: Sequence[str]) -> int:
+    """The column that has one of these names; -1: none."""
+    return next((head.index(name) for name in names if name in head), -1)
 
 
 def _wide(path: Path, head: Sequence[str], columns: Sequence[tuple[int, int, int]], rows: Rows) -> Entries:
-    at = next((head.index(name) for name in FRAMES if name in head), -1)
-    who = next((head.index(name) for name in PEOPLE if name in head), -1)
-    entries = Entries(path, "MediaPipe", MEDIAPIPE, complete=at < 0, normalised=True)
+    frame, who = _column(head, FRAMES), _column(head, PEOPLE)
+    entries = Entries(path, "MediaPipe", MEDIAPIPE, complete=frame < 0, normalised=True)
     for line, row in enumerate(rows, start=2):
         _width(path, row, len(head), line)
-        index = line - 2 if at < 0 else frame_number(row[at], path, f"row {line}, {head[at]}")
+        index = line - 2 if frame < 0 else frame_number(row[frame], path, f"row {line}, {head[frame]}")
         where = f"row {line}"
         points = np.array(
             [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns_of] for columns_of in columns]
@@ -107,12 +112,10 @@ def _wide(path: Path, head: Sequence[str], columns: Sequence[tuple[int, int, int
 
 
 def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
-    def column(names: Sequence[str]) -> int:
-        return next((head.index(name) for name in names if name in head), -1)
-
-    at, mark, who, seen = column(FRAMES), column(MARKS), column(PEOPLE), column(VISIBILITIES)
-    x, y = head.index("x"), head.index("y")
-    if at < 0:
+    frame, mark, who, *marked = (
+        _column(head, names) for names in (FRAMES, MARKS, PEOPLE, ("x",), ("y",), VISIBILITIES)
+    )
+    if frame < 0:
         raise refuse(path, "no column of frames", "Name it frame, and count from 0")
     entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
     people: dict[tuple[int, str], dict[int, list[float]]] = {}
@@ -122,11 +125,11 @@ def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
         place = numbered.get(row[mark].strip().lower())
         if place is None:
             raise refuse(path, f"row {line}, {head[mark]}: {row[mark][:40]!r} is none of the 33 landmarks")
-        key = (frame_number(row[at], path, f"row {line}, {head[at]}"), row[who] if who >= 0 else "")
+        key = (frame_number(row[frame], path, f"row {line}, {head[frame]}"), row[who] if who >= 0 else "")
         person = people.setdefault(key, {})
         if place in person:
             raise refuse(path, f"row {line}: landmark {row[mark]} of frame {key[0]} is there twice")
-        person[place] = [_value(row[c], path, f"row {line}") if c >= 0 else 1.0 for c in (x, y, seen)]
+        person[place] = [_value(row[c], path, f"row {line}") if c >= 0 else 1.0 for c in marked]
     for (index, name), marks in people.items():
         if len(marks) != len(MEDIAPIPE):
             raise refuse(path, f"frame {index}: {len(marks)} landmarks, not {len(MEDIAPIPE)}")

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints.entries import Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
+from data.store import open_regular
 
 CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
-MAX_BYTES = 1 << 30
 
 
 def of_table(
@@ -30,29 +30,29 @@ def of_table(
         values: (rows, columns), NaN where nothing was found.
     """
     place: dict[tuple[str, str, str], int] = {}
-    for at, column in enumerate(columns):
+    for number, column in enumerate(columns):
         if len(column) not in (3, 4) or column[-1] not in ("x", "y", "likelihood"):
-            raise refuse(path, f"column {at + 1} ({'/'.join(column)}): not x, y or likelihood", CSV_INSTEAD)
+            raise refuse(path, f"column {number + 1} ({'/'.join(column)}): not x, y or likelihood", CSV_INSTEAD)
         key = (column[1] if len(column) == 4 else "", column[-2], column[-1])
         if key in place:
-            raise refuse(path, f"column {at + 1} ({'/'.join(column)}): is there twice")
-        place[key] = at
+            raise refuse(path, f"column {number + 1} ({'/'.join(column)}): is there twice")
+        place[key] = number
     joints = tuple(dict.fromkeys(joint for _, joint, _ in place))
     entries = Entries(path, "DeepLabCut", joints, complete=True)
     parts: dict[str, NDArray[np.float64]] = {}
     for name in dict.fromkeys(individual for individual, _, _ in place):
         # A joint that this individual does not have reads as NaN; without a likelihood every joint counts fully.
         points = np.full((len(values), len(joints), 3), np.nan)
-        for at, joint in enumerate(joints):
+        for k, joint in enumerate(joints):
             for axis, coordinate in enumerate(("x", "y", "likelihood")):
-                column_at = place.get((name, joint, coordinate))
-                if column_at is not None:
-                    points[:, at, axis] = values[:, column_at]
+                column_of_joint = place.get((name, joint, coordinate))
+                if column_of_joint is not None:
+                    points[:, k, axis] = values[:, column_of_joint]
                 elif axis == 2:
-                    points[:, at, axis] = 1.0
+                    points[:, k, axis] = 1.0
         parts[name] = points
-    for row, number in enumerate(index):
-        group = entries.new_frame(frame_number(number, path, f"row {row + 1}"), f"row {row + 1}")
+    for row, frame in enumerate(index):
+        group = entries.new_frame(frame_number(frame, path, f"row {row + 1}"), f"row {row + 1}")
         for name, points in parts.items():
             if np.isfinite(points[row, :, 0]).any():
                 group.append(Person(points[row], id=name))
@@ -68,7 +68,7 @@ def of_h5(path: Path) -> Entries:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_regular(path) as stream, h5py.File(stream, "r") as file:
             groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
             group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
             if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):

@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError, printable
+from data.errors import DataError
 
 AGAIN = "Export the keypoints again"
+
+MAX_BYTES = 1 << 30
+"""Larger files, or folders, are refused."""
 
 
 @dataclass
@@ -60,7 +63,7 @@ class Entries:
 
 def refuse(path: Path, what: str, fix: str = AGAIN) -> DataError:
     """The error for a field of a file."""
-    return DataError(printable(what[:300]), where=path, fix=fix)
+    return DataError(what[:300], where=path, fix=fix)
 
 
 def number(value: Any, path: Path, where: str) -> float:

@@ -69,9 +69,9 @@ def _index_of(path: Path) -> int:
 
 def _unknown(path: Path, content: Any) -> DataError:
     keys = ", ".join(str(key) for key in list(content)[:6]) if isinstance(content, dict) else type(content).__name__
-    known = "OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON"
+    layouts = "OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON"
     return refuse(
-        path, f"unknown layout of keypoints (at the top: {keys})", f"Known: {known}; docs/extend/keypoints.md"
+        path, f"unknown layout of keypoints (at the top: {keys})", f"Known: {layouts}; docs/extend/keypoints.md"
     )
 
 
@@ -113,7 +113,7 @@ def _flat(entries: Entries, item: dict[str, Any], where: str, layout: str, flags
     values = numbers(item.get("keypoints"), entries.path, f"{where}.keypoints")
     count = len(values) // 3
     if len(values) % 3 or count not in BEGINS_WITH_COCO17:
-        wanted = ", ".join(str(3 * known) for known in BEGINS_WITH_COCO17)
+        wanted = ", ".join(str(3 * count) for count in BEGINS_WITH_COCO17)
         raise refuse(entries.path, f"{where}.keypoints: {len(values)} numbers, not {wanted}")
     entries.use(f"{layout}, {BEGINS_WITH_COCO17[count]}", COCO17, f"{where}.keypoints")
     points = values.reshape(-1, 3)[:17]
@@ -167,7 +167,7 @@ def _instances(entries: Entries, path: Path, items: Any, index: int, where: str,
         pairs = [numbers(pair, path, f"{field}.keypoints[{joint}]") for joint, pair in enumerate(rows)]
         scores = numbers(item.get("keypoint_scores"), path, f"{field}.keypoint_scores")
         if len(scores) != len(pairs) or not (len(joints) == len(pairs) if joints else len(pairs) in BEGINS_WITH_COCO17):
-            wanted = str(len(joints)) if joints else ", ".join(str(known) for known in BEGINS_WITH_COCO17)
+            wanted = str(len(joints)) if joints else ", ".join(str(count) for count in BEGINS_WITH_COCO17)
             raise refuse(path, f"{field}: {len(pairs)} keypoints and {len(scores)} scores, not {wanted} of each")
         short = next((joint for joint, pair in enumerate(pairs) if len(pair) != 2), None)
         if short is not None:

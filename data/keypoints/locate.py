@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from data.errors import DataError, printable
+from data.video.records import Record
 
 SUFFIXES = (".json", ".csv", ".h5")
 
@@ -38,6 +39,16 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
             fix="Keep one of them in the folder",
         )
     return fitting[0] if fitting else None
+
+
+def sidecar(record: Record, folder: str) -> dict[str, Path]:
+    """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none."""
+    path = None
+    if folder:
+        path = find_keypoints(Path(folder).expanduser(), record.id)
+    elif record.path is not None:
+        path = find_keypoints(record.path.parent, record.path.name)
+    return {} if path is None else {"keypoints": path}
 
 
 def _belongs(name: str, stem: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
-from data.keypoints.entries import Entries, Person, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.skeletons import COCO17, coco_joint
-
-MAX_BYTES = 1 << 30
-"""Larger files, or folders, are refused."""
+from data.store import read_json
 
 MAX_COORDINATE = 1e6
 """Coordinates beyond this many pixels are no joint."""
@@ -87,8 +84,6 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
         entries = _read(path, video_stem)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
-    except RecursionError:
-        raise DataError("is nested too deeply", where=path, fix="Export the keypoints again") from None
     joint_map = _joint_map(entries)
     _check_frames(entries, frames)
     columns = [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
@@ -96,9 +91,11 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     people = [person for group in entries.frames.values() for person in group]
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
     with_id = all(len({p.id for p in group}) == len(group) for group in entries.frames.values())
-    found = tuple(_frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames))
-    _check_picture(entries, found, size)
-    return ImportedKeypoints(entries.layout or "nobody in any frame", found, joint_map)
+    of_video = tuple(
+        _frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames)
+    )
+    _check_picture(entries, of_video, size)
+    return ImportedKeypoints(entries.layout or "nobody in any frame", of_video, joint_map)
 
 
 def _read(path: Path, stem: str) -> Entries:
@@ -123,7 +120,7 @@ def _read(path: Path, stem: str) -> Entries:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        return read_json(path, MAX_BYTES)
     except ValueError as error:
         raise DataError(f"is no JSON ({str(error)[:100]})", where=path, fix="Export the keypoints again") from None
 
@@ -171,6 +168,7 @@ def _joint_map(entries: Entries) -> dict[str, str]:
 def _frame(
     group: list[Person], columns: list[int], scale: NDArray[np.float64], with_score: bool, with_id: bool
 ) -> FramePeople:
+    group = [person for person in group if len(person.points)]
     if not group:
         return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32), ())
     points = np.stack([person.points for person in group])[:, columns].astype(np.float64)

@@ -48,7 +48,7 @@ def coco_joint(name: str) -> str | None:
     ['right_shoulder', 'left_knee', 'left_hip', 'nose', None, None]
     """
     words: list[str] = []
-    for word in (found.lower() for found in _WORD.findall(name)):
+    for word in map(str.lower, _WORD.findall(name)):
         side = next((s for s in ("left", "right", "l", "r") if word.startswith(s) and word[len(s) :] in _PARTS), "")
         words += [side, word[len(side) :]] if side else [word]
     if words == ["nose"]:

@@ -2,7 +2,17 @@
 
 from data.store.addresses import address, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
-from data.store.files import atomic_path, files_below, sha256_file, write_bytes, write_text
+from data.store.files import (
+    atomic_path,
+    files_below,
+    open_regular,
+    parse_json,
+    read_json,
+    read_regular,
+    sha256_file,
+    write_bytes,
+    write_text,
+)
 from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import fetched, sweep_scratch
 from data.store.tensors import read_tensors
@@ -23,6 +33,10 @@ __all__ = [
     "files_below",
     "is_remote",
     "local_path",
+    "open_regular",
+    "parse_json",
+    "read_json",
+    "read_regular",
     "read_tensors",
     "refuse_ambiguous",
     "refuse_unknown",

@@ -166,6 +166,8 @@ class OutputSpec:
                 yield f"{name} has dims ({', '.join(array.dims)}), declared are ({', '.join(spec.dims)})"
             if array.unit != spec.unit:
                 yield f"{name} has unit '{array.unit}', declared is '{spec.unit}'"
+            if name.endswith("_mask") and array.values.dtype.kind != "b":
+                yield f"{name} is of {array.values.dtype}, declared are truth values"
             if spec.names and array.names != spec.names:
                 yield f"{name} names its last axis {array.names}, declared are {spec.names}"
 
@@ -174,9 +176,9 @@ class OutputSpec:
         first: dict[str, tuple[str, int]] = {}
         for name in sorted(arrays, key=lambda one: (one != "time", one)):  # time is what others are compared with
             for dim, length in zip(arrays[name].dims, arrays[name].values.shape, strict=True):
-                other, known = first.setdefault(dim, (name, length))
-                if length != known:
-                    yield f"{name} has {_count(length, dim)}, {other} has {known}"
+                other, expected = first.setdefault(dim, (name, length))
+                if length != expected:
+                    yield f"{name} has {_count(length, dim)}, {other} has {expected}"
         if not self.clock:
             return
         if self.clock not in first:

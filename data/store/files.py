@@ -1,16 +1,20 @@
-"""Atomic writes, names that fit the file system, and sweeping the temporaries of killed processes."""
+"""Bounded reads, atomic writes, names that fit the file system, and sweeping the temporaries of killed processes."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
 import re
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from data.errors import UsageError
 from data.store.addresses import address, is_remote
@@ -30,6 +34,61 @@ FOREIGN_SECONDS = 3600
 
 MAX_NAME_BYTES = 200
 """Longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)."""
+
+
+MAX_JSON_BYTES = 1 << 26
+"""Longer JSON files are refused."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file opened for reading; pipes and devices, which may never end, are refused at once.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+    handle = os.open(path, os.O_RDONLY | sum(flags))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_regular(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, is larger, or grew while it was read.
+    """
+    with open_regular(path) as stream:
+        expected = min(limit, os.fstat(stream.fileno()).st_size)
+        content = stream.read(expected + 1)
+    if len(content) > expected:
+        what = f"larger than {limit} bytes" if len(content) > limit else "it grew while it was read"
+        raise OSError(errno.EINVAL, what, str(path))
+    return content
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
+    """The value of a JSON file.
+
+    Raises:
+        OSError: as `read_regular`.
+        ValueError: not JSON.
+    """
+    return parse_json(read_regular(path, limit))
 
 
 @contextmanager
@@ -194,7 +253,7 @@ def _sync_folder(folder: Path) -> None:
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file, in flat memory."""
     total = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while block := stream.read(1 << 20):
             total.update(block)
     return total.hexdigest()

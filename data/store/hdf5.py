@@ -31,7 +31,6 @@ import hashlib
 import io
 import json
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +39,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import CacheError, printable
+from data.errors import CacheError
 from data.store.addresses import address
 from data.store.arrays import Array, OutputSpec, StageOutput
-from data.store.files import write_bytes
+from data.store.files import open_regular, parse_json, write_bytes
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
@@ -70,7 +69,7 @@ class Stored:
 
     Attributes:
         header: everything but the arrays, as in the format's specification.
-        output: arrays and quality figures.
+        output: arrays and quality values.
     """
 
     header: Mapping[str, Any]
@@ -172,7 +171,7 @@ def _digest(values: NDArray[np.generic]) -> str:
 
 
 def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Quality figures as JSON types: numpy scalars become Python numbers, NaN becomes null."""
+    """Quality values as JSON types: numpy scalars become Python numbers, NaN becomes null."""
     plain: dict[str, Any] = {}
     for name, value in quality.items():
         value = value.item() if isinstance(value, np.generic) else value
@@ -198,25 +197,26 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
     def __enter__(self) -> Any:
         import h5py
 
-        if self.content is None and not stat.S_ISREG(self.path.stat().st_mode):
-            raise self._damaged(ValueError("not a regular file"))  # a pipe would never end
         try:
-            if self.content is None:
-                self.file = h5py.File(self.path, "r", locking=False)
-            else:
-                self.file = h5py.File(io.BytesIO(self.content), "r")
+            self.stream = open_regular(self.path) if self.content is None else io.BytesIO(self.content)
+            self.file = h5py.File(self.stream, "r")
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(self.path) from None
         except UNREADABLE as error:
             raise self._damaged(error) from error
         return self.file
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.file.close()
+        self.stream.close()
         if isinstance(error, UNREADABLE):
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> CacheError:
-        text = printable((str(error).splitlines() or [type(error).__name__])[0])[:200]
-        return CacheError(f"damaged cache file ({text})", where=address(self.path), fix="It is recomputed by `extract`")
+        words = str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__]
+        return CacheError(
+            f"damaged cache file ({words[0][:200]})", where=address(self.path), fix="It is recomputed by `extract`"
+        )
 
 
 def _header(file: Any) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _header(file: Any) -> dict[str, Any]:
     text = bytes(stored[()])
     if hashlib.sha256(text).hexdigest() != file.attrs["header_sha256"]:
         raise ValueError("the header does not match its checksum")
-    header: dict[str, Any] = json.loads(text)
+    header: dict[str, Any] = parse_json(text)
     if not isinstance(header, dict) or not all(isinstance(header.get(name, {}), dict) for name in MAPPINGS):
         raise ValueError("the header is no mapping of the fields of this format")
     return header

@@ -143,12 +143,17 @@ class RemoteFolder:
         about = self._ask(name, lambda system, url: system.info(url))
         return stamp_of(about) if about and about.get("type") == "file" else None
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int | None = None) -> bytes:
         """The content of an object.
 
         Raises:
             FileNotFoundError: no such object.
+            StorageError: it is larger than `limit` bytes.
         """
+        if limit is not None:
+            size = int((self._ask(name, lambda system, url: system.info(url)) or {}).get("size") or 0)
+            if size > limit:
+                raise StorageError(f"larger than {limit} bytes", where=f"{self.url}/{name}", fix="Name another object")
         content = self._ask(name, lambda system, url: bytes(system.cat_file(url)))
         if content is None:
             raise FileNotFoundError(f"{self.url}/{name}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import socket
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from data.errors import Cancelled, StorageError
 from data.store.files import abandoned, lock, safe_name
+from data.store.fingerprint import Fingerprint
 from data.store.remote import RemoteFile, Storage
 
 PREFIX = "aim-scratch-"
@@ -94,7 +94,7 @@ def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | No
             where=file.url,
             fix="Raise storage.scratch_gb, or set it to 0 for no limit",
         )
-    digest = hashlib.sha256(str(size).encode())
+    digest = Fingerprint(size)
     try:
         with place.open("wb") as stream:
             for block in blocks:

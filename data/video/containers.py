@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import VideoError
+from data.store import open_regular
 
 if TYPE_CHECKING:
     import av.container
@@ -42,10 +42,9 @@ def open_video(path: Path) -> av.container.InputContainer:
     import av
 
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise VideoError("not a regular file", where=path, fix="Give a video file")
-        if status.st_size == 0:
+        with open_regular(path) as stream:
+            empty = not stream.read(1)
+        if empty:
             raise VideoError("the file is empty", where=path, fix="Copy or download the video again")
         return av.open(ffmpeg_url(path), mode="r", metadata_errors="replace", options=OPEN_OPTIONS)
     except av.error.FFmpegError as error:

@@ -90,7 +90,7 @@ def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None)
     with _opened(path) as (container, stream):
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
-        first, decoded = _begun(path, container, stream)
+        first, frames = _begun(path, container, stream)
         # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
         stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
         total = len(stamps.times)
@@ -98,7 +98,7 @@ def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None)
         target = next(pending, None)
         last: Frame | None = None
         filled = 0
-        for position, frame in enumerate(decoded):
+        for position, frame in enumerate(frames):
             if target is None:
                 return
             index = stamps.index(position, frame.pts)
@@ -264,7 +264,12 @@ def _clock(text: str) -> float:
         return 0.0
 
 
-def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
+def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
+    """The frames of a stream, as PyAV gives them.
+
+    Raises:
+        VideoError: the stream is damaged.
+    """
     import av
 
     try:
@@ -275,11 +280,11 @@ def _decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
 
 def _begun(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
     """The first frame that can be decoded, and all of them with it."""
-    decoded = _decoded(path, container, stream)
-    first = next(decoded, None)
+    frames = decoded(path, container, stream)
+    first = next(frames, None)
     if first is None:
         raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-    return first, chain([first], decoded)
+    return first, chain([first], frames)
 
 
 def _shown(stream: Any, frame: Any) -> tuple[int, int]:

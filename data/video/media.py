@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError
-from data.video.containers import open_video, reason, video_stream
-from data.video.decoder import decode, probe
+from data.store import read_regular
+from data.video.containers import open_video, video_stream
+from data.video.decoder import decode, decoded, probe
 from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
@@ -60,9 +63,9 @@ def embed_video(path: Path, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None
     """
     mime = playable_type(path)
     if mime and path.stat().st_size <= limit_bytes:
-        return Embedded(as_uri(mime, path.read_bytes()))
+        return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
     info, times = probe(path)
-    duration = float(times[-1]) + _frame_length(times)
+    duration = float(times[-1]) + frame_length(times)
     if duration * LEAST_BITRATE > limit_bytes:
         return None
     with tempfile.TemporaryDirectory(prefix="aim-media-") as folder:
@@ -89,23 +92,14 @@ def playable_type(path: Path) -> str | None:
         codec, pixels = stream.codec_context.name, stream.codec_context.pix_fmt
         start = float((stream.start_time or 0) * (stream.time_base or 0))
         formats = set(container.format.name.split(","))
-        if len(container.streams.video) > 1 or _is_mirrored(path, container, stream):
+        first = next(decoded(path, container, stream), None)
+        if len(container.streams.video) > 1 or (first is not None and orientation_of(first).mirrored):
             return None  # browsers choose among streams, and mirror pictures, each in its own manner
     if pixels not in ("yuv420p", "yuvj420p") or abs(start) > START_TOLERANCE:
         return None
     if codec == "h264" and "mp4" in formats:
         return "video/mp4"
     return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
-
-
-def _is_mirrored(path: Path, container: Any, stream: Any) -> bool:
-    import av
-
-    try:
-        first = next(container.decode(stream), None)
-    except av.error.FFmpegError as error:
-        raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
-    return first is not None and orientation_of(first).mirrored
 
 
 def key_frames(path: Path, times: Sequence[float], height: int = 180) -> list[str]:
@@ -117,7 +111,7 @@ def key_frames(path: Path, times: Sequence[float], height: int = 180) -> list[st
     if not times:
         return []
     _, stamps = probe(path)
-    asked = [_shown_at(stamps, time) for time in times]
+    asked = [shown_at(stamps, time) for time in times]
     wanted = sorted(set(asked))
     stills = {frame.index: jpeg(shrink(frame.image, height=height)) for frame in decode(path, wanted)}
     return [as_uri("image/jpeg", stills[index]) for index in asked]
@@ -157,31 +151,27 @@ def _attempts(long_side: int) -> list[tuple[int, int]]:
 
 def _encode(path: Path, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
     """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
-    rate = min(MOST_RATE, 1 / _frame_length(times))
-    count = max(1, round((float(times[-1]) + _frame_length(times)) * rate))
-    order = [_shown_at(times, k / rate + 1e-6) for k in range(count)]
+    rate = min(MOST_RATE, 1 / frame_length(times))
+    count = max(1, round((float(times[-1]) + frame_length(times)) * rate))
+    times_shown = Counter(shown_at(times, k / rate + 1e-6) for k in range(count))
     size = (0, 0)
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         nonlocal size
-        repeats = iter(order)
-        pending = next(repeats)
-        for frame in decode(path, sorted(set(order))):
+        for frame in decode(path, sorted(times_shown)):
             small = shrink(frame.image, long_side=long_side)
             size = (small.shape[1], small.shape[0])
-            while pending == frame.index:
-                yield small
-                pending = next(repeats, -1)
+            yield from repeat(small, times_shown[frame.index])
 
     write_video(copy, pictures(), rate, options={"crf": str(factor), "preset": "veryfast"})
     return size
 
 
-def _shown_at(times: NDArray[np.float64], time: float) -> int:
-    """The frame on the screen at `time`: the last one that has begun."""
+def shown_at(times: NDArray[np.floating[Any]], time: float) -> int:
+    """Row of the last of ascending `times` that is not after `time`, such as the frame on the screen; 0 before them."""
     return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))
 
 
-def _frame_length(times: NDArray[np.float64]) -> float:
+def frame_length(times: NDArray[np.float64]) -> float:
     """Seconds that a typical frame is shown."""
     return float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +16,11 @@ from data.store import (
     address,
     is_remote,
     local_path,
+    open_regular,
     refuse_ambiguous,
     refuse_unknown,
 )
+from data.store.fingerprint import fingerprint
 
 CACHE_MARKER = ".aim-cache"
 """`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
@@ -70,7 +71,7 @@ class Record:
             "supertrial": "1", "original": "..."}.
         split: the data set's own fixed split ("train" or "test"), or None.
         remote: input files on an object store by kind. They are no local files and `files` does not name them: a
-            worker copies those that it needs (`data.store.scratch`) and goes on with a record of local files.
+            worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
     """
 
     id: str
@@ -237,15 +238,15 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def fingerprint_file(path: Path) -> str:
-    """SHA-256 over the size and every block of a file: equal content gives an equal fingerprint at any place.
+    """The fingerprint of a file (`data.store.fingerprint`): equal content gives an equal one at any place.
 
     Of a folder: over the names and fingerprints of the files directly in it.
     """
     if path.is_dir():
         parts = [f"{printable(file.name)}\0{fingerprint_file(file)}\n".encode() for file in files_in(path)]
-        return _fingerprint(len(parts), parts)
-    with path.open("rb") as stream:
-        return _fingerprint(path.stat().st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
+        return fingerprint(len(parts), parts)
+    with open_regular(path) as stream:
+        return fingerprint(os.fstat(stream.fileno()).st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
@@ -254,11 +255,4 @@ def fingerprint_remote(file: RemoteFile) -> str:
     Raises:
         StorageError: it is gone, not available, or replaced while it is read.
     """
-    return _fingerprint(*file.opened())
-
-
-def _fingerprint(size: int, blocks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256(str(size).encode())
-    for block in blocks:
-        digest.update(block)
-    return digest.hexdigest()
+    return fingerprint(*file.opened())

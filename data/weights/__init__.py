@@ -2,7 +2,7 @@
 
 from data.weights.compiled_models import load_compiled, read_network, store_compiled
 from data.weights.registry import REGISTRY
-from data.weights.weight_files import cache_dir, digest, fetch, locate, weight_rows
+from data.weights.weight_files import cache_dir, digest, fetch, locate, weight_rows, whole
 
 __all__ = [
     "REGISTRY",
@@ -14,4 +14,5 @@ __all__ = [
     "read_network",
     "store_compiled",
     "weight_rows",
+    "whole",
 ]

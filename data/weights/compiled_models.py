@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.store import sha256_file
+from data.store import read_json, sha256_file
 from data.weights.download import scratch_folder
 from data.weights.weight_files import cache_dir
 
@@ -42,11 +42,11 @@ def load_compiled(name: Mapping[str, Any]) -> Any | None:
     """The stored `openvino.Model`, or None where there is none or it is damaged."""
     folder = compiled_folder(name)
     try:
-        kept = json.loads((folder / "graph.json").read_text("utf-8"))
+        kept = read_json(folder / "graph.json")
         if kept["name"] != dict(name) or any(sha256_file(folder / file) != kept["sha256"][file] for file in _FILES):
             return None
         return read_network(folder / _FILES[0])
-    except (OSError, ValueError, KeyError, RuntimeError):
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError):
         return None
 
 

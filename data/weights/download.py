@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store import sha256_file
+from data.store import sha256_file, write_bytes
 from data.weights.registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """
@@ -66,14 +66,12 @@ def download(entry: Weights, folder: Path, progress: Progress) -> Path:
             archive = _download(entry, scratch)
             progress("checking the hashes")
             content = take_member(archive, entry)
-            ready = scratch / entry.filename
-            if ready.suffix == ".safetensors":
+            if target.suffix == ".safetensors":
+                from safetensors.numpy import save
+
                 progress("converting to safetensors")
-                save_safetensors(flatten(read_pickle(content)), ready, entry.member_sha256)
-            else:
-                ready.write_bytes(content)
-            _flush(ready)
-            os.replace(ready, target)
+                content = save(flatten(read_pickle(content)), {SOURCE_KEY: entry.member_sha256})
+            write_bytes(target, content)
     except OSError as error:
         raise DataError(
             f"cannot write the weights ({error.strerror or error})",
@@ -196,19 +194,6 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.f
         else:
             raise DataError(f"'{name}' is not an array of real numbers")
     return flat
-
-
-def save_safetensors(tensors: Mapping[str, NDArray[np.float32]], path: Path, source_sha256: str) -> None:
-    """Write a safetensors file that carries the hash of what it was made from."""
-    from safetensors.numpy import save_file
-
-    save_file(dict(tensors), path, metadata={SOURCE_KEY: source_sha256})
-    path.chmod(0o644)  # the library writes 600, which would shut out the others of a shared AIM_WEIGHTS_DIR
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as stream:
-        os.fsync(stream.fileno())
 
 
 @contextlib.contextmanager

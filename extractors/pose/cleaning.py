@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
 from extractors.pose.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
-from extractors.signals import BLOCK, blocks, fill_gaps, local_line
+from extractors.signals import BLOCK, blocks, exchanges, fill_gaps, local_line
 
 INTERPOLATED_SCORE = 0.05
 """Score of an interpolated joint: below what any reader takes for detected."""
@@ -73,29 +73,19 @@ def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
     """(M,) frames of one person (M, 17, 3) whose left and right joints are to be exchanged; `times` (M,) seconds.
 
     A network often confuses the sides of a body from behind or upside down. Over time, limbs do not jump across the
-    body: the sides are chosen so that all joints move least (Viterbi over two states a frame), and confident frames
-    keep theirs.
+    body: the sides are chosen so that all joints move least, and confident frames keep theirs.
     """
     count = len(poses)
     if not count:
         return np.zeros(0, dtype=bool)
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3
-    cost, previous = np.zeros((count, 2)), np.zeros((count, 2), dtype=bool)
-    cost[0] = 0.0, price[0]
+    moved = np.zeros((count, 2))
     bodies = (body for rows in blocks(count) for body in _body_frames(poses[rows]))
     for now, (before, body) in enumerate(pairwise(bodies), start=1):
-        step = np.zeros((2, 2))
         if times[now] - times[now - 1] <= MAX_SIDE_GAP_S:
-            same, crossed = _moved(before, body), _moved(before, body[MIRRORED])
-            step = np.array([[same, crossed], [crossed, same]])
-        total = cost[now - 1][:, None] + step
-        previous[now] = total.argmin(axis=0)
-        cost[now] = total.min(axis=0) + np.array([0.0, price[now]])
-    states = [int(cost[-1].argmin())]
-    for now in range(count - 1, 0, -1):
-        states.append(int(previous[now, states[-1]]))
-    return np.array(states[::-1], dtype=bool)
+            moved[now] = _moved(before, body), _moved(before, body[MIRRORED])
+    return exchanges(moved[:, 0], moved[:, 1], price)
 
 
 def _body_frames(poses: Floats) -> Floats:

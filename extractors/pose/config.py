@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import NonNegativeInt, field_validator
 
 from extractors.base import StageConfig, setting
 from extractors.pose.cleaning import CleaningConfig
@@ -87,15 +87,15 @@ class PoseConfig(StageConfig):
         64, "People smaller than this in the whole-frame input get a close-up (auto); 0 for none.", ge=0
     )
     close_up_side: int = setting(192, "Side of a close-up's input in pixels, a multiple of 32.", ge=64, multiple_of=32)
-    min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, le=1)
-    new_score: float = setting(0.15, "People scored below this continue a track but begin none.", ge=0, le=1)
+    min_score: float = setting(0.04, "People scored below this are ignored.", ge=0, lt=1)
+    new_score: float = setting(0.15, "People scored below this continue a track but begin none.", ge=0, lt=1)
     max_missing_s: float = setting(1.0, "Seconds after which a person who comes back begins a new track.", ge=0)
     max_step: float = setting(0.6, "Farthest step from the predicted place in body sizes.", gt=0)
     cut_threshold: float = setting(
         0.25, "Lost correlation from one frame to the next that may be a cut, 0..1.", gt=0, le=1
     )
     cleaning: CleaningConfig = setting(CleaningConfig(), "Left and right, gaps and smoothing.")
-    tracks: tuple[int, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
+    tracks: tuple[NonNegativeInt, ...] = setting((), "Take these tracks (row numbers of `tracks`) instead of choosing.")
     region: tuple[float, float, float, float] | None = setting(
         None, "Relative x1 y1 x2 y2 (0..1) in which an agent's median centre must be."
     )
@@ -111,16 +111,3 @@ class PoseConfig(StageConfig):
             if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
                 raise ValueError("the region is x1 y1 x2 y2 relative to the picture: 0 <= x1 < x2 <= 1, likewise y")
         return region
-
-    @field_validator("tracks")
-    @classmethod
-    def _tracks(cls, tracks: tuple[int, ...]) -> tuple[int, ...]:
-        if any(track < 0 for track in tracks):
-            raise ValueError("tracks are row numbers from 0")
-        return tracks
-
-    @model_validator(mode="after")
-    def _scores(self) -> PoseConfig:
-        if self.min_score >= 1 or self.new_score >= 1:
-            raise ValueError("with min_score or new_score 1 nobody is followed")
-        return self

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.pose.agents import Agents, suspected_switches
+from extractors.pose.agents import Agents, rival, suspected_switches
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
 from extractors.pose.keypoints import boxes_of, in_blocks
+from extractors.signals import row_period
 
 
 def output(
@@ -68,14 +69,13 @@ def output(
         "swaps_suspected": sum(suspected_switches(shot) for shot in agents.shots),
         "cuts": len(cuts),
         "people_seen": len(agents.table),
+        "rival": round(rival(agents.table), 4),
+        "frames_per_s": round(config.stride / row_period(times), 3),
     }
 
 
 def _longest_gap(detected: NDArray[np.bool_], times: NDArray[np.float64]) -> float:
-    """Seconds of the longest run of frames without detection, each frame lasting until the next."""
+    """Seconds of the longest run of frames without detection."""
     period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    longest = gap = 0.0
-    for duration, present in zip(np.diff(times, append=times[-1] + period), detected, strict=True):
-        gap = 0.0 if present else gap + float(duration)
-        longest = max(longest, gap)
-    return longest
+    ends = np.concatenate([times[:1] - period, times[detected], times[-1:] + period])
+    return max(float(np.diff(ends).max()) - period, 0.0)

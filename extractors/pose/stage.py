@@ -24,8 +24,8 @@ from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 from extractors.pose.output import output
 from extractors.pose.search import Search
-from extractors.pose.shots import ShotDetector
 from extractors.pose.tracking import Tracker
+from extractors.shots import ShotDetector
 
 
 class Pose(Extractor[PoseConfig]):
@@ -73,14 +73,9 @@ class Pose(Extractor[PoseConfig]):
         """The keypoint file of a video, for the import backend."""
         if config.backend != "import":
             return {}
-        from data.keypoints import find_keypoints
+        from data.keypoints import sidecar
 
-        path = None
-        if config.import_.dir:
-            path = find_keypoints(Path(config.import_.dir).expanduser(), record.id)
-        elif record.path is not None:
-            path = find_keypoints(record.path.parent, record.path.name)
-        return {} if path is None else {"keypoints": path}
+        return sidecar(record, config.import_.dir)
 
     @classmethod
     def work(cls, config: PoseConfig, frames: int) -> int:

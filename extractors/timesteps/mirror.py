@@ -10,7 +10,7 @@ The pose stage numbers people from left to right: a mirrored video has them exch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,21 +30,16 @@ def mirror_plan(names: Sequence[str]) -> Plan:
     Raises:
         ValueError: a channel that has no mirror image, or whose counterpart is missing.
     """
-    index = {name: i for i, name in enumerate(names)}
-    source = np.empty(len(names), dtype=np.intp)
-    factor = np.ones(len(names), dtype=np.float32)
-    for i, name in enumerate(names):
+
+    def image(name: str) -> tuple[str, bool]:
         channel, _, statistic = name.rpartition(".")
         if channel.partition(".")[0] not in ("place", "camera", "body", "velocity", "angle", "torso", "motion"):
             raise ValueError(f"'{name}' has no mirror image")
-        twin = _other_side(name)
-        if twin not in index:
-            raise ValueError(f"'{name}' has no counterpart '{twin}'")
-        source[i] = index[twin]
+        side, other = ("left_", "right_") if "left_" in name else ("right_", "left_")
         signed = statistic == "mean" or statistic.startswith("at")
-        if signed and (channel in _SIDEWAYS or channel.endswith(".x")):
-            factor[i] = -1.0
-    return source, factor
+        return name.replace(side, other), signed and (channel in _SIDEWAYS or channel.endswith(".x"))
+
+    return _plan(names, image)
 
 
 def exchange_plan(names: Sequence[str]) -> Plan:
@@ -53,21 +48,22 @@ def exchange_plan(names: Sequence[str]) -> Plan:
     Raises:
         ValueError: the two agents have different descriptors.
     """
-    index = {name: i for i, name in enumerate(names)}
-    source = np.empty(len(names), dtype=np.intp)
-    factor = np.ones(len(names), dtype=np.float32)
-    for i, name in enumerate(names):
+
+    def image(name: str) -> tuple[str, bool]:
         part, _, rest = name.partition(".")
         twin = {"primary": f"secondary.{rest}", "secondary": f"primary.{rest}"}.get(part, name)
+        return twin, part == "pair" and name.rpartition(".")[2] == "lag_s"
+
+    return _plan(names, image)
+
+
+def _plan(names: Sequence[str], image: Callable[[str], tuple[str, bool]]) -> Plan:
+    """The plan from the counterpart of each name, and whether its sign changes."""
+    index = {name: i for i, name in enumerate(names)}
+    source, factor = np.empty(len(names), dtype=np.intp), np.ones(len(names), dtype=np.float32)
+    for i, name in enumerate(names):
+        twin, negative = image(name)
         if twin not in index:
             raise ValueError(f"'{name}' has no counterpart '{twin}'")
-        source[i] = index[twin]
-        if part == "pair" and name.rpartition(".")[2] == "lag_s":
-            factor[i] = -1.0
+        source[i], factor[i] = index[twin], -1.0 if negative else 1.0
     return source, factor
-
-
-def _other_side(name: str) -> str:
-    if "left_" in name:
-        return name.replace("left_", "right_")
-    return name.replace("right_", "left_")

@@ -17,6 +17,9 @@ SMOOTHING_S = 0.1
 IDLE = 0.1
 """A point is idle while it is slower than this share of its own 90th percentile of speed."""
 
+SLOW_M_S = 0.005
+"""A tool below this speed is slow."""
+
 _TINY = 1e-6
 
 
@@ -49,12 +52,15 @@ class PointTrack:
 
 
 def track_descriptors(track: PointTrack) -> dict[str, float]:
-    """Path length, speed, its variation, jerk, idle share and the spectral centroid of the speed.
+    """Path length, speed, its variation, acceleration, jerk, workspace, idle share and spectral centroid of the speed.
 
-    Lengths, speeds and jerks are natural logarithms. A point that is never detected gives zeros.
+    Lengths, speeds, accelerations, jerks and the workspace (product of the position's deviations) are natural
+    logarithms. Points in metres also have the share of time below `SLOW_M_S`. A point that is never detected gives
+    zeros.
     """
-    names = [f"log_path_{track.unit}", f"log_speed_{track.unit}_s", f"log_jerk_{track.unit}_s3"]
-    names += ["speed_variation", "idle_share", "centroid_hz"]
+    unit = track.unit
+    names = [f"log_path_{unit}", f"log_speed_{unit}_s", f"log_jerk_{unit}_s3", "speed_variation", "idle_share"]
+    names += ["centroid_hz", f"log_acceleration_{unit}_s2", "log_volume", *(["slow_share"] if unit == "m" else [])]
     velocity, weight = _derive(track.time, track.position, track.weight)
     time_weight = weight * _durations(track.time)
     if time_weight.sum() <= 0:
@@ -64,29 +70,48 @@ def track_descriptors(track: PointTrack) -> dict[str, float]:
     jerk, jerk_weight = _derive(track.time, acceleration, weight)
     mean = float(np.average(speed, weights=time_weight))
     seconds = float(_durations(track.time)[weight > 0].sum())
-    rest = jerk_weight * _durations(track.time)
-    sharp = float(np.average(np.linalg.norm(jerk, axis=1), weights=rest)) if rest.sum() > 0 else 0.0
     variation = float(np.sqrt(np.average(np.square(speed - mean), weights=time_weight))) / (mean + _TINY)
     idle = float(np.average(speed < IDLE * np.percentile(speed[time_weight > 0], 90), weights=time_weight))
-    values = (log(mean * seconds), log(mean), log(sharp), variation, idle)
-    return dict(zip(names, (*values, spectral_centroid(track.time, speed)), strict=True))
+    lengths = (log(mean * seconds), log(mean), log(_mean_length(jerk, jerk_weight * _durations(track.time))))
+    more = (log(_mean_length(acceleration, weight * _durations(track.time))), log_volume(track))
+    slow = float(np.average(speed < SLOW_M_S, weights=time_weight))
+    values = (*lengths, variation, idle, spectral_centroid(track.time, speed), *more, slow)
+    return dict(zip(names, values[: len(names)], strict=True))
+
+
+def log_volume(track: PointTrack) -> float:
+    """Sum over the axes of the logarithms of the position's standard deviations."""
+    position = track.position[track.weight > 0]
+    return float(sum(log(float(deviation)) for deviation in position.std(axis=0)))
+
+
+def _mean_length(vectors: Floats, weight: Floats) -> float:
+    """Weighted mean length of (row, axis) vectors; 0 without any weight."""
+    return float(np.average(np.linalg.norm(vectors, axis=1), weights=weight)) if weight.sum() > 0 else 0.0
 
 
 def activity(time: Floats, values: Floats, weight: Floats) -> dict[str, float]:
-    """Activity of a gripper: log of its mean absolute speed, and log(1 + closings per minute).
+    """Activity of a gripper: log of its mean absolute speed and of its travel, closings and reversals.
 
-    A closing is a passage from above the middle of the 10th and 90th percentile to below it.
+    A closing is a passage from above the middle of the 10th and 90th percentile to below it; the descriptor is log(1 +
+    closings per minute). A reversal is a change between opening and closing, both faster than the mean absolute speed.
     """
     slope, slope_weight = _derive(time, values[:, None], weight)
     time_weight = slope_weight * _durations(time)
     if time_weight.sum() <= 0:
-        return {"log_gripper_rad_s": 0.0, "log_closings_min": 0.0}
+        return dict.fromkeys(("log_gripper_rad_s", "log_closings_min", "log_travel_rad", "reversals_s"), 0.0)
     low, high = np.percentile(values[weight > 0], [10, 90])
     open_now = values[weight > 0] > (low + high) / 2
     closings = int((open_now[:-1] & ~open_now[1:]).sum()) if high > low else 0
-    minutes = max(float(time[-1] - time[0]), row_period(time)) / 60
+    seconds = max(float(time[-1] - time[0]), row_period(time))
     rate = float(np.average(np.abs(slope[:, 0]), weights=time_weight))
-    return {"log_gripper_rad_s": log(rate), "log_closings_min": float(np.log1p(closings / minutes))}
+    moving = np.sign(slope[(np.abs(slope[:, 0]) > rate) & (slope_weight > 0), 0])
+    return {
+        "log_gripper_rad_s": log(rate),
+        "log_closings_min": float(np.log1p(60 * closings / seconds)),
+        "log_travel_rad": log(rate * seconds),
+        "reversals_s": float((moving[:-1] != moving[1:]).sum() / seconds),
+    }
 
 
 def spectral_centroid(time: Floats, values: Floats) -> float:

@@ -70,7 +70,7 @@ class TimestepsConfig(StageConfig):
 class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
-    name, version, Config = "timesteps", 2, TimestepsConfig
+    name, version, Config = "timesteps", 3, TimestepsConfig
     reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
@@ -138,8 +138,9 @@ class Timesteps(Extractor[TimestepsConfig]):
             "trial": trial,
             "duration": np.array(end - start),
         }
+        quality = {**_quality(primary, secondary, first, rest), "duration_s": round(end - start, 3)}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
-        return StageOutput.of(self.arrays, values, _quality(primary, secondary, first, rest), names)
+        return StageOutput.of(self.arrays, values, quality, names)
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
+from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.motion_descriptors import (
     PointTrack,
@@ -58,7 +59,10 @@ def agent_descriptors(channels: Channels) -> dict[str, float]:
             busy = activity(channels.time, *channels.column(name))
             descriptors |= {f"{match[1]}.{key}": value for key, value in busy.items()}
         if match := _TURNING.fullmatch(name):
-            descriptors[f"{match[1]}.log_turned_rad"] = log(_integral(channels, name))
+            turned = _integral(channels, name)
+            seconds = max(channels.span[1] - channels.span[0], LONE_PERIOD_S)
+            descriptors[f"{match[1]}.log_turned_rad"] = log(turned)
+            descriptors[f"{match[1]}.log_turning_rad_s"] = log(turned / seconds)
     if {track.name for track in tracks} == {"left", "right"}:
         descriptors |= _two_hands(*tracks)
     if "torso.turn" in channels.names:

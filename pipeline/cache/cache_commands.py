@@ -36,13 +36,12 @@ class CacheFiles:
     summary: str
 
 
-def existing_cache(config: BaseConfig) -> Cache:
-    """The configuration's cache; refused where there is none, since a misspelt name would seem an empty cache.
+def existing(cache: Cache) -> Cache:
+    """The same cache; refused where there is none, since a misspelt name would seem an empty cache.
 
     Raises:
         UsageError: no cache there.
     """
-    cache = open_cache(config.cache, config.storage.reach())
     if not cache.exists():
         raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
     return cache
@@ -54,9 +53,7 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
     Raises:
         UsageError: no folder there, or one that `extract` has not marked as a cache.
     """
-    if not cache.exists():
-        raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
-    if not cache.marked():
+    if not existing(cache).marked():
         raise UsageError(
             "this folder is not marked as a cache, so nothing is deleted in it",
             where=cache.place,
@@ -68,14 +65,14 @@ def marked_cache(cache: Cache, yes: bool) -> Cache:
 
 def list_cache(config: BaseConfig, stage: str, runs: bool) -> CacheListing:
     """Per stage, every output of one stage, or the runs."""
-    return CacheListing(*listing(config.cache, stage, runs=runs, storage=config.storage.reach()))
+    return CacheListing(*listing(existing(open_cache(config.cache, config.storage.reach())), stage, runs=runs))
 
 
 def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
     """The damaged outputs."""
-    cache = existing_cache(config)
-    with observer.steps("outputs") as progress:
-        read, damaged = verify(cache, progress)
+    cache = existing(open_cache(config.cache, config.storage.reach()))
+    with observer.progress("outputs") as progress:
+        read, damaged = verify(cache, progress.steps)
     return CacheFiles(tuple(damaged), f"{read} outputs read, {len(damaged)} damaged")
 
 
@@ -90,8 +87,8 @@ def collect_garbage(
     swept, dropped = tidied["temporaries"], tidied["index_entries"]
     would = "" if yes else "would be "
     observer.note(f"{swept} temporaries {would}swept, {dropped} entries of the index {would}dropped")
-    found = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
-    return delete(cache, found, yes)
+    findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
+    return delete(cache, findings, yes)
 
 
 def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:

@@ -8,27 +8,24 @@ younger than `YOUNG_SECONDS` are never removed for their age.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.errors import CacheError, UsageError, nearest, printable
-from data.store import Storage, files_below
+from data.store import files_below
 from data.store.files import TEMPORARY
 from pipeline.cache.local_cache import Cache
-from pipeline.cache.remote_cache import open_cache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
+from pipeline.observer import Steps
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
 YOUNG_SECONDS = 3600
 """Younger outputs may belong to a run in progress."""
-
-Progress = Callable[[int, int], None]
-"""Called with (files done, files in all)."""
 
 
 @dataclass(frozen=True)
@@ -55,24 +52,19 @@ class Finding:
         return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
 
 
-def listing(
-    root: Path, stage: str = "", *, runs: bool = False, storage: Storage | None = None
-) -> tuple[str, list[dict[str, Any]]]:
+def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
     """The content of a cache for `cache ls`: a title, and rows of equal keys on stages, outputs of one, or runs.
 
     Raises:
-        UsageError: no such cache, or no such stage in it.
+        UsageError: no such stage in it.
     """
-    cache = open_cache(root, storage or Storage())
-    if not cache.exists():
-        raise UsageError("no cache here", where=root, fix="Name it: --cache FOLDER")
     if runs:
-        return f"runs on {printable(cache.place)}", [_run_row(run) for run in read_runs(cache.with_logs())]
+        return f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())]
     names = cache.stage_names()
     if stage and stage not in names:
-        raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=root, fix=nearest(stage, names))
+        raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
     rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
-    return f"{stage or 'stages'} in {printable(cache.place)}", rows
+    return f"{stage or 'stages'} in {cache.place}", rows
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -132,7 +124,7 @@ def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
             yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
 
 
-def verify(cache: Cache, progress: Progress | None = None) -> tuple[int, list[Finding]]:
+def verify(cache: Cache, progress: Steps | None = None) -> tuple[int, list[Finding]]:
     """Read every output whole and check every array; (files read, those that are damaged)."""
     outputs = list(_outputs(cache, cache.stage_names()))
     damaged = []

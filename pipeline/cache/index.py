@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -27,8 +29,8 @@ CREATE TABLE IF NOT EXISTS shared (name TEXT PRIMARY KEY, value TEXT NOT NULL) W
 CREATE TABLE IF NOT EXISTS rates (stage TEXT PRIMARY KEY, work REAL NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 """
 
-OBJECT = "object"
-"""Kind of the facts about objects on a store: the file system does not show that they are gone."""
+OBJECT, OBJECT_INPUT = "object", "object input"
+"""Kinds of the facts about outputs and inputs on a store: the file system does not show that they are gone."""
 
 ADD_COST = """
 INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE
@@ -151,7 +153,7 @@ class Index:
         self.flush()
         with self._lock:
             rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
-            gone = [(kind, name) for kind, name in rows if kind != OBJECT and not _is_there(name)]
+            gone = [(kind, name) for kind, name in rows if kind not in (OBJECT, OBJECT_INPUT) and not _is_there(name)]
             if gone and yes:
                 self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
                 with suppress(sqlite3.Error):
@@ -205,10 +207,15 @@ class Index:
         if self._owned and not self.frozen:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         may_create = (self._owned or self.path.with_name(CACHE_MARKER).exists()) and not self.frozen
-        place = self.path if may_create or self.path.exists() else ":memory:"
-        connection = sqlite3.connect(place, timeout=10, check_same_thread=False)
+        kinds = [_kind(f"{self.path}{end}") for end in ("", "-journal", "-wal", "-shm")]
+        regular = all(kind in (0, stat.S_IFREG) for kind in kinds)  # SQLite follows links
+        usable = regular and (may_create or kinds[0] != 0)
+        connection = sqlite3.connect(self.path if usable else ":memory:", timeout=10, check_same_thread=False)
         connection.execute("PRAGMA synchronous = OFF")  # it may be lost: it is only an accelerator
         connection.executescript(SCHEMA)
+        if _tables(connection) != _own_tables():
+            connection.close()
+            raise sqlite3.DatabaseError("other tables, or views that may never end")
         return connection
 
     def _start_over(self) -> None:
@@ -218,6 +225,25 @@ class Index:
         self._connection = None
         with suppress(OSError):
             self.path.unlink()
+
+
+def _kind(path: str) -> int:
+    """The kind of a file, links not followed; 0 where there is none."""
+    try:
+        return stat.S_IFMT(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return 0
+
+
+def _tables(connection: sqlite3.Connection) -> list[Any]:
+    return connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+@cache
+def _own_tables() -> list[Any]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(SCHEMA)
+        return _tables(connection)
 
 
 def _parsed(text: Any) -> Any | None:

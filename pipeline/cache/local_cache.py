@@ -19,13 +19,25 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from data.errors import AimError, CacheError, ChangedError, UsageError, printable
-from data.store import OutputSpec, RemoteFile, StageOutput, address, files_below, is_remote, write_text
+from data.store import (
+    ContractError,
+    OutputSpec,
+    RemoteFile,
+    StageOutput,
+    address,
+    files_below,
+    is_remote,
+    parse_json,
+    read_regular,
+    write_text,
+)
 from data.store import hdf5 as store
 from data.store.files import remove_empty_parents, safe_name, sweep
 from data.video import Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
-from pipeline.cache.index import OBJECT, Index, stamp
+from pipeline.cache.index import OBJECT_INPUT, Index, stamp
+from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -36,12 +48,15 @@ SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy"
 UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
 """What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
 
+MAX_FAILURE_BYTES = 1 << 20
+"""Longer files of failures are not read."""
+
 MARKER_TEXT = "A cache of stage outputs, format aim-stage; `cache prune` and `cache gc` may delete outputs here.\n"
 
 
 @dataclass(frozen=True)
 class Check:
-    """Whether an output can be used, why not, and the quality figures of one that can."""
+    """Whether an output can be used, why not, and the quality values of one that can."""
 
     state: State
     reason: str
@@ -85,14 +100,14 @@ class Cache:
             OSError: it cannot be read (StorageError for an object).
         """
         if isinstance(place, RemoteFile):
-            return self.index.recall(OBJECT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
-        return self.index.recall("content", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
+            return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
+        return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)
 
     def check(self, computation: Computation, video_id: str) -> Check:
         """Whether the stored output is whole and comes from this computation."""
         path = self.path(computation.stage, video_id)
         try:
-            header = self._checked_header(path)
+            header = self._checked_header(computation.stage, path)
         except FileNotFoundError:
             return self._check_failure(computation, video_id)
         except CacheError as error:
@@ -111,11 +126,21 @@ class Cache:
 
         Raises:
             FileNotFoundError: not computed yet.
-            CacheError: damaged; the next plan computes it again.
+            CacheError: damaged, or not of this stage's arrays; the next plan computes it again.
             ChangedError: the output of another computation.
         """
-        stored = self.load(self.path(stage, video_id))
+        stored = self._load_of(stage, self.path(stage, video_id))
         _require_key(stored.header, stage, key)
+        return stored
+
+    def _load_of(self, stage: str, path: Path) -> store.Stored:
+        """An output of a stage, with the arrays that the stage declares; raises as `read`, but for the key."""
+        stored, kind = self.load(path), stage_class(stage)
+        try:
+            OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
+        except ContractError as error:
+            self.index.forget(*self._fact_name(path))
+            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
     def write(
@@ -161,26 +186,23 @@ class Cache:
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
         try:
-            entry = json.loads(self._failure_text(stage, video_id))
-        except (OSError, ValueError, RecursionError):
+            entry = parse_json(self._failure_text(self.failure_path(stage, video_id)))
+        except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, stage: str, video_id: str) -> str:
-        path = self.failure_path(stage, video_id)
-        if not path.is_file():  # a pipe would never end
-            raise FileNotFoundError(path)
-        return path.read_text("utf-8")
+    def _failure_text(self, path: Path) -> bytes:
+        return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
-        """The quality figures of the output of the computation `key`, empty where there is no output.
+        """The quality values of the output of the computation `key`, empty where there is no output.
 
         Raises:
             CacheError: damaged.
             ChangedError: the output of another computation.
         """
         try:
-            header = self._checked_header(self.path(stage, video_id))
+            header = self._checked_header(stage, self.path(stage, video_id))
         except FileNotFoundError:
             return {}
         _require_key(header, stage, key)
@@ -221,9 +243,8 @@ class Cache:
 
     def _is_failure(self, path: Path) -> bool:
         try:
-            content = self._content(path)
-            entry = json.loads(path.read_bytes() if content is None else content)
-        except (OSError, ValueError, RecursionError):
+            entry = parse_json(self._failure_text(path))
+        except (OSError, ValueError):
             return False
         return isinstance(entry, dict) and {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
 
@@ -292,7 +313,7 @@ class Cache:
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
         return kept | {"common": self.index.share(common)}
 
-    def _checked_header(self, path: Path) -> Mapping[str, Any]:
+    def _checked_header(self, stage: str, path: Path) -> Mapping[str, Any]:
         """The indexed part of an output's header; outputs that changed since are read and every array checked.
 
         Raises:
@@ -300,7 +321,9 @@ class Cache:
             CacheError: damaged.
         """
         kind, name, version = self._fact(path)
-        return self.index.recall(kind, name, version, lambda: self.index_header(self.load(path).header), _is_header)
+        return self.index.recall(
+            kind, name, version, lambda: self.index_header(self._load_of(stage, path).header), _is_header
+        )
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         """Kind, name and stamp by which the index knows an output."""
@@ -309,12 +332,9 @@ class Cache:
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
 
-    def _common(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        shared = self.index.shared(str(indexed.get("common")))
-        return shared if isinstance(shared, dict) else {}
-
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        return {**indexed, **self._common(indexed)}
+        common = self.index.shared(str(indexed.get("common")))
+        return {**indexed, **(common if isinstance(common, dict) else {})}
 
 
 def _is_hash(fact: Any) -> bool:

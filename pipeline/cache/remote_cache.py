@@ -165,11 +165,11 @@ class RemoteCache(Cache):
     def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
         self.folder.write(self._name(self.failure_path(stage, video_id)), text.encode("utf-8", "backslashreplace"))
 
-    def _failure_text(self, stage: str, video_id: str) -> str:
-        name = self._name(self.failure_path(stage, video_id))
+    def _failure_text(self, path: Path) -> bytes:
+        name = self._name(path)
         if self._listed is not None and name not in self._listed:
             raise FileNotFoundError(name)
-        return self.folder.read(name).decode("utf-8", "replace")
+        return self.folder.read(name)
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         name = self._name(path)

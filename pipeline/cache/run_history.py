@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,8 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from data.store import open_regular, parse_json
+
 FOLDER = ".runs"
 
+MAX_LINE_BYTES, MAX_LOG_BYTES = 1 << 22, 1 << 28
+"""Longer lines are torn, and so left out; what follows is not read."""
 
 State = Literal["done", "failed", "cancelled", "interrupted"]
 
@@ -60,10 +63,10 @@ def read_events(path: Path) -> Iterator[dict[str, Any]]:
     if not path.is_file():  # a pipe would never end
         return
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            for line in stream:
+        with open_regular(path) as stream:
+            while stream.tell() < MAX_LOG_BYTES and (line := stream.readline(MAX_LINE_BYTES)):
                 with suppress(ValueError):
-                    event = json.loads(line)
+                    event = parse_json(line.decode("utf-8", "replace"))
                     if isinstance(event, dict):
                         yield event
     except OSError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, say, table
@@ -25,4 +24,4 @@ def demo(result: DemoResult, as_json: bool) -> None:
     for title, columns, rows in summary_tables(result):
         table(title, columns, rows)
     say(result.leaks.lines()[0])
-    say(f"the report page: {printable(result.page)}")
+    say(f"the report page: {result.page}")

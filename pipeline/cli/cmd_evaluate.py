@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import show_results
@@ -21,5 +20,5 @@ def evaluate(done: Evaluation, as_json: bool) -> None:
 
 def show_evaluation(done: Evaluation, as_json: bool) -> None:
     """The tables of an evaluation and where it is, or its results as JSON."""
-    places = f"{printable(done.folder / 'results.json')} and {printable(done.folder / 'report.html')}"
+    places = f"{done.folder / 'results.json'} and {done.folder / 'report.html'}"
     show_results(done, done.results, as_json, places)

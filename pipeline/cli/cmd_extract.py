@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
@@ -35,6 +34,7 @@ def _as_json(done: ExtractRun) -> dict[str, Any]:
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
+    head |= {"flags": done.flags}
     return head | ({"preview": done.preview} if done.preview else {})
 
 
@@ -48,7 +48,7 @@ def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
 
 
 def _show_summary(done: ExtractRun) -> None:
-    summary, place = done.summary, printable(done.cache)
+    summary, place = done.summary, done.cache
     if summary.failed:
         Terminal().failures(summary.failed)
     ran = sum(1 for result in summary.results if result.done)

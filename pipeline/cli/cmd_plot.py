@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import say
@@ -14,4 +13,4 @@ from pipeline.cli.terminal import say
 def plot(figures: list[Path]) -> None:
     """Print where the figures are."""
     for path in figures:
-        say(printable(path))
+        say(str(path))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import say
@@ -13,4 +12,4 @@ from pipeline.cli.terminal import say
 @command(api.report, "report runs/tasd2 new_videos/ --out page.html")
 def report(page: Path) -> None:
     """Print where the page is."""
-    say(f"the report page: {printable(page)}")
+    say(f"the report page: {page}")

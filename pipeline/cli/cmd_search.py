@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from data.errors import printable
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import show_results
@@ -22,5 +21,5 @@ if TYPE_CHECKING:
 )
 def search(done: SearchRun, as_json: bool) -> None:
     """Print the candidates, the best first."""
-    places = f"{printable(done.table)}; the best settings: {printable(done.best)}"
+    places = f"{done.table}; the best settings: {done.best}"
     show_results(done, done.found, as_json, places)

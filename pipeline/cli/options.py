@@ -31,6 +31,7 @@ OPTIONS: dict[str, Any] = {
     "config": Annotated[str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")],
     "overrides": Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")],
     "model": Annotated[Path, typer.Option("--model", "-m")],
+    "kinematics": Annotated[Path | None, typer.Option("--kinematics", metavar="FILE")],
     "grids": Annotated[list[str] | None, typer.Option("--grid", metavar="KEY=A,B")],
     "cache": Annotated[Path | None, typer.Option("--cache", parser=cache_folder, metavar="PATH")],
     "pack": Annotated[Path | None, typer.Option("--pack")],

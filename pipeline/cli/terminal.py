@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pipeline.cli import interrupts
-from pipeline.observer import BatchHooks, DemoHooks, NamedSteps, Observer, Steps
+from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
     from pipeline.cache import CacheFiles
@@ -35,44 +35,38 @@ class Terminal(Observer):
 
         say(text)
 
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table on standard error."""
+        from pipeline.console import err
+        from pipeline.console import table as show
+
+        show(title, columns, rows, to=err)
+
     def failures(self, results: Sequence[Any]) -> None:
         """A table of failed videos on standard error."""
         from pipeline.console import failure_table
 
         failure_table(results)
 
-    @contextmanager
-    def videos(self) -> Iterator[BatchHooks]:
-        """Bars over videos and frames."""
-        from pipeline.console import BatchProgress
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        """A bar, or a line every half minute where standard error is no terminal."""
+        from pipeline.console import ShownProgress
 
-        with BatchProgress() as bars:
-            yield {"on_plan": bars.plan, "on_result": bars.result, "on_frames": bars.frames}
-
-    def steps(self, what: str) -> AbstractContextManager[Steps | None]:
-        """One bar."""
-        from pipeline.console import steps_bar
-
-        return steps_bar(what)
-
-    def named_steps(self) -> AbstractContextManager[NamedSteps | None]:
-        """A bar per name."""
-        from pipeline.console import named_bars
-
-        return named_bars()
-
-    @contextmanager
-    def demo(self) -> Iterator[DemoHooks]:
-        """The bars of the demo."""
-        from pipeline.console import DemoProgress
-
-        with DemoProgress() as bars:
-            yield {"extracting": bars.extracting(), "rendered": bars.rendered, "epochs": bars.epochs}
+        return ShownProgress(what)
 
 
 def say(text: str) -> None:
     """One line for people, on standard error."""
     Terminal().note(text)
+
+
+def alarm(text: str) -> None:
+    """One line for people, on standard error, in red."""
+    from rich.text import Text
+
+    from pipeline.console import err
+
+    err.print(Text(text, style="bold red"), soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -106,12 +100,10 @@ def show_results(done: Evaluation | SearchRun, content: Any, as_json: bool, plac
 
 def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
     """Files of a cache, each with the reason."""
-    from data.errors import printable
-
     if as_json:
         print_json({"summary": listed.summary, "files": [file.row() for file in listed.files]})
         return
     if listed.files:
-        rows = [(f.stage, f.video or printable(f.path), f.why, f.size) for f in listed.files[:most]]
+        rows = [(f.stage, f.video or f.path, f.why, f.size) for f in listed.files[:most]]
         table("", ("stage", "video", "why", "bytes"), rows)
     say(listed.summary)

@@ -1,5 +1,5 @@
 """The demo: rendered dives from raw video to scores."""
 
-from pipeline.demo.demo_run import DemoResult, Hooks, run_demo
+from pipeline.demo.demo_run import DemoResult, run_demo
 
-__all__ = ["DemoResult", "Hooks", "run_demo"]
+__all__ = ["DemoResult", "run_demo"]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipeline.config import BaseConfig, load_config
 from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
+from pipeline.observer import Observer
 from pipeline.presets import FOLDER
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
@@ -41,27 +42,8 @@ DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
 WORKERS = min(os.cpu_count() or 1, 8)
 """Videos extracted at once; the pose network uses one core each."""
 
-QUICK = (
-    "pose.stride=2",
-    "clips.frames_per_clip=8",
-)
-"""What `--quick` changes: every second frame for the pose, clips of 8 frames instead of 16."""
-
-
-@dataclass
-class Hooks:
-    """Progress of the demo; the command line draws it.
-
-    Attributes:
-        say: receives one line of text.
-        extracting: progress hooks of `run_extract`.
-        rendered, epochs: (done, total).
-    """
-
-    say: Callable[[str], None] = lambda text: None
-    extracting: dict[str, Any] = field(default_factory=dict)
-    rendered: Callable[[int, int], None] | None = None
-    epochs: Callable[[int, int], None] | None = None
+QUICK = ("pose.stride=2",)
+"""What `--quick` changes beside fewer dives: every second frame for the pose."""
 
 
 @dataclass(frozen=True)
@@ -96,40 +78,41 @@ def run_demo(
     *,
     quick: bool = False,
     overrides: Sequence[str | tuple[str, Any]] = (),
-    hooks: Hooks | None = None,
+    observer: Observer,
     stop: threading.Event | None = None,
 ) -> DemoResult:
     """Run all steps on rendered dives; finished steps are skipped.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame for the pose, short clips.
+        quick: fewer dives, every second frame for the pose.
         overrides: further `section.key=value` settings.
-        hooks: progress.
+        observer: notes and progress.
         stop: set it to end after the current writes.
 
     Raises:
         AimError: weights cannot be had, or dives failed.
         Cancelled: `stop` was set.
     """
-    hooks, stop, clock = hooks or Hooks(), stop or threading.Event(), _Clock()
-    fetch_weights(hooks.say)
+    stop, clock = stop or threading.Event(), _Clock()
+    fetch_weights(observer.note)
     clock.lap("fetch weights")
     config = demo_config(out, quick, overrides)
-    render(out / "dives", QUICK_DIVES if quick else DIVES, hooks)
+    render(out / "dives", QUICK_DIVES if quick else DIVES, observer)
     clock.lap("render")
     records = dataset_records(config).records
     cache = Cache(config.cache)
-    hooks.say(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
-    extraction = run_extract(records, Planner(config, cache), stop=stop, **hooks.extracting)
+    observer.note(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
+    with observer.progress("videos") as progress:
+        extraction = run_extract(records, Planner(config, cache), stop=stop, **progress.hooks())
     _all_done(extraction, out)
     clock.lap("extract")
     pose = pose_agreement(records, cache, extraction.keys, out / "dives")
     learn = [record for record in records if record.split == "train"]
     unseen = [record for record in records if record.split == "test"]
     leaks = leak_audit(learn, unseen, cache)
-    hooks.say(f"training on {len(learn)} dives")
-    train_on(learn, config, cache, out / "run", hooks, stop)
+    observer.note(f"training on {len(learn)} dives")
+    train_on(learn, config, cache, out / "run", observer, stop)
     cache.close()
     clock.lap("train")
     scorer = Scorer(out / "run")
@@ -145,15 +128,17 @@ def run_demo(
 
 
 def train_on(
-    records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, hooks: Hooks, stop: threading.Event
+    records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer, stop: threading.Event
 ) -> None:
     """Train on these performances and keep the run with its configuration."""
     planner = Planner(config, cache)
     features = gather(records, planner).features
     model, recipe = config.scorer
-    trained = train(features, recipe, model, progress=hooks.epochs, stop=stop.is_set)
+    with observer.progress("epochs") as progress:
+        trained = train(features, recipe, model, progress=progress.steps, stop=stop.is_set)
     save(trained, run)
-    finish_run(trained, features, config, run, planner=planner, stop=stop.is_set)
+    with observer.progress("epochs of the calibration") as progress:
+        finish_run(trained, features, config, run, planner=planner, progress=progress.steps, stop=stop.is_set)
 
 
 def write_page(
@@ -231,18 +216,20 @@ def fetch_weights(say: Callable[[str], None]) -> None:
             weights.fetch(name, say)
 
 
-def render(folder: Path, count: int, hooks: Hooks) -> list[Dive]:
+def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     """Render the dives that are not there yet, on all cores; the labels are written last."""
     dives = plan_dives(count, SEED)
     missing = [dive for dive in dives if not _rendered(folder, dive)]
     done = len(dives) - len(missing)
     if missing:
-        hooks.say(f"rendering {len(missing)} synchronised dives into {folder}")
-        with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
+        observer.note(f"rendering {len(missing)} synchronised dives into {folder}")
+        with (
+            observer.progress("rendered dives") as progress,
+            ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool,
+        ):
             for _ in pool.map(partial(render_dive, folder=folder, options=Options()), missing):
                 done += 1
-                if hooks.rendered is not None:
-                    hooks.rendered(done, len(dives))
+                progress.steps(done, len(dives))
     write_labels(folder, dives)
     return dives
 

@@ -3,7 +3,8 @@
 `evaluate` returns the results as plain values, written to `results.json` (format 1):
 
     format, created       1, and when
-    protocol              {name, folds: [{name, train, test}] with counts}
+    protocol              {name, folds: [{name, train, test}] with counts of performances}
+    videos, performances  numbers; views of one trial that share their agents are one performance
     audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
     tasks                 names, in the order of the tables
     systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
@@ -11,9 +12,13 @@
         average           see `pipeline.evaluate.fold_summary.average_summary`
         execution,
         synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
+        users             {count, mean, together} with intervals over people under leave-one-user-out
+                          (`pipeline.evaluate.fold_summary.user_summary`), else null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of an AIM system, or null
         chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
+        inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
+                          figures that it had inside the training part (`pipeline.systems.combination`); or null
     differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
                           `against` over each other, with intervals; empty without `against`
     left_out              [{task, fold, train, test}]: tasks and folds with too few training performances, with counts;
@@ -32,7 +37,7 @@ user), then averaged; `together` ranks all held-out predictions of a task togeth
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -43,7 +48,7 @@ import numpy as np
 from data.errors import DataError
 from data.leaks import LeakReport
 from data.splits import Fold
-from data.store import write_text
+from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from pipeline.evaluate.fold_summary import (
     average_summary,
@@ -52,9 +57,11 @@ from pipeline.evaluate.fold_summary import (
     performance,
     predictions_of,
     task_summary,
+    user_summary,
 )
 from pipeline.evaluate.spread import Run, run_here, run_systems
-from pipeline.features import FeatureSet
+from pipeline.features import FeatureSet, one_per_trial
+from pipeline.observer import Progress
 from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
 from pipeline.train import SCORES, Stop, label_table
 
@@ -64,9 +71,6 @@ MIN_TRAIN = 2
 """Fewest training performances of a task for a fold to be evaluated."""
 
 Results = dict[str, Any]
-
-SystemProgress = Callable[[str, int, int], None]
-"""Called with (system, steps done, steps in all)."""
 
 
 def evaluate(
@@ -79,10 +83,12 @@ def evaluate(
     draws: int = 1000,
     against: str = "",
     run: Run = run_here,
-    progress: SystemProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Results:
     """Train and test every system on every fold of every task; the module's docstring describes the results.
+
+    Views of one trial that share their agents are trained on and scored once (`pipeline.features.one_per_trial`).
 
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
@@ -92,13 +98,16 @@ def evaluate(
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress, stop: called during training; `stop` returning true ends it.
+        progress: over the trainings. stop: called during training; true ends it.
 
     Raises:
         DataError: no fold has labelled performances on both sides.
         AimError: a system failed; the message begins with its name.
         Cancelled: `stop` returned true.
     """
+    videos = len(features)
+    features = one_per_trial(features)[0]
+    folds = [_of(fold, set(features.ids)) for fold in folds]
     parts = make_parts(features, folds)
     rows: dict[str, tuple[System, HeldOut]] = {}
     for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
@@ -108,10 +117,18 @@ def evaluate(
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
         "audit": None if audit is None else audit.as_dict(),
+        "videos": videos,
+        "performances": len(features),
         "left_out": left_out(features, folds),
-        **_summaries(features, parts, rows, draws, against),
+        **_summaries(features, parts, rows, draws, against, by_user=protocol == "louo"),
         "paper": {},
     }
+
+
+def _of(fold: Fold, ids: Collection[str]) -> Fold:
+    """The fold without records that became a part of another."""
+    train, test = (tuple(name for name in part if name in ids) for part in (fold.train, fold.test))
+    return Fold(fold.name, train, test)
 
 
 def _counts(fold: Fold) -> Results:
@@ -124,6 +141,8 @@ def _summaries(
     rows: Mapping[str, tuple[System, HeldOut]],
     draws: int,
     against: str,
+    *,
+    by_user: bool,
 ) -> Results:
     tasks = list(dict.fromkeys(part.task for part in parts))
     truth = label_table(features.records)
@@ -131,7 +150,9 @@ def _summaries(
     return {
         "tasks": tasks,
         "systems": {
-            name: _system(features, row, parts, tasks, held[name], truth, draws) for name, (row, _) in rows.items()
+            name: _system(features, row, parts, tasks, held[name], truth, draws)
+            | {"users": user_summary(parts, held[name].score, truth[:, 0], draws=draws) if by_user else None}
+            for name, (row, _) in rows.items()
         },
         "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
         "predictions": _predictions(features, parts, held, truth[:, 0]),
@@ -188,7 +209,7 @@ def read_results(place: Path) -> Results:
         DataError: it is absent, damaged or of another format.
     """
     try:
-        results = json.loads(place.read_text(encoding="utf-8"))
+        results = read_json(place)
     except (OSError, ValueError) as error:
         raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
     if not isinstance(results, dict) or results.get("format") != FORMAT:
@@ -222,6 +243,7 @@ def _system(
     out["chosen"] = [
         {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
     ] or None
+    out["inner"] = list(held_out.inner) or None
     out["settings"] = None
     trained = system.system if isinstance(system, WithEpochs) else system
     if isinstance(trained, AimSystem):

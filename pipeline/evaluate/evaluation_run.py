@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import UsageError, printable
+from data.errors import UsageError
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
-from pipeline.evaluate.leaderboard import TABLES
+from pipeline.evaluate.leaderboard import TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
 from pipeline.evaluate.spread import Run
@@ -22,6 +23,9 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.systems import System
+
+QUICK_RUNS = 2
+"""Networks a fold of `evaluate --quick`."""
 
 TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
 """Title, columns and rows of a table."""
@@ -36,21 +40,34 @@ class Evaluation:
         folder: holds `results.json`, `config.json` and `report.html`.
         config: the configuration.
         systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
+        quick: there was no inner validation.
     """
 
     results: Results
     folder: Path
     config: BaseConfig
     systems: str = "aim"
+    quick: bool = False
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
+        if (few := held_out_a_fold(results)) < FEW:
+            lines.append(
+                f"note: a fold holds out {few:.3g} performances, fewer than {FEW}: correlations per fold are mostly "
+                "noise, so read the table of all ranked together, and its intervals"
+            )
+        if results["videos"] > (count := results["performances"]):
+            lines.append(f"note: {count} trials in {results['videos']} videos; each counts once, its views averaged")
+        if self.quick:
+            runs = self.config.scorer[1].runs
+            lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
                 lines.append(f"note: the paper's rows are of {theirs}, so this table leaves them out")
-            if missing := [name for name in TABLES[self.systems] if name not in results["systems"]]:
+            names = table_names(self.systems, results["systems"])
+            if missing := [name for name in names if name not in results["systems"]]:
                 lines.append(f"note: these features cannot feed {', '.join(missing)}")
         return lines
 
@@ -93,7 +110,7 @@ def table_protocol(table: str) -> tuple[str, str]:
         UsageError: no such table.
     """
     if table not in PAPER:
-        raise UsageError(f"the paper has no results table '{printable(table)}'", fix=f"One of {', '.join(PAPER)}")
+        raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
     return PAPER[table].kind, PAPER[table].protocol
 
 
@@ -104,6 +121,7 @@ def evaluate_features(
     *,
     systems: str,
     oracle: bool,
+    quick: bool,
     more: Sequence[System],
     run: Run,
     observer: Observer,
@@ -111,16 +129,22 @@ def evaluate_features(
 ) -> Evaluation:
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
+    `quick` takes `QUICK_RUNS` networks at most and no inner validation.
+
     Raises:
         DataError: the performances cannot be split, or the split leaks.
         Cancelled: `stop` was set.
     """
-    with observer.named_steps() as progress:
+    if quick:
+        recipe = config.scorer[1]
+        fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
+        config = config.model_copy(update={"train": fewer})
+    with observer.progress("trainings") as progress:
         results = run_protocol(
-            config, features, systems=systems, oracle=oracle,
+            config, features, systems=systems, oracle=oracle, quick=quick,
             checkpoints=folder / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
-    return Evaluation(results, folder, config, systems)
+    return Evaluation(results, folder, config, systems, quick)
 
 
 def search_features(
@@ -140,7 +164,7 @@ def search_features(
         DataError: no training part can be split, or an inner fold leaks.
         Cancelled: `stop` was set.
     """
-    with observer.named_steps() as progress:
+    with observer.progress("trainings") as progress:
         results = search_grid(
             features, tried, folds=folds, runs=runs,
             checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,

@@ -24,6 +24,9 @@ from pipeline.systems import HeldOut, Part
 
 Metrics = dict[str, Any]
 
+FEW = 5
+"""With fewer held-out performances a fold, a correlation within a fold is mostly noise."""
+
 CLUSTERS = ("original", "trial")
 """Groups of one performance: intervals resample these, not single views or copies."""
 
@@ -209,6 +212,56 @@ def _resampled(
     return metrics.bootstrap_interval(
         lambda drawn: statistic(np.concatenate([members[i] for i in drawn])), len(members), draws=draws, seed=seed
     )
+
+
+def user_summary(
+    parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int, seed: int = 0
+) -> Metrics:
+    """Correlations with new people averaged over the tasks, with 95 % bootstrap intervals that resample the people.
+
+    With a few trials a person, each person's own correlation is mostly noise, so read the intervals.
+
+    Args:
+        parts: of all tasks, one fold for each person.
+        predicted: (runs, m) per part. true: (n,) labels of all rows.
+        draws: bootstrap resamples. seed: of the resampling.
+
+    Returns:
+        `count` of people; `mean`, over people and then tasks, and `together`, of all people of a task ranked together
+        and then Fisher's average over tasks, each with `value`, `low` and `high`.
+    """
+    parts, predicted = _labelled(parts, predicted, true)
+    people = sorted({part.fold for part in parts})
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    pairs = {
+        (part.task, part.fold): (true[part.test], values.mean(0)) for part, values in zip(parts, predicted, strict=True)
+    }
+    rhos = np.array([[metrics.spearman(*pairs[t, p]) if (t, p) in pairs else math.nan for p in people] for t in tasks])
+
+    def mean(drawn: Sequence[int] | Rows) -> float:
+        return metrics.arithmetic_average([metrics.arithmetic_average(row[drawn]).value for row in rhos]).value
+
+    def together(drawn: Sequence[int] | Rows) -> float:
+        each = []
+        for task in tasks:
+            given = [pairs[task, people[i]] for i in drawn if (task, people[i]) in pairs]
+            each.append(metrics.spearman(*map(np.concatenate, zip(*given, strict=True))) if given else math.nan)
+        return metrics.fisher_average(each).value
+
+    out: Metrics = {"count": len(people)}
+    for form in (mean, together):
+        low, high = metrics.bootstrap_interval(form, len(people), draws=draws, seed=seed) if draws else (math.nan,) * 2
+        value = form(np.arange(len(people)))
+        out[form.__name__] = {"value": or_none(value), "low": or_none(low), "high": or_none(high)}
+    return out
+
+
+def held_out_a_fold(results: Metrics) -> float:
+    """Held-out performances in a fold on average, of the task with the fewest; views and copies count once."""
+    held: dict[str, dict[str, set[str]]] = {}
+    for entry in results["predictions"]:
+        held.setdefault(entry["task"], {}).setdefault(entry["fold"], set()).add(entry["performance"])
+    return min((sum(map(len, folds.values())) / len(folds) for folds in held.values()), default=math.inf)
 
 
 def performance(record: Record) -> str:

@@ -48,8 +48,9 @@ from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
 from pipeline.evaluate.spread import Run, run_here
-from pipeline.evaluate.spread_jobs import Job, JobProgress
+from pipeline.evaluate.spread_jobs import Job
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.systems import AimSystem, Part
 from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts, sortable
 from pipeline.train import Stop, label_table
@@ -67,7 +68,7 @@ def search(
     runs: int = INNER_RUNS,
     checkpoints: Path | None = None,
     run: Run = run_here,
-    progress: JobProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> SearchResults:
     """Score every candidate inside the training parts of the protocol; the module's docstring describes the result.
@@ -79,7 +80,7 @@ def search(
         runs: networks per candidate and inner fold, at most.
         checkpoints: folder of the checkpoints, for resuming.
         run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress, stop: called during training; `stop` returning true ends it.
+        progress: over the trainings. stop: called during training; true ends it.
 
     Raises:
         DataError: no training part can be split, or an inner fold leaks under a protocol that forbids it.
@@ -89,7 +90,8 @@ def search(
     config = tried[0].config
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
-    inner = inner_parts(features, parts, kinds=forbidden(config.protocol), folds=folds, seed=config.split.seed)
+    kinds = forbidden(config.protocol)
+    inner = inner_parts(features, parts, kinds=kinds, folds=folds, seed=config.split.seed, shared=False)
     inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from data.errors import UsageError, nearest
 from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems import AimSystem, Selected, System, trivial_baselines
+from pipeline.systems import AimSystem, Combined, System, trivial_baselines
+from pipeline.systems.combination import regressions_for
 from pipeline.systems.graph_nodes import graph
-from pipeline.systems.regressors import PooledRidge, regression_systems
+from pipeline.systems.regressors import regression_systems
+from pipeline.train import label_table
 
 OURS = "AIM (ours)"
-CHOSEN_FOR_NEW_USERS = "AIM, chosen by inner validation over users"
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "w/o AIM": {"system": "no_aim"},
@@ -28,6 +32,9 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "whole scene (baseline)": {"system": "scene"},
 }
 """Rows of table 5 as changes of the network."""
+
+WITHOUT_PARTS = "single-task, multi-task"
+"""One row for both where no performance has a score of its parts: the two networks are then the same."""
 
 TABLES: dict[str, tuple[str, ...]] = {
     "2": ("ST-GCN", "TSN ranking", "JR-GCN", "whole scene (baseline)", "scene + agents", OURS),
@@ -69,7 +76,8 @@ def all_systems(
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        for name, task in (("single-task", False), ("multi-task", True)):
+        tasks = (("single-task", False), ("multi-task", True)) if _has_parts(features) else ((WITHOUT_PARTS, False),)
+        for name, task in tasks:
             if has_scene:
                 systems.append(AimSystem(name, replace(model, multi_task=task), config))
         for name, changes in ABLATIONS.items():
@@ -79,6 +87,12 @@ def all_systems(
                 systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
             systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
+        if len({record.task for record in features.records}) > 1:
+            ranking = config.model_copy(update={"rank_weight": 3.0})
+            systems.append(AimSystem("AIM, all tasks", model, config, pool=True))
+            if features.trial.shape[-1]:
+                trial = replace(model, trial="linear")
+                systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, pool=True))
     return {system.name: _kept(system, checkpoints) for system in systems}
 
 
@@ -91,46 +105,38 @@ def table_systems(table: str, systems: dict[str, System]) -> list[System]:
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
     baselines = [system for system in systems.values() if system.baseline]
-    rows = [systems[name] for name in TABLES[table] if name in systems and not systems[name].baseline]
+    rows = [systems[name] for name in table_names(table, systems) if name in systems and not systems[name].baseline]
     return [*baselines, *rows]
 
 
-def for_new_users(
-    features: FeatureSet,
-    ours: System,
-    model: AimConfig,
-    config: TrainConfig,
-    kinds: tuple[str, ...],
-    checkpoints: Path | None = None,
-    seed: int = 0,
-) -> Selected:
-    """Candidates for people without training performances, and the selection among them by inner validation.
+def table_names(table: str, systems: Collection[str]) -> tuple[str, ...]:
+    """Systems of one of the paper's tables, where `systems` are possible: they may have one row for two of its rows."""
+    pair = WITHOUT_PARTS.split(", ")
+    names = TABLES[table]
+    if WITHOUT_PARTS not in systems or pair[0] not in names:
+        return names
+    return (*(name for name in names if name not in pair), WITHOUT_PARTS)
 
-    Besides AIM for each task: one network for all tasks, a ranking loss, trial-level descriptors added to the time
-    steps, and ridge regression on the descriptors alone, where the features allow them. Each has its own row.
+
+def _has_parts(features: FeatureSet) -> bool:
+    """Whether a performance has an execution or a synchronisation score."""
+    return bool(np.isfinite(label_table(features.records)[:, 1:]).any())
+
+
+def combination(
+    features: FeatureSet, ours: System, kinds: tuple[str, ...], seed: int = 0, *, validate: bool = True
+) -> Combined:
+    """AIM and the regressions that go with it, as one system; each has its own row.
 
     Args:
         features: decides what is possible.
         ours: AIM as every other protocol trains it.
-        model: the network.
-        config: the recipe.
-        kinds: groups that stay on one side of an inner fold, the subject among them.
-        checkpoints: folder of the checkpoints; every system has a subfolder.
+        kinds: groups that stay on one side of an inner fold; with "subject" among them, regressions that carry over
+            between people are candidates too.
         seed: of the inner folds.
+        validate: False leaves out the inner validation: equal weights.
     """
-    ranking = config.model_copy(update={"rank_weight": 3.0})
-    candidates: list[System] = [
-        ours,
-        AimSystem("AIM, all tasks", model, config, pool=True),
-        AimSystem("AIM, all tasks, ranking", model, ranking, pool=True),
-    ]
-    if features.trial.shape[-1]:
-        candidates.append(
-            AimSystem("AIM, all tasks, trial figures", replace(model, trial="linear"), ranking, pool=True)
-        )
-        candidates.append(PooledRidge())
-    kept = tuple(_kept(system, checkpoints) for system in candidates)
-    return Selected(CHOSEN_FOR_NEW_USERS, kept, kinds, seed=seed, show=True)
+    return Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate)
 
 
 def _kept(system: System, checkpoints: Path | None) -> System:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, SystemProgress, evaluate
-from pipeline.evaluate.leaderboard import OURS, all_systems, for_new_users, table_systems
+from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.leaderboard import OURS, all_systems, combination, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
-from pipeline.systems import AimSystem, System, WithEpochs, trivial_baselines
+from pipeline.observer import Progress
+from pipeline.systems import COMBINED, AimSystem, System, WithEpochs, trivial_baselines
 from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -30,27 +32,29 @@ def run_protocol(
     *,
     systems: str = "aim",
     oracle: bool = False,
+    quick: bool = False,
     checkpoints: Path | None = None,
     more: Sequence[System] = (),
     run: Run = run_here,
-    progress: SystemProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Results:
     """Evaluate systems and the trivial baselines by the configuration's protocol.
 
-    AIM has a row for its last epoch and one for the epoch chosen by inner validation. Under leave-one-user-out
-    there are further candidates for new people (`pipeline.evaluate.leaderboard.for_new_users`), and inner validation by
-    user selects among them.
+    AIM has a row for its last epoch and one for the epoch chosen by inner validation. With `model.system: combined`,
+    and under leave-one-user-out, the first row is the combination of AIM with regressions, weighted by inner
+    validation (`pipeline.evaluate.leaderboard.combination`).
 
     Args:
         config: names the protocol, the network and the recipe.
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
         checkpoints: folder of the checkpoints, for resuming.
         more: additional systems.
         run: where the systems train.
-        progress: called with (system, done, total). stop: called during training; true ends it.
+        progress: over the trainings. stop: called during training; true ends it.
 
     Raises:
         UsageError: unknown protocol.
@@ -60,14 +64,14 @@ def run_protocol(
     report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         report.require()
-    chosen = [*more, *_chosen(config, features, systems, oracle, checkpoints)]
+    chosen = [*more, *_chosen(config, features, systems, oracle, quick, checkpoints)]
     results = evaluate(
         features,
         folds,
         chosen,
         protocol=config.protocol,
         audit=report,
-        against=OURS,
+        against=COMBINED if any(system.name == COMBINED for system in chosen) else OURS,
         run=run,
         progress=progress,
         stop=stop,
@@ -81,28 +85,31 @@ def run_protocol(
 
 
 def _chosen(
-    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, checkpoints: Path | None
+    config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
     """The systems that `run_protocol` is asked for."""
     model, recipe = config.scorer
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    chosen = [*_ours(config, features, oracle, checkpoints), *trivial_baselines()]
+    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines()]
     if systems == "all":
-        names = {system.name for system in chosen}
+        names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
         chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
     return chosen
 
 
-def _ours(config: BaseConfig, features: FeatureSet, oracle: bool, checkpoints: Path | None) -> list[System]:
-    """AIM with epochs chosen inside the training part; under leave-one-user-out also the candidates for new people."""
+def _ours(
+    config: BaseConfig, features: FeatureSet, oracle: bool, quick: bool, checkpoints: Path | None
+) -> list[System]:
+    """AIM with epochs chosen inside the training part, where asked for as part of a combination."""
     model, recipe = config.scorer
-    kinds = forbidden(config.protocol)
-    ours = WithEpochs(AimSystem(OURS, model, recipe, checkpoints=checkpoints), kinds, oracle, seed=config.split.seed)
-    if config.protocol != "louo":
+    kinds, seed = forbidden(config.protocol), config.split.seed
+    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
+    ours = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
+    if not config.combined and config.protocol != "louo":
         return [ours]
-    return [for_new_users(features, ours, model, recipe, kinds, checkpoints, config.split.seed)]
+    return [combination(features, ours, kinds, seed, validate=not quick)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
@@ -139,14 +146,68 @@ FORMS = {
 def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
     """Title, columns and rows of the tables in the paper's form, one per form of the correlation.
 
-    With one fold both forms are equal, and there is one table.
+    With one fold both forms are equal, and there is one table. With few held-out performances a fold, all ranked
+    together come first, with their intervals.
     """
     titles = dict(FORMS)
     if results["protocol"]["name"] == "louo":
         titles["folds"] = "Spearman's rho per user, averaged over users by Fisher's z"
     if len(results["protocol"]["folds"]) == 1:
         titles = {"together": "Spearman's rho of the held-out predictions"}
-    return [(title, *results_rows(results, form)) for form, title in titles.items()]
+    tables = [(title, *results_rows(results, form)) for form, title in titles.items()]
+    if held_out_a_fold(results) < FEW:
+        tables = [tables[-1], *_interval_table(results), *tables[:-1]]
+    return [*tables, *_user_table(results), *_choice_table(results)]
+
+
+def _interval_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Intervals of all held-out predictions ranked together, by task; none without resampling."""
+    rows = []
+    for name, system in results["systems"].items():
+        intervals = [system["tasks"].get(task, {}).get("interval") or {} for task in results["tasks"]]
+        rows.append((name, *(interval_text(one) for one in intervals)))
+    title = "95 % bootstrap interval of all held-out predictions ranked together"
+    return [(title, ("system", *results["tasks"]), rows)] if any(cell for row in rows for cell in row[1:]) else []
+
+
+def interval_text(interval: Mapping[str, Any]) -> str | None:
+    """Both ends of an interval, None where it has none."""
+    low, high = (interval.get(end) for end in ("low", "high"))
+    return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def _user_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Both forms of the correlation with intervals over users, where users are the folds."""
+    rows, users = [], 0
+    for name, system in results["systems"].items():
+        if given := system.get("users"):
+            users = given["count"]
+            ends = [given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")]
+            rows.append((name, *ends))
+    columns = ("system", "mean over users", "low", "high", "ranked together", "low", "high")
+    title = f"Averages over tasks with 95 % bootstrap intervals over {users} users"
+    return [(title, columns, rows)] if rows else []
+
+
+def _choice_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+    """Inner figures and weights of the systems of a combination, averaged over the folds."""
+    choices = results["systems"].get(COMBINED, {}).get("inner") or []
+    if not choices:
+        return []
+    forms = [form for form in ("together", "users") if form in next(iter(choices[0]["figures"].values()))]
+    names = {"together": "rho", "users": "rho per user"}
+    columns = ("system", *(c for form in forms for c in (names[form], "std. error")), "weight", "least", "most")
+    rows = []
+    for name in choices[0]["figures"]:
+        figures = [_mean(one["figures"][name][k] for one in choices) for f in forms for k in (f, f"{f}_error")]
+        weights = [one["weights"][name] for one in choices if name in one["weights"]]
+        rows.append((name, *figures, *((_mean(weights), min(weights), max(weights)) if weights else (None,) * 3)))
+    return [(f"Inner validation of the combination, mean of {len(choices)} training parts", columns, rows)]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    given = [value for value in values if value is not None]
+    return float(np.mean(given)) if given else None
 
 
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

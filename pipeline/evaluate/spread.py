@@ -20,9 +20,11 @@ from typing import Protocol, runtime_checkable
 from data.errors import Cancelled
 from pipeline.cluster import pick_pool, worker_threads
 from pipeline.config import BaseConfig
-from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
+from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.systems import HeldOut, Part, System
+from pipeline.systems.interface import same_part
 from pipeline.train import Stop
 from pipeline.workers import Pool, Report, Task, run_jobs
 
@@ -42,7 +44,7 @@ class Run(Protocol):
     """Runs jobs; the results are in the order of the jobs."""
 
     def __call__(
-        self, features: FeatureSet, jobs: Sequence[Job], progress: JobProgress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[HeldOut]:
         """Run all jobs.
 
@@ -69,7 +71,7 @@ def run_systems(
     parts: Sequence[Part],
     systems: Sequence[System],
     run: Run,
-    progress: JobProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> list[HeldOut]:
     """The predictions of every system for the test rows of every part; composed systems are cut into their trainings.
@@ -79,8 +81,20 @@ def run_systems(
         Cancelled: `stop` said so.
     """
     pieces = [piece for system in systems for piece in _cut(system, features, parts)]
-    held = iter(run(features, [Job(s.name, s, tuple(p)) for s, p in pieces], progress, stop))
+    jobs: list[Job] = []
+    places = [_place(jobs, Job(s.name, s, tuple(p))) for s, p in pieces]
+    done = run(features, jobs, progress, stop)
+    held = iter([done[place] for place in places])
     return [_put_together(system, features, parts, held) for system in systems]
+
+
+def _place(jobs: list[Job], new: Job) -> int:
+    """Where in `jobs` the same training is; a new one is added. So what several systems need is trained once."""
+    for place, job in enumerate(jobs):
+        if job.system == new.system and len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts)):
+            return place
+    jobs.append(new)
+    return len(jobs) - 1
 
 
 def _cut(system: System, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
@@ -96,16 +110,21 @@ def _put_together(system: System, features: FeatureSet, parts: Sequence[Part], h
 
 
 def run_here(
-    features: FeatureSet, jobs: Sequence[Job], progress: JobProgress | None = None, stop: Stop | None = None
+    features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
 ) -> list[HeldOut]:
     """See `Run`: one job after another in this process, the stacks of a job on all its cores."""
-    return [run_job(features, job, 0, None if progress is None else partial(progress, job.name), stop) for job in jobs]
+    progress, held = progress or Progress(), []
+    progress.plan({number: job.cost for number, job in enumerate(jobs)})
+    for number, job in enumerate(jobs):
+        held.append(run_job(features, job, 0, partial(progress.inside, number), stop))
+        progress.finish(number)
+    return held
 
 
 def run_on_workers(
     features: FeatureSet,
     jobs: Sequence[Job],
-    progress: JobProgress | None = None,
+    progress: Progress | None = None,
     stop: Stop | None = None,
     *,
     pool: Pool,
@@ -124,13 +143,18 @@ def run_on_workers(
         fix = "See whether the machines have enough memory; raise run.ray_cpus"
         raise JobError(f"{numbered[1].name}: lost {pool.tries} workers, the last: {reason}", fix=fix)
 
+    progress = progress or Progress()
+    progress.plan({number: job.cost for number, job in enumerate(jobs)})
     task = Task(_start_worker, (features, threads), lost)
     finished: dict[int, HeldOut] = {}
-    for number, held in run_jobs(pool, task, enumerate(jobs), stop or (lambda: False)):
+
+    def reported(numbered: tuple[int, Job], done: int, total: int) -> None:
+        progress.inside(numbered[0], done, total)
+
+    for number, held in run_jobs(pool, task, enumerate(jobs), stop or (lambda: False), reported):
         if held is not None:
             finished[number] = held
-        if progress is not None:
-            progress("trainings on workers", len(finished), len(jobs))
+            progress.finish(number)
     if len(finished) < len(jobs):
         raise Cancelled
     return [finished[number] for number in range(len(jobs))]
@@ -146,7 +170,7 @@ def _start_worker(
         # Ray's arrays are read-only, and torch refuses those: copy the rows.
         parts = tuple(replace(part, train=part.train.copy(), test=part.test.copy()) for part in job.parts)
         try:
-            return number, run_job(features, replace(job, parts=parts), threads, None, stop.is_set)
+            return number, run_job(features, replace(job, parts=parts), threads, report, stop.is_set)
         except Cancelled:
             return number, None
 

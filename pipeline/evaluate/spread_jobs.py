@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from data.errors import AimError, Cancelled
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems import HeldOut, Part, System
-from pipeline.train import Progress, Stop
+from pipeline.train import Stop
 from pipeline.train.fit import CORES
 
-JobProgress = Callable[[str, int, int], None]
-"""Called with (what, steps done, steps in all)."""
+ROW_COST = 10
+"""Cost of a training row for a system without networks."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,19 @@ class Job:
     parts: tuple[Part, ...]
     rows: NDArray[np.intp] | None = None
 
+    @property
+    def cost(self) -> float:
+        """Expected time in units of one training row of one network and epoch."""
+        cost = getattr(self.system, "cost", None)
+        return float(cost(self.parts) if cost else ROW_COST * sum(len(part.train) for part in self.parts))
+
 
 class JobError(AimError):
     """A job failed by a fault of the program, or lost its workers; names the job."""
 
 
 def run_job(
-    features: FeatureSet, job: Job, cores: int, progress: Progress | None = None, stop: Stop | None = None
+    features: FeatureSet, job: Job, cores: int, progress: Steps | None = None, stop: Stop | None = None
 ) -> HeldOut:
     """One job on `cores` cores (0: as many as torch uses here); their number changes no result.
 

@@ -14,7 +14,7 @@ from data.store import sweep_scratch
 from data.video import Listing, Record
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
-from pipeline.extract.costs import remember
+from pipeline.extract.costs import expected_frames, remember
 from pipeline.extract.engines import FrameProgress, run_plans
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.run_log import RunLog
@@ -94,9 +94,8 @@ def plan_all(
         if plan.todo:
             plans.append(plan)
         else:
-            settled = _settled(plan)
-            if settled.failed:
-                summary.results.append(settled)
+            if failed := plan.faults():
+                summary.results.append(Result(plan.record, failed=failed, skipped=plan.fresh))
             else:
                 summary.fresh += 1
                 summary.ready.add(plan.record.id)
@@ -110,7 +109,7 @@ def run_extract(
     stop: threading.Event | None = None,
     on_result: Callable[[Result], None] | None = None,
     on_frames: FrameProgress | None = None,
-    on_plan: Callable[[list[Plan], int], None] | None = None,
+    on_plan: Callable[[list[Plan], int, list[int]], None] | None = None,
     pool: Pool | None = None,
 ) -> Summary:
     """Extract what is not fresh, and log it beside the outputs (see `pipeline.extract.run_log`).
@@ -119,7 +118,8 @@ def run_extract(
         records: what to extract.
         planner: decides which stages run; its cache takes the outputs, temporaries of killed processes are swept first.
         stop: set it to end cleanly; stages that are done stay done.
-        on_result, on_frames, on_plan: progress hooks, called in this thread (frames: in the decoding thread).
+        on_result, on_frames: progress hooks, called in this thread (frames: in the decoding thread).
+        on_plan: called with the plans, the number of fresh records, and the expected frames of each plan's video.
         pool: where plans run (`pipeline.cluster.pick_pool`); default: `run.workers` processes, for 0 this process.
     """
     stop = stop or threading.Event()
@@ -132,7 +132,7 @@ def run_extract(
     plans, summary = plan_all(records, planner, stop)
     cache.index.flush()  # so that child processes need not hash the inputs again
     if on_plan is not None:
-        on_plan(plans, summary.fresh)
+        on_plan(plans, summary.fresh, expected_frames([plan.record for plan in plans]))
     pool = pool or pick_pool("local", config.run)
     with RunLog(planner) as log:
         log.begin(plans, summary.fresh)
@@ -172,20 +172,10 @@ def _joined(before: Result | None, result: Result) -> Result:
     return result if before is None else replace(result, done={**before.done, **result.done})
 
 
-def _settled(plan: Plan) -> Result:
-    """A record with nothing to run: fresh, or failed before with the same settings and input."""
-    failed = {step.stage: step.check.reason for step in plan.steps if step.check.state == "failed"}
-    for step in plan.steps:
-        blocked = [name for name in step.computation.upstream if name in failed]
-        if blocked and step.check.state != "fresh":
-            failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
-    return Result(plan.record, failed=failed, skipped=plan.fresh)
-
-
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality figures of fresh outputs."""
     for plan in planner.plan_all(records):
-        blocked = _settled(plan).failed
+        blocked = plan.faults()
         for step in plan.steps:
             state, reason = step.check.state, step.check.reason
             if state in ("missing", "stale") and step.stage in blocked:
@@ -194,8 +184,8 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
             yield {"video": plan.record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
 
 
-def dataset_records(config: BaseConfig) -> Listing:
-    """The records of the configuration's data set.
+def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
+    """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
     Raises:
         UsageError: no `dataset.root`.
@@ -205,7 +195,7 @@ def dataset_records(config: BaseConfig) -> Listing:
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
     options = {} if dataset.labels is None else {"labels": dataset.labels}
-    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), **options)
+    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -17,6 +17,7 @@ from data.store import fetched
 from data.video import Record
 from pipeline.extract.plan import Plan, Planner, Step
 from pipeline.extract.runner import Result
+from pipeline.observer import duration
 from pipeline.stages import stage_class
 
 PROBED, PROBING_SECONDS = 64, 1.0
@@ -53,11 +54,13 @@ def remember(planner: Planner, result: Result) -> None:
             planner.cache.index.add_cost(stage, seconds, work)
 
 
-def estimate(plans: Sequence[Plan], planner: Planner, workers: int = 1) -> Estimate:
-    """The expected cost of `plans`; opens at most `PROBED` videos, decodes nothing."""
+def estimate(
+    plans: Sequence[Plan], planner: Planner, workers: int = 1, frames: Sequence[int] | None = None
+) -> Estimate:
+    """The expected cost of `plans`, whose videos have `frames` (`expected_frames` where left out)."""
     measured = planner.cache.index.costs()
     names = dict.fromkeys(stage for plan in plans for stage in plan.todo)
-    frames = _frames([plan.record for plan in plans])
+    frames = expected_frames([plan.record for plan in plans]) if frames is None else frames
     stages: dict[str, dict[str, Any]] = {}
     for name in names:
         work = [_work(planner, name, count) for plan, count in zip(plans, frames, strict=True) if name in plan.todo]
@@ -79,7 +82,7 @@ def in_a_line(expected: Estimate) -> str:
     """
     work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())
     guess = "" if all(about["measured"] for about in expected.stages.values()) else " (not yet measured here)"
-    return f"about {_duration(expected.seconds)}{guess} for {expected.videos} videos: {work}"
+    return f"about {duration(expected.seconds)}{guess} for {expected.videos} videos: {work}"
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -111,13 +114,8 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
         )
         for stage, about in cost["stages"].items()
     ]
-    title = f"about {_duration(cost['seconds'])} for {cost['frames']} frames with {cost['workers']} workers"
+    title = f"about {duration(cost['seconds'])} for {cost['frames']} frames with {cost['workers']} workers"
     yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
-
-
-def _duration(seconds: float) -> str:
-    minutes, hours = seconds / 60, seconds / 3600
-    return f"{seconds:.0f} s" if seconds < 90 else f"{minutes:.0f} min" if minutes < 90 else f"{hours:.1f} h"
 
 
 def _reason(step: Step, todo: Sequence[str]) -> str:
@@ -142,8 +140,8 @@ def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[s
     return total
 
 
-def _frames(records: Sequence[Record]) -> list[int]:
-    """Frames per record: counted for an even sample, by bytes for the rest."""
+def expected_frames(records: Sequence[Record]) -> list[int]:
+    """Frames per record: counted for an even sample of at most `PROBED`, by bytes for the rest; decodes nothing."""
     most = PROBED_FAR if any(record.remote for record in records) else PROBED
     counted: dict[int, int] = {}
     end = time.monotonic() + PROBING_SECONDS

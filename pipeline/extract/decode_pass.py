@@ -26,7 +26,7 @@ QUEUE_FRAMES = 6
 POLL_SECONDS = 0.1
 """How often a waiting thread checks whether the user asked to stop or its peer has ended."""
 
-Progress = Callable[[int, int, tuple[str, ...]], None]
+StageFrames = Callable[[int, int, tuple[str, ...]], None]
 """Called with (frames done, frames to do, stages that still take them)."""
 
 
@@ -48,7 +48,7 @@ class DecodePass:
     """
 
     def __init__(
-        self, record: Record, stages: Sequence[str], stop: threading.Event, progress: Progress | None = None
+        self, record: Record, stages: Sequence[str], stop: threading.Event, progress: StageFrames | None = None
     ) -> None:
         self.record = record
         self.stop = stop

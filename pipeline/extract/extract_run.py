@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import Cancelled, DataError, UsageError, printable
+from data.errors import Cancelled, DataError, UsageError
 from data.video import Listing, Record, find_videos
 from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
@@ -40,12 +40,14 @@ class ExtractRun:
         summary: the videos and what happened to each.
         costs: of a dry run: what would run, why, and at what cost, as JSON types; else None.
         preview: `written`, `fresh` and `failed` previews, as JSON types; empty where none were asked for.
+        flags: titles of the flags by the name of each flagged video (`pipeline.score.video_flags`).
     """
 
     cache: str
     summary: Summary
     costs: dict[str, Any] | None = None
     preview: dict[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -197,7 +199,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     part, slash, parts = text.partition("/")
     if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
-        raise UsageError(f"'--shard {printable(text)}' is not of the form i/n", fix="Example: --shard 1/4")
+        raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
     return int(part), int(parts)
 
 
@@ -210,14 +212,14 @@ def extract_videos(
 ) -> Summary:
     """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
     planner, workers = job.planner, job.config.run.workers
-    with observer.videos() as hooks:
+    with observer.progress("videos") as progress:
+        hooks = progress.hooks()
 
-        def on_plan(plans: list[Plan], fresh: int) -> None:
+        def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
             if plans:
                 before()
-                observer.note(in_a_line(estimate(plans, planner, workers)))
-            if "on_plan" in hooks:
-                hooks["on_plan"](plans, fresh)
+                observer.note(in_a_line(estimate(plans, planner, workers, frames)))
+            hooks["on_plan"](plans, fresh, frames)
 
         summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
     _note_joint_maps(job, summary, observer)
@@ -253,8 +255,8 @@ def extract_missing(
     """
     planner = make_planner(config, ("timesteps",))
     pool = pick_pool(engine, config.run, address)
-    with observer.videos() as hooks:
-        summary = run_extract(records, planner, stop=stop, pool=pool, **hooks)
+    with observer.progress("videos") as progress:
+        summary = run_extract(records, planner, stop=stop, pool=pool, **progress.hooks())
     planner.cache.close()
     if summary.failed:
         observer.failures(summary.failed)

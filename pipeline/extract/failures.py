@@ -47,7 +47,7 @@ def passing_fault(error: BaseException, record: Record) -> str | None:
 def is_crash(reason: str) -> bool:
     """Whether a lost worker ended by a crash of its own that the video explains, and not by somebody's kill or a limit.
 
-    Where memory is limited (`ulimit -v`), a library may crash for want of it.
+    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for want of it.
     """
     return any(f"killed by {name}" in reason for name in CRASHES) and not _memory_is_limited()
 
@@ -92,4 +92,5 @@ def _memory_is_limited() -> bool:
         import resource
     except ImportError:  # not on this system
         return False
-    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    limits = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+    return any(resource.getrlimit(limit)[0] != resource.RLIM_INFINITY for limit in limits)

@@ -10,7 +10,7 @@ from typing import Any
 from data.video import Record
 from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
-from pipeline.stages import stage_class, with_inputs
+from pipeline.stages import needed_inputs, stage_class, with_inputs
 
 FAR_LANES = 8
 """Number of records that are planned in parallel where inputs are on a store and may have to be read."""
@@ -45,6 +45,15 @@ class Plan:
     def keys(self) -> dict[str, str]:
         """Key of every output by stage."""
         return {step.stage: step.computation.key for step in self.steps}
+
+    def faults(self) -> dict[str, str]:
+        """Why stages gave nothing, by stage, the cause first: a missing input, a failure, or a stage that failed."""
+        failed = {step.stage: step.check.reason for step in self.steps if step.check.state == "failed"}
+        for step in self.steps:
+            blocked = [name for name in step.computation.upstream if name in failed]
+            if blocked and step.check.state != "fresh":
+                failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
+        return failed
 
     def waves(self) -> Iterator[list[Step]]:
         """The steps that will run, in groups that share one decode: no step needs another one of its group."""
@@ -95,6 +104,7 @@ class Planner:
         self._fixed = {name: self._fixed_parts(name) for name in self.stages}
         self._needs = {name: stage_class(name).inputs(self.configs[name]) for name in self.stages}
         self._reads = {name: stage_class(name).reads for name in self.stages}
+        self.reads = frozenset(kind for name in self.stages for kind in needed_inputs(name))
 
     def plan(self, record: Record) -> Plan:
         """The steps of one record; reads headers, never arrays of files that did not change."""
@@ -109,8 +119,15 @@ class Planner:
             upstream = {need: keys[need] for need in self._needs[name]}
             computation = Computation(name, *self._fixed[name], reads, upstream)
             keys[name] = computation.key
-            steps.append(Step(computation, self.cache.check(computation, record.id)))
+            absent = self.lacking(record, name)
+            check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id)
+            steps.append(Step(computation, check))
         return Plan(record, tuple(steps), self._todo(steps))
+
+    def lacking(self, record: Record, *stages: str) -> list[str]:
+        """What a performance lacks for these stages (default: all), such as "no kinematics file"."""
+        needed = {kind for name in stages or self.stages for kind in needed_inputs(name)}
+        return [f"no {kind} file" for kind in sorted(needed - {*record.files(), *record.remote})]
 
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""

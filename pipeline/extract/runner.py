@@ -15,10 +15,10 @@ from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
-from pipeline.extract.decode_pass import DecodePass, Progress
+from pipeline.extract.decode_pass import DecodePass, StageFrames
 from pipeline.extract.failures import passing_fault
 from pipeline.extract.plan import Plan, Step
-from pipeline.stages import stage_class
+from pipeline.stages import needed_inputs, stage_class
 
 AGAIN = "Run `extract` again"
 
@@ -62,7 +62,7 @@ class PlanRunner:
         self._extractors: dict[str, Extractor[Any]] = {}
         self._origins: Mapping[str, str] = {}
 
-    def run(self, plan: Plan, progress: Progress | None = None) -> Result:
+    def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
         """Run the plan's stages; a failure costs the stage and those that need it, nothing else."""
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
@@ -71,7 +71,7 @@ class PlanRunner:
         return replace(result, record=plan.record)
 
     def _run(
-        self, plan: Plan, progress: Progress | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
+        self, plan: Plan, progress: StageFrames | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
     ) -> Result:
         """Run a plan of local files; `contents` are the fingerprints of copied files."""
         result = Result(plan.record, skipped=plan.fresh)
@@ -108,7 +108,7 @@ class PlanRunner:
         record: Record,
         wave: list[Step],
         result: Result,
-        progress: Progress | None,
+        progress: StageFrames | None,
         first_stamps: Mapping[str, str | None],
     ) -> None:
         if not wave:
@@ -175,11 +175,7 @@ class PlanRunner:
 
 
 def _require_inputs(record: Record, step: Step) -> None:
-    files = record.files()
-    for kind in stage_class(step.stage).reads:
-        if kind not in files and not (kind == "video" and len(stage_class(step.stage).reads) > 1):
-            raise DataError(
-                f"no {kind} file belongs to this performance, and stage '{step.stage}' needs one",
-                where=record.id,
-                fix=f"Leave '{step.stage}' out of `stages`, or add the file",
-            )
+    for kind in needed_inputs(step.stage):
+        if kind not in record.files():
+            fix = f"Add the file, or leave '{step.stage}' out of `stages`"
+            raise DataError(f"no {kind} file", where=record.id, fix=fix)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data.store import StageOutput
 from data.video import Record
+from data.video.media import frame_length, shown_at
 
 STEADY = 0.01
 """Picture widths per second (or log scale, or radians) below which a camera is called still in words."""
@@ -78,7 +79,7 @@ class PreviewScene:
     @property
     def frame_length(self) -> float:
         """Seconds that a typical frame is shown."""
-        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1 / 25
+        return frame_length(self.times)
 
     @property
     def agents(self) -> int:
@@ -105,7 +106,7 @@ class PreviewScene:
         keypoints, times = self.array("pose", "keypoints"), self.array("pose", "time")
         if keypoints is None or not len(keypoints):
             return []
-        row = latest(times, time)
+        row = shown_at(times, time)
         boxes, filled = self.array("pose", "boxes"), self.array("pose", "filled")
         empty = np.full(4, np.nan)
         return [
@@ -124,7 +125,7 @@ class PreviewScene:
         times = self.array("camera_flow", "time")
         if times is None or not len(times):
             return None
-        row = latest(times[:, 0], time)
+        row = shown_at(times[:, 0], time)
         read = [self.array("camera_flow", name) for name in ("cell_box", "cells", "cell_mask")]
         if any(values is None for values in read):
             return None
@@ -153,8 +154,3 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}
     names |= {primary.agent: "primary"} if primary.kind == "pose" else {}
     return dict(sorted(names.items()))
-
-
-def latest(times: Reals, time: float) -> int:
-    """Row of the last of ascending `times` that is not after `time`; 0 before the first."""
-    return int(np.clip(np.searchsorted(times, time + 1e-6, side="right") - 1, 0, len(times) - 1))

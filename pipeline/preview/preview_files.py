@@ -8,22 +8,25 @@ fresh under the configuration; it is drawn again when an output of its video is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import AimError, Cancelled, DataError, UsageError, printable
+from data.errors import Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
+from data.video.media import frame_length
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Steps
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
@@ -46,9 +49,6 @@ MOST_FRAMES, MOST_RATE = 4500, 30.0
 
 MOST_NAMED = 20
 """Videos without a preview that are named one by one."""
-
-Progress = Callable[[int, int], None]
-"""Called with (videos done, videos in all)."""
 
 
 @dataclass
@@ -99,8 +99,8 @@ def draw_previews(
     records: Sequence[Record], planner: Planner, observer: Observer, stop: threading.Event
 ) -> dict[str, Any]:
     """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
-    with observer.steps("previews") as progress:
-        drawn = write_previews(records, planner, stop=stop, progress=progress)
+    with observer.progress("previews") as progress:
+        drawn = write_previews(records, planner, stop=stop, progress=progress.steps)
     for name, why in list(drawn.failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     videos = len(drawn.written) // 2
@@ -113,7 +113,7 @@ def write_previews(
     planner: Planner,
     *,
     stop: threading.Event | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
 ) -> Previews:
     """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 
@@ -138,8 +138,9 @@ def write_previews(
                 done.written += paths
         except Cancelled:
             break
-        except (AimError, OSError) as error:
-            done.failed[record.name] = error.what if isinstance(error, AimError) else str(error.strerror or error)
+        except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
+            what = getattr(error, "what", None) or getattr(error, "strerror", None)
+            done.failed[record.name] = what or f"{type(error).__name__}: {error}"
         if progress is not None:
             progress(number, len(records))
     return done
@@ -185,21 +186,16 @@ def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threadin
     drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
     path = scene.record.path
     rate, order = film_frames(scene.times)
-    shown = tile_frames(scene)
+    times_shown, shown = Counter(order.tolist()), tile_frames(scene)
     tiles: dict[int, Picture] = {}
 
     def pictures() -> Iterator[Picture]:
-        waiting = iter(order.tolist())
-        next_ = next(waiting, -1)
-        for frame in decode(path, sorted({*order.tolist(), *shown})):
+        for frame in decode(path, sorted({*times_shown, *shown})):
             if stop is not None and stop.is_set():
                 raise Cancelled
             if frame.index in shown:
                 tiles[frame.index] = small.picture(frame)
-            canvas = drawer.canvas(frame)
-            while next_ == frame.index:
-                yield canvas
-                next_ = next(waiting, -1)
+            yield from repeat(drawer.canvas(frame), times_shown[frame.index])
 
     write_video(film, pictures(), rate, options={"crf": "23", "preset": "veryfast"})
     write_bytes(sheet, jpeg(contact_sheet(scene, [tiles[index] for index in shown], shown), quality=88))
@@ -211,7 +207,7 @@ def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     >>> film_frames(np.arange(4) / 25)
     (25.0, array([0, 1, 2, 3]))
     """
-    length = float(np.median(np.diff(times))) if len(times) > 1 else 1 / 25
+    length = frame_length(times)
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))

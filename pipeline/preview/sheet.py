@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.errors import printable
+from data.video.media import shown_at
 from pipeline.preview.draw import GREY, INK, WHITE, Picture, text_width, write
-from pipeline.preview.frame_content import PreviewScene, latest
+from pipeline.preview.frame_content import PreviewScene
 from pipeline.preview.timeline import draw_timeline
 
 LEAST_WIDTH = 640
@@ -29,7 +30,7 @@ def tile_frames(scene: PreviewScene) -> list[int]:
     else:
         count = int(np.clip(np.ceil(scene.end), 1, MOST_TILES))
         middles = (np.arange(count) + 0.5) * scene.end / count
-    return sorted({latest(scene.times, float(time)) for time in middles})
+    return sorted({shown_at(scene.times, float(time)) for time in middles})
 
 
 def contact_sheet(scene: PreviewScene, tiles: Sequence[Picture], frames: Sequence[int]) -> Picture:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -44,24 +46,19 @@ class Timeline:
 
 def draw_timeline(scene: PreviewScene, width: int) -> Timeline:
     """The bar of a video, `width` pixels wide and as high as its rows need."""
-    names = [
-        name
-        for name, there in (("clips", len(scene.spans("clips"))), ("time steps", len(scene.spans("timesteps"))))
-        if there
+    rows: list[tuple[bool, str, Colour, Callable[[Timeline, PreviewScene, int], None]]] = [
+        (len(scene.spans("clips")) > 0, "clips", WHITE, _clips),
+        (len(scene.spans("timesteps")) > 0, "time steps", WHITE, _steps),
+        *((True, scene.name(k), colour_of(k), partial(_presence, agent=k)) for k in range(scene.agents)),
+        (len(_others(scene)) > 0, "others", WHITE, _unchosen),
+        (scene.array("camera_flow", "motion") is not None, "camera", WHITE, _camera),
     ]
-    names += [scene.name(agent) for agent in range(scene.agents)]
-    names += ["others"] if len(_others(scene)) else []
-    names += ["camera"] if scene.array("camera_flow", "motion") is not None else []
-    bar = Timeline(np.full((TOP + ROW * len(names) + 18, width, 3), INK, np.uint8), scene.end)
-    for row, name in enumerate(names):
-        top = TOP + ROW * row
-        agent = row - (len(names) - scene.agents - sum(n in ("others", "camera") for n in names))
-        is_agent = 0 <= agent < scene.agents
-        write(bar.image, name[:11], (6, top + 11), colour_of(agent) if is_agent else WHITE, 0.38)
-        if is_agent:
-            _presence(bar, scene, agent, top)
-        else:
-            {"clips": _clips, "time steps": _steps, "others": _unchosen, "camera": _camera}[name](bar, scene, top)
+    rows = [row for row in rows if row[0]]
+    bar = Timeline(np.full((TOP + ROW * len(rows) + 18, width, 3), INK, np.uint8), scene.end)
+    for place, (_, name, colour, draw) in enumerate(rows):
+        top = TOP + ROW * place
+        write(bar.image, name[:11], (6, top + 11), colour, 0.38)
+        draw(bar, scene, top)
     cuts = scene.array("pose", "cuts")
     for cut in cuts if cuts is not None else ():
         line(bar.image, (bar.x(float(cut)), TOP), (bar.x(float(cut)), bar.image.shape[0] - 14), MASKED, 2)
@@ -98,7 +95,7 @@ def _steps(bar: Timeline, scene: PreviewScene, top: int) -> None:
             line(bar.image, (bar.x(start), top + ROW - 3), (bar.x(stop), top + ROW - 3), MASKED, 2)
 
 
-def _presence(bar: Timeline, scene: PreviewScene, agent: int, top: int) -> None:
+def _presence(bar: Timeline, scene: PreviewScene, top: int, agent: int) -> None:
     """Detected in the agent's colour, interpolated in a darker one, missing dark."""
     times, filled = scene.array("pose", "time"), scene.array("pose", "filled")
     detected = np.isfinite(scene.array("pose", "keypoints")[:, agent, :, 0]).any(axis=1)

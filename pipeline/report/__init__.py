@@ -5,7 +5,6 @@ write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 """
 
 from pipeline.report.evaluation_page import write_evaluation
-from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
@@ -14,7 +13,6 @@ from pipeline.report.score_page import report_scores
 
 __all__ = [
     "ReportData",
-    "evaluation_report",
     "plot_report",
     "render_report",
     "report_scores",

@@ -9,7 +9,9 @@ import numpy as np
 
 from pipeline.evaluate import Results, results_tables
 from pipeline.evaluate.conformal import held_out_intervals
+from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS
+from pipeline.evaluate.protocols import interval_text
 from pipeline.report.page_data import (
     Bar,
     BarChart,
@@ -22,6 +24,7 @@ from pipeline.report.page_data import (
     ResultsTable,
     TrainingCurve,
 )
+from pipeline.systems import COMBINED
 
 TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
 
@@ -33,23 +36,37 @@ LEAD_NOTE = (
 
 def evaluation_report(results: Results) -> EvaluationReport:
     """The evaluation's section of a report page."""
-    name = OURS if OURS in results["systems"] else list(results["systems"])[-1]
+    name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
     ours = results["systems"][name]
-    best = ours["average"]["folds_fisher"]["fisher"]["value"]
-    together = ours["average"]["together"]["fisher"]["value"]
     return EvaluationReport(
         summary={
-            "Spearman's rho, Fisher average": "undefined" if best is None else f"{best:.3f}",
-            "ranked together": "undefined" if together is None else f"{together:.3f}",
+            **_headline(results, ours),
             "held-out performances": str(len(results["predictions"])),
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, *table) for table in results_tables(results)),
-        bars=lead_bars(results, OURS),
-        curves=_curves(ours),
+        bars=lead_bars(results, name),
+        curves=_curves(results["systems"].get(OURS, ours)),
         leaks=leak_checks(results["audit"]),
     )
+
+
+def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
+    """Both forms of the correlation; with few performances a fold, that of all ranked together with its interval."""
+    best, together = (
+        "undefined" if value is None else f"{value:.3f}"
+        for value in (ours["average"][form]["fisher"]["value"] for form in ("folds_fisher", "together"))
+    )
+    if (few := held_out_a_fold(results)) >= FEW:
+        return {"Spearman's rho, Fisher average": best, "ranked together": together}
+    tasks = ours["tasks"].values()
+    intervals = [text for task in tasks if (text := interval_text(task.get("interval") or {}))]
+    return {
+        "Spearman's rho, all ranked together": together,
+        "95 % interval" + (" by task" if len(tasks) > 1 else ""): "; ".join(intervals) or "undefined",
+        "held-out performances a fold": f"{few:.3g}, too few for a correlation per fold",
+    }
 
 
 def _page_table(
@@ -60,7 +77,12 @@ def _page_table(
         return "paper" if system is None else "baseline" if system["baseline"] else "ours"
 
     shown = tuple(ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
-    return ResultsTable(f"Protocol {results['protocol']['name']}: {title}", columns[1:], shown, note=TABLE_NOTE)
+    return ResultsTable(
+        f"Protocol {results['protocol']['name']}: {title}",
+        columns[1:],
+        shown,
+        note=TABLE_NOTE if "MAE" in columns else "",
+    )
 
 
 def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:

@@ -40,16 +40,16 @@ def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
     return Skeleton(_floats(pose, "time"), points, (width, height), names[: points.shape[1]])
 
 
-def pose_difference(pose: StageOutput, first: int = 0, second: int = 1) -> Traces | None:
-    """Distance between two bodies by part, and of their hips, in torso lengths; None for one body.
+def pose_difference(pose: StageOutput) -> Traces | None:
+    """Distance between the first two bodies by part, and of their hips, in torso lengths; None for one body.
 
     `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
     side at the same time.
     """
     points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
-    if points.shape[1] <= max(first, second):
+    if points.shape[1] < 2:
         return None
-    bodies = [_body(points[:, agent]) for agent in (first, second)]
+    bodies = [_body(points[:, agent]) for agent in (0, 1)]
     if any(torso is None for _, _, torso in bodies):
         return None
     (shape_a, hips_a, torso_a), (shape_b, hips_b, torso_b) = bodies
@@ -61,10 +61,10 @@ def pose_difference(pose: StageOutput, first: int = 0, second: int = 1) -> Trace
     return Traces("Difference between the two", "torso lengths", _floats(pose, "time"), series, about)
 
 
-def body_speed(pose: StageOutput, agent: int = 0) -> Traces | None:
-    """Speed of each part of one body against its hips, in torso lengths per second; None where never detected."""
+def body_speed(pose: StageOutput) -> Traces | None:
+    """Speed of each part of the first body against its hips, in torso lengths per second; None where never detected."""
     time = _floats(pose, "time")
-    shape, _, torso = _body(np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)[:, agent])
+    shape, _, torso = _body(np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)[:, 0])
     if torso is None or len(time) < 3:
         return None
     speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)

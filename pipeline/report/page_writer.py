@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from data.errors import UsageError
 from data.store import write_text
+from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
 from pipeline.results import worst_first
@@ -76,9 +77,7 @@ def write_report(path: Path, data: ReportData) -> None:
     try:
         write_text(path, render_report(data))
     except OSError as error:
-        raise UsageError(
-            f"the report cannot be written ({error.strerror})", where=path, fix="Give a folder that can be written"
-        ) from error
+        raise file_error(error, path) from error
 
 
 @cache

@@ -13,6 +13,7 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from data.errors import UsageError, printable
 from data.store import atomic_path
 from data.store.arrays import Floats
+from pipeline.outputs import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
 from pipeline.report.view import step_views, tasks_of
 
@@ -188,7 +190,7 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
     figure = _new(ONE_COLUMN, ONE_COLUMN * 0.95)
     axes = figure.subplots()
     tasks = tasks_of(predictions)
-    for task, colour in zip(tasks, _colours(len(tasks)), strict=True):
+    for task, colour in zip(tasks, cycle(COLOURS), strict=False):
         rows = [p for p in predictions if p.task == task]
         bounded = [(p.true, *p.interval) for p in rows if p.interval is not None]
         if bounded:
@@ -227,7 +229,7 @@ def curve_figure(chart: CurveChart) -> Figure:
     """Training curves with their spread over the runs."""
     figure = _new(ONE_COLUMN, 2.2)
     axes = figure.subplots()
-    for curve, colour in zip(chart.curves, _colours(len(chart.curves)), strict=True):
+    for curve, colour in zip(chart.curves, cycle(COLOURS), strict=False):
         axes.plot(curve.epoch, curve.value, color=colour, label=_label(curve.name))
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.epoch, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
@@ -249,7 +251,7 @@ def save(figure: Figure, path: Path) -> Path:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=undated, bbox_inches="tight", pad_inches=0.02)
     except OSError as error:
-        raise UsageError(f"the figure cannot be written ({error.strerror})", where=path) from error
+        raise file_error(error, path) from error
     return path
 
 
@@ -268,10 +270,6 @@ def _new(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _colours(count: int) -> list[str]:
-    return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def _picture(uri: str) -> NDArray[np.uint8] | None:

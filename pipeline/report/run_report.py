@@ -6,20 +6,24 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import UsageError
-from data.video import Record, find_videos
+from jinja2 import TemplateError
+
+from data.errors import DataError, UsageError
+from data.video import Record
 from pipeline.config import validate
 from pipeline.evaluate import read_results
 from pipeline.extract import dataset_records
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
-from pipeline.report.page_data import ReportData
-from pipeline.report.page_writer import write_report
+from pipeline.report.page_data import EvaluationReport, ReportData
+from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.score_page import scores_page
-from pipeline.score import Scorer
+from pipeline.score import load_scorer
+from pipeline.score.bundle import FAULTS
+from pipeline.score.score_inputs import find_performances
 from pipeline.score.scorer import saved_storage, usable_config
 
-RESULTS, MODEL = "results.json", "model.json"
+RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
 
 
 def write_run_report(
@@ -29,7 +33,7 @@ def write_run_report(
     sections: int,
     workers: int | None,
     stop: threading.Event,
-    observer: Observer | None = None,
+    observer: Observer,
 ) -> Path:
     """Write the page of a run.
 
@@ -47,32 +51,45 @@ def run_report_data(
     sections: int,
     workers: int | None,
     stop: threading.Event,
-    observer: Observer | None = None,
+    observer: Observer,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
+        DataError: its files are damaged.
     """
-    evaluation = evaluation_report(read_results(run / RESULTS)) if (run / RESULTS).exists() else None
+    evaluation = _evaluation(run / RESULTS) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
                 "no results and no model in this folder", where=run, fix="Give a folder of `train` or `evaluate`"
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
-    scorer = Scorer(run, workers=workers)
-    records = _records(run, inputs, observer or Observer())
-    rows = scorer.score_records(records, stop=stop)
+    records = _records(run, inputs, observer)
+    scorer = load_scorer(run, workers=workers, observer=observer)
+    rows = scorer.score_records(records, stop=stop, note=observer.note)
     scorer.cache.close()
     return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
 
 
+def _evaluation(place: Path) -> EvaluationReport:
+    """The section of an evaluation; one that cannot be shown fails here, by its name.
+
+    Raises:
+        DataError: the results are damaged.
+    """
+    try:
+        evaluation = evaluation_report(read_results(place))
+        render_report(ReportData("", evaluation=evaluation))
+    except (TemplateError, *FAULTS) as error:
+        raise DataError(f"damaged results ({type(error).__name__}: {error})", where=place, fix=AGAIN) from error
+    return evaluation
+
+
 def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
     if inputs:
-        listing = find_videos(inputs, saved_storage(run))
-        observer.notes([f"note: {problem}" for problem in listing.problems])
-        return listing.records
+        return find_performances(inputs, observer, storage=saved_storage(run))
     config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from data.errors import VideoError
 from data.store import StageOutput
 from data.video import Record, embed_video, key_frames, probe
-from data.video.media import DEFAULT_LIMIT
+from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import KeyFrame, Media, Traces, VideoReport
 from pipeline.results import Score, StepScore
@@ -59,15 +58,12 @@ def video_report(
         expected: mean and standard deviation of each step's score over the training videos.
         limit_bytes: larger videos are linked; 0 links all.
     """
-    row = batch_row(result, record, name=name)
     media, duration = _media(record.path, page, limit_bytes)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
-    return VideoReport(
-        name=row.name,
-        result=result,
-        truth=row.truth,
+    row = batch_row(result, record, name=name)
+    return replace(
+        row,
         duration=row.duration if duration is None else duration,
-        task=row.task,
         expected=tuple(expected),
         media=media,
         key_frames=_stills(record.path, result.steps, duration or 0.0) if media else (),
@@ -87,7 +83,7 @@ def _media(path: Path | None, page: Path, limit_bytes: int) -> tuple[Media | Non
         embedded = embed_video(path, limit_bytes)
     except (VideoError, OSError):
         return None, None
-    duration = float(times[-1]) + (float(np.median(np.diff(times))) if len(times) > 1 else 0.04)
+    duration = float(times[-1]) + frame_length(times)
     note = "The video is too large to embed: keep it in its folder." if embedded is None else embedded.note
     return Media(embedded.uri if embedded else None, _link(path, page), info.width, info.height, note), duration
 

@@ -7,6 +7,7 @@ from pipeline.score.finish import finish_run
 from pipeline.score.score_run import score_videos
 from pipeline.score.scorer import Scorer, load_scorer
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.score.video_flags import report_flags
 
 __all__ = [
     "Bundle",
@@ -16,6 +17,7 @@ __all__ = [
     "export_onnx",
     "finish_run",
     "load_scorer",
+    "report_flags",
     "score_videos",
     "train_scorer",
 ]

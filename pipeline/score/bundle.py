@@ -1,11 +1,13 @@
 """Saves, loads and runs a trained scorer: a folder that works on any machine.
 
     MODEL/model.json           format, versions, network, sizes, recipe, feature settings, channel names, training ids
-    MODEL/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`
+    MODEL/model.safetensors    `state.<parameter>` (runs, ...), `normaliser.<field>`, `train_labels` (k, 3), `losses`,
+                               `combination.<place>.<field>` of each regression
     MODEL/sha256.json          SHA-256 of every file, checked on loading (`pipeline.score.bundle_hashes`)
 
-Format 1. Scoring is deterministic: each performance is computed alone and in double precision, so that neither the
-other performances of a batch nor the number of threads change the printed scores.
+Format 1, or 2 with a combination (`pipeline.systems.fitted_combination`). Scoring is deterministic: each performance is
+computed alone and in double precision, so that neither the other performances of a batch nor the number of threads
+change the printed scores.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from data.errors import DataError, UsageError, printable
-from data.store import atomic_path, sha256_file, write_text
+from data.store import atomic_path, read_json, sha256_file, write_text
 from data.store.arrays import Floats
 from data.video import Record
 from models.aim import Aim
@@ -33,9 +35,10 @@ from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
+from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
-FORMAT = 1
+FORMATS = (1, 2)
 WEIGHTS, SETTINGS = "model.safetensors", "model.json"
 MAX_SIZE = 1 << 24
 """Greatest size of a layer that is read."""
@@ -51,13 +54,15 @@ class Predictions:
         ids: the performances.
         score: (n,) final score.
         members: (runs, n) final score by each run.
-        step_scores: (n, T) share of each time step; with `trial_score` and the lower end of the scale they sum to
+        step_scores: (n, T) share of each time step; with `other_share` and the lower end of the scale they sum to
             the score.
         attention: (n, T, 2) weights of scene and interaction.
         execution: (n,), or None where the model has no such head.
         synchronisation: (n,), or None.
         execution_steps: (n, T), or None.
         synchronisation_steps: (n, T), or None.
+        other_share: (n,) share of the score that belongs to no step: of a combination's regressions or of the network's
+            trial-level branch; None where there is neither.
     """
 
     ids: tuple[str, ...]
@@ -69,6 +74,7 @@ class Predictions:
     synchronisation: Floats | None = None
     execution_steps: Floats | None = None
     synchronisation_steps: Floats | None = None
+    other_share: Floats | None = None
 
 
 class Bundle:
@@ -77,10 +83,14 @@ class Bundle:
     Args:
         run: the trained run.
         notes: what a user should know of its files.
+        combination: regressions that its score is averaged with, or None.
     """
 
-    def __init__(self, run: TrainedRun, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, run: TrainedRun, notes: tuple[str, ...] = (), combination: FittedCombination | None = None
+    ) -> None:
         self.run = run
+        self.combination = combination
         self.notes = notes
         self.runs = len(next(iter(run.state.values())))
         self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
@@ -105,7 +115,7 @@ class Bundle:
             values = getattr(output, name)
             return None if values is None else unscale(values.mean(0).numpy(), column, shift=shift)
 
-        return Predictions(
+        made = Predictions(
             ids=features.ids,
             score=unscale(output.score.mean(0).numpy(), 0),
             members=unscale(output.score.numpy(), 0),
@@ -116,6 +126,20 @@ class Bundle:
             execution_steps=mean("execution_steps", 1, shift=False),
             synchronisation_steps=mean("synchronisation_steps", 2, shift=False),
         )
+        return self._whole(made, features)
+
+    def _whole(self, made: Predictions, features: FeatureSet) -> Predictions:
+        """The predictions with those of the combination, and the share that belongs to no step."""
+        if self.combination is not None:
+            others, combine = self.combination.others(features), self.combination.combine
+            steps = self.combination.weights[0] * made.step_scores
+            made = replace(
+                made, step_scores=steps, score=combine(made.score, others), members=combine(made.members, others)
+            )
+        elif self.run.model.trial == "none":
+            return made
+        low = self.run.normaliser.score_range[0, 0]
+        return replace(made, other_share=made.score - low - made.step_scores.sum(1))
 
     def check(self, features: FeatureSet) -> None:
         """Check that the features match the model.
@@ -138,8 +162,10 @@ class Bundle:
             )
 
 
-def save(run: TrainedRun, folder: Path) -> None:
-    """Write a run. The settings file is written last: a folder with this file is complete.
+def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = None) -> None:
+    """Write a run, and the regressions that its score is averaged with.
+
+    The settings file is written last: a folder with this file is complete.
 
     Raises:
         OSError: the folder cannot be written.
@@ -149,8 +175,10 @@ def save(run: TrainedRun, folder: Path) -> None:
     arrays = {f"normaliser.{name}": values for name, values in run.normaliser.arrays().items()}
     arrays |= {"train_labels": run.train_labels, "losses": run.losses}
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
+    for name, values in ({} if combination is None else combination.arrays()).items():
+        tensors[f"combination.{name}"] = torch.from_numpy(values)
     description = {
-        "format": FORMAT,
+        "format": FORMATS[combination is not None],
         "hashes": HASHES,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "model": asdict(run.model),
@@ -160,6 +188,7 @@ def save(run: TrainedRun, folder: Path) -> None:
         "names": {name: list(values) for name, values in run.names.items()},
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
+        **({} if combination is None else {"combination": combination.description()}),
     }
     (folder / SETTINGS).unlink(missing_ok=True)  # of an earlier run: it must not describe other weights
     with atomic_path(folder / WEIGHTS) as temporary:
@@ -178,26 +207,27 @@ def load(folder: Path) -> Bundle:
     place = folder / SETTINGS
     try:
         hashed = (folder / SETTINGS).exists() and check_hashes(folder)
-        description = json.loads(place.read_text(encoding="utf-8"))
+        description = read_json(place)
         if not hashed and "hashes" in description:
             raise DataError("the hashes of this model are missing", where=folder / HASHES, fix=FIX)
-        if description.get("format") != FORMAT:
+        if description.get("format") not in FORMATS:
             raise DataError(
-                f"this model is of format {description.get('format')}, this program reads {FORMAT}",
+                f"this model is of format {description.get('format')}, this program reads {FORMATS[-1]}",
                 where=place,
                 fix="Train it again, or use the version of this program that wrote it",
             )
         tensors = load_file(folder / WEIGHTS)
         run = _run(description, tensors)
         _check_shapes(run)
-        loaded = Bundle(run, () if hashed else (UNHASHED,))
+        notes = () if hashed else (f"note: {printable(folder)}: {UNHASHED}",)
+        loaded = Bundle(run, notes, _combination(description, tensors))
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
         raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise DataError(f"this model is damaged ({printable(cause)})", where=folder, fix="Train it again") from error
+        raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error
 
 
 FAULTS = (LookupError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, MemoryError)
@@ -285,6 +315,14 @@ def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
         losses=tensors["losses"].numpy(),
         loss_epochs=tuple(description["loss_epochs"]),
     )
+
+
+def _combination(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> FittedCombination | None:
+    if "combination" not in description:
+        return None
+    prefix = "combination."
+    arrays = {name.removeprefix(prefix): v.numpy() for name, v in tensors.items() if name.startswith(prefix)}
+    return FittedCombination.from_arrays(description["combination"], arrays)
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from data.errors import DataError, printable
-from data.store import sha256_file, write_text
+from data.errors import DataError
+from data.store import open_regular, read_json, sha256_file, write_text
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
-FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors")
+FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors", "training.json")
 """Every file that a score depends on; the model card is for people, who may add to it."""
 
 MAX_BYTES = 1 << 16
+MAX_FILE_BYTES = 1 << 32
+"""Larger files of a model are refused before they are hashed."""
+
 FORMAT = 1
 FIX = "Copy the run folder again from where it was trained, or train it again"
 
@@ -49,19 +53,21 @@ def check_hashes(folder: Path) -> bool:
     """
     place = folder / HASHES
     for name in (HASHES, *FILES):
-        if (folder / name).exists() and not (folder / name).is_file():
-            raise DataError("this is no regular file", where=folder / name, fix=FIX)
+        try:
+            with open_regular(folder / name) as stream:
+                if os.fstat(stream.fileno()).st_size > MAX_FILE_BYTES:
+                    raise DataError(f"larger than {MAX_FILE_BYTES >> 30} GiB", where=folder / name, fix=FIX)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DataError(f"cannot be read ({error.strerror})", where=folder / name, fix=FIX) from error
     if not place.exists():
         return False
     for name, expected in sorted(_read(place).items()):
         path = folder / name
         if not path.is_file():
             raise DataError("this file of the model is missing", where=path, fix=FIX)
-        try:
-            changed = sha256_file(path) != expected
-        except OSError as error:
-            raise DataError(f"not readable ({error.strerror})", where=path) from error
-        if changed:
+        if sha256_file(path) != expected:
             raise DataError(
                 "this file is damaged: it differs from the one that 'train' wrote",
                 where=path,
@@ -72,17 +78,13 @@ def check_hashes(folder: Path) -> bool:
 
 def _read(place: Path) -> dict[str, str]:
     try:
-        with place.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError("too long")
-        stored = json.loads(content.decode("utf-8"))
+        stored = read_json(place, MAX_BYTES)
         files = stored["files"]
         if stored["format"] != FORMAT:
             raise ValueError(f"format {stored['format']}")
         # A name outside of the list is refused: it could name any file of the machine.
         if not isinstance(files, dict) or not set(MODEL_FILES) <= set(files) <= set(FILES):
             raise ValueError("other files than those of a model")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"these hashes cannot be read ({printable(str(error))[:80]})", where=place, fix=FIX) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
     return files

@@ -13,7 +13,8 @@ intervals, `pipeline.score.novelty` defines the distances.
                                   groups, software, quality {stage: {measure: [least, greatest]}}
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
-                                  `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block
+                                  `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block,
+                                  `combination.<fold>.<place>.<field>` of the regressions
 """
 
 from __future__ import annotations
@@ -34,22 +35,29 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from data.errors import DataError, UsageError, printable
+from data.errors import DataError, UsageError
 from data.splits import TIED, kfold, tied
-from data.store import write_bytes, write_text
+from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import StackedLayers
+from models.metrics import spearman
 from models.stacked import StackData, predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
+from pipeline.evaluate.spread_jobs import one_thread
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
+from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
+from pipeline.systems import COMBINED, Part
+from pipeline.systems.combination import InnerPredictions
+from pipeline.systems.fitted_combination import NETWORK, FittedCombination
+from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     Normaliser,
-    Progress,
     Stop,
     TrainedRun,
     fit_members,
@@ -57,9 +65,14 @@ from pipeline.train import (
     label_table,
     run_members,
     stack_data,
-    with_copied_rows,
-    with_copies,
+    training_set,
 )
+
+SHARE = 0.8
+"""Share of the held-out performances whose error the accuracy names."""
+
+CERTAIN = 1.645
+"""Standard errors by which the model's error must be smaller than that of the mean: one side of 95 %."""
 
 FORMAT = 1
 ARRAYS_FILE, FACTS_FILE = "calibration.safetensors", "calibration.json"
@@ -75,15 +88,25 @@ class FoldNetworks:
         model, sizes: as of the run.
         state: parameter name to stacked values (folds * runs, ...), folds outermost.
         normalisers: one per fold.
+        combinations: regressions that the score is averaged with, one per fold, or none.
     """
 
     model: AimConfig
     sizes: AimSizes
     state: Mapping[str, Tensor]
     normalisers: tuple[Normaliser, ...]
+    combinations: tuple[FittedCombination, ...] = ()
 
     def predict(self, features: FeatureSet) -> Floats:
-        """(folds, m) final score by the mean of each fold's networks, in double precision, one performance alone."""
+        """(folds, m) final score of each fold's model, in double precision, one performance alone."""
+        network = self.of_networks(features)
+        if not self.combinations:
+            return network
+        pairs = zip(self.combinations, network, strict=True)
+        return np.stack([one.combine(scores, one.others(features)) for one, scores in pairs])
+
+    def of_networks(self, features: FeatureSet) -> Floats:
+        """(folds, m) the mean of each fold's networks."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
         data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
             torch.device("cpu"), torch.float64
@@ -130,6 +153,26 @@ class Calibration:
         """Number of independent performances, which the finite-sample correction uses."""
         return len(np.unique(self.group))
 
+    @cached_property
+    def accuracy(self) -> Accuracy:
+        """Errors of the held-out predictions, beside those of the mean score of the other folds."""
+        means = np.array([self.truth[self.fold != fold].mean() for fold in self.fold])
+        errors, guess_errors = np.abs(self.truth - self.predicted), np.abs(self.truth - means)
+        names = np.unique(self.group)
+        gains = np.array([(guess_errors - errors)[self.group == name].mean() for name in names])
+        noise = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else float("inf")
+        within, mean_within = (float(np.quantile(each, SHARE)) for each in (errors, guess_errors))
+        rho = spearman(self.predicted, self.truth)
+        return Accuracy(
+            performances=len(names),
+            rho=rho if np.isfinite(rho) else None,
+            mae=float(errors.mean()),
+            mean_mae=float(guess_errors.mean()),
+            within=within,
+            mean_within=mean_within,
+            better=float(gains.mean()) > CERTAIN * noise,
+        )
+
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
@@ -156,8 +199,9 @@ def calibrate(
     runs: int = RUNS,
     kinds: Sequence[str] = TIED,
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
+    systems: Sequence[RegressionSystem] = (),
 ) -> Calibration:
     """Predict every training performance with networks of other folds.
 
@@ -170,6 +214,8 @@ def calibrate(
         checkpoints: folder of the checkpoints, for resuming.
         progress: called with (epochs done, epochs in all).
         stop: asked after every epoch.
+        systems: regressions that the score is averaged with. Those of a fold are weighted by the predictions for the
+            other folds; `facts["combination"]` has the weights by all of them.
 
     Raises:
         DataError: all training performances are tied together, or one is not in `features`.
@@ -177,18 +223,23 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
-    more, learned = with_copies(part, config), [with_copied_rows(train, len(part), config) for train, _ in cuts]
-    normalisers = tuple(fit_normaliser(more, rows, config) for rows in learned)
+    learning = training_set(part, config)
+    learned = [learning.rows(train) for train, _ in cuts]
+    normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
     members = [
         member
         for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
         for member in run_members(rows, number, normaliser, config)
     ]
-    data = StackData.joined([stack_data(more, [normaliser]) for normaliser in normalisers])
+    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
     fitted = fit_members(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
+    choice: dict[str, Any] = {}
+    if systems:
+        with one_thread(0):
+            networks, choice = _with_regressions(networks, part, cuts, systems, kinds)
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
@@ -199,11 +250,35 @@ def calibrate(
         predicted=networks.predict(part)[fold, np.arange(len(part))],
         fold=fold,
         group=group,
-        steps=Bundle(run).predict(own_features).step_scores,
+        steps=Bundle(run).predict(own_features).step_scores * (choice["weights"][NETWORK] if choice else 1.0),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
-        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}},
+        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
+        | ({"combination": choice} if choice else {}),
     )
+
+
+def _with_regressions(
+    networks: FoldNetworks,
+    part: FeatureSet,
+    cuts: Sequence[tuple[Rows, Rows]],
+    systems: Sequence[RegressionSystem],
+    kinds: Sequence[str],
+) -> tuple[FoldNetworks, dict[str, Any]]:
+    """The networks with the regressions of their folds, and weights and held-out figures by system."""
+    fitted = [FittedCombination.fit(part, train, systems) for train, _ in cuts]
+    network, predicted = networks.of_networks(part), []
+    for number, (_, test) in enumerate(cuts):
+        others = fitted[number].others(part.take(test))
+        predicted.append(np.concatenate([network[number, test][None], others]))
+    tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
+    gathered = InnerPredictions.gather(part, tests, predicted, kinds)
+    names, weights = fitted[0].names, gathered.weights()
+    figures = dict(zip([*names, COMBINED], gathered.figures(), strict=True))
+    choice = {"weights": dict(zip(names, weights.tolist(), strict=True)), "figures": figures}
+    others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
+    combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
+    return replace(networks, combinations=combinations), choice
 
 
 def _folds(
@@ -214,7 +289,7 @@ def _folds(
     missing = [name for name in run.train_ids if name not in where]
     if missing:
         raise DataError(
-            f"{len(missing)} training performance(s) are missing, such as {printable(missing[0])}",
+            f"{len(missing)} training performance(s) are missing, such as {missing[0]}",
             fix="Calibrate on the features that the model was trained on",
         )
     part = features.take([where[name] for name in run.train_ids])
@@ -242,6 +317,8 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     stored = [normaliser.arrays() for normaliser in networks.normalisers]
     arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
     arrays["held_out"] = novelty.held_out.whole
+    for number, one in enumerate(networks.combinations):
+        arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
         arrays[f"known.{BLOCKS.index(name)}"] = values
         arrays[f"held_out.{BLOCKS.index(name)}"] = novelty.held_out.blocks[name]
@@ -249,9 +326,10 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     write_bytes(folder / ARRAYS_FILE, content)
     facts = {
         "format": FORMAT,
-        "model_sha256": _sha256(folder / WEIGHTS),
+        "model_sha256": sha256_file(folder / WEIGHTS),
         "arrays_sha256": hashlib.sha256(content).hexdigest(),
         "groups": calibration.groups,
+        "combinations": [one.description() for one in networks.combinations],
         **calibration.facts,
     }
     write_text(folder / FACTS_FILE, json.dumps(facts, indent=1, sort_keys=True) + "\n")
@@ -267,10 +345,10 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
     place = folder / FACTS_FILE
     fix = "Train again with `train`, or score without intervals"
     try:
-        facts = json.loads(place.read_text("utf-8"))
-        if facts["format"] != FORMAT or facts["model_sha256"] != _sha256(folder / WEIGHTS):
+        facts = read_json(place)
+        if facts["format"] != FORMAT or facts["model_sha256"] != sha256_file(folder / WEIGHTS):
             raise UsageError("the calibration belongs to another training or version", where=place, fix=fix)
-        if facts["arrays_sha256"] != _sha256(folder / ARRAYS_FILE):
+        if facts["arrays_sha256"] != sha256_file(folder / ARRAYS_FILE):
             raise DataError("this calibration is damaged", where=folder / ARRAYS_FILE, fix=fix)
         calibration = _read(load_file(folder / ARRAYS_FILE), facts, run)
         _check(calibration, run)
@@ -313,10 +391,10 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
         {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
     )
     novelty = Novelty(known, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"]))
-    networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers))
-    kept = ("folds", "runs", "kinds", "software", "quality")
+    combinations = [
+        FittedCombination.from_arrays(one, {name: v.numpy() for name, v in part(f"combination.{number}.").items()})
+        for number, one in enumerate(facts.get("combinations", []))
+    ]
+    networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers), tuple(combinations))
+    kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
     return Calibration(networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept})
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

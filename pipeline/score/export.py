@@ -7,8 +7,10 @@ Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; thos
 
 Outputs in the units of the labels, the mean over the networks but for `members`:
 
-    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2), and where the model has these heads
-    execution (B,), synchronisation (B,)
+    score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2), where the model has these heads
+    execution (B,), synchronisation (B,), and for a combination other_share (B,)
+
+A combination is exported whole: its regressions are part of the file (`pipeline.score.export_regressions`).
 
 Intervals, flags and the percentile are not part of the file: they need the calibration of the run folder.
 """
@@ -38,11 +40,16 @@ from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
+from pipeline.observer import Observer
 from pipeline.score.bundle import Bundle, load
+from pipeline.score.export_regressions import ExportedCombination
 from pipeline.train import Normaliser
 
 TOLERANCE = 1e-5
 """Greatest difference between the file and torch, relative to the output where that is above 1."""
+
+KERNEL_TOLERANCE = 1e-4
+"""The same for a combination, whose kernels sum many weights of both signs in single precision."""
 
 OPSET = 18
 PROBES = 6
@@ -78,7 +85,7 @@ class Exported:
         return f"{size}; differs from torch by {self.difference:.1e} at most ({self.runtime})"
 
 
-def export_onnx(run: Path, out: Path) -> Exported:
+def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Exported:
     """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
     Raises:
@@ -86,6 +93,7 @@ def export_onnx(run: Path, out: Path) -> Exported:
         UsageError: the packages that write ONNX are not installed.
     """
     bundle = load(run)
+    (observer or Observer()).notes(bundle.notes)
     steps = max(1, _steps(bundle))
     probe = _probe(bundle, steps)
     net = _Ensemble(bundle)
@@ -139,6 +147,8 @@ class _Ensemble(nn.Module):
         self.scene = _Normalise(normaliser.scene, clip, _mapping(normaliser))
         self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
+        given, names = bundle.combination, run.names.get("trial", ())
+        self.combination = None if given is None else ExportedCombination(given, names, _steps(bundle))
         self.eval()
 
     @property
@@ -154,11 +164,12 @@ class _Ensemble(nn.Module):
         """Names of the outputs."""
         member = self.members[0]
         heads = [name for name in ("execution", "synchronisation") if hasattr(member, name)]
-        return ["score", "members", "step_scores", "attention", *heads]
+        return ["score", "members", "step_scores", "attention", *heads, *(["other_share"] if self.combination else [])]
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Inputs in the order of `inputs` to outputs in the order of `outputs`."""
-        x = self._normalised(dict(zip(self.inputs, given, strict=True)))
+        whole = self._whole(dict(zip(self.inputs, given, strict=True)))
+        x = self._normalised(whole)
         made = [member(x) for member in self.members]
         slope, low = self.scales[0]
         each = torch.stack([one.score for one in made]) * slope + low  # (runs, B)
@@ -172,24 +183,39 @@ class _Ensemble(nn.Module):
             if name in self.outputs:
                 slope, low = self.scales[column]
                 out.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + low)
-        return tuple(out)
+        return tuple(out) if self.combination is None else self._combined(out, whole)
 
-    def _normalised(self, given: dict[str, Tensor]) -> AimInputs:
+    def _combined(self, out: list[Tensor], whole: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """The outputs of the networks averaged with the regressions, and the share of no step."""
+        assert self.combination is not None
+        first, *others = self.combination.weights
+        scores = self.combination(whole)  # (B, k)
+        rest = sum((weight * scores[:, place] for place, weight in enumerate(others)), torch.zeros_like(out[0]))
+        score, members, steps = first * out[0] + rest, first * out[1] + rest, first * out[2]
+        return (score, members, steps, *out[3:], score - self.scales[0][1] - steps.sum(1))
+
+    def _whole(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The inputs with those of size 0."""
         like = next(iter(given.values()))
         s, lead = self.sizes, like.shape[:2]
+        shapes: dict[str, tuple[int, ...]] = {
+            "primary": (*lead, s.primary),
+            "primary_mask": lead,
+            "secondary": (*lead, s.agents, s.secondary),
+            "secondary_mask": (*lead, s.agents),
+            "scene": (*lead, s.scene),
+            "trial": (lead[0], s.trial),
+        }
+        return {name: given[name] if name in given else like.new_zeros(shape) for name, shape in shapes.items()}
 
-        def take(name: str, *shape: int) -> Tensor:
-            return given[name] if name in given else like.new_zeros(shape)
-
-        primary_mask = take("primary_mask", *lead)
-        secondary_mask = take("secondary_mask", *lead, s.agents)
+    def _normalised(self, x: dict[str, Tensor]) -> AimInputs:
         return AimInputs(
-            primary=self.primary(take("primary", *lead, s.primary), primary_mask),
-            primary_mask=primary_mask,
-            secondary=self.secondary(take("secondary", *lead, s.agents, s.secondary), secondary_mask),
-            secondary_mask=secondary_mask,
-            scene=self.scene(take("scene", *lead, s.scene)),
-            trial=self.trial(take("trial", lead[0], s.trial)),
+            primary=self.primary(x["primary"], x["primary_mask"]),
+            primary_mask=x["primary_mask"],
+            secondary=self.secondary(x["secondary"], x["secondary_mask"]),
+            secondary_mask=x["secondary_mask"],
+            scene=self.scene(x["scene"]),
+            trial=self.trial(x["trial"]),
         )
 
 
@@ -270,7 +296,7 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
     """Shapes by name and the greatest difference, for all probes together and for one alone.
 
     Raises:
-        DataError: the difference is above `TOLERANCE`.
+        DataError: the difference is above `TOLERANCE` or `KERNEL_TOLERANCE`.
     """
     import openvino as ov
 
@@ -284,7 +310,7 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
             if want.shape != got.shape or not np.isfinite(got).all():
                 raise DataError(f"output '{name}' of the ONNX file is wrong", fix="Report this as an error")
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
-    if not worst <= TOLERANCE:
+    if not worst <= (TOLERANCE if bundle.combination is None else KERNEL_TOLERANCE):
         raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix="Report this as an error")
     shapes = tuple({port.any_name: _shape(port) for port in ports} for ports in (model.inputs, model.outputs))
     return shapes, worst

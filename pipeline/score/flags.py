@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.results import Flag, Level, worst_first
+from pipeline.results import Accuracy, Flag, Level, worst_first
 
 Quality = Mapping[str, Mapping[str, Any]]
 Ranges = Mapping[str, Mapping[str, Sequence[float]]]
@@ -23,10 +23,17 @@ SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 FAR = 2.0
 """Distances above the limit are flagged "warn", above this many limits "bad"."""
+RIVAL = 0.5
+"""Salience of another person, as a share of the followed one's, from which the choice may be wrong."""
+FRAME_RATES, RATE_MARGIN = (12.0, 130.0), 1.5
+"""Plausible frames per second, and the factor beyond which a frame rate is unlike those of training."""
 SHAKE = 0.3
 """Jitter around the smooth trajectory of the camera, in picture widths per second. A camera that follows rendered
 dives has .12 to .14; one that shakes by 2 % of the picture four times a second has .36."""
 
+
+TRAINED_ON, GUESSING = "was trained on: this is no test", "no better than guessing"
+"""Titles of two flags."""
 
 COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
     ("pose", "found_rate_all"): ("share of frames with all people", False),
@@ -69,6 +76,8 @@ class Facts:
         levels_missing: percentages of intervals for which there are too few training performances.
         independent: number of independent training performances.
         camera_agent: the camera's motion is one of the model's agents.
+        trained_on: a file of the performance was in the training part; None where its files are unknown.
+        accuracy: of the model on held-out performances, or None.
     """
 
     quality: Quality = field(default_factory=dict)
@@ -82,14 +91,16 @@ class Facts:
     levels_missing: Sequence[int] = ()
     independent: int = 0
     camera_agent: bool = False
+    trained_on: bool | None = None
+    accuracy: Accuracy | None = None
 
 
-def find_flags(facts: Facts) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
-    """Flags, the worst first, and the names of the checks that ran."""
+def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:
+    """Flags, the worst first, and the names of the checks that ran; `names` of `CHECKS`, default: all."""
     flags: list[Flag] = []
     checked = []
-    for name, check in CHECKS.items():
-        raised = check(facts)
+    for name in names or CHECKS:
+        raised = CHECKS[name](facts)
         if raised is not None:
             checked.append(name)
             flags += raised
@@ -113,6 +124,32 @@ def _detection(facts: Facts) -> list[Flag] | None:
         detail = f"A person was not detected for {gap:.1f} s in a row, of {facts.duration:.1f} s."
         flags.append(Flag("warn", "long gap in the pose", detail))
     return flags
+
+
+def _person(facts: Facts) -> list[Flag] | None:
+    rival = _measure(facts, "pose", "rival")
+    if rival is None:
+        return None
+    detail = (
+        f"Somebody else is {rival:.2f} times as prominent as a followed person; pose.region or pose.tracks decides."
+    )
+    return [Flag("warn", "wrong person probable", detail)] if rival > RIVAL else []
+
+
+def _frame_rate(facts: Facts) -> list[Flag] | None:
+    for stage in ("clips", "pose"):
+        rate = _measure(facts, stage, "frames_per_s")
+        if rate is None:
+            continue
+        low, high = facts.training.get(stage, {}).get("frames_per_s", FRAME_RATES)
+        if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+            detail = f"{rate:.3g} frames per second: time may be stretched, or frames are missing."
+            return [Flag("warn", "implausible frame rate", detail)]
+        if not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
+            detail = f"{rate:.3g} frames per second, others have {low:.3g}{f' to {high:.3g}' if high > low else ''}."
+            return [Flag("warn", "implausible frame rate", detail)]
+        return []
+    return None
 
 
 def _swaps(facts: Facts) -> list[Flag] | None:
@@ -251,16 +288,33 @@ def _intervals(facts: Facts) -> list[Flag]:
     return []
 
 
+def _trained_on(facts: Facts) -> list[Flag] | None:
+    if facts.trained_on is None:
+        return None
+    detail = "A file of this performance was in the training part: its score says nothing about new performances."
+    return [Flag("warn", TRAINED_ON, detail)] if facts.trained_on else []
+
+
+def _accuracy(facts: Facts) -> list[Flag] | None:
+    if facts.accuracy is None:
+        return None
+    return [] if facts.accuracy.better else [Flag("bad", GUESSING, f"{facts.accuracy}.")]
+
+
 CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
     "people detected": _detection,
+    "right person": _person,
     "identities": _swaps,
     "cuts": _cuts,
     "agents in every step": _steps,
     "camera": _camera,
     "kinematics": _kinematics,
     "quality against training": _against_training,
+    "frame rate": _frame_rate,
     "length": _length,
     "distance to the training performances": _distance,
+    "training videos": _trained_on,
+    "accuracy": _accuracy,
     "settings": _settings,
     "calibration": _intervals,
 }

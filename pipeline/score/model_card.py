@@ -11,11 +11,11 @@ import numpy as np
 
 from data.errors import printable
 from data.store import write_text
-from models.metrics import mae, spearman
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
 from pipeline.score.calibration import Calibration
+from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.train import SCORES, TrainedRun
 
 FILE = "card.md"
@@ -48,6 +48,7 @@ def model_card(
     calibration: Calibration | None,
     why_not: str | None = None,
     *,
+    combination: FittedCombination | None = None,
     model_sha256: str = "",
 ) -> str:
     """The card as Markdown; the same run gives the same text.
@@ -58,11 +59,12 @@ def model_card(
         config: the configuration of the features.
         calibration: of this run, or None.
         why_not: reason for a missing calibration.
+        combination: regressions that its score is averaged with, or None.
         model_sha256: hash of the model's files, as in tables of scores.
     """
     parts = [
         ("Data", _data(run, features, config)),
-        ("Model and training", (*_training(run), *_identity(model_sha256))),
+        ("Model and training", (*_training(run, combination), *_identity(model_sha256))),
         ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
         ("Limits", LIMITS),
     ]
@@ -98,7 +100,7 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
         yield f"features of stage {_text(stage)}, version {version}{identified}"
 
 
-def _training(run: TrainedRun) -> Iterable[str]:
+def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterable[str]:
     sizes, recipe = run.sizes, run.config
     yield f"AIM (Gao et al., ECCV 2020), system `{run.model.system}`, width {run.model.width}, {recipe.runs} networks"
     yield (
@@ -106,7 +108,12 @@ def _training(run: TrainedRun) -> Iterable[str]:
         f"{sizes.agents} secondary agent(s), {sizes.scene} of the scene; {sizes.trial} trial-level descriptors"
     )
     yield f"recipe `{recipe.recipe}`, {recipe.epochs} epochs, seed {recipe.seed}; every setting is in `model.json`"
-    yield "the score is the mean over the networks"
+    if combination is None:
+        yield "the score is the mean over the networks"
+        return
+    pairs = zip(combination.names, combination.weights, strict=True)
+    yield f"the score is a weighted mean: {', '.join(f'{_text(name)} {weight:.2f}' for name, weight in pairs)}"
+    yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
 
 
 def _identity(model_sha256: str) -> Iterable[str]:
@@ -123,8 +130,14 @@ def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | No
         f"protocol: {facts['folds']} folds, {facts['runs']} networks each, kept together: "
         f"{', '.join(facts['kinds']) or 'nothing'}; {len(truth)} performances, {calibration.groups} independent"
     )
-    yield f"Spearman's rho {spearman(guess, truth):.3f}, mean absolute error {mae(guess, truth):.3f}"
-    yield f"the mean score as prediction: mean absolute error {np.abs(truth - np.mean(truth)).mean():.3f}"
+    accuracy = calibration.accuracy
+    rho = "undefined" if accuracy.rho is None else f"{accuracy.rho:.3f}"
+    yield f"Spearman's rho {rho}, mean absolute error {accuracy.mae:.3f}"
+    yield f"the mean score of the other folds as prediction: mean absolute error {accuracy.mean_mae:.3f}"
+    yield str(accuracy)
+    for name, figures in calibration.facts.get("combination", {}).get("figures", {}).items():
+        value, error = (figures[key] for key in ("together", "together_error"))
+        yield f"{_text(name)}: " + ("undefined" if value is None else f"Spearman's rho {value:.3f} ± {error or 0:.3f}")
     reach = np.abs(truth - guess)
     for level in LEVELS:
         width = float(upper_quantile(reach[:, None], group_weights(calibration.group), level)[0])

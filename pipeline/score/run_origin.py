@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import printable
-from data.store import write_text
+from data.store import read_json, read_regular, write_text
 from data.weights import REGISTRY, cache_dir
 from extractors.base import StageConfig
 from pipeline.config import BaseConfig, config_class, validate
@@ -64,10 +64,9 @@ def mark_as_own(folder: Path, config: bytes) -> None:
 def is_own(folder: Path, config: bytes) -> bool:
     """Whether this account made the configuration in a run folder."""
     key = _key(create=False)
-    with suppress(OSError, ValueError, TypeError, LookupError, RecursionError):
-        place = folder / ORIGIN
-        if key is not None and place.is_file() and place.stat().st_size <= MAX_MARK_BYTES:
-            code = json.loads(place.read_text("utf-8"))["config_hmac"]
+    with suppress(OSError, ValueError, TypeError, LookupError):
+        if key is not None:
+            code = read_json(folder / ORIGIN, MAX_MARK_BYTES)["config_hmac"]
             return hmac.compare_digest(str(code).encode(), _code(key, config).encode())
     return False
 
@@ -154,8 +153,6 @@ def _key(*, create: bool) -> bytes | None:
                     os.link(temporary, place)
             finally:
                 temporary.unlink()
-        if place.is_file():
-            with place.open("rb") as stream:
-                key = stream.read(KEY_BYTES + 1)
-            return key if len(key) == KEY_BYTES else None
+        key = read_regular(place, KEY_BYTES)
+        return key if len(key) == KEY_BYTES else None
     return None

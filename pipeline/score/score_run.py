@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from data.errors import UsageError
 from data.store import is_remote
-from data.video import find_videos
 from pipeline.config import BaseConfig
 from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Score
+from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv
-from pipeline.score.scorer import Scorer, saved_storage
+from pipeline.score.scorer import load_scorer, saved_storage
 
 
 def score_videos(
     inputs: Sequence[Path],
     model: Path,
     *,
+    kinematics: Path | None = None,
+    dataset: BaseConfig | None = None,
     out: Path | None,
     cache: Path | None,
     workers: int | None,
@@ -26,10 +29,10 @@ def score_videos(
     observer: Observer,
     user: BaseConfig | None = None,
 ) -> list[Score]:
-    """Score the videos of `inputs`; those that fail come back with `error` set.
+    """Score performances; those that fail come back with `error` set.
 
     Args:
-        inputs: videos or folders.
+        inputs, kinematics, dataset: see `pipeline.score.score_inputs.find_performances`.
         model: folder of the trained run.
         out: a CSV file of the scores, or None.
         cache, workers, other_settings: see `Scorer`.
@@ -37,19 +40,17 @@ def score_videos(
         user: see `Scorer`.
 
     Raises:
-        UsageError: no such input, or features made here differ from those of training.
+        UsageError: no such input, one that the model does not read, or features unlike those of training.
         DataError: no trained run there, or a damaged one.
     """
     storage = saved_storage(model, user) if any(map(is_remote, inputs)) else None
-    listing = find_videos(list(inputs), storage)
-    observer.notes([f"note: {problem}" for problem in listing.problems])
-    records = listing.records
-    scorer = Scorer(model, cache, workers, other_settings=other_settings, user=user)
-    for note in scorer.notes:
-        observer.note(note)
+    records = find_performances(inputs, observer, kinematics=kinematics, dataset=dataset, storage=storage)
+    scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
+    if kinematics is not None and "kinematics" not in scorer.planner.reads:
+        raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
     stop = observer.stop_event()
-    with observer.videos() as hooks:
-        rows = scorer.score_records(records, stop=stop, note=observer.note, **hooks)
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
     scorer.cache.close()
     if out is not None:
         with writing(out):

@@ -11,9 +11,11 @@ JSON, one object per video; numbers in the unit of the labels, null where a vide
     execution         score of the execution head
     synchronisation   score of the synchronisation head
     steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
+    other_share       share of the score that belongs to no step (`pipeline.results.Score`), or null
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
     checked           names of the checks that ran; an empty `flags` covers these only
     quality           {stage: {measure: value}}
+    accuracy          how far off the model was on held-out performances, one sentence; "" where unknown
     error             why there is no score, or null
     model             SHA-256 of the model's files
 """
@@ -35,7 +37,7 @@ NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile"
 
 
 def write_csv(path: Path, rows: Sequence[Score]) -> None:
-    """One line per video: `NUMBERS`, the steps, the worst level, the flags, the error, the model's SHA-256.
+    """One line per video: `NUMBERS`, the steps, the share of none, the worst level, the flags, the error, the model.
 
     Cells cannot start a spreadsheet formula.
 
@@ -50,11 +52,12 @@ def csv_text(rows: Sequence[Score]) -> str:
     steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", *NUMBERS, *[f"step_{i + 1}" for i in range(steps)], "level", "flags", "error", "model"])
+    shares = [*[f"step_{i + 1}" for i in range(steps)], "other_share"]
+    writer.writerow(["video", *NUMBERS, *shares, "level", "flags", "error", "model"])
     for row in rows:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers = [row.score, row.spread, *ends, row.percentile, row.execution, row.synchronisation]
-        numbers += [*(step.score for step in row.steps), *[None] * (steps - len(row.steps))]
+        numbers += [*(step.score for step in row.steps), *[None] * (steps - len(row.steps)), row.other_share]
         cells = ["" if n is None else f"{n:.6g}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or ""), row.model])

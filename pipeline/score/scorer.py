@@ -20,18 +20,22 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, write_text
+from data.store import StageOutput, Storage, parse_json, read_regular, write_text
 from data.store.arrays import Floats
-from data.video import Record, find_videos
+from data.store.files import MAX_JSON_BYTES
+from data.video import Record
 from pipeline.cache import UNREADABLE, open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, extract_and_read, run_extract
 from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.observer import Observer
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
+from pipeline.score.known_videos import read_contents, was_trained_on
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
+from pipeline.score.score_inputs import find_performances
 
 CONFIG_FILE = "config.json"
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
@@ -39,11 +43,15 @@ NOT_FINITE = "the score is not a finite number; the model or this video's featur
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures."""
+    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures.
+
+    `trained_on`: whether a file of it was in the training part, None where those files are unknown.
+    """
 
     output: StageOutput
     keys: Mapping[str, str]
     quality: dict[str, dict[str, Any]]
+    trained_on: bool | None
 
 
 class Scorer:
@@ -75,10 +83,9 @@ class Scorer:
     ) -> None:
         self.folder = folder
         self.bundle = bundle.load(folder)
-        self.notes: tuple[str, ...] = tuple(f"note: {folder}: {text}" for text in self.bundle.notes)
         self.model_sha256 = bundle.model_sha256(folder)
         values, notes = usable_config(folder, user)
-        self.notes += tuple(notes)
+        self.notes = (*self.bundle.notes, *notes)
         if cache is not None:
             values["cache"] = str(cache)
         if workers is not None and isinstance(values.setdefault("run", {}), dict):
@@ -91,17 +98,21 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
             )
+        if self.config.combined and self.bundle.combination is None:
+            raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
+        self.contents = read_contents(folder)
 
-    def score(self, video: Path) -> Score:
-        """Score one video.
+    def score(self, video: Path | None = None, kinematics: Path | None = None) -> Score:
+        """Score one video, or a trial by the files that the model reads.
 
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        return self.score_records(find_videos([video], self.config.storage.reach()).records)[0]
+        given, storage = [] if video is None else [video], self.config.storage.reach()
+        return self.score_records(find_performances(given, Observer(), kinematics=kinematics, storage=storage))[0]
 
     def score_records(
         self,
@@ -122,15 +133,21 @@ class Scorer:
             note: told about videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
-        inputs, errors = extract_and_read(records, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
-        good = [record for record in records if record.id in inputs]
-        scored: dict[str, Score] = {}
-        if good:
-            features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
-            # One by one: matrix products of a batch may round differently from those of a single performance.
-            scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
-        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=errors[r.id]) for r in records]
+        lacking = {record.id: self.lacking(record) for record in records}
+        whole = [record for record in records if not lacking[record.id]]
+        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
+        # One by one: matrix products of a batch may round differently from those of a single performance.
+        scored = {record.id: self._scored(record, inputs[record.id]) for record in records if record.id in inputs}
+        rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
+
+    def lacking(self, record: Record) -> str:
+        """Which input of the model a performance lacks, and how to give it; empty where it has all."""
+        if not (lacking := self.planner.lacking(record)):
+            return ""
+        reads = " and ".join(sorted(self.planner.reads, reverse=True))
+        fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
+        return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"
 
     def outputs(self, row: Score, record: Record) -> dict[str, StageOutput]:
         """The stages' outputs that a score was made of; damaged ones are extracted again, lost ones left out."""
@@ -152,7 +169,10 @@ class Scorer:
     def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
-        return _Inputs(output, keys, quality)
+        trained_on = None
+        if self.contents is not None:
+            trained_on = was_trained_on(record, self.planner.reads, self.contents, self.cache)
+        return _Inputs(output, keys, quality, trained_on)
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
         """Predictions for given features of any settings; shapes and channel names must match the model.
@@ -162,12 +182,11 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
-    def _scored(self, features: FeatureSet, inputs: _Inputs) -> Score:
+    def _scored(self, record: Record, inputs: _Inputs) -> Score:
         """The score of one performance, or the error of one without a finite score."""
         try:
-            return self._predict(features, inputs)
-        except DataError as error:
-            record = features.records[0]
+            return self._predict(stack([record], [inputs.output], feature_settings(self.planner)), inputs)
+        except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
 
     def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:
@@ -183,7 +202,7 @@ class Scorer:
         quality = inputs.quality
         if not _finite(made, intervals):
             raise DataError(NOT_FINITE)
-        flags, checked = find_flags(self._facts(quality, float(features.duration[0]), distance, intervals))
+        flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
             path=record.path,
@@ -203,15 +222,17 @@ class Scorer:
                     strict=True,
                 )
             ),
+            other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
             quality=quality,
+            accuracy="" if calibration is None else str(calibration.accuracy),
             keys=inputs.keys,
         )
 
     def _facts(
         self,
-        quality: dict[str, dict[str, Any]],
+        inputs: _Inputs,
         duration: float,
         distance: tuple[float, str] | None,
         intervals: Mapping[float, Any],
@@ -219,7 +240,7 @@ class Scorer:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
         return Facts(
-            quality=quality,
+            quality=inputs.quality,
             training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
             lengths=None
@@ -232,6 +253,8 @@ class Scorer:
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
             independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
+            trained_on=inputs.trained_on,
+            accuracy=None if calibration is None else calibration.accuracy,
         )
 
     def _differing(self) -> tuple[str, ...]:
@@ -244,19 +267,23 @@ class Scorer:
 def load_scorer(
     folder: Path,
     cache: Path | None = None,
-    workers: int = 0,
+    workers: int | None = 0,
     *,
     other_settings: bool = False,
     user: BaseConfig | None = None,
+    observer: Observer | None = None,
 ) -> Scorer:
-    """Load a scorer for use from Python; by default it extracts in this process.
+    """Load a scorer; by default it extracts in this process. The observer is told what to know of the run folder.
 
     Raises:
         DataError: the folder holds no trained run, or a damaged one.
         UsageError: its configuration has settings that this version does not have, or makes other features than those
             of training (see `Scorer`).
     """
-    return Scorer(folder, cache, workers, other_settings=other_settings, user=user)
+    scorer = Scorer(folder, cache, workers, other_settings=other_settings, user=user)
+    if observer is not None:
+        observer.notes(scorer.notes)
+    return scorer
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
@@ -303,11 +330,11 @@ def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[st
 def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
     path = folder / CONFIG_FILE
     try:
-        content = path.read_bytes()
-        values = json.loads(content.decode("utf-8"))
+        content = read_regular(path, MAX_JSON_BYTES)
+        values = parse_json(content)
     except FileNotFoundError:
         raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):
         raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
@@ -326,7 +353,15 @@ def saved_storage(folder: Path, user: BaseConfig | None = None) -> Storage:
 
 def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
     """Whether every number of a score is one."""
-    heads = (made.score, made.members, made.step_scores, made.attention, made.execution, made.synchronisation)
+    heads = (
+        made.score,
+        made.other_share,
+        made.members,
+        made.step_scores,
+        made.attention,
+        made.execution,
+        made.synchronisation,
+    )
     return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 

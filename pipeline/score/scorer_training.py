@@ -14,6 +14,7 @@ from pipeline.outputs import writing
 from pipeline.score.bundle import save
 from pipeline.score.calibration import FOLDS, Calibration
 from pipeline.score.finish import finish_run
+from pipeline.score.video_flags import report_flags
 from pipeline.train import TrainedRun
 from pipeline.train import train as train_networks
 
@@ -42,6 +43,7 @@ def train_scorer(
     *,
     folds: int | None = None,
     cached: bool = True,
+    strict: bool = False,
     observer: Observer,
     stop: threading.Event,
 ) -> TrainedScorer:
@@ -53,25 +55,28 @@ def train_scorer(
         folder: the run's folder.
         folds: of the calibration; 0 leaves it out.
         cached: whether the configuration's cache holds the stages' outputs of these features.
+        strict: refuse to train where a video is flagged.
         observer, stop: progress, and how to end it.
 
     Raises:
         Cancelled: `stop` was set.
-        DataError: the features cannot be trained on.
+        DataError: the features cannot be trained on, or `strict` and a video is flagged.
         UsageError: the folder cannot be written.
     """
+    planner = make_planner(config, ("timesteps",)) if cached else None
+    if planner is not None:
+        report_flags(features.records, planner, observer, strict=strict)
     model, recipe = config.scorer
-    with observer.steps("epochs") as progress:
+    with observer.progress("epochs") as progress:
         run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress, stop=stop.is_set
+            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop.is_set
         )
     with writing(folder):
         save(run, folder)
-    planner = make_planner(config, ("timesteps",)) if cached else None
-    with writing(folder), observer.steps("epochs of the calibration") as progress:
+    with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
             run, features, config, folder, planner=planner,
-            folds=FOLDS if folds is None else folds, progress=progress, stop=stop.is_set,
+            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop.is_set,
         )  # fmt: skip
     if planner is not None:
         planner.cache.close()

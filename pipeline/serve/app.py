@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -37,8 +37,11 @@ from pipeline.serve.job_queue import Queue, Work
 HEADER = "x-aim-serve"
 """Header of every request that changes something."""
 
-NAME_HEADER = "x-file-name"
-"""Percent-encoded name of an uploaded file."""
+NAME_HEADER, KINEMATICS_HEADER = "x-file-name", "x-kinematics-name"
+"""Percent-encoded names of an uploaded video and of the kinematics file before it."""
+
+BYTES_HEADER = "x-kinematics-bytes"
+"""Length of the kinematics file."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
@@ -88,6 +91,7 @@ def create_app(
     limits: Limits | None = None,
     facts: Mapping[str, str] | None = None,
     token: str | None = None,
+    reads: Collection[str] = ("video",),
 ) -> FastAPI:
     """The application.
 
@@ -97,6 +101,7 @@ def create_app(
         limits: see `Limits`.
         facts: shown at the bottom of the page: model, data, results.
         token: admits whoever has it; default: a random one, in `app.state.token`.
+        reads: input files of the model: "video", "kinematics".
 
     Raises:
         UsageError: another server uses the folder.
@@ -120,8 +125,8 @@ def create_app(
     app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    _pages(app, queue, bounds, dict(facts or {}))
-    _api(app, queue, bounds)
+    _pages(app, queue, bounds, dict(facts or {}), reads)
+    _api(app, queue, bounds, reads)
     return app
 
 
@@ -197,8 +202,8 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str]) -> None:
-    index, policy = render_index(bounds.file_bytes, facts)
+def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str], reads: Collection[str]) -> None:
+    index, policy = render_index(bounds.file_bytes, facts, reads)
 
     @app.get("/")
     def home() -> HTMLResponse:
@@ -223,7 +228,7 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str]) ->
         return FileResponse(path)
 
 
-def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
+def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> None:
     under_way = 0  # only the event loop's thread counts them
 
     @app.get("/api/jobs")
@@ -243,11 +248,15 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits) -> None:
         announced = _length(request.headers.get("content-length"))
         if shutil.disk_usage(queue.folder.parent).free - (announced or 0) < bounds.spare_bytes:
             raise uploads.UploadError(507, "the disk is full")
-        name = request.headers.get(NAME_HEADER)
+        name, kinematics = (request.headers.get(header) for header in (NAME_HEADER, KINEMATICS_HEADER))
+        if name is None and kinematics is None:
+            name = ""  # of a client that sends no names
+        parts = uploads.Parts(name, kinematics, _length(request.headers.get(BYTES_HEADER)) or 0)
+        parts.check(reads)
         under_way += 1
         try:
             body = uploads.timely(request.stream(), bounds.stall_s, bounds.upload_s)
-            file = await uploads.receive(body, name, announced, queue.folder, bounds.file_bytes)
+            file = await uploads.receive(body, parts, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
@@ -278,7 +287,7 @@ def _submit(queue: Queue, file: uploads.Upload, most: int) -> ScoringJob:
         _refuse_when_full(queue, 0, most)
         return queue.submit(ScoringJob(file.id, file.name, file.suffix, file.size, file.content))
     except BaseException:
-        shutil.rmtree(file.path.parent, ignore_errors=True)
+        shutil.rmtree(file.folder, ignore_errors=True)
         raise
 
 

@@ -31,10 +31,11 @@ WorkProgress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a job; its report is at the path given to the work."""
+    """Result of a job; its report is at the path given to the work. `note` names its serious flags."""
 
     score: float | None
     flags: int = 0
+    note: str = ""
 
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
@@ -110,11 +111,13 @@ class Queue:
     def _sweep(self) -> None:
         """Delete folders of uploads that a killed server left before they became jobs.
 
-        Such a folder holds the video and nothing else. One with a report stays: it is the result of a job whose history
-        was moved away.
+        Such a folder holds uploaded files and nothing else. One with a report stays: it is the result of a job whose
+        history was moved away.
         """
         for place in self.folder.glob("[0-9a-f]" * 32):
-            if self.history.get(place.name) is None and all(path.stem == "video" for path in place.glob("*")):
+            if self.history.get(place.name) is None and all(
+                path.stem in ("video", "kinematics") for path in place.glob("*")
+            ):
                 shutil.rmtree(place, ignore_errors=True)
 
     def _loop(self) -> None:
@@ -165,7 +168,7 @@ class Queue:
         finished = None if end["state"] == "queued" else time.time()
         rest = {"finished": finished, "stage": "", "share": None}
         try:
-            self._change(job, **({"error": ""} | end | rest))
+            self._change(job, **({"error": ""} | rest | end))
         except Exception:  # a result that does not fit a column
             log.exception("job %s failed", job.id)
             self._change(job, **(_FAULT | rest))
@@ -188,7 +191,7 @@ class Queue:
         try:
             video = self.folder / job.id / f"video{job.suffix}"
             outcome = self._work(job, video, self.report(job), progress, stop)
-            return {"state": "done", "score": outcome.score, "flags": outcome.flags}
+            return {"state": "done", "score": outcome.score, "flags": outcome.flags, "stage": outcome.note}
         except Cancelled:
             return {"state": "queued" if self._closing.is_set() else "cancelled"}
         except AimError as error:

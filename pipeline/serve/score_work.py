@@ -1,19 +1,36 @@
-"""Scoring one uploaded video with a trained run, and its report page."""
+"""Scoring one uploaded performance with a trained run, and its report page."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import Cancelled, VideoError
+from data.errors import Cancelled, UsageError, VideoError
 from data.video import Record
 from pipeline.serve.history import ScoringJob
 from pipeline.serve.job_queue import Outcome, WorkProgress
+from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
     from pipeline.extract import FrameProgress
     from pipeline.score import Scorer
+
+
+def refuse_unfed(scorer: Scorer) -> None:
+    """Refuse a model that reads files which the page cannot take.
+
+    Raises:
+        UsageError: it reads keypoint files of another program.
+    """
+    pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
+    if getattr(pose, "backend", "") == "import":
+        raise UsageError(
+            "this model reads keypoint files of another program (pose.backend: import), and the page takes none",
+            where=scorer.folder,
+            fix="Use: aqa score VIDEOS --model RUN, or train a model whose poses the program detects itself",
+        )
 
 
 class ScoreWork:
@@ -22,10 +39,12 @@ class ScoreWork:
     Args:
         scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
             extracted again. With `workers=1` a decoder crash ends a child process only.
+        note: receives notes on videos that are extracted again.
     """
 
-    def __init__(self, scorer: Scorer) -> None:
+    def __init__(self, scorer: Scorer, note: Callable[[str], None] | None = None) -> None:
         self.scorer = scorer
+        self.note = note
 
     def __call__(
         self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
@@ -38,9 +57,14 @@ class ScoreWork:
         """
         from pipeline.report import report_scores
 
-        record = Record(id=f"uploads/{job.content[:16]}{job.suffix}", path=video)
+        kinematics = video.with_name(KINEMATICS)
+        record = Record(
+            id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+            path=video if job.suffix else None,
+            sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+        )
         progress("preparing", None)
-        row = self.scorer.score_records([record], stop=stop, on_frames=_frames(progress))[0]
+        row = self.scorer.score_records([record], stop=stop, note=self.note, on_frames=_frames(progress))[0]
         if stop.is_set():
             raise Cancelled
         if row.error is not None:
@@ -48,7 +72,8 @@ class ScoreWork:
         progress("writing the report", None)
         model = f"scored by {self.scorer.folder.name}"
         report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
-        return Outcome(row.score, len(row.flags))
+        serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
+        return Outcome(row.score, len(row.flags), serious)
 
 
 def _frames(progress: WorkProgress) -> FrameProgress:

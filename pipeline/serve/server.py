@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ def serve(
     port: int = 8765,
     limits: Limits | None = None,
     facts: dict[str, str] | None = None,
+    reads: Collection[str] = ("video",),
     on_start: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until interrupted.
@@ -35,6 +36,7 @@ def serve(
         port: 0 for any free port.
         limits: see `pipeline.serve.app.Limits`.
         facts: facts on the model, shown on the page.
+        reads: input files of the model: "video", "kinematics".
         on_start: called with the link that admits its reader, when the port is open.
 
     Raises:
@@ -48,7 +50,9 @@ def serve(
     if not is_loopback(host):
         raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
     shown = f"[{host}]" if ":" in host else host
-    app = create_app(folder, work, limits, facts)  # before the port: with both in use, another port would not help
+    app = create_app(
+        folder, work, limits, facts, reads=reads
+    )  # before the port: with both in use, another port would not help
     with closing(app.state.queue.history):
         listener = _listen(host, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)

@@ -1,4 +1,7 @@
-"""Receives uploads: streams a request's body to a file, checks size and type, and generates its name."""
+"""Receives uploads: streams a request's body to files, checks size and type, and generates their names.
+
+The body is the video. For a model of kinematics, the body is the kinematics file followed by the video, if any.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,24 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
+from data.datasets import trial_of
 from data.errors import printable
 from data.video import VIDEO_SUFFIXES
 
 NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""
+
+KINEMATICS = "kinematics.txt"
+"""The kinematics file in a job's folder."""
+
+MOST_KINEMATICS = 64 << 20
+"""Bytes of the largest kinematics file: it is read whole, and an hour of surgery has less."""
 
 HEAD_BYTES = 512
 """Bytes at the start of a file that identify its type."""
@@ -54,13 +64,13 @@ class UploadError(Exception):
 
 @dataclass(frozen=True)
 class Upload:
-    """A completely received file.
+    """Completely received files of one performance.
 
     Attributes:
         id: 32 hexadecimal digits; names the folder.
-        name: the client's name, printable, without folders, for display only.
-        suffix: one of `VIDEO_SUFFIXES`.
-        path: FOLDER/id/video + suffix.
+        name: the client's names, printable, without folders, for display only.
+        suffix: one of `VIDEO_SUFFIXES`; empty without a video.
+        folder: FOLDER/id, which holds `video` + suffix and `KINEMATICS`.
         size: bytes.
         content: SHA-256.
     """
@@ -68,9 +78,44 @@ class Upload:
     id: str
     name: str
     suffix: str
-    path: Path
+    folder: Path
     size: int
     content: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a request says of its body.
+
+    Attributes:
+        video, kinematics: percent-encoded names of the files, None where the body has no such part.
+        kinematics_bytes: length of the kinematics file, with which the body begins.
+    """
+
+    video: str | None
+    kinematics: str | None = None
+    kinematics_bytes: int = 0
+
+    def check(self, reads: Collection[str]) -> None:
+        """Compare the parts with the inputs that the model reads.
+
+        Raises:
+            UploadError: one is missing or too many, or they are of different trials.
+        """
+        if self.video is None and "video" in reads:
+            raise UploadError(400, "the video is missing, and this model reads one")
+        if self.kinematics is None and "kinematics" in reads:
+            raise UploadError(
+                400, "this model also reads kinematics: drop the kinematics file (.txt) of this trial too"
+            )
+        if self.kinematics is not None and "kinematics" not in reads:
+            raise UploadError(415, "this model reads no kinematics: drop videos only")
+        if self.kinematics_bytes > MOST_KINEMATICS:
+            raise _too_large(MOST_KINEMATICS)
+        stems = [PurePosixPath(shown_name(name)).stem for name in (self.video, self.kinematics) if name is not None]
+        trials = [trial_of(stem) for stem in stems]
+        if stems != trials and len(set(trials)) > 1:
+            raise UploadError(400, f"the kinematics are those of {trials[1]}, the video is of {trials[0]}")
 
 
 def shown_name(header: str | None) -> str:
@@ -94,31 +139,31 @@ def suffix_of(name: str) -> str:
 
 
 async def receive(
-    body: AsyncIterator[bytes], header: str | None, announced: int | None, folder: Path, most_bytes: int
+    body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
 ) -> Upload:
     """Write a body to disk. A refused or broken upload leaves no file.
 
     Args:
         body: the bytes.
-        header: percent-encoded name of the file.
+        parts: what the body holds, checked.
         announced: Content-Length, where the client sent one.
         folder: folder of the job folders.
-        most_bytes: limit of one file.
+        most_bytes: limit of one upload.
 
     Raises:
         UploadError: wrong type, too large, empty, or the disk is full.
     """
-    name = shown_name(header)
-    suffix = suffix_of(name)
+    names = [shown_name(name) for name in (parts.video, parts.kinematics) if name is not None]
+    suffix = "" if parts.video is None else suffix_of(names[0])
     if announced is not None and announced > most_bytes:
         raise _too_large(most_bytes)
     job = secrets.token_hex(16)
     place = folder / job
-    path = place / f"video{suffix}"
     try:
         place.mkdir(parents=True)
-        size, digest = await _write(body, path, most_bytes)
-        return Upload(job, name, suffix, path, size, digest)
+        paths = (place / KINEMATICS, place / f"video{suffix}")
+        size, digest = await _write(body, paths, parts, most_bytes)
+        return Upload(job, " + ".join(names), suffix, place, size, digest)
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -149,21 +194,35 @@ async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) ->
             raise UploadError(408, f"the upload was dropped: it {late}") from None
 
 
-async def _write(body: AsyncIterator[bytes], path: Path, most_bytes: int) -> tuple[int, str]:
-    digest, size, head = hashlib.sha256(), 0, b""
-    with path.open("xb") as stream:
+async def _write(
+    body: AsyncIterator[bytes], paths: tuple[Path, Path], parts: Parts, most_bytes: int
+) -> tuple[int, str]:
+    """Write the kinematics and the video of a body to two paths; returns the size and SHA-256 of both."""
+    digest, size, head, left = hashlib.sha256(), 0, b"", parts.kinematics_bytes
+    with ExitStack() as files:
+        text = files.enter_context(paths[0].open("xb")) if parts.kinematics is not None else None
+        film = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
         async for block in body:
             size += len(block)
             if size > most_bytes:
                 raise _too_large(most_bytes)
-            if len(head) < HEAD_BYTES:
-                head += block[: HEAD_BYTES - len(head)]
-                if len(head) >= 16 and not is_video(head):
-                    raise UploadError(415, "the file's content is not a video")
             digest.update(block)
-            stream.write(block)
-    if not is_video(head):
-        raise UploadError(415, "the file is empty" if not size else "the file's content is not a video")
+            first, rest = block[:left], block[left:]
+            left -= len(first)
+            if text is not None:
+                text.write(first)
+            if rest and film is None:
+                raise UploadError(400, "the body is longer than its parts")
+            if film is not None and rest:
+                if len(head) < HEAD_BYTES:
+                    head += rest[: HEAD_BYTES - len(head)]
+                    if len(head) >= 16 and not is_video(head):
+                        raise UploadError(415, "the file's content is not a video")
+                film.write(rest)
+    if left or (parts.kinematics is not None and not parts.kinematics_bytes):
+        raise UploadError(400, "the kinematics file is empty or incomplete")
+    if parts.video is not None and not is_video(head):
+        raise UploadError(415, "the file's content is not a video" if head else "the file is empty")
     return size, digest.hexdigest()
 
 

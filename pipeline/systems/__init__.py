@@ -2,8 +2,22 @@
 
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.combination import COMBINED, Combined
 from pipeline.systems.epoch_choice import WithEpochs
+from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
 from pipeline.systems.selection import Selected
 
-__all__ = ["AimSystem", "HeldOut", "Part", "Selected", "SimpleSystem", "System", "WithEpochs", "trivial_baselines"]
+__all__ = [
+    "COMBINED",
+    "AimSystem",
+    "Combined",
+    "FittedCombination",
+    "HeldOut",
+    "Part",
+    "Selected",
+    "SimpleSystem",
+    "System",
+    "WithEpochs",
+    "trivial_baselines",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +17,13 @@ from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.interface import HeldOut, Part, by_fold
 from pipeline.train import (
     SCORES,
     Fitted,
     Normaliser,
-    Progress,
     Stop,
     check_sizes,
     fit_members,
@@ -32,14 +31,13 @@ from pipeline.train import (
     run_members,
     sizes_of,
     stack_data,
-    with_copied_rows,
-    with_copies,
+    training_set,
 )
 
 
 @dataclass(frozen=True)
 class AimSystem:
-    """AIM or a compared network: all runs on all folds of all tasks train at once.
+    """AIM or a compared network: all runs on all folds of all tasks train at once; equal training parts train once.
 
     Attributes:
         name: shown in tables.
@@ -60,7 +58,7 @@ class AimSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; statistics come from each part's training rows.
 
@@ -70,26 +68,41 @@ class AimSystem:
         """
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
-        more = with_copies(features, config)
-        train = [with_copied_rows(part.train, len(features), config) for part in parts]
-        normalisers = [fit_normaliser(more, rows, config) for rows in train]
-        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
+        learning = training_set(features, config)
+        more, groups = learning.features, self._groups(parts)
+        first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
+        train = {i: learning.rows(parts[i].train) for i in set(first.values())}
+        fitted_to = {i: fit_normaliser(more, rows, config) for i, rows in train.items()}
+        normalisers = [fitted_to[first[i]] for i in range(len(parts))]
         data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
-            rows = np.concatenate([train[i] for i in group])
-            members += run_members(rows, number, normalisers[group[0]], config)
+            rows = np.concatenate([train[i] for i in group if first[i] == i])
+            members += run_members(rows, number, normalisers[group[0]], config, _test_rows(parts, group))
         fitted = fit_members(
             data, members, sizes, self.model, config,
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
         return self._read(fitted, parts, groups, normalisers, sizes, data)
 
+    def cost(self, parts: Sequence[Part]) -> int:
+        """Rows that training on these parts passes through, over all networks and epochs."""
+        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
+        return self.config.runs * self.config.epochs * sum(rows.values())
+
     def inner(self, runs: int) -> AimSystem:
         """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
         fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
         place = None if self.checkpoints is None else self.checkpoints / "inner"
         return replace(self, config=fewer, checkpoints=place)
+
+    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Indices of the parts that share networks."""
+        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
+            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
+            groups.setdefault(learned, []).extend(group)
+        return list(groups.values())
 
     def _read(
         self,
@@ -103,17 +116,22 @@ class AimSystem:
         """Predictions of the trained networks for the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
         by_epoch: dict[int, Floats] = {}
+        runs = self.config.runs
         for number, group in enumerate(groups):
-            mine = slice(number * self.config.runs, (number + 1) * self.config.runs)
-            output = self._predict({n: v[mine] for n, v in fitted.state.items()}, sizes, data, number)
-            for i, (column, name) in itertools.product(group, enumerate(SCORES)):
-                values = getattr(output, name)
-                if values is not None:
-                    scaled = values[:, torch.from_numpy(parts[i].test)].double().numpy()
-                    scores[name][i] = normalisers[i].unscale(scaled, column)
-            for i in group if self.watch else ():
-                scaled = fitted.watched[:, mine][..., torch.from_numpy(parts[i].test)].double().numpy()
-                by_epoch[i] = normalisers[i].unscale(scaled, 0)
+            mine = slice(number * runs, (number + 1) * runs)
+            output = self._predict(
+                {n: v[mine] for n, v in fitted.state.items()}, sizes, data, number, _test_rows(parts, group)
+            )
+            watched = torch.stack(fitted.watched[mine], dim=1)  # (epochs, runs, rows of the group)
+            ends = np.cumsum([len(parts[i].test) for i in group])
+            for i, end in zip(group, ends, strict=True):
+                places = slice(int(end) - len(parts[i].test), int(end))
+                for column, name in enumerate(SCORES):
+                    values = getattr(output, name)
+                    if values is not None:
+                        scores[name][i] = normalisers[i].unscale(values[:, places].double().numpy(), column)
+                if self.watch:
+                    by_epoch[i] = normalisers[i].unscale(watched[..., places].double().numpy(), 0)
         in_order = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
         return HeldOut(
             score=in_order["score"],
@@ -125,10 +143,15 @@ class AimSystem:
             watched=self.watch,
         )
 
-    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int) -> AimOutput:
+    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int, rows: Rows) -> AimOutput:
         net = build(self.model, sizes, StackedLayers(self.config.runs))
         net.load_state_dict(state)
-        return predict_members(net, data, torch.full((self.config.runs,), fold))
+        folds, chosen = torch.full((self.config.runs,), fold), torch.from_numpy(rows).expand(self.config.runs, -1)
+        return predict_members(net, data, folds, rows=chosen)
+
+
+def _test_rows(parts: Sequence[Part], group: Sequence[int]) -> Rows:
+    return np.concatenate([parts[i].test for i in group])
 
 
 def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:

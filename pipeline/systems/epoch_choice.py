@@ -15,10 +15,11 @@ from data.splits import TIED
 from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""
@@ -60,11 +61,14 @@ class WithEpochs:
         return self.system.name
 
     def inner(self, runs: int) -> AimSystem:
-        """The system by its last epoch, with as many runs at most, for inner validation of others."""
-        return self.system.inner(runs)
+        """The system by its last epoch, with as many runs at most, for inner validation of others.
+
+        It watches the same epochs as inside `trainings`, so that both are one training.
+        """
+        return self._watching().inner(runs)
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
@@ -72,7 +76,7 @@ class WithEpochs:
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
-        watching = replace(self.system, watch=watched_epochs(self.system.config.epochs))
+        watching = self._watching()
         every = [part for inner in self._inner(features, parts).values() for part in inner]
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
@@ -86,6 +90,9 @@ class WithEpochs:
             ]
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
+
+    def _watching(self) -> AimSystem:
+        return replace(self.system, watch=watched_epochs(self.system.config.epochs))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         return inner_parts(features, parts, kinds=self.kinds, seed=self.seed)

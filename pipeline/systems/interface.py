@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
-from pipeline.train import Progress, Stop
+from pipeline.observer import Steps
+from pipeline.train import Stop
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ class Part:
     test: Rows
 
 
+def same_part(one: Part, other: Part) -> bool:
+    """Whether both are the same fold of the same task."""
+    same_rows = np.array_equal(one.train, other.train) and np.array_equal(one.test, other.test)
+    return (one.task, one.fold) == (other.task, other.fold) and same_rows
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions for the test rows of every part, in the units of the labels.
@@ -48,6 +55,7 @@ class HeldOut:
         by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
         watched: which epochs those are, counted from 1.
         variants: further rows of the same training, each with its system.
+        inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
     """
 
     score: tuple[Floats, ...]
@@ -59,6 +67,7 @@ class HeldOut:
     by_epoch: tuple[Floats, ...] = ()
     watched: tuple[int, ...] = ()
     variants: tuple[tuple[System, HeldOut], ...] = ()
+    inner: tuple[dict[str, Any], ...] = ()
 
 
 class System(Protocol):
@@ -73,7 +82,7 @@ class System(Protocol):
         """Whether it needs no video: a reference for every other result."""
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """Train on each part's training rows and predict its test rows.
 
@@ -105,7 +114,7 @@ class SimpleSystem:
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
         scores = []

@@ -1,175 +1,387 @@
-"""Compared systems without networks: support vector, ridge and nearest-neighbour regression on fixed descriptors.
+"""Systems without networks: support vectors, Gaussian processes, ridge and nearest neighbours on fixed descriptors.
 
-The descriptors of a performance depend on no other performance; standardisation and regression are fitted on the
-training part alone.
+Standardisation and regression are fitted on the training part alone, in which the views of one trial count once: equal
+labels on nearly equal descriptors would look like labels without noise. A fitted regression is a few arrays, so that a
+run folder can hold it (`FittedRegression.arrays`).
+
+C, epsilon and the kernels of the systems on trial descriptors, and the recipe of `POOLED_RIDGE`, come from trials on
+the real JIGSAWS that have seen its test folds (CHANGELOG, issue 13). Inner validation decides between the systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
-from pipeline.systems.interface import HeldOut, Part, SimpleSystem, by_fold
-from pipeline.train import Progress, Stop, label_table
+from pipeline.observer import Steps
+from pipeline.systems.descriptors import DESCRIPTORS
+from pipeline.systems.interface import HeldOut, Part, by_fold
+from pipeline.train import Stop, label_table
 
-Describe = Callable[[FeatureSet], Floats]
-"""Features of n performances to descriptors (n, K)."""
+Kernel = Literal["linear", "poly", "rbf", "nearest"]
 
-COEFFICIENTS = 5
-"""Lowest cosine or Fourier coefficients that are kept of each channel over the time steps."""
+CUT = 5.0
+"""Standardised descriptors are clipped to +- this."""
 
+PENALTIES = np.logspace(-1, 4, 20)
+"""Ridge penalties to choose from, inside the training part."""
 
-def scene_mean(features: FeatureSet) -> Floats:
-    """(n, Nc) whole-scene feature averaged over the time steps, the input of I3D-SVR (table 4)."""
-    return np.asarray(features.scene.mean(1), dtype=np.float64)
+TASK_WEIGHT = 3.0
+"""Size of the columns that tell the tasks apart in a regression over several."""
 
+USER_WEIGHT = 3.0
+"""Size of the columns that take up what is particular about each training user."""
 
-def scene_unit(features: FeatureSet) -> Floats:
-    """(n, Nc) the same scaled to unit length, as C3D-SVR has it (Parmar and Morris 2017, reference 17)."""
-    mean = scene_mean(features)
-    return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9))
+NEIGHBOURS = 5
+RANKS = np.linspace(0.0, 1.0, 21)
+"""Quantiles of the training part between which ranks are interpolated."""
 
+LENGTHS = 2.0 ** np.arange(-1.5, 4.1, 0.5)
+"""Length scales of the Gaussian process to choose from, in units of the root of the number of descriptors."""
 
-def pose_dct(features: FeatureSet) -> Floats:
-    """(n, K) lowest cosine coefficients of every agent's channels: Pose+DCT (Pirsiavash 2014, reference 20).
-
-    Departure: the channels are our per-step statistics instead of every frame's joint positions.
-    """
-    from scipy.fft import dct
-
-    return np.asarray(dct(_series(features), axis=1, norm="ortho")[:, :COEFFICIENTS].reshape(len(features), -1))
-
-
-def frequency_and_entropy(features: FeatureSet) -> Floats:
-    """(n, K) DCT, DFT magnitudes and approximate entropy: DCT+DFT+ApEn (Zia and Essa 2018, reference 30).
-
-    Departure: over the T time steps of every channel instead of the full-rate kinematics.
-    """
-    from scipy.fft import dct
-
-    series = _series(features)
-    cosine = dct(series, axis=1, norm="ortho")[:, :COEFFICIENTS]
-    fourier = np.abs(np.fft.rfft(series, axis=1))[:, 1 : COEFFICIENTS + 1]
-    entropy = approximate_entropy(series)
-    parts = [part.reshape(len(features), -1) for part in (cosine, fourier, entropy)]
-    return np.concatenate(parts, axis=1)
-
-
-def trial_descriptors(features: FeatureSet) -> Floats:
-    """(n, K) trial-level descriptors; ours, for people without training performances."""
-    return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
-
-
-def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
-    """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
-    tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
-    return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
-
-
-def _series(features: FeatureSet) -> Floats:
-    """(n, T, channels) channels of all agents, 0 where unobserved."""
-    count, steps = features.primary.shape[:2]
-    agents = [features.primary, features.secondary.reshape(count, steps, -1)]
-    return np.nan_to_num(np.concatenate(agents, axis=-1).astype(np.float64))
-
-
-def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:
-    count = series.shape[1] - m + 1
-    windows = np.stack([series[:, i : i + count] for i in range(m)], axis=-1)  # (n, count, channels, m)
-    share = np.zeros((series.shape[0], count, series.shape[2]))
-    for i in range(count):
-        apart = np.abs(windows - windows[:, i : i + 1]).max(-1)  # (n, count, channels)
-        share[:, i] = (apart <= tolerance).mean(1)
-    return np.asarray(np.log(share).mean(1))
-
-
-def regression_systems(features: FeatureSet) -> list[SimpleSystem]:
-    """The regression systems that these features allow."""
-    systems: list[SimpleSystem] = []
-    if features.scene.shape[-1]:
-        for short, kernel in (("L", "linear"), ("P", "poly"), ("RBF", "rbf")):
-            systems.append(SimpleSystem(f"I3D-SVR-{short}", _Fitted(scene_mean, "svr", kernel)))
-        systems.append(SimpleSystem("C3D-SVR (on our clips)", _Fitted(scene_unit, "svr", "linear")))
-    if features.primary.shape[-1]:
-        systems.append(SimpleSystem("Pose+DCT", _Fitted(pose_dct, "svr", "linear")))
-        systems.append(SimpleSystem("DCT+DFT+ApEn", _Fitted(frequency_and_entropy, "nearest", "")))
-    if features.trial.shape[-1]:
-        systems.append(SimpleSystem("trial figures, ridge (ours)", _Fitted(trial_descriptors, "ridge", "")))
-    return systems
+NOISES = np.logspace(-2, 2, 21)
+"""Noise variances of the Gaussian process to choose from, in units of the signal's: no judge is free of noise."""
 
 
 @dataclass(frozen=True)
-class PooledRidge:
-    """Ridge regression on trial-level descriptors over all tasks of a fold at once; ours, for new users.
+class FittedRegression:
+    """A regression on standardised descriptors: bias + weights x kernel(anchors, x), in the units of the labels.
 
-    Descriptors and scores are standardised within each task on its training part, so that tasks share the effect of a
-    deviation; the penalty is chosen by leave-one-out inside the training part.
+    Attributes:
+        describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
+        kernel: "nearest" averages the weights of the `NEIGHBOURS` nearest anchors, by inverse distance.
+        tasks: those of the rows of the next four; a single "" where all tasks share them.
+        centre, spread: (t, K) of the descriptors; an infinite spread drops a constant one.
+        knots: (t, len(RANKS), K) quantiles where descriptors become ranks, else (t, 0, K).
+        score: (t, 2) shift and scale of the predictions.
+        indicators: tasks that have a column of their own after the descriptors.
+        anchors: (m, K + indicators) training rows, or the coefficients of a linear one.
+        weights: (m,).
+        gamma, bias: of the kernel and of the sum.
     """
 
-    name: str = "trial figures, all tasks (ours)"
+    describe: str
+    kernel: Kernel
+    tasks: tuple[str, ...]
+    centre: Floats
+    spread: Floats
+    knots: Floats
+    score: Floats
+    indicators: tuple[str, ...]
+    anchors: Floats
+    weights: Floats
+    gamma: float
+    bias: float
+
+    def predict(self, features: FeatureSet, table: Floats | None = None) -> Floats:
+        """(n,) scores, each computed alone; `table` holds the descriptors where they are made already."""
+        table = DESCRIPTORS[self.describe](features) if table is None else table
+        tasks = [record.task for record in features.records]
+        inputs = self.inputs(table, tasks)
+        scaled = np.array([self._one(row) for row in inputs])
+        shift, scale = np.array([self._of_task(self.score, task) for task in tasks]).reshape(-1, 2).T
+        return np.asarray(scaled * scale + shift)
+
+    def inputs(self, table: Floats, tasks: Sequence[str]) -> Floats:
+        """(n, K + indicators) what the kernel compares."""
+        scaled = np.stack([self._scaled(table, i) for i in range(len(self.tasks))])  # (t, n, K)
+        chosen = [self._of_task(scaled[:, row], task) for row, task in enumerate(tasks)]
+        marks = [[_share(one, task, self.indicators) * TASK_WEIGHT for one in self.indicators] for task in tasks]
+        joined = np.concatenate([np.array(chosen), np.array(marks).reshape(len(tasks), -1)], axis=1)
+        return np.asarray(joined.astype(np.float32), dtype=np.float64)  # as stored, so that saved models predict alike
+
+    def _scaled(self, table: Floats, i: int) -> Floats:
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = np.clip(np.nan_to_num((table - self.centre[i]) / self.spread[i]), -CUT, CUT)
+        if self.knots.shape[1]:
+            below, steps = rank_segments(self.knots[i])
+            rank = np.clip((np.nan_to_num(table)[:, None] - below) / steps, 0.0, 1.0).mean(1)
+            out = np.where(np.isfinite(self.spread[i]), (rank - 0.5) * np.sqrt(12.0), 0.0)
+        return np.asarray(out)
+
+    def _of_task(self, values: Floats, task: str) -> Floats:
+        """The entry of a task along the first axis; the mean over the tasks for another one."""
+        return np.asarray(values[self.tasks.index(task)] if task in self.tasks else values.mean(0))
+
+    def _one(self, row: Floats) -> float:
+        if self.kernel in ("linear", "poly"):
+            near = (self.anchors * row).sum(1)
+            return float((near if self.kernel == "linear" else (self.gamma * near) ** 3) @ self.weights) + self.bias
+        apart = np.square(self.anchors - row).sum(1)
+        if self.kernel == "rbf":
+            return float(np.exp(-self.gamma * apart) @ self.weights) + self.bias
+        nearest = np.argsort(apart, kind="stable")[:NEIGHBOURS]
+        inverse = 1.0 / np.sqrt(np.maximum(apart[nearest], 1e-18))
+        return float(inverse @ self.weights[nearest] / inverse.sum())
+
+    def arrays(self) -> dict[str, Floats]:
+        """The numbers, for storing: training rows lose no digit in single precision. The rest is in `description`."""
+        rows = self.kernel != "linear"  # else the anchors are coefficients
+        kinds = {"anchors": np.float32 if rows else np.float64}
+        return {name: np.array(getattr(self, name), kinds.get(name, np.float64), order="C") for name in _NUMBERS}
+
+    def description(self) -> dict[str, Any]:
+        """What is no number, as JSON types."""
+        return {name: getattr(self, name) for name in ("describe", "kernel")} | {
+            name: list(getattr(self, name)) for name in ("tasks", "indicators")
+        }
+
+    @classmethod
+    def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedRegression:
+        """The regression that `arrays` and `description` came from.
+
+        Raises:
+            ValueError: they do not fit together.
+        """
+        names: dict[str, Any] = {name: tuple(map(str, description[name])) for name in ("tasks", "indicators")}
+        named = {"describe": str(description["describe"]), "kernel": description["kernel"], **names}
+        numbers: dict[str, Any] = {name: np.asarray(arrays[name], dtype=np.float64) for name in _NUMBERS}
+        tasks, size, width = len(names["tasks"]), numbers["centre"].shape[-1], len(names["indicators"])
+        shapes = {"centre": (tasks, size), "spread": (tasks, size), "score": (tasks, 2), "gamma": (), "bias": ()}
+        shapes |= {"anchors": (len(numbers["weights"]), size + width)}
+        if any(numbers[name].shape != shape for name, shape in shapes.items()) or named["describe"] not in DESCRIPTORS:
+            raise ValueError("a regression's arrays do not fit together")
+        if named["kernel"] not in ("linear", "rbf", "nearest") or numbers["knots"].shape[::2] != (tasks, size):
+            raise ValueError("a regression of another form")
+        return cls(**named, **numbers | {name: float(numbers[name]) for name in ("gamma", "bias")})
+
+
+_NUMBERS = tuple(
+    field.name for field in fields(FittedRegression) if field.name not in ("describe", "kernel", "tasks", "indicators")
+)
+
+
+_KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", "nearest": "nearest", "process": "rbf"}
+
+
+@dataclass(frozen=True)
+class RegressionSystem:
+    """A regression as a system.
+
+    Attributes:
+        name: shown in tables.
+        describe: key of `pipeline.systems.descriptors.DESCRIPTORS`.
+        model: "svr", "process" (Gaussian process), "ridge", "ridge by user" or "nearest".
+        scaling: descriptors and scores standardised over "all" training rows, within each "task", or descriptors as
+            "rank" within the task; "range" scales scores to 0..1.
+        kernel, c, epsilon: of the support vector regression.
+        pool: learn from all tasks of a fold at once, each marked by a column.
+    """
+
+    name: str
+    describe: str
+    model: Literal["svr", "process", "ridge", "ridge by user", "nearest"]
+    scaling: Literal["all", "task", "rank", "range"] = "all"
+    kernel: Kernel = "rbf"
+    c: float = 10.0
+    epsilon: float = 0.1
+    pool: bool = False
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`."""
-        from sklearn.linear_model import RidgeCV
-
-        descriptors, scores = trial_descriptors(features), label_table(features.records)[:, 0]
+        table = DESCRIPTORS[self.describe](features)
+        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
         predicted: dict[int, Floats] = {}
-        for group in by_fold(parts):
-            model = RidgeCV(alphas=np.logspace(-1, 5, 13))
-            learned = [(_standard(descriptors, parts[i].train), parts[i].train) for i in group]
-            moments = [(float(scores[rows].mean()), float(scores[rows].std()) or 1.0) for _, rows in learned]
-            targets = [
-                (scores[rows] - mean) / spread for (_, rows), (mean, spread) in zip(learned, moments, strict=True)
-            ]
-            model.fit(np.concatenate([values[rows] for values, rows in learned]), np.concatenate(targets))
-            for i, (values, _), (mean, spread) in zip(group, learned, moments, strict=True):
-                predicted[i] = (model.predict(values[parts[i].test]) * spread + mean)[None]
+        for done, group in enumerate(groups, start=1):
+            model = self.fit(features, np.concatenate([parts[i].train for i in group]), table)
+            for i in group:
+                predicted[i] = model.predict(features.take(parts[i].test), table[parts[i].test])[None]
+            if progress is not None:
+                progress(done, len(groups))
         return HeldOut(tuple(predicted[i] for i in range(len(parts))))
 
+    def fit(self, features: FeatureSet, rows: Rows, table: Floats | None = None) -> FittedRegression:
+        """The regression of the labelled performances `rows`."""
+        table = DESCRIPTORS[self.describe](features) if table is None else table
+        firsts, means = _trials(features, rows)
+        values, scores = means @ table[rows], means @ label_table(features.records)[rows, 0]
+        records = [features.records[row] for row in firsts]
+        tasks = [record.task for record in records]
+        names = tuple(dict.fromkeys(tasks))
+        rows_of = [np.array([one == task for one in tasks]) for task in names]
+        whole = [np.ones(len(tasks), dtype=bool)]
+        ranked = self.scaling == "rank"
+        apart = rows_of if self.scaling in ("task", "rank") else whole
+        empty = FittedRegression(
+            describe=self.describe,
+            kernel="linear"
+            if self.model.startswith("ridge")
+            else "nearest"
+            if self.model == "nearest"
+            else self.kernel,
+            tasks=names if len(apart) > 1 else ("",),
+            centre=np.stack([values[mine].mean(0) for mine in apart]),
+            spread=np.stack([_spread(values[mine]) for mine in apart]),
+            knots=np.stack([np.quantile(values[mine], RANKS if ranked else [], axis=0) for mine in apart]),
+            score=np.array([_moments(scores[mine], in_range=self.scaling == "range") for mine in apart]),
+            indicators=names if len(names) > 1 and self.pool and self.scaling != "task" else (),
+            anchors=np.zeros((0, 0)),
+            weights=np.zeros(0),
+            gamma=0.0,
+            bias=0.0,
+        )
+        x = empty.inputs(values, tasks)
+        shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
+        users = [record.groups.get("subject", "") for record in records]
+        numbers = self._solve(x, (scores - shift) / scale, users)
+        return FittedRegression(**{field.name: getattr(empty, field.name) for field in fields(empty)} | numbers)
 
-def _standard(descriptors: Floats, rows: Rows) -> Floats:
-    """(n, K) in deviations of the training rows, cut to +-5; constant columns become 0."""
-    mean, spread = descriptors[rows].mean(0), descriptors[rows].std(0)
-    return np.asarray(np.clip((descriptors - mean) / np.where(spread > 1e-9, spread, np.inf), -5, 5))
+    def _solve(self, x: Floats, y: Floats, users: Sequence[str]) -> dict[str, Any]:
+        """Anchors, weights, gamma and bias."""
+        if not x.any():  # constant descriptors, such as without any detection
+            return {"kernel": "linear", "anchors": x[:1], "weights": np.zeros(1), "bias": float(y.mean())}
+        if self.model == "nearest":
+            return {"anchors": x, "weights": y}
+        if self.model == "process":
+            gamma, weights = _gaussian_process(x, y - y.mean())
+            return {"anchors": x, "weights": weights, "gamma": gamma, "bias": float(y.mean())}
+        if self.model.startswith("ridge"):
+            by_user = self.model != "ridge" and len(set(users)) > 2
+            slopes, bias = _ridge_by_user(x, y, np.array(users)) if by_user else _ridge(x, y)
+            return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
+        return self._support_vectors(x, y)
 
-
-class _Fitted:
-    """Description, standardisation, regression."""
-
-    def __init__(self, describe: Describe, kind: str, kernel: str) -> None:
-        self.describe, self.kind, self.kernel = describe, kind, kernel
-
-    def __call__(self, features: FeatureSet, train: Rows, test: Rows, run: int) -> Floats:
-        """(m,) predicted scores of the test rows."""
-        values = np.nan_to_num(self.describe(features.take(np.concatenate([train, test]))))
-        learned, new = values[: len(train)], values[len(train) :]
-        spread = learned.std(0)
-        kept = spread > 1e-9 * np.maximum(np.abs(learned).mean(0), 1e-9)
-        scores = label_table(features.records)[train, 0]
-        if not kept.any():  # constant descriptors, such as without any detection
-            return np.full(len(test), scores.mean())
-        scale = spread[kept]
-        learned, new = ((x[:, kept] - values[: len(train), kept].mean(0)) / scale for x in (learned, new))
-        low, span = float(scores.min()), float(np.ptp(scores)) or 1.0
-        model = self._regressor(len(train))
-        model.fit(learned, (scores - low) / span)
-        return np.asarray(model.predict(new) * span + low)
-
-    def _regressor(self, samples: int) -> Any:
-        from sklearn.linear_model import RidgeCV
-        from sklearn.neighbors import KNeighborsRegressor
+    def _support_vectors(self, x: Floats, y: Floats) -> dict[str, Any]:
         from sklearn.svm import SVR
 
-        if self.kind == "ridge":
-            return RidgeCV(alphas=np.logspace(-1, 5, 13))
-        if self.kind == "nearest":
-            return KNeighborsRegressor(n_neighbors=min(5, samples), weights="distance")
-        return SVR(kernel=self.kernel, C=1.0, epsilon=0.05, gamma="scale")
+        fitted = SVR(kernel=self.kernel, C=self.c, epsilon=self.epsilon, gamma="scale").fit(x, y)
+        bias, weights = float(fitted.intercept_[0]), np.asarray(fitted.dual_coef_[0])
+        if self.kernel == "linear":
+            return {"anchors": np.asarray(weights @ fitted.support_vectors_)[None], "weights": np.ones(1), "bias": bias}
+        return {"anchors": fitted.support_vectors_, "weights": weights, "gamma": float(fitted._gamma), "bias": bias}
+
+
+def rank_segments(knots: Floats) -> tuple[Floats, Floats]:
+    """Lower ends and lengths (segments, K) of the segments between knots (len(RANKS), K).
+
+    A rank is the mean over the segments of the share that is below a value. Equal knots are moved a little apart, so
+    that a value is on both sides of none.
+    """
+    span = np.maximum(knots[-1] - knots[0], 1e-9)
+    return knots[:-1], np.maximum(np.diff(knots, axis=0), 1e-3 * span)
+
+
+def _trials(features: FeatureSet, rows: Rows) -> tuple[Rows, Floats]:
+    """The first row of every trial among `rows`, and the matrix (trials, rows) that averages the views of each."""
+    names = [features.records[row].groups.get("trial", features.ids[row]) for row in rows]
+    trials = list(dict.fromkeys(names))
+    views = np.array([[name == trial for name in names] for trial in trials], dtype=np.float64)
+    return rows[views.argmax(1)], views / views.sum(1, keepdims=True)
+
+
+def _share(one: str, task: str, tasks: Sequence[str]) -> float:
+    """1 for the own task, 0 for another; an unknown task belongs to all alike."""
+    return float(one == task) if task in tasks else 1.0 / len(tasks)
+
+
+def _spread(values: Floats) -> Floats:
+    """(K,) standard deviations, infinite where constant."""
+    spread = values.std(0)
+    return np.where(spread > 1e-9 * np.maximum(np.abs(values).mean(0), 1e-9), spread, np.inf)
+
+
+def _moments(scores: Floats, *, in_range: bool) -> tuple[float, float]:
+    """Shift and scale of the scores, none of them 0."""
+    if in_range:
+        return float(scores.min()), float(np.ptp(scores)) or 1.0
+    return float(scores.mean()), float(scores.std()) or 1.0
+
+
+def _ridge(x: Floats, y: Floats) -> tuple[Floats, float]:
+    """Slopes and intercept; leave-one-out over the trials chooses the penalty."""
+    from sklearn.linear_model import RidgeCV
+
+    fitted = RidgeCV(alphas=PENALTIES).fit(x, y)
+    return np.asarray(fitted.coef_), float(fitted.intercept_)
+
+
+def _ridge_by_user(x: Floats, y: Floats, users: Any) -> tuple[Floats, float]:
+    """Slopes and intercept for a new user; leave-one-user-out chooses the penalty.
+
+    Every training user has a column, which takes up part of what is particular about the user, so that the slopes rest
+    more on differences within users. A new user's columns are 0.
+    """
+    names = sorted(set(users))
+    marks = USER_WEIGHT * np.array([[user == name for name in names] for user in users], dtype=np.float64)
+    columns = np.concatenate([x, marks], axis=1)
+    errors = np.zeros(len(PENALTIES))
+    for name in names:
+        new = users == name
+        slopes, biases = _ridge_paths(columns[~new], y[~new])
+        predicted = x[new] @ slopes[: x.shape[1]] + biases  # (m, penalties)
+        errors += np.square(predicted - y[new][:, None]).sum(0)
+    slopes, biases = _ridge_paths(columns, y)
+    best = int(np.argmin(errors))
+    return np.asarray(slopes[: x.shape[1], best]), float(biases[best])
+
+
+def _ridge_paths(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Slopes (K, penalties) and intercepts (penalties,) of ridge regression."""
+    left, sizes, right = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    shrunk = sizes[:, None] / (np.square(sizes)[:, None] + PENALTIES)
+    slopes = right.T @ (shrunk * (left.T @ (y - y.mean()))[:, None])
+    return slopes, y.mean() - x.mean(0) @ slopes
+
+
+def _gaussian_process(x: Floats, y: Floats) -> tuple[float, Floats]:
+    """Gamma of the kernel, and weights (m,) of the training rows.
+
+    The marginal likelihood chooses length scale and noise from a grid; the signal's variance has a closed form. A grid
+    has no local optimum to end in, and one eigendecomposition serves all noises.
+    """
+    square = np.square(x).sum(1)
+    apart = np.maximum(square[:, None] + square - 2 * x @ x.T, 0.0)
+    best: tuple[float, float, Floats] = (-np.inf, 0.0, y)
+    for length in LENGTHS * np.sqrt(np.count_nonzero(x.any(0))):
+        gamma = float(1.0 / (2.0 * length * length))
+        values, vectors = np.linalg.eigh(np.exp(-gamma * apart))
+        along = vectors.T @ y
+        total = np.maximum(values, 0.0)[:, None] + NOISES  # (m, noises)
+        variance = np.maximum((np.square(along)[:, None] / total).mean(0), 1e-12)
+        fits = -0.5 * (len(y) * np.log(variance) + np.log(total).sum(0))
+        noise = int(np.argmax(fits))
+        if fits[noise] > best[0]:
+            best = (float(fits[noise]), gamma, vectors @ (along / total[:, noise]))
+    return best[1], best[2]
+
+
+SUPPORT_VECTORS = RegressionSystem("trial descriptors, SVR", "whole", "svr")
+GAUSSIAN_PROCESS = RegressionSystem("trial descriptors, Gaussian process", "whole", "process")
+POOLED_RIDGE = RegressionSystem("trial descriptors, pooled ridge", "skill", "ridge", pool=True)
+
+
+def regression_systems(features: FeatureSet) -> list[RegressionSystem]:
+    """The regressions of the paper's tables that these features allow, and ours."""
+
+    def of_paper(name: str, describe: str, kernel: Kernel) -> RegressionSystem:
+        return RegressionSystem(name, describe, "svr", "range", kernel, c=1.0, epsilon=0.05)
+
+    systems: list[RegressionSystem] = []
+    if features.scene.shape[-1]:
+        kernels: dict[str, Kernel] = {"L": "linear", "P": "poly", "RBF": "rbf"}
+        systems += [of_paper(f"I3D-SVR-{short}", "scene", kernel) for short, kernel in kernels.items()]
+        systems.append(of_paper("C3D-SVR (on our clips)", "scene_unit", "linear"))
+    if features.primary.shape[-1]:
+        systems.append(of_paper("Pose+DCT", "cosines", "linear"))
+        systems.append(RegressionSystem("DCT+DFT+ApEn", "frequencies", "nearest", "range"))
+    systems += [SUPPORT_VECTORS, GAUSSIAN_PROCESS]
+    return [*systems, *(trial_regressions() if features.trial.shape[-1] else ())]
+
+
+def trial_regressions() -> tuple[RegressionSystem, ...]:
+    """Regressions on trial-level descriptors alone, which carry over between people best."""
+    return (
+        POOLED_RIDGE,
+        RegressionSystem("trial descriptors, pooled ridge by user", "skill", "ridge by user", pool=True),
+        RegressionSystem("trial descriptors, pooled ridge on ranks", "skill", "ridge by user", "rank", pool=True),
+        RegressionSystem("trial descriptors, ridge within tasks", "trial", "ridge", "task", pool=True),
+        RegressionSystem("trial descriptors, pooled Gaussian process", "skill", "process", pool=True),
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
-from data.errors import DataError
-from data.splits import TIED, kfold
+from data.splits import TIED, kfold, tied
 from data.store.arrays import Floats
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.systems.interface import HeldOut, Part, System
-from pipeline.train import Progress, Stop, label_table
+from pipeline.train import Stop, label_table
 
 T = TypeVar("T")
 
@@ -39,9 +40,8 @@ class Selected:
         candidates: with different names.
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
-        folds: inner folds.
+        folds: inner folds; fewer where there are fewer independent groups.
         seed: of the split.
-        show: train every candidate on every part and give each its own row.
     """
 
     name: str
@@ -49,16 +49,12 @@ class Selected:
     kinds: tuple[str, ...] = TIED
     folds: int = INNER_FOLDS
     seed: int = 0
-    show: bool = False
     baseline: bool = False
 
     def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; `HeldOut.chosen` names the candidate of each part."""
-        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
-        if trained:
-            return self.joined(features, parts, trained)
         chosen = self.choose(features, parts, progress, stop)
         scores: dict[int, Floats] = {}
         for candidate in self.candidates:
@@ -66,34 +62,15 @@ class Selected:
             if mine:
                 predicted = candidate.held_out(features, [parts[i] for i in mine], progress, stop)
                 scores |= dict(zip(mine, predicted.score, strict=True))
-        return HeldOut(_as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
-
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """With `show`: every candidate on the inner folds, then every candidate on every part.
-
-        Otherwise none: the training on the parts depends on the selection.
-        """
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        inside = [(_inner_version(candidate), every) for candidate in self.candidates if every]
-        return [*inside, *((candidate, parts) for candidate in self.candidates)] if self.show else []
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The selected predictions and a row for every candidate, from the results of `trainings`."""
-        count = len(self.candidates)
-        chosen = self._best(features, parts, held[:-count])
-        shown = list(zip(self.candidates, held[-count:], strict=True))
-        by_name = {candidate.name: result.score for candidate, result in shown}
-        rows = [row for candidate, result in shown for row in ((candidate, result), *result.variants)]
-        scores = _as_many_runs([by_name[name][i] for i, name in enumerate(chosen)])
-        return HeldOut(scores, chosen=tuple(chosen), variants=tuple(rows))
+        return HeldOut(as_many_runs([scores[i] for i in range(len(parts))]), chosen=tuple(chosen))
 
     def choose(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Progress | None = None, stop: Stop | None = None
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be split."""
         every = [part for inner in self._inner(features, parts).values() for part in inner]
         tried = self.candidates if every else ()
-        return self._best(features, parts, [_inner_version(c).held_out(features, every, progress, stop) for c in tried])
+        return self._best(features, parts, [inner_version(c).held_out(features, every, progress, stop) for c in tried])
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
@@ -114,7 +91,7 @@ class Selected:
         return [best.get(part.fold, first) for part in parts]
 
 
-def _as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
+def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
     """(runs, m) of every part with the runs of the part that has most.
 
     Where candidates of several networks and of a single one are chosen for different parts, the single one counts in
@@ -131,8 +108,14 @@ def inner_parts(
     kinds: tuple[str, ...],
     folds: int = INNER_FOLDS,
     seed: int = 0,
+    shared: bool = True,
 ) -> dict[str, list[Part]]:
     """The training part of every outer fold, split into inner folds; empty where it cannot be split.
+
+    Where the outer folds test every performance in turn, they are dealt into `folds` + 1 blocks. The inner folds of a
+    fold are then the blocks that it is not in, and inner training leaves out both blocks. So the same training serves
+    the folds of both blocks: six trainings in place of three for every outer fold. The other folds of its own block
+    are tested in the first inner fold.
 
     Args:
         features: whose rows the parts are.
@@ -140,20 +123,58 @@ def inner_parts(
         kinds: groups that stay on one side of an inner fold.
         folds: number of inner folds.
         seed: of the split.
+        shared: False splits every training part by itself.
     """
+    blocks = _blocks(parts, folds + 1, seed) if shared else []
     return {
-        name: _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
+        name: _between(parts, name, blocks)
+        if blocks
+        else _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
         for name in names(parts)
     }
+
+
+def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
+    """The folds in `count` blocks, about equal in every task; none where too few or some rows untested."""
+    for part in parts:
+        others = [other.test for other in parts if other.task == part.task and other is not part]
+        if len(others) + 1 < count or not np.isin(np.concatenate(others), part.train).all():
+            return []
+    order = names(parts)
+    random.Random(seed).shuffle(order)  # noqa: S311 -- no secret
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    sizes = {name: np.zeros(len(tasks)) for name in order}
+    for part in parts:
+        sizes[part.fold][tasks.index(part.task)] = len(part.test)
+    blocks: list[list[str]] = [[] for _ in range(count)]
+    for name in sorted(order, key=lambda name: -sizes[name].sum()):
+        loads = [sum((sizes[one] for one in block), np.zeros(len(tasks))) for block in blocks]
+        blocks[min(range(count), key=lambda i: (loads[i] @ sizes[name], loads[i].sum()))].append(name)
+    return blocks
+
+
+def _between(parts: Sequence[Part], name: str, blocks: Sequence[Sequence[str]]) -> list[Part]:
+    """The inner folds of the fold `name`."""
+    separate = next(block for block in blocks if name in block)
+    inner = []
+    for number, block in enumerate(block for block in blocks if block is not separate):
+        asked = [*block, *(one for one in separate if one != name)] if number == 0 else block
+        for part in (part for part in parts if part.fold == name):
+            tests = {other.fold: other.test for other in parts if other.task == part.task}
+            test, out = ([tests[one] for one in folds if one in tests] for folds in (asked, (*separate, *block)))
+            train = np.setdiff1d(part.train, np.concatenate(out))
+            if test and len(train) >= 2:
+                inner.append(Part(part.task, f"{name}/{number + 1}", train, np.concatenate(test)))
+    return inner
 
 
 def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
     rows = np.unique(np.concatenate([part.train for part in outer]))
     records = [features.records[row] for row in rows]
-    try:
-        cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
-    except DataError:
+    folds = min(folds, len(tied(records, kinds)))
+    if folds < 2:
         return []
+    cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
     parts = []
     for cut in cuts:
         held = set(cut.test)
@@ -190,7 +211,8 @@ def sortable(value: float) -> float:
     return value if np.isfinite(value) else -2.0
 
 
-def _inner_version(candidate: System) -> System:
+def inner_version(candidate: System) -> System:
+    """The system for inner validation: with at most `INNER_RUNS` networks where it is made of networks."""
     inner = getattr(candidate, "inner", None)
     version: System = candidate if inner is None else inner(INNER_RUNS)
     return version

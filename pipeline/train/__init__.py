@@ -1,7 +1,7 @@
 """Training: normalises features, trains all networks of a run as one stack, and resumes from checkpoints."""
 
-from pipeline.train.augment import with_copied_rows, with_copies
-from pipeline.train.fit import Fitted, Progress, fit_members
+from pipeline.train.augment import TrainingSet, training_set
+from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop
 from pipeline.train.trainer import TrainedRun, check_sizes, fit_normaliser, run_members, sizes_of, stack_data, train
@@ -10,9 +10,9 @@ __all__ = [
     "SCORES",
     "Fitted",
     "Normaliser",
-    "Progress",
     "Stop",
     "TrainedRun",
+    "TrainingSet",
     "check_sizes",
     "fit_members",
     "fit_normaliser",
@@ -21,6 +21,5 @@ __all__ = [
     "sizes_of",
     "stack_data",
     "train",
-    "with_copied_rows",
-    "with_copies",
+    "training_set",
 ]

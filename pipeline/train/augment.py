@@ -1,6 +1,6 @@
-"""Augmentation: exchanged and mirrored copies of training performances, never of a test part.
+"""What networks are trained on: every trial once, and copies with exchanged agents or mirrored.
 
-Copies are made of features after the split, from the training rows of a fold only: no network learns from a copy of a
+It is made of features after the split, from the training rows of a fold only: no network learns from a copy of a
 held-out performance, and none predicts one. The same holds for inner validation and calibration. Copies that a data
 set itself contains as videos (TASD-2) carry the group `original`, which every split keeps together and the leak audit
 checks.
@@ -8,7 +8,7 @@ checks.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +17,44 @@ from data.errors import UsageError
 from data.store.arrays import Rows
 from extractors.timesteps import exchange_plan, mirror_plan
 from extractors.timesteps.mirror import Plan
-from pipeline.features import FeatureSet
+from pipeline.features import FeatureSet, one_per_trial
 from pipeline.recipes import TrainConfig
 from pipeline.train.normalise import same_channels
 
 
-def with_copies(features: FeatureSet, config: TrainConfig) -> FeatureSet:
-    """The features, followed by the copies that the recipe asks for; the first n are unchanged.
+@dataclass(frozen=True)
+class TrainingSet:
+    """Performances to predict and what is made of them to train on.
+
+    Attributes:
+        features: the n given performances, then trials whose views were joined, then copies, where there are any.
+        stand_ins: (c, n) rows of `features` that are trained on in place of each given performance.
+    """
+
+    features: FeatureSet
+    stand_ins: Rows
+
+    def rows(self, rows: Rows) -> Rows:
+        """The rows of `features` that are trained on where `rows` is the training part."""
+        return np.array(list(dict.fromkeys(self.stand_ins[:, rows].ravel().tolist())), dtype=np.intp)
+
+
+def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
+    """Every trial once (`pipeline.features.one_per_trial`), followed by the copies that the recipe asks for.
 
     Raises:
         UsageError: the agents cannot be exchanged, or have no mirror image.
     """
+    trials, became = one_per_trial(features)
+    count, more = len(trials), trials
     if config.exchange_copies:
-        features = with_exchanged(features)
+        more = with_exchanged(more)
     if config.mirror_copies:
-        features = with_mirrored(features)
-    return features
-
-
-def with_copied_rows(rows: Rows, count: int, config: TrainConfig) -> Rows:
-    """Training rows among `count` performances, with those of their copies in `with_copies`."""
-    times = (2 if config.exchange_copies else 1) * (2 if config.mirror_copies else 1)
-    return np.concatenate([rows + count * time for time in range(times)])
+        more = with_mirrored(more)
+    rows = np.arange(0, len(more), count)[:, None] + became
+    if trials is features:
+        return TrainingSet(more, rows)
+    return TrainingSet(features.followed_by(more), rows + len(features))
 
 
 def with_exchanged(features: FeatureSet) -> FeatureSet:

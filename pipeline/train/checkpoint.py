@@ -1,12 +1,14 @@
 """Checkpoints of training: one safetensors file per stack, written atomically.
 
 Tensors: `value.*`, `mean.*`, `square.*`, `step.*` (a parameter, Adam's two moments and its step count), `losses`
-(epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, and `epoch`,
-the number of epochs done. Random numbers have no state: each epoch draws them from (seed, epoch).
+(epochs kept, members), `loss_epochs`. Metadata: `identity`, a digest of data, members and settings, `epoch`, the
+number of epochs done, and `content`, a digest of the tensors: a damaged checkpoint is not used. Random numbers have no
+state: each epoch draws them from (seed, epoch).
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +35,7 @@ def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
     Raises:
         UsageError: the disk is full, or the folder cannot be written.
     """
-    metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch)}
+    metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch), "content": _digest(checkpoint)}
     try:
         with atomic_path(place) as temporary:
             save_file(checkpoint.tensors, temporary, metadata)
@@ -55,6 +57,14 @@ def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
             if metadata.get("identity") != identity:
                 return None
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
-            return Checkpoint(identity, int(metadata["epoch"]), tensors)
+            checkpoint = Checkpoint(identity, int(metadata["epoch"]), tensors)
+            return checkpoint if metadata.get("content") == _digest(checkpoint) else None
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
+
+
+def _digest(checkpoint: Checkpoint) -> str:
+    digest = hashlib.sha256(f"{checkpoint.identity} {checkpoint.epoch}".encode())
+    for name, values in sorted(checkpoint.tensors.items()):
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode() + values.numpy().tobytes())
+    return digest.hexdigest()

@@ -20,17 +20,15 @@ from models.aim_config import AimSizes
 from models.build import NetworkConfig, build
 from models.layers import PlainLayers
 from models.stacked import StackData
+from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
-STACK_PARAMETERS = 6_000_000
-"""Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
+STACK_PARAMETERS = 3_000_000
+"""Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
 
 CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 """Number of stacks that train in parallel on a CPU; torch's number of threads where unset. Changes no result."""
-
-Progress = Callable[[int, int], None]
-"""Called with (epochs done, epochs in all)."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class Fitted:
         state: parameter name to stacked values (M, ...), on the CPU.
         losses: (epochs kept, M) mean training loss of an epoch.
         loss_epochs: which epochs those are, counted from 1.
-        watched: (epochs watched, M, n) score of every performance after these epochs, in the training scale.
+        watched: per member (epochs watched, m), scores of its `test` rows after these epochs, in the training scale.
     """
 
     state: dict[str, Tensor]
     losses: Floats
     loss_epochs: tuple[int, ...]
-    watched: Tensor
+    watched: tuple[Tensor, ...]
 
 
 def fit_members(
@@ -59,7 +57,7 @@ def fit_members(
     *,
     watch: Sequence[int] = (),
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> Fitted:
     """Train every member (at least one); members with the same number of batches per epoch train as one stack.
@@ -67,7 +65,7 @@ def fit_members(
     Args:
         data: inputs and labels. sizes: of the inputs.
         model: the network. config: the recipe.
-        watch: epochs, counted from 1, after which every member scores every performance.
+        watch: epochs, counted from 1, after which every member scores its `test` rows.
         checkpoints: folder of the checkpoints; a call with the same inputs and settings resumes from them and ends
             with the same bits as an uninterrupted one.
         progress, stop: called after every epoch; `stop` returning true ends training.
@@ -85,9 +83,7 @@ def fit_members(
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
             finished(done)
-        nothing = torch.zeros(0, len(stack.members), data.targets.shape[1])
-        watched = torch.stack(stack.watched) if stack.watched else nothing
-        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), watched)
+        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), stack.watched_scores())
 
     trained = _run_all(train, len(parts), pick_device(config), config.epochs, progress, stop)
     return _in_order(trained, parts)
@@ -99,8 +95,10 @@ def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitt
     order = torch.from_numpy(places)
     state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
     losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
-    watched = torch.cat([fitted.watched for fitted in trained], dim=1)[:, order]
-    return Fitted(state, np.ascontiguousarray(losses), trained[0].loss_epochs, watched)
+    watched = [scores for fitted in trained for scores in fitted.watched]
+    return Fitted(
+        state, np.ascontiguousarray(losses), trained[0].loss_epochs, tuple(watched[place] for place in places)
+    )
 
 
 def split_members(
@@ -109,13 +107,14 @@ def split_members(
     """Which members train as one stack.
 
     Members of a stack have the same number of batches per epoch, so that each has the batches of a training alone. On
-    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, and there are at least two
-    stacks, so that two cores need not wait for each other. A restart of the same training gives the same split.
+    a GPU this is the only rule. On a CPU the parameters of a stack fit into the caches, there are at least two stacks,
+    so that two cores need not wait for each other, and members of a stack have about as many rows, so that little is
+    padded. A restart of the same training gives the same split.
     """
     by_batches: dict[int, list[int]] = {}
     for index, member in enumerate(members):
         by_batches.setdefault(batch_count(member, config.batch), []).append(index)
-    groups = [indices for _, indices in sorted(by_batches.items())]
+    groups = [sorted(one, key=lambda i: len(members[i].rows)) for _, one in sorted(by_batches.items())]
     if pick_device(config).type != "cpu":
         return groups
     with torch.device("meta"):
@@ -133,7 +132,7 @@ def _run_all(
     count: int,
     device: torch.device,
     epochs: int,
-    progress: Progress | None,
+    progress: Steps | None,
     stop: Stop | None,
 ) -> list[Fitted]:
     """Train all stacks, each in one thread on one core, so that no core waits for another within a step."""
@@ -184,7 +183,7 @@ def _keep_memory() -> None:
         return
 
 
-def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Progress | None) -> None:
+def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Steps | None) -> None:
     """Report the mean progress of `count` stacks from this thread until all have ended."""
     done, shown, ended = [0] * count, 0, 0
     while ended < count:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from data.errors import Cancelled
 from data.store.arrays import Rows
 from models.aim import AimInputs
-from models.aim_config import AimSizes
+from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, build
 from models.layers import StackedLayers
 from models.losses import aim_loss
@@ -31,6 +31,9 @@ HISTORY = 200
 """Approximate number of training losses kept per member."""
 
 
+NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class Member:
     """One network to train.
@@ -41,6 +44,7 @@ class Member:
         rows: (k,) its training rows.
         seed: of its start values, batches and dropout.
         start: initial bias of the last layer, a score in the training scale; NaN keeps the drawn value.
+        test: (m,) rows that it scores after every watched epoch.
     """
 
     run: int
@@ -48,6 +52,7 @@ class Member:
     rows: Rows
     seed: int
     start: float = float("nan")
+    test: Rows = field(default_factory=lambda: NO_ROWS)
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Stack:
     """Members with the same number of batches an epoch, their optimiser and their place in the schedule.
 
     `digest` is that of the data (`data_digest`), asked for where checkpoints are kept. After each epoch of `watch`
-    (counted from 1) every member scores every performance: `watched`, (members, n) each, in the training scale.
+    (counted from 1) every member scores its `test` rows: `watched`, (members, most test rows) each, in the training
+    scale; members with fewer of them are padded with another row's score.
     """
 
     def __init__(
@@ -109,7 +115,7 @@ class Stack:
     ) -> None:
         self.device = pick_device(config)
         self.members, self.config = members, config
-        self.data = data.to(self.device, torch.float32)
+        self.data = _narrow(data, model).to(self.device, torch.float32)
         self.net = build(model, sizes, StackedLayers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
@@ -122,6 +128,7 @@ class Stack:
         self.losses: list[list[float]] = []
         self.loss_epochs: list[int] = []
         self.watch, self.watched = frozenset(watch), list[Tensor]()
+        self.tested = torch.from_numpy(_padded([member.test for member in members])).to(self.device)
         self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
@@ -144,7 +151,7 @@ class Stack:
                 self.losses.append(loss.tolist())
                 self.loss_epochs.append(done)
             if done in self.watch:
-                self.watched.append(predict_members(self.net, self.data, self.folds).score.cpu())
+                self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop is not None and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
                 write_checkpoint(place, self._snapshot(done))
@@ -183,6 +190,11 @@ class Stack:
     def whole_state(self) -> dict[str, Tensor]:
         """Every member's parameters, (members, ...), on the CPU."""
         return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
+
+    def watched_scores(self) -> tuple[Tensor, ...]:
+        """Per member (epochs watched, m), the scores of its `test` rows."""
+        scores = torch.stack(self.watched) if self.watched else torch.zeros(0, *self.tested.shape)
+        return tuple(scores[:, m, : len(member.test)] for m, member in enumerate(self.members))
 
     def _noisy(self, x: AimInputs, dropout: MemberDropout) -> AimInputs:
         deviation = self.config.input_noise
@@ -226,6 +238,23 @@ class Stack:
         return checkpoint.epoch
 
 
+def _narrow(data: StackData, model: NetworkConfig) -> StackData:
+    """Without the last scene entries, where they are 0 in every row (`scene_components`) and the network allows it."""
+    if not isinstance(model, AimConfig) or model.system == "scene_agents":
+        return data
+    used = data.inputs.scene.flatten(0, -2).any(0).nonzero()
+    width = int(used.max()) + 1 if len(used) else min(1, data.inputs.scene.shape[-1])
+    return replace(data, inputs=replace(data.inputs, scene=data.inputs.scene[..., :width]))
+
+
+def _padded(rows: Sequence[Rows]) -> NDArray[np.int64]:
+    """(len(rows), longest) filled up with row 0."""
+    out = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+    for number, one in enumerate(rows):
+        out[number, : len(one)] = one
+    return out
+
+
 def pick_device(config: TrainConfig) -> torch.device:
     """The device that the settings ask for; "auto" takes a GPU where there is one."""
     if config.device == "auto":
@@ -254,5 +283,6 @@ def _identity(
     description = json.dumps([digest, settings, asdict(model), asdict(sizes), sorted(watch)], sort_keys=True)
     whole = hashlib.sha256(description.encode())
     for member in members:
-        whole.update(repr((member.run, member.fold, member.seed, member.start)).encode() + member.rows.tobytes())
+        numbers = (member.run, member.fold, member.seed, member.start, len(member.test))
+        whole.update(repr(numbers).encode() + member.rows.tobytes() + member.test.tobytes())
     return whole.hexdigest()

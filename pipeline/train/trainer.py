@@ -19,11 +19,12 @@ from models.aim_config import AimConfig, AimSizes
 from models.build import NetworkConfig, check
 from models.stacked import StackData
 from pipeline.features import FeatureSet
+from pipeline.observer import Steps
 from pipeline.recipes import FAST_MODEL, TrainConfig
-from pipeline.train.augment import with_copied_rows, with_copies
-from pipeline.train.fit import Fitted, Progress, fit_members
+from pipeline.train.augment import training_set
+from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import Member, Stop
+from pipeline.train.stack import NO_ROWS, Member, Stop
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def train(
     *,
     rows: Sequence[int] | Rows | None = None,
     checkpoints: Path | None = None,
-    progress: Progress | None = None,
+    progress: Steps | None = None,
     stop: Stop | None = None,
 ) -> TrainedRun:
     """Train `config.runs` networks on the labelled performances of `features`.
@@ -87,9 +88,10 @@ def train(
     chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
     sizes = sizes_of(features)
     check_sizes(sizes, model)
-    more, learned = with_copies(features, config), with_copied_rows(chosen, len(features), config)
-    normaliser = fit_normaliser(more, learned, config)
-    data = stack_data(more, [normaliser])
+    learning = training_set(features, config)
+    learned = learning.rows(chosen)
+    normaliser = fit_normaliser(learning.features, learned, config)
+    data = stack_data(learning.features, [normaliser])
     members = run_members(learned, 0, normaliser, config)
     fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
     return _as_run(features.take(chosen), config, model, normaliser, fitted)
@@ -164,11 +166,13 @@ def fit_normaliser(features: FeatureSet, rows: Rows, config: TrainConfig) -> Nor
     )
 
 
-def run_members(rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig) -> list[Member]:
-    """One member per run on the training rows of one fold; seeds differ by run and fold."""
+def run_members(
+    rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows = NO_ROWS
+) -> list[Member]:
+    """One member per run on the training rows of one fold; seeds differ by run and fold. `test`: see `Member`."""
     start = normaliser.start_score() if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
-    return [Member(run, fold, rows, int(seeds[run]), start) for run in range(config.runs)]
+    return [Member(run, fold, rows, int(seeds[run]), start, test) for run in range(config.runs)]
 
 
 def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:

@@ -58,8 +58,8 @@ class Reader:
         ready, _, _ = select.select([self._process.stdout], [], [], SECONDS_PER_FILE)
         line = self._process.stdout.readline() if ready else ""
         if line:
-            found: dict[str, Any] = json.loads(line)
-            return found
+            report: dict[str, Any] = json.loads(line)
+            return report
         self.close()
         code = self._process.returncode
         self.deaths += 1
@@ -83,9 +83,9 @@ def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
     before = sorted(p.name for p in corpus[0].path.parent.iterdir())
     reader, wrong, outcomes = Reader(), [], Counter[tuple[str, str]]()
     for case in corpus:
-        told = reader.read(case.path)
-        outcomes[case.expected, told["outcome"]] += 1
-        complaint = _complaint(case, told)
+        report = reader.read(case.path)
+        outcomes[case.expected, report["outcome"]] += 1
+        complaint = _complaint(case, report)
         if complaint:
             wrong.append(f"{case.path.name}: {complaint}")
     reader.close()
@@ -96,26 +96,26 @@ def test_every_video_is_read_whole_or_named(corpus: list[Case]) -> None:
     assert sorted(p.name for p in corpus[0].path.parent.iterdir()) == before
 
 
-def _complaint(case: Case, told: dict[str, Any]) -> str:
+def _complaint(case: Case, report: dict[str, Any]) -> str:
     """What is wrong with an outcome, empty where nothing is."""
-    outcome = told["outcome"]
+    outcome = report["outcome"]
     if outcome not in ("ok", "VideoError"):
-        return f"{outcome} {told.get('what', '')}"
-    if told["peak"] > MOST_KILOBYTES:
-        return f"took {told['peak']} KiB"
+        return f"{outcome} {report.get('what', '')}"
+    if report["peak"] > MOST_KILOBYTES:
+        return f"took {report['peak']} KiB"
     if outcome == "VideoError":
-        return f"should decode: {told['what']}" if case.expected == "good" else ""
+        return f"should decode: {report['what']}" if case.expected == "good" else ""
     if case.expected == "bad":
         return "should be refused"
-    if told["frames"] != told["times"] or not told["increasing"] or told["shapes"] != [[*told["shown"], 3]]:
-        return f"is told wrong: {told}"
+    if report["frames"] != report["times"] or not report["increasing"] or report["shapes"] != [[*report["shown"], 3]]:
+        return f"has wrong numbers: {report}"
     return ""
 
 
 @pytest.mark.slow
 def test_extract_gets_through_a_sample(corpus: list[Case], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    sample = [case for at, case in enumerate(corpus) if at % 25 == 0 or case.path.name.startswith(("huge", "deep"))]
+    sample = [case for n, case in enumerate(corpus) if n % 25 == 0 or case.path.name.startswith(("huge", "deep"))]
     for case in sample:
         (tmp_path / "in" / case.path.name).write_bytes(case.path.read_bytes())
     command = [sys.executable, str(ROOT / "run_pipeline.py"), "extract", "in", "--cache", "cache", "--json"]
@@ -124,10 +124,10 @@ def test_extract_gets_through_a_sample(corpus: list[Case], tmp_path: Path) -> No
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
-    told = {row["video"]: row for row in json.loads(done.stdout)["results"]}
-    assert set(told) == {case.path.name for case in sample}
+    results = {row["video"]: row for row in json.loads(done.stdout)["results"]}
+    assert set(results) == {case.path.name for case in sample}
     for case in sample:
-        assert case.expected == "any" or bool(told[case.path.name]["failed"]) == (case.expected == "bad"), case
+        assert case.expected == "any" or bool(results[case.path.name]["failed"]) == (case.expected == "bad"), case
     failures = [json.loads(p.read_text()) for p in (tmp_path / "cache").rglob("*.failed.json")]
     assert [f"{f['video']}: {f['what']}" for f in failures if not f["expected"]] == []
     assert {p.name for p in tmp_path.iterdir()} == {"in", "cache"}
@@ -227,17 +227,17 @@ def test_no_cut_and_no_flipped_byte_of_a_cache_file_is_believed(tmp_path: Path) 
     whole = _cache_file(tmp_path / "a.h5").read_bytes()
     right = store.read(tmp_path / "a.h5")
     path = tmp_path / "b.h5"
-    for at in range(0, len(whole), 97):
-        path.write_bytes(whole[:at])
+    for place in range(0, len(whole), 97):
+        path.write_bytes(whole[:place])
         with pytest.raises(CacheError):
             store.read(path)
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         try:
-            found = store.read(path)
+            read = store.read(path)
         except CacheError:
             continue
-        assert found.header == right.header
-        np.testing.assert_array_equal(found.output.arrays["a"].values, right.output.arrays["a"].values)
+        assert read.header == right.header
+        np.testing.assert_array_equal(read.output.arrays["a"].values, right.output.arrays["a"].values)
 
 
 class _Payload:

@@ -152,10 +152,10 @@ def test_any_text_gives_a_listing_or_the_declared_error(root: Path, text: str) -
     table(root, "video,score\n" + text if len(text) % 2 else text)
     try:
         listing = list_folder(root)
-        said, found = listing.problems, len(listing.records)
+        said, count = listing.problems, len(listing.records)
     except AimError as error:
-        said, found = (str(error),), 3
-    assert found == 3
+        said, count = (str(error),), 3
+    assert count == 3
     assert all(line.isprintable() for line in said)
 
 

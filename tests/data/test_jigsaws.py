@@ -212,7 +212,7 @@ def test_duplicates_are_dropped_and_contradictions_refused(root: Path) -> None:
         list_jigsaws(root)
 
 
-def test_a_wrong_folder_is_told_what_to_give(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_wrong_folder_error_says_what_to_give(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(UsageError, match="Give the folder above Suturing"):
         list_jigsaws(root / "Suturing")
     with pytest.raises(UsageError, match="did you mean 'Suturing'"):

@@ -45,11 +45,11 @@ def put(path: Path, content: Any) -> Path:
     return path
 
 
-def check_pose(found: ImportedKeypoints, people: tuple[int, ...] = (1, 1, 1), missing: tuple[str, ...] = ()) -> None:
-    assert tuple(len(frame.scores) for frame in found.frames) == people
-    assert found.missing == missing
+def check_pose(imported: ImportedKeypoints, people: tuple[int, ...] = (1, 1, 1), missing: tuple[str, ...] = ()) -> None:
+    assert tuple(len(frame.scores) for frame in imported.frames) == people
+    assert imported.missing == missing
     kept = [place for place, name in enumerate(COCO17) if name not in missing]
-    for frame in found.frames:
+    for frame in imported.frames:
         assert frame.keypoints.dtype == frame.scores.dtype == np.float32
         for person in frame.keypoints:
             assert np.abs(person[kept, :2] - POSE[kept, :2]).max() < 0.01
@@ -71,11 +71,11 @@ def openpose(folder: Path, count: int = 25, frames: int = FRAMES) -> Path:
 def test_openpose(tmp_path: Path, count: int) -> None:
     openpose(tmp_path, count)
     put(tmp_path / "other_000000000007_keypoints.json", {"people": []})
-    found = read(tmp_path)
-    check_pose(found, (1, 0, 1))
-    assert found.joint_map["left_wrist"] == "LWrist"
-    assert found.frames[0].scores[0] == pytest.approx(0.8)
-    assert found.summary.startswith(f"OpenPose {'BODY_25' if count == 25 else 'COCO-18'}: nose <- Nose, ")
+    imported = read(tmp_path)
+    check_pose(imported, (1, 0, 1))
+    assert imported.joint_map["left_wrist"] == "LWrist"
+    assert imported.frames[0].scores[0] == pytest.approx(0.8)
+    assert imported.summary.startswith(f"OpenPose {'BODY_25' if count == 25 else 'COCO-18'}: nose <- Nose, ")
 
 
 def result(frame: Any, count: int = 17, **more: Any) -> dict[str, Any]:
@@ -84,30 +84,30 @@ def result(frame: Any, count: int = 17, **more: Any) -> dict[str, Any]:
 
 
 def test_coco_results(tmp_path: Path) -> None:
-    found = read(put(tmp_path / "dive.json", [result(0), result(2), result(2)]))
-    check_pose(found, (1, 0, 2))
-    assert found.frames[0].scores[0] == pytest.approx(0.6)
+    imported = read(put(tmp_path / "dive.json", [result(0), result(2), result(2)]))
+    check_pose(imported, (1, 0, 2))
+    assert imported.frames[0].scores[0] == pytest.approx(0.6)
 
 
 def test_coco_annotations(tmp_path: Path) -> None:
-    seen = flat([[x, y, 2] for x, y, _ in POSE[:16].tolist()] + [[0, 0, 0]])
+    flags = flat([[x, y, 2] for x, y, _ in POSE[:16].tolist()] + [[0, 0, 0]])
     images = [{"id": 70 + i, "file_name": f"dive_{i:06d}.png"} for i in range(3)]
-    found = read(
-        put(tmp_path / "a.json", {"images": images, "annotations": [{"image_id": 71, "id": 5, "keypoints": seen}]})
+    imported = read(
+        put(tmp_path / "a.json", {"images": images, "annotations": [{"image_id": 71, "id": 5, "keypoints": flags}]})
     )
-    assert [len(frame.scores) for frame in found.frames] == [0, 1, 0]
-    assert found.frames[1].keypoints[0, 15, 2] == 1
-    assert np.isnan(found.frames[1].keypoints[0, 16, 0])
+    assert [len(frame.scores) for frame in imported.frames] == [0, 1, 0]
+    assert imported.frames[1].keypoints[0, 15, 2] == 1
+    assert np.isnan(imported.frames[1].keypoints[0, 16, 0])
 
 
 @pytest.mark.parametrize("count", [17, 26, 136])
 def test_alphapose(tmp_path: Path, count: int) -> None:
     items = [result(f"{frame}.jpg", count, score=2.9, box=[1, 2, 3, 4], idx=[3]) for frame in range(3)]
-    found = read(put(tmp_path / "alphapose-results.json", items))
-    check_pose(found)
-    assert found.layout.startswith("AlphaPose")
-    assert found.frames[0].scores[0] == pytest.approx(0.8)  # scores above 1 are none: the joints' mean
-    assert found.frames[0].ids == ("3",)
+    imported = read(put(tmp_path / "alphapose-results.json", items))
+    check_pose(imported)
+    assert imported.layout.startswith("AlphaPose")
+    assert imported.frames[0].scores[0] == pytest.approx(0.8)  # scores above 1 are none: the joints' mean
+    assert imported.frames[0].ids == ("3",)
 
 
 def test_ids_that_repeat_in_a_frame_are_no_names(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def instance(**more: Any) -> dict[str, Any]:
 
 def test_mmpose_inferencer_demo_and_folder(tmp_path: Path) -> None:
     frames = [{"frame_id": i, "instances": [instance()]} for i in range(3)]
-    found = read(put(tmp_path / "dive.json", frames))
-    check_pose(found)
-    assert found.frames[0].scores[0] == pytest.approx(0.7)
+    imported = read(put(tmp_path / "dive.json", frames))
+    check_pose(imported)
+    assert imported.frames[0].scores[0] == pytest.approx(0.7)
     later = [{"frame_id": i + 1, "instances": [instance(track_id=4)]} for i in range(3)]
     meta = {"keypoint_id2name": {str(i): name for i, name in enumerate(COCO17)}}
     demo = read(put(tmp_path / "demo.json", {"meta_info": meta, "instance_info": later}))
@@ -167,9 +167,9 @@ def put_csv(path: Path, rows: list[list[str]]) -> Path:
 
 @pytest.mark.parametrize("individuals", [(), ("anna", "bea")])
 def test_deeplabcut_csv(tmp_path: Path, individuals: tuple[str, ...]) -> None:
-    found = read(put_csv(tmp_path / "diveDLC_resnet50.csv", table(individuals)))
-    check_pose(found, (2, 1, 2) if individuals else (1, 1, 1), ("left_ear", "right_ear"))
-    assert found.frames[0].ids == (individuals or ("",))
+    imported = read(put_csv(tmp_path / "diveDLC_resnet50.csv", table(individuals)))
+    check_pose(imported, (2, 1, 2) if individuals else (1, 1, 1), ("left_ear", "right_ear"))
+    assert imported.frames[0].ids == (individuals or ("",))
 
 
 def put_h5(path: Path, rows: list[list[str]], names: bytes | None = None, protocol: int = 0) -> Path:
@@ -220,9 +220,9 @@ def test_mediapipe_json(tmp_path: Path) -> None:
     by_frame = [{"frame": i, "landmarks": marks()} for i in (0, 2)]
     check_pose(read(put(tmp_path / "a.json", by_frame)), (1, 0, 1))
     by_place = {"frames": [{"pose_landmarks": [marks(), marks()]}, {"pose_landmarks": []}, {"pose_landmarks": None}]}
-    found = read(put(tmp_path / "b.json", by_place))
-    check_pose(found, (2, 0, 0))
-    assert found.joint_map["left_ankle"] == "left_ankle"
+    imported = read(put(tmp_path / "b.json", by_place))
+    check_pose(imported, (2, 0, 0))
+    assert imported.joint_map["left_ankle"] == "left_ankle"
 
 
 @pytest.mark.parametrize("names", ["joint", "0", "1"])
@@ -247,8 +247,8 @@ def test_mediapipe_csv_long(tmp_path: Path) -> None:
 def test_what_is_not_finite_or_not_there_is_no_joint(tmp_path: Path) -> None:
     rows = POSE.copy()
     rows[0, 0], rows[1, 1], rows[2, 2], rows[3], rows[4, 0], rows[5, 2] = np.nan, np.inf, 0, 0, 1e300, 1.4
-    found = read(put(tmp_path / "a.json", json.dumps([result(0) | {"keypoints": flat(rows.tolist())}])))
-    person = found.frames[0].keypoints[0]
+    imported = read(put(tmp_path / "a.json", json.dumps([result(0) | {"keypoints": flat(rows.tolist())}])))
+    person = imported.frames[0].keypoints[0]
     assert np.isnan(person[:5, :2]).all()
     assert not person[:5, 2].any()
     assert person[5, 2] == 1
@@ -414,16 +414,16 @@ QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 def reads_or_refuses(path: Path) -> None:
     try:
-        found = read(path)
+        imported = read(path)
     except DataError as error:
         assert error.fix  # noqa: PT017 -- whether it is raised is left open
         assert str(error).isprintable()  # noqa: PT017
     else:
-        assert len(found.frames) == FRAMES
-        for frame in found.frames:
-            known = frame.keypoints[..., 2] > 0
-            assert np.isfinite(frame.keypoints[known]).all()
-            assert np.isnan(frame.keypoints[~known][:, :2]).all()
+        assert len(imported.frames) == FRAMES
+        for frame in imported.frames:
+            usable = frame.keypoints[..., 2] > 0
+            assert np.isfinite(frame.keypoints[usable]).all()
+            assert np.isnan(frame.keypoints[~usable][:, :2]).all()
             assert ((frame.scores >= 0) & (frame.scores <= 1)).all()
 
 

@@ -276,13 +276,13 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     extract(records, config)
     filled.put("cache/brightness/old.mp4.h5", b"damaged")
     cache = open_cache(config.cache, filled.storage)
-    title, rows = listing(config.cache, storage=filled.storage)
+    title, rows = listing(cache)
     assert title == f"stages in s3://{filled.name}/cache"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
         ("brightness", 3, 0),
         ("contrast", 2, 0),
     ]
-    _, outputs = listing(config.cache, "brightness", storage=filled.storage)
+    _, outputs = listing(cache, "brightness")
     assert [(row["video"], bool(row["damaged"])) for row in outputs] == [
         ("a.mp4", False),
         ("old.mp4", True),
@@ -300,7 +300,7 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
-    _, runs = listing(config.cache, runs=True, storage=filled.storage)
+    _, runs = listing(open_cache(config.cache, filled.storage), runs=True)
     assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
     logs = old_logs(open_cache(config.cache, filled.storage), -1)
     remove(open_cache(config.cache, filled.storage), logs)
@@ -311,12 +311,12 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
 def test_a_data_set_with_labels_on_a_store(filled: Bucket) -> None:
     filled.put("in/scores.csv", b"video,score\na.mp4,7.5\nnone.mp4,1\n")
     config = filled.config(dataset={"root": f"s3://{filled.name}/in"})
-    found = dataset_records(config)
-    assert [(record.id, record.labels and record.labels.score) for record in found.records] == [
+    listing = dataset_records(config)
+    assert [(record.id, record.labels and record.labels.score) for record in listing.records] == [
         ("a.mp4", 7.5),
         ("sub/a.mp4", None),
     ]
-    assert f"s3://{filled.name}/in/scores.csv:3: no video 'none.mp4'" in found.problems[0]
+    assert f"s3://{filled.name}/in/scores.csv:3: no video 'none.mp4'" in listing.problems[0]
     filled.put("in/notes/bad.csv", b"video,score\na.mp4,high\n")
     for given in ("notes/bad.csv", f"s3://{filled.name}/in/notes/bad.csv"):
         bad = filled.config(dataset={"root": f"s3://{filled.name}/in", "labels": given})
@@ -348,9 +348,9 @@ def test_training_packing_and_scoring_from_a_store(
     features = gather(records, Planner(config, cache)).features
     write_pack(bucket.home / "pack.h5", features)
     np.testing.assert_array_equal(read_pack(bucket.home / "pack.h5").primary, features.primary)
-    found = fingerprints(features, config)
+    hashes = fingerprints(features, config)
     contents = {f"{n}.mp4": {fingerprint_file(bucket.home / f"in/{n}.mp4")} for n in range(6)}
-    assert found == contents, "for the leak audit"
+    assert hashes == contents, "for the leak audit"
     run = bucket.home / "run"
     recipe = fast(runs=1, epochs=3, switch_epochs=(1, 2, 3))
     save(train(features, recipe, AimConfig(width=8, regression_width=8)), run)
@@ -402,7 +402,7 @@ def test_other_addresses_are_refused_by_name(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "s3:").exists()
 
 
-def test_what_is_wrong_is_told_in_one_line(bucket: Bucket, toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_said_in_one_line(bucket: Bucket, toys: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no such bucket") as missing:
         find_videos([Path("s3://not-there/in")], bucket.storage)
     assert missing.value.where == "s3://not-there/in"
@@ -524,8 +524,8 @@ def test_the_commands_take_addresses(bucket: Bucket, make_video: Callable[..., P
     assert json.loads(done.stdout)["cache"] == cache
     assert json.loads(done.stdout)["results"][0]["done"].keys() == {"camera_flow"}
     near = (*options, "--set", f"storage.endpoint_url={bucket.server}")
-    told = json.loads(CliRunner().invoke(run_pipeline.app, ["status", videos, *near]).stdout)
-    assert [(row["video"], row["state"]) for row in told["rows"]] == [("a.mp4", "fresh")]
+    status = json.loads(CliRunner().invoke(run_pipeline.app, ["status", videos, *near]).stdout)
+    assert [(row["video"], row["state"]) for row in status["rows"]] == [("a.mp4", "fresh")]
     refused = run("extract", "s3://not-there/in", *options)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 2)
     assert refused.stderr.startswith("error: s3://not-there/in: no such bucket")

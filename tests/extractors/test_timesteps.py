@@ -268,6 +268,14 @@ def test_trial_descriptors_of_tools():
     rate = [0.02 * 2 * np.pi * f * np.cos(2 * np.pi * f * fine) for f in (0.5, 0.2, 0.1)]
     truth = np.log(np.linalg.norm(rate, axis=0).mean())
     assert got["primary.left.log_speed_m_s"] == pytest.approx(truth, abs=0.05)
+    bend = [-0.02 * (2 * np.pi * f) ** 2 * np.sin(2 * np.pi * f * fine) for f in (0.5, 0.2, 0.1)]
+    truth = np.log(np.linalg.norm(bend, axis=0).mean())
+    assert got["primary.left.log_acceleration_m_s2"] == pytest.approx(truth, abs=0.1)
+    assert got["primary.left.log_volume"] == pytest.approx(3 * np.log(0.02 / np.sqrt(2)), abs=0.05)
+    assert got["primary.left.slow_share"] == pytest.approx((np.linalg.norm(rate, axis=0) < 0.005).mean(), abs=0.02)
+    travel = got["primary.left.log_travel_rad"] - got["primary.left.log_gripper_rad_s"]
+    assert travel == pytest.approx(np.log(299 / 30), abs=1e-4)
+    assert got["primary.left.reversals_s"] == pytest.approx(4 / (299 / 30), abs=1e-4)
 
 
 def test_trial_descriptors_are_finite_for_anything():

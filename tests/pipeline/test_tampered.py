@@ -17,12 +17,17 @@ from safetensors.torch import load_file, save_file
 from benchmarks.faults.tampering import damaged_bytes, repacked, retyped
 from benchmarks.made_features import made_features
 from data.errors import AimError, DataError, UsageError
+from data.leaks import audit
+from data.splits import kfold
 from data.store import Array, StageOutput, sha256_file
 from data.store import hdf5 as store
 from data.video import Record
+from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
+from pipeline.api import plot, report
 from pipeline.cache import Cache
 from pipeline.cache.computation import Computation
+from pipeline.evaluate.cross_validation import evaluate
 from pipeline.extract.extract_run import parse_shard
 from pipeline.features import ARRAYS, FeatureSet, stack
 from pipeline.pack import read_pack, write_pack
@@ -30,6 +35,8 @@ from pipeline.recipes import fast
 from pipeline.score import bundle
 from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
+from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.baselines import trivial_baselines
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
 
@@ -169,11 +176,9 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     one = features.take([0])
-    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS}
-    arrays = {
-        name: Array(values, tuple(f"{name}{axis}" for axis in range(values.ndim)), "1")
-        for name, values in values_of.items()
-    }
+    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS} | {"bounds": np.zeros((4, 2))}
+    specs = Timesteps.arrays
+    arrays = {n: Array(v, specs[n].dims, specs[n].unit, "", specs[n].names) for n, v in values_of.items()}
     computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
     def use_cache() -> None:
@@ -210,9 +215,14 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert full["arrays"]
         repacked(whole, path, lambda old, _, values=values: (old.clear(), old.update(values)))  # type: ignore[misc]
         outcome(use_cache, f"retyped {number}")
-    for name in ARRAYS:
-        repacked(whole, path, lambda _, a, n=name: a.pop(n))  # type: ignore[misc]
-        assert not outcome(use_cache, f"without {name}")
+    for name, array in arrays.items():
+        others = [None, Array(array.values.reshape(-1), ("x",), array.unit), replace(array, unit="px")]
+        others += [replace(array, values=array.values[:1])] if array.values.ndim > 1 else []
+        for number, other in enumerate(others):
+            changed = {n: a for n, a in arrays.items() if n != name} | ({} if other is None else {name: other})
+            repacked(whole, path, lambda _, a, changed=changed: (a.clear(), a.update(changed)))  # type: ignore[misc]
+            assert cache.check(computation, "a.mp4").state == "stale"
+            assert not outcome(use_cache, f"{name}, {number}")
     path.write_bytes(content)
     for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
         import sqlite3
@@ -232,6 +242,23 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     for number, text in enumerate(["", "[]", "{", "5", '{"key": []}', "[" * 20000, f'{{"key": "{computation.key}"}}']):
         cache.failure_path("timesteps", "a.mp4").write_text(text)
         assert outcome(use_cache, f"failure {number}")
+
+
+def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
+    folds, place, page, refused = kfold(features.records, k=3), tmp_path / "results.json", tmp_path / "page.html", 0
+    systems = (AimSystem("AIM", AimConfig(width=4, regression_width=4), fast(runs=2, epochs=4)), *trivial_baselines())
+    results = evaluate(features, folds, systems, protocol="kfold", audit=audit(folds, features.records), draws=9)
+    results["predictions"] = results["predictions"][:3]
+    whole = json.dumps(results)
+    for number, text in enumerate(
+        [whole, *(json.dumps(other) for other in [*retyped(results, 2)][::6]), "[" * 99_999, "5"]
+    ):
+        place.write_text(text)
+        good = outcome(lambda: report(tmp_path, out=page), f"results {number}: {text[:2000]}")
+        good = good and outcome(lambda: plot(tmp_path, out=tmp_path / "figures", formats="svg"), f"figures {number}")
+        refused += not good
+        assert good or number
+    assert refused > 20
 
 
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])

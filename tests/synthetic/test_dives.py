@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -34,9 +33,9 @@ from synthetic.rendering import Film, Options, film_dive
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two dives and their mirrored copies, short and small."""
+    """Two dives, short and small."""
     folder = tmp_path_factory.mktemp("dives")
-    render_dives(folder, 2, 5, frames=20, size=(224, 128), mirrored_copies=True)
+    render_dives(folder, 2, 5, frames=20, size=(224, 128))
     return folder
 
 
@@ -50,10 +49,10 @@ def digest(folder: Path) -> dict[str, str]:
 
 
 def test_equal_seed_gives_equal_bytes(made: Path, tmp_path: Path) -> None:
-    render_dives(tmp_path, 2, 5, frames=20, size=(224, 128), mirrored_copies=True)
+    render_dives(tmp_path, 2, 5, frames=20, size=(224, 128))
     assert digest(made) == digest(tmp_path)
     assert {path.parent.name for path in tmp_path.rglob("*") if path.is_file()} == {tmp_path.name, "videos", "truth"}
-    assert len(digest(tmp_path)) == 4 + 4 + 1
+    assert len(digest(tmp_path)) == 2 + 2 + 1
 
 
 def test_videos_have_the_frames_and_the_size_asked_for(made: Path) -> None:
@@ -67,7 +66,7 @@ def test_labels_follow_the_formula(made: Path) -> None:
     with (made / "labels.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == COLUMNS
-    assert [row["video"] for row in rows] == [f"videos/dive_00{n}{m}.mp4" for m in ("", "_mirrored") for n in (0, 1)]
+    assert [row["video"] for row in rows] == ["videos/dive_000.mp4", "videos/dive_001.mp4"]
     for row in rows:
         total = float(row["execution"]) + float(row["synchronisation"])
         assert float(row["final"]) == pytest.approx(0.6 * float(row["difficulty"]) * total, abs=0.006)
@@ -79,12 +78,6 @@ def test_truth_has_two_divers_inside_the_picture(made: Path) -> None:
     assert truth.keypoints.shape == (20, 2, 17, 2)
     assert truth.visible.shape == (20, 2, 17)
     assert truth.visible[:-3].mean() > 0.99
-
-
-def test_mirrored_copy_swaps_sides_and_shares_the_original(made: Path) -> None:
-    plain, mirrored = (read_truth(made / "truth" / f"dive_000{tail}.npz") for tail in ("", "_mirrored"))
-    left_wrist, right_wrist = 9, 10
-    np.testing.assert_allclose(224 - plain.keypoints[:, 0, left_wrist, 0], mirrored.keypoints[:, 1, right_wrist, 0])
 
 
 def test_longer_data_set_contains_the_shorter_one() -> None:
@@ -100,14 +93,6 @@ def test_held_out_dives_span_the_scores() -> None:
     assert len(test) == 24
     assert test[0] <= ranked[9]
     assert test[-1] >= ranked[-10]
-
-
-def test_mirrored_copies_stay_on_the_side_of_their_original() -> None:
-    splits: dict[str, set[str]] = {}
-    for dive in plan_dives(30, 2, mirrored_copies=True):
-        splits.setdefault(dive.original, set()).add(dive.split)
-    assert len(splits) == 30
-    assert all(len(sides) == 1 for sides in splits.values())
 
 
 def test_negative_count_is_refused() -> None:
@@ -219,7 +204,7 @@ def test_keypoints_lie_on_the_drawn_bodies() -> None:
     for index, image in enumerate(film.frames()):
         if index % 10:
             continue
-        empty = look_at(film.shots[0].pool, film.truth.camera[index], film.options.size)
+        empty = look_at(film.pool, film.truth.camera[index], film.options.size)
         changed = np.abs(image.astype(int) - empty.astype(int)).sum(axis=-1) > 20
         joints = film.truth.keypoints[index, :, 5:].reshape(-1, 2).astype(int)
         assert changed[joints[:, 1], joints[:, 0]].mean() > 0.9
@@ -231,8 +216,7 @@ def test_keypoints_lie_on_the_drawn_bodies() -> None:
     [
         Options(frames=12, divers=1),
         Options(frames=12, spectators=True, motion_blur=0.5),
-        Options(frames=12, cut=True),
-        Options(frames=12, splash=False, mirrored=True, size=(320, 192)),
+        Options(frames=12, size=(320, 192)),
     ],
 )
 def test_options_change_the_pictures_and_nothing_breaks(options: Options) -> None:
@@ -243,10 +227,6 @@ def test_options_change_the_pictures_and_nothing_breaks(options: Options) -> Non
     assert images[0].shape == (options.size[1], options.size[0], 3)
     assert film.truth.keypoints.shape[:2] == (12, options.divers)
     assert film.truth.visible.any(axis=-1).all()
-    if options.cut:
-        jumps = [float(np.abs(a.astype(int) - b).mean()) for a, b in pairwise(images)]
-        assert film.truth.cut == 6
-        assert int(np.argmax(jumps)) == 5
 
 
 def test_blurred_divers_stay_where_sharp_ones_are() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.planted_steps import WEIGHTS, PlantedSteps, planted_steps
 from data.datasets.jigsaws_files import parse_kinematics
 from data.datasets.listing import list_records
 from data.leaks import audit
@@ -15,7 +16,6 @@ from data.splits import TIED, forbidden, make_folds
 from data.video.decoder import probe
 from data.video.records import Record
 from synthetic.planted_relation import Relation, follow
-from synthetic.planted_steps import WEIGHTS, PlantedSteps, planted_steps
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws, official_trials
 

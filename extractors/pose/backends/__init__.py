@@ -39,11 +39,11 @@ def load_backend(config: PoseConfig) -> PoseBackend:
 
         require("rtmlib")
         return RTMLib(networks(config), min_score=config.min_score, threads=config.threads)
-    from data.weights import locate
+    from data.weights import whole
     from extractors.pose.backends.movenet import MoveNet
 
     return MoveNet(
-        locate(config.weights), long_side=config.long_side, threads=config.threads, min_score=config.min_score
+        whole(config.weights), long_side=config.long_side, threads=config.threads, min_score=config.min_score
     )
 
 
@@ -67,8 +67,4 @@ def identity(config: PoseConfig) -> Mapping[str, str]:
     hashes: dict[str, str] = {}
     for name, network in networks(config).items():
         hashes |= network.identity(name)
-    if config.backend == "rtmlib":
-        from extractors.pose.backends.rtmlib import runtime
-
-        hashes["runtime"] = runtime()
     return hashes

@@ -1,14 +1,13 @@
 """The `rtmlib` backend: RTMO (one-stage), or YOLOX or RTMDet handed to RTMPose, as ONNX files through rtmlib.
 
-rtmlib prepares pictures and reads answers; the networks run on onnxruntime where that is installed, else on OpenVINO,
-compiled as every network of this project is (rtmlib itself takes bf16 on some CPUs and ties threads to cores).
+rtmlib prepares pictures and reads answers; the networks run on OpenVINO, compiled as every network of this project is
+(rtmlib's own runtime takes bf16 on some CPUs and ties threads to cores).
 rtmlib's requirements ask for OpenCV builds that clash with the contrib headless one of this project: docs/install.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import util
 from typing import Any
 
 import numpy as np
@@ -21,11 +20,6 @@ from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
 
 Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
-
-
-def runtime() -> str:
-    """What runs the networks, part of the cache key."""
-    return "onnxruntime CPUExecutionProvider" if util.find_spec("onnxruntime") else "openvino CPU"
 
 
 class RTMLib:
@@ -93,14 +87,6 @@ def _compiled(model: bytes, threads: int) -> tuple[Forward, tuple[int, int]]:
     network = read_network(model)
     shape = network.inputs[0].get_partial_shape()
     height, width = (side.get_length() if side.is_static else 640 for side in (shape[2], shape[3]))
-    if runtime().startswith("onnxruntime"):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        return lambda batch: list(session.run(None, {name: np.ascontiguousarray(batch, np.float32)})), (height, width)
     request = compile_for_cpu(network, threads=threads).create_infer_request()
 
     def forward(batch: NDArray[np.generic]) -> list[NDArray[np.float32]]:

@@ -3,7 +3,9 @@
   const byId = (id) => document.getElementById(id);
   const list = byId("jobs"), template = byId("job"), most = Number(list.dataset.most);
   const headers = { "x-aim-serve": "1" };
-  const uploads = new Map(); // uploads that are under way, by a number of their own
+  const uploads = new Map(); // uploads that are under way or wait for their other file, by a number of their own
+  const reads = list.dataset.reads.split(" "), pairs = reads.length > 1;
+  const texts = new Map(); // kinematics files by trial: a second view of the trial may follow
   let jobs = [], serial = 0, soon = null;
 
   const say = (text) => {
@@ -14,23 +16,52 @@
   };
   const detail = (text) => { try { return JSON.parse(text).detail || text; } catch { return text || "no answer"; } };
 
+  const isText = (file) => /\.txt$/i.test(file.name);
+  const trialOf = (file) => file.name.replace(/\.[^.]*$/, "").replace(/_capture[12]$/, "");
+  const encoded = (name) => encodeURIComponent(name.toWellFormed ? name.toWellFormed() : name);
+
+  // Files of one trial come from two folders: each waits until the other one is there.
+  const add = (files) => {
+    if (!pairs) return files.forEach((file) => (isText(file) && reads[0] === "kinematics" ? upload(null, file) : upload(file, null)));
+    for (const file of files) {
+      const id = `waiting-${(serial += 1)}`, other = isText(file) ? "video" : "kinematics file (.txt)";
+      if (isText(file)) texts.set(trialOf(file), file);
+      uploads.set(id, { id, name: file.name, state: "waiting", stage: `add the ${other} of this trial`, file });
+    }
+    const waiting = [...uploads.values()].filter((entry) => entry.file), used = new Set();
+    const films = waiting.filter((entry) => !isText(entry.file)), notes = waiting.filter((entry) => isText(entry.file));
+    const only = films.length === 1 && notes.length === 1 ? notes[0].file : null; // whatever their names
+    for (const film of films) {
+      const text = texts.get(trialOf(film.file)) || only;
+      if (!text) continue;
+      uploads.delete(film.id);
+      upload(film.file, text);
+      used.add(text);
+    }
+    notes.filter((entry) => used.has(entry.file)).forEach((entry) => uploads.delete(entry.id));
+    draw();
+  };
+
   // XMLHttpRequest, since fetch cannot tell how much was sent.
-  const upload = (file) => {
-    if (file.size > most) return say(`${file.name}: larger than ${Math.round(most / 1e6)} MB`);
+  const upload = (film, text) => {
+    const body = new Blob([text, film].filter(Boolean)), name = [film, text].filter(Boolean).map((part) => part.name).join(" + ");
+    if (body.size > most) return say(`${name}: larger than ${Math.round(most / 1e6)} MB`);
     const key = `upload-${(serial += 1)}`, request = new XMLHttpRequest();
-    const entry = { id: key, name: file.name, state: "uploading", share: 0, stage: "sending", request };
+    const entry = { id: key, name, state: "uploading", share: 0, stage: "sending", request };
     uploads.set(key, entry);
     request.upload.onprogress = (event) => { entry.share = event.loaded / event.total; draw(); };
     request.onloadend = () => {
       uploads.delete(key);
-      if (request.status !== 201 && !entry.aborted) say(`${file.name}: ${detail(request.responseText)}`);
+      if (request.status !== 201 && !entry.aborted) say(`${name}: ${detail(request.responseText)}`);
       refresh();
     };
     request.open("POST", "/api/videos");
     request.setRequestHeader("x-aim-serve", "1");
-    request.setRequestHeader("x-file-name", encodeURIComponent(file.name.toWellFormed ? file.name.toWellFormed() : file.name));
+    if (film) request.setRequestHeader("x-file-name", encoded(film.name));
+    if (text) request.setRequestHeader("x-kinematics-name", encoded(text.name));
+    if (text) request.setRequestHeader("x-kinematics-bytes", text.size);
     request.setRequestHeader("content-type", "application/octet-stream");
-    request.send(file);
+    request.send(body);
     draw();
   };
 
@@ -42,13 +73,14 @@
 
   const fill = (node, job) => {
     const part = (name) => node.querySelector(`.${name}`);
-    const open = ["queued", "running", "uploading"].includes(job.state);
+    const open = ["queued", "running", "uploading", "waiting"].includes(job.state);
     node.className = `job panel ${job.state}`;
     part("name").textContent = job.name;
     part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}` : job.state;
     part("state").className = `state chip ${job.state}`;
     part("score").textContent = job.score === null || job.score === undefined ? "" : job.score.toFixed(2);
     part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
+    part("stage").classList.toggle("bad-text", job.state === "done" && accuracy.startsWith(" · no better"));
     part("open").hidden = job.state !== "done";
     if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
     part("cancel").hidden = !open || job.stage === "stopping";
@@ -59,7 +91,8 @@
     else bar.value = job.share;
     bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
   };
-  const took = (job) => (job.state === "done" && job.started ? `scored in ${(job.finished - job.started).toFixed(1)} s` : "");
+  const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
+  const took = (job) => (job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(jobs);
@@ -93,18 +126,19 @@
     const node = event.target.closest(".job");
     if (!node) return;
     const id = node.dataset.id, sending = uploads.get(id);
-    if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
+    if (event.target.matches(".cancel") && sending?.file) { uploads.delete(id); texts.delete(trialOf(sending.file)); draw(); }
+    else if (event.target.matches(".cancel") && sending) { sending.aborted = true; sending.request.abort(); }
     else if (event.target.matches(".cancel")) act(`/api/jobs/${id}/cancel`, "POST");
     else if (event.target.matches(".delete")) act(`/api/jobs/${id}`, "DELETE");
   });
   const drop = byId("drop"), files = byId("files");
-  files.addEventListener("change", () => { [...files.files].forEach(upload); files.value = ""; });
+  files.addEventListener("change", () => { add([...files.files]); files.value = ""; });
   for (const name of ["dragover", "dragenter"]) document.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    [...(event.dataTransfer?.files || [])].forEach(upload);
+    add([...(event.dataTransfer?.files || [])]);
   });
   refresh();
 })();

@@ -1,8 +1,7 @@
-"""The rtmlib backend on tiny ONNX models whose answers are constants (needs rtmlib, onnx and a runtime)."""
+"""The rtmlib backend on tiny ONNX models whose answers are constants (needs rtmlib and onnx)."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +46,6 @@ def backend(**settings: Any) -> Any:
     return load_backend(PoseConfig(backend="rtmlib", rtmlib=settings))
 
 
-@pytest.fixture(params=["installed", "openvino"])
-def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What runs the models: onnxruntime where it is installed, else OpenVINO; OpenVINO is tried in either case."""
-    if request.param == "openvino":
-        monkeypatch.setattr(rtmlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
-    return str(request.param)
-
-
 def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """rtmlib itself leaves the precision to OpenVINO (bf16 on some CPUs) and ties threads to cores."""
     compiled = []
@@ -63,7 +54,6 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
         compiled.append(compile_for_cpu(graph, **options))
         return compiled[-1]
 
-    monkeypatch.setattr(rtmlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
     monkeypatch.setattr(rtmlib, "compile_for_cpu", compile_it)
     boxes = np.array([[90, 80, 150, 240, 0.9]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
@@ -76,7 +66,6 @@ def test_openvino_compiles_as_for_every_other_network(tmp_path: Path, monkeypatc
     assert network.get_property("INFERENCE_NUM_THREADS") == 1
 
 
-@pytest.mark.usefixtures("runtime")
 def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     poses = np.stack([person(120, 160, score=0.8), person(300, 160, score=0.6)])
     boxes = np.array([[90, 80, 150, 240, 0.9], [270, 80, 330, 240, 0.7]])
@@ -86,14 +75,12 @@ def test_rtmo_people_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     assert detections.keypoints[0, :, :2] * 3.2 == pytest.approx(poses[0, :, :2], abs=0.01)
 
 
-@pytest.mark.usefixtures("runtime")
 def test_nobody_is_nobody(tmp_path: Path) -> None:
     boxes = np.array([[90, 80, 150, 240, 0.01]])
     path = model(tmp_path / "rtmo.onnx", (320, 640), dets=boxes[None], keypoints=person(120, 160)[None, None])
     assert not len(backend(model=path).detect(IMAGE))
 
 
-@pytest.mark.usefixtures("runtime")
 def test_top_down_poses_are_inside_the_detectors_boxes(tmp_path: Path) -> None:
     dets = np.array([[[40.0, 20, 100, 100, 0.9]]])
     detector = model(tmp_path / "rtmdet.onnx", (320, 320), dets=dets)
@@ -163,7 +150,6 @@ def test_a_mode_is_downloaded_by_rtmlib_once(tmp_path: Path, monkeypatch: pytest
     assert asked == [network.weights for network in networks(config).values()]
     here = identity(config)
     assert here["weights"] == here["detector"] == sha256_file(tmp_path / "made.onnx")
-    assert here["runtime"] == rtmlib.runtime()
     by_path = PoseConfig(backend="rtmlib", rtmlib={"model": str(tmp_path / "made.onnx")})
     assert identity(by_path)["weights"] == here["weights"]
     assert by_path.result_settings() == config.result_settings()

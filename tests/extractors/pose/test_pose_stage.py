@@ -160,7 +160,7 @@ def test_the_identity_is_the_hash_of_the_weights(tmp_path: Path) -> None:
     assert published.startswith("d4489f89")
     assert Pose.identity(PoseConfig(weights=str(path)))["weights"] != published
     model = identity(PoseConfig(backend="rtmlib", rtmlib={"model": str(path)}))
-    assert set(model) == {"weights", "runtime"}
+    assert set(model) == {"weights"}
     assert model["weights"] == Pose.identity(PoseConfig(weights=str(path)))["weights"]
 
 

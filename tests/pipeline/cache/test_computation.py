@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from data.store.arrays import StageOutput
 from data.store.files import safe_name
 from data.video.records import Record
+from pipeline.cache.index import stamp
 from pipeline.cache.local_cache import Cache
 from pipeline.config import validate
 from pipeline.extract.plan import Planner
@@ -50,6 +54,26 @@ def test_a_moved_cache_and_video_keep_the_key(stage: str, tmp_path: Path) -> Non
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
     assert key(stage, {}, tmp_path / "one") == key(stage, {}, tmp_path / "two")
+
+
+def test_outputs_of_videos_that_were_decoded_unmirrored_are_stale_and_no_others(tmp_path: Path, make_video) -> None:
+    config = validate({"stages": ["camera_flow"], "cache": str(tmp_path / "cache")})
+    cache = Cache(config.cache)
+    records = [Record(name, make_video(tmp_path / name)) for name in ("plain.mp4", "mirrored.mp4")]
+    content = bytearray((tmp_path / "mirrored.mp4").read_bytes())
+    matrix = content.index(b"tkhd") + 44
+    content[matrix : matrix + 4] = (-(1 << 16)).to_bytes(4, "big", signed=True)
+    (tmp_path / "mirrored.mp4").write_bytes(content)
+    planner = Planner(config, cache)
+    for record in records:
+        assert record.path is not None
+        content = bytearray(record.path.read_bytes())
+        before = hashlib.sha256(str(len(content)).encode() + content).hexdigest()  # the fingerprint of version 0.1.0
+        cache.index.put("content", record.path.absolute(), before, stamp(record.path))
+        (step,) = planner.plan(record).steps
+        cache.write(replace(step.computation, inputs={"video": before}), record, StageOutput({}))
+    checks = [step.check for record in records for step in planner.plan(record).steps]
+    assert [(check.state, check.reason) for check in checks] == [("fresh", ""), ("stale", "video file changed")]
 
 
 def test_no_two_names_become_one() -> None:

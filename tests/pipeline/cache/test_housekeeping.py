@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from data.errors import UsageError
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
 from pipeline import stages
-from pipeline.cache.cache_commands import collect_garbage
+from pipeline.cache.cache_commands import collect_garbage, existing
 from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, verify
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
@@ -58,22 +58,22 @@ def filled(make_video: Any, tmp_path: Path) -> tuple[Cache, tuple[Record, ...]]:
 
 def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
-    title, rows = listing(cache.root)
+    title, rows = listing(cache)
     assert str(cache.root) in title
     assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
         ("brightness", 2, 1),
         ("contrast", 2, 0),
     ]
-    _, outputs = listing(cache.root, "brightness")
+    _, outputs = listing(cache, "brightness")
     assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
-    _, runs = listing(cache.root, runs=True)
+    _, runs = listing(cache, runs=True)
     assert [(row["done"], row["failed"], row["state"]) for row in runs] == [(2, 1, "failed")]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
-        listing(cache.root, "brightnes")
+        listing(cache, "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
-        listing(cache.root / "none")
+        existing(Cache(cache.root / "none"))
 
 
 def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]]) -> None:

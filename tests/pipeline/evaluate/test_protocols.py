@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from data.errors import DataError
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.evaluate.leaderboard import CHOSEN_FOR_NEW_USERS, OURS
+from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
     _ours,
@@ -29,9 +29,8 @@ from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
 from pipeline.report.evaluation_section import evaluation_report
+from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
-from pipeline.systems.interface import Part
-from pipeline.systems.selection import Selected
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -65,15 +64,30 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    assert len(tables) == 2
-    assert [title.split(" ")[3] for title, _, _ in tables] == ["user," if protocol == "louo" else "fold,", "all"]
-    columns, rows = tables[0][1:]
+    few = [re.sub(r",.*| ranked.*| over .*", "", title) for title, _, _ in tables]
+    per_fold = f"Spearman's rho per {'user' if protocol == 'louo' else 'fold'}"
+    together, interval = (
+        "Spearman's rho of all held-out predictions",
+        "95 % bootstrap interval of all held-out predictions",
+    )
+    assert few[:3] == [together, interval, per_fold]
+    assert len(tables) == (5 if protocol == "louo" else 3)
+    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[1][2] if row[0] == OURS))
+    summary = evaluation_report(results).summary
+    assert list(summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval"]
+    more = [
+        {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
+    ]
+    enough = {**results, "predictions": results["predictions"] + more}
+    assert [title for title, _, _ in results_tables(enough)] == [tables[i][0] for i in (2, 0, *range(3, len(tables)))]
+    assert list(evaluation_report(enough).summary)[:2] == ["Spearman's rho, Fisher average", "ranked together"]
+    rows = tables[0][2]
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
     assert not any("oracle" in name for name in names)
-    assert (CHOSEN_FOR_NEW_USERS in names) == (protocol == "louo")
+    assert (COMBINED in names) == (BEST_SINGLE in names) == (protocol == "louo")
     assert any("paper" in name for name in names) == (protocol in ("4fold", "louo"))
-    assert all(len(row) == len(columns) for row in rows)
+    assert all(len(row) == len(columns) for _, columns, rows in tables for row in rows)
     json.dumps(results, allow_nan=False)
     page = evaluation_report(results)
     assert page.leaks
@@ -85,14 +99,32 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     told = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, per_user), (_, _, together) = results_tables(results)
+    (_, _, together), _, (_, _, per_user), (title, _, users), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
     assert row[1] == told["over_folds"]["fisher"]["value"]
     assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
     assert row[1] != other[1]
-    chosen = results["systems"][CHOSEN_FOR_NEW_USERS]["chosen"]
-    assert {entry["fold"] for entry in chosen} == {fold["name"] for fold in results["protocol"]["folds"]}
-    assert len(evaluation_report(results).tables) == 2
+    people = len(results["protocol"]["folds"])
+    assert f"over {people} users" in title
+    given = results["systems"][OURS]["users"]
+    assert next(row for row in users if row[0] == OURS)[1:] == tuple(
+        given[form][end] for form in ("mean", "together") for end in ("value", "low", "high")
+    )
+    assert given["mean"]["value"] == pytest.approx(
+        results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]["value"]
+    )
+    assert given["together"]["value"] == pytest.approx(told["together"]["spearman"])
+    assert given["together"]["low"] <= given["together"]["value"] <= given["together"]["high"]
+    inner = results["systems"][COMBINED]["inner"]
+    assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
+    assert all(sum(one["weights"].values()) == pytest.approx(1) for one in inner)
+    assert set(inner[0]["figures"]) == {*inner[0]["weights"], COMBINED}
+    assert "rho per user" in columns
+    weight = columns.index("weight")
+    assert sum(row[weight] for row in choice if row[weight] is not None) == pytest.approx(1)
+    chosen = results["systems"][BEST_SINGLE]["chosen"]
+    assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
+    assert len(evaluation_report(results).tables) == 5
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
@@ -157,29 +189,6 @@ def test_results_lie_where_they_are_read(made: tuple[BaseConfig, FeatureSet], tm
     assert read_results(tmp_path / "run/results.json") == results
 
 
-def test_every_choice_of_systems_for_new_users_gives_figures(
-    made: tuple[BaseConfig, FeatureSet], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Candidates train several networks or one; any mixture of them over the folds has to be summed up."""
-    config, features = made
-    config = config.model_copy(update={"protocol": "louo"})
-    ways = ("ridge first", "network first")
-    for way in ways:
-
-        def choose(
-            self: Selected, features: FeatureSet, parts: Sequence[Part], held: object, way: str = way
-        ) -> list[str]:
-            names = [self.candidates[-1].name, self.candidates[0].name]
-            names = names if way == "ridge first" else names[::-1]
-            return [names[i % 2] for i in range(len(parts))]
-
-        monkeypatch.setattr(Selected, "_best", choose)
-        results = run_protocol(config, features)
-        row = results["systems"][CHOSEN_FOR_NEW_USERS]
-        assert {entry["system"] for entry in row["chosen"]} == {"AIM (ours)", "trial figures, all tasks (ours)"}
-        assert row["tasks"]["Suturing"]["runs"]["count"] == 2
-
-
 def test_equal_kinematics_of_two_people_are_a_leak(made: tuple[BaseConfig, FeatureSet], tmp_path: Path) -> None:
     config, features = made
     files = {record.id: record.sidecars["kinematics"] for record in features.records}
@@ -216,11 +225,12 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 
 
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
-    config, features = made
+    features = made[1]
+    config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, None)
+        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, False, None)
         assert isinstance(ours, WithEpochs)
         cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
     assert cuts[0] != cuts[1]

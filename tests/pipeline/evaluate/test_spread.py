@@ -26,12 +26,14 @@ from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_gr
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.grid_search import search
 from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
-from pipeline.evaluate.spread_jobs import Job, JobError, JobProgress, run_job
+from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
+from pipeline.observer import Progress
 from pipeline.pack import write_pack
 from pipeline.recipes import fast, model_for
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.combination import Combined
 from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
 from pipeline.systems.regressors import regression_systems
@@ -80,7 +82,7 @@ def noted() -> tuple[list[Job], Run]:
     seen: list[Job] = []
 
     def run(
-        features: FeatureSet, jobs: Sequence[Job], progress: JobProgress | None = None, stop: Stop | None = None
+        features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[HeldOut]:
         seen.extend(jobs)
         return run_here(features, jobs, progress, stop)
@@ -138,7 +140,7 @@ def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> 
     folds = make_folds("kfold", made.records, k=2)
     aim = WithEpochs(AimSystem("AIM (ours)", MODEL, RECIPE))
     pooled = AimSystem("pooled", MODEL, RECIPE, pool=True)
-    choice = Selected("choice", (replace(aim, system=AimSystem("one", MODEL, RECIPE)), pooled), TIED, show=True)
+    choice = Combined((replace(aim, system=AimSystem("one", MODEL, RECIPE)), pooled), name="choice")
     systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines()]
     here = evaluate(made, folds, systems, draws=20)
     for workers in (1, 2):
@@ -158,14 +160,15 @@ def test_cut_into_trainings_and_put_together_is_the_same_as_whole() -> None:
     made, parts = features(), parts_of(features())
     one, two = AimSystem("one", MODEL, RECIPE), AimSystem("two", MODEL, RECIPE, pool=True)
     whole: list[System] = [
-        Selected("shown", (WithEpochs(one), two), TIED, show=True),
+        Combined((WithEpochs(one), two)),
         Selected("not shown", (one, two), TIED),
         SimpleSystem("counts", predicted, runs=2),
+        WithEpochs(one),
     ]
     seen, noting = noted()
     for system, held in zip(whole, run_systems(made, parts, whole, noting), strict=True):
         assert equal(held, run_job(made, Job(system.name, system, tuple(parts)), 1))
-    assert [job.name for job in seen] == ["one", "two", "one", "one", "two", "not shown", "counts", "counts"]
+    assert [job.name for job in seen] == ["one", "two", "one", "two", "not shown", "counts", "counts"]
 
 
 def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_a_video_that_needs_too_much_memory_fails_by_name(videos: Path, tmp_path
     summary = extract(videos, configured(tmp_path / "cache", 1, memory_gb=0.001))
     assert len(summary.failed) == 3
     assert "run.memory_gb" in next(iter(summary.failed[0].failed.values()))
+    assert extract(videos, configured(tmp_path / "cache", 1)).exit_code == 0, "a limit is not the video's fault"
 
 
 def test_stop_ends_the_children(videos: Path, tmp_path: Path) -> None:

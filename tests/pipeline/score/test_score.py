@@ -20,15 +20,17 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from data.errors import ChangedError, DataError, UsageError, VideoError
+from data.store import StageOutput, hdf5
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
-from pipeline import stages
+from pipeline import api, stages
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import gather
+from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
 from pipeline.results import Flag, Score
@@ -38,6 +40,7 @@ from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
 from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
+from pipeline.score.run_origin import ORIGIN
 from pipeline.score.score_tables import as_json, csv_text, score_rows, write_csv
 from pipeline.score.scorer import Scorer, load_scorer, percentile
 from pipeline.train.trainer import train
@@ -113,6 +116,35 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
 
 
+def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """One more column, one more line on the page; a training that was not finished is refused."""
+    root, run = trained[0].parent, tmp_path / "run"
+    config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
+    greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
+    found = find_videos([root / "train"]).records
+    records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in found]
+    planner = Planner(config, Cache(config.cache))
+    features = gather(records, planner).features
+    plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
+    save(plain, run)
+    finish_run(plain, features, config, run, planner=planner, folds=3)
+    scorer = Scorer(run, None, 0)
+    films = find_videos([trained[1]]).records
+    rows = scorer.score_records(films)
+    low = float(plain.train_labels[:, 0].min())
+    for row in rows:
+        assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
+        assert row.interval80 is not None
+    assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6g}"
+    assert as_json(rows)[0]["other_share"] == rows[0].other_share
+    report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
+    assert "of the score belong to no step" in (tmp_path / "page.html").read_text()
+    assert "weighted mean: AIM" in (run / CARD).read_text()
+    save(plain, run)
+    with pytest.raises(DataError, match="not finished"):
+        Scorer(run, None, 0)
+
+
 def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     for day, name in (("one", "a"), ("two", "b")):
@@ -167,6 +199,21 @@ def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, 
     assert gather(records, scorer.planner).left_out == ()
 
 
+def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """One with good hashes and the right key, as another program may write it."""
+    run, new = trained
+    records = find_videos([new]).records
+    before = Scorer(run, tmp_path / "cache", 0).score_records(records)
+    path = Cache(tmp_path / "cache").path("timesteps", "b.mp4")
+    stored = hdf5.read(path)
+    for name, value, said in (("scene", np.zeros((4, 2)), "scene size"), ("primary", np.full((4, 2), np.inf), "inf")):
+        array = replace(stored.output.arrays[name], values=value.astype(np.float32))
+        hdf5.write(path, stored.header, StageOutput({**stored.output.arrays, name: array}, stored.output.quality))
+        rows = Scorer(run, tmp_path / "cache", 0).score_records(records)
+        assert [row.score for row in rows] == [before[0].score, None, before[2].score]
+        assert said in (rows[1].error or "")
+
+
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:
     run, new = trained
     names = sorted(new.glob("*.mp4"))
@@ -199,6 +246,62 @@ def test_other_settings_are_flagged_never_silent(
     assert scored.score is not None
     assert [(flag.level, flag.title) for flag in scored.flags] == [("bad", "settings differ from training")]
     assert "timesteps.version: 1 in the model, 2 here" in scored.flags[0].detail
+
+
+def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path
+) -> None:
+    run, new = trained
+    known = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
+    flagged, other = (
+        Scorer(run, tmp_path / "cache", 0).score(known),
+        Scorer(run, tmp_path / "cache", 0).score(new / "a.mp4"),
+    )
+    assert ("warn", "was trained on: this is no test") in [(flag.level, flag.title) for flag in flagged.flags]
+    assert "was trained on: this is no test" in csv_text([flagged])
+    assert "was trained on" in score_rows([flagged])[1][0][-1]
+    assert other.flags == ()
+    assert "training videos" in other.checked
+    stored = (run / "training.json").read_text()
+    assert "03" not in json.loads(stored)
+    assert ".mp4" not in stored
+    (run_copy / "training.json").unlink()  # a run of an older version, or of a pack
+    (run_copy / HASHES).write_text(
+        json.dumps(
+            {
+                "files": {
+                    k: v
+                    for k, v in json.loads((run_copy / HASHES).read_text())["files"].items()
+                    if k != "training.json"
+                }
+            }
+        )
+    )
+    cover(run_copy)
+    assert "training videos" not in load_scorer(run_copy).score(known).checked
+
+
+def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    run, new = trained
+    scorer = load_scorer(run)
+    assert scorer.calibration is not None
+    accuracy = scorer.calibration.accuracy
+    scored = scorer.score(new / "a.mp4")
+    assert accuracy.better
+    assert accuracy.within < accuracy.mean_within
+    assert scored.accuracy == str(accuracy)
+    assert as_json([scored])[0]["accuracy"] == str(accuracy)
+    page, records = tmp_path / "page.html", find_videos([new / "a.mp4"]).records
+    report_scores(page, scorer, [scored], records, title="t")
+    assert "guessing the mean is within" in page.read_text()
+    poor = replace(scorer.calibration, predicted=2 * 60 - scorer.calibration.predicted)
+    assert not poor.accuracy.better
+    scorer.calibration = poor
+    flagged = scorer.score(new / "a.mp4")
+    assert [(flag.level, flag.title) for flag in flagged.flags] == [("bad", "no better than guessing")]
+    assert flagged.accuracy.startswith("no better than guessing the mean: on 8 of 10 new videos")
+    report_scores(page, scorer, [flagged], records, title="t")
+    assert 'class="note bad-text">No better than guessing' in page.read_text()
 
 
 def test_unlike_and_too_short_videos_are_flagged(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -266,6 +369,49 @@ def test_hashes_cannot_be_lost_and_older_models_get_a_note(run_copy: Path, train
     scorer = load_scorer(run_copy)
     assert "without hashes" in scorer.notes[0]
     assert scorer.score(trained[1] / "a.mp4").score is not None
+
+
+def test_every_command_tells_the_same_notes(
+    trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of inputs that are left out, of the run folder, and of outputs that are extracted again."""
+    told: dict[str, list[str]] = {}
+
+    class Told(Observer):
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
+        def note(self, text: str) -> None:
+            told.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
+
+    description = json.loads((run_copy / "model.json").read_text())
+    del description["hashes"]
+    (run_copy / "model.json").write_text(json.dumps(description))
+    for name in (HASHES, ORIGIN):
+        (run_copy / name).unlink()
+    shutil.copytree(trained[1], tmp_path / "in")
+    monkeypatch.setattr("pipeline.extract.batch.pick_pool", lambda *_: None)  # worker processes have no toy stage
+    (tmp_path / "in/gone.mp4").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "in/pipe.mp4")
+    calls: dict[str, Callable[[Observer], Any]] = {
+        "score": lambda told: api.score(tmp_path / "in", model=run_copy, workers=0, observer=told),
+        "report": lambda told: api.report(run_copy, tmp_path / "in", workers=0, observer=told),
+        "plot": lambda told: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=told),
+        "export": lambda told: api.export(run_copy, out=tmp_path / "a.onnx", observer=told),
+    }
+    for command, call in calls.items():
+        (tmp_path / command).mkdir()
+        monkeypatch.chdir(tmp_path / command)
+        scorer = load_scorer(run_copy)
+        scorer.score_records(find_videos([tmp_path / "in"]).records)
+        damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
+        scorer.cache.close()
+        call(Told(command))
+    assert told["score"] == told["report"] == told["plot"]
+    texts = ("leads nowhere", "not a regular file", "without hashes", "not trained by this account", "extracted again")
+    assert [text in line for text, line in zip(texts, told["score"], strict=True)] == [True] * 5
+    assert told["export"] == told["score"][2:3]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -404,7 +550,7 @@ def test_no_flag_where_all_is_well_and_only_what_ran_is_claimed() -> None:
         assert find_flags(facts)[0] == ()
     assert find_flags(Facts())[1] == ("settings", "calibration")
     assert "identities" in find_flags(pose())[1]
-    assert len(CHECKS) == 11
+    assert len(CHECKS) == 15
 
 
 def test_the_worst_flag_comes_first() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from data.errors import Cancelled, VideoError
+from data.errors import Cancelled, UsageError, VideoError
 from data.video.records import Record
-from pipeline.results import Score
+from pipeline.results import Flag, Score
 from pipeline.serve import score_work as work
 from pipeline.serve.history import ScoringJob
 
@@ -26,7 +28,7 @@ class FakeScorer:
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], *, stop: threading.Event, on_frames: Any) -> list[Score]:
+    def score_records(self, records: list[Record], *, stop: threading.Event, note: Any, on_frames: Any) -> list[Score]:
         """One row, after half of the frames."""
         self.records += records
         on_frames(records[0].id, 51, 102, ("clips", "pose"))
@@ -49,15 +51,38 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Any, ...]] = []
     monkeypatch.setattr("pipeline.report.report_scores", lambda *parts, **named: pages.append((parts, named)))
-    scorer = FakeScorer(Score("x", score=70.5, flags=("shaking camera",)))
+    scorer = FakeScorer(
+        Score("x", score=70.5, flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")))
+    )
     outcome, told = run(scorer, tmp_path)
-    assert (outcome.score, outcome.flags) == (70.5, 1)
+    assert (outcome.score, outcome.flags, outcome.note) == (70.5, 2, "shaking camera")
     assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"
     assert named["title"] == JOB.name
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
+
+
+def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.report.report_scores", lambda *_, **__: None)
+    (tmp_path / "kinematics.txt").write_text("1 2 3")
+    scorer: Any = FakeScorer(Score("x", score=1.0))
+    for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):
+        video = tmp_path / f"video{suffix}"
+        job = replace(JOB, suffix=suffix)
+        work.ScoreWork(scorer)(job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
+        assert scorer.records[-1].path == path
+        assert scorer.records[-1].sidecars == {"kinematics": tmp_path / "kinematics.txt"}
+
+
+def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
+    planner = SimpleNamespace(stages=("pose",), configs={"pose": SimpleNamespace(backend="import")})
+    scorer: Any = SimpleNamespace(folder=Path("runs/x"), planner=planner)
+    with pytest.raises(UsageError, match="keypoint files of another program"):
+        work.refuse_unfed(scorer)
+    planner.configs["pose"].backend = "movenet"
+    work.refuse_unfed(scorer)
 
 
 def test_failures_and_stops(tmp_path: Path) -> None:

@@ -117,6 +117,44 @@ def test_a_video_becomes_a_report(client: Any, tmp_path: Path) -> None:
     assert client.get(f"/api/jobs/{job}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("reads", "names", "status", "said"),
+    [
+        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_B001.txt"), 201, "T_B001_capture1.mp4 + T_B001.txt"),
+        (("video", "kinematics"), ("a.mp4", "b.txt"), 201, "a.mp4 + b.txt"),
+        (("kinematics",), (None, "T_B001.txt"), 201, "T_B001.txt"),
+        (("video", "kinematics"), ("a.mp4", None), 400, "drop the kinematics file (.txt) of this trial too"),
+        (("video", "kinematics"), (None, "b.txt"), 400, "the video is missing"),
+        (("video",), ("a.mp4", "b.txt"), 415, "reads no kinematics"),
+        (("video", "kinematics"), ("T_B001_capture1.mp4", "T_C002.txt"), 400, "kinematics are those of T_C002"),
+        (("video", "kinematics"), ("a.mp4", "empty.txt"), 400, "empty or incomplete"),
+    ],
+)
+def test_a_model_gets_the_files_that_it_reads(
+    tmp_path: Path, reads: tuple[str, ...], names: tuple[str | None, str | None], status: int, said: str
+) -> None:
+    given: list[dict[str, bytes]] = []
+
+    def score(job: ScoringJob, video: Path, report: Path, *_: Any) -> Outcome:
+        given.append({path.name: path.read_bytes() for path in video.parent.iterdir()})
+        write_report(report, ReportData(job.name))
+        return Outcome(1.0)
+
+    text = b"" if names[1] in (None, "empty.txt") else b"1 2 3\n" * 20_000
+    headers = {"x-file-name": names[0], "x-kinematics-name": names[1], "x-kinematics-bytes": str(len(text))}
+    film = MP4 if names[0] else b""
+    app = create_app(tmp_path / "serve", score, reads=reads)
+    with testclient.TestClient(app, base_url="http://127.0.0.1:8765", headers=OURS) as client:
+        kept = {name: value for name, value in headers.items() if value is not None}
+        answer = client.post("/api/videos", content=text + film, headers=kept)
+        assert (answer.status_code, said in answer.text) == (status, True), answer.text
+        if status == 201:
+            wait(client, answer.json()["id"], "done")
+            expected = {"kinematics.txt": text} | ({"video.mp4": film} if film else {})
+            assert given == [expected]
+    assert status == 201 or files(tmp_path) == set()
+
+
 def test_failures_say_why_and_faults_tell_nothing_of_the_inside(client: Any) -> None:
     bad = wait(client, send(client, "bad.mp4").json()["id"], "failed")
     assert bad["error"] == "no frame in the video stream. Leave this file out"

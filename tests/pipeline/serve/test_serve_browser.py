@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,15 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, replace(ReportData("Scored"), videos=(section,)))
-    return Outcome(section.result.score, len(section.result.flags))
+    return Outcome(section.result.score, len(section.result.flags), "shaking camera")
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of its own in a thread."""
+@contextmanager
+def running(folder: Path, **options: Any) -> Iterator[str]:
+    """The link of a server in a thread."""
     from pipeline.serve.app import Limits, create_app
 
-    app = create_app(
-        tmp_path_factory.mktemp("serve"), work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}
-    )
+    app = create_app(folder, work, Limits(file_bytes=1_000_000, spare_bytes=0), {"Model": "x"}, **options)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -59,6 +58,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield f"http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of its own in a thread."""
+    with running(tmp_path_factory.mktemp("serve")) as link:
+        yield link
 
 
 @pytest.fixture
@@ -103,6 +109,7 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
     GO_ON.set()
     wait_for(page, f"{state('slow final dive.mp4')}?.startsWith('done')")
     assert float(page.inner_text(".job .score")) > 0
+    assert page.inner_text(".job .stage").startswith("shaking camera · scored in")
     page.click(".job a.open")
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .step >> nth=5")
@@ -137,6 +144,25 @@ def test_queue_cancel_and_failure(page: Any, clip: Path) -> None:
 def test_refusals_are_shown(page: Any, clip: Path) -> None:
     page.set_input_files("#files", [{"name": "large.mp4", "mimeType": "video/mp4", "buffer": bytes(1_000_001)}])
     wait_for(page, "document.getElementById('messages').textContent.includes('larger than 1 MB')")
+
+
+def test_a_trial_of_two_files(browser: Any, clip: Path, tmp_path: Path) -> None:  # noqa: F811
+    """The page says what it needs, waits for the other file, and a second view of the trial needs no second drop."""
+    with running(tmp_path, reads=("video", "kinematics")) as address:
+        tab = browser.new_page()
+        tab.goto(address)
+        assert "reads the video and the kinematics" in tab.inner_text("#needs")
+        text = {"name": "T_B001.txt", "mimeType": "text/plain", "buffer": b"1 2 3"}
+        tab.set_input_files("#files", [text])
+        assert "add the video of this trial" in tab.inner_text(".job .stage")
+        upload(tab, clip, "T_B001_capture1.mp4", "T_C002_capture1.mp4")
+        wait_for(tab, f"{state('T_B001_capture1.mp4 + T_B001.txt')}?.startsWith('done')")
+        assert "add the kinematics file" in tab.inner_text(".job:has-text('T_C002_capture1.mp4') .stage")
+        upload(tab, clip, "T_B001_capture2.mp4")
+        wait_for(tab, f"{state('T_B001_capture2.mp4 + T_B001.txt')}?.startsWith('done')")
+        tab.set_input_files("#files", [{**text, "name": "T_D003.txt"}])
+        wait_for(tab, "document.getElementById('messages').textContent.includes('kinematics are those of T_D003')")
+        tab.close()
 
 
 def test_it_fits_a_phone(browser: Any, address: str) -> None:  # noqa: F811

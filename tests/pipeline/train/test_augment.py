@@ -14,12 +14,12 @@ from data.splits import kfold
 from data.video.records import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import make_parts
-from pipeline.features import FeatureSet
+from pipeline.features import FeatureSet, one_per_trial
 from pipeline.recipes import TrainConfig, fast
 from pipeline.score.bundle import Bundle
 from pipeline.score.calibration import calibrate
 from pipeline.systems.aim_system import AimSystem
-from pipeline.train.augment import with_copied_rows, with_copies, with_exchanged, with_mirrored
+from pipeline.train.augment import training_set, with_exchanged, with_mirrored
 from pipeline.train.trainer import train
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
@@ -89,11 +89,43 @@ def test_tools_and_cells_have_no_mirrored_copies(features: FeatureSet, names: tu
 @pytest.mark.parametrize("mirror", [False, True])
 def test_rows_of_copies_are_those_of_the_training_part(features: FeatureSet, exchange: bool, mirror: bool) -> None:
     config = TrainConfig(exchange_copies=exchange, mirror_copies=mirror)
-    more, rows = with_copies(features, config), with_copied_rows(np.array([3, 5]), len(features), config)
+    learning = training_set(features, config)
+    more, rows = learning.features, learning.rows(np.array([3, 5]))
     assert len(more) == len(features) * (1 + exchange) * (1 + mirror)
     assert len(rows) == 2 * (1 + exchange) * (1 + mirror)
     assert {more.ids[row] for row in rows} == {features.ids[3], features.ids[5]}
     assert len({more.primary[row].tobytes() + more.secondary[row].tobytes() for row in rows}) == len(rows)
+
+
+def two_views(features: FeatureSet) -> FeatureSet:
+    """Every performance as a trial in two views, whose scenes differ."""
+    views = []
+    for view in (0, 1):
+        records = tuple(replace(r, id=f"{r.id}-{view}", groups={**r.groups, "trial": r.id}) for r in features.records)
+        views.append(replace(features, records=records, scene=features.scene + view))
+    return views[0].followed_by(views[1])
+
+
+def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
+    config, both = fast(runs=1, epochs=3), two_views(features)
+    trials, became = one_per_trial(both)
+    assert trials.ids == both.ids[:40]
+    assert became.tolist() == [*range(40)] * 2
+    assert np.allclose(trials.scene, features.scene + 0.5, atol=1e-5)
+    learning = training_set(both, config)
+    assert learning.features.ids[:80] == both.ids
+    assert learning.rows(np.array([3, 5, 43, 45])).tolist() == [83, 85]
+    run = train(both, config, TINY)
+    alone = train(trials, config, TINY)
+    assert run.train_ids == both.ids
+    assert all(torch.equal(run.state[name], alone.state[name]) for name in alone.state)
+
+
+def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None:
+    both = two_views(features)
+    both.primary[41] += 1
+    assert len(one_per_trial(both)[0]) == 41
+    assert one_per_trial(features)[0] is features
 
 
 def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from extractors.pose.shots import ShotDetector
+from extractors.shots import ShotDetector
 
 
 @pytest.fixture(scope="module")

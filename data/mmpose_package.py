@@ -1,0 +1,81 @@
+"""The `mmpose` package, imported where mmcv comes as mmcv-lite (without compiled operators), and its models.
+
+Of the operators, the models used here need only non-maximum suppression: torchvision's takes its place.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import util
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from data.errors import UsageError
+from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
+
+
+def import_mmpose() -> None:
+    """Make `mmpose.apis` importable without compiled operators.
+
+    Raises:
+        UsageError: mmpose is not installed, or one of its parts is missing.
+    """
+    require("mmpose")
+    try:
+        if "mmcv._ext" not in sys.modules and util.find_spec("mmcv._ext") is None:
+            sys.modules["mmcv._ext"] = _Operators()
+        import mmdet.apis  # noqa: F401
+        import mmpose.apis  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"mmpose cannot be imported ({error})", fix=INSTALL["mmpose"]) from error
+
+
+class _Operators(ModuleType):
+    """A module in place of `mmcv._ext`: torchvision's `nms`, and a clear refusal for every other operator."""
+
+    def __init__(self) -> None:
+        super().__init__("mmcv._ext")
+        self.__spec__ = ModuleSpec("mmcv._ext", loader=None)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise NotImplementedError(f"mmcv's compiled operator '{name}' is not in mmcv-lite; use the full mmcv")
+
+        return refuse
+
+    @staticmethod
+    def nms(boxes: Any, scores: Any, iou_threshold: float, offset: int = 0) -> Any:
+        """(K,) rows that remain, as mmcv's."""
+        from torchvision.ops import nms
+
+        grown = boxes.clone()
+        grown[:, 2:] += offset
+        return nms(grown, scores, float(iou_threshold))
+
+
+def load_model(package: str, network: PoseNetwork, seed: int | None, device: str) -> Any:
+    """A model of `package` with its weights, in evaluation mode."""
+    import torch
+    from mmdet.apis import init_detector
+    from mmengine.logging import MMLogger
+    from mmpose.apis import init_model
+
+    if not network.weights and seed is None:
+        raise UsageError(
+            f"no checkpoint for {network.config}", fix="Set its checkpoint, or pose.mmpose.seed for random weights"
+        )
+    settings = network.settings
+    settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
+    if seed is not None:
+        torch.manual_seed(seed)
+    model = (init_model if package == "mmpose" else init_detector)(settings, None, device=device)
+    if network.weights:
+        load_checkpoint(model, network.path)
+    else:
+        MMLogger.get_current_instance().setLevel("WARNING")  # else every tensor's initialisation is reported
+        model.init_weights()
+    return model

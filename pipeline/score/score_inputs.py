@@ -1,0 +1,97 @@
+"""The performances that `score` and `report` are given: videos, the files of one trial, or a data set in its layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
+from data.errors import UsageError, printable
+from data.store import Storage, is_remote
+from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
+from pipeline.config import BaseConfig
+from pipeline.extract import dataset_records
+from pipeline.observer import Observer
+
+NOTHING = "Name videos, a data-set folder, --kinematics FILE, or a data set: --config jigsaws --set dataset.root=FOLDER"
+
+
+def find_performances(
+    inputs: Sequence[Path],
+    observer: Observer,
+    *,
+    kinematics: Path | None = None,
+    dataset: BaseConfig | None = None,
+    storage: Storage | None = None,
+) -> tuple[Record, ...]:
+    """The performances to score; the observer gets a line about each problem and about a data set that is recognised.
+
+    Args:
+        inputs: videos or folders. A view in the layout of JIGSAWS comes with its kinematics file.
+        observer: receives the notes.
+        kinematics: of the one trial whose views `inputs` names; it may have no video.
+        dataset: names the data set that is scored where there are no inputs.
+        storage: how stores are reached.
+
+    Raises:
+        UsageError: nothing to score, no such input, or files of different trials.
+        DataError: the data set's own files cannot be used.
+    """
+    if kinematics is not None:
+        listing = Listing(one_trial(inputs, kinematics, storage))
+    elif inputs:
+        listing = _recognised(inputs, observer) or find_videos(inputs, storage)
+    elif dataset is not None and dataset.dataset.root is not None:
+        listing = dataset_records(dataset, unscored=True)
+    else:
+        raise UsageError("nothing to score", fix=NOTHING)
+    observer.notes([f"note: {problem}" for problem in listing.problems])
+    return tuple(_with_kinematics(record) for record in listing.records)
+
+
+def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:
+    """The views of one trial, each with its kinematics file; one record without a video where there are no views.
+
+    Raises:
+        UsageError: no such file, or the files are not those of one trial.
+    """
+    if is_remote(kinematics):
+        raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")
+    if kinematics.suffix.lower() in VIDEO_SUFFIXES:
+        raise UsageError(
+            "this is a video", where=kinematics, fix="Type: aqa score VIDEO --kinematics FILE.txt --model RUN"
+        )
+    if not kinematics.is_file():
+        fix = "Name a file of 76 columns (.txt); names are case sensitive"
+        raise UsageError("no such kinematics file", where=kinematics, fix=fix)
+    if folder := next((video for video in videos if video.is_dir()), None):
+        fix = "Name the videos of the trial, or give the folder of a data set without --kinematics"
+        raise UsageError("a kinematics file belongs to one trial, and this is a folder", where=folder, fix=fix)
+    trials = sorted({trial_of(path.stem) for path in (*videos, kinematics) if trial_of(path.stem) != path.stem})
+    if trials and any(trial != trials[0] for trial in (*trials, kinematics.stem)):
+        fix = f"Give the kinematics of {printable(trials[0])}, and only its videos"
+        raise UsageError(f"the videos are not of the trial {printable(kinematics.stem)}", where=kinematics, fix=fix)
+    records = find_videos(videos, storage).records if videos else (Record(kinematics.name, None),)
+    return tuple(replace(record, sidecars={"kinematics": kinematics}) for record in records)
+
+
+def _recognised(inputs: Sequence[Path], observer: Observer) -> Listing | None:
+    """The trials of the one input that is a JIGSAWS copy or one of its task folders, else None."""
+    place = jigsaws_folder(inputs[0]) if len(inputs) == 1 and not is_remote(inputs[0]) else None
+    if place is None:
+        return None
+    root, tasks = place
+    listing = list_records("jigsaws", root, unscored=True, tasks=tasks)
+    trials = {record.groups["trial"]: "kinematics" in record.sidecars for record in listing.records}
+    videos = sum(record.path is not None for record in listing.records)
+    counts = f"{len(trials)} trials, {videos} videos, {sum(trials.values())} kinematics files"
+    observer.note(f"recognised {printable(inputs[0])}: JIGSAWS ({', '.join(tasks)}), {counts}")
+    return listing
+
+
+def _with_kinematics(record: Record) -> Record:
+    """The record with the kinematics file that the layout of JIGSAWS puts beside its video."""
+    if record.path is None or "kinematics" in record.sidecars or (path := kinematics_of(record.path)) is None:
+        return record
+    return replace(record, sidecars={**record.sidecars, "kinematics": path})

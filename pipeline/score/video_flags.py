@@ -1,0 +1,94 @@
+"""Flags of videos before training: bad training data is seen while it can still be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from data.errors import DataError
+from data.video import Record
+from pipeline.extract import Planner
+from pipeline.observer import Observer
+from pipeline.results import Flag
+from pipeline.score.flags import Facts, find_flags
+
+CHECKS = ("people detected", "right person", "identities", "cuts", "kinematics", "frame rate", "length")
+"""Names of the checks in `pipeline.score.flags`."""
+
+SHORT = 3.0
+"""A video is too short where it is shorter than the median by this factor."""
+
+SHOWN = 40
+"""Most rows of the table."""
+
+LOOK = (
+    "Look at the flagged videos before you trust them: the same `extract` with --preview draws a contact sheet of "
+    "each, CACHE/preview/<video>.jpg"
+)
+
+
+def report_flags(
+    records: Sequence[Record], planner: Planner, observer: Observer, *, strict: bool = False
+) -> dict[str, tuple[Flag, ...]]:
+    """Flags by the name of the video; the observer gets them as a table, and how to look at the videos.
+
+    Args:
+        records: those that are extracted are looked at.
+        planner: knows their outputs.
+        observer: gets the table.
+        strict: a flag is an error.
+
+    Raises:
+        DataError: `strict`, and a video is flagged.
+    """
+    flagged = flag_videos(records, planner)
+    if not flagged:
+        return {}
+    rows = [
+        (name, "; ".join(f"{flag.title} ({flag.detail.rstrip('.')})" for flag in flags))
+        for name, flags in flagged.items()
+    ]
+    more = [("…", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
+    title = f"{len(flagged)} of {len(records)} videos are flagged"
+    observer.table(title, ("video", "flags"), [*rows[:SHOWN], *more])
+    observer.note(LOOK)
+    if strict:
+        raise DataError(title, fix="Mend them or leave them out, or accept them without --strict")
+    return flagged
+
+
+def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[Flag, ...]]:
+    """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
+    measured = {
+        plan.record.name: {step.stage: dict(step.check.quality) for step in plan.steps if step.check.state == "fresh"}
+        for plan in planner.plan_all(records)
+    }
+    lengths = _values(measured.values(), "timesteps", "duration_s")
+    usual = {
+        stage: {"frames_per_s": (median(rates),) * 2}
+        for stage in ("clips", "pose")
+        if (rates := _values(measured.values(), stage, "frames_per_s"))
+    }
+    flagged = {}
+    for name, quality in measured.items():
+        duration = quality.get("timesteps", {}).get("duration_s")
+        flags = find_flags(Facts(quality=quality, duration=duration, training=usual), CHECKS)[0]
+        if (
+            duration is not None
+            and duration < median(lengths) / SHORT
+            and not any(f.title == "too short" for f in flags)
+        ):
+            flags += (
+                Flag(
+                    "warn", "too short", f"{duration:.1f} s, half of the videos have {median(lengths):.1f} s or more."
+                ),
+            )
+        if flags:
+            flagged[name] = flags
+    return flagged
+
+
+def _values(qualities: Any, stage: str, name: str) -> list[float]:
+    found: list[Mapping[str, Any]] = [quality.get(stage, {}) for quality in qualities]
+    return [float(measures[name]) for measures in found if name in measures]

@@ -1,0 +1,286 @@
+"""The combination of several systems, weighted by inner validation; it needs no label of a test part.
+
+Weights are the least-squares ones on the inner predictions: none negative, sum 1, drawn towards equal weights as
+strongly as `SHRINKAGE` performances would. A mean of several good systems is hard to beat with small data, so weight
+is only taken from systems that are clearly worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.splits import TIED, tied
+from data.store.arrays import Floats
+from models.metrics import arithmetic_average, fisher_average, spearman
+from pipeline.features import FeatureSet
+from pipeline.observer import Steps
+from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
+from pipeline.systems.selection import (
+    INNER_FOLDS,
+    as_many_runs,
+    by_outer,
+    inner_parts,
+    inner_version,
+    names,
+)
+from pipeline.train import Stop, label_table
+
+Texts = NDArray[np.str_]
+
+COMBINED = "combined"
+BEST_SINGLE = "best single system by inner validation"
+"""Names of the rows."""
+
+SHRINKAGE = 5.0
+"""Performances that speak for equal weights."""
+
+BLOCKS = 10
+"""The spread of an inner figure comes from leaving out each user, or each of so many groups of performances."""
+
+REGRESSIONS = (
+    "trial descriptors, SVR",
+    "trial descriptors, Gaussian process",
+    "trial descriptors, pooled ridge",
+    "Pose+DCT",
+    "DCT+DFT+ApEn",
+)
+"""Regressions that every combination tries."""
+
+
+def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
+    """The regressions of a combination; for people without training performances also those that carry over best.
+
+    Args:
+        features: decides what is possible.
+        kinds: groups that the protocol keeps apart; with "subject" the test part holds people of its own.
+    """
+    systems = {system.name: system for system in regression_systems(features)}
+    chosen = [systems[name] for name in REGRESSIONS if name in systems]
+    more = trial_regressions() if "subject" in kinds and features.trial.shape[-1] else ()
+    return tuple(dict.fromkeys((*chosen, *more)))
+
+
+@dataclass(frozen=True)
+class Combined:
+    """The weighted mean of several systems.
+
+    The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
+    apart; every candidate predicts them; the weights follow from these predictions and hold for all tasks of the fold.
+    Each candidate has a row of its own, and so has the one that ranks best inside.
+
+    Attributes:
+        candidates: with different names.
+        kinds: groups that stay on one side of an inner fold.
+        seed: of the inner folds.
+        validate: False leaves out the inner validation: equal weights.
+        folds: inner folds.
+        name: shown in tables.
+    """
+
+    candidates: tuple[System, ...]
+    kinds: tuple[str, ...] = TIED
+    seed: int = 0
+    validate: bool = True
+    folds: int = INNER_FOLDS
+    name: str = COMBINED
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`; `HeldOut.inner` has the weights and the inner figures of each fold."""
+        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
+        return self.joined(features, parts, trained)
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """Every candidate on the inner folds, then every candidate on every part."""
+        every = [part for inner in self._inner(features, parts).values() for part in inner]
+        inside = [(inner_version(candidate), every) for candidate in self.candidates if every]
+        return [*inside, *((candidate, parts) for candidate in self.candidates)]
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The weighted predictions and a row for every candidate, from the results of `trainings`."""
+        count = len(self.candidates)
+        inner, last = self._inner(features, parts), held[-count:]
+        inside = [by_outer(inner, [values.mean(0) for values in one.score]) for one in held[:-count]]
+        weights, choices, best = {}, [], {}
+        for fold, cuts in inner.items():
+            weights[fold], best[fold] = np.full(count, 1.0 / count), 0
+            if inside and cuts:
+                predicted = [np.stack(each) for each in zip(*(one[fold] for one in inside), strict=True)]
+                gathered = InnerPredictions.gather(features, cuts, predicted, self.kinds)
+                weights[fold], figures = gathered.weights(), gathered.figures()
+                choices.append(self._choice(fold, weights[fold], figures))
+                best[fold] = int(np.argmax([figure["together"] or -2.0 for figure in figures[:-1]]))
+        scores, single = [], []
+        for i, part in enumerate(parts):
+            runs = np.stack(as_many_runs([one.score[i] for one in last]))  # (candidates, runs, m)
+            scores.append(np.tensordot(weights[part.fold], runs, 1))
+            single.append(last[best[part.fold]].score[i])
+        rows = [
+            row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
+        ]
+        if self.validate:
+            chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
+            rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
+        return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
+
+    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
+        if not self.validate:
+            return {name: [] for name in names(parts)}
+        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
+
+    def _choice(self, fold: str, weights: Floats, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        named = [candidate.name for candidate in self.candidates]
+        return {
+            "fold": fold,
+            "weights": dict(zip(named, weights.tolist(), strict=True)),
+            "figures": dict(zip([*named, self.name], map(dict, figures), strict=True)),
+        }
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A row of results that is no training of its own."""
+
+    name: str
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """Never called: the row comes from `Combined.joined`.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(self.name)
+
+
+@dataclass(frozen=True)
+class InnerPredictions:
+    """Held-out predictions of all candidates inside a training part.
+
+    Attributes:
+        values: (n, candidates). true: (n,) labels.
+        tasks, users, folds, bundles: (n,) task, person, inner fold and performance of each.
+        by_user: users are kept apart, so differences within a user count as much as those between all performances.
+    """
+
+    values: Floats
+    true: Floats
+    tasks: Texts
+    users: Texts
+    folds: Texts
+    bundles: Texts
+    by_user: bool
+
+    @classmethod
+    def gather(
+        cls, features: FeatureSet, cuts: Sequence[Part], predicted: Sequence[Floats], kinds: Sequence[str]
+    ) -> InnerPredictions:
+        """From (candidates, m) predictions for the test rows of each inner fold; `kinds` are kept apart."""
+        rows = np.concatenate([cut.test for cut in cuts])
+        records = [features.records[row] for row in rows]
+        bundle_of = {name: str(i) for i, bundle in enumerate(tied(records)) for name in bundle}
+        return cls(
+            np.concatenate(predicted, axis=1).T,
+            label_table(features.records)[rows, 0],
+            np.array([record.task for record in records]),
+            np.array([record.groups.get("subject", "") for record in records]),
+            np.array([cut.fold for cut in cuts for _ in cut.test]),
+            np.array([bundle_of[record.id] for record in records]),
+            "subject" in kinds,
+        )
+
+    def take(self, chosen: Any) -> InnerPredictions:
+        """The performances that a mask chooses."""
+        arrays = {name: getattr(self, name)[chosen] for name in _BY_ROW}
+        return InnerPredictions(**arrays, by_user=self.by_user)
+
+    def weights(self) -> Floats:
+        """(candidates,) weights of sum 1."""
+        from scipy.optimize import nnls
+
+        count = self.values.shape[1]
+        a, b = self.values.copy(), self.true.copy()
+        for mine in _groups(self.tasks):
+            spread = float(b[mine].std()) or 1.0
+            a[mine], b[mine] = (a[mine] - a[mine].mean(0)) / spread, (b[mine] - b[mine].mean()) / spread
+        systems = [(a, b)]
+        if self.by_user:
+            a, b = a.copy(), b.copy()
+            for mine in _groups(np.char.add(np.char.add(self.tasks, "\n"), self.users)):
+                a[mine], b[mine] = a[mine] - a[mine].mean(0), b[mine] - b[mine].mean()
+            systems.append((a, b))
+        sizes = [np.sqrt(max(float(np.square(b).sum()), 1e-12)) for _, b in systems]
+        pull = np.sqrt(len(systems) * SHRINKAGE / len(np.unique(self.bundles)))
+        left = [a / size for (a, _), size in zip(systems, sizes, strict=True)]
+        right = [b / size for (_, b), size in zip(systems, sizes, strict=True)]
+        equal = [pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
+        solved, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
+        return np.asarray(solved / solved.sum())
+
+    def crossed(self) -> Floats:
+        """(n,) the combination, weighted for each inner fold by the other inner folds."""
+        out = np.zeros(len(self.true))
+        for mine in _groups(self.folds):
+            out[mine] = self.values[mine] @ self.take(~mine).weights()
+        return out
+
+    def figures(self) -> list[dict[str, float | None]]:
+        """Inner figures of every candidate and of the combination, with their standard errors by the jackknife.
+
+        "together" is Spearman's rho of all performances of a task, averaged over the tasks by Fisher's z; "users" is
+        the mean of each user's own rho, where users are kept apart.
+        """
+        every = np.concatenate([self.values, self.crossed()[:, None]], axis=1)
+        blocks = list(_groups(self.users if self.by_user else _blocks(self.bundles)))
+        return [self._figure(values, blocks) for values in every.T]
+
+    def _figure(self, values: Floats, blocks: Sequence[Any]) -> dict[str, float | None]:
+        forms = {"together": self._together, **({"users": self._per_user} if self.by_user else {})}
+        out: dict[str, float | None] = {}
+        for name, form in forms.items():
+            without = np.array([form(values, ~block) for block in blocks])
+            error = np.sqrt((len(blocks) - 1) * np.mean(np.square(without - without.mean())))
+            error = error if len(blocks) > 1 else np.nan
+            value = form(values, np.ones(len(values), dtype=bool))
+            out |= {name: _or_none(value), f"{name}_error": _or_none(float(error))}
+        return out
+
+    def _together(self, values: Floats, chosen: Any) -> float:
+        each = [spearman(values[mine & chosen], self.true[mine & chosen]) for mine in _groups(self.tasks)]
+        return fisher_average(each).value
+
+    def _per_user(self, values: Floats, chosen: Any) -> float:
+        each = [
+            spearman(values[mine & chosen & user], self.true[mine & chosen & user])
+            for mine in _groups(self.tasks)
+            for user in _groups(self.users)
+        ]
+        return arithmetic_average(each).value
+
+
+_BY_ROW = ("values", "true", "tasks", "users", "folds", "bundles")
+
+
+def _groups(names: Texts) -> list[Any]:
+    """(n,) masks of equal names."""
+    return [names == name for name in dict.fromkeys(names.tolist())]
+
+
+def _blocks(bundles: Texts) -> Texts:
+    """(n,) block of each performance, bundles dealt out in turn."""
+    order = {name: str(i % BLOCKS) for i, name in enumerate(sorted(set(bundles.tolist()), key=int))}
+    return np.array([order[name] for name in bundles.tolist()])
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,129 @@
+"""Descriptors of whole performances, which the regressions read; those of one performance depend on no other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.store.arrays import Floats
+from pipeline.features import FeatureSet
+
+COEFFICIENTS = 5
+"""Lowest cosine or Fourier coefficients that are kept of each channel over the time steps."""
+
+_SKILL = re.compile(
+    r"log_duration_s|secondary\.hands\.(speed_correlation|log_speed_ratio)|(primary|secondary)\.(left|right)\."
+    r"(log_(path_m|speed_m_s|turning_rad_s|acceleration_m_s2|jerk_m_s3|travel_rad|volume)|speed_variation|slow_share"
+    r"|reversals_s|centroid_hz)"
+)
+
+
+def trial_descriptors(features: FeatureSet) -> Floats:
+    """(n, K) trial-level descriptors."""
+    return np.asarray(np.nan_to_num(features.trial), dtype=np.float64)
+
+
+def skill_descriptors(features: FeatureSet) -> Floats:
+    """(n, K) of the trial-level descriptors those that carry over between surgeons; all, where no tools are recorded.
+
+    For each of four tools path length, speeds, acceleration, jerk, gripper travel, workspace, variation and centroid
+    of the speed, slow share and gripper reversals; the duration; correlation and ratio of the slaves' speeds.
+    """
+    columns = skill_columns(features.names.get("trial", ()))
+    return trial_descriptors(features)[:, columns] if columns else trial_descriptors(features)
+
+
+def skill_columns(names: Sequence[str]) -> list[int]:
+    """Places of these descriptors among the trial-level ones; none where no tools are recorded."""
+    columns = [place for place, name in enumerate(names) if _SKILL.fullmatch(name)]
+    return columns if len(columns) > 1 else []
+
+
+def whole_descriptors(features: FeatureSet) -> Floats:
+    """(n, K) trial-level descriptors, channels averaged over the observed steps, and the scene averaged over all."""
+    primary = _over_steps(features.primary[:, :, None], features.primary_mask[:, :, None])
+    secondary = _over_steps(features.secondary, features.secondary_mask)
+    return np.concatenate([trial_descriptors(features), primary, secondary, scene_mean(features)], axis=1)
+
+
+def scene_mean(features: FeatureSet) -> Floats:
+    """(n, Nc) whole-scene feature averaged over the time steps, the input of I3D-SVR (table 4)."""
+    return np.asarray(np.nan_to_num(features.scene.mean(1)), dtype=np.float64)
+
+
+def scene_unit(features: FeatureSet) -> Floats:
+    """(n, Nc) the same scaled to unit length, as C3D-SVR has it (Parmar and Morris 2017, reference 17)."""
+    mean = scene_mean(features)
+    return np.asarray(mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-9))
+
+
+def cosines(features: FeatureSet) -> Floats:
+    """(n, K) lowest cosine coefficients of every agent's channels: Pose+DCT (Pirsiavash 2014, reference 20).
+
+    Departure: the channels are our per-step statistics instead of every frame's joint positions.
+    """
+    from scipy.fft import dct
+
+    return _lowest(dct(_series(features), axis=1, norm="ortho"))
+
+
+def frequency_and_entropy(features: FeatureSet) -> Floats:
+    """(n, K) DCT, DFT magnitudes and approximate entropy: DCT+DFT+ApEn (Zia and Essa 2018, reference 30).
+
+    Departure: over the T time steps of every channel instead of the full-rate kinematics.
+    """
+    series = _series(features)
+    fourier = _lowest(np.abs(np.fft.rfft(series, axis=1))[:, 1:])
+    return np.concatenate([cosines(features), fourier, approximate_entropy(series)], axis=1)
+
+
+DESCRIPTORS: Mapping[str, Callable[[FeatureSet], Floats]] = {
+    "trial": trial_descriptors,
+    "skill": skill_descriptors,
+    "whole": whole_descriptors,
+    "scene": scene_mean,
+    "scene_unit": scene_unit,
+    "cosines": cosines,
+    "frequencies": frequency_and_entropy,
+}
+"""Functions from features to descriptors (n, K), by the names that saved models carry."""
+
+
+def approximate_entropy(series: Floats, m: int = 1, r: float = 0.2) -> Floats:
+    """(n, channels) approximate entropy of series (n, T, channels) (Pincus 1991), tolerance r deviations."""
+    tolerance = r * series.std(1, keepdims=True)  # (n, 1, channels)
+    return np.asarray(_phi(series, m, tolerance) - _phi(series, m + 1, tolerance))
+
+
+def _lowest(coefficients: Floats) -> Floats:
+    """(n, any, channels) to (n, COEFFICIENTS x channels), filled up with zeros where there are fewer."""
+    count, given, channels = coefficients.shape
+    out = np.zeros((count, COEFFICIENTS, channels))
+    out[:, :given] = coefficients[:, :COEFFICIENTS]
+    return out.reshape(count, -1)
+
+
+def _series(features: FeatureSet) -> Floats:
+    """(n, T, channels) channels of all agents, 0 where unobserved."""
+    count, steps = features.primary.shape[:2]
+    agents = [features.primary, features.secondary.reshape(count, steps, -1)]
+    return np.nan_to_num(np.concatenate(agents, axis=-1).astype(np.float64))
+
+
+def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
+    """(n, T, A, N) to (n, N): mean over the observed steps and agents, 0 where there are none."""
+    given = np.where(mask[..., None], np.nan_to_num(values), 0.0).astype(np.float64)
+    return np.asarray(given.sum((1, 2)) / np.maximum(mask.sum((1, 2)), 1)[:, None])
+
+
+def _phi(series: Floats, m: int, tolerance: Floats) -> Floats:
+    count = series.shape[1] - m + 1
+    windows = np.stack([series[:, i : i + count] for i in range(m)], axis=-1)  # (n, count, channels, m)
+    share = np.zeros((series.shape[0], count, series.shape[2]))
+    for i in range(count):
+        apart = np.abs(windows - windows[:, i : i + 1]).max(-1)  # (n, count, channels)
+        share[:, i] = (apart <= tolerance).mean(1)
+    return np.asarray(np.log(share).mean(1))

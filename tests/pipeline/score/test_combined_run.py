@@ -1,0 +1,184 @@
+"""A run folder with a combination: weights by held-out folds, equal bits after storage, intervals that cover."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks.made_features import made_features
+from data.errors import DataError
+from pipeline.config import BaseConfig, validate
+from pipeline.evaluate.conformal import binomial_range
+from pipeline.features import FeatureSet
+from pipeline.observer import Observer
+from pipeline.score.bundle import load, save
+from pipeline.score.bundle_hashes import HASHES
+from pipeline.score.calibration import load_calibration
+from pipeline.score.export import export_onnx
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.systems.combination import REGRESSIONS
+from pipeline.systems.fitted_combination import NETWORK
+from pipeline.train.normalise import label_table
+
+ROWS = range(48)
+
+
+def config_of(**sections: Any) -> BaseConfig:
+    recipe = {"runs": 2, "epochs": 20, "switch_epochs": [8, 15, 20]}
+    model = {"system": "combined", "width": 8, "regression_width": 4}
+    return validate({"model": model, "train": recipe, **sections})
+
+
+def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedScorer:
+    settings = config or config_of()
+    return train_scorer(
+        features, settings, folder, folds=folds, cached=False, observer=Observer(), stop=threading.Event()
+    )
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    made = made_features(300, channels=5, scene=8, trial=6, noise=1.0)
+    return replace(made, names={**made.names, "trial": tuple(f"descriptor_{i}" for i in range(6))})
+
+
+@pytest.fixture(scope="module")
+def trained(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedScorer, Path]:
+    folder = tmp_path_factory.mktemp("combined") / "run"
+    return train_on(features.take(list(ROWS)), folder), folder
+
+
+def test_the_score_is_the_weighted_mean_and_its_shares_sum_to_it(
+    trained: tuple[TrainedScorer, Path], features: FeatureSet
+) -> None:
+    done, folder = trained
+    bundle = load(folder)
+    assert bundle.combination is not None
+    assert bundle.combination.names == (NETWORK, *REGRESSIONS)
+    weights = bundle.combination.weights
+    assert weights.sum() == pytest.approx(1)
+    assert weights.min() >= 0
+    new = features.take(range(48, 60))
+    made, alone = bundle.predict(new), type(bundle)(bundle.run).predict(new)
+    others = bundle.combination.others(new)
+    assert np.allclose(made.score, weights[0] * alone.score + weights[1:] @ others)
+    assert np.allclose(made.members.mean(0), made.score)
+    assert made.other_share is not None
+    low = bundle.run.normaliser.score_range[0, 0]
+    assert np.allclose(made.step_scores.sum(1) + made.other_share + low, made.score)
+    assert np.allclose(made.step_scores, weights[0] * alone.step_scores)
+    assert alone.other_share is None
+    assert done.calibration is not None
+    held_out = done.calibration.facts["combination"]
+    assert list(held_out["weights"].values()) == weights.tolist()
+    assert set(held_out["figures"]) == {NETWORK, *REGRESSIONS, "combined"}
+    assert "the score is a weighted mean: AIM" in (folder / CARD).read_text()
+
+
+def test_bits_repeat_and_survive_storage(
+    trained: tuple[TrainedScorer, Path], features: FeatureSet, tmp_path: Path
+) -> None:
+    _, folder = trained
+    train_on(features.take(list(ROWS)), tmp_path / "again")
+    new = features.take(range(48, 60))
+    first, again = load(folder), load(tmp_path / "again")
+    for name in ("score", "members", "step_scores", "other_share"):
+        assert getattr(first.predict(new), name).tobytes() == getattr(again.predict(new), name).tobytes()
+    one, other = (load_calibration(place, first.run) for place in (folder, tmp_path / "again"))
+    for level, ends in one.intervals(new).items():
+        assert ends is not None or level == 0.95
+        assert np.array_equal(ends, other.intervals(new)[level])
+    single = np.concatenate([first.predict(new.take([i])).score for i in range(len(new))])
+    assert single.tobytes() == first.predict(new).score.tobytes()
+    assert json.loads((folder / "model.json").read_text())["format"] == 2
+
+
+def test_intervals_cover_new_performances(trained: tuple[TrainedScorer, Path], features: FeatureSet) -> None:
+    """The weights of a fold's model come from the other folds, so held-out residuals are not too small."""
+    done, folder = trained
+    assert done.calibration is not None
+    new = features.take(range(48, 300))
+    truth = label_table(new.records)[:, 0]
+    ends = load_calibration(folder, done.run).intervals(new, load(folder).predict(new).score)[0.8]
+    assert ends is not None
+    hits = int(((ends[:, 0] <= truth) & (truth <= ends[:, 1])).sum())
+    low, _ = binomial_range(len(truth), 0.8, 0.999)
+    assert hits >= low - 0.06 * len(truth)  # 48 performances give the level up to about .06
+    assert hits < 0.95 * len(truth)
+    held = [tuple(one.weights) for one in done.calibration.networks.combinations]
+    assert len(set(held)) > 1
+
+
+def test_without_folds_all_weights_are_equal(features: FeatureSet, tmp_path: Path) -> None:
+    done = train_on(features.take(list(ROWS)), tmp_path, folds=0)
+    combination = load(tmp_path).combination
+    assert done.calibration is None
+    assert combination is not None
+    assert np.allclose(combination.weights, 1 / 6)
+
+
+def test_new_users_have_more_candidates_and_users_stay_together(features: FeatureSet, tmp_path: Path) -> None:
+    done = train_on(features.take(list(ROWS)), tmp_path, config_of(protocol="louo"))
+    combination = load(tmp_path).combination
+    assert combination is not None
+    assert len(combination.names) == 10
+    assert done.calibration is not None
+    assert "users" in done.calibration.facts["combination"]["figures"][NETWORK]
+    subjects = [record.groups["subject"] for record in features.records[:48]]
+    assert all(len(set(done.calibration.fold[[s == name for s in subjects]])) == 1 for name in set(subjects))
+
+
+@pytest.mark.parametrize("protocol", ["kfold", "louo"])
+def test_export_holds_the_whole_combination(features: FeatureSet, tmp_path: Path, protocol: str) -> None:
+    """Under louo further kinds of regressions: ranks, and a second Gaussian process."""
+    import openvino as ov
+
+    pytest.importorskip("onnxscript")
+    train_on(features.take(list(ROWS)), tmp_path / "run", config_of(protocol=protocol))
+    done = export_onnx(tmp_path / "run", tmp_path / "model.onnx")
+    assert done.outputs["other_share"] == ["B"]
+    net = ov.Core().compile_model(str(done.path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    new = features.take(range(48, 60))
+    truth = load(tmp_path / "run").predict(new)
+    got = net({name: np.asarray(getattr(new, name), dtype=np.float32) for name in done.inputs})
+    for name in ("score", "members", "step_scores", "other_share"):
+        np.testing.assert_allclose(got[name], getattr(truth, name), rtol=1e-3, atol=1e-3)
+    assert np.std(truth.score - truth.step_scores.sum(1)) > 1e-2  # the regressions do move the score
+
+
+@pytest.mark.parametrize("damage", ["shape", "kernel", "weights", "missing"])
+def test_a_damaged_combination_is_refused(trained: tuple[TrainedScorer, Path], tmp_path: Path, damage: str) -> None:
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((trained[1] / name).read_bytes())
+    place = tmp_path / "model.json"
+    description = json.loads(place.read_text())
+    tensors = load_file(tmp_path / "model.safetensors")
+    if damage == "shape":
+        tensors["combination.0.anchors"] = torch.zeros(3, 2, dtype=torch.float64)
+    if damage == "missing":
+        del tensors["combination.1.weights"]
+    if damage == "kernel":
+        description["combination"]["regressions"][0]["kernel"] = "os.system"
+    if damage == "weights":
+        description["combination"]["weights"].append(1.0)
+    save_file(tensors, tmp_path / "model.safetensors")
+    del description["hashes"]
+    place.write_text(json.dumps(description))
+    assert not (tmp_path / HASHES).exists()
+    with pytest.raises(DataError, match="this model is damaged"):
+        load(tmp_path)
+
+
+def test_a_plain_model_keeps_its_format(trained: tuple[TrainedScorer, Path], tmp_path: Path) -> None:
+    save(trained[0].run, tmp_path)
+    assert json.loads((tmp_path / "model.json").read_text())["format"] == 1
+    assert load(tmp_path).combination is None

@@ -1,0 +1,196 @@
+"""What `score` takes: videos with their kinematics, one trial's files, and data sets in the layout of JIGSAWS."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import DataError, UsageError
+from pipeline.api import evaluate, extract, report, score, status, train
+from pipeline.observer import Observer
+from pipeline.score import load_scorer
+from synthetic.tiny_jigsaws import make_jigsaws
+
+LACKS = "no kinematics file; this model reads video and kinematics: name it with --kinematics FILE"
+
+
+class Notes(Observer):
+    """Keeps what is reported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tables: list[tuple[Any, ...]] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+    def table(self, *parts: Any) -> None:
+        self.tables.append(parts)
+
+
+def trained(folder: Path, **timesteps: Any) -> Path:
+    root = make_jigsaws(folder / "JIGSAWS", trials=4, tasks=["Suturing"], rows=30, size=(96, 64))
+    settings = {
+        "dataset": {"root": root, "tasks": ["Suturing"]},
+        "stages": ["timesteps"],
+        "timesteps": {"scene": "", **timesteps},
+        "cache": folder / "cache",
+        "run.workers": 0,
+        "train": {"runs": 2, "epochs": 2},
+        "model.width": 8,
+    }
+    assert extract(config="jigsaws", overrides=settings).ok
+    train(config="jigsaws", overrides=settings, out=folder / "run", folds=2)
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that reads video and kinematics."""
+    return trained(tmp_path_factory.mktemp("both"), secondary=["camera_flow"])
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that reads kinematics alone."""
+    return trained(tmp_path_factory.mktemp("tools"))
+
+
+@pytest.fixture(scope="module")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """New trials of another seed without a meta file; one lacks its kinematics, one its second view."""
+    root = make_jigsaws(
+        tmp_path_factory.mktemp("new") / "NEW", trials=3, tasks=["Suturing"], rows=45, seed=5, size=(96, 64)
+    )
+    (root / "Suturing/meta_file_Suturing.txt").unlink()
+    names = sorted(path.stem for path in (root / "Suturing/kinematics/AllGestures").iterdir())
+    (root / f"Suturing/kinematics/AllGestures/{names[1]}.txt").unlink()
+    (root / f"Suturing/video/{names[2]}_capture2.avi").unlink()
+    return root
+
+
+def by_name(rows: Any) -> dict[str, float | None]:
+    return {Path(row.id).name: row.score for row in rows}
+
+
+def test_every_way_to_name_a_trial_gives_its_score(both: Path, new: Path, tmp_path: Path) -> None:
+    notes = Notes()
+    rows = score(model=both, config="jigsaws", overrides={"dataset.root": new}, observer=notes)
+    first, second, third = sorted({Path(row.id).stem.rpartition("_")[0] for row in rows})
+    assert [Path(row.id).stem for row in rows] == [
+        f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
+    ]  # fmt: skip
+    assert notes.texts == [f"note: {second}: no kinematics file"]
+    assert [row.error is None for row in rows] == [True, True, False, False, True]
+    assert all(str(row.error).startswith(LACKS) for row in rows[2:4])
+    expected = by_name(rows)
+    for folder in (new, new / "Suturing"):
+        notes = Notes()
+        assert by_name(score(folder, model=both, observer=notes)) == expected
+        assert notes.texts[0] == f"recognised {folder}: JIGSAWS (Suturing), 3 trials, 5 videos, 2 kinematics files"
+    video, kinematics = rows[0].path, new / f"Suturing/kinematics/AllGestures/{first}.txt"
+    assert video is not None
+    assert by_name(score(video, model=both)) == {video.name: expected[video.name]}, "the layout names its kinematics"
+    moved = Path(shutil.copy(video, tmp_path / "film.avi"))
+    assert str(score(moved, model=both)[0].error).startswith(LACKS)
+    assert score(moved, kinematics=kinematics, model=both)[0].score == expected[video.name]
+    assert load_scorer(both).score(moved, kinematics).score == expected[video.name]
+    page = report(both, new, out=tmp_path / "page.html", workers=0)
+    assert f"{first}_capture1" in page.read_text("utf-8")
+
+
+def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: Path) -> None:
+    only = shutil.copytree(new, tmp_path / "only", ignore=shutil.ignore_patterns("video"))
+    rows = score(only, model=tools)
+    assert len(rows) == 2
+    kinematics = only / rows[0].id
+    alone = score(kinematics=kinematics, model=tools, out=tmp_path / "scores.csv")
+    assert [(row.id, row.score) for row in alone] == [(kinematics.name, rows[0].score)]
+    assert rows[0].score is not None
+    assert (tmp_path / "scores.csv").read_text().splitlines()[1].startswith(f"{kinematics.name},")
+    page = report(tools, only, out=tmp_path / "page.html", workers=0)
+    assert rows[0].id in page.read_text("utf-8")
+
+
+def test_kinematics_alone_are_not_enough_for_a_model_of_both(both: Path, new: Path) -> None:
+    kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
+    (row,) = score(kinematics=kinematics, model=both)
+    assert str(row.error).startswith("no video file; this model reads video and kinematics: name the video")
+
+
+def test_a_lacking_input_is_named_by_training_and_status(both: Path, new: Path, tmp_path: Path) -> None:
+    settings = {"dataset.root": both.parent / "JIGSAWS", "stages": ["timesteps"], "timesteps": {"scene": ""}}
+    settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
+    root = Path(shutil.copytree(both.parent / "JIGSAWS", tmp_path / "copy"))
+    gone = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
+    gone.unlink()
+    settings["dataset.root"] = root
+    rows = status(config="jigsaws", overrides=settings).rows
+    reasons = {row["stage"]: (row["state"], row["reason"]) for row in rows if gone.stem in row["video"]}
+    assert reasons["kinematics"] == ("failed", "no kinematics file")
+    notes = Notes()
+    evaluate(
+        config="jigsaws",
+        overrides={**settings, "run.workers": 0, "protocol": "loso"},
+        out=tmp_path / "out",
+        observer=notes,
+    )
+    assert any(text.endswith(f"{gone.stem}_capture1.avi: no kinematics file") for text in notes.texts), notes.texts
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({}, "nothing to score"),
+    ({"config": "jigsaws"}, "nothing to score"),
+    ({"overrides": ["dataset.root={new}"]}, "Add its preset, such as: --config jigsaws"),
+    ({"config": "jigsaws", "overrides": ["clips.stride=2"]}, "'clips.stride' is fixed by the model"),
+    ({"inputs": "{new}", "config": "jigsaws", "overrides": ["dataset.root={new}"]}, "both given"),
+    ({"kinematics": "{new}/none.txt"}, "no such kinematics file"),
+    ({"kinematics": "{video}"}, "this is a video"),
+    ({"inputs": "{new}", "kinematics": "{text}"}, "this is a folder"),
+    ({"inputs": "{video}", "kinematics": "{other}"}, "the videos are not of the trial"),
+    ({"kinematics": "s3://bucket/a.txt"}, "read from this machine only"),
+    ({"config": "jigsaws", "overrides": ["dataset.root={new}/Suturing"]}, "Give the folder above Suturing"),
+]
+
+
+@pytest.mark.parametrize(("given", "said"), WRONG)
+def test_wrong_use_is_said_before_anything_runs(tools: Path, new: Path, given: dict[str, Any], said: str) -> None:
+    texts = sorted((new / "Suturing/kinematics/AllGestures").iterdir())
+    video = new / f"Suturing/video/{texts[0].stem}_capture1.avi"
+    names = {"new": new, "video": video, "text": texts[0], "other": texts[1]}
+    filled = {
+        key: [one.format(**names) for one in value] if isinstance(value, list) else value.format(**names)
+        for key, value in given.items()
+    }
+    with pytest.raises(UsageError) as caught:
+        score(model=tools, **filled)
+    assert said in str(caught.value)
+
+
+def test_bad_training_data_is_seen_before_training(both: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(both.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
+    short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
+    short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
+    settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "run.workers": 0}
+    settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
+    notes = Notes()
+    done = extract(config="jigsaws", overrides=settings, observer=notes)
+    assert done.ok
+    assert {name: list(titles) for name, titles in done.flags.items()} == {
+        f"Suturing/kinematics/AllGestures/{short.name}": ["too short"]
+    }
+    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert "--preview draws a contact sheet" in notes.texts[-1]
+    notes = Notes()
+    train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, observer=notes)
+    assert notes.tables[0][0] == "1 of 4 videos are flagged"
+    assert any("4 independent performances of Suturing, fewer than 20" in text for text in notes.texts)
+    for call in (extract, train):
+        with pytest.raises(DataError, match="1 of 4 videos are flagged"):
+            call(config="jigsaws", overrides=settings, strict=True)  # type: ignore[operator]
+    short.unlink()
+    assert train(config="jigsaws", overrides=settings, out=tmp_path / "run", folds=0, strict=True).calibration is None

@@ -1,0 +1,278 @@
+"""Regressions and their combination: what they find in planted data, what not, and that no test label is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.made_features import made_features
+from data.splits import kfold, louo
+from data.video.records import Labels
+from pipeline.evaluate.cross_validation import evaluate, make_parts
+from pipeline.features import FeatureSet
+from pipeline.systems.combination import BEST_SINGLE, COMBINED, Combined, InnerPredictions, regressions_for
+from pipeline.systems.interface import SimpleSystem
+from pipeline.systems.regressors import (
+    GAUSSIAN_PROCESS,
+    PENALTIES,
+    POOLED_RIDGE,
+    SUPPORT_VECTORS,
+    FittedRegression,
+    RegressionSystem,
+    trial_regressions,
+)
+from pipeline.train.normalise import label_table
+from synthetic.planted_people import planted_people
+
+
+def people(seed: int = 0, **given: Any) -> FeatureSet:
+    """Planted people as features: trial-level descriptors only, agents are noise."""
+    made = planted_people(seed=seed, **given)
+    noise = made_features(len(made.score), channels=3, scene=0, seed=seed)
+    records = tuple(
+        replace(
+            record,
+            id=f"trial-{i:03d}",
+            task=f"task {made.task[i]}",
+            labels=Labels(float(made.score[i])),
+            groups={"subject": f"p{made.person[i]}", "trial": f"t{i}"},
+        )
+        for i, record in enumerate(noise.records)
+    )
+    return replace(noise, records=records, trial=made.trial)
+
+
+def two_views(features: FeatureSet) -> FeatureSet:
+    second = tuple(replace(record, id=f"{record.id}-b") for record in features.records)
+    return features.followed_by(replace(features, records=second))
+
+
+def scores_of(features: FeatureSet) -> np.ndarray[Any, Any]:
+    return label_table(features.records)[:, 0]
+
+
+def test_support_vectors_are_those_of_the_library() -> None:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    features, rows, new = people(tasks=1, trials=8), np.arange(40), np.arange(40, 64)
+    model = make_pipeline(StandardScaler(), SVR(C=10.0, epsilon=0.1))
+    table, scores = features.trial.astype(float), scores_of(features)
+    unit = (scores[rows] - scores[rows].mean()) / scores[rows].std()
+    expected = model.fit(table[rows], unit).predict(table[new]) * scores[rows].std() + scores[rows].mean()
+    found = replace(SUPPORT_VECTORS, describe="trial").fit(features, rows).predict(features.take(new))
+    assert np.allclose(found, expected, atol=1e-4)
+
+
+def test_the_pooled_ridge_is_the_one_of_the_trials() -> None:
+    """All tasks standardised together, task columns of weight 3, scores as they are, 20 penalties from .1 to 1e4."""
+    from sklearn.linear_model import RidgeCV
+
+    features = people()
+    rows, new = np.arange(0, 96, 2), np.arange(1, 96, 2)
+    assert (len(PENALTIES), PENALTIES[0], PENALTIES[-1]) == (20, 0.1, 1e4)
+    table, scores = features.trial.astype(float), scores_of(features)
+    task = np.array([record.task for record in features.records])
+    marks = 3.0 * (task[:, None] == np.unique(task))
+    scaled = (table - table[rows].mean(0)) / table[rows].std(0)
+    columns = np.concatenate([scaled, marks], axis=1)
+    expected = RidgeCV(alphas=PENALTIES).fit(columns[rows], scores[rows]).predict(columns[new])
+    assert np.allclose(POOLED_RIDGE.fit(features, rows).predict(features.take(new)), expected, atol=1e-4)
+
+
+def test_the_process_finds_noise_and_length() -> None:
+    rng = np.random.default_rng(0)
+    features = people(tasks=1, people=10, trials=12, descriptors=2)
+    x = rng.uniform(-2, 2, (120, 2))
+    truth = np.sin(2 * x[:, 0])
+    noisy = truth + 0.3 * rng.normal(size=120)
+    records = tuple(replace(r, labels=Labels(float(v))) for r, v in zip(features.records, noisy, strict=True))
+    given = replace(features, records=records, trial=x.astype(np.float32))
+    model = replace(GAUSSIAN_PROCESS, describe="trial").fit(given, np.arange(80))
+    assert np.abs(model.predict(given.take(np.arange(80, 120))) - truth[80:]).mean() < 0.2
+    flat = replace(
+        given,
+        records=tuple(replace(r, labels=Labels(float(v))) for r, v in zip(records, rng.normal(size=120), strict=True)),
+    )
+    assert np.ptp(replace(GAUSSIAN_PROCESS, describe="trial").fit(flat, np.arange(80)).predict(flat)) < 1.0
+
+
+@pytest.mark.parametrize(
+    "system", [SUPPORT_VECTORS, GAUSSIAN_PROCESS, POOLED_RIDGE, *trial_regressions()[1:]], ids=lambda s: s.name
+)
+def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: RegressionSystem) -> None:
+    features = people(trials=2)
+    both = two_views(features)
+    count = len(features)
+    rows = np.arange(count)
+    once, twice = system.fit(features, rows), system.fit(both, np.arange(2 * count))
+    assert np.allclose(once.predict(features), twice.predict(features), atol=1e-9)
+    stored = FittedRegression.from_arrays(once.description(), once.arrays())
+    assert np.array_equal(stored.predict(features), once.predict(features))
+    alone = np.concatenate([once.predict(features.take([row])) for row in rows])
+    assert np.array_equal(alone, once.predict(features))
+    assert np.array_equal(system.fit(features, rows).predict(features), once.predict(features))
+    with pytest.raises(ValueError, match="fit together"):
+        FittedRegression.from_arrays(once.description(), {**once.arrays(), "centre": np.zeros((1, 2))})
+
+
+def test_what_carries_over_between_people_is_found() -> None:
+    """Six descriptors show the quality; style and level of the task are none of it."""
+    found: dict[str, list[float]] = {}
+    for seed in range(3):
+        features = people(seed)
+        results = evaluate(
+            features, louo(features.records), [*trial_regressions(), SUPPORT_VECTORS], protocol="louo", draws=0
+        )
+        for name, told in results["systems"].items():
+            found.setdefault(name, []).append(told["users"]["together"]["value"])
+    for system in trial_regressions():
+        assert np.mean(found[system.name]) > 0.75, system.name
+    assert (
+        np.mean(found[SUPPORT_VECTORS.name]) < np.mean(found[POOLED_RIDGE.name]) - 0.1
+    )  # noise channels count as much there
+
+
+def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
+    """Descriptors of style alone rank trials of known people, and nobody else's."""
+    rng = np.random.default_rng(0)
+    features = people(tasks=1, people=10, trials=8)
+    person = np.array([int(record.groups["subject"][1:]) for record in features.records])
+    style = rng.normal(size=(10, 12))[person] + 0.2 * rng.normal(size=(80, 12))
+    features = replace(features, trial=style.astype(np.float32))
+    known = evaluate(features, kfold(features.records, k=4), [GAUSSIAN_PROCESS], draws=0)["systems"][
+        GAUSSIAN_PROCESS.name
+    ]
+    new = evaluate(features, louo(features.records), trial_regressions(), protocol="louo", draws=0)["systems"]
+    assert known["average"]["together"]["fisher"]["value"] > 0.6
+    assert all(told["users"]["mean"]["value"] < 0.3 for told in new.values())
+
+
+def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances() -> None:
+    rng = np.random.default_rng(0)
+
+    def given(count: int, *errors: float) -> InnerPredictions:
+        true = rng.normal(size=count)
+        values = np.stack([0.7 * true + error * rng.normal(size=count) for error in errors], axis=1)
+        texts = [np.array([f"{i // 10}" for i in range(count)])] * 2
+        names = np.array([str(i) for i in range(count)])
+        return InnerPredictions(values, true, np.full(count, "a"), *texts, names, by_user=False)
+
+    clear = given(300, 0.3, 0.3, 2.0).weights()
+    assert clear.sum() == pytest.approx(1)
+    assert clear.min() >= 0
+    assert clear[2] < 0.05
+    assert abs(clear[0] - clear[1]) < 0.15
+    few = np.mean([given(10, 0.5, 0.5).weights()[0] for _ in range(20)])
+    assert few == pytest.approx(0.5, abs=0.1)
+    figures = given(100, 0.1, 1.0).figures()
+    assert figures[0]["together"] > figures[1]["together"]
+    assert 0 < figures[0]["together_error"] < figures[1]["together_error"]
+    assert len(figures) == 3
+
+
+def helpful(features: FeatureSet, seen: list[Any] | None = None) -> list[SimpleSystem]:
+    """Systems of three qualities that need no training; `seen` gets the rows that the first is asked for."""
+    scores = scores_of(features)
+    noise = np.random.default_rng(0).normal(size=(2, len(features)))
+
+    def good(f: FeatureSet, train: Any, test: Any, run: int) -> Any:
+        if seen is not None:
+            seen.append((train, test))
+        return scores[test] + noise[0, test]
+
+    return [
+        SimpleSystem("good", good),
+        SimpleSystem("poor", lambda f, train, test, run: scores[test] + 20 * noise[1, test]),
+        SimpleSystem("wrong", lambda f, train, test, run: -scores[test]),
+    ]
+
+
+def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
+    features = people()
+    asked: list[Any] = []
+    folds = louo(features.records)
+    system = Combined(tuple(helpful(features, asked)), ("trial", "subject"))
+    told = evaluate(features, folds, [system], protocol="louo", draws=0)["systems"]
+    assert list(told) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
+    assert {entry["system"] for entry in told[BEST_SINGLE]["chosen"]} == {"good"}
+    for choice in told[COMBINED]["inner"]:
+        assert choice["weights"]["good"] > 0.7
+        assert choice["weights"]["wrong"] < 0.1
+        assert choice["figures"]["good"]["users"] > 0.5
+    people_of = np.array([record.groups["subject"] for record in features.records])
+    inner = [(train, test) for train, test in asked if len(set(people_of[train]) | set(people_of[test])) < 8]
+    assert len(inner) == 8 * 3 * 3
+    assert not any(set(people_of[train]) & set(people_of[test]) for train, test in asked)
+
+
+def test_no_label_of_a_test_part_decides_and_bits_repeat() -> None:
+    features = people(people=6, trials=3)
+    folds = louo(features.records)[:2]
+    held = set(folds[0].test)
+    changed = tuple(
+        replace(r, labels=Labels(-r.labels.score)) if r.id in held and r.labels else r for r in features.records
+    )
+    candidates = tuple(regressions_for(features, ("trial", "subject")))
+    assert {"trial descriptors, pooled ridge on ranks", "DCT+DFT+ApEn"} <= {one.name for one in candidates}
+    assert len(regressions_for(features, ("trial",))) == 5
+    system = Combined(candidates, ("trial", "subject"))
+    parts = [part for part in make_parts(features, folds) if part.fold == folds[0].name]
+    first, again, other = (system.held_out(f, parts) for f in (features, features, replace(features, records=changed)))
+    assert first.inner == again.inner == other.inner
+    for one in (again, other):
+        assert all(np.array_equal(a, b) for a, b in zip(first.score, one.score, strict=True))
+
+
+def test_without_inner_validation_all_count_alike() -> None:
+    features = people(people=4, trials=2)
+    seen: list[Any] = []
+    system = Combined(tuple(helpful(features, seen)), validate=False)
+    parts = make_parts(features, louo(features.records))
+    held = system.held_out(features, parts)
+    assert held.inner == ()
+    assert len(seen) == len(parts)
+    by_name = {row.name: result for row, result in held.variants}
+    for i in range(len(parts)):
+        mean = np.mean([by_name[name].score[i] for name in ("good", "poor", "wrong")], axis=0)
+        assert np.allclose(held.score[i], mean)
+
+
+def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candidate() -> None:
+    """On planted people, over seeds: inner validation loses little to the best system, which nobody knows before."""
+    totals: dict[str, list[float]] = {}
+    for seed in range(3):
+        features = people(seed, style=1.0)
+        kinds = ("trial", "subject")
+        system = Combined(regressions_for(features, kinds), kinds)
+        for name, told in evaluate(features, louo(features.records), [system], protocol="louo", draws=0)[
+            "systems"
+        ].items():
+            totals.setdefault(name, []).append(told["users"]["together"]["value"] or 0.0)
+    means = {name: float(np.mean(values)) for name, values in totals.items()}
+    singles: Sequence[float] = [value for name, value in means.items() if name not in (COMBINED, BEST_SINGLE)]
+    assert means[COMBINED] > np.mean(singles) + 0.1
+    assert means[COMBINED] > max(singles) - 0.06
+
+
+def test_intervals_over_users_say_how_many_there_are() -> None:
+    features = people(people=6, trials=4)
+    perfect = SimpleSystem("perfect", lambda f, train, test, run: scores_of(features)[test])
+    guess = SimpleSystem("guess", lambda f, train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
+    told = evaluate(features, louo(features.records), [perfect, guess], protocol="louo", draws=200)["systems"]
+    assert told["perfect"]["users"] == {
+        "count": 6,
+        "mean": {"value": pytest.approx(1), "low": pytest.approx(1), "high": pytest.approx(1)},
+        "together": {
+            "value": pytest.approx(1, abs=1e-3),
+            "low": pytest.approx(1, abs=1e-3),
+            "high": pytest.approx(1, abs=1e-3),
+        },
+    }
+    chance = told["guess"]["users"]["mean"]
+    assert chance["low"] <= chance["value"] <= chance["high"]

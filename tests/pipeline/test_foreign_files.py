@@ -1,0 +1,242 @@
+"""Every reader takes regular files up to a limit, and no text from a file reaches the terminal unescaped."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from data.datasets.tables import read_table
+from data.errors import AimError, DataError, UsageError, VideoError, printable
+from data.keypoints import read_keypoints
+from data.splits import jigsaws_4fold
+from data.store import hdf5, read_regular, sha256_file
+from data.video import Record, probe
+from data.video.records import CACHE_INDEX, CACHE_MARKER, fingerprint_file
+from data.weights.compiled_models import compiled_folder, load_compiled
+from data.weights.weight_files import safetensors_metadata
+from pipeline import console
+from pipeline.cache import Cache, Computation
+from pipeline.cache.index import Index
+from pipeline.cache.run_history import is_run_log
+from pipeline.config import load_config
+from pipeline.evaluate import read_results
+from pipeline.extract.runner import Result
+from pipeline.pack import read_pack
+from pipeline.score import bundle
+from pipeline.score.bundle_hashes import check_hashes
+from pipeline.score.run_origin import is_own
+from pipeline.score.scorer import saved_config
+
+COMPUTATION = Computation("pose", 1, {}, {}, {}, {})
+RED = "\x1b[31mred\x9b1m\u202e"
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def unix_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(os.path.relpath(path))
+
+
+def endless(path: Path) -> None:
+    """A terabyte that takes no room."""
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)
+
+
+def nested(path: Path) -> None:
+    path.write_text("[" * 100_000)
+
+
+def cached(path: Path) -> Cache:
+    """A cache whose output of one video is this file."""
+    cache = Cache(path.parent / "cache")
+    for place in (cache.path("pose", "a.mp4"), cache.failure_path("pose", "a.mp4")):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(path)
+    return cache
+
+
+def in_folder(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """A reader of a file that has this name in its folder."""
+
+    def read_it(path: Path) -> Any:
+        (path.parent / name).symlink_to(path)
+        return read(path.parent)
+
+    return read_it
+
+
+def compiled(path: Path) -> None:
+    place = compiled_folder({"a": 1}) / "graph.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(path)
+    assert load_compiled({"a": 1}) is None
+
+
+def falsy(read: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    def read_it(path: Path) -> None:
+        assert not read(path)
+
+    return read_it
+
+
+def keypoints(suffix: str) -> Callable[[Path], Any]:
+    return in_folder(f"a{suffix}", lambda folder: read_keypoints(folder / f"a{suffix}", "a", (64, 48), 3))
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "configuration": load_config,
+    "labels": lambda path: read_table(path, ("video",), {}),
+    "folds": lambda path: jigsaws_4fold([], folds_file=path),
+    "keypoints, JSON": keypoints(".json"),
+    "keypoints, CSV": keypoints(".csv"),
+    "keypoints, H5": keypoints(".h5"),
+    "video": probe,
+    "output": lambda path: cached(path).read("pose", "a.mp4", "key"),
+    "freshness": falsy(lambda path: cached(path).check(COMPUTATION, "a.mp4").state == "fresh"),
+    "failure": falsy(lambda path: cached(path).failures("pose", "a.mp4")),
+    "housekeeping": falsy(lambda path: cached(path).is_ours(path.parent / "cache/pose/a.mp4.failed.json")),
+    "log of a run": falsy(is_run_log),
+    "pack": read_pack,
+    "header": hdf5.read_header,
+    "results": read_results,
+    "model": in_folder("model.json", bundle.load),
+    "hashes": in_folder("sha256.json", check_hashes),
+    "weights of a model": in_folder("model.safetensors", check_hashes),
+    "configuration of a run": in_folder("config.json", saved_config),
+    "mark of a run": in_folder("origin.json", falsy(lambda folder: is_own(folder, b""))),
+    "compiled network": compiled,
+    "weights": safetensors_metadata,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("make", [pipe, device, unix_socket, endless, nested], ids=lambda make: str(make.__name__))
+@pytest.mark.parametrize("reader", READERS)
+def test_regular_files_up_to_a_limit(
+    reader: str, make: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    make(tmp_path / "file")
+    with suppress(AimError):
+        READERS[reader](tmp_path / "file")
+        assert READERS[reader].__name__ in ("read_it", "compiled"), "a reader that must refuse the file"
+
+
+@pytest.mark.parametrize("read", [fingerprint_file, sha256_file, lambda path: read_regular(path, 9)])
+def test_what_is_hashed_is_regular(read: Callable[[Path], Any], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a regular file"):
+            read(path)
+
+
+def test_a_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, small = tmp_path / "grown.yaml", os.stat(tmp_path)
+    path.write_text("name: x\n" * 10_000)
+    sizes = list(small)
+    sizes[6] = 3
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", lambda handle: os.stat_result([os.stat(path).st_mode, *sizes[1:]]))
+        for limit, said in ((100, "it grew while it was read"), (2, "larger than 2 bytes")):
+            with pytest.raises(OSError, match=said):
+                read_regular(path, limit)
+    path.write_text("x" * (1 << 18))
+    with pytest.raises(UsageError, match="larger than"):
+        load_config(path)
+
+
+@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
+def test_an_index_that_is_a_link_is_not_followed(tmp_path: Path, end: str) -> None:
+    theirs, folder = tmp_path / "theirs.sqlite", tmp_path / "cache"
+    with sqlite3.connect(theirs) as database:
+        database.execute("CREATE TABLE mine (a)")
+    database.close()
+    before = theirs.read_bytes()
+    folder.mkdir()
+    (folder / CACHE_MARKER).touch()
+    (folder / f"{CACHE_INDEX}{end}").symlink_to(theirs)
+    index = Index(folder)
+    index.put("kind", "name", 1, "stamp")
+    index.close()
+    assert theirs.read_bytes() == before
+    assert (folder / f"{CACHE_INDEX}{end}").is_symlink()
+
+
+@pytest.mark.timeout(20)
+def test_an_index_of_views_is_begun_anew(tmp_path: Path) -> None:
+    (tmp_path / CACHE_MARKER).touch()
+    with sqlite3.connect(tmp_path / CACHE_INDEX) as database:
+        endless = "WITH RECURSIVE n(kind, path) AS (SELECT 'a', 1 UNION ALL SELECT 'a', path + 1 FROM n)"
+        database.execute(f"CREATE VIEW facts AS {endless} SELECT kind, path, path AS stamp, path AS value FROM n")
+    database.close()
+    index = Index(tmp_path)
+    assert index.get("kind", "name", "stamp") is None
+    index.put("kind", "name", 1, "stamp")
+    index.close()
+    assert Index(tmp_path).get("kind", "name", "stamp") == 1
+
+
+def test_every_error_is_printable() -> None:
+    for kind in (UsageError, DataError, VideoError):
+        error = kind(RED, where=RED, fix=RED)
+        assert f"{error}{error.what}{error.fix}".isprintable()
+
+
+def test_what_the_terminal_shows_is_printable(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    terminal = Console(file=shown, width=200, markup=False, emoji=False, highlight=False)
+    monkeypatch.setattr(console, "out", terminal)
+    monkeypatch.setattr(console, "err", terminal)
+    failed = Result(Record(RED, None), failed={RED: RED})
+    console.say(RED)
+    console.table(RED, (RED,), [(RED,)], to=terminal)
+    console.status_table([{"video": RED, "stage": "pose", "state": "failed", "reason": RED, "quality": {RED: RED}}])
+    console.failure_table([failed])
+    with console.BatchProgress() as bars:
+        bars._videos = bars._bars.add_task("videos", rate="")
+        bars.result(failed)
+    with console.named_bars() as advance:
+        advance(RED, 1, 2)
+    text = shown.getvalue()
+    assert text.count(printable("\x1b[31m")) >= 8
+    assert "".join(text.split("\n")).isprintable()
+
+
+def test_no_command_prints_an_escape_code(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / f"in/{RED}.mp4").symlink_to("nowhere")
+    (tmp_path / f"in/b{RED}.mp4").write_bytes(b"no video")
+    (tmp_path / "in/scores.csv").write_text(f"video,score,{RED}\nb{RED}.mp4,{RED},1\n", "utf-8")
+    (tmp_path / "a.yaml").write_text('name: "\\e[31m"\nstages: ["\\e[31m"]\n', "utf-8")
+    for arguments in (
+        ["status", "in", "--stages", RED],
+        ["extract", "in", "--stages", "camera_flow", "--workers", "0"],
+        ["train", "--set", "dataset.root=in"],
+        ["status", "in", "--config", "a.yaml"],
+        ["--\x1b[31mred\x9b1m"],  # typer's own message
+    ):
+        command = [sys.executable, str(Path(__file__).parents[2] / "run_pipeline.py"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        shown = done.stdout + done.stderr
+        assert done.returncode in (1, 2), shown
+        assert "Traceback" not in shown
+        assert "".join(shown.split("\n")).isprintable(), (arguments, shown)

@@ -1,0 +1,77 @@
+"""Progress: the total is known before, and where there is no terminal lines tell what is done, failed and left."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pipeline import console, observer
+from pipeline.observer import Progress
+
+
+def video(name: str) -> Any:
+    return SimpleNamespace(id=name, name=name)
+
+
+def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+    progress = Progress("videos")
+    hooks = progress.hooks()
+    hooks["on_plan"]([SimpleNamespace(record=video(name)) for name in "ab"], 1, [300, 100])
+    assert str(progress) == "videos: 1 of 3 done, 0 failed, 2 left; 0% of the work, time left not known yet"
+    now[0] += 30
+    hooks["on_frames"]("a", 80, 160, ("pose",))  # every second frame is decoded
+    hooks["on_frames"]("b", 0, 0, ("timesteps",))
+    assert progress.share == pytest.approx(150 / 400)
+    assert progress.time_left() == "about 50 s left"
+    hooks["on_result"](SimpleNamespace(record=video("b"), failed={"pose": "no frames"}))
+    assert progress.share == pytest.approx(250 / 400)
+    hooks["on_result"](SimpleNamespace(record=video("a"), failed={}))
+    assert (progress.share, str(progress)) == (
+        1.0,
+        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, about 0 s left",
+    )
+
+
+def test_resumed_steps_count_from_where_they_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+    progress = Progress("epochs")
+    progress.steps(200, 300)
+    now[0] += 10
+    progress.steps(210, 300)
+    assert str(progress) == "epochs: 210 of 300 done, 0 failed, 90 left; 10% of the work, about 2 min left"
+
+
+def test_without_a_terminal_lines_come_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "err", Console(file=io.StringIO(), width=200))
+    monkeypatch.setattr(console, "LINE_SECONDS", 0.1)
+    with console.ShownProgress("epochs") as progress:
+        time.sleep(0.15)
+        progress.steps(1, 4)
+        time.sleep(0.3)
+    time.sleep(0.2)
+    lines = console.err.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert 2 <= len(lines) <= 3
+    assert lines[0] == "epochs: 1 of 4 done, 0 failed, 3 left; 0% of the work, time left not known yet"
+
+
+def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "err", Console(file=io.StringIO(), width=200, force_terminal=True))
+    with console.ShownProgress("trainings") as progress:
+        progress.plan({"a": 30.0, "b": 10.0})
+        progress.finish("a")
+        progress.finish("b", "b: broken")
+        progress._bar.refresh()
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", console.err.file.getvalue())  # type: ignore[attr-defined]
+    assert "failed b: broken" in shown
+    assert "trainings" in shown
+    assert "100%" in shown
+    assert "1 of 2 done, 1 failed, 0 left" in shown
