@@ -104,7 +104,7 @@ def run_alone(scenario: Scenario, bench: Bench) -> Outcome:
     try:
         outcome: Outcome = here.recv()
     except EOFError:
-        outcome = Outcome("", notes=["the scenario itself failed"])
+        outcome = Outcome("", wrong=1, notes=["the scenario itself failed"])
     process.join()
     outcome.seconds = time.monotonic() - start
     return outcome

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.faults.small_world import World
 from data.errors import CacheError
+from data.store import files_below
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from data.video import find_videos, write_video
@@ -124,8 +125,8 @@ def command(videos: Path, cache: Path, workers: int) -> list[str]:
 def damaged(cache: Path) -> int:
     """Outputs under their final name that cannot be read whole."""
     count = 0
-    for path in cache.rglob("*.h5"):
-        if not path.name.startswith("."):
+    for path, _ in files_below(cache):
+        if path.suffix == ".h5" and not path.name.startswith("."):
             try:
                 store.read(path)
             except FileNotFoundError:

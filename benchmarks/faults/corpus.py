@@ -89,7 +89,7 @@ class Case:
 
 
 @dataclass
-class Found:
+class Tally:
     """What the run of a corpus gave.
 
     Attributes:
@@ -446,13 +446,13 @@ def corpus(bench: Bench, cases: int = 0) -> Outcome:
     if not cases:
         hostile_video_case(tally, world, bench.folder)
     outcome.disturbed, outcome.wrong = tally.cases, len(tally.findings)
-    outcome.counts = {"cases": tally.cases, "ends": tally.codes, "slowest": tally.slowest, "limit_s": LIMIT_S}
+    outcome.counts = {"cases": tally.cases, "ends": dict(tally.codes), "slowest": tally.slowest, "limit_s": LIMIT_S}
     outcome.notes = [f"{tally.cases} cases: {dict(tally.codes)}; slowest {tally.slowest[0]:.1f} s, {tally.slowest[1]}"]
     outcome.notes += [f"{name}: {' '.join(text.split())[-600:]}" for name, text in tally.findings]
     return outcome
 
 
-def hostile_video_case(tally: Found, world: World, folder: Path) -> None:
+def hostile_video_case(tally: Tally, world: World, folder: Path) -> None:
     """Every file of `hostile_videos` in one run: each is extracted or fails with a sentence of ours."""
     videos = folder / "hostile"
     names = {case.path.name for case in hostile_videos.build(videos)}
@@ -478,9 +478,9 @@ def hostile_video_case(tally: Found, world: World, folder: Path) -> None:
     tally.codes["video refused"] += failed + left_out
 
 
-def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: int = 2, real_every: int = 0) -> Found:
+def run_corpus(cases: Sequence[Case], folder: Path, world: World, *, together: int = 2, real_every: int = 0) -> Tally:
     """Run every case, `together` at a time; each `real_every`-th as a program of its own instead of a forked one."""
-    tally, waiting = Found(), list(enumerate(cases))
+    tally, waiting = Tally(), list(enumerate(cases))
     running: list[tuple[Case, Path, Forked]] = []
     while waiting or running:
         while waiting and len(running) < together:
@@ -529,7 +529,7 @@ def _as_program(case: Case, arguments: Sequence[str], place: Path) -> Done:
     return Done(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - start, [])
 
 
-def _judge(case: Case, done: Done, world: World, tally: Found, place: Path | None = None) -> None:
+def _judge(case: Case, done: Done, world: World, tally: Tally, place: Path | None = None) -> None:
     """Count the case; what is wrong with it becomes a finding."""
     tally.cases += 1
     tally.codes["hangs" if done.code is None else str(done.code)] += 1

@@ -16,9 +16,9 @@ from unittest import mock
 import numpy as np
 
 from data.store.arrays import Floats
+from extractors.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.agents import Agents, Chooser
 from extractors.pose.detections import Image, View
-from extractors.pose.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.search import CLOSE_UP, INNER
 from extractors.pose.tracking import Track
 

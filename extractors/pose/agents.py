@@ -23,7 +23,7 @@ from typing import TypeAlias
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.pose.keypoints import centres_of, in_blocks, orientations_of, sizes_of
+from extractors.keypoints import centres_of, in_blocks, orientations_of, sizes_of
 from extractors.pose.tracking import Track
 
 TRACK_COLUMNS = (

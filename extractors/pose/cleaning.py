@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.pose.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
+from extractors.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
 from extractors.signals import BLOCK, blocks, exchanges, fill_gaps, local_line
 
 INTERPOLATED_SCORE = 0.05

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.keypoints import boxes_of, in_blocks
 from extractors.pose.agents import Agents, rival, suspected_switches
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.keypoints import boxes_of, in_blocks
 from extractors.signals import row_period
 
 

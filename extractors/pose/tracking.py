@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 
 LOW_SCORE_REACH = 0.5
 """Detections with a low score must be this much nearer to the predicted place than confident ones."""

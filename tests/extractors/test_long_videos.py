@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from data.store import Array, StageOutput
+from extractors import keypoints as geometry
 from extractors import signals
 from extractors.pose import cleaning
-from extractors.pose import keypoints as geometry
 from extractors.pose.agents import Chooser
 from extractors.pose.config import PoseConfig
 from extractors.pose.output import output

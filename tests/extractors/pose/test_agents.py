@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from extractors.keypoints import centres_of
 from extractors.pose.agents import TRACK_COLUMNS, Agents, Chooser, rival, suspected_switches
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of
 from extractors.pose.tracking import Tracker
 from tests.helpers.drawn_people import people, person, tracked
 

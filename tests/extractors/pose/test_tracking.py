@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extractors.keypoints import centres_of
 from extractors.pose.agents import suspected_switches
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of
 from extractors.pose.tracking import Track, Tracker
 from tests.helpers.drawn_people import people, person, tracked
 
