@@ -35,9 +35,9 @@ LINE_SECONDS = 30.0
 STATE_STYLE = {"fresh": "green", "stale": "yellow", "missing": "cyan", "failed": "red"}
 
 
-def say(text: str) -> None:
+def say(text: str, style: str = "") -> None:
     """One line for people, on standard error; control characters, as names of files may hold, are escaped."""
-    err.print(printable(text), soft_wrap=True)
+    err.print(Text(printable(text), style), soft_wrap=True)
 
 
 class FinishedVideo(Protocol):
@@ -60,7 +60,7 @@ class ShownProgress(Progress):
         if err.is_terminal:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Counts(self))
             self._bar = Bars(*columns, console=err, transient=True)
-            self._task = self._bar.add_task(self.what, total=1.0)
+            self._task = self._bar.add_task(printable(self.what), total=1.0)
             self._bar.start()
         else:
             threading.Thread(target=self._lines, daemon=True).start()

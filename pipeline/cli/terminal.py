@@ -62,11 +62,9 @@ def say(text: str) -> None:
 
 def alarm(text: str) -> None:
     """One line for people, on standard error, in red."""
-    from rich.text import Text
+    from pipeline.console import say as show
 
-    from pipeline.console import err
-
-    err.print(Text(text, style="bold red"), soft_wrap=True)
+    show(text, "bold red")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

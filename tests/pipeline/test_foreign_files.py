@@ -29,6 +29,7 @@ from pipeline import console
 from pipeline.cache import Cache, Computation
 from pipeline.cache.index import Index
 from pipeline.cache.run_history import is_run_log
+from pipeline.cli.terminal import alarm
 from pipeline.config import load_config
 from pipeline.evaluate import read_results
 from pipeline.extract.runner import Result
@@ -213,13 +214,11 @@ def test_what_the_terminal_shows_is_printable(monkeypatch: pytest.MonkeyPatch) -
     console.table(RED, (RED,), [(RED,)], to=terminal)
     console.status_table([{"video": RED, "stage": "pose", "state": "failed", "reason": RED, "quality": {RED: RED}}])
     console.failure_table([failed])
-    with console.BatchProgress() as bars:
-        bars._videos = bars._bars.add_task("videos", rate="")
-        bars.result(failed)
-    with console.named_bars() as advance:
-        advance(RED, 1, 2)
+    alarm(RED)
+    with console.ShownProgress(RED) as progress:
+        progress.finish(RED, RED)
     text = shown.getvalue()
-    assert text.count(printable("\x1b[31m")) >= 8
+    assert text.count(printable("\x1b[31m")) >= 10
     assert "".join(text.split("\n")).isprintable()
 
 
