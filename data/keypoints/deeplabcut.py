@@ -68,7 +68,8 @@ def of_h5(path: Path) -> Entries:
     import h5py
 
     try:
-        with open_regular(path) as stream, h5py.File(stream, "r") as file:
+        open_regular(path).close()  # a pipe would never end
+        with h5py.File(path, "r") as file:
             groups = [file[name] for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
             group = next((g for g in groups if isinstance(g, h5py.Group) and "table" in g), None)
             if group is None or not isinstance(group.get("table", getlink=True), h5py.HardLink):

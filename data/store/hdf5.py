@@ -198,8 +198,11 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
         import h5py
 
         try:
-            self.stream = open_regular(self.path) if self.content is None else io.BytesIO(self.content)
-            self.file = h5py.File(self.stream, "r")
+            if self.content is None:
+                open_regular(self.path).close()  # a pipe would never end
+                self.file = h5py.File(self.path, "r", locking=False)
+            else:
+                self.file = h5py.File(io.BytesIO(self.content), "r")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(self.path) from None
         except UNREADABLE as error:
@@ -208,7 +211,6 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         self.file.close()
-        self.stream.close()
         if isinstance(error, UNREADABLE):
             raise self._damaged(error) from error
 
