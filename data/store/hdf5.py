@@ -28,7 +28,6 @@ other file.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import secrets
 from collections.abc import Mapping
@@ -202,7 +201,7 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
                 open_regular(self.path).close()  # a pipe would never end
                 self.file = h5py.File(self.path, "r", locking=False)
             else:
-                self.file = h5py.File(io.BytesIO(self.content), "r")
+                self.file = h5py.File(h5py.h5f.open_file_image(self.content))  # Python streams crash with threads
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(self.path) from None
         except UNREADABLE as error:
