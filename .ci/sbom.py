@@ -43,8 +43,8 @@ def main(out: Path) -> None:
         bill["components"].append(component(kind, one.name, one.version, one.member_sha256, one.licence, purl))
     for file, name in SCRIPTS.items():
         content = (ROOT / "pipeline/report/assets/vendor" / file).read_bytes()
-        found = re.search(rb" v([0-9.]+) ", content[:200])
-        version = found[1].decode() if found else sys.exit(f"{file} does not begin with its version")
+        match = re.search(rb" v([0-9.]+) ", content[:200])
+        version = match[1].decode() if match else sys.exit(f"{file} does not begin with its version")
         purl, digest = f"pkg:npm/{name.replace('@', '%40')}@{version}", hashlib.sha256(content).hexdigest()
         bill["components"].append(component("library", name, version, digest, "ISC", purl))
     out.write_text(json.dumps(bill, indent=1, sort_keys=True) + "\n", "utf-8")

@@ -77,9 +77,9 @@ def with_skill(trials: FeatureSet, seed: int) -> FeatureSet:
     for name in ("primary", "secondary"):
         values = getattr(trials, name).copy()
         channels = rng.choice(values.shape[-1], SHOWN, replace=False)
-        seen = 0.6 * standard_scores(trials)[:, None] + 0.8 * rng.normal(size=(len(trials), SHOWN))
+        shown = 0.6 * standard_scores(trials)[:, None] + 0.8 * rng.normal(size=(len(trials), SHOWN))
         spread = values[..., channels].std(axis=tuple(range(values.ndim - 1)))
-        values[..., channels] += (seen * spread).reshape(len(trials), *[1] * (values.ndim - 2), SHOWN)
+        values[..., channels] += (shown * spread).reshape(len(trials), *[1] * (values.ndim - 2), SHOWN)
         moved[name] = values
     return replace(trials, **moved)
 
@@ -92,12 +92,12 @@ def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
     shared[..., 5] += 0.5 * standard_scores(trials)[:, None]
     views = []
     for view in ("capture1", "capture2"):
-        own = rng.normal(size=shared.shape)
+        noise = rng.normal(size=shared.shape)
         records = tuple(
             replace(r, id=f"{r.task}/video/{r.groups['trial']}_{view}.avi", groups={**r.groups, "view": view})
             for r in trials.records
         )
-        views.append(replace(trials, records=records, scene=((shared + 0.7 * own) @ patterns).astype(np.float32)))
+        views.append(replace(trials, records=records, scene=((shared + 0.7 * noise) @ patterns).astype(np.float32)))
     return views[0].followed_by(views[1])
 
 

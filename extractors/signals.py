@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,14 @@ FILL_WEIGHT = 0.5
 
 WINDOW_SIGMAS = 3.0
 """The local fit uses rows within this many standard deviations of its Gaussian on both sides."""
+
+BLOCK, ROWS = 1 << 16, 1024
+"""Numbers of one temporary array, and rows computed at a time: temporaries stay small however long a video is."""
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Slices of at most `ROWS` that cover `rows`."""
+    return (slice(start, start + ROWS) for start in range(0, rows, ROWS))
 
 
 def row_period(time: Floats) -> float:
@@ -73,7 +82,7 @@ def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
         same, crossed: (row,) movement since the row before, as it is and with this row exchanged; 0 for the first row.
         price: (row,) cost of an exchange.
     """
-    cost, previous = np.array([0.0, price[0]]), np.zeros((len(price), 2), dtype=int)
+    cost, previous = np.array([0.0, price[0]]), np.zeros((len(price), 2), dtype=bool)
     for now in range(1, len(price)):
         total = cost[:, None] + np.array([[same[now], crossed[now]], [crossed[now], same[now]]])
         previous[now] = total.argmin(axis=0)
@@ -102,15 +111,22 @@ def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tu
         (row, series): at least two different times carry weight.
     """
     sigma = max(sigma, 0.6 * row_period(time))
-    sums = _moments(time, values, weight, sigma)
-    s0, s1, s2, y0, y1 = sums
+    fitted, slope, sloped = np.zeros(values.shape), np.zeros(values.shape), np.zeros(values.shape, bool)
+    step = max(1, BLOCK // max(len(time), 1))
+    for first in range(0, values.shape[1], step):
+        columns = np.s_[:, first : first + step]
+        fitted[columns], slope[columns], sloped[columns] = _lines(time, values[columns], weight[columns], sigma)
+    return fitted, slope, sloped
+
+
+def _lines(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
+    s0, s1, s2, y0, y1 = _moments(time, values, weight, sigma)
     det = s0 * s2 - s1 * s1
     sloped = det > 1e-9 * s0 * s0 * sigma * sigma
     safe = np.where(sloped, det, 1.0)
     mean = np.divide(y0, s0, out=np.zeros_like(y0), where=s0 > 0)
     fitted = values + np.where(sloped, (s2 * y0 - s1 * y1) / safe, mean)
-    slope = np.where(sloped, (s0 * y1 - s1 * y0) / safe, 0.0)
-    return fitted, slope, sloped
+    return fitted, np.where(sloped, (s0 * y1 - s1 * y0) / safe, 0.0), sloped
 
 
 def _moments(time: Floats, values: Floats, weight: Floats, sigma: float) -> NDArray[np.float64]:

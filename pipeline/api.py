@@ -147,7 +147,7 @@ def extract(
 
         flagged = report_flags(job.records, job.planner, observer, strict=strict)
     job.planner.cache.close()
-    flags = {name: [flag.title for flag in found] for name, found in flagged.items()}
+    flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
 
 

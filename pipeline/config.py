@@ -50,7 +50,7 @@ class RunConfig(Section):
     workers: int = Field(1, ge=0, description="processes side by side; 0: in this process, on Ray as many as fit")
     threads: int = Field(0, ge=0, description="threads per process; 0: cores / workers")
     timeout_s: float = Field(3600.0, gt=0, description="longest time for one video; the next run tries it again")
-    memory_gb: float = Field(0.0, ge=0, description="memory of one worker; the next run tries again; 0: no limit")
+    memory_gb: float = Field(0.0, ge=0, description="largest memory of one worker, as timeout_s; 0: no limit")
     ray_cpus: float = Field(1.0, gt=0, description="cores that one worker takes on a Ray cluster")
     ray_gpus: float = Field(0.0, ge=0, description="GPUs that one worker takes on a Ray cluster; 0.25: four share one")
 
@@ -79,7 +79,9 @@ class BaseConfig(Section):
     """The sections that are always there; the stages' sections are added by `config_class`."""
 
     name: str = Field("folder", description="name of this configuration, shown in reports")
-    stages: tuple[str, ...] = Field(("timesteps",), description="stages to run; those they need are added")
+    stages: tuple[str, ...] = Field(
+        ("timesteps",), min_length=1, description="stages to run; those they need are added"
+    )
     cache: Path = Field(Path("cache"), description="folder of the stages' outputs")
     protocol: Literal["kfold", "holdout", "fixed", "4fold", "louo", "loso"] = Field(
         "kfold", description="how performances are split: docs/protocols.md"

@@ -50,7 +50,7 @@ def explain(model: type[BaseModel], error: Any) -> str:
         replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
         if replaced:
             return f"'{name}={error['input']}' was removed: {replaced}"
-        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+        return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
     key, section = str(place[-1]), section_class(model, place[:-1])
     removed = getattr(section, "REMOVED", {})
     if key in removed:

@@ -85,7 +85,7 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
     if count < FEW:
         of_task = f" of {min(tasks)}" if len(tasks) == 1 and min(tasks) else ""
         what = f"independent performances{of_task}, fewer than {FEW}"
-        observer.note(f"warning: {count} {what}: expect scores little better than guesses, and uncertain figures")
+        observer.note(f"warning: {count} {what}: its scores and every figure about them are uncertain")
 
 
 def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:

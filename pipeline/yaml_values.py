@@ -41,6 +41,15 @@ class _Loader(yaml.SafeLoader):
             raise yaml.YAMLError(f"key {sorted(repeated)[0]!r} stands twice, line {node.start_mark.line + 1}")
         return super().construct_mapping(node, deep=deep)
 
+    def construct_yaml_int(self, node: Any) -> int:
+        number: int = super().construct_yaml_int(node)
+        if abs(number) >= 1 << 63:
+            raise yaml.YAMLError("a number is too large")
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The sections of a configuration file.

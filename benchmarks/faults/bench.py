@@ -6,12 +6,15 @@ import multiprocessing
 import shutil
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.faults.small_world import World
 from data.errors import CacheError
+from data.store import files_below
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
 from data.video import find_videos, write_video
@@ -37,7 +40,13 @@ class Outcome:
     left: int = 0
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
     must_interrupt: bool = False
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it could not be tried here."""
+        return any(note.startswith("skipped") for note in self.notes)
 
     @property
     def passed(self) -> bool:
@@ -66,6 +75,11 @@ class Bench:
         forked = multiprocessing.get_context("fork").Process(target=run_in_process, args=(self.videos, self.whole))
         forked.start()  # this process starts no threads yet, so that it can be forked again and again
         forked.join(timeout=300)
+
+    @cached_property
+    def world(self) -> World:
+        """A trained model with its videos, made when a scenario first asks for it."""
+        return World(self.folder / "world")
 
     def fresh(self, name: str) -> Path:
         """An empty place for a cache."""
@@ -111,8 +125,8 @@ def command(videos: Path, cache: Path, workers: int) -> list[str]:
 def damaged(cache: Path) -> int:
     """Outputs under their final name that cannot be read whole."""
     count = 0
-    for path in cache.rglob("*.h5"):
-        if not path.name.startswith("."):
+    for path, _ in files_below(cache):
+        if path.suffix == ".h5" and not path.name.startswith("."):
             try:
                 store.read(path)
             except FileNotFoundError:
@@ -131,9 +145,13 @@ def differing(whole: Path, cache: Path) -> int:
         except (FileNotFoundError, CacheError):
             count += 1
             continue
-        same = ours.header == theirs.header and all(
-            np.array_equal(array.values, theirs.output.arrays[name].values, equal_nan=array.values.dtype.kind == "f")
-            for name, array in ours.output.arrays.items()
-        )
-        count += not same
+        count += not (ours.header == theirs.header and equal_arrays(ours, theirs))
     return count
+
+
+def equal_arrays(ours: store.Stored, theirs: store.Stored) -> bool:
+    """Whether two outputs hold the same arrays."""
+    return ours.output.arrays.keys() == theirs.output.arrays.keys() and all(
+        np.array_equal(array.values, theirs.output.arrays[name].values, equal_nan=array.values.dtype.kind == "f")
+        for name, array in ours.output.arrays.items()
+    )

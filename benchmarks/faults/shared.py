@@ -12,9 +12,17 @@ import sys
 import time
 from collections.abc import Mapping
 
-import numpy as np
-
-from benchmarks.faults.bench import ROOT, STAGE, Bench, Outcome, command, configured, damaged, run_in_process
+from benchmarks.faults.bench import (
+    ROOT,
+    STAGE,
+    Bench,
+    Outcome,
+    command,
+    configured,
+    damaged,
+    equal_arrays,
+    run_in_process,
+)
 from data.errors import UsageError
 from data.store import hdf5 as store
 from data.store.files import TEMPORARY
@@ -89,13 +97,9 @@ def mixed_videos(bench: Bench) -> Outcome:
     values, errors = extract_and_read(records, planner, STAGE, read, on_result=other_run)
     outcome.wrong += len(errors) + len(records) - len(values)
     for video_id, stored in values.items():
-        outcome.wrong += not _same(stored, store.read(bench.whole / STAGE / f"{video_id}.h5"))
+        outcome.wrong += not equal_arrays(stored, store.read(bench.whole / STAGE / f"{video_id}.h5"))
     planner.cache.close()
     return bench.judge(outcome, config.cache)
-
-
-def _same(ours: store.Stored, theirs: store.Stored) -> bool:
-    return all(np.array_equal(a.values, theirs.output.arrays[name].values) for name, a in ours.output.arrays.items())
 
 
 def no_memory(bench: Bench) -> Outcome:

@@ -22,11 +22,11 @@ from data.store.arrays import StageOutput
 from data.video import Frame, VideoInfo
 from data.video.records import Record
 from data.weights import locate
+from extractors.keypoints import MIRRORED, oks
 from extractors.pose.backends import load_backend
 from extractors.pose.backends.movenet import MoveNet
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import MIRRORED, oks
 from extractors.pose.stage import Pose
 
 Image = NDArray[np.uint8]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from extractors.keypoints import boxes_of, iou
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import boxes_of, iou
 from extractors.pose.tracking import Track, Tracker
 
 OURS = "ours"

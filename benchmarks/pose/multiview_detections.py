@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pose.box import Image, Network, load_network
 from data.video import decode
-from extractors.pose.keypoints import boxes_of
+from extractors.keypoints import boxes_of
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 """COCO-17 with left and right exchanged."""

@@ -6,6 +6,8 @@ around it say that the person is. The detection there takes the place of the one
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +16,9 @@ from unittest import mock
 import numpy as np
 
 from data.store.arrays import Floats
+from extractors.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.agents import Agents, Chooser
 from extractors.pose.detections import Image, View
-from extractors.pose.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.search import CLOSE_UP, INNER
 from extractors.pose.tracking import Track
 
@@ -52,7 +54,7 @@ def _refine(
 ) -> None:
     """Add to the last of an agent's tracks what close-ups of its weak frames show; the higher score is stored."""
     frames = np.array([frame for track in chain for frame in track.frames])
-    poses = np.stack([pose for track in chain for pose in track.keypoints])
+    poses = np.concatenate([track.keypoints.copy() for track in chain])
     scores = np.array([score for track in chain for score in track.scores])
     good = scores >= weak_score
     if good.sum() < 2:
@@ -71,6 +73,7 @@ def _refine(
             people = people.take(np.linalg.norm(centres_of(people.keypoints) - side / 2, axis=1) < INNER * side)
         people = view.in_frame(people)
         if len(people):
-            chain[-1].frames.append(frame)
-            chain[-1].keypoints.append(people.keypoints[0])
-            chain[-1].scores.append(float(people.scores[0]))
+            row = bisect_left(chain[-1].frames, frame)  # frames stay ascending
+            chain[-1].frames.insert(row, frame)
+            chain[-1].scores.insert(row, float(people.scores[0]))
+            chain[-1].joints[51 * row : 51 * row] = array("f", people.keypoints[0].ravel().tolist())

@@ -168,6 +168,7 @@ def _joint_map(entries: Entries) -> dict[str, str]:
 def _frame(
     group: list[Person], columns: list[int], scale: NDArray[np.float64], with_score: bool, with_id: bool
 ) -> FramePeople:
+    group = [person for person in group if len(person.points)]
     if not group:
         return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32), ())
     points = np.stack([person.points for person in group])[:, columns].astype(np.float64)

@@ -166,6 +166,8 @@ class OutputSpec:
                 yield f"{name} has dims ({', '.join(array.dims)}), declared are ({', '.join(spec.dims)})"
             if array.unit != spec.unit:
                 yield f"{name} has unit '{array.unit}', declared is '{spec.unit}'"
+            if name.endswith("_mask") and array.values.dtype.kind != "b":
+                yield f"{name} is of {array.values.dtype}, declared are truth values"
             if spec.names and array.names != spec.names:
                 yield f"{name} names its last axis {array.names}, declared are {spec.names}"
 

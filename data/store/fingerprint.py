@@ -42,12 +42,12 @@ class Fingerprint:
 
     def _search(self, content: bytes, border: int | None = None) -> None:
         """Search a block, or around the border between two, where only what crosses it counts."""
-        for found in TRACK.finditer(content) if b"tkhd" in content else ():
-            if border is None or found.start() < border < found.end():
-                a, b, u, c, d, v, _, _, w = struct.unpack(">9i", found[3])
+        for header in TRACK.finditer(content) if b"tkhd" in content else ():
+            if border is None or header.start() < border < header.end():
+                a, b, u, c, d, v, _, _, w = struct.unpack(">9i", header[3])
                 self._mirrored |= (u, v, w) == (0, 0, 1 << 30) and a * d - b * c < 0
-                if any(found[4]):
-                    self._default.append(bool((found[1] or found[2])[2] & 1))
+                if any(header[4]):
+                    self._default.append(bool((header[1] or header[2])[2] & 1))
 
     def hexdigest(self) -> str:
         """The fingerprint of all blocks."""
@@ -61,7 +61,7 @@ class Fingerprint:
 
 def fingerprint(size: int, blocks: Iterable[bytes]) -> str:
     """The fingerprint of a file of `size` bytes."""
-    found = Fingerprint(size)
+    hashed = Fingerprint(size)
     for block in blocks:
-        found.update(block)
-    return found.hexdigest()
+        hashed.update(block)
+    return hashed.hexdigest()

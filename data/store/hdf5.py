@@ -167,7 +167,7 @@ def _labels(array: Array) -> dict[str, Any]:
 
 
 def _digest(values: NDArray[np.generic]) -> str:
-    return hashlib.sha256(values.tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(values).data).hexdigest()
 
 
 def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,8 +213,10 @@ class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
             raise self._damaged(error) from error
 
     def _damaged(self, error: BaseException) -> CacheError:
-        text = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return CacheError(f"damaged cache file ({text})", where=address(self.path), fix="It is recomputed by `extract`")
+        words = str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__]
+        return CacheError(
+            f"damaged cache file ({words[0][:200]})", where=address(self.path), fix="It is recomputed by `extract`"
+        )
 
 
 def _header(file: Any) -> dict[str, Any]:

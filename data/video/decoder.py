@@ -78,7 +78,7 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     return info, stamps.since(path, first.pts).times
 
 
-def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
+def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
     Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
@@ -94,7 +94,7 @@ def decode(path: Path, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
         stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
         total = len(stamps.times)
-        pending = iter(range(total) if indices is None else indices)
+        pending = map(int, range(total) if indices is None else indices)
         target = next(pending, None)
         last: Frame | None = None
         filled = 0

@@ -62,9 +62,9 @@ def whole(name_or_path: str) -> Path:
     Raises:
         DataError: the file is missing or damaged.
     """
-    path, known = locate(name_or_path), digest(name_or_path)
+    path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
-        if entry.member_sha256 == known and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
+        if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
             fix = f"Delete it, then type: python run_pipeline.py weights fetch {entry.name}"
             raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
     return path

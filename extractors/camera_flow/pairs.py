@@ -16,6 +16,8 @@ from extractors.camera_flow.solvers import Prepared, Solver
 from models.tvl1_kernels import Image
 
 Grey = NDArray[np.uint8]
+Kind = Literal["ok", "cut", "plain"]
+KINDS: tuple[Kind, ...] = ("ok", "cut", "plain")
 
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
@@ -43,7 +45,7 @@ class Pair:
     Attributes:
         flow: (cell, 2).
         mask: (cell,) usable.
-        weight: (cell,) weight in the fit.
+        weight: (cell,) weight in the fit, above 0 where usable.
         covered: (cell,) true where graphics cover most textured pixels.
         motion: (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`.
         inliers: share of usable cells that agree.
@@ -56,7 +58,38 @@ class Pair:
     covered: NDArray[np.bool_]
     motion: NDArray[np.float64]
     inliers: float
-    kind: Literal["ok", "cut", "plain"]
+    kind: Kind
+
+
+class PairTable:
+    """The pairs of one video, one row each: no object per pair, since an hour has many.
+
+    `most` is the number of rows; `len` counts those that were added.
+    """
+
+    def __init__(self, most: int, cells: int) -> None:
+        self._flow, self._weight = np.zeros((most, cells, 2)), np.zeros((most, cells))
+        self._covered, self._motion = np.zeros((most, cells), bool), np.zeros((most, 4))
+        self._inliers, self._kinds = np.zeros(most), np.zeros(most, np.uint8)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, pair: Pair) -> None:
+        """Take the next pair."""
+        row, self._count = self._count, self._count + 1
+        self._flow[row], self._weight[row], self._covered[row] = pair.flow, pair.weight, pair.covered
+        self._motion[row], self._inliers[row], self._kinds[row] = pair.motion, pair.inliers, KINDS.index(pair.kind)
+
+    def __getitem__(self, row: int) -> Pair:
+        weight, kind = self._weight[row], KINDS[self._kinds[row]]
+        inliers = float(self._inliers[row])
+        return Pair(self._flow[row], weight > 0, weight, self._covered[row], self._motion[row], inliers, kind)
+
+    def covered(self) -> NDArray[np.float64]:
+        """(cell,) share of the pairs in which graphics cover each cell."""
+        return np.asarray(self._covered[: max(self._count, 1)].mean(axis=0))
 
 
 class PairFlow:
@@ -111,11 +144,11 @@ class PairFlow:
         camera = [flow_of(alignment.motion, x, y, self.centre) for x, y in self._grid]
         return Prepared((first[1], second[1]), levels, further, alignment, camera, free)
 
-    def _nothing(self, kind: Literal["ok", "cut", "plain"]) -> Pair:
+    def _nothing(self, kind: Kind) -> Pair:
         none = np.zeros(len(self.border.cells))
         return Pair(np.zeros((len(none), 2)), none > 0, none, none > 0, np.zeros(4), 0.0, kind)
 
-    def _kind(self, alignment: Alignment) -> Literal["ok", "cut", "plain"]:
+    def _kind(self, alignment: Alignment) -> Kind:
         if alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST:
             return "plain"
         possible = float(np.hypot(alignment.motion[2], alignment.motion[3])) <= MAX_TURN

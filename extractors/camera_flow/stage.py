@@ -6,6 +6,7 @@ content: a camera that pans to the right gives pan_x < 0. Rates are per second, 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,7 +21,7 @@ from extractors.camera_flow.flow_quality import quality
 from extractors.camera_flow.similarity_fit import moving, to_rates
 
 if TYPE_CHECKING:
-    from extractors.camera_flow.pairs import Pair, PairFlow
+    from extractors.camera_flow.pairs import PairFlow, PairTable
 
 LOOK_AHEAD = 24
 """Frames with content that are read before the first pair, to find bars and graphics."""
@@ -113,6 +114,8 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         Raises:
             VideoError: the stream is damaged, or gives no frame.
         """
+        from extractors.camera_flow.pairs import PairTable
+
         times = source.times
         starts = pair_starts(self.config, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
@@ -122,13 +125,14 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             raise VideoError("no frame came out of this video", where=source.record.path)
         engine, batch = self._engine(informative or [ahead[-1][1]])
         chosen = set(starts)
-        pairs: list[Pair] = []
+        pairs = PairTable(max(len(starts), 1), len(engine.border.cells))
         neighbours = (pair for pair in pairwise(chain(ahead, frames)) if _wanted(pair, chosen))
-        first_frames: list[int] = []
+        first_frames = array("q")
         while some := list(islice(neighbours, batch)):
-            pairs += engine.pairs(some)
-            first_frames += [first[0] for first, _ in some]
-        return self._output(engine, pairs, np.asarray(first_frames, np.int64), times)
+            for (first, _), pair in zip(some, engine.pairs(some), strict=True):
+                pairs.add(pair)
+                first_frames.append(first[0])
+        return self._output(engine, pairs, np.array(first_frames), times)
 
     def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Frames as (index, grey at the working size)."""
@@ -157,22 +161,21 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         return PairFlow(border, ahead, solve, self.config.reach), batch
 
     def _output(
-        self, engine: PairFlow, pairs: list[Pair], first_frames: NDArray[np.int64], times: NDArray[np.float64]
+        self, engine: PairFlow, pairs: PairTable, first_frames: NDArray[np.int64], times: NDArray[np.float64]
     ) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
         count, width, height, rows = len(engine.border.cells), engine.width, engine.height, max(len(pairs), 1)
         cells, mask = np.zeros((rows, count, 2), np.float32), np.zeros((rows, count), bool)
         pixels, inliers, cut = np.zeros((rows, 4)), np.zeros(rows, np.float32), np.zeros(rows, bool)
-        covered = np.mean([pair.covered for pair in pairs], axis=0) if pairs else np.zeros(count)
-        allowed = covered < OFTEN
+        allowed = pairs.covered() < OFTEN
         when = (
             np.stack([times[first_frames], times[first_frames + 1]], axis=1)
-            if pairs
+            if len(pairs)
             else np.full((1, 2), times[0] if len(times) else 0.0)
         )
         seconds = when[:, 1] - when[:, 0]
-        for k, raw in enumerate(pairs):
-            pair = engine.refit(raw, allowed)
+        for k in range(len(pairs)):
+            pair = engine.refit(pairs[k], allowed)
             cut[k] = pair.kind == "cut"
             if seconds[k] > 0:
                 mask[k], inliers[k], pixels[k] = pair.mask, pair.inliers, pair.motion

@@ -15,13 +15,15 @@ place over the frames that show all of them; a shot after a cut is numbered anew
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.pose.keypoints import centres_of, orientations_of, sizes_of
+from extractors.keypoints import centres_of, in_blocks, orientations_of, sizes_of
 from extractors.pose.tracking import Track
 
 TRACK_COLUMNS = (
@@ -45,7 +47,7 @@ MAX_OVERLAP = 3
 MAX_GAP_S, MAX_JUMP = 3.0, 1.0
 """A track continues an agent after at most so many seconds, and body sizes (growing by three a second)."""
 
-Seconds = Sequence[float] | Floats
+Seconds: TypeAlias = "array[float] | Floats"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Chooser:
                 table[[rows[of_shot.index(track)] for track in chain], 9] = agent
         return Agents(tuple(members), table)
 
-    def followed(self, tracks: Sequence[Track], frames: int, times: Sequence[float]) -> list[Track]:
+    def followed(self, tracks: Sequence[Track], frames: int, times: Seconds) -> list[Track]:
         """Active tracks that may become agents, best first, `frames` frames into a shot of a video that still runs."""
         if not tracks:
             return []
@@ -114,17 +116,17 @@ class Chooser:
         if self.tracks:
             salience = np.array([float(track.number in self.tracks) for track in tracks])
         elif self.region is not None:
-            places = [np.median(centres_of(np.stack(track.keypoints)), axis=0) / self.size for track in tracks]
+            places = [np.median(in_blocks(centres_of, t.keypoints), axis=0) / self.size for t in tracks]
             corners = np.reshape(self.region, (2, 2))
             salience[[not ((corners[0] <= place) & (place <= corners[1])).all() for place in places]] = 0.0
         return np.column_stack([rows, salience])
 
     def _measured(self, track: Track, frames: int, times: Seconds, recent: int) -> tuple[float, ...]:
         """first_frame, last_frame, persistence, size (pixels), motion, position, score of one track."""
-        poses = np.stack(track.keypoints[-recent:])
-        seconds = np.array([times[frame] for frame in track.frames[-recent:]])
-        centres, size = centres_of(poses), float(np.median(sizes_of(poses)))
-        motion = _motion(centres, orientations_of(poses), seconds, size)
+        poses = track.keypoints[-recent:]
+        seconds = np.asarray(times)[np.asarray(track.frames[-recent:])]
+        centres, size = in_blocks(centres_of, poses), float(np.median(in_blocks(sizes_of, poses)))
+        motion = _motion(centres, in_blocks(orientations_of, poses), seconds, size)
         offset = np.linalg.norm(centres / np.array(self.size) - 0.5, axis=1)
         position = float(np.exp(-0.5 * (offset / 0.35) ** 2).mean())
         score = float(np.percentile(track.scores[-recent:], 75))
@@ -170,7 +172,7 @@ def _jump(agent: Sequence[Track], track: Track, times: Floats) -> float:
     """Body sizes between `track` and the nearest-in-time track of `agent`; infinite where it cannot continue it."""
     jumps: list[tuple[float, float, float]] = []
     for other in agent:
-        if len(set(other.frames) & set(track.frames)) > MAX_OVERLAP:
+        if len(np.intersect1d(other.frames, track.frames, assume_unique=True)) > MAX_OVERLAP:
             return np.inf
         early, late = (other, track) if other.frames[0] <= track.frames[0] else (track, other)
         ends = np.stack([early.keypoints[-1], late.keypoints[0]])
@@ -184,9 +186,9 @@ def _jump(agent: Sequence[Track], track: Track, times: Floats) -> float:
 
 def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
     """Agents by their median horizontal place over the frames that show all of them, or over those of each alone."""
-    places = [_places(agent) for agent in agents]
-    common = set.intersection(*map(set, places)) if places else set()
-    across = [np.median([of[frame][0] for frame in (common or of)]) for of in places]
+    places = _places(agents)
+    common = np.isfinite(places[..., 0]).all(axis=0)
+    across = [np.median(of[common if common.any() else np.isfinite(of[:, 0]), 0]) for of in places]
     return tuple(tuple(agents[row]) for row in np.argsort(across, kind="stable"))
 
 
@@ -213,15 +215,23 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     """
     count = 0
     for pair in itertools.combinations(agents, 2):
-        a, b = (_places(agent) for agent in pair)
-        for before, after in itertools.pairwise(sorted(set(a) & set(b))):
-            kept = np.linalg.norm(a[after] - a[before]) + np.linalg.norm(b[after] - b[before])
-            exchanged = np.linalg.norm(b[after] - a[before]) + np.linalg.norm(a[after] - b[before])
-            count += bool(exchanged < 0.5 * kept)
+        a, b = (places := _places(pair))[:, np.isfinite(places[..., 0]).all(axis=0)]
+        kept = _distance(a[1:], a[:-1]) + _distance(b[1:], b[:-1])
+        exchanged = _distance(b[1:], a[:-1]) + _distance(a[1:], b[:-1])
+        count += int((exchanged < 0.5 * kept).sum())
     return count
 
 
-def _places(agent: Sequence[Track]) -> dict[int, Floats]:
-    """(2,) centre of an agent in each frame with a detection."""
-    frames = [frame for track in agent for frame in track.frames]
-    return dict(zip(frames, centres_of(np.stack([pose for track in agent for pose in track.keypoints])), strict=True))
+def _distance(a: Floats, b: Floats) -> Floats:
+    return np.asarray(np.linalg.norm(a - b, axis=1))
+
+
+def _places(agents: Sequence[Sequence[Track]]) -> Floats:
+    """(agents, frames, 2) centre of each agent from their first frame to their last; NaN without a detection."""
+    ends = [(track.frames[0], track.frames[-1]) for agent in agents for track in agent]
+    first, last = min((end[0] for end in ends), default=0), max((end[1] for end in ends), default=-1)
+    places = np.full((len(agents), last + 1 - first, 2), np.nan)
+    for agent, of_agent in zip(agents, places, strict=True):
+        for track in agent:
+            of_agent[np.asarray(track.frames) - first] = in_blocks(centres_of, track.keypoints)
+    return places

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.pose.keypoints import MIRRORED, centres_of, orientations_of, sizes_of, torsos_of
-from extractors.signals import exchanges, fill_gaps, local_line
+from extractors.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
+from extractors.signals import BLOCK, blocks, exchanges, fill_gaps, local_line
 
 INTERPOLATED_SCORE = 0.05
 """Score of an interpolated joint: below what any reader takes for detected."""
@@ -35,27 +37,35 @@ class CleaningConfig(StageConfig):
     )
 
 
-def clean_poses(times: Floats, keypoints: Floats, scores: Floats, config: CleaningConfig) -> Floats:
+def clean_poses(times: Floats, keypoints: NDArray[np.floating], scores: Floats, config: CleaningConfig) -> Floats:
     """(N, 17, 3) joints of one agent in one shot after cleaning; interpolated ones have `INTERPOLATED_SCORE`.
+
+    A shot may last for hours: one copy of the joints is worked on, in blocks of rows or joint by joint.
 
     Args:
         times: (N,) seconds.
         keypoints: (N, 17, 3) x, y in pixels and score; NaN, NaN, 0 where there is no detection.
         scores: (N,) of the person, 0 where there is no detection.
     """
-    out: Floats = keypoints.copy()
+    out: Floats = keypoints.astype(np.float64)
     detected = scores > 0
     rows = np.flatnonzero(detected)
     if config.fix_sides:
-        wrong = rows[exchanged_sides(out[rows], times[rows])]
+        wrong = rows[exchanged_sides(out if len(rows) == len(out) else out[rows], times[rows])]
         out[wrong] = out[wrong][:, MIRRORED]
-    points = out[..., :2].reshape(len(out), -1)
-    weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
-    points, weight = fill_gaps(times, points, weight, config.max_gap_s)
-    filled = ~detected[:, None] & (weight[:, ::2] > 0)
-    out[filled, :2], out[filled, 2] = points.reshape(*filled.shape, 2)[filled], INTERPOLATED_SCORE
-    placed = np.flatnonzero(np.isfinite(out[..., 0]).any(axis=1))
-    out[placed] = smoothed(out[placed], scores[placed], times[placed], config.smoothing_s)
+    for joint in range(out.shape[1]):
+        points = out[:, joint, :2]
+        weight = (detected[:, None] & np.isfinite(points)).astype(np.float64)
+        points, weight = fill_gaps(times, points, weight, config.max_gap_s)
+        filled = ~detected & (weight[:, 0] > 0)
+        out[filled, joint, :2], out[filled, joint, 2] = points[filled], INTERPOLATED_SCORE
+    placed = np.isfinite(out[..., 0]).any(axis=1)
+    if placed.all():
+        smooth(out, scores, times, config.smoothing_s)
+    else:
+        poses = out[placed]
+        smooth(poses, scores[placed], times[placed], config.smoothing_s)
+        out[placed] = poses
     return out
 
 
@@ -68,12 +78,13 @@ def exchanged_sides(poses: Floats, times: Floats) -> NDArray[np.bool_]:
     count = len(poses)
     if not count:
         return np.zeros(0, dtype=bool)
-    bodies = _body_frames(poses)
     score = poses[:, 5:, 2].mean(axis=1)
     price = MIRROR_COST * (score / max(float(np.median(score)), 1e-6)) ** 3
     moved = np.zeros((count, 2))
-    for now in np.flatnonzero(np.diff(times) <= MAX_SIDE_GAP_S) + 1:
-        moved[now] = [_moved(bodies[now - 1], body) for body in (bodies[now], bodies[now][MIRRORED])]
+    bodies = (body for rows in blocks(count) for body in _body_frames(poses[rows]))
+    for now, (before, body) in enumerate(pairwise(bodies), start=1):
+        if times[now] - times[now - 1] <= MAX_SIDE_GAP_S:
+            moved[now] = _moved(before, body), _moved(before, body[MIRRORED])
     return exchanges(moved[:, 0], moved[:, 1], price)
 
 
@@ -97,8 +108,8 @@ def _moved(a: Floats, b: Floats) -> float:
     return float((np.nan_to_num(moved) * weight).sum() / max(weight.sum(), 1e-9))
 
 
-def smoothed(poses: Floats, scores: Floats, times: Floats, sigma: float) -> Floats:
-    """(M, 17, 3) the body's centre, its orientation and each joint relative to the body, each on a local line.
+def smooth(poses: Floats, scores: Floats, times: Floats, sigma: float) -> None:
+    """Put the body's centre, its orientation and each joint relative to the body, each on a local line.
 
     In the picture, a line through the joints of a body that turns would cut off the curve and shrink it. Each line is
     fitted to the neighbourhood in time, weighted by a Gaussian of `sigma` seconds, by scores, and for joints by how
@@ -109,22 +120,30 @@ def smoothed(poses: Floats, scores: Floats, times: Floats, sigma: float) -> Floa
         scores: (M,) of the person; 0 where the pose is interpolated.
     """
     if len(poses) < 3 or sigma <= 0:
-        return poses
+        return
     placed = np.asarray(np.isfinite(poses[..., :2]).all(axis=2))
-    points = np.where(placed[..., None], poses[..., :2], 0.0)
-    size, torsos, centres = float(np.median(sizes_of(poses))), torsos_of(poses), centres_of(poses)
+    size, torsos = float(np.median(in_blocks(sizes_of, poses))), in_blocks(torsos_of, poses)
+    centres = in_blocks(centres_of, poses)
     person = np.maximum(scores, 0.03)[:, None]
     # A torso that appears short, bent towards the camera, says little about the orientation.
     straight = np.clip(torsos / max(float(np.median(torsos)), 1e-6), 0.05, 1)[:, None]
-    angles = np.unwrap(orientations_of(poses))[:, None]
+    angles = np.unwrap(in_blocks(orientations_of, poses))[:, None]
     angles = local_line(times, angles, person * straight, sigma)[0][:, 0]
-    bodies = _rotated(points - centres[:, None], -angles)
+    for rows in blocks(len(poses)):
+        points = np.where(placed[rows, :, None], poses[rows, :, :2], 0.0)
+        poses[rows, :, :2] = _rotated(points - centres[rows, None], -angles[rows])
     centres = local_line(times, centres, np.repeat(person, 2, axis=1), sigma)[0]
-    weight = trust = placed * np.maximum(poses[..., 2], 0.01) * person
-    fitted = bodies
-    for _ in range(ROUNDS + 1):
-        weights = np.repeat(weight, 2, axis=1)
-        fitted = local_line(times, bodies.reshape(len(poses), -1), weights, sigma)[0].reshape(bodies.shape)
-        weight = trust / (1 + (np.linalg.norm(fitted - bodies, axis=2) / size / OUTLIER) ** 2)
-    fitted = np.where(placed[..., None], _rotated(fitted, angles) + centres[:, None], np.nan)
-    return np.concatenate([fitted, poses[..., 2:]], axis=2)
+    joints = max(1, BLOCK // (2 * len(poses)))
+    for first in range(0, poses.shape[1], joints):
+        some = slice(first, first + joints)
+        bodies = poses[:, some, :2]
+        weight = trust = placed[:, some] * np.maximum(poses[:, some, 2], 0.01) * person
+        fitted = bodies
+        for _ in range(ROUNDS + 1):
+            weights = np.repeat(weight, 2, axis=1)
+            fitted = local_line(times, bodies.reshape(len(poses), -1), weights, sigma)[0].reshape(bodies.shape)
+            weight = trust / (1 + (np.linalg.norm(fitted - bodies, axis=2) / size / OUTLIER) ** 2)
+        poses[:, some, :2] = fitted
+    for rows in blocks(len(poses)):
+        points = _rotated(poses[rows, :, :2], angles[rows]) + centres[rows, None]
+        poses[rows, :, :2] = np.where(placed[rows, :, None], points, np.nan)

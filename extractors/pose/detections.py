@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.pose.keypoints import boxes_of, iou, oks
+from extractors.keypoints import boxes_of, iou, oks
 
 Image = NDArray[np.uint8]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.keypoints import boxes_of, in_blocks
 from extractors.pose.agents import Agents, rival, suspected_switches
 from extractors.pose.cleaning import clean_poses
 from extractors.pose.config import PoseConfig
-from extractors.pose.keypoints import boxes_of
 from extractors.signals import row_period
 
 
@@ -33,28 +33,25 @@ def output(
         scale: (2,) pixels of the video per pixel in which people were tracked.
     """
     count = config.agents
-    keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float64)
+    keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
     scores = np.zeros((len(times), count))
-    for shot in agents.shots:
-        for agent, chain in enumerate(shot):
-            for track in chain:
-                for frame, pose, score in zip(track.frames, track.keypoints, track.scores, strict=True):
-                    if score > scores[frame, agent]:
-                        keypoints[frame, agent], scores[frame, agent] = pose, score
+    for number, agent in itertools.product(range(len(shots)), range(count)):
+        rows = slice(*shots[number])
+        for track in itertools.chain(*agents.shots[number][agent : agent + 1]):
+            frames, score = np.asarray(track.frames), np.asarray(track.scores)
+            best = score > scores[frames, agent]
+            keypoints[frames[best], agent], scores[frames[best], agent] = track.keypoints[best], score[best]
+        cleaned = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
+        cleaned[~np.isfinite(cleaned[..., 0]), 2] = 0.0
+        cleaned[..., :2] *= scale
+        keypoints[rows, agent] = cleaned
     detected, cuts = scores > 0, times[[start for start, _ in shots[1:]]]
-    for agent, (start, stop) in itertools.product(range(count), shots):
-        rows = slice(start, stop)
-        keypoints[rows, agent] = clean_poses(times[rows], keypoints[rows, agent], scores[rows, agent], config.cleaning)
-    placed = np.isfinite(keypoints[..., 0])
-    interpolated = ~detected & placed.any(axis=2)
-    keypoints[..., 2] = np.where(placed, keypoints[..., 2], 0.0)
-    keypoints[..., :2] *= scale
-    keypoints = keypoints.astype(np.float32)
+    interpolated = ~detected & np.isfinite(keypoints[..., 0]).any(axis=2)
     values: dict[str, NDArray[Any]] = {
         "time": times,
         "keypoints": keypoints,
-        "boxes": np.stack([boxes_of(keypoints[:, agent]) for agent in range(count)], axis=1),
+        "boxes": np.stack([in_blocks(boxes_of, keypoints[:, agent]) for agent in range(count)], axis=1),
         "agent_score": scores.astype(np.float32),
         "filled": interpolated,
         "size": np.array(full_size, dtype=np.int32),

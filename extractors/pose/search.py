@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from extractors.keypoints import centres_of, wrapped
 from extractors.pose.backends import PoseBackend
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, View
-from extractors.pose.keypoints import centres_of, wrapped
 from extractors.pose.tracking import Track, Tracker
 
 RETRY_S = 0.15

@@ -7,6 +7,7 @@ tracks, `cleaning.py` cleans their joints, and `output.py` fills the arrays.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -103,25 +104,26 @@ class Pose(Extractor[PoseConfig]):
         tracker = Tracker(config.new_score, config.max_missing_s, config.max_step)
         search = Search(self._backend, config, tracker)
         chooser = Chooser(config.agents, size, config.tracks, config.region)
-        times: list[float] = []
+        taken = array("d")
         starts: list[int] = []
         for number, frame in enumerate(source.frames(range(0, len(source.times), config.stride))):
             image = frame.image
             if image.shape[1::-1] != size:
                 image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
             new_shot = shot_detector.begins_shot(image)
-            times.append(frame.time)
+            taken.append(frame.time)
             starts += [number] if new_shot else []
             tracker.begin(frame.time, new_shot)
             if imported:
                 detections = imported.people(frame.index)
             else:
-                followed = chooser.followed(tracker.active, number + 1 - starts[-1], times)
+                followed = chooser.followed(tracker.active, number + 1 - starts[-1], taken)
                 detections = search.detect(image, frame.time, followed, new_shot)
             tracker.update(number, frame.time, detections)
+        times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
-        agents = chooser.choose(tracker.tracks, shots, np.array(times))
+        agents = chooser.choose(tracker.tracks, shots, times)
         scale = np.array(full_size) / np.array(size)
-        values, quality = output(config, np.array(times), shots, agents, full_size, scale)
+        values, quality = output(config, times, shots, agents, full_size, scale)
         quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)
         return StageOutput.of(self.arrays, values, quality | ({"joint_map": imported.joint_map} if imported else {}))

@@ -6,13 +6,14 @@ Association in two stages, confident detections first and the others to the trac
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 
 LOW_SCORE_REACH = 0.5
 """Detections with a low score must be this much nearer to the predicted place than confident ones."""
@@ -23,12 +24,12 @@ MAX_EXTRAPOLATION_S = 0.2
 
 @dataclass
 class Track:
-    """One person of one shot.
+    """One person of one shot. Detections are kept as numbers, without an object for each: an hour has many.
 
     Attributes:
         number: counts tracks from 0 over the video.
         frames: positions (in the sequence of processed frames) with a detection, ascending.
-        keypoints: (17, 3) float32 for each of `frames`, pixels.
+        joints: the numbers of `keypoints`.
         scores: person score for each of `frames`.
         time: seconds of the latest detection.
         size: running mean of the body size in pixels.
@@ -37,9 +38,9 @@ class Track:
     """
 
     number: int
-    frames: list[int] = field(default_factory=list)
-    keypoints: list[NDArray[np.float32]] = field(default_factory=list)
-    scores: list[float] = field(default_factory=list)
+    frames: array[int] = field(default_factory=lambda: array("q"))
+    joints: array[float] = field(default_factory=lambda: array("f"))
+    scores: array[float] = field(default_factory=lambda: array("d"))
     time: float = 0.0
     size: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -59,8 +60,13 @@ class Track:
             size = 0.8 * self.size + 0.2 * size
         self.time, self.size = time, size
         self.frames.append(frame)
-        self.keypoints.append(pose)
+        self.joints.frombytes(np.asarray(pose, np.float32).tobytes())
         self.scores.append(score)
+
+    @property
+    def keypoints(self) -> NDArray[np.float32]:
+        """(M, 17, 3) pixels and score of each detection; a view that must be gone before the next one is added."""
+        return np.asarray(self.joints, np.float32).reshape(-1, 17, 3)
 
     @property
     def orientation(self) -> float:

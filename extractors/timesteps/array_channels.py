@@ -34,7 +34,8 @@ def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
     flat = values.reshape(len(time), width)
     good = np.isfinite(flat)
     names = _names(arrays[array].names, array, values.shape[1:])
-    return make_channels("array", names, time, flat, good.astype(np.float64), observed=np.asarray(good.any(axis=1)))
+    observed = np.asarray(good.any(axis=1))
+    return make_channels("array", names, time, lambda r: (flat[r], good[r].astype(np.float64)), observed=observed)
 
 
 def _names(last: tuple[str, ...], array: str, shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from data.store.arrays import Floats
-from extractors.signals import LONE_PERIOD_S, Bools, row_period
+from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,7 @@ def make_channels(
     kind: str,
     names: tuple[str, ...],
     time: Floats,
-    values: Floats,
-    weight: Floats,
+    rows_of: Callable[[slice], tuple[Floats, Floats]],
     *,
     observed: Bools,
     span: tuple[float, float] | None = None,
@@ -70,11 +70,15 @@ def make_channels(
     """Channels with finite numbers only: a value that is not finite gets weight 0, and weight 0 gets value 0.
 
     Args:
+        rows_of: gives values and weights (row, channel) of some rows; asked for a block of rows at a time.
         span: seconds; by default from the first row to one median period after the last.
     """
-    values = np.asarray(values, dtype=np.float64)
-    weight = np.where(np.isfinite(values), np.nan_to_num(weight), 0.0).clip(0.0, 1.0)
-    values = np.where(weight > 0, values, 0.0)
+    values, weight = np.empty((len(time), len(names))), np.empty((len(time), len(names)))
+    for rows in blocks(len(time)):
+        part, trust = rows_of(rows)
+        part = np.asarray(part, dtype=np.float64)
+        weight[rows] = np.where(np.isfinite(part), np.nan_to_num(trust), 0.0).clip(0.0, 1.0)
+        values[rows] = np.where(weight[rows] > 0, part, 0.0)
     return Channels(kind, names, time, span or row_span(time), values, weight, observed)
 
 

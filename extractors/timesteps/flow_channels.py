@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from data.store import StageOutput
+from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
 
 MOTION = ("pan_x", "pan_y", "zoom", "rotation")
@@ -23,15 +24,18 @@ def flow_channels(output: StageOutput) -> Channels:
     """
     arrays = output.arrays
     pair = np.asarray(arrays["time"].values, dtype=np.float64).reshape(-1, 2)
-    motion = np.asarray(arrays["motion"].values, dtype=np.float64)
-    cells = np.asarray(arrays["cells"].values, dtype=np.float64)
+    motion, cells = arrays["motion"].values, arrays["cells"].values
     usable = np.asarray(arrays["cell_mask"].values, dtype=bool)
-    inliers = np.asarray(arrays["inliers"].values, dtype=np.float64)
+    inliers = np.asarray(arrays["inliers"].values, dtype=np.float64)[:, None]
     count = cells.shape[1]
     names = tuple(f"motion.{name}" for name in MOTION)
     names += tuple(f"cell.{cell:02d}.{axis}" for cell in range(count) for axis in "uv")
-    values = np.concatenate([motion, cells.reshape(len(pair), 2 * count)], axis=1)
-    weight = np.concatenate([np.repeat(inliers[:, None], 4, axis=1), np.repeat(usable, 2, axis=1)], axis=1)
+
+    def rows_of(rows: slice) -> tuple[Floats, Floats]:
+        flat = cells[rows].reshape(len(cells[rows]), 2 * count)
+        values = np.concatenate([motion[rows], flat], axis=1, dtype=np.float64)
+        return values, np.concatenate([np.repeat(inliers[rows], 4, axis=1), np.repeat(usable[rows], 2, axis=1)], axis=1)
+
     span = (float(pair[0, 0]), float(pair[-1, 1])) if len(pair) and pair[-1, 1] > pair[0, 0] else None
     observed = np.asarray(usable.any(axis=1))
-    return make_channels("camera_flow", names, pair.mean(axis=1), values, weight, observed=observed, span=span)
+    return make_channels("camera_flow", names, pair.mean(axis=1), rows_of, observed=observed, span=span)

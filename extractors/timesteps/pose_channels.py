@@ -49,10 +49,12 @@ class SharedFrame:
     Attributes:
         origin: (frame, 2) px.
         unit: px per unit, the mean of the agents' torso lengths.
+        torso: px, the torso length of the one agent whose channels are made.
     """
 
     origin: Floats
     unit: float
+    torso: float = 1.0
 
 
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
@@ -66,17 +68,19 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     """
     arrays = output.arrays
     time = np.asarray(arrays["time"].values, dtype=np.float64)
-    keypoints = np.asarray(arrays["keypoints"].values, dtype=np.float64)
+    keypoints = arrays["keypoints"].values
     cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
     filled_agents = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
-    poses = []
-    for agent in agents:
+    absent = np.broadcast_to(np.float32(np.nan), (len(time), 17, 3))
+
+    def pose_of(agent: int) -> CleanPose:
         there = agent < keypoints.shape[1]
-        agent_keypoints = keypoints[:, agent] if there else np.full((len(time), 17, 3), np.nan)
         filled = filled_agents[:, agent] if there and filled_agents is not None else None
-        poses.append(clean_pose(time, agent_keypoints, cuts, settings, filled))
+        return clean_pose(time, np.asarray(keypoints[:, agent] if there else absent), cuts, settings, filled)
+
+    poses = [pose_of(agent) for agent in agents]
     frame = shared_frame(poses, settings.centre)
-    return [_one_agent(time, pose, frame, settings.forms) for pose in poses]
+    return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
 
 def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
@@ -109,22 +113,19 @@ def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
-    names: list[str] = []
-    values: list[Floats] = []
-    weights: list[Floats] = []
-    for form in forms:
-        for name, value, weight in zip(*_FORMS[form](pose, frame), strict=True):
-            names.append(name)
-            values.append(value)
-            weights.append(weight)
-    return make_channels(
-        "pose",
-        tuple(names),
-        time,
-        np.stack(values, axis=1),
-        np.stack(weights, axis=1),
-        observed=pose.observed,
-    )
+    torso = body_scale(pose) or frame.unit
+
+    def columns(rows: slice) -> list[Columns]:
+        some = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
+        return [_FORMS[form](*some) for form in forms]
+
+    def rows_of(rows: slice) -> tuple[Floats, Floats]:
+        made = columns(rows)
+        values, weight = (np.stack([column for one in made for column in one[part]], axis=1) for part in (1, 2))
+        return values, weight
+
+    names = tuple(name for one in columns(slice(0)) for name in one[0])
+    return make_channels("pose", names, time, rows_of, observed=pose.observed)
 
 
 Columns = tuple[list[str], list[Floats], list[Floats]]
@@ -159,8 +160,7 @@ def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
     across = np.stack([spine[:, 1], -spine[:, 0]], axis=1)
     offset = _upright(pose.points) - middle[:, None]
     xy = np.stack([np.einsum("fjc,fc->fj", offset, axis) for axis in (across, spine)], axis=2)
-    unit = body_scale(pose) or frame.unit
-    return _points("body", (xy / unit).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
+    return _points("body", (xy / frame.torso).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
 
 
 def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -185,7 +185,7 @@ def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats,
     low, low_speed, low_weight = pose.middle("left_hip", "right_hip")
     along, change = _upright(top - low), _upright(top_speed - low_speed)
     length = np.linalg.norm(along, axis=1)
-    least = _SHORT_TORSO * (body_scale(pose) or frame.unit)
+    least = _SHORT_TORSO * frame.torso
     spine = np.divide(along, length[:, None], out=np.tile([0.0, 1.0], (len(along), 1)), where=length[:, None] > 0)
     turn = (along[:, 0] * change[:, 1] - along[:, 1] * change[:, 0]) / np.square(np.maximum(length, least))
     trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.signals import FILL_WEIGHT, Bools, local_line, runs_between
+from extractors.signals import FILL_WEIGHT, Bools, blocks, local_line, runs_between
 
 POINTS = (
     "head",
@@ -83,6 +84,11 @@ class CleanPose:
     moving: Floats
     observed: Bools
 
+    def rows(self, rows: slice) -> CleanPose:
+        """Some of the frames."""
+        moved = self.velocity[rows], self.weight[rows], self.moving[rows]
+        return CleanPose(self.points[rows], *moved, self.observed[rows])
+
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
         """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""
         columns = [POINTS.index(name) for name in names]
@@ -94,7 +100,11 @@ class CleanPose:
 
 
 def clean_pose(
-    time: Floats, keypoints: Floats, cuts: Floats, settings: PoseSettings, filled: Bools | None = None
+    time: Floats,
+    keypoints: NDArray[np.floating],
+    cuts: Floats,
+    settings: PoseSettings,
+    filled: Bools | None = None,
 ) -> CleanPose:
     """One person's points with weights and velocities. Positions stay as the `pose` stage cleaned them.
 
@@ -104,32 +114,31 @@ def clean_pose(
         cuts: (cut,) seconds; velocities never reach over a cut.
         filled: (frame,) true where the keypoints are interpolated; they get the weight of interpolated values.
     """
+    scores = keypoints[..., 2].astype(np.float64)
     if filled is not None and filled.any():
-        keypoints = _weigh_filled(keypoints, filled, settings.min_score)
-    points, weight = merge_head(keypoints, settings.min_score)
+        _weigh_filled(scores, filled, settings.min_score)
+    points, weight = np.zeros((len(time), len(POINTS), 2)), np.zeros((len(time), len(POINTS)))
+    for rows in blocks(len(time)):
+        joints = np.concatenate([keypoints[rows, :, :2], scores[rows, :, None]], axis=2)
+        points[rows], weight[rows] = merge_head(joints, settings.min_score)
     observed = np.asarray((weight > 0).any(axis=1))
     if filled is not None:
         observed &= ~filled
-    flat, velocity = points.reshape(len(time), 2 * len(POINTS)), np.zeros((len(time), 2 * len(POINTS)))
-    heavy = np.repeat(weight, 2, axis=1)
-    moving = np.zeros_like(heavy)
+    velocity, moving = np.zeros_like(points), np.zeros_like(weight)
     for rows in runs_between(time, cuts):
-        _, velocity[rows], sloped = local_line(time[rows], flat[rows], heavy[rows], VELOCITY_S)
-        moving[rows] = heavy[rows] * sloped
-    flat = np.where(heavy > 0, flat, 0.0)
-    velocity = np.where(moving > 0, velocity, 0.0)
-    shape = (len(time), len(POINTS), 2)
-    return CleanPose(flat.reshape(shape), velocity.reshape(shape), heavy[:, ::2], moving[:, ::2], observed)
+        for axis in range(2):
+            _, velocity[rows, :, axis], sloped = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
+        moving[rows] = weight[rows] * sloped
+    points[weight <= 0], velocity[moving <= 0] = 0.0, 0.0
+    return CleanPose(points, velocity, weight, moving, observed)
 
 
-def _weigh_filled(keypoints: Floats, filled: Bools, min_score: float) -> Floats:
+def _weigh_filled(scores: Floats, filled: Bools, min_score: float) -> None:
     """Give interpolated keypoints `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
-    out: Floats = keypoints.copy()
-    score = np.where(filled[:, None], 0.0, np.nan_to_num(keypoints[..., 2]))
+    score = np.where(filled[:, None], 0.0, np.nan_to_num(scores))
     count = np.maximum((score >= min_score).sum(axis=0), 1)
     mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / count
-    out[filled, :, 2] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
-    return out
+    scores[filled] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
 
 
 def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:

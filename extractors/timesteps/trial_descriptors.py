@@ -190,7 +190,7 @@ def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, f
     """Lag and correlation over the rows that show both, signals divided by their common deviation."""
     columns = [a.names.index(name) for name in names]
     rows = ((a.weight[:, columns] > 0) & (b.weight[:, columns] > 0)).all(axis=1)
-    first, second = a.values[rows][:, columns], b.values[rows][:, columns]
+    first, second = a.values[:, columns][rows], b.values[:, columns][rows]
     if not len(first):
         return 0.0, 0.0
     size = np.concatenate([first, second]).std(axis=0)
@@ -203,8 +203,8 @@ def _mean_distance(a: Channels, b: Channels, form: str) -> tuple[Floats | None, 
     columns = [i for i, name in enumerate(a.names) if name.startswith(f"{form}.")]
     if not columns:
         return None, np.zeros(0)
-    apart = np.linalg.norm((a.values - b.values)[:, columns].reshape(len(a.time), -1, 2), axis=2)
-    weight = np.minimum(a.weight, b.weight)[:, columns][:, ::2]
+    apart = np.linalg.norm((a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), -1, 2), axis=2)
+    weight = np.minimum(a.weight[:, columns[::2]], b.weight[:, columns[::2]])
     total = weight.sum(axis=1)
     return (weight * apart).sum(axis=1) / np.where(total > 0, total, 1.0), weight.mean(axis=1)
 

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from data.errors import AimError, CacheError, ChangedError, UsageError, printable
 from data.store import (
+    ContractError,
     OutputSpec,
     RemoteFile,
     StageOutput,
@@ -36,6 +37,7 @@ from data.video import Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, Index, stamp
+from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
@@ -105,7 +107,7 @@ class Cache:
         """Whether the stored output is whole and comes from this computation."""
         path = self.path(computation.stage, video_id)
         try:
-            header = self._checked_header(path)
+            header = self._checked_header(computation.stage, path)
         except FileNotFoundError:
             return self._check_failure(computation, video_id)
         except CacheError as error:
@@ -124,11 +126,21 @@ class Cache:
 
         Raises:
             FileNotFoundError: not computed yet.
-            CacheError: damaged; the next plan computes it again.
+            CacheError: damaged, or not of this stage's arrays; the next plan computes it again.
             ChangedError: the output of another computation.
         """
-        stored = self.load(self.path(stage, video_id))
+        stored = self._load_of(stage, self.path(stage, video_id))
         _require_key(stored.header, stage, key)
+        return stored
+
+    def _load_of(self, stage: str, path: Path) -> store.Stored:
+        """An output of a stage, with the arrays that the stage declares; raises as `read`, but for the key."""
+        stored, kind = self.load(path), stage_class(stage)
+        try:
+            OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
+        except ContractError as error:
+            self.index.forget(*self._fact_name(path))
+            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
     def write(
@@ -190,7 +202,7 @@ class Cache:
             ChangedError: the output of another computation.
         """
         try:
-            header = self._checked_header(self.path(stage, video_id))
+            header = self._checked_header(stage, self.path(stage, video_id))
         except FileNotFoundError:
             return {}
         _require_key(header, stage, key)
@@ -301,7 +313,7 @@ class Cache:
         common = {name: header[name] for name in ("stage_version", "settings", "identity") if name in header}
         return kept | {"common": self.index.share(common)}
 
-    def _checked_header(self, path: Path) -> Mapping[str, Any]:
+    def _checked_header(self, stage: str, path: Path) -> Mapping[str, Any]:
         """The indexed part of an output's header; outputs that changed since are read and every array checked.
 
         Raises:
@@ -309,7 +321,9 @@ class Cache:
             CacheError: damaged.
         """
         kind, name, version = self._fact(path)
-        return self.index.recall(kind, name, version, lambda: self.index_header(self.load(path).header), _is_header)
+        return self.index.recall(
+            kind, name, version, lambda: self.index_header(self._load_of(stage, path).header), _is_header
+        )
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
         """Kind, name and stamp by which the index knows an output."""

@@ -60,6 +60,8 @@ def run_facts(root: Path, last: int = 5) -> dict[str, str]:
 
 def read_events(path: Path) -> Iterator[dict[str, Any]]:
     """The lines of one log; a last line torn by a kill is left out."""
+    if not path.is_file():  # a pipe would never end
+        return
     try:
         with open_regular(path) as stream:
             while stream.tell() < MAX_LOG_BYTES and (line := stream.readline(MAX_LINE_BYTES)):

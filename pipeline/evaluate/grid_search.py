@@ -90,7 +90,8 @@ def search(
     config = tried[0].config
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
-    inner = inner_parts(features, parts, kinds=forbidden(config.protocol), folds=folds, seed=config.split.seed)
+    kinds = forbidden(config.protocol)
+    inner = inner_parts(features, parts, kinds=kinds, folds=folds, seed=config.split.seed, shared=False)
     inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(

@@ -122,13 +122,16 @@ class DecodePass:
         return probe(self.record.path)
 
     def _decode(self) -> None:
-        open_ = {name: set(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
-        union = sorted(set().union(*open_.values())) if open_ else []
-        if not union or self.record.path is None:
+        asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
+        if not asked or self.record.path is None:
             return
+        open_ = {name: np.zeros(len(self.probed[1]), bool) for name in asked}  # a set takes 60 times as much
+        for name, wanted in open_.items():
+            wanted[asked[name]] = True
+        union = np.flatnonzero(np.any([*open_.values()], axis=0))
         for done, frame in enumerate(decode(self.record.path, union), start=1):
             for name, wanted in open_.items():
-                if frame.index in wanted:
+                if wanted[frame.index]:
                     self._put(self._subscriptions[name], frame)
             if self.stop.is_set():
                 raise Cancelled

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import AimError, Cancelled, DataError, UsageError, printable
+from data.errors import Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
@@ -138,8 +138,9 @@ def write_previews(
                 done.written += paths
         except Cancelled:
             break
-        except (AimError, OSError) as error:
-            done.failed[record.name] = error.what if isinstance(error, AimError) else str(error.strerror or error)
+        except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
+            what = getattr(error, "what", None) or getattr(error, "strerror", None)
+            done.failed[record.name] = what or f"{type(error).__name__}: {error}"
         if progress is not None:
             progress(number, len(records))
     return done

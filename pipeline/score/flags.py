@@ -23,7 +23,7 @@ SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 FAR = 2.0
 """Distances above the limit are flagged "warn", above this many limits "bad"."""
-RIVAL = 0.7
+RIVAL = 0.5
 """Salience of another person, as a share of the followed one's, from which the choice may be wrong."""
 FRAME_RATES, RATE_MARGIN = (12.0, 130.0), 1.5
 """Plausible frames per second, and the factor beyond which a frame rate is unlike those of training."""

@@ -93,9 +93,10 @@ def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable
             spread = f"mean {labels.mean():.3f}, standard deviation {labels.std():.3f}"
             yield f"{name}: {len(labels)} labels, {labels.min():.3f} to {labels.max():.3f}, {spread}"
     for stage, facts in sorted(run.settings.items()):
-        identity = facts.get("identity", {}) if isinstance(facts, Mapping) else {}
-        identified = "".join(f", {_text(key)} {_text(value)}" for key, value in sorted(identity.items()))
-        version = facts.get("version", "unknown") if isinstance(facts, Mapping) else "unknown"
+        facts = facts if isinstance(facts, Mapping) else {}  # of a pack from elsewhere
+        identity, version = facts.get("identity"), facts.get("version", "unknown")
+        named = sorted(identity.items()) if isinstance(identity, Mapping) else ()
+        identified = "".join(f", {_text(key)} {_text(value)}" for key, value in named)
         yield f"features of stage {_text(stage)}, version {version}{identified}"
 
 

@@ -98,7 +98,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings, or add --other-settings to get flagged scores",
+                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
             )
         if self.config.combined and self.bundle.combination is None:
             raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
@@ -136,12 +136,8 @@ class Scorer:
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
         inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
-        good = [record for record in records if record.id in inputs]
-        scored: dict[str, Score] = {}
-        if good:
-            features = stack(good, [inputs[r.id].output for r in good], feature_settings(self.planner))
-            # One by one: matrix products of a batch may round differently from those of a single performance.
-            scored = {r.id: self._scored(features.take([i]), inputs[r.id]) for i, r in enumerate(good)}
+        # One by one: matrix products of a batch may round differently from those of a single performance.
+        scored = {record.id: self._scored(record, inputs[record.id]) for record in records if record.id in inputs}
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
@@ -186,12 +182,11 @@ class Scorer:
         """
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
-    def _scored(self, features: FeatureSet, inputs: _Inputs) -> Score:
+    def _scored(self, record: Record, inputs: _Inputs) -> Score:
         """The score of one performance, or the error of one without a finite score."""
         try:
-            return self._predict(features, inputs)
-        except DataError as error:
-            record = features.records[0]
+            return self._predict(stack([record], [inputs.output], feature_settings(self.planner)), inputs)
+        except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
 
     def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:

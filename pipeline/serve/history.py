@@ -37,7 +37,7 @@ class ScoringJob:
         content: SHA-256 of the bytes; an equal video reuses the features in the cache.
         state: see `JobState`.
         created, started, finished: seconds since 1970.
-        stage: current activity, as text.
+        stage: current activity, as text; of a finished job its serious flags.
         share: 0 to 1 of the running stage, or None where unknown.
         score: the result.
         flags: number of flags.

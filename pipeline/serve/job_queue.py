@@ -31,10 +31,11 @@ WorkProgress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a job; its report is at the path given to the work."""
+    """Result of a job; its report is at the path given to the work. `note` names its serious flags."""
 
     score: float | None
     flags: int = 0
+    note: str = ""
 
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
@@ -167,7 +168,7 @@ class Queue:
         finished = None if end["state"] == "queued" else time.time()
         rest = {"finished": finished, "stage": "", "share": None}
         try:
-            self._change(job, **({"error": ""} | end | rest))
+            self._change(job, **({"error": ""} | rest | end))
         except Exception:  # a result that does not fit a column
             log.exception("job %s failed", job.id)
             self._change(job, **(_FAULT | rest))
@@ -190,7 +191,7 @@ class Queue:
         try:
             video = self.folder / job.id / f"video{job.suffix}"
             outcome = self._work(job, video, self.report(job), progress, stop)
-            return {"state": "done", "score": outcome.score, "flags": outcome.flags}
+            return {"state": "done", "score": outcome.score, "flags": outcome.flags, "stage": outcome.note}
         except Cancelled:
             return {"state": "queued" if self._closing.is_set() else "cancelled"}
         except AimError as error:

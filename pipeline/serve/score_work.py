@@ -39,7 +39,7 @@ class ScoreWork:
     Args:
         scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
             extracted again. With `workers=1` a decoder crash ends a child process only.
-        note: told about videos that are extracted again.
+        note: receives notes on videos that are extracted again.
     """
 
     def __init__(self, scorer: Scorer, note: Callable[[str], None] | None = None) -> None:
@@ -72,7 +72,8 @@ class ScoreWork:
         progress("writing the report", None)
         model = f"scored by {self.scorer.folder.name}"
         report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
-        return Outcome(row.score, len(row.flags))
+        serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
+        return Outcome(row.score, len(row.flags), serious)
 
 
 def _frames(progress: WorkProgress) -> FrameProgress:

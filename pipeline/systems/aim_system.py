@@ -37,7 +37,7 @@ from pipeline.train import (
 
 @dataclass(frozen=True)
 class AimSystem:
-    """AIM or a compared network: all runs on all folds of all tasks train at once.
+    """AIM or a compared network: all runs on all folds of all tasks train at once; equal training parts train once.
 
     Attributes:
         name: shown in tables.
@@ -69,13 +69,15 @@ class AimSystem:
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
         learning = training_set(features, config)
-        more, train = learning.features, [learning.rows(part.train) for part in parts]
-        normalisers = [fit_normaliser(more, rows, config) for rows in train]
-        groups = by_fold(parts) if self.pool else [[i] for i in range(len(parts))]
+        more, groups = learning.features, self._groups(parts)
+        first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
+        train = {i: learning.rows(parts[i].train) for i in set(first.values())}
+        fitted_to = {i: fit_normaliser(more, rows, config) for i, rows in train.items()}
+        normalisers = [fitted_to[first[i]] for i in range(len(parts))]
         data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
         for number, group in enumerate(groups):
-            rows = np.concatenate([train[i] for i in group])
+            rows = np.concatenate([train[i] for i in group if first[i] == i])
             members += run_members(rows, number, normalisers[group[0]], config, _test_rows(parts, group))
         fitted = fit_members(
             data, members, sizes, self.model, config,
@@ -85,13 +87,22 @@ class AimSystem:
 
     def cost(self, parts: Sequence[Part]) -> int:
         """Rows that training on these parts passes through, over all networks and epochs."""
-        return self.config.runs * self.config.epochs * sum(len(part.train) for part in parts)
+        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
+        return self.config.runs * self.config.epochs * sum(rows.values())
 
     def inner(self, runs: int) -> AimSystem:
         """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
         fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
         place = None if self.checkpoints is None else self.checkpoints / "inner"
         return replace(self, config=fewer, checkpoints=place)
+
+    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Indices of the parts that share networks."""
+        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
+            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
+            groups.setdefault(learned, []).extend(group)
+        return list(groups.values())
 
     def _read(
         self,

@@ -24,8 +24,8 @@ from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
 
-STACK_PARAMETERS = 6_000_000
-"""Parameters of a CPU stack are kept below this number (24 MB, and as much for the gradient and each moment)."""
+STACK_PARAMETERS = 3_000_000
+"""Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
 
 CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 """Number of stacks that train in parallel on a CPU; torch's number of threads where unset. Changes no result."""

@@ -47,7 +47,7 @@ def test_two_people_who_pass_keep_their_tracks(name: str) -> None:
     for frame, detections in walk():
         tracker.begin(frame / 30, frame == 0)
         tracker.update(frame, frame / 30, detections)
-    assert [track.frames for track in tracker.tracks] == [list(range(30))] * 2
+    assert [list(track.frames) for track in tracker.tracks] == [list(range(30))] * 2
     assert [round(float(track.keypoints[-1][0, 0])) for track in tracker.tracks] == [234, 66]
 
 
@@ -71,7 +71,7 @@ def test_faint_detections_begin_no_track_and_cuts_end_tracks(name: str) -> None:
         tracker.begin(frame / 30, frame in (0, 6))
         poses = np.stack([person(100, 100), person(300, 100)])
         tracker.update(frame, frame / 30, Detections.of(poses, np.array([0.5, 0.05])))
-    assert [track.frames for track in tracker.tracks] == [list(range(6)), list(range(6, 12))]
+    assert [list(track.frames) for track in tracker.tracks] == [list(range(6)), list(range(6, 12))]
     tracker.begin(12 / 30, False)
     tracker.update(12, 12 / 30, Detections.none())
     assert len(tracker.active) == 1

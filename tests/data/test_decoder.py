@@ -386,7 +386,9 @@ def test_all_eight_orientations_are_shown_as_players_show_them(tmp_path: Path, n
 def has_mark(path: Path) -> bool:
     """Whether the fingerprint is another one than in version 0.1.0, in blocks of any size."""
     content = path.read_bytes()
-    blocks = [[content[at : at + size] for at in range(0, len(content), size)] for size in (1, 50, 129, 1 << 20)]
+    blocks = [
+        [content[place : place + size] for place in range(0, len(content), size)] for size in (1, 50, 129, 1 << 20)
+    ]
     (marked,) = {fingerprint_file(path), *(fingerprint(len(content), each) for each in blocks)}
     return marked != hashlib.sha256(str(len(content)).encode() + content).hexdigest()
 

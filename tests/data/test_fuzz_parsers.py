@@ -18,7 +18,9 @@ def test_a_short_run_finds_nothing_and_reaches_both_outcomes(tmp_path: Path) -> 
 
 def test_a_planted_crash_and_an_unprintable_error_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(path: Path) -> None:
-        raise IndexError if b"nan" in path.read_bytes() else DataError("\x1b[2J")
+        error = DataError("planted")
+        error.what = "\x1b[2J"
+        raise IndexError if b"nan" in path.read_bytes() else error
 
     planted = fuzz_parsers.Target("planted", "x", crash, (b"1 2 nan 3",))
     monkeypatch.setattr(fuzz_parsers, "targets", lambda scratch: [planted])

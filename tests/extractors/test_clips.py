@@ -106,6 +106,7 @@ def test_padding_is_reported(means: Means) -> None:
     config = ClipsConfig(steps=2, frames_per_clip=16, device="cpu")
     assert Clips(config).extract(FakeSource(numbered(1))).quality["repeated_frames"] == 1.0
     assert Clips(config).extract(FakeSource(numbered(40))).quality["repeated_frames"] == 0.0
+    assert Clips(config).extract(FakeSource(numbered(40))).quality["frames_per_s"] == pytest.approx(25)
 
 
 def test_only_the_frames_of_the_current_clip_are_held() -> None:

@@ -17,7 +17,9 @@ def track(time: np.ndarray, *columns: np.ndarray, weight: np.ndarray | None = No
     values = np.stack(columns, axis=1)
     heavy = np.ones_like(values) if weight is None else weight
     names = tuple(f"c{i}" for i in range(values.shape[1]))
-    return make_channels("array", names, time, values, heavy, observed=(heavy > 0).any(axis=1))
+    return make_channels(
+        "array", names, time, lambda rows: (values[rows], heavy[rows]), observed=(heavy > 0).any(axis=1)
+    )
 
 
 def cut(channels: Channels, steps: int = 5, kind: str = "mean_std_absdiff", k: int = 3, least: float = 0.1):

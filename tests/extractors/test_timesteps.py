@@ -282,7 +282,9 @@ def test_trial_descriptors_are_finite_for_anything():
     for rows in (0, 1, 2, 5):
         time = np.arange(rows) / 25
         values = np.full((rows, 6), np.nan) if rows == 5 else np.zeros((rows, 6))
-        empty = make_channels("array", HANDS, time, values, np.ones((rows, 6)), observed=np.ones(rows, dtype=bool))
+        empty = make_channels(
+            "array", HANDS, time, lambda r, v=values: (v[r], np.ones(v[r].shape)), observed=np.ones(rows, dtype=bool)
+        )
         names, descriptors = trial_descriptors(empty, [empty, empty], 0.04)
         assert np.isfinite(descriptors).all()
         assert len(names) == len(descriptors) > 10

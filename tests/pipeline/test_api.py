@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from data.errors import Cancelled, UsageError
 from pipeline.api import evaluate, extract, pack, report, score, status, train
 from pipeline.cache import open_cache
 from pipeline.config import load_config
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Progress
 from synthetic.tiny_jigsaws import make_jigsaws
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,9 +26,19 @@ class Notes(Observer):
     def __init__(self, stop: threading.Event | None = None) -> None:
         super().__init__(stop)
         self.texts: list[str] = []
+        self.shown: dict[str, Progress] = {}
 
     def note(self, text: str) -> None:
         self.texts.append(text)
+
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        self.shown[what] = Progress(what)
+        return nullcontext(self.shown[what])
+
+    def ended(self) -> dict[str, int]:
+        """How many there were of each; all of them are done."""
+        assert all(one.done == one.total and one.share == 1 for one in self.shown.values() if one.total)
+        return {what: one.total for what, one in self.shown.items()}
 
 
 def test_importing_it_loads_no_heavy_library() -> None:
@@ -52,15 +63,18 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     done = extract(config="jigsaws", overrides=settings, observer=notes)
     assert done.ok
     assert (done.summary.videos, len(done.summary.results), done.cache) == (8, 8, str(tmp_path / "cache"))
+    assert notes.ended() == {"videos": 8}
     assert any("Suturing" in text or "frames" in text for text in notes.texts)
     config = load_config("jigsaws", settings)
     assert {row["state"] for row in status(config=config).rows} == {"fresh"}
     assert extract(config=config, dry_run=True).costs is not None
     assert len(pack(config=config, out=str(tmp_path / "set.h5"))) == 8
-    trained = train(config=config, out=tmp_path / "run", folds=0)
+    trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     assert (len(trained.run.train_ids), trained.calibration) == (8, None)
     assert report(str(tmp_path / "run"), workers=0) == tmp_path / "run" / "report.html"
-    found = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5")
+    found = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
+    assert notes.ended()["epochs"] == 2
+    assert notes.ended()["trainings"] > 2
     assert "AIM (ours)" in found.results["systems"]
     written = sorted(path.name for path in found.folder.glob("*.*"))
     assert written == ["config.json", "origin.json", "report.html", "results.json"]

@@ -133,6 +133,9 @@ def test_the_schema_describes_every_key() -> None:
         ("name: !!timestamp x", "not a readable YAML"),
         ("name: !!bool x", "not a readable YAML"),
         ("[" * 3000, "not a readable YAML"),
+        ("run: {workers: 1" + ":1" * 3000 + "}", "a number is too large"),
+        ("run: {workers: 0x" + "f" * 4000 + "}", "a number is too large"),
+        ("name: [" + "x" * 9999 + "]", "should be a valid string, not .{90,110}$"),
         ("train: {recipe: [fast]}", "'train.recipe'"),
     ],
 )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks.faults.tampering import damaged_bytes, repacked, retyped
 from benchmarks.made_features import made_features
 from data.errors import AimError, DataError, UsageError
 from data.leaks import audit
@@ -22,6 +22,7 @@ from data.splits import kfold
 from data.store import Array, StageOutput, sha256_file
 from data.store import hdf5 as store
 from data.video import Record
+from extractors.timesteps.stage import Timesteps
 from models.aim_config import AimConfig
 from pipeline.api import plot, report
 from pipeline.cache import Cache
@@ -38,37 +39,6 @@ from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
-
-ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
-"""Values that take the place of others."""
-
-
-def damaged_bytes(content: bytes) -> Iterator[bytes]:
-    """Truncated, flipped, lengthened and foreign contents."""
-    yield from (b"", b"\0" * 100, b"[]", content + b"x", content[::-1])
-    yield from (content[: len(content) * part // 8] for part in range(1, 8))
-    for part in range(16):
-        flipped = bytearray(content)
-        flipped[(len(content) - 1) * part // 15] ^= 1 << part % 8
-        yield bytes(flipped)
-
-
-def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
-    """Copies of JSON values in each of which one entry is deleted, or has another type or size."""
-    keys = list(values) if isinstance(values, dict) else [0] if isinstance(values, list) and values else []
-    for number, key in enumerate(keys):
-        for odd in ODD if depth == 2 else (ODD[number % len(ODD)], ODD[(3 * number + 1) % len(ODD)]):
-            changed = copy.copy(values)
-            changed[key] = odd
-            yield changed
-        changed = copy.copy(values)
-        del changed[key]
-        yield changed
-        if depth:
-            for inner in retyped(values[key], depth - 1):
-                changed = copy.copy(values)
-                changed[key] = inner
-                yield changed
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +120,6 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
     one, whole = features.take([0]), load_file(model / name)
     folder = Path(shutil.copytree(model, tmp_path / "run"))
     for key, values in whole.items():
-        others = [
-            None,
-            values.reshape(-1)[:0],
-            values.reshape(-1),
-            values.unsqueeze(0),
-            torch.full_like(values, -(10**9)),
-        ]
         flat = values.reshape(-1)
         others = [None, flat[:0], flat, values.unsqueeze(0), torch.full_like(values, -(10**9))]
         for number, other in enumerate(others):
@@ -170,14 +133,6 @@ def test_tampered_tensors(model: Path, features: FeatureSet, tmp_path: Path, nam
                 (folder / FACTS_FILE).write_text(json.dumps(facts))
             cover(folder)
             outcome(lambda: use(folder, one), f"{key}, {number}")
-
-
-def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
-    """A cache file or pack with another header or other arrays, and hashes that fit them."""
-    stored = store.read(path)
-    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
-    change(header, arrays)
-    store.write(target, header, StageOutput(arrays, stored.output.quality))
 
 
 def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
@@ -221,11 +176,9 @@ def test_tampered_packs(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
     one = features.take([0])
-    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS}
-    arrays = {
-        name: Array(values, tuple(f"{name}{axis}" for axis in range(values.ndim)), "1")
-        for name, values in values_of.items()
-    }
+    values_of = {name: np.asarray(getattr(one, name)[0]) for name in ARRAYS} | {"bounds": np.zeros((4, 2))}
+    specs = Timesteps.arrays
+    arrays = {n: Array(v, specs[n].dims, specs[n].unit, "", specs[n].names) for n, v in values_of.items()}
     computation, record = Computation("timesteps", 1, {"a": 1}, {}, {"video": "x"}, {}), Record("a.mp4", None)
 
     def use_cache() -> None:
@@ -262,9 +215,14 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
         assert full["arrays"]
         repacked(whole, path, lambda old, _, values=values: (old.clear(), old.update(values)))  # type: ignore[misc]
         outcome(use_cache, f"retyped {number}")
-    for name in ARRAYS:
-        repacked(whole, path, lambda _, a, n=name: a.pop(n))  # type: ignore[misc]
-        assert not outcome(use_cache, f"without {name}")
+    for name, array in arrays.items():
+        others = [None, Array(array.values.reshape(-1), ("x",), array.unit), replace(array, unit="px")]
+        others += [replace(array, values=array.values[:1])] if array.values.ndim > 1 else []
+        for number, other in enumerate(others):
+            changed = {n: a for n, a in arrays.items() if n != name} | ({} if other is None else {name: other})
+            repacked(whole, path, lambda _, a, changed=changed: (a.clear(), a.update(changed)))  # type: ignore[misc]
+            assert cache.check(computation, "a.mp4").state == "stale"
+            assert not outcome(use_cache, f"{name}, {number}")
     path.write_bytes(content)
     for number, text in enumerate(["", "[]", "{", "5", '"x"', "null", '{"quality": 5, "inputs": []}', "[" * 20000]):
         import sqlite3

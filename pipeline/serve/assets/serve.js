@@ -92,7 +92,7 @@
     bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
   };
   const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
-  const took = (job) => (job.state === "done" && job.started ? `scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
+  const took = (job) => (job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");
 
   const draw = () => {
     const shown = [...uploads.values()].reverse().concat(jobs);

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from extractors.pose.agents import TRACK_COLUMNS, Agents, Chooser, suspected_switches
+from extractors.keypoints import centres_of
+from extractors.pose.agents import TRACK_COLUMNS, Agents, Chooser, rival, suspected_switches
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of
 from extractors.pose.tracking import Tracker
 from tests.helpers.drawn_people import people, person, tracked
 
@@ -118,6 +118,19 @@ def test_no_tracks_have_no_agents() -> None:
 def test_exchanged_people_are_suspected() -> None:
     a, b = tracked([people(person(100, 200), person(400, 200)) for _ in range(10)]).tracks
     assert suspected_switches([[a], [b]]) == 0
-    a.keypoints[5:], b.keypoints[5:] = b.keypoints[5:], a.keypoints[5:]
+    half = 5 * 17 * 3
+    a.joints[half:], b.joints[half:] = b.joints[half:], a.joints[half:]
     assert centres_of(a.keypoints[-1][None])[0, 0] > 300
     assert suspected_switches([[a], [b]]) == 1
+
+
+def test_a_rival_is_measured_against_the_least_agent_of_its_shot() -> None:
+    def track(shot: int, salience: float, agent: int) -> list[float]:
+        return [shot, 0, 9, 1.0, 1.0, 1.0, 1.0, 1.0, salience, agent]
+
+    one = [track(0, 0.3, 0), track(0, 0.1, 0), track(0, 0.1, -1)]  # an agent of two tracks
+    assert rival(np.array(one)) == pytest.approx(0.25)
+    two = [*one, track(1, 0.8, 0), track(1, 0.2, 1), track(1, 0.15, -1), track(1, 0.02, -1)]
+    assert rival(np.array(two)) == pytest.approx(0.75)
+    assert rival(np.array([track(0, 0.3, 0)])) == 0
+    assert rival(np.zeros((0, 10))) == 0

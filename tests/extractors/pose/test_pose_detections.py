@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from extractors.keypoints import MIRRORED
 from extractors.pose.detections import Detections, View
-from extractors.pose.keypoints import MIRRORED
 from tests.helpers.drawn_people import ColourReader, people, person, picture
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
+from extractors.keypoints import oks
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
-from extractors.pose.keypoints import oks
 from extractors.pose.stage import Pose
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline.config import load_config

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extractors.keypoints import centres_of
 from extractors.pose.agents import suspected_switches
 from extractors.pose.detections import Detections
-from extractors.pose.keypoints import centres_of
 from extractors.pose.tracking import Track, Tracker
 from tests.helpers.drawn_people import people, person, tracked
 
@@ -90,7 +90,7 @@ def test_a_cut_ends_every_track() -> None:
     for t in range(10):
         tracker.begin(t / 25, new_shot=t in (0, 5))
         tracker.update(t, t / 25, people(person(100, 200)))
-    assert [track.frames for track in tracker.tracks] == [list(range(5)), list(range(5, 10))]
+    assert [list(track.frames) for track in tracker.tracks] == [list(range(5)), list(range(5, 10))]
 
 
 def test_place_and_orientation_are_predicted_for_a_moment() -> None:
@@ -136,7 +136,7 @@ def test_a_track_has_at_most_one_detection_of_a_frame(frames: list[list[tuple[in
     groups = [people(*[person(x, 200, a) for x, a, _ in g], scores=[s for *_, s in g]) for g in frames]
     tracker = tracked(groups)
     for track in tracker.tracks:
-        assert track.frames == sorted(set(track.frames))
+        assert list(track.frames) == sorted(set(track.frames))
         assert len(track.frames) == len(track.keypoints) == len(track.scores)
     assert [track.number for track in tracker.tracks] == list(range(len(tracker.tracks)))
     assert sum(len(track.frames) for track in tracker.tracks) <= sum(map(len, groups))

@@ -24,8 +24,8 @@ from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs, watched_epochs
-from pipeline.systems.interface import SimpleSystem
-from pipeline.systems.selection import Selected
+from pipeline.systems.interface import Part, SimpleSystem
+from pipeline.systems.selection import Selected, inner_parts
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
@@ -193,6 +193,21 @@ def test_intervals_resample_performances_not_views(features: FeatureSet) -> None
     assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
 
 
+def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: FeatureSet) -> None:
+    half = features.take(np.arange(16))
+    other = replace(half, records=tuple(replace(r, id=f"{r.id}-2") for r in half.records), scene=half.scene + 1)
+    trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
+    both = replace(half.followed_by(other), records=trials)
+    mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
+    systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines())
+    twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (both, mean))
+    assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
+    assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]
+    assert [fold["test"] for fold in twice["protocol"]["folds"]] == [8, 8]
+    for mine, theirs in zip(twice["predictions"], once["predictions"], strict=True):
+        assert mine["AIM"]["mean"] == pytest.approx(theirs["AIM"]["mean"], abs=1e-3)
+
+
 def test_selection_prefers_what_ranks_inside_the_training_part(features: FeatureSet) -> None:
     scores = np.array([r.labels.score for r in features.records if r.labels is not None], dtype=float)
     read: list[np.ndarray] = []
@@ -231,6 +246,32 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
     for train, test in asked:
         assert not set(subjects[train]) & set(subjects[test])
         assert "s3" not in set(subjects[train]) | set(subjects[test])
+
+
+@pytest.mark.parametrize("folds", [4, 8])
+def test_inner_trainings_are_shared_by_outer_folds(features: FeatureSet, folds: int) -> None:
+    """Six a task; each performance of a training part is tested once inside, by networks without its own block."""
+    outer = kfold(features.records, k=4) if folds == 4 else louo(features.records)
+    parts = make_parts(features, outer)
+    inner = inner_parts(features, parts, kinds=("trial",))
+    assert len({(cut.task, cut.train.tobytes()) for cuts in inner.values() for cut in cuts}) == 6 * 2
+    for part in parts:
+        mine = [cut for cut in inner[part.fold] if cut.task == part.task]
+        assert sorted(np.concatenate([cut.test for cut in mine])) == sorted(part.train)
+        assert len(mine) == 3
+        for cut in mine:
+            assert not set(cut.train) & {*cut.test, *part.test}
+
+
+def test_equal_training_parts_train_once(features: FeatureSet) -> None:
+    train, system = np.arange(0, 20, 2), AimSystem("AIM", MODEL, fast(runs=2, epochs=2), watch=(1, 2))
+    first, second = Part("a", "1", train, np.array([20, 22])), Part("a", "2", train, np.array([24, 26, 28]))
+    whole = system.held_out(features, [Part("a", "1", train, np.arange(20, 30, 2))])
+    halves = system.held_out(features, [first, second])
+    assert halves.losses.shape[1] == 2
+    assert np.allclose(np.concatenate(halves.score, axis=1), whole.score[0], atol=1e-4)
+    assert np.allclose(np.concatenate(halves.by_epoch, axis=2), whole.by_epoch[0], atol=1e-4)
+    assert system.cost([first, second]) == 2 * 2 * 10
 
 
 def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:

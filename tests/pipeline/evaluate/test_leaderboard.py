@@ -12,11 +12,14 @@ from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
+from data.video import Labels
+from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import read_results
-from pipeline.evaluate.leaderboard import OURS, TABLES
+from pipeline.evaluate.leaderboard import OURS, TABLES, WITHOUT_PARTS, all_systems, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
+from pipeline.recipes import fast
 from pipeline.systems.combination import COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from run_pipeline import app
@@ -62,6 +65,20 @@ def tasd2(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return ["--config", "configs/tasd2.yaml", "--pack", str(root / "tasd2.h5")]
 
 
+def test_single_and_multi_task_are_one_row_without_part_scores() -> None:
+    features = made_features(12, channels=6, scene=4)
+
+    def named(**parts: float) -> dict[str, object]:
+        records = tuple(replace(record, labels=Labels(score=1.0, **parts)) for record in features.records)
+        return dict(all_systems(replace(features, records=records), AimConfig(width=4), fast()))
+
+    with_parts, without = named(execution=2.0), named()
+    assert set(with_parts) - set(without) == {"single-task", "multi-task"}
+    assert set(without) - set(with_parts) == {WITHOUT_PARTS}
+    assert set(TABLES["4"]) - set(table_names("4", without)) == {"single-task", "multi-task"}
+    assert table_names("4", with_parts) == TABLES["4"]
+
+
 def test_leaderboard_of_a_made_jigsaws(jigsaws: list[str], tmp_path: Path) -> None:
     printed = command("leaderboard", *jigsaws, "--out", str(tmp_path), "--oracle")
     results = read_results(tmp_path / "results.json")
@@ -93,6 +110,18 @@ def test_evaluate_for_new_users_on_a_made_jigsaws(jigsaws: list[str], tmp_path: 
     assert "per user, averaged" in words
     assert "Inner validation of the combination" in words
     assert not any("oracle" in name for name in results["systems"])
+
+
+def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) -> None:
+    printed = command("evaluate", *jigsaws, "--quick", "--set", "train.runs=5", "--out", str(tmp_path))
+    results = read_results(tmp_path / "results.json")
+    systems = results["systems"]
+    assert systems[OURS]["settings"]["train"]["runs"] == systems[OURS]["tasks"]["Suturing"]["runs"]["count"] == 2
+    assert not any("inner validation" in name for name in systems)
+    assert systems[COMBINED]["inner"] is None
+    assert "--quick: 2 networks a fold, no inner validation" in " ".join(printed.split())
+    refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
+    assert "Leave out --quick" in str(refused.exception)
 
 
 @pytest.mark.parametrize("table", ["2", "3", "5"])

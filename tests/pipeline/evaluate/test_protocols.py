@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,8 +64,23 @@ def test_every_protocol_gives_a_table_with_baselines(made: tuple[BaseConfig, Fea
     assert results["audit"]["ok"]
     assert {entry["id"] for entry in results["predictions"]} == set(features.ids)
     tables = results_tables(results)
-    assert len(tables) == (4 if protocol == "louo" else 2)
-    assert [title.split(" ")[3] for title, _, _ in tables[:2]] == ["user," if protocol == "louo" else "fold,", "all"]
+    few = [re.sub(r",.*| ranked.*| over .*", "", title) for title, _, _ in tables]
+    per_fold = f"Spearman's rho per {'user' if protocol == 'louo' else 'fold'}"
+    together, interval = (
+        "Spearman's rho of all held-out predictions",
+        "95 % bootstrap interval of all held-out predictions",
+    )
+    assert few[:3] == [together, interval, per_fold]
+    assert len(tables) == (5 if protocol == "louo" else 3)
+    assert re.fullmatch(r"-?[01].\d\d to -?[01].\d\d", next(row[1] for row in tables[1][2] if row[0] == OURS))
+    summary = evaluation_report(results).summary
+    assert list(summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval"]
+    more = [
+        {**entry, "performance": f"{entry['performance']} {i}"} for entry in results["predictions"] for i in range(5)
+    ]
+    enough = {**results, "predictions": results["predictions"] + more}
+    assert [title for title, _, _ in results_tables(enough)] == [tables[i][0] for i in (2, 0, *range(3, len(tables)))]
+    assert list(evaluation_report(enough).summary)[:2] == ["Spearman's rho, Fisher average", "ranked together"]
     rows = tables[0][2]
     names = [row[0] for row in rows]
     assert {OURS, f"{OURS}, {CHOSEN}", "training mean", "duration", "subject mean", "random"} <= set(names)
@@ -83,7 +99,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
     told = results["systems"][OURS]["tasks"]["Suturing"]
-    (_, _, per_user), (_, _, together), (title, _, users), (_, columns, choice) = results_tables(results)
+    (_, _, together), _, (_, _, per_user), (title, _, users), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
     assert row[1] == told["over_folds"]["fisher"]["value"]
     assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
@@ -108,7 +124,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     assert sum(row[weight] for row in choice if row[weight] is not None) == pytest.approx(1)
     chosen = results["systems"][BEST_SINGLE]["chosen"]
     assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
-    assert len(evaluation_report(results).tables) == 4
+    assert len(evaluation_report(results).tables) == 5
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:
@@ -209,11 +225,12 @@ def test_a_task_with_too_few_performances_is_named(made: tuple[BaseConfig, Featu
 
 
 def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> None:
-    config, features = made
+    features = made[1]
+    config = validate({**made[0].dump(), "protocol": "kfold", "split": {"folds": 6}})
     parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, None)
+        (ours,) = _ours(validate({**config.dump(), "split": {"seed": seed}}), features, False, False, None)
         assert isinstance(ours, WithEpochs)
         cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
     assert cuts[0] != cuts[1]

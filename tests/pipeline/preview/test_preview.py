@@ -25,6 +25,7 @@ from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles
 from pipeline.preview.preview_files import draw_preview, drawn_size, film_frames, preview_paths, write_previews
 from pipeline.preview.sheet import tile_frames, wrapped
 from pipeline.preview.timeline import draw_timeline
+from pipeline.stages import stage_class
 
 Made = Callable[..., Path]
 FRAMES = 12
@@ -66,6 +67,20 @@ def outputs(width: int = 64, height: int = 48) -> dict[str, StageOutput]:
         ),
         "timesteps": StageOutput({"bounds": Array(bounds, ("step", "edge"), "s")}),
     }
+
+
+def whole(stage: str, output: StageOutput) -> StageOutput:
+    """With every array that the stage declares, as the cache reads it; zeros where no test needs others."""
+    specs, values = stage_class(stage).arrays, {}
+    lengths = dict(pair for a in output.arrays.values() for pair in zip(a.dims, a.values.shape, strict=True))
+    for name, spec in specs.items():
+        shape = [lengths.get(dim, 1) for dim in spec.dims]
+        shape[-1:] = [len(spec.names)] if spec.names else shape[-1:]
+        values[name] = np.zeros(shape, bool if name.endswith("_mask") else float)
+        if name in output.arrays:
+            array = output.arrays[name]
+            values[name][..., [spec.names.index(n) for n in array.names] or slice(None)] = array.values
+    return StageOutput.of(specs, values, output.quality)
 
 
 @pytest.fixture
@@ -210,13 +225,15 @@ class _Planner:
         return Plan(record, tuple(steps), ())
 
 
-def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_path: Path) -> None:
+def test_batch_draws_what_is_new_and_names_what_fails(
+    scene: PreviewScene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     planner: Any = _Planner(tmp_path / "cache")
     settings = {"primary": "pose:0", "secondary": ["pose:1"]}
     for stage, output in outputs().items():
         path = planner.cache.path(stage, scene.record.id)
         header = {"stage": stage, "key": computation(stage).key}
-        store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, output)
+        store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, whole(stage, output))
     records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
     told: list[tuple[int, int]] = []
     first = write_previews(records, planner, progress=lambda done, total: told.append((done, total)))
@@ -225,9 +242,14 @@ def test_batch_draws_what_is_new_and_names_what_fails(scene: PreviewScene, tmp_p
     assert set(first.failed) == {"none", "new.mp4"}
     assert told[-1] == (3, 3)
     assert write_previews(records[:1], planner).fresh == 1
+    with monkeypatch.context() as patch:  # as for times that are NaN
+        patch.setattr("pipeline.preview.preview_files.load_scene", lambda *_: int("x"))
+        planner.force = True
+        assert write_previews(records, planner).failed.keys() == {record.name for record in records}
+        planner.force = False
     path = planner.cache.path("pose", scene.record.id)
     newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
-    store.write(path, newer, outputs()["pose"])
+    store.write(path, newer, whole("pose", outputs()["pose"]))
     assert len(write_previews(records[:1], planner).written) == 2
     planner.cache.close()
 

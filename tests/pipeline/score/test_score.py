@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from data.errors import ChangedError, DataError, UsageError, VideoError
+from data.store import StageOutput, hdf5
 from data.video.records import Labels, find_videos
 from data.video.writer import LOSSLESS, write_video
 from models.aim_config import AimConfig
@@ -196,6 +197,21 @@ def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, 
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
     assert gather(records, scorer.planner).left_out == ()
+
+
+def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """One with good hashes and the right key, as another program may write it."""
+    run, new = trained
+    records = find_videos([new]).records
+    before = Scorer(run, tmp_path / "cache", 0).score_records(records)
+    path = Cache(tmp_path / "cache").path("timesteps", "b.mp4")
+    stored = hdf5.read(path)
+    for name, value, said in (("scene", np.zeros((4, 2)), "scene size"), ("primary", np.full((4, 2), np.inf), "inf")):
+        array = replace(stored.output.arrays[name], values=value.astype(np.float32))
+        hdf5.write(path, stored.header, StageOutput({**stored.output.arrays, name: array}, stored.output.quality))
+        rows = Scorer(run, tmp_path / "cache", 0).score_records(records)
+        assert [row.score for row in rows] == [before[0].score, None, before[2].score]
+        assert said in (rows[1].error or "")
 
 
 def test_the_same_video_gives_the_same_bytes(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from data.errors import Cancelled, UsageError, VideoError
 from data.video.records import Record
-from pipeline.results import Score
+from pipeline.results import Flag, Score
 from pipeline.serve import score_work as work
 from pipeline.serve.history import ScoringJob
 
@@ -28,7 +28,7 @@ class FakeScorer:
         self.row, self.stop = row, stop
         self.records: list[Record] = []
 
-    def score_records(self, records: list[Record], *, stop: threading.Event, on_frames: Any) -> list[Score]:
+    def score_records(self, records: list[Record], *, stop: threading.Event, note: Any, on_frames: Any) -> list[Score]:
         """One row, after half of the frames."""
         self.records += records
         on_frames(records[0].id, 51, 102, ("clips", "pose"))
@@ -51,9 +51,11 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[tuple[Any, ...]] = []
     monkeypatch.setattr("pipeline.report.report_scores", lambda *parts, **named: pages.append((parts, named)))
-    scorer = FakeScorer(Score("x", score=70.5, flags=("shaking camera",)))
+    scorer = FakeScorer(
+        Score("x", score=70.5, flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")))
+    )
     outcome, told = run(scorer, tmp_path)
-    assert (outcome.score, outcome.flags) == (70.5, 1)
+    assert (outcome.score, outcome.flags, outcome.note) == (70.5, 2, "shaking camera")
     assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"

@@ -41,7 +41,7 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
     write_report(report, replace(ReportData("Scored"), videos=(section,)))
-    return Outcome(section.result.score, len(section.result.flags))
+    return Outcome(section.result.score, len(section.result.flags), "shaking camera")
 
 
 @contextmanager
@@ -109,6 +109,7 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
     GO_ON.set()
     wait_for(page, f"{state('slow final dive.mp4')}?.startsWith('done')")
     assert float(page.inner_text(".job .score")) > 0
+    assert page.inner_text(".job .stage").startswith("shaking camera · scored in")
     page.click(".job a.open")
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .step >> nth=5")

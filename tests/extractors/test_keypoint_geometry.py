@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.keypoints.skeletons import COCO17
-from extractors.pose.keypoints import MIRRORED, boxes_of, centres_of, iou, oks, orientations_of, sizes_of, wrapped
+from extractors.keypoints import MIRRORED, boxes_of, centres_of, iou, oks, orientations_of, sizes_of, wrapped
 from tests.helpers.drawn_people import person
 
 

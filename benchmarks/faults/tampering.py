@@ -1,0 +1,50 @@
+"""Damaged bytes, retyped JSON values, and cache files and packs with other contents under hashes that fit them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from data.store import Array, StageOutput
+from data.store import hdf5 as store
+
+ODD: tuple[Any, ...] = (None, 7, -1, 1e308, "x", [], [[]], {}, {"x": None}, True, 10**12)
+"""Values that take the place of others."""
+
+
+def damaged_bytes(content: bytes) -> Iterator[bytes]:
+    """Truncated, flipped, lengthened and foreign contents."""
+    yield from (b"", b"\0" * 100, b"[]", content + b"x", content[::-1])
+    yield from (content[: len(content) * part // 8] for part in range(1, 8))
+    for part in range(16):
+        flipped = bytearray(content)
+        flipped[(len(content) - 1) * part // 15] ^= 1 << part % 8
+        yield bytes(flipped)
+
+
+def retyped(values: Any, depth: int = 2) -> Iterator[Any]:
+    """Copies of JSON values in each of which one entry is deleted, or has another type or size."""
+    keys = list(values) if isinstance(values, dict) else [0] if isinstance(values, list) and values else []
+    for number, key in enumerate(keys):
+        for odd in ODD if depth == 2 else (ODD[number % len(ODD)], ODD[(3 * number + 1) % len(ODD)]):
+            changed = copy.copy(values)
+            changed[key] = odd
+            yield changed
+        changed = copy.copy(values)
+        del changed[key]
+        yield changed
+        if depth:
+            for inner in retyped(values[key], depth - 1):
+                changed = copy.copy(values)
+                changed[key] = inner
+                yield changed
+
+
+def repacked(path: Path, target: Path, change: Callable[[dict[str, Any], dict[str, Array]], None]) -> None:
+    """A cache file or pack with another header or other arrays, and hashes that fit them."""
+    stored = store.read(path)
+    header, arrays = copy.deepcopy(dict(stored.header)), dict(stored.output.arrays)
+    change(header, arrays)
+    store.write(target, header, StageOutput(arrays, stored.output.quality))
