@@ -229,8 +229,8 @@ def evaluate(
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
 
-    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. Under
-    `protocol=louo` the table also has systems for new people, and inner validation by user chooses among them.
+    Values are those of the last epoch; a further row takes the epoch that inner validation chooses. With
+    `model.system=combined` and under `protocol=louo` the first row is AIM combined with regressions: docs/systems.md.
 
     Args:
         out: folder of results.json and the page.
