@@ -184,7 +184,7 @@ def run_stage(
         shared.network.detect(images[0])  # compiles the network
         stage._backend = Mirrored(shared) if mirrored else shared
         began, saved = time.process_time(), shared.saved
-        with refinement(images, shared, config.close_up_side, config.weak_score) if twice else nullcontext():
+        with refinement(images, shared, config) if twice else nullcontext():
             result = stage.extract(Frames(images, times))
         spent = time.process_time() - began + shared.saved - saved
     keypoints = result.arrays["keypoints"].values.astype(np.float32)

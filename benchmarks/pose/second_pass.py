@@ -18,45 +18,44 @@ import numpy as np
 from data.store.arrays import Floats
 from extractors.keypoints import centres_of, orientations_of, sizes_of
 from extractors.pose.agents import Agents, Chooser
+from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image, View
-from extractors.pose.search import CLOSE_UP, INNER
-from extractors.pose.tracking import Track
+from extractors.pose.search import CLOSE_UP, Search
+from extractors.pose.tracking import Track, Tracker
 
 MAX_GAP_S = 1.0
 """Frames are weak between two confident ones that are at most this many seconds apart."""
 
 
 @contextmanager
-def second_pass(images: Sequence[Image] | Image, network: Any, side: int, weak_score: float) -> Iterator[None]:
+def second_pass(images: Sequence[Image] | Image, network: Any, config: PoseConfig) -> Iterator[None]:
     """Context in which the stage refines its agents' tracks after the first pass, before it cleans them.
 
     Args:
         images: every frame that the stage processes.
         network: its pose network.
-        side: of a close-up's input in pixels.
-        weak_score: person score below which a frame is weak.
+        config: of the stage; frames are weak where the person's score is below its `weak_score`.
     """
     choose = Chooser.choose
+    search = Search(network, config, Tracker(config.new_score, config.max_missing_s, config.max_step))
 
     def refined(chooser: Chooser, tracks: Sequence[Track], shots: Any, times: Floats) -> Agents:
         agents = choose(chooser, tracks, shots, times)
         for shot in agents.shots:
             for chain in shot:
-                _refine(chain, images, times, network, side, weak_score)
+                _refine(chain, images, times, search)
         return agents
 
     with mock.patch.object(Chooser, "choose", refined):
         yield
 
 
-def _refine(
-    chain: Sequence[Track], images: Sequence[Image] | Image, times: Floats, network: Any, side: int, weak_score: float
-) -> None:
+def _refine(chain: Sequence[Track], images: Sequence[Image] | Image, times: Floats, search: Search) -> None:
     """Add to the last of an agent's tracks what close-ups of its weak frames show; the higher score is stored."""
     frames = np.array([frame for track in chain for frame in track.frames])
     poses = np.concatenate([track.keypoints.copy() for track in chain])
     scores = np.array([score for track in chain for score in track.scores])
-    good = scores >= weak_score
+    good = scores >= search.config.weak_score
     if good.sum() < 2:
         return
     frames, first = np.unique(frames[good], return_index=True)
@@ -67,11 +66,8 @@ def _refine(
     after = np.searchsorted(frames, weak)
     for frame in weak[times_good[after] - times_good[after - 1] <= MAX_GAP_S].tolist():
         x, y, size, angle = (float(np.interp(times[frame], times_good, column)) for column in series.T)
-        view = View.around(np.array([x, y]), CLOSE_UP * size, angle, side)
-        people = network.detect(view.draw(np.asarray(images[frame])), side)
-        if len(people):
-            people = people.take(np.linalg.norm(centres_of(people.keypoints) - side / 2, axis=1) < INNER * side)
-        people = view.in_frame(people)
+        view = View.around(np.array([x, y]), CLOSE_UP * size, angle, search.config.close_up_side)
+        people = search.in_view(np.asarray(images[frame]), view)
         if len(people):
             row = bisect_left(chain[-1].frames, frame)  # frames stay ascending
             chain[-1].frames.insert(row, frame)

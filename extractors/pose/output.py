@@ -36,9 +36,9 @@ def output(
     keypoints = np.full((len(times), count, 17, 3), np.nan, dtype=np.float32)
     keypoints[..., 2] = 0
     scores = np.zeros((len(times), count))
-    for number, agent in itertools.product(range(len(shots)), range(count)):
-        rows = slice(*shots[number])
-        for track in itertools.chain(*agents.shots[number][agent : agent + 1]):
+    for ((start, stop), chains), agent in itertools.product(zip(shots, agents.shots, strict=True), range(count)):
+        rows = slice(start, stop)
+        for track in chains[agent] if agent < len(chains) else ():
             frames, score = np.asarray(track.frames), np.asarray(track.scores)
             best = score > scores[frames, agent]
             keypoints[frames[best], agent], scores[frames[best], agent] = track.keypoints[best], score[best]

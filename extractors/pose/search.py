@@ -97,9 +97,9 @@ class Search:
 
     def _in_views(self, image: Image, views: Sequence[View], *before: Detections) -> Detections:
         """Each person of `before` and of several views once, in frame pixels."""
-        return Detections.joined([*before, *(self._in_view(image, view) for view in views)]).distinct()
+        return Detections.joined([*before, *(self.in_view(image, view) for view in views)]).distinct()
 
-    def _in_view(self, image: Image, view: View) -> Detections:
+    def in_view(self, image: Image, view: View) -> Detections:
         """Detections of one view in frame pixels. A square cuts off people at its border: these are left out."""
         self.forwards += 1
         side = None if view.turns is not None else self.config.close_up_side

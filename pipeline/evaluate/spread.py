@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from data.errors import Cancelled
 from pipeline.cluster import pick_pool, worker_threads
@@ -24,20 +24,9 @@ from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.systems import HeldOut, Part, System
-from pipeline.systems.interface import same_part
+from pipeline.systems.interface import Composed, same_part
 from pipeline.train import Stop
 from pipeline.workers import Pool, Report, Task, run_jobs
-
-
-@runtime_checkable
-class Composed(Protocol):
-    """A system that consists of several trainings, none of which needs the result of another."""
-
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> Sequence[tuple[System, Sequence[Part]]]:
-        """The trainings; none where it is one training itself."""
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The system's predictions, from those of its trainings in their order."""
 
 
 class Run(Protocol):

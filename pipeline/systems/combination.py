@@ -19,7 +19,7 @@ from data.store.arrays import Floats
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
-from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.interface import Composed, HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
 from pipeline.systems.selection import (
     INNER_FOLDS,
@@ -67,7 +67,7 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 
 
 @dataclass(frozen=True)
-class Combined:
+class Combined(Composed):
     """The weighted mean of several systems.
 
     The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
@@ -91,13 +91,6 @@ class Combined:
     name: str = COMBINED
     baseline: bool = False
 
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`; `HeldOut.inner` has the weights and the inner figures of each fold."""
-        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
-        return self.joined(features, parts, trained)
-
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """Every candidate on the inner folds, then every candidate on every part."""
         every = [part for inner in self._inner(features, parts).values() for part in inner]
@@ -105,7 +98,10 @@ class Combined:
         return [*inside, *((candidate, parts) for candidate in self.candidates)]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The weighted predictions and a row for every candidate, from the results of `trainings`."""
+        """The weighted predictions and a row for every candidate, from the results of `trainings`.
+
+        `HeldOut.inner` has the weights and the inner figures of each fold.
+        """
         count = len(self.candidates)
         inner, last = self._inner(features, parts), held[-count:]
         inside = [by_outer(inner, [values.mean(0) for values in one.score]) for one in held[:-count]]

@@ -15,11 +15,10 @@ from data.splits import TIED
 from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
 from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.interface import Composed, HeldOut, Part, System
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
-from pipeline.train import Stop, label_table
+from pipeline.train import label_table
 
 WATCHED = 20
 """About this many epochs, evenly spread, can be chosen."""
@@ -34,7 +33,7 @@ def watched_epochs(epochs: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class WithEpochs:
+class WithEpochs(Composed):
     """AIM by its last epoch, with a second row for the epoch that inner validation chooses.
 
     The training part of each fold, over all its tasks, is split into inner folds; the epoch with the highest Spearman's
@@ -66,13 +65,6 @@ class WithEpochs:
         It watches the same epochs as inside `trainings`, so that both are one training.
         """
         return self._watching().inner(runs)
-
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`."""
-        trained = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
-        return self.joined(features, parts, trained)
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""

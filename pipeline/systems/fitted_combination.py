@@ -40,7 +40,7 @@ class FittedCombination:
         All tasks are one here, as they are for the network of a run: a new video does not name its task.
         """
         part = without_tasks(features)
-        tables = {name: DESCRIPTORS[name](part) for name in dict.fromkeys(system.describe for system in systems)}
+        tables = _tables(part, systems)
         fitted = tuple(system.fit(part, rows, tables[system.describe]) for system in systems)
         names = (NETWORK, *(system.name for system in systems))
         return cls(names, np.full(len(names), 1 / len(names)) if weights is None else weights, fitted)
@@ -48,7 +48,7 @@ class FittedCombination:
     def others(self, features: FeatureSet) -> Floats:
         """(k, n) scores of the regressions, each performance computed alone."""
         part = without_tasks(features)
-        tables = {name: DESCRIPTORS[name](part) for name in dict.fromkeys(one.describe for one in self.regressions)}
+        tables = _tables(part, self.regressions)
         return np.stack([one.predict(part, tables[one.describe]) for one in self.regressions])
 
     def combine(self, network: Floats, others: Floats) -> Floats:
@@ -87,6 +87,13 @@ class FittedCombination:
         if not len(names) == len(weights) == len(regressions) + 1 or not np.isfinite(weights).all():
             raise ValueError("a combination's weights do not fit its regressions")
         return cls(names, weights, regressions)
+
+
+def _tables(
+    features: FeatureSet, regressions: Sequence[RegressionSystem] | Sequence[FittedRegression]
+) -> dict[str, Floats]:
+    """The descriptors that regressions read, each made once."""
+    return {name: DESCRIPTORS[name](features) for name in dict.fromkeys(one.describe for one in regressions)}
 
 
 def without_tasks(features: FeatureSet) -> FeatureSet:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -91,6 +91,27 @@ class System(Protocol):
         """
 
 
+@runtime_checkable
+class Composed(Protocol):
+    """A system that consists of several trainings, none of which needs the result of another.
+
+    The class need not be a base class; one that is gives `held_out`.
+    """
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`: one training after the other."""
+        held = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
+        return self.joined(features, parts, held)
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> Sequence[tuple[System, Sequence[Part]]]:
+        """The trainings; none where it is one training itself."""
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The system's predictions, from those of its trainings in their order."""
+
+
 def by_fold(parts: Sequence[Part]) -> list[list[int]]:
     """Indices of the parts, grouped by fold; the parts of a group differ by task."""
     names = dict.fromkeys(part.fold for part in parts)
@@ -126,7 +147,7 @@ class SimpleSystem:
         return HeldOut(tuple(scores))
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """One for each task where there are several (`pipeline.evaluate.spread.Composed`)."""
+        """One for each task where there are several (`Composed`)."""
         tasks = dict.fromkeys(part.task for part in parts)
         return [(self, [part for part in parts if part.task == task]) for task in tasks] if len(tasks) > 1 else []
 

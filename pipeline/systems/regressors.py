@@ -157,6 +157,7 @@ _NUMBERS = tuple(
 
 
 _KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", "nearest": "nearest", "process": "rbf"}
+"""Kernels by model; that of a support vector regression is a setting."""
 
 
 @dataclass(frozen=True)
@@ -212,11 +213,7 @@ class RegressionSystem:
         apart = rows_of if self.scaling in ("task", "rank") else whole
         empty = FittedRegression(
             describe=self.describe,
-            kernel="linear"
-            if self.model.startswith("ridge")
-            else "nearest"
-            if self.model == "nearest"
-            else self.kernel,
+            kernel=_KERNELS.get(self.model, self.kernel),
             tasks=names if len(apart) > 1 else ("",),
             centre=np.stack([values[mine].mean(0) for mine in apart]),
             spread=np.stack([_spread(values[mine]) for mine in apart]),

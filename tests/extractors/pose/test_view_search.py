@@ -94,5 +94,5 @@ def test_people_whom_a_close_up_cuts_off_are_left_out() -> None:
     image, config = picture(), PoseConfig(close_up_side=192)
     search = Search(Corner(), config, Tracker(0.15, 1.0, 0.6))
     close_up = View.around(np.array([160.0, 120.0]), 192, 0.0, 192)
-    assert len(search._in_view(image, close_up)) == 1
-    assert len(search._in_view(image, View.whole(image))) == 2
+    assert len(search.in_view(image, close_up)) == 1
+    assert len(search.in_view(image, View.whole(image))) == 2

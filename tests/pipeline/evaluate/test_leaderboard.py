@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
 from data.datasets.listing import list_records
+from data.errors import UsageError
 from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.evaluate.cross_validation import read_results
@@ -121,6 +122,7 @@ def test_quick_evaluation_makes_no_choice(jigsaws: list[str], tmp_path: Path) ->
     assert systems[COMBINED]["inner"] is None
     assert "--quick: 2 networks a fold, no inner validation" in " ".join(printed.split())
     refused = CliRunner().invoke(app, ["evaluate", *jigsaws, "--quick", "--grid", "model.width=8,16"])
+    assert isinstance(refused.exception, UsageError)
     assert "Leave out --quick" in str(refused.exception)
 
 
