@@ -157,6 +157,7 @@ def safetensors_metadata(path: Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        open_regular(path).close()  # the library waits for a pipe for ever, and a device crashes it
         with safe_open(path, "np") as file:
             return dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
