@@ -482,7 +482,7 @@ def score(
             cache, paths, devices and limits.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
-        overrides: the data set of --config: --set dataset.root=NEW.
+        overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
         One score per video; `error` says why a video has none.
@@ -710,16 +710,15 @@ def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Ov
 
     given = parse_overrides(overrides)
     for key, _ in given:
-        if key.partition(".")[0] != "dataset":
-            fix = "Leave it out; --set takes the keys of dataset, and --config your own paths and devices"
+        if key.partition(".")[0] not in ("dataset", "frames"):
+            fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
-    if given and inputs:
+    named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
+    if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
-    if given and config is None:
-        raise UsageError(
-            "--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {given[0][0]}=…"
-        )
-    return None if config is None else _settings(config, given, None)
+    if named and config is None:
+        raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
+    return _settings(config, given, None) if given or config is not None else None
 
 
 def _job(

@@ -68,6 +68,12 @@ class StorageConfig(Section):
         return Storage(self.endpoint_url, self.anonymous, self.scratch, self.scratch_gb)
 
 
+class FramesConfig(Section):
+    """Folders of numbered pictures that are videos."""
+
+    fps: float = Field(0.0, ge=0, le=10_000, description="their frames per second; 0: that of the data set's layout")
+
+
 class ProtocolConfig(Section):
     """How performances are split for evaluation."""
 
@@ -87,6 +93,7 @@ class BaseConfig(Section):
         "kfold", description="how performances are split: docs/protocols.md"
     )
     dataset: DatasetConfig = DatasetConfig()
+    frames: FramesConfig = FramesConfig()
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
     split: ProtocolConfig = ProtocolConfig()

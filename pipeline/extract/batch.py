@@ -195,7 +195,9 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
     options = {} if dataset.labels is None else {"labels": dataset.labels}
-    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
+    listing = list_records(
+        dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, frame_rate=config.frames.fps, **options
+    )
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

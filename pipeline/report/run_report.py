@@ -21,7 +21,7 @@ from pipeline.report.score_page import scores_page
 from pipeline.score import load_scorer
 from pipeline.score.bundle import FAULTS
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.scorer import saved_storage, usable_config
+from pipeline.score.scorer import input_settings, usable_config
 
 RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
 
@@ -89,7 +89,7 @@ def _evaluation(place: Path) -> EvaluationReport:
 
 def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
     if inputs:
-        return find_performances(inputs, observer, storage=saved_storage(run))
+        return find_performances(inputs, observer, settings=input_settings(run))
     config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")

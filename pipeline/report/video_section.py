@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data.errors import VideoError
 from data.store import StageOutput
-from data.video import Record, embed_video, key_frames, probe
+from data.video import FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import KeyFrame, Media, Traces, VideoReport
@@ -58,7 +58,7 @@ def video_report(
         expected: mean and standard deviation of each step's score over the training videos.
         limit_bytes: larger videos are linked; 0 links all.
     """
-    media, duration = _media(record.path, page, limit_bytes)
+    media, duration = _media(record.video, page, limit_bytes)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     row = batch_row(result, record, name=name)
     return replace(
@@ -66,7 +66,7 @@ def video_report(
         duration=row.duration if duration is None else duration,
         expected=tuple(expected),
         media=media,
-        key_frames=_stills(record.path, result.steps, duration or 0.0) if media else (),
+        key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
         skeleton=motion.skeleton(pose, ROLES) if pose else None,
         difference=_difference(pose, tools),
         camera=motion.camera_path(flow) if flow else None,
@@ -74,7 +74,7 @@ def video_report(
     )
 
 
-def _media(path: Path | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
+def _media(path: Path | FrameFolder | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if path is None:
         return None, None
@@ -84,6 +84,10 @@ def _media(path: Path | None, page: Path, limit_bytes: int) -> tuple[Media | Non
     except (VideoError, OSError):
         return None, None
     duration = float(times[-1]) + frame_length(times)
+    if isinstance(path, FrameFolder):
+        if embedded is None:
+            return None, duration
+        return Media(embedded.uri, _link(path.folder, page), info.width, info.height, embedded.note), duration
     note = "The video is too large to embed: keep it in its folder." if embedded is None else embedded.note
     return Media(embedded.uri if embedded else None, _link(path, page), info.width, info.height, note), duration
 
@@ -96,7 +100,7 @@ def _link(path: Path, page: Path) -> str:
         return path.resolve().as_uri()
 
 
-def _stills(path: Path | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
+def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
     """One still in the middle of every step, or `STILLS` over the video."""
     times = [(step.start + step.end) / 2 for step in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
     try:
