@@ -134,9 +134,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
         target = next(pending, None)
 
 
-def _decode_folder(
-    source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None
-) -> Iterator[Frame]:
+def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
     """The same of a folder of frames; only the pictures at `indices` and the first are opened.
 
     Raises:

@@ -68,12 +68,12 @@ class FrameFolder:
 
     def stamps(self) -> list[tuple[str, int, int, int, int]]:
         """Name, size, both times in nanoseconds and inode number of every picture, in order; raises as `files`."""
-        found = {}
+        listed = {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    found[entry.name] = entry
-        status = ((name, found[name].stat()) for name in self._names(found))
+                    listed[entry.name] = entry
+        status = ((name, listed[name].stat()) for name in self._names(listed))
         return [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in status]
 
     def times(self) -> NDArray[np.float64]:
