@@ -41,14 +41,15 @@ def list_folder(
     with found_labels(root, labels, CANDIDATES, storage) as path:
         if path is None:
             return find_videos([root], storage, frame_rate)
-        listing = join(root, path, COLUMNS, _build, storage, frame_rate)
+        listing = join(root, path, COLUMNS, build_record, storage, frame_rate)
     copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
     if not is_remote(root) or not copies:
         return listing
     return replace(listing, problems=tuple(text.replace(copies[0], address(root)) for text in listing.problems))
 
 
-def _build(record: Record, row: Row) -> Record:
+def build_record(record: Record, row: Row) -> Record:
+    """The record with what a row of the table says of it."""
     numbers = {name: row.number(name) for name in ("score", "execution", "synchronisation", "difficulty")}
     labels = Labels(**numbers) if any(value is not None for value in numbers.values()) else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}

@@ -119,8 +119,14 @@ def join(
         UsageError: `root` holds no video.
         DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
+    return join_listing(find_videos([root], storage, frame_rate), table_path, columns, build)
+
+
+def join_listing(
+    listing: Listing, table_path: Path, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
+) -> Listing:
+    """The performances of a listing with what the table says of them; arguments and errors as of `join`."""
     table = read_table(table_path, columns, ALIASES)
-    listing = find_videos([root], storage, frame_rate)
     videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
     records = []

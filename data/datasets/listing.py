@@ -10,6 +10,7 @@ from typing import Any
 from data.datasets.aqa7 import list_aqa7
 from data.datasets.folder import list_folder
 from data.datasets.jigsaws import list_jigsaws
+from data.datasets.skeletons_folder import list_skeletons
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
 from data.errors import UsageError, nearest
@@ -21,6 +22,7 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
     "jigsaws": list_jigsaws,
     "aqa7": list_aqa7,
     "tasd2": list_tasd2,
+    "skeletons": list_skeletons,
 }
 """Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
 

@@ -119,7 +119,7 @@ def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
     return make_folds(config.protocol, features.records, **options.get(config.protocol, {}))
 
 
-RECORDINGS = ("video", "kinematics")
+RECORDINGS = ("video", "kinematics", "keypoints")
 """Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
 
 
