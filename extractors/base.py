@@ -155,6 +155,11 @@ class Extractor(ABC, Generic[C]):
         return {}
 
     @classmethod
+    def record_identity(cls, config: C, record: Record) -> Mapping[str, str]:
+        """What the result depends on beside a record's files, such as annotated boundaries; part of the cache key."""
+        return {}
+
+    @classmethod
     def sidecars(cls, config: C, record: Record) -> Mapping[str, Path]:
         """Local files or folders that the settings name for a record, by kind: part of its sidecars and of the key."""
         return {}

@@ -38,11 +38,24 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Literal["folder", "jigsaws", "aqa7", "tasd2", "skeletons"] = Field(
-        "folder", description="official layout: docs/datasets"
-    )
+    kind: Literal[
+        "folder",
+        "jigsaws",
+        "aqa7",
+        "tasd2",
+        "skeletons",
+        "mtl-aqa",
+        "finediving",
+        "fis-v",
+        "fs1000",
+        "rhythmic-gymnastics",
+        "unlv",
+        "ui-prmd",
+        "kimore",
+    ] = Field("folder", description="official layout: docs/datasets")
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
+    score: str = Field("", description="which of several scores is the label; empty: the first on the data set's page")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
 
 

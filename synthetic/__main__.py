@@ -3,6 +3,7 @@
 python -m synthetic jigsaws synthetic_jigsaws/JIGSAWS --kinematics-only
 python -m synthetic tasd2 synthetic_tasd2/TASD-2
 python -m synthetic aqa7 synthetic_aqa7/AQA7
+python -m synthetic finediving synthetic_finediving/FineDiving
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
+from synthetic.tiny_published import PUBLISHED
 
 
 def main() -> None:
@@ -19,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=("jigsaws", "tasd2", "aqa7"))
+    parser.add_argument("kind", choices=("jigsaws", "tasd2", "aqa7", *PUBLISHED))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
     parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
@@ -30,8 +32,10 @@ def main() -> None:
         make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=videos)
     elif given.kind == "tasd2":
         make_tasd2(given.folder, originals=given.count or 12, seed=given.seed)
-    else:
+    elif given.kind == "aqa7":
         make_aqa7(given.folder, samples=given.count or 6, seed=given.seed)
+    else:
+        PUBLISHED[given.kind](given.folder, count=given.count or 12, seed=given.seed)
     print(given.folder)
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from data.datasets.aqa7 import list_aqa7
+from data.datasets.diving_frames import list_finediving, list_mtl_aqa
 from data.datasets.folder import list_folder
 from data.datasets.jigsaws import list_jigsaws
+from data.datasets.score_lists import LISTERS
 from data.datasets.skeletons_folder import list_skeletons
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
@@ -23,6 +25,9 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
     "aqa7": list_aqa7,
     "tasd2": list_tasd2,
     "skeletons": list_skeletons,
+    "mtl-aqa": list_mtl_aqa,
+    "finediving": list_finediving,
+    **LISTERS,
 }
 """Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
 
@@ -44,7 +49,7 @@ def list_records(
         storage: how stores are reached.
         unscored: also list performances that the data set's own files give no score, where the kind can.
         frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
-        options: the kind's own, such as labels="scores.csv" for a folder.
+        options: the kind's own, such as labels="scores.csv" for a folder, or score="execution" where there are several.
 
     Raises:
         UsageError: unknown kind or option, no such folder, or nothing of that kind in it.

@@ -74,6 +74,7 @@ class Record:
         remote: input files on an object store by kind. They are no local files and `files` does not name them: a
             worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
         frames: the video where it is a folder of frames; `path` is then its folder.
+        boundaries: where its annotated parts meet, as ascending fractions 0..1 of its length; empty: not annotated.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Record:
     split: str | None = None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
     frames: FrameFolder | None = None
+    boundaries: tuple[float, ...] = ()
 
     @property
     def video(self) -> Path | FrameFolder | None:

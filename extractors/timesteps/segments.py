@@ -1,4 +1,6 @@
-"""Time is cut into T equal parts, and weighted statistics summarise the rows of each part.
+"""Time is cut into T parts, and weighted statistics summarise the rows of each part.
+
+Parts are equal, or none crosses an annotated boundary.
 
 Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a
 statistic is an integral over time. Another frame rate, irregular frames or a shift of the clock change it
@@ -19,7 +21,9 @@ applied to each part rather than to the whole video, and scaled so that it does 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -65,6 +69,32 @@ def equal_parts(start: float, end: float, steps: int) -> Floats:
         raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
     edges = np.linspace(start, end, steps + 1)
     return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps: int) -> Floats:
+    """(steps, 2) begin and end of parts none of which crosses a boundary, a fraction 0..1 of the time.
+
+    Each stretch between boundaries gets the same number of equal parts; the first ones get one more where the division
+    leaves a rest. Step t is so the same phase in every performance with the same number of stretches.
+
+    Example: 0 s to 10 s with a boundary at .2 in four is [[0, 1], [1, 2], [2, 6], [6, 10]].
+
+    Raises:
+        ValueError: more stretches than steps, or boundaries that do not ascend between 0 and 1.
+    """
+    edges = np.array([0.0, *boundaries, 1.0])
+    stretches = len(edges) - 1
+    if stretches > steps:
+        raise ValueError(f"{stretches} annotated parts do not fit into {steps} time steps")
+    if not (np.diff(edges) > 0).all():
+        raise ValueError("the annotated boundaries do not ascend between 0 and 1")
+    whole, rest = divmod(steps, stretches)
+    return np.concatenate(
+        [
+            equal_parts(start + first * (end - start), start + last * (end - start), whole + (number < rest))
+            for number, (first, last) in enumerate(pairwise(edges.tolist()))
+        ]
+    )
 
 
 def overlap(cells: Floats, part: Floats) -> Floats:

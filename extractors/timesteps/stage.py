@@ -17,6 +17,7 @@ from pydantic import field_validator, model_validator
 from data.errors import DataError, UsageError, nearest
 from data.store import Array, ArraySpec, StageOutput
 from data.store.arrays import Floats
+from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.array_channels import array_channels
@@ -25,7 +26,7 @@ from extractors.timesteps.flow_channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
-from extractors.timesteps.segments import Statistics, Steps, average_steps, equal_parts, step_features
+from extractors.timesteps.segments import Statistics, Steps, annotated_parts, average_steps, equal_parts, step_features
 from extractors.timesteps.trial_descriptors import trial_descriptors
 
 
@@ -33,6 +34,9 @@ class TimestepsConfig(StageConfig):
     """Roles of the agents, and how time is cut."""
 
     steps: int = setting(10, "Number of time steps T.", ge=1, le=1000)
+    bounds: Literal["equal", "annotated"] = setting(
+        "equal", "Time steps are equal parts, or annotated: none crosses a boundary of the data set's annotation."
+    )
     primary: str = setting("pose:0", "Role of the primary agent, see extractors/timesteps/roles.py for the grammar.")
     secondary: tuple[str, ...] = setting(("pose:1",), "Roles of the secondary agents, one kind.", min_length=1)
     scene: str = setting("clips", "Stage of the whole-scene feature (its logits), or stage/array; empty for none.")
@@ -113,18 +117,24 @@ class Timesteps(Extractor[TimestepsConfig]):
         """The time steps, whatever the length of the video."""
         return config.steps
 
+    @classmethod
+    def record_identity(cls, config: TimestepsConfig, record: Record) -> Mapping[str, str]:
+        """The annotated boundaries, where they are used."""
+        return {"boundaries": str(record.boundaries)} if config.bounds == "annotated" else {}
+
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
         Raises:
-            DataError: an upstream array is missing or has another shape than its stage promises.
+            DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or
+                has another shape than its stage promises.
         """
         primary_role, secondary_roles = self.config.parts()
         primary, *secondary = self._channels((primary_role, *secondary_roles), source.upstream)
         if len({one.names for one in secondary}) > 1:
             raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
         start, end = _span([primary, *secondary])
-        bounds = equal_parts(start, end, self.config.steps)
+        bounds = self._bounds(start, end, source.record)
         first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
         descriptors, trial = trial_descriptors(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
@@ -141,6 +151,17 @@ class Timesteps(Extractor[TimestepsConfig]):
         quality = {**_quality(primary, secondary, first, rest), "duration_s": round(end - start, 3)}
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
+
+    def _bounds(self, start: float, end: float, record: Record) -> Floats:
+        if self.config.bounds == "equal":
+            return equal_parts(start, end, self.config.steps)
+        if not record.boundaries:
+            fix = "Use a data set that has them, or --set timesteps.bounds=equal"
+            raise DataError("no annotated boundaries", where=record.name, fix=fix)
+        try:
+            return annotated_parts(start, end, record.boundaries, self.config.steps)
+        except ValueError as error:
+            raise DataError(str(error), where=record.name, fix="Raise timesteps.steps, or use bounds=equal") from None
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
@@ -175,7 +196,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         values = np.asarray(arrays[array].values, dtype=np.float64)
         if values.ndim != 2 or not len(values):
             raise DataError(f"{stage}/{array} has shape {values.shape}, not (step, class)", fix="Name another array")
-        if len(values) != len(bounds):
+        if len(values) != len(bounds) or self.config.bounds == "annotated":
             values = average_steps(values, _spans(arrays, bounds, len(values)), bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
         return safe, arrays[array].names

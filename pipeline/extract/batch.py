@@ -194,7 +194,8 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     dataset = config.dataset
     if dataset.root is None:
         raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
-    options = {} if dataset.labels is None else {"labels": dataset.labels}
+    given = {"labels": dataset.labels, "score": dataset.score}
+    options = {name: value for name, value in given.items() if value}
     listing = list_records(
         dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, frame_rate=config.frames.fps, **options
     )

@@ -117,7 +117,10 @@ class Planner:
         for name in self.stages:
             reads: dict[str, str] = {kind: inputs[kind] for kind in (*self._reads[name], *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
-            computation = Computation(name, *self._fixed[name], reads, upstream)
+            version, settings, identity = self._fixed[name]
+            if own := stage_class(name).record_identity(self.configs[name], record):
+                identity = {**identity, **own}
+            computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = self.lacking(record, name)
             check = Check("failed", absent[0]) if absent else self.cache.check(computation, record.id)

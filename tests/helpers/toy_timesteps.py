@@ -6,7 +6,7 @@ import numpy as np
 
 from data.store import StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
-from extractors.timesteps.stage import Timesteps
+from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
 
 class ToyTimestepsConfig(StageConfig):
@@ -26,8 +26,11 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
 
     def extract(self, source: Source) -> StageOutput:
         """The arrays of the real stage, small."""
+        return self.brightness(source, self.config.steps)
+
+    def brightness(self, source: Source, steps: int) -> StageOutput:
+        """The same for any settings."""
         grey = np.array([frame.image.mean() for frame in source.frames(range(len(source.times)))], dtype=np.float64)
-        steps = self.config.steps
         level = np.array([part.mean() for part in np.array_split(grey, steps)], dtype=np.float32)[:, None]  # (T, 1)
         edges = np.linspace(0, float(source.times[-1]), steps + 1)
         mask = np.ones(steps, dtype=bool)
@@ -44,3 +47,15 @@ class ToyTimesteps(Extractor[ToyTimestepsConfig]):
         names = {"primary": ("level", "root"), "secondary": ("square",)}
         quality = {"masked_steps_primary": 0.0, "masked_steps_secondary": 0.0}
         return StageOutput.of(self.arrays, values, quality, names)
+
+
+class PresetTimesteps(Extractor[TimestepsConfig]):
+    """The same with the settings of the real stage, so that presets load: from any video, without other stages."""
+
+    name, version, Config = "timesteps", 1, TimestepsConfig
+    arrays = Timesteps.arrays
+    clock = "step"
+
+    def extract(self, source: Source) -> StageOutput:
+        """Brightness in place of people."""
+        return ToyTimesteps(ToyTimestepsConfig()).brightness(source, self.config.steps)

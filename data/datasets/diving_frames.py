@@ -1,0 +1,253 @@
+"""MTL-AQA and FineDiving: annotations in pickles, dives as folders of frames, official splits.
+
+MTL-AQA (Parmar and Morris, CVPR 2019): frames of whole competitions, of which a dive is a range of numbers.
+
+    ROOT/MTL-AQA_split_0_data/{final_annotations_dict,train_split_0,test_split_0}.pkl
+    ROOT/whole_videos_frames/01/000001.jpg ...     as the publisher's frame_extractor.sh writes them
+
+FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
+
+    ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
+    ROOT/FineDiving/FINADivingWorldCup2021_Men3m_final_r1/0/00489.jpg ...
+
+Neither states a frame rate: 25 per second unless `frames.fps` says otherwise. Score "final" is the judges' final
+score, "execution" the same without the difficulty: final / difficulty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.datasets.restricted_pickle import read_pickle
+from data.datasets.tables import clip
+from data.errors import DataError, UsageError
+from data.video import FrameFolder, Labels, Listing, Record
+from data.video.frame_folder import numbered_pictures
+from data.video.records import MAX_LABEL
+
+FRAME_RATE = 25.0
+SCORES = ("final", "execution")
+TASK = "diving"
+
+
+@dataclass(frozen=True)
+class Dive:
+    """One annotated dive.
+
+    Attributes:
+        score, difficulty: final score and degree of difficulty.
+        first, last: its numbers in the folder of frames; None: the whole folder.
+        boundaries: as of `Record`.
+        frames: number of frames that the annotation speaks of.
+    """
+
+    score: float
+    difficulty: float
+    first: int | None
+    last: int | None
+    boundaries: tuple[float, ...]
+    frames: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a set has what, and how its annotation is read.
+
+    Attributes:
+        annotations: names of the annotation file; the first that exists is read.
+        folders: below the root, where annotations and lists may be.
+        lists: names of the list of each side.
+        frames: below the root, what may hold the folders of frames.
+        id: the id of a dive from its two keys.
+        folder: its folder of frames below one of `frames`.
+        dive: a `Dive` from one annotation; raises (KeyError, ValueError, ...) where it cannot be one.
+    """
+
+    annotations: tuple[str, ...]
+    folders: tuple[str, ...]
+    lists: Mapping[str, tuple[str, ...]]
+    frames: tuple[str, ...]
+    id: Callable[[Any, Any], str]
+    folder: Callable[[Any, Any], str]
+    dive: Callable[[Any], Dive]
+
+
+def _mtl_dive(row: Any) -> Dive:
+    first, last = _whole(row["start_frame"]), _whole(row["end_frame"])
+    return Dive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
+
+
+def _fine_dive(row: Any) -> Dive:
+    if isinstance(row, dict):
+        row = [None, row["dive_score"], row["difficulty"], None, row["frames_labels"]]
+    labels = np.asarray(row[4])
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
+        raise ValueError("frames_labels is no list of numbers")
+    meets = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
+    return Dive(_real(row[1]), _real(row[2]), None, None, tuple(meets.tolist()), len(labels))
+
+
+def _real(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_LABEL:
+        raise ValueError("a score or difficulty is no number")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
+        raise ValueError("a frame is no whole number")
+    return value
+
+
+def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
+    good = isinstance(key, tuple) and len(key) == 2 and all(map(isinstance, key, kinds))
+    name = str(key[0]) if good and isinstance(key[0], str) else ""
+    safe = not (set(name) & set("/\\\0")) and name not in (".", "..")
+    return key if good and safe and 0 <= key[1] < 10**6 and (name or 0 <= key[0] < 10**6) else None
+
+
+MTL_AQA = Layout(
+    annotations=("final_annotations_dict.pkl",),
+    folders=("MTL-AQA_split_0_data", "Ready_2_Use/MTL-AQA_split_0_data", "info", ""),
+    lists={"train": ("train_split_0.pkl", "train_split.pkl"), "test": ("test_split_0.pkl", "test_split.pkl")},
+    frames=("whole_videos_frames", "frames", ""),
+    id="{:02d}/{:03d}".format,
+    folder=lambda competition, _: f"{competition:02d}",
+    dive=_mtl_dive,
+)
+FINEDIVING = Layout(
+    annotations=("fine-grained_annotation_aqa.pkl", "FineDiving_fine-grained_annotation.pkl"),
+    folders=("Annotations", "train_test_split", ""),
+    lists={"train": ("train_split.pkl",), "test": ("test_split.pkl",)},
+    frames=(
+        "FineDiving",
+        "FINADiving_MTL_256s",
+        "Trimmed_Video_Frames/FINADiving_MTL_256s",
+        "Trimmed_Video_Frames",
+        "",
+    ),
+    id="{}/{:03d}".format,
+    folder="{}/{}".format,
+    dive=_fine_dive,
+)
+
+
+def list_mtl_aqa(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
+    """The dives of an MTL-AQA copy, each with its official split; see `_list`."""
+    return _list(root, MTL_AQA, (int, int), score, frame_rate)
+
+
+def list_finediving(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
+    """The dives of a FineDiving copy, with official split and boundaries of sub-actions; see `_list`."""
+    return _list(root, FINEDIVING, (str, int), score, frame_rate)
+
+
+def _list(root: Path, layout: Layout, kinds: tuple[type, type], score: str, frame_rate: float) -> Listing:
+    """The dives of one layout; what the lists name and the copy lacks becomes a problem line.
+
+    Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
+
+    Args:
+        root: the data set's folder.
+        layout: of the set.
+        kinds: types of the two keys of a dive.
+        score: "final" (default) or "execution".
+        frame_rate: frames per second; 0: `FRAME_RATE`.
+
+    Raises:
+        UsageError: no annotation or list, or an unknown score.
+        DataError: a damaged or contradicting annotation, or no dive at all.
+    """
+    if (score or SCORES[0]) not in SCORES:
+        raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(SCORES)}")
+    path = _find(root, layout.folders, layout.annotations)
+    annotations = read_pickle(path)
+    if not isinstance(annotations, dict):
+        raise DataError("holds no dict of dives", where=path, fix="Get the file again from its publisher")
+    folder = _folder_finder(root, layout.frames)
+    sides: dict[Any, str] = {}
+    records, problems = [], []
+    for side, names in layout.lists.items():
+        listed = _find(root, layout.folders, names)
+        for key in _dives(listed, kinds):
+            name = layout.id(*key)
+            if sides.setdefault(key, side) != side:
+                raise DataError(
+                    f"'{name}' is listed for training and for test", where=listed, fix="Get the lists again"
+                )
+            place, pictures = folder(layout.folder(*key))
+            dive = _dive(annotations, key, name, layout, path)
+            have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
+            if not have:
+                problems.append(f"{name}: listed for {side}, but has no frames")
+                continue
+            if have != dive.frames:
+                problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
+            frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
+            labels = Labels(score=_chosen(dive, score, name, path), difficulty=dive.difficulty)
+            groups = {"competition": str(key[0])}
+            records.append(Record(name, place, {}, TASK, labels, groups, side, {}, frames, dive.boundaries))
+    if not records:
+        fix = (
+            f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
+            if sides
+            else None
+        )
+        raise DataError("none of the listed dives has frames", where=root, fix=fix)
+    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def _find(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path:
+    for path in (root / folder / name for name in names for folder in folders):
+        if path.is_file():
+            return path
+    raise UsageError(f"no {names[0]}", where=root, fix=f"It belongs in {root / folders[0]}")
+
+
+def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
+    listed = read_pickle(path)
+    keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
+    if None in keys or not keys:
+        raise DataError("is no list of dives, each (competition, number)", where=path, fix="Get the list again")
+    return [key for key in dict.fromkeys(keys) if key is not None]
+
+
+def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: Layout, path: Path) -> Dive:
+    if key not in annotations:
+        raise DataError(f"no annotation of '{clip(name)}'", where=path, fix="Get the annotation and the lists again")
+    try:
+        return layout.dive(annotations[key])
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        what = f"the annotation of '{clip(name)}' cannot be used ({clip(str(error))})"
+        raise DataError(what, where=path, fix="Get the file again from its publisher") from error
+
+
+def _chosen(dive: Dive, score: str, name: str, path: Path) -> float:
+    if score != "execution":
+        return dive.score
+    if dive.difficulty <= 0:
+        raise DataError(
+            f"'{clip(name)}' has the difficulty {dive.difficulty:g}", where=path, fix="Use dataset.score=final"
+        )
+    return dive.score / dive.difficulty
+
+
+def _folder_finder(root: Path, places: Sequence[str]) -> Callable[[str], tuple[Path, list[int]]]:
+    """A function from a folder's name to its place and the numbers of its pictures; each folder is listed once."""
+    known: dict[str, tuple[Path, list[int]]] = {}
+
+    def find(name: str) -> tuple[Path, list[int]]:
+        if name not in known:
+            paths = [root / place / name for place in places]
+            path = next((path for path in paths if path.is_dir()), paths[0])
+            names = os.listdir(path) if path.is_dir() else ()
+            known[name] = path, [number for number, _ in numbered_pictures(names)[0]]
+        return known[name]
+
+    return find

@@ -1,0 +1,176 @@
+"""Pickles of annotations without running what they ask for: plain values and numpy arrays of numbers, nothing else.
+
+A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
+bytes, and a table of five names for numpy arrays and scalars, which it builds itself. Every other name or
+instruction is an error that says what was refused. Memory stays within a few times the size of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.tables import MAX_BYTES, clip, read_bytes
+from data.errors import DataError
+
+# fmt: off
+INSTRUCTIONS = (
+    "MARK", "STOP", "POP", "POP_MARK", "DUP", "NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2",
+    "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "EMPTY_LIST", "LIST", "APPEND",
+    "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT", "DICT", "SETITEM", "SETITEMS",
+    "PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET", "PROTO", "FRAME", "GLOBAL",
+    "STACK_GLOBAL", "REDUCE", "BUILD",
+)
+# fmt: on
+"""What a pickle may do, by the names of `pickletools`."""
+
+_CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
+_NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+
+
+def read_pickle(path: Path) -> Any:
+    """The dicts, lists, tuples, texts, numbers, bytes and numpy arrays of a pickle.
+
+    Raises:
+        DataError: not a pickle, too large, or one that asks for anything else; says what was refused.
+    """
+    content = read_bytes(path, MAX_BYTES)
+    try:
+        return _Reader(io.BytesIO(content), encoding="latin1").load()
+    except _RefusedError as error:
+        fix = "Annotations need none of that; get the file again from its publisher"
+        raise DataError(
+            f"this pickle asks for {clip(str(error), 120)}, which is refused", where=path, fix=fix
+        ) from error
+    except (RecursionError, MemoryError) as error:
+        raise DataError("this pickle is nested too deeply or too large", where=path, fix="Get it again") from error
+    except Exception as error:  # a damaged pickle fails in many ways: EOFError, KeyError, IndexError, TypeError, ...
+        what = clip(f"{type(error).__name__}: {error}", 160)
+        raise DataError(f"is no usable pickle ({what})", where=path, fix="Get the file again") from error
+
+
+class _RefusedError(Exception):
+    """Something that a pickle of annotations has no use for."""
+
+
+class _Name:
+    """A name of the table on the reader's stack; not callable, so that only `REDUCE` below uses it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class _Type:
+    """A numeric dtype in the making."""
+
+    def __init__(self, code: Any) -> None:
+        if not isinstance(code, str) or not _NUMBERS.fullmatch(code):
+            raise _RefusedError(f"a numpy array of type {code if isinstance(code, str) else type(code).__name__}")
+        self.dtype = np.dtype(code)
+
+    def restore(self, state: Any) -> None:
+        if state[1] not in ("<", ">", "|", "=") or any(part is not None for part in state[2:5]):
+            raise _RefusedError("a numpy array of fields")
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+    def values(self, shape: Any, raw: Any, *, fortran: bool = False) -> NDArray[Any]:
+        if not isinstance(raw, bytes | str) or not isinstance(shape, tuple):
+            raise _RefusedError("a numpy array of objects")
+        content = raw.encode("latin1") if isinstance(raw, str) else raw
+        if any(type(side) is not int or side < 0 for side in shape) or len(shape) > 32:
+            raise _RefusedError("a numpy array of an impossible shape")
+        if math.prod(shape) * self.dtype.itemsize != len(content):
+            raise ValueError("an array that is not as long as its shape")
+        return np.frombuffer(content, self.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class _Array(np.ndarray[Any, Any]):
+    """An array whose content comes with a later instruction."""
+
+    def restore(self, state: Any) -> None:
+        _, shape, kind, fortran, raw = state
+        if not isinstance(kind, _Type):
+            raise _RefusedError("a numpy array without a type")
+        values = kind.values(shape, raw, fortran=bool(fortran))
+        self.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))  # type: ignore[attr-defined]
+
+
+def _empty(*_: Any) -> _Array:
+    return _Array((0,), np.uint8)
+
+
+def _scalar(kind: Any, raw: Any = b"") -> Any:
+    if not isinstance(kind, _Type):
+        raise _RefusedError("a numpy number without a type")
+    return kind.values((), raw).item()
+
+
+def _bytes(text: Any, encoding: Any) -> bytes:
+    if not isinstance(text, str) or encoding != "latin1":
+        raise _RefusedError("an encoding of text")
+    return text.encode("latin1")
+
+
+_TABLE = {
+    "numpy dtype": lambda code, *_: _Type(code),
+    "numpy ndarray": None,
+    "numpy.core.multiarray _reconstruct": _empty,
+    "numpy._core.multiarray _reconstruct": _empty,
+    "numpy.core.multiarray scalar": _scalar,
+    "numpy._core.multiarray scalar": _scalar,
+    "_codecs encode": _bytes,
+    "__builtin__ bytes": lambda: b"",
+}
+
+
+class _Reader(
+    pickle._Unpickler
+):  # the reader in Python: its instructions can be chosen, and its memo cannot be blown up
+    def refuse(self) -> None:
+        raise _RefusedError("an instruction that makes objects")
+
+    def find_class(self, module: str, name: str) -> Any:
+        if f"{module} {name}" not in _TABLE:
+            raise _RefusedError(f"'{module}.{name}'")
+        return _Name(f"{module} {name}")
+
+    def call(self) -> None:
+        arguments, made = self.stack.pop(), self.stack.pop()  # type: ignore[attr-defined]
+        function = _TABLE[made.name] if isinstance(made, _Name) else None
+        if function is None or not isinstance(arguments, tuple):
+            raise _RefusedError("a call")
+        self.stack.append(function(*arguments))  # type: ignore[attr-defined]
+
+    def build(self) -> None:
+        state, made = self.stack.pop(), self.stack[-1]  # type: ignore[attr-defined]
+        if not isinstance(made, _Type | _Array) or not isinstance(state, tuple):
+            raise _RefusedError("a change of an object")
+        made.restore(state)
+
+    def keyed(self, name: str) -> None:
+        """Check keys before they are hashed: a tuple in a tuple in a tuple ... would end the process."""
+        keys = self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]  # type: ignore[attr-defined]
+        for key in keys:
+            parts = key if isinstance(key, tuple) else (key,)
+            if any(not isinstance(part, str | int | float | bytes | None) for part in parts):
+                raise _RefusedError("a dict with keys that are no names or numbers")
+        pickle._Unpickler.dispatch[_CODES[name]](self)
+
+    dispatch = {  # noqa: RUF012 -- the name is pickle's
+        **dict.fromkeys(range(256), refuse),
+        **{_CODES[name]: pickle._Unpickler.dispatch[_CODES[name]] for name in INSTRUCTIONS},
+        _CODES["REDUCE"]: call,
+        _CODES["BUILD"]: build,
+        _CODES["SETITEM"]: lambda reader: reader.keyed("SETITEM"),
+        _CODES["SETITEMS"]: lambda reader: reader.keyed("SETITEMS"),
+        _CODES["DICT"]: lambda reader: reader.keyed("DICT"),
+    }

@@ -1,0 +1,217 @@
+"""Data sets whose labels are one list a side: Fis-V, FS1000, rhythmic gymnastics, and UNLV-Dive and Vault.
+
+A `ListLayout` says where lists and videos are and what the columns mean; one reader serves all. Lists are text, cells
+separated by blanks or tabs; UNLV's are MATLAB matrices. A listed performance without video, and a video that no list
+names, become problem lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data.datasets.matlab import read_matrix
+from data.datasets.tables import at_line, clip, number, read_bytes, read_text
+from data.errors import DataError, UsageError
+from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+
+Row = tuple[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class ListLayout:
+    """One set, or one part of a set that has several.
+
+    Attributes:
+        lists: each side's list; the first that exists, below the root or its folder "data" or "annotations".
+        columns: what the cells after the name mean; "" is not read.
+        videos: below the root, folders that may hold the videos, named as in the list.
+        header: whether the first line names the columns.
+        task: the task of a name.
+    """
+
+    lists: Mapping[str, tuple[str, ...]]
+    columns: tuple[str, ...]
+    videos: tuple[str, ...]
+    header: bool = False
+    task: Callable[[str], str] = lambda name: ""
+
+
+_SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
+
+LAYOUTS: Mapping[str, ListLayout] = {
+    "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), task=lambda _: "skating"),
+    "fs1000": ListLayout(
+        {"train": _SIDES["train"], "test": ("test_dataset.txt", "test.txt", "val_dataset.txt", "val.txt")},
+        ("tes", "pcs", "ss", "tr", "pe", "co", "in"),
+        ("videos", "video", ""),
+        task=lambda _: "skating",
+    ),
+    "rhythmic-gymnastics": ListLayout(
+        {side: (f"{side}.txt",) for side in ("train", "test")},
+        ("difficulty", "execution", "total", "", ""),
+        ("videos", "video", "RG_public", ""),
+        header=True,
+        task=lambda name: name.partition("_")[0],
+    ),
+}
+FIRST = {"rhythmic-gymnastics": "total"}
+"""The score where `dataset.score` is empty, if it is not the first column."""
+
+
+def list_scores(kind: str, root: Path, *, score: str = "") -> Listing:
+    """The performances of one of `LAYOUTS`, each with its official side.
+
+    Args:
+        kind: key of `LAYOUTS`.
+        root: the folder with the lists.
+        score: which column is the label.
+
+    Raises:
+        UsageError: no list, or no such score.
+        DataError: a damaged or contradicting list, or none of the listed performances has a video.
+    """
+    layout = LAYOUTS[kind]
+    score = _score(score or FIRST.get(kind, layout.columns[0]), [name for name in layout.columns if name])
+    sides = {side: _find(root, names) for side, names in layout.lists.items()}
+    rows = {side: list(_text_rows(path, layout)) for side, path in sides.items()}
+    return _join(root, rows, sides, score, layout.videos, layout.task)
+
+
+def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
+    lines = read_text(path).split("\n")
+    for line, text in enumerate(lines, start=1):
+        cells = text.split()
+        if not cells or (layout.header and line == 1):
+            continue
+        where = at_line(path, line)
+        if len(cells) != len(layout.columns) + 1:
+            fix = f"Expected the name and {len(layout.columns)} numbers"
+            raise DataError(f"{len(cells)} cells", where=where, fix=fix)
+        named = zip(layout.columns, cells[1:], strict=True)
+        yield cells[0], {name: number(cell, where=where, what=name) for name, cell in named if name}
+
+
+UNLV = {
+    "diving": ("diving", "diving_overall_scores.mat", "split_300_70", ("diving_samples_len_ori",)),
+    "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", ("gym_vault_samples_len_ori",)),
+}
+"""Task -> folder, scores, folder of the split, folders of the videos."""
+
+
+def list_unlv(root: Path, *, score: str = "") -> Listing:
+    """UNLV-Dive and UNLV-Vault (Parmar and Morris, CVPRW 2017); either may be missing.
+
+    Args:
+        root: the folder that holds diving and gymnastic_vault.
+        score: "final" (default), or "execution", final / difficulty, which only the dives have.
+
+    Raises: as `list_scores`.
+    """
+    score = _score(score or "final", ["final", "execution"])
+    records: list[Record] = []
+    problems: list[str] = []
+    for task, (folder, scores, split, videos) in UNLV.items():
+        place = root / folder
+        if not place.is_dir() or (task == "vault" and score == "execution"):
+            continue
+        final = _matrix(place / scores, "overall_scores")
+        levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
+        sides = {side: place / split / f"{side}ing_idx.mat" for side in ("train", "test")}
+        rows = {
+            side: [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
+            for side, path in sides.items()
+        }
+        listing = _join(root, rows, sides, score, tuple(f"{folder}/{name}" for name in videos), lambda _, t=task: t)
+        records += listing.records
+        problems += listing.problems
+    if not records:
+        raise UsageError("no folder diving or gymnastic_vault", where=root, fix="Give the folder that holds them")
+    return Listing(tuple(records), tuple(problems))
+
+
+def _matrix(path: Path, variable: str) -> np.ndarray:
+    if not path.is_file():
+        raise UsageError(f"no {path.name}", where=path.parent, fix="Unpack the publisher's archive again")
+    try:
+        values = read_matrix(read_bytes(path), variable).ravel()
+    except ValueError as error:
+        raise DataError(clip(str(error), 200), where=path, fix=f"Expected the numeric matrix {variable}") from error
+    if not np.isfinite(values).all() or not len(values):
+        raise DataError(f"{variable} has values that are no numbers", where=path, fix="Get the file again")
+    return values
+
+
+def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Path) -> Row:
+    if not 1 <= index <= len(final) or (levels is not None and (index > len(levels) or levels[index - 1] <= 0)):
+        raise DataError(f"sample {index} has no score or difficulty", where=path, fix="Get the lists again")
+    values = {"final": float(final[index - 1])}
+    if levels is not None:
+        values["difficulty"] = float(levels[index - 1])
+        values["execution"] = values["final"] / values["difficulty"]
+    return f"{index:03d}", values
+
+
+def _score(score: str, known: list[str]) -> str:
+    if score not in known:
+        raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(known)}")
+    return score
+
+
+def _find(root: Path, names: tuple[str, ...]) -> Path:
+    for path in (root / folder / name for name in names for folder in ("", "data", "annotations")):
+        if path.is_file():
+            return path
+    raise UsageError(f"no {names[0]}", where=root, fix="Put the publisher's list beside the folder of the videos")
+
+
+def _join(
+    root: Path,
+    rows: Mapping[str, list[Row]],
+    lists: Mapping[str, Path],
+    score: str,
+    folders: tuple[str, ...],
+    task: Callable[[str], str],
+) -> Listing:
+    """The listed performances that have a video."""
+    videos: dict[str, Path] = {}
+    for folder in (root / name for name in folders):
+        for path in sorted(folder.rglob("*")) if folder.is_dir() and folder != root else sorted(folder.glob("*")):
+            if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+                videos.setdefault(_plain(path.stem), path)
+    unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
+    for side, listed in rows.items():
+        for name, values in listed:
+            if name in sides:
+                what = f"'{clip(name)}' is listed {'twice' if sides[name] == side else 'for training and for test'}"
+                raise DataError(what, where=lists[side], fix="Get the lists again")
+            sides[name] = side
+            video = videos.get(_plain(name))
+            if video is None:
+                problems.append(f"{clip(name)}: listed for {side}, but has no video")
+                continue
+            unused.pop(_plain(name), None)
+            labels = Labels(score=values[score], difficulty=values.get("difficulty"))
+            record_id = video.relative_to(root).as_posix()
+            records.append(Record(record_id, video, task=task(name), labels=labels, split=side))
+    if not records:
+        raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {folders[0]}")
+    problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]
+    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def _plain(name: str) -> str:
+    """A name without leading zeros, small: videos 1.mp4 and 001.mp4 are both sample 1."""
+    return re.sub(r"^0+(?=\d)", "", name.lower())
+
+
+LISTERS: Mapping[str, Callable[..., Listing]] = {
+    **{kind: partial(list_scores, kind) for kind in LAYOUTS},
+    "unlv": list_unlv,
+}
+"""Lister by kind."""

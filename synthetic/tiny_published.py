@@ -1,0 +1,161 @@
+"""Tiny copies of further published data sets in their official layouts, traps included; see `tiny_datasets`.
+
+The pictures of the videos show one spot and a camera that follows it, the better the higher the score.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.datasets.score_lists import LAYOUTS, UNLV
+from data.store import atomic_path, write_bytes
+from data.video import write_video
+from synthetic.planted_relation import Relation, follow
+from synthetic.tiny_datasets import SIZE, Shown, write_avi
+
+RATE = 25.0
+
+
+def _shown(quality: float, frames: int, seed: int, number: int) -> Shown:
+    """An athlete and a camera, as in the made AQA-7 set."""
+    rng = np.random.default_rng([seed, 11, number])
+    athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, RATE))
+    return Shown(athlete[:, None], camera, seed=number % 3)
+
+
+def _write_frames(folder: Path, shown: Shown, first: int) -> None:
+    """Numbered JPEG pictures from `first` on."""
+    import cv2
+
+    for number, picture in enumerate(shown.pictures(SIZE), start=first):
+        write_bytes(folder / f"{number:06d}.jpg", bytes(cv2.imencode(".jpg", picture[..., ::-1])[1]))
+
+
+def _write_pickle(path: Path, value: Any) -> None:
+    write_bytes(path, pickle.dumps(value, protocol=3))
+
+
+def _quality(seed: int, number: int) -> float:
+    return float(np.random.default_rng([seed, 5, number]).uniform(0, 1))
+
+
+def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """MTL-AQA: two competitions as folders of frames; the last listed dive has no frames.
+
+    Args:
+        root: where to.
+        count: dives; every fourth tests.
+        frames: of each dive.
+        seed: of everything.
+    """
+    annotations: dict[tuple[int, int], dict[str, Any]] = {}
+    sides: dict[str, list[tuple[int, int]]] = {"train": [], "test": []}
+    for number in range(count):
+        key, quality = ((1, 9)[number % 2], number // 2 + 1), _quality(seed, number)
+        first, difficulty = 100 + number * (frames + 7), (1.5, 3.2, 3.4)[number % 3]
+        annotations[key] = {
+            "primary_view": 0, "start_frame": first, "end_frame": first + frames - 1, "position": 1,
+            "difficulty": difficulty, "armstand": 0, "rotation_type": 2, "ss_no": 7, "tw_no": 0,
+            "final_score": round(difficulty * (10 + 20 * quality), 2),
+        }  # fmt: skip
+        sides["test" if number % 4 == 3 else "train"].append(key)
+        if number < count - 1:
+            _write_frames(root / f"whole_videos_frames/{key[0]:02d}", _shown(quality, frames, seed, number), first)
+    folder = root / "MTL-AQA_split_0_data"
+    _write_pickle(folder / "final_annotations_dict.pkl", annotations)
+    for side, keys in sides.items():
+        _write_pickle(folder / f"{side}_split_0.pkl", keys)
+    return root
+
+
+def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """FineDiving: a folder of frames a dive, of three to five sub-actions; the last dive lacks its last two frames.
+
+    Args: as of `make_mtl_aqa`.
+    """
+    annotations: dict[tuple[str, int], list[Any]] = {}
+    sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
+    for number in range(count):
+        rng, quality = np.random.default_rng([seed, 13, number]), _quality(seed, number)
+        key, difficulty = (f"MadeWorldCup_{number % 2}", number // 2), (1.5, 3.2, 3.4)[number % 3]
+        starts = np.sort(rng.choice(np.arange(2, frames - 2), 2 + number % 3, replace=False))
+        labels = np.searchsorted(starts, np.arange(frames), side="right") + 4
+        annotations[key] = ["407c", round(difficulty * (10 + 20 * quality), 2), difficulty, starts - 1, labels]
+        sides["test" if number % 4 == 3 else "train"].append(key)
+        missing = 2 * (number == count - 1)
+        shown = _shown(quality, frames - missing, seed, number)
+        _write_frames(root / f"FineDiving/{key[0]}/{key[1]}", shown, 400 + number)
+    _write_pickle(root / "Annotations/fine-grained_annotation_aqa.pkl", annotations)
+    for side, keys in sides.items():
+        _write_pickle(root / f"Annotations/{side}_split.pkl", keys)
+    return root
+
+
+def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """Fis-V, FS1000 or rhythmic gymnastics: videos and a text list a side; the last listed performance has no video.
+
+    Args: kind is one of `data.datasets.score_lists.LAYOUTS`; the others are as of `make_mtl_aqa`.
+    """
+    lines: dict[str, list[str]] = {"train": [], "test": []}
+    apparatus = kind == "rhythmic-gymnastics"
+    if apparatus:
+        for side in lines.values():
+            side.append("Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length")
+    for number in range(count):
+        quality = _quality(seed, number)
+        name = f"{('Ball', 'Hoop')[number % 2]}_{number // 2 + 1:03d}" if apparatus else f"{number + 1}"
+        first, second = round(20 + 20 * quality, 2), round(25 + 10 * quality, 2)
+        parts = [round(5 + 4 * quality, 2)] * 5
+        cells = {"fis-v": [first, second, 1], "fs1000": [first, second, *parts]}.get(
+            kind, [first, second, round(first + second, 2), 0.0, 90]
+        )
+        side = "test" if number % 8 > 5 else "train"
+        lines[side].append(("\t" if apparatus else " ").join([name, *map(str, cells)]))
+        if number < count - 1:
+            shown = _shown(quality, frames, seed, number)
+            write_video(root / f"videos/{name}.mp4", shown.pictures(SIZE), RATE)
+    for side, listed in lines.items():
+        name = f"{side}.txt" if apparatus else f"{side}_dataset.txt"
+        write_bytes(root / name, "".join(f"{line}\n" for line in listed).encode())
+    return root
+
+
+def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
+    """UNLV-Dive and Vault: videos 001.avi ..., scores and splits as MATLAB matrices; arguments as of `make_mtl_aqa`."""
+    for task, (folder, scores, split, videos) in UNLV.items():
+        final, levels = np.zeros(count), np.zeros(count)
+        for number in range(count):
+            quality = _quality(seed, number + 100 * (task == "vault"))
+            levels[number] = (1.5, 3.2, 3.4)[number % 3]
+            final[number] = round(levels[number] * (10 + 20 * quality) if task == "diving" else 12 + 4 * quality, 2)
+            place = root / folder / videos[0] / f"{number + 1:03d}.avi"
+            write_avi(place, _shown(quality, frames, seed, number).pictures(SIZE), RATE)
+        _write_matrix(root / folder / scores, "overall_scores", final[:, None])
+        if task == "diving":
+            _write_matrix(root / folder / "diving_difficulty_level.mat", "difficulty_level", levels[:, None])
+        tests = np.arange(count) % 4 == 3
+        for side, chosen in (("training", ~tests), ("testing", tests)):
+            _write_matrix(root / folder / split / f"{side}_idx.mat", f"{side}_idx", np.flatnonzero(chosen)[None] + 1.0)
+    return root
+
+
+def _write_matrix(path: Path, variable: str, values: Any) -> None:
+    import scipy.io
+
+    with atomic_path(path) as temporary:
+        scipy.io.savemat(str(temporary), {variable: values}, appendmat=False, do_compression=True)
+
+
+PUBLISHED: Mapping[str, Callable[..., Path]] = {
+    "mtl-aqa": make_mtl_aqa,
+    "finediving": make_finediving,
+    **{kind: partial(make_lists, kind) for kind in LAYOUTS},
+    "unlv": make_unlv,
+}
+"""Maker by kind of data set."""

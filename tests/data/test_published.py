@@ -1,0 +1,116 @@
+"""Layouts of published data sets: what the made sets plant comes back, and damaged lists are refused by place."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.datasets.listing import list_records
+from data.errors import AimError
+from data.video import Labels
+from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
+
+
+def test_mtl_aqa_cuts_dives_out_of_whole_competitions(tmp_path: Path) -> None:
+    listing = list_records("mtl-aqa", make_mtl_aqa(tmp_path, count=8, frames=4))
+    assert [record.id for record in listing.records] == [f"{c:02d}/{n:03d}" for c in (1, 9) for n in (1, 2, 3, 4)][:-1]
+    assert listing.problems == ("09/004: listed for test, but has no frames",)
+    first, second = listing.records[:2]
+    assert (first.split, first.task, first.groups) == ("train", "diving", {"competition": "1"})
+    assert first.frames
+    assert (first.frames.first, first.frames.last, first.frames.rate) == (100, 103, 25.0)
+    assert len(first.frames.files()) == 4
+    assert second.frames
+    assert second.frames.first == 100 + 2 * 11
+    assert first.labels
+    assert first.labels.score
+    assert first.labels.difficulty == 1.5
+    without = list_records("mtl-aqa", tmp_path, score="execution", frame_rate=30.0).records[0]
+    assert without.labels == Labels(score=first.labels.score / 1.5, difficulty=1.5)
+    assert without.frames == replace(first.frames, rate=30.0)
+
+
+def test_finediving_hands_over_boundaries(tmp_path: Path) -> None:
+    listing = list_records("finediving", make_finediving(tmp_path, count=4, frames=20))
+    labels = pickle.loads((tmp_path / "Annotations/fine-grained_annotation_aqa.pkl").read_bytes())
+    for record in listing.records:
+        name, _, number = record.id.partition("/")
+        frames = labels[name, int(number)][4]
+        starts = [index for index in range(1, 20) if frames[index] != frames[index - 1]]
+        assert np.allclose(record.boundaries, np.array(starts) / 20)
+    assert sorted(len(record.boundaries) for record in listing.records) == [2, 2, 3, 4]
+    assert listing.problems == ("MadeWorldCup_1/001: 18 frames where the annotation has 20",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "score", "cells"),
+    [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("rhythmic-gymnastics", "", 2)],
+)
+def test_lists_give_the_score_that_is_asked_for(tmp_path: Path, kind: str, score: str, cells: int) -> None:
+    make_lists(kind, tmp_path, count=8, frames=2)
+    listing = list_records(kind, tmp_path, score=score)
+    assert len(listing.records) == 7
+    assert len(listing.problems) == 1
+    (path,) = (path for path in tmp_path.glob("train*.txt"))
+    wanted = {
+        row.split()[0]: float(row.split()[1 + cells]) for row in path.read_text().splitlines() if "Video" not in row
+    }
+    trained = [record for record in listing.records if record.split == "train"]
+    assert {Path(record.id).stem: record.labels and record.labels.score for record in trained} == wanted
+
+
+def test_unlv_reads_both_halves_or_one(tmp_path: Path) -> None:
+    listing = list_records("unlv", make_unlv(tmp_path, count=8, frames=2))
+    assert [(record.task, record.split) for record in listing.records].count(("vault", "test")) == 2
+    dives = list_records("unlv", tmp_path, score="execution").records
+    assert {record.task for record in dives} == {"diving"}
+    assert dives[0].labels and dives[0].labels.score and 10 <= dives[0].labels.score <= 30
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(AimError, match="dataset.score is one of"):
+        list_records(kind, tmp_path, score="total_nonsense")
+    with pytest.raises(AimError) as caught:
+        list_records(kind, tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [("9 1.0 2.0", "3 cells"), ("9 a 2.0 1", "not a finite number"), ("1 1.0 2.0 1", "listed twice")],
+)
+def test_a_damaged_list_names_its_line(tmp_path: Path, line: str, what: str) -> None:
+    make_lists("fis-v", tmp_path, count=4, frames=2)
+    with (tmp_path / "train_dataset.txt").open("a") as stream:
+        stream.write(f"{line}\n")
+    with pytest.raises(AimError, match=what) as caught:
+        list_records("fis-v", tmp_path)
+    assert "train_dataset.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("train_split_0", [(1, 1), (9, 77)], "no annotation of '09/077'"),
+        ("train_split_0", [(1, "../..")], "no list of dives"),
+        ("train_split_0", [(9, 4)], "listed for training and for test"),
+        ("final_annotations_dict", {(1, 1): {"start_frame": 1}}, "cannot be used"),
+        ("final_annotations_dict", [1], "no dict of dives"),
+        (
+            "final_annotations_dict",
+            {(1, 1): {"start_frame": 1, "end_frame": 3, "final_score": float("nan"), "difficulty": 2.0}},
+            "is no number",
+        ),
+    ],
+)
+def test_impossible_annotations_are_refused(tmp_path: Path, name: str, value: object, what: str) -> None:
+    make_mtl_aqa(tmp_path, count=8, frames=2)
+    (tmp_path / f"MTL-AQA_split_0_data/{name}.pkl").write_bytes(pickle.dumps(value))
+    with pytest.raises(AimError, match=what):
+        list_records("mtl-aqa", tmp_path)

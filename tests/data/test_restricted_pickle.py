@@ -1,0 +1,142 @@
+"""Pickles of annotations: plain values come back equal, and whatever else one asks for is refused by name."""
+
+from __future__ import annotations
+
+import contextlib
+import fractions
+import os
+import pickle
+import pickletools
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from data.datasets.restricted_pickle import INSTRUCTIONS, read_pickle
+from data.errors import DataError
+
+ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers())
+VALUES = st.recursive(ATOMS, lambda v: st.lists(v) | st.dictionaries(KEYS, v) | st.tuples(v, v), max_leaves=20)
+
+
+def read(content: bytes, folder: Path) -> Any:
+    """What the reader makes of these bytes."""
+    (folder / "a.pkl").write_bytes(content)
+    return read_pickle(folder / "a.pkl")
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=VALUES, protocol=st.integers(0, 5))
+def test_plain_values_come_back_equal(tmp_path_factory: pytest.TempPathFactory, value: Any, protocol: int) -> None:
+    assert read(pickle.dumps(value, protocol), tmp_path_factory.getbasetemp()) == value
+
+
+@pytest.mark.parametrize("protocol", range(5))
+def test_arrays_and_numpy_numbers_come_back_equal(tmp_path: Path, protocol: int) -> None:
+    arrays = [
+        np.arange(6).reshape(2, 3),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.arange(3, dtype=">i2"),
+        np.array([], np.float32),
+        np.array([True, False]),
+    ]
+    made = read(pickle.dumps({"a": arrays, "n": [np.float64(1.5), np.int64(-2)]}, protocol), tmp_path)
+    assert made["n"] == [1.5, -2]
+    for one, other in zip(made["a"], arrays, strict=True):
+        assert_array_equal(one, other)
+        assert one.dtype.newbyteorder("=") == other.dtype.newbyteorder("=")
+
+
+class Calls:
+    """Pickles to a call of any function."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (Calls(os.system, "touch hacked"), "posix.system"),
+        (Calls(eval, "open('hacked', 'w')"), "builtins.eval"),
+        (Calls(getattr, "", "join"), "getattr"),
+        (fractions.Fraction(1, 2), "fractions.Fraction"),
+        (OrderedDict(a=1), "collections.OrderedDict"),
+        ({1, 2}, "instruction"),
+        (bytearray(b"12"), "builtins.bytearray"),
+        (np.array([object], object), "numpy array of type O8"),
+        (np.zeros(2, [("a", "i4")]), "numpy array of type V4"),
+    ],
+    ids=str,
+)
+def test_other_objects_are_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: Any, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        read(pickle.dumps(value, protocol=4), tmp_path)
+    assert named in str(caught.value)
+    assert not (tmp_path / "hacked").exists()
+
+
+DTYPE = b"cnumpy\ndtype\n(S'f8'\nI00\nI01\ntR"
+EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a pickle",
+        b"cos\nsystem\n(S'x'\ntR.",
+        b"(S'x'\nios\nsystem\n.",  # INST
+        b"\x82\x01.",  # EXT1
+        b"Pname\n.",  # PERSID
+        b"\x96\xff\xff\xff\xff\xff\xff\xff\x0f.",  # BYTEARRAY8 of 2^60 bytes
+        b"\x8e\xff\xff\xff\xff\xff\xff\xff\x0f.",  # BINBYTES8, the same
+        b"Nr\xff\xff\xff\xff.",  # LONG_BINPUT into a place far away, then STOP
+        b"N" + b"\x85" * 300_000 + b"}\x8c\x01aNs0h\x00.",  # tuples in tuples
+        b"}N" + b"\x85" * 300_000 + b"Ns.",  # such a tuple as a key: hashing it would end the process
+        b"cnumpy\ndtype\n(S'O'\nI00\nI01\ntR.",
+        DTYPE + b"(I3\nS'|'\nNNNI-1\nI-1\nI63\ntb(NtR.",
+        DTYPE + b"}S'x'\nI1\nsb.",  # new attributes
+        EMPTY + b"(I1\n(I1000000000\nI1000000000\nt" + DTYPE + b"I00\nS'abc'\ntb.",
+        EMPTY + b"(I1\n(I-1\nt" + DTYPE + b"I00\nS'abcdefgh'\ntb.",
+        EMPTY + b"}S'x'\nI1\nsb.",
+        b"cnumpy\nndarray\n(I4\ntR.",
+        b"cnumpy\ndtype\n(cnumpy\ndtype\nI00\ntR.",
+        b"I" + b"9" * 100_000 + b"\n.",
+    ],
+)
+def test_hostile_pickles_end_in_one_error_or_a_plain_value(tmp_path: Path, content: bytes) -> None:
+    with contextlib.suppress(DataError):
+        assert read(content, tmp_path) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_changed_bytes_end_in_a_value_or_an_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    content = bytearray(pickle.dumps({("a", 1): [1.5, np.arange(4), {"b": (1, b"c")}]}, data.draw(st.integers(0, 4))))
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(DataError):
+        read(bytes(content), tmp_path_factory.getbasetemp())
+
+
+def test_the_table_of_instructions_has_none_that_makes_objects() -> None:
+    known = {opcode.name for opcode in pickletools.opcodes}
+    assert set(INSTRUCTIONS) <= known
+    makers = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "BYTEARRAY8"}
+    assert makers <= known - {*INSTRUCTIONS}
