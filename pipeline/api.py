@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pipeline.observer import Observer
 
 if TYPE_CHECKING:
+    from data.datasets import DataReport
     from pipeline.cache import CacheFiles, CacheListing
     from pipeline.config import BaseConfig
     from pipeline.demo import DemoResult
@@ -554,6 +555,31 @@ def pack(
     with writing(Path(out)):
         write_pack(Path(out), features)
     return features
+
+
+def data_check(root: Place, *, config: Configuration = None, overrides: Overrides = ()) -> DataReport:
+    """Compare a copy of a published data set with what is known of it: counts, hashes, missing files.
+
+    Every label file is read, and no video is opened. Without `config`, the folder's layout shows which set it is.
+
+    Args:
+        root: the data set's folder.
+
+    Raises:
+        UsageError: no such folder, or one whose layout does not show which set it is.
+    """
+    from data.datasets import check_data, kind_of
+    from data.errors import UsageError
+    from pipeline.config import load_config
+
+    folder = Path(root)
+    if not folder.is_dir():
+        raise UsageError("no such folder", where=folder, fix="Give the data set's folder")
+    settings = load_config(config, overrides)
+    dataset = settings.dataset
+    kind = kind_of(folder) if config is None and dataset.kind == "folder" else dataset.kind
+    options = {"labels": dataset.labels, "score": dataset.score, "frame_rate": settings.frames.fps}
+    return check_data(kind, folder, {name: value for name, value in options.items() if value})
 
 
 def weights_list() -> list[dict[str, Any]]:

@@ -35,7 +35,8 @@ def main() -> None:
     elif given.kind == "aqa7":
         make_aqa7(given.folder, samples=given.count or 6, seed=given.seed)
     else:
-        PUBLISHED[given.kind](given.folder, count=given.count or 12, seed=given.seed)
+        count = {"count": given.count} if given.count else {}
+        PUBLISHED[given.kind](given.folder, **count, seed=given.seed)
     print(given.folder)
 
 

@@ -5,7 +5,9 @@ The pictures of the videos show one spot and a camera that follows it, the bette
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from data.datasets.score_lists import LAYOUTS, UNLV
+from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
 from data.store import atomic_path, write_bytes
+from data.store.arrays import Floats
 from data.video import write_video
 from synthetic.planted_relation import Relation, follow
 from synthetic.tiny_datasets import SIZE, Shown, write_avi
@@ -152,10 +156,107 @@ def _write_matrix(path: Path, variable: str, values: Any) -> None:
         scipy.io.savemat(str(temporary), {variable: values}, appendmat=False, do_compression=True)
 
 
+def _body(quality: float, frames: int, seed: int, number: int) -> Floats:
+    """(frame, 22, 3) centimetres of UI-PRMD's joints, y up: the arms rise, less steadily at lower quality."""
+    rng = np.random.default_rng([seed, 17, number])
+    rest = np.array([BODY[name] for name in UI_PRMD], dtype=np.float64)
+    rise = 30 * np.sin(np.linspace(0, np.pi, frames)) + 8 * (1 - quality) * rng.normal(size=frames)
+    joints = np.repeat(rest[None], frames, axis=0)
+    for name, share in (("ElbowLeft", 0.5), ("WristLeft", 1.0), ("ElbowRight", 0.5), ("WristRight", 1.0)):
+        joints[:, UI_PRMD.index(name), 1] += share * rise
+    return joints
+
+
+BODY = {
+    "Waist": (0, 0, 0), "Spine": (0, 20, 0), "Chest": (0, 40, 0), "Neck": (0, 50, 0), "Nose": (0, 60, 5),
+    "HeadTip": (0, 72, 0), "Collar_L": (8, 46, 0), "ShoulderLeft": (18, 45, 0), "ElbowLeft": (30, 20, 0),
+    "WristLeft": (32, -5, 5), "Collar_R": (-8, 46, 0), "ShoulderRight": (-18, 45, 0), "ElbowRight": (-30, 20, 0),
+    "WristRight": (-32, -5, 5), "HipLeft": (10, -3, 0), "KneeLeft": (11, -45, 3), "AnkleLeft": (11, -88, 0),
+    "Toes_L": (12, -92, 15), "HipRight": (-10, -3, 0), "KneeRight": (-11, -45, 3), "AnkleRight": (-11, -88, 0),
+    "Toes_R": (-12, -92, 15),
+}  # fmt: skip
+"""Standing, in centimetres."""
+
+
+def make_ui_prmd(root: Path, *, count: int = 4, frames: int = 20, seed: int = 0) -> Path:
+    """UI-PRMD: one movement, three people, `count` correct and incorrect ones each; one file of angles is missing.
+
+    Positions are relative to each parent and all angles 0, except that the whole body is turned by the waist's.
+    """
+    turn = np.zeros((frames, 22, 3))
+    turn[:, 0] = (0.0, 90.0, 0.0)
+    parents = np.array(PARENTS[1:])
+    for number in range(6 * count):
+        person, episode, wrong = number % 3 + 1, number // 6 + 1, number % 6 > 2
+        folder = root / ("Incorrect Segmented Movements" if wrong else "Segmented Movements") / "Kinect"
+        joints = _body(0.2 if wrong else 0.9, frames, seed, number)
+        joints[:, 1:] -= joints[:, parents]
+        for kind, values in (("positions", joints), ("angles", turn)):
+            name = f"m01_s{person:02d}_e{episode:02d}_{kind}{'_inc' if wrong else ''}.txt"
+            if kind == "angles" and number == 6 * count - 1:
+                continue
+            _write_rows(folder / kind.capitalize() / name, values.reshape(frames, -1))
+    return root
+
+
+def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
+    """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row is broken."""
+    for number in range(count):
+        group = ("CG/Expert", "GPP/Stroke")[number % 2]
+        person = f"{'ES'[number % 2]}_ID{number // 2 + 1}"
+        scores = {}
+        for exercise in (1, 2):
+            quality = _quality(seed, 10 * number + exercise)
+            scores[f"clinical TS Ex#{exercise}"] = round(10 + 40 * quality, 4)
+            body = _body(quality, frames, seed, 10 * number + exercise) * 0.01
+            joints = np.zeros((frames, 25, 4))
+            for place, name in enumerate(KIMORE):
+                if name in UI_PRMD:
+                    joints[:, place] = np.concatenate([body[:, UI_PRMD.index(name)], np.full((frames, 1), 2)], axis=1)
+            path = root / group / person / f"Es{exercise}/Raw/JointPosition010101.csv"
+            _write_rows(path, joints.reshape(frames, -1), tail=",", broken=number == 0)
+        if number == count - 1:
+            del scores["clinical TS Ex#2"]
+        for exercise in (1, 2):
+            book = root / group / person / f"Es{exercise}/Label/ClinicalAssessment_{person}.xlsx"
+            _write_book(book, {"Subject ID": person, **scores})
+    return root
+
+
+def _write_rows(path: Path, rows: Floats, *, tail: str = "", broken: bool = False) -> None:
+    lines = [",".join(f"{value:.6f}" for value in row) + tail for row in rows]
+    if broken:
+        lines[3] += lines[3]
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _write_book(path: Path, row: Mapping[str, Any]) -> None:
+    """The least workbook: one sheet, names in row 1, values in row 2."""
+    cells = [
+        "".join(
+            f'<c r="{chr(65 + column)}{line}" t="inlineStr"><is><t>{value}</t></is></c>'
+            if isinstance(value, str)
+            else f'<c r="{chr(65 + column)}{line}"><v>{value}</v></c>'
+            for column, value in enumerate(values)
+        )
+        for line, values in ((1, row.keys()), (2, row.values()))
+    ]
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rows = "".join(f'<row r="{line}">{text}</row>' for line, text in enumerate(cells, start=1))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as book:
+        book.writestr(
+            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'
+        )
+    write_bytes(path, stream.getvalue())
+
+
 PUBLISHED: Mapping[str, Callable[..., Path]] = {
     "mtl-aqa": make_mtl_aqa,
     "finediving": make_finediving,
     **{kind: partial(make_lists, kind) for kind in LAYOUTS},
     "unlv": make_unlv,
+    "ui-prmd": make_ui_prmd,
+    "kimore": make_kimore,
 }
 """Maker by kind of data set."""

@@ -2,5 +2,6 @@
 
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
 from data.datasets.listing import list_records
+from data.datasets.recipes import DataReport, check_data, kind_of
 
-__all__ = ["jigsaws_folder", "kinematics_of", "list_records", "trial_of"]
+__all__ = ["DataReport", "check_data", "jigsaws_folder", "kind_of", "kinematics_of", "list_records", "trial_of"]

@@ -11,6 +11,7 @@ from data.datasets.aqa7 import list_aqa7
 from data.datasets.diving_frames import list_finediving, list_mtl_aqa
 from data.datasets.folder import list_folder
 from data.datasets.jigsaws import list_jigsaws
+from data.datasets.rehabilitation import list_kimore, list_ui_prmd
 from data.datasets.score_lists import LISTERS
 from data.datasets.skeletons_folder import list_skeletons
 from data.datasets.tables import clip
@@ -28,6 +29,8 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
     "mtl-aqa": list_mtl_aqa,
     "finediving": list_finediving,
     **LISTERS,
+    "ui-prmd": list_ui_prmd,
+    "kimore": list_kimore,
 }
 """Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
 

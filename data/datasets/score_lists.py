@@ -77,7 +77,7 @@ def list_scores(kind: str, root: Path, *, score: str = "") -> Listing:
         DataError: a damaged or contradicting list, or none of the listed performances has a video.
     """
     layout = LAYOUTS[kind]
-    score = _score(score or FIRST.get(kind, layout.columns[0]), [name for name in layout.columns if name])
+    score = checked_score(score or FIRST.get(kind, layout.columns[0]), [name for name in layout.columns if name])
     sides = {side: _find(root, names) for side, names in layout.lists.items()}
     rows = {side: list(_text_rows(path, layout)) for side, path in sides.items()}
     return _join(root, rows, sides, score, layout.videos, layout.task)
@@ -113,7 +113,7 @@ def list_unlv(root: Path, *, score: str = "") -> Listing:
 
     Raises: as `list_scores`.
     """
-    score = _score(score or "final", ["final", "execution"])
+    score = checked_score(score or "final", ["final", "execution"])
     records: list[Record] = []
     problems: list[str] = []
     for task, (folder, scores, split, videos) in UNLV.items():
@@ -157,7 +157,12 @@ def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Pa
     return f"{index:03d}", values
 
 
-def _score(score: str, known: list[str]) -> str:
+def checked_score(score: str, known: list[str]) -> str:
+    """`score`, which must be among the `known`.
+
+    Raises:
+        UsageError: it is not.
+    """
     if score not in known:
         raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(known)}")
     return score

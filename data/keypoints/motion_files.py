@@ -33,18 +33,19 @@ class RecordedMotion:
     summary: str
 
 
-def read_motion(path: Path, agents: int) -> RecordedMotion:
+def read_motion(path: Path, agents: int, angles: Path | None = None) -> RecordedMotion:
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
     Args:
         path: the file.
         agents: people that are kept, in the order in which the file names them.
+        angles: the file of angles that belongs to it, in UI-PRMD.
 
     Raises:
         DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
     """
     try:
-        entries = read_entries(path, path.stem)
+        entries = read_entries(path, path.stem, angles)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
     if entries.normalised:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from data.errors import DataError, printable
 from data.keypoints import csv_layouts, deeplabcut, json_layouts
 from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
+from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.store import read_json
 
@@ -105,8 +106,10 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     return ImportedKeypoints(entries.layout or "nobody in any frame", of_video, joint_map)
 
 
-def read_entries(path: Path, stem: str) -> Entries:
+def read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
     """A file or folder in its own joints; `stem` is the name with which a folder's files begin.
+
+    `angles` is the second file of UI-PRMD.
 
     Raises:
         DataError, OSError: see `read_keypoints`.
@@ -125,6 +128,8 @@ def read_entries(path: Path, stem: str) -> Entries:
         return json_layouts.of_folder(path, stem, {file: _json(file) for file in files})
     if path.suffix.lower() in (".h5", ".hdf5"):
         return deeplabcut.of_h5(path)
+    if path.suffix.lower() == ".txt":
+        return ui_prmd_entries(path, angles)
     if path.suffix.lower() == ".csv":
         return csv_layouts.of_file(path)
     return json_layouts.of_file(path, _json(path))

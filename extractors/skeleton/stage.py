@@ -6,6 +6,7 @@ The file says who is who: the k-th agent is the k-th person that it names. Times
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
+from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import fill_gaps, local_line
 
@@ -64,6 +66,11 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
 
     @classmethod
+    def sidecars(cls, config: SkeletonConfig, record: Record) -> Mapping[str, Path]:
+        """The file of angles that the keypoints of UI-PRMD need."""
+        return {kind: path for kind, path in record.sidecars.items() if kind == "angles"}
+
+    @classmethod
     def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
         """Only the file tells how many frames it has."""
         return None
@@ -79,7 +86,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         path = source.record.sidecars.get("keypoints")
         if path is None:
             raise DataError("no keypoint file", where=source.record.name, fix="Check dataset.kind and dataset.root")
-        motion = read_motion(path, self.config.agents)
+        motion = read_motion(path, self.config.agents, source.record.sidecars.get("angles"))
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
         points = self._oriented(motion.keypoints)

@@ -73,7 +73,7 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
         ]
         function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
         group, _, last = call.__name__.partition("_")
-        name = last if group in ("cache", "weights") and last else call.__name__
+        name = last if group in ("cache", "data", "weights") and last else call.__name__
         return Command(name, function, description(call), f"{PROGRAM} {example}")
 
     return make

@@ -8,6 +8,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_verify
+from pipeline.cli.cmd_data import data_check
 from pipeline.cli.cmd_demo import demo
 from pipeline.cli.cmd_doctor import doctor
 from pipeline.cli.cmd_evaluate import evaluate
@@ -32,6 +33,7 @@ TOP = (
     *(report, plot, serve, score, export, pack, doctor, schema),
 )
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "data": ("Published data sets: what a copy holds, what is missing, and where to request it.", (data_check,)),
     "weights": (
         "Published weights: where they come from, their licence, hash, size and place.",
         (weights_list, weights_fetch, weights_path),

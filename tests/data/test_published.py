@@ -11,8 +11,18 @@ import pytest
 
 from data.datasets.listing import list_records
 from data.errors import AimError
+from data.keypoints import read_motion
+from data.keypoints.kinect_tables import absolute_positions
 from data.video import Labels
-from synthetic.tiny_published import PUBLISHED, make_finediving, make_lists, make_mtl_aqa, make_unlv
+from synthetic.tiny_published import (
+    PUBLISHED,
+    make_finediving,
+    make_kimore,
+    make_lists,
+    make_mtl_aqa,
+    make_ui_prmd,
+    make_unlv,
+)
 
 
 def test_mtl_aqa_cuts_dives_out_of_whole_competitions(tmp_path: Path) -> None:
@@ -68,12 +78,13 @@ def test_unlv_reads_both_halves_or_one(tmp_path: Path) -> None:
     assert [(record.task, record.split) for record in listing.records].count(("vault", "test")) == 2
     dives = list_records("unlv", tmp_path, score="execution").records
     assert {record.task for record in dives} == {"diving"}
-    assert dives[0].labels and dives[0].labels.score and 10 <= dives[0].labels.score <= 30
+    assert dives[0].labels
+    assert 10 <= (dives[0].labels.score or 0) <= 30
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
 def test_an_unknown_score_and_an_empty_folder_say_what_is_expected(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(AimError, match="dataset.score is one of"):
+    with pytest.raises(AimError, match=r"dataset\.score is one of"):
         list_records(kind, tmp_path, score="total_nonsense")
     with pytest.raises(AimError) as caught:
         list_records(kind, tmp_path)
@@ -114,3 +125,51 @@ def test_impossible_annotations_are_refused(tmp_path: Path, name: str, value: ob
     (tmp_path / f"MTL-AQA_split_0_data/{name}.pkl").write_bytes(pickle.dumps(value))
     with pytest.raises(AimError, match=what):
         list_records("mtl-aqa", tmp_path)
+
+
+def test_ui_prmd_needs_positions_and_angles(tmp_path: Path) -> None:
+    listing = list_records("ui-prmd", make_ui_prmd(tmp_path, count=1, frames=8))
+    assert [(r.labels and r.labels.score, r.groups["subject"], r.task) for r in listing.records] == [
+        *((0.0, f"s0{person}", "m01") for person in (1, 2)),
+        *((1.0, f"s0{person}", "m01") for person in (1, 2, 3)),
+    ]
+    assert listing.problems == ("m01_s03_e01_positions_inc.txt: has no file m01_s03_e01_angles_inc.txt",)
+    files = listing.records[2].sidecars
+    motion = read_motion(files["keypoints"], 1, files["angles"])
+    left, right = motion.keypoints[0, 0, 11, :3], motion.keypoints[0, 0, 12, :3]  # hips, after a turn by 90 degrees
+    np.testing.assert_allclose(left, [0, -0.03, -0.10], atol=1e-6)
+    np.testing.assert_allclose(right, [0, -0.03, 0.10], atol=1e-6)
+    with pytest.raises(AimError, match="no file of angles"):
+        read_motion(files["keypoints"], 1)
+
+
+def test_rotations_multiply_along_a_chain() -> None:
+    places, degrees = np.zeros((1, 22, 3)), np.zeros((1, 22, 3))
+    places[0, 1:4] = [[0, 1, 0]] * 3
+    degrees[0, :2] = [[0, 0, 90], [0, 0, 90]]
+    made = absolute_positions(places, degrees)[0]
+    np.testing.assert_allclose(made[1:4], [[-1, 0, 0], [-1, -1, 0], [-1, -2, 0]], atol=1e-12)
+    np.testing.assert_allclose(made[6], made[2], atol=1e-12)
+
+
+def test_kimore_reads_scores_from_workbooks(tmp_path: Path) -> None:
+    listing = list_records("kimore", make_kimore(tmp_path, count=4, frames=8))
+    assert len(listing.records) == 7
+    assert listing.problems == ("GPP/Stroke/S_ID2/Es2: no score ts",)
+    first = listing.records[0]
+    assert first.id == "CG/Expert/E_ID1/Es1/Raw/JointPosition010101.csv"
+    assert (first.task, first.groups["population"]) == ("Es1", "CG/Expert")
+    assert first.labels
+    assert 10 <= (first.labels.score or 0) <= 50
+    motion = read_motion(first.sidecars["keypoints"], 1)
+    assert np.isnan(motion.keypoints[3]).any()
+    np.testing.assert_allclose(motion.keypoints[0, 0, 11], [0.10, -0.03, 0, 1], atol=1e-6)
+
+
+def test_a_workbook_that_is_none_is_refused(tmp_path: Path) -> None:
+    make_kimore(tmp_path, count=2, frames=8)
+    book = next(tmp_path.rglob("*.xlsx"))
+    for content in (b"", b"PK", book.read_bytes()[:-20]):
+        book.write_bytes(content)
+        with pytest.raises(AimError, match="is no such workbook"):
+            list_records("kimore", tmp_path)

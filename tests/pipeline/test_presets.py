@@ -19,6 +19,8 @@ TASKS = {
     "fs1000": ["skating"],
     "rhythmic-gymnastics": ["Ball", "Hoop"],
     "unlv": ["diving", "vault"],
+    "ui-prmd": ["m01"],
+    "kimore": ["Es1", "Es2"],
 }
 SMALL = ["train.runs=1", "train.epochs=2", "model.width=4", "run.workers=0"]
 

@@ -1,0 +1,153 @@
+"""UI-PRMD and KIMORE: rehabilitation exercises as skeletons of a Kinect, without videos.
+
+UI-PRMD (Vakanski et al., Data 2018): ten movements, ten people, correct (score 1) and incorrect (score 0).
+
+    ROOT/Segmented Movements/Kinect/{Positions/m01_s01_e01_positions.txt,Angles/m01_s01_e01_angles.txt}
+    ROOT/Incorrect Segmented Movements/Kinect/{Positions/m01_s01_e01_positions_inc.txt,Angles/..._angles_inc.txt}
+
+KIMORE (Capecci et al., IEEE TNSRE 2019): five exercises, healthy people (CG) and patients (GPP), clinical scores.
+
+    ROOT/CG/Expert/E_ID1/Es1/{Raw/JointPosition*.csv,Label/ClinicalAssessment_E_ID1.xlsx}
+
+The task is the movement or exercise. All performances of one person stay on one side (group "group").
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+from data.datasets.score_lists import checked_score
+from data.datasets.tables import at_line, clip, number
+from data.errors import DataError, UsageError
+from data.video import Labels, Listing, Record
+
+MAX_PART = 16 << 20
+"""A larger part of an .xlsx file is refused."""
+
+_SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
+_EXERCISE = re.compile(r"Es([1-5])", re.ASCII)
+_COLUMNS = {"ts": "clinical TS Ex#", "po": "clinical PO Ex#", "cf": "clinical CF Ex#"}
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+
+
+def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
+    """The segmented movements of the Kinect, correct and incorrect.
+
+    Args:
+        root: the folder that holds Segmented Movements.
+        score: "correct" (the only one).
+
+    Raises:
+        UsageError: none of the two folders, or an unknown score.
+        DataError: no movement with both files.
+    """
+    checked_score(score or "correct", ["correct"])
+    records, problems = [], []
+    for folder, value in (("Segmented Movements", 1.0), ("Incorrect Segmented Movements", 0.0)):
+        places = root / folder / "Kinect"
+        for path in sorted((places / "Positions").glob("*.txt")):
+            name = _SEGMENT.fullmatch(path.name)
+            if name is None or bool(name[3]) != (value == 0):
+                problems.append(f"{folder}: '{clip(path.name)}' is no name of a segmented movement")
+                continue
+            angles = places / "Angles" / path.name.replace("_positions", "_angles")
+            if not angles.is_file():
+                problems.append(f"{clip(path.name)}: has no file {angles.name}")
+                continue
+            files = {"keypoints": path, "angles": angles}
+            groups = {"subject": name[2], "group": name[2]}
+            record_id = path.relative_to(root).as_posix()
+            records.append(Record(record_id, None, files, name[1], Labels(score=value), groups))
+    if not records:
+        fix = "Expected Segmented Movements/Kinect/Positions and Angles"
+        raise DataError("no segmented movement of the Kinect", where=root, fix=fix)
+    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def list_kimore(root: Path, *, score: str = "") -> Listing:
+    """The recordings of a KIMORE copy that have joints and a clinical score.
+
+    Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke".
+
+    Args:
+        root: the folder that holds CG and GPP.
+        score: "ts" (total, default), "po" (primary outcomes) or "cf" (control factors).
+
+    Raises:
+        UsageError: neither CG nor GPP, or an unknown score.
+        DataError: a damaged assessment, or no recording with joints and score.
+    """
+    score = checked_score(score or "ts", [*_COLUMNS])
+    if not any((root / name).is_dir() for name in ("CG", "GPP")):
+        raise UsageError("no folder CG or GPP", where=root, fix="Give the folder that holds them")
+    records, problems = [], []
+    for folder in sorted(path for name in ("CG", "GPP") for path in (root / name).glob("*/*/Es*")):
+        exercise = _EXERCISE.fullmatch(folder.name)
+        person = folder.parent.relative_to(root).as_posix()
+        if exercise is None or not folder.is_dir():
+            continue
+        joints = sorted((folder / "Raw").glob("JointPosition*.csv"))
+        labels = sorted((folder / "Label").glob("ClinicalAssessment*.xlsx"))
+        missing = [name for name, files in (("JointPosition", joints), ("ClinicalAssessment", labels)) if not files]
+        value = None if missing else _assessment(labels[0]).get(f"{_COLUMNS[score]}{exercise[1]}")
+        if value is None:
+            problems.append(f"{person}/{folder.name}: no {missing[0] if missing else f'score {score}'}")
+            continue
+        groups = {"subject": person, "group": person, "population": person.rpartition("/")[0]}
+        record_id = joints[0].relative_to(root).as_posix()
+        records.append(Record(record_id, None, {"keypoints": joints[0]}, folder.name, Labels(score=value), groups))
+    if not records:
+        fix = "Expected CG/Expert/E_ID1/Es1/Raw and Label"
+        raise DataError("no recording with joints and score", where=root, fix=fix)
+    return Listing(tuple(records), tuple(problems))
+
+
+def _assessment(path: Path) -> dict[str, float]:
+    """The numbers of an assessment's second row, by the names in its first; empty cells are left out.
+
+    Raises:
+        DataError: not a workbook with such a sheet.
+    """
+    try:
+        with zipfile.ZipFile(path) as book:
+            texts = (
+                [
+                    "".join(part.text or "" for part in item.iter(f"{_MAIN}t"))
+                    for item in _part(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")
+                ]
+                if "xl/sharedStrings.xml" in book.namelist()
+                else []
+            )
+            rows = list(_part(book, "xl/worksheets/sheet1.xml").iter(f"{_MAIN}row"))
+            names, cells = (_cells(row, texts) for row in rows[:2])
+    except (OSError, zipfile.BadZipFile, KeyError, IndexError, ValueError, ET.ParseError, RuntimeError) as error:
+        fix = "Expected a sheet with names in row 1 and numbers in row 2"
+        raise DataError(f"is no such workbook ({clip(str(error))})", where=path, fix=fix) from error
+    return {
+        name.strip(): number(cells[column], where=at_line(path, 2), what=clip(name))
+        for column, name in names.items()
+        if name.strip().startswith("clinical") and cells.get(column, "").strip()
+    }
+
+
+def _part(book: zipfile.ZipFile, name: str) -> ET.Element:
+    if book.getinfo(name).file_size > MAX_PART:
+        raise ValueError(f"{name} is too large")
+    content = book.read(name)
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise ValueError(f"{name} defines entities")
+    return ET.fromstring(content)  # noqa: S314 -- no entities, and bounded
+
+
+def _cells(row: ET.Element, texts: list[str]) -> dict[str, str]:
+    """Text by column letters."""
+    cells = {}
+    for cell in row.iter(f"{_MAIN}c"):
+        value = cell.findtext(f"{_MAIN}v") or "".join(part.text or "" for part in cell.iter(f"{_MAIN}t"))
+        if cell.get("t") == "s":
+            value = texts[int(value)]
+        cells[re.sub(r"\d", "", cell.get("r", ""))] = value
+    return cells

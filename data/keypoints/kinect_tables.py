@@ -1,0 +1,113 @@
+"""Tables of Kinect joints without a header, as UI-PRMD and KIMORE have them: one row a frame.
+
+- KIMORE, 100 columns: x, y, z in metres and a tracking state (0 none, 1 inferred, 2 tracked) of 25 joints.
+- UI-PRMD, 66 columns: x, y, z in centimetres of 22 joints. Only the waist is in the room. Every other joint is
+  relative to its parent, in the parent's own axes, so the file of angles (degrees, the same columns) is needed too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import DataError
+from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
+from data.store import read_regular
+from data.store.arrays import Floats
+
+KIMORE = (
+    *("SpineBase", "SpineMid", "Neck", "Nose", "ShoulderLeft", "ElbowLeft", "WristLeft", "Hand_L", "ShoulderRight"),
+    *("ElbowRight", "WristRight", "Hand_R", "HipLeft", "KneeLeft", "AnkleLeft", "Foot_L", "HipRight", "KneeRight"),
+    *("AnkleRight", "Foot_R", "SpineShoulder", "HandTip_L", "Thumb_L", "HandTip_R", "Thumb_R"),
+)
+"""Joints of a Kinect v2; the head counts as the nose."""
+
+UI_PRMD = (
+    *("Waist", "Spine", "Chest", "Neck", "Nose", "HeadTip", "Collar_L", "ShoulderLeft", "ElbowLeft", "WristLeft"),
+    *("Collar_R", "ShoulderRight", "ElbowRight", "WristRight", "HipLeft", "KneeLeft", "AnkleLeft", "Toes_L"),
+    *("HipRight", "KneeRight", "AnkleRight", "Toes_R"),
+)
+"""What the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins."""
+
+PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
+"""Parent of each joint of UI-PRMD."""
+
+CHAINS = (0, 6, 10, 14, 18)
+"""Joints of UI-PRMD whose own chain begins with the parent's rotation alone, as in the publisher's program."""
+
+_CM = 0.01
+
+
+def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
+    """KIMORE's JointPosition file from its rows; rows of another length, which some files have, are missing frames."""
+    entries = Entries(path, "KIMORE", KIMORE, complete=True)
+    for index, row in enumerate(rows):
+        values = _numbers(path, row[:100], index) if len(row) in (100, 101) else np.full(100, np.nan)
+        points = values.reshape(25, 4)
+        points[:, 3] /= 2
+        entries.frames[index] = [Person(points)]
+    return entries
+
+
+def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
+    """UI-PRMD's file of positions with its file of angles, in metres.
+
+    Raises:
+        DataError: no file of angles, or one of other size.
+    """
+    if angles is None:
+        raise refuse(path, "has positions relative to each parent, and no file of angles", "Add the folder Angles")
+    places, turns = (_table(name) for name in (path, angles))
+    if places.shape != turns.shape:
+        raise refuse(angles, f"has {len(turns)} rows, the positions have {len(places)}", "Get both files again")
+    entries = Entries(path, "UI-PRMD", UI_PRMD, complete=True)
+    points = absolute_positions(places.reshape(-1, 22, 3), turns.reshape(-1, 22, 3)) * _CM
+    for index, frame in enumerate(points):
+        entries.frames[index] = [Person(np.column_stack([frame, np.ones(22)]))]
+    return entries
+
+
+def absolute_positions(places: Floats, degrees: Floats) -> Floats:
+    """(frame, 22, 3) places in the room from those relative to each parent.
+
+    The rotation of a joint is Rz Ry Rx of its three angles. Along a chain, rotations multiply. The chains of the arms
+    and legs begin with the rotation of the chest or waist alone (`CHAINS`).
+    """
+    from scipy.spatial.transform import Rotation
+
+    turns = (
+        Rotation.from_euler("xyz", degrees.reshape(-1, 3), degrees=True).as_matrix().reshape(*degrees.shape[:2], 3, 3)
+    )
+    out, total = places.copy(), turns.copy()
+    for joint, parent in enumerate(PARENTS[1:], start=1):
+        axes = turns[:, parent] if joint in CHAINS else total[:, parent]
+        out[:, joint] = out[:, parent] + np.einsum("fij,fj->fi", axes, places[:, joint])
+        total[:, joint] = axes @ turns[:, joint]
+    return out
+
+
+def _table(path: Path) -> Floats:
+    try:
+        text = read_regular(path, MAX_BYTES).decode("ascii")
+    except UnicodeDecodeError:
+        raise refuse(path, "is no table of numbers") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read ({error})", where=path, fix="Check the path") from None
+    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    for line, row in enumerate(rows):
+        if len(row) != 66:
+            raise refuse(path, f"row {line + 1}: {len(row)} numbers, not 66", "Kinect's files are read, not Vicon's")
+    if not rows:
+        raise refuse(path, "is empty")
+    return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])
+
+
+def _numbers(path: Path, row: Sequence[str], line: int) -> Floats:
+    try:
+        return np.array([float(cell) for cell in row])
+    except ValueError as error:
+        raise refuse(path, f"row {line + 1}: {str(error)[:60]}") from None

@@ -1,0 +1,74 @@
+"""`data check`: made sets show which set they are; counts, hashes and missing files are compared with the published."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from data.datasets import recipes
+from data.datasets.listing import KINDS
+from data.datasets.recipes import RECIPES, check_data, kind_of
+from data.errors import UsageError
+from run_pipeline import app
+from synthetic.tiny_datasets import make_aqa7
+from synthetic.tiny_jigsaws import make_jigsaws
+from synthetic.tiny_published import PUBLISHED, make_mtl_aqa
+
+
+def test_every_kind_has_a_recipe() -> None:
+    assert set(RECIPES) == set(KINDS)
+    assert all(recipe.source for recipe in RECIPES.values())
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind not in ("fis-v", "fs1000")])
+def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
+    assert kind_of(PUBLISHED[kind](tmp_path, frames=8)) == kind
+    report = check_data(kind, tmp_path, {})
+    assert not report.ok
+    known = RECIPES[kind].counts
+    assert {name: published for name, _, published in report.counts if published} == known
+    assert (
+        dict(report.files) == dict.fromkeys(RECIPES[kind].hashes, "differs") or "missing" in dict(report.files).values()
+    )
+
+
+def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All scored trials of JIGSAWS are made without videos, one record each instead of two views."""
+    make_jigsaws(tmp_path, rows=2, videos=False)
+    one_view = {name: count // 2 for name, count in RECIPES["jigsaws"].counts.items()}
+    table = {**RECIPES, "jigsaws": replace(RECIPES["jigsaws"], counts=one_view)}
+    monkeypatch.setattr(recipes, "RECIPES", table)
+    report = check_data("jigsaws", tmp_path, {})
+    assert dict((name, here) for name, here, _ in report.counts)["all"] == 103
+    assert report.ok == (not report.problems)
+
+
+def test_the_command_prints_what_is_missing_and_ends_with_one(tmp_path: Path) -> None:
+    make_mtl_aqa(tmp_path, count=4, frames=2)
+    result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
+    assert result.exit_code == 1
+    words = " ".join(result.output.split())
+    assert "09/002: listed for test, but has no frames" in words
+    assert "ParitoshParmar/MTL-AQA" in words
+    assert "1412" in words
+    asked = CliRunner().invoke(app, ["data", "check", str(tmp_path), "--config", "mtl-aqa", "--json"])
+    report = json.loads(asked.stdout)
+    assert report["ok"] is False
+    assert ["final_annotations_dict.pkl", "differs"] in report["files"]
+    assert ["train", 3, 1059] in report["counts"]
+
+
+def test_an_unreadable_copy_is_a_problem_and_an_unknown_one_an_error(tmp_path: Path) -> None:
+    make_aqa7(tmp_path / "a", samples=3, frames=2)
+    (tmp_path / "a/Split_4/split_4_test_list.mat").unlink()
+    report = check_data("aqa7", tmp_path / "a", {})
+    assert any("split_4_test_list.mat" in line for line in report.problems)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(UsageError, match="shows no known layout"):
+        kind_of(tmp_path / "b")
+    missing = CliRunner().invoke(app, ["data", "check", str(tmp_path / "c")])
+    assert isinstance(missing.exception, UsageError)
