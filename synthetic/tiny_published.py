@@ -178,7 +178,7 @@ BODY = {
 """Standing, in centimetres."""
 
 
-def make_ui_prmd(root: Path, *, count: int = 4, frames: int = 20, seed: int = 0) -> Path:
+def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0) -> Path:
     """UI-PRMD: one movement, three people, `count` correct and incorrect ones each; one file of angles is missing.
 
     Positions are relative to each parent and all angles 0, except that the whole body is turned by the waist's.
@@ -199,7 +199,7 @@ def make_ui_prmd(root: Path, *, count: int = 4, frames: int = 20, seed: int = 0)
     return root
 
 
-def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
+def make_kimore(root: Path, *, count: int = 10, frames: int = 20, seed: int = 0) -> Path:
     """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row is broken."""
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]

@@ -139,7 +139,7 @@ class DataReport:
     @property
     def ok(self) -> bool:
         """True when nothing is missing and everything known agrees."""
-        agree = all(known in (None, here) for _, here, known in self.counts)
+        agree = all(published in (None, here) for _, here, published in self.counts)
         return agree and not self.problems and all(state != "differs" for _, state in self.files)
 
 

@@ -157,14 +157,14 @@ def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Pa
     return f"{index:03d}", values
 
 
-def checked_score(score: str, known: list[str]) -> str:
-    """`score`, which must be among the `known`.
+def checked_score(score: str, names: list[str]) -> str:
+    """`score`, which must be among the `names`.
 
     Raises:
         UsageError: it is not.
     """
-    if score not in known:
-        raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(known)}")
+    if score not in names:
+        raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(names)}")
     return score
 
 

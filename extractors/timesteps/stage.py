@@ -134,7 +134,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         if len({one.names for one in secondary}) > 1:
             raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
         start, end = _span([primary, *secondary])
-        bounds = self._bounds(start, end, source.record)
+        bounds = self._bounds(start, end, source)
         first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
         descriptors, trial = trial_descriptors(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
@@ -152,9 +152,10 @@ class Timesteps(Extractor[TimestepsConfig]):
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
-    def _bounds(self, start: float, end: float, record: Record) -> Floats:
+    def _bounds(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
             return equal_parts(start, end, self.config.steps)
+        record = source.record
         if not record.boundaries:
             fix = "Use a data set that has them, or --set timesteps.bounds=equal"
             raise DataError("no annotated boundaries", where=record.name, fix=fix)

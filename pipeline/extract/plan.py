@@ -118,8 +118,8 @@ class Planner:
             reads: dict[str, str] = {kind: inputs[kind] for kind in (*self._reads[name], *more[name]) if kind in inputs}
             upstream = {need: keys[need] for need in self._needs[name]}
             version, settings, identity = self._fixed[name]
-            if own := stage_class(name).record_identity(self.configs[name], record):
-                identity = {**identity, **own}
+            if of_record := stage_class(name).record_identity(self.configs[name], record):
+                identity = {**identity, **of_record}
             computation = Computation(name, version, settings, identity, reads, upstream)
             keys[name] = computation.key
             absent = self.lacking(record, name)

@@ -1,4 +1,4 @@
-"""Layouts of published data sets: what the made sets plant comes back, and damaged lists are refused by place."""
+"""Layouts of published data sets: what the synthetic sets plant comes back, and damaged lists are refused by place."""
 
 from __future__ import annotations
 

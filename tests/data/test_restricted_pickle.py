@@ -136,7 +136,7 @@ def test_changed_bytes_end_in_a_value_or_an_error(
 
 
 def test_the_table_of_instructions_has_none_that_makes_objects() -> None:
-    known = {opcode.name for opcode in pickletools.opcodes}
-    assert set(INSTRUCTIONS) <= known
+    names = {opcode.name for opcode in pickletools.opcodes}
+    assert set(INSTRUCTIONS) <= names
     makers = {"INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID", "EXT1", "BYTEARRAY8"}
-    assert makers <= known - {*INSTRUCTIONS}
+    assert makers <= names - {*INSTRUCTIONS}

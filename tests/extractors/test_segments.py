@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractors.timesteps.channels import Channels, make_channels, row_cells, row_span
-from extractors.timesteps.segments import average_steps, equal_parts, overlap, statistic_names, step_features
+from extractors.timesteps.segments import (
+    annotated_parts,
+    average_steps,
+    equal_parts,
+    overlap,
+    statistic_names,
+    step_features,
+)
 
 KINDS = ("mean", "mean_std_absdiff", "samples", "dct")
 
@@ -187,6 +194,15 @@ def test_always_finite(time, values, kind):
 def test_numbers_too_large_to_square_stay_finite(kind):
     result = cut(track(np.arange(20.0), np.tile([1e300, -1e300], 10)), kind=kind)
     assert np.isfinite(result.values).all()
+
+
+def test_annotated_parts_cross_no_boundary():
+    assert annotated_parts(0, 10, [0.2], 4).tolist() == [[0, 1], [1, 2], [2, 6], [6, 10]]
+    assert annotated_parts(1, 3, [0.5], 3).tolist() == [[1, 1.5], [1.5, 2], [2, 3]]
+    np.testing.assert_allclose(annotated_parts(0, 7, [], 5), equal_parts(0, 7, 5))
+    for boundaries in ([0.0], [1.0], [0.6, 0.5], [0.5, 0.5], [1.2], [0.2, 0.4, 0.6]):
+        with pytest.raises(ValueError, match=r"boundaries|parts"):
+            annotated_parts(0, 10, boundaries, 3)
 
 
 def test_average_steps_by_time():

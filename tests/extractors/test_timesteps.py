@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from data.errors import DataError
 from data.store.arrays import Array, StageOutput
+from data.video import Record
 from extractors.timesteps.channels import make_channels
 from extractors.timesteps.motion_descriptors import lag_by_correlation, spectral_centroid
 from extractors.timesteps.roles import parse_role, parse_scene
@@ -77,10 +78,11 @@ def camera(pairs: int, cells: int = 4) -> StageOutput:
     )
 
 
-def run(upstream: Mapping[str, StageOutput], **config: object) -> StageOutput:
+def run(upstream: Mapping[str, StageOutput], boundaries: tuple[float, ...] = (), **config: object) -> StageOutput:
     stage = Timesteps(TimestepsConfig(**config))
     assert set(stage.inputs(stage.config)) <= set(upstream)
-    return stage.extract(SimpleNamespace(upstream=upstream))
+    record = Record("a", None, boundaries=boundaries)
+    return stage.extract(SimpleNamespace(upstream=upstream, record=record))
 
 
 def test_shapes_types_and_dims():
@@ -101,6 +103,25 @@ def test_shapes_types_and_dims():
     assert out.quality["observed_primary"] == 1
     assert out.quality["observed_secondary"] == 1
     np.testing.assert_array_equal(a["scene"][:, 0], np.arange(10))
+
+
+def test_annotated_boundaries_cut_time_and_the_scene():
+    upstream = {"pose": pose(np.arange(100) / 25), "clips": clips(4, 4.0)}
+    arrays = run(upstream, (0.25,), steps=4, bounds="annotated").arrays
+    np.testing.assert_allclose(arrays["bounds"].values, [[0, 0.5], [0.5, 1], [1, 2.5], [2.5, 4]], atol=1e-6)
+    np.testing.assert_allclose(
+        arrays["scene"].values[:, 0], [0, 0, (1 + 0.5 * 2) / 1.5, (0.5 * 2 + 3) / 1.5], atol=1e-6
+    )
+    for boundaries, what in (((), "no annotated boundaries"), ((0.1, 0.2, 0.3, 0.4), "5 annotated parts")):
+        with pytest.raises(DataError, match=what):
+            run(upstream, boundaries, steps=4, bounds="annotated")
+
+
+def test_the_key_has_the_boundaries_where_they_are_used():
+    one, other = (Record("a", None, boundaries=(edge,)) for edge in (0.2, 0.3))
+    equal, annotated = (TimestepsConfig(bounds=kind) for kind in ("equal", "annotated"))
+    assert Timesteps.record_identity(equal, one) == Timesteps.record_identity(equal, other) == {}
+    assert Timesteps.record_identity(annotated, one) != Timesteps.record_identity(annotated, other)
 
 
 def test_exchange_swaps_the_agents_and_nothing_else():

@@ -1,16 +1,21 @@
-"""Presets of published data sets: `extract`, `evaluate --quick` and `leaderboard` on made sets, by command line."""
+"""Presets of published data sets: `extract`, `evaluate --quick` and `leaderboard` on synthetic sets, by command line."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from pipeline import stages
+from pipeline.cache import Cache
+from pipeline.config import load_config
 from pipeline.evaluate.cross_validation import read_results
+from pipeline.extract.batch import dataset_records
+from pipeline.extract.plan import Planner
 from run_pipeline import app
-from synthetic.tiny_published import PUBLISHED
+from synthetic.tiny_published import PUBLISHED, make_finediving
 
 TASKS = {
     "mtl-aqa": ["diving"],
@@ -22,7 +27,7 @@ TASKS = {
     "ui-prmd": ["m01"],
     "kimore": ["Es1", "Es2"],
 }
-SMALL = ["train.runs=1", "train.epochs=2", "model.width=4", "run.workers=0"]
+SMALL = ["train.runs=1", "train.epochs=2", "model.width=4", "run.workers=0", "split.folds=2"]
 
 
 def command(*arguments: object) -> str:
@@ -42,8 +47,25 @@ def test_preset_runs_on_its_made_set(kind: str, tmp_path: Path, monkeypatch: pyt
         settings.append("stages=[timesteps]")
     options = ["--config", kind, "--cache", tmp_path / "cache", *(x for one in settings for x in ("--set", one))]
     assert "0 failed" in command("extract", *options)
-    for name, more in (("evaluate", ["--quick"]), ("leaderboard", [])):
+    first = TASKS[kind][:1]
+    one_task = ["--set", f"dataset.tasks={first}"]
+    for name, more, tasks in (("evaluate", ["--quick"], TASKS[kind]), ("leaderboard", one_task, first)):
         command(name, *options, *more, "--out", tmp_path / name)
         results = read_results(tmp_path / name / "results.json")
-        assert results["tasks"] == TASKS[kind]
+        assert results["tasks"] == tasks
         assert results["audit"]["ok"]
+
+
+def test_boundaries_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
+    """FineDiving's boundaries reach the planner's keys, so that a corrected annotation makes outputs stale."""
+    root = make_finediving(tmp_path / "set", count=2, frames=8)
+    for bounds, differs in (("equal", False), ("annotated", True)):
+        config = load_config("finediving", {"dataset.root": root, "timesteps.bounds": bounds, "cache": tmp_path / "c"})
+        record = dataset_records(config).records[0]
+        with Cache(config.cache) as cache:
+            planner = Planner(config, cache)
+            keys = [
+                {step.stage: step.computation.key for step in planner.plan(one).steps}
+                for one in (record, replace(record, boundaries=(0.5,)))
+            ]
+        assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == ({"timesteps"} if differs else set())
