@@ -109,8 +109,8 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
     lines: dict[str, list[str]] = {"train": [], "test": []}
     apparatus = kind == "rhythmic-gymnastics"
     if apparatus:
-        for side in lines.values():
-            side.append("Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length")
+        head = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length"
+        lines = {side: [head] for side in lines}
     for number in range(count):
         quality = _quality(seed, number)
         name = f"{('Ball', 'Hoop')[number % 2]}_{number // 2 + 1:03d}" if apparatus else f"{number + 1}"
@@ -199,7 +199,7 @@ def make_ui_prmd(root: Path, *, count: int = 2, frames: int = 20, seed: int = 0)
     return root
 
 
-def make_kimore(root: Path, *, count: int = 10, frames: int = 20, seed: int = 0) -> Path:
+def make_kimore(root: Path, *, count: int = 8, frames: int = 20, seed: int = 0) -> Path:
     """KIMORE: two exercises of `count` people; the last one's second exercise has no score, one row is broken."""
     for number in range(count):
         group = ("CG/Expert", "GPP/Stroke")[number % 2]

@@ -240,14 +240,14 @@ def _chosen(dive: Dive, score: str, name: str, path: Path) -> float:
 
 def _folder_finder(root: Path, places: Sequence[str]) -> Callable[[str], tuple[Path, list[int]]]:
     """A function from a folder's name to its place and the numbers of its pictures; each folder is listed once."""
-    known: dict[str, tuple[Path, list[int]]] = {}
+    listed_folders: dict[str, tuple[Path, list[int]]] = {}
 
     def find(name: str) -> tuple[Path, list[int]]:
-        if name not in known:
+        if name not in listed_folders:
             paths = [root / place / name for place in places]
             path = next((path for path in paths if path.is_dir()), paths[0])
             names = os.listdir(path) if path.is_dir() else ()
-            known[name] = path, [number for number, _ in numbered_pictures(names)[0]]
-        return known[name]
+            listed_folders[name] = path, [number for number, _ in numbered_pictures(names)[0]]
+        return listed_folders[name]
 
     return find

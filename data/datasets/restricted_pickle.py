@@ -101,11 +101,13 @@ class _Array(np.ndarray[Any, Any]):
         if not isinstance(kind, _Type):
             raise _RefusedError("a numpy array without a type")
         values = kind.values(shape, raw, fortran=bool(fortran))
-        self.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))  # type: ignore[attr-defined]
+        state = (1, values.shape, values.dtype, False, values.tobytes())
+        self.__setstate__(state)  # type: ignore[arg-type]
 
 
 def _empty(*_: Any) -> _Array:
-    return _Array((0,), np.uint8)
+    made: _Array = _Array((0,), np.uint8)
+    return made
 
 
 def _scalar(kind: Any, raw: Any = b"") -> Any:
@@ -132,9 +134,11 @@ _TABLE = {
 }
 
 
-class _Reader(
-    pickle._Unpickler
-):  # the reader in Python: its instructions can be chosen, and its memo cannot be blown up
+_Python: Any = pickle._Unpickler
+"""The reader in Python: its instructions can be chosen, and no length in a file makes it reserve memory."""
+
+
+class _Reader(_Python):  # type: ignore[misc]
     def refuse(self) -> None:
         raise _RefusedError("an instruction that makes objects")
 
@@ -144,30 +148,30 @@ class _Reader(
         return _Name(f"{module} {name}")
 
     def call(self) -> None:
-        arguments, made = self.stack.pop(), self.stack.pop()  # type: ignore[attr-defined]
+        arguments, made = self.stack.pop(), self.stack.pop()
         function = _TABLE[made.name] if isinstance(made, _Name) else None
         if function is None or not isinstance(arguments, tuple):
             raise _RefusedError("a call")
-        self.stack.append(function(*arguments))  # type: ignore[attr-defined]
+        self.stack.append(function(*arguments))
 
     def build(self) -> None:
-        state, made = self.stack.pop(), self.stack[-1]  # type: ignore[attr-defined]
+        state, made = self.stack.pop(), self.stack[-1]
         if not isinstance(made, _Type | _Array) or not isinstance(state, tuple):
             raise _RefusedError("a change of an object")
         made.restore(state)
 
     def keyed(self, name: str) -> None:
         """Check keys before they are hashed: a tuple in a tuple in a tuple ... would end the process."""
-        keys = self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]  # type: ignore[attr-defined]
+        keys = self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]
         for key in keys:
             parts = key if isinstance(key, tuple) else (key,)
             if any(not isinstance(part, str | int | float | bytes | None) for part in parts):
                 raise _RefusedError("a dict with keys that are no names or numbers")
-        pickle._Unpickler.dispatch[_CODES[name]](self)
+        _Python.dispatch[_CODES[name]](self)
 
     dispatch = {  # noqa: RUF012 -- the name is pickle's
         **dict.fromkeys(range(256), refuse),
-        **{_CODES[name]: pickle._Unpickler.dispatch[_CODES[name]] for name in INSTRUCTIONS},
+        **{_CODES[name]: _Python.dispatch[_CODES[name]] for name in INSTRUCTIONS},
         _CODES["REDUCE"]: call,
         _CODES["BUILD"]: build,
         _CODES["SETITEM"]: lambda reader: reader.keyed("SETITEM"),

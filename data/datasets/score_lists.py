@@ -127,12 +127,16 @@ def list_unlv(root: Path, *, score: str = "") -> Listing:
             side: [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
             for side, path in sides.items()
         }
-        listing = _join(root, rows, sides, score, tuple(f"{folder}/{name}" for name in videos), lambda _, t=task: t)
+        listing = _join(root, rows, sides, score, tuple(f"{folder}/{name}" for name in videos), partial(_named, task))
         records += listing.records
         problems += listing.problems
     if not records:
         raise UsageError("no folder diving or gymnastic_vault", where=root, fix="Give the folder that holds them")
     return Listing(tuple(records), tuple(problems))
+
+
+def _named(task: str, _: str) -> str:
+    return task
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:

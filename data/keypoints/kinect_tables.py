@@ -87,7 +87,7 @@ def absolute_positions(places: Floats, degrees: Floats) -> Floats:
         axes = turns[:, parent] if joint in CHAINS else total[:, parent]
         out[:, joint] = out[:, parent] + np.einsum("fij,fj->fi", axes, places[:, joint])
         total[:, joint] = axes @ turns[:, joint]
-    return out
+    return np.asarray(out)
 
 
 def _table(path: Path) -> Floats:

@@ -23,12 +23,7 @@ def data_check(report: DataReport, as_json: bool) -> None:
         print_json({**asdict(report), "ok": report.ok})
         finish(report.ok)
     rows = [
-        (
-            name,
-            here,
-            "" if published is None else published,
-            "" if published is None else "agrees" if here == published else "differs",
-        )
+        (name, here, *(("", "") if published is None else (published, "agrees" if here == published else "differs")))
         for name, here, published in report.counts
     ]
     table(f"{report.kind}: {report.root}", ("performances", "here", "published", ""), rows)

@@ -1,4 +1,4 @@
-"""Presets of published data sets: `extract`, `evaluate --quick` and `leaderboard` on synthetic sets, by command line."""
+"""Presets of published data sets: `extract`, `evaluate --quick`, `leaderboard` on synthetic sets, by command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TASKS = {
     "ui-prmd": ["m01"],
     "kimore": ["Es1", "Es2"],
 }
-SMALL = ["train.runs=1", "train.epochs=2", "model.width=4", "run.workers=0", "split.folds=2"]
+SMALL = ["train.runs=1", "train.epochs=1", "model.width=4", "run.workers=0", "split.folds=2"]
 
 
 def command(*arguments: object) -> str:
@@ -45,6 +45,8 @@ def test_preset_runs_on_its_made_set(kind: str, tmp_path: Path, monkeypatch: pyt
         table = {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"}
         monkeypatch.setattr(stages, "STAGES", table)
         settings.append("stages=[timesteps]")
+    else:
+        settings += ["timesteps.steps=4", "timesteps.statistics=mean"]
     options = ["--config", kind, "--cache", tmp_path / "cache", *(x for one in settings for x in ("--set", one))]
     assert "0 failed" in command("extract", *options)
     first = TASKS[kind][:1]
@@ -58,7 +60,7 @@ def test_preset_runs_on_its_made_set(kind: str, tmp_path: Path, monkeypatch: pyt
 
 def test_boundaries_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> None:
     """FineDiving's boundaries reach the planner's keys, so that a corrected annotation makes outputs stale."""
-    root = make_finediving(tmp_path / "set", count=2, frames=8)
+    root = make_finediving(tmp_path / "set", count=4, frames=8)
     for bounds, differs in (("equal", False), ("annotated", True)):
         config = load_config("finediving", {"dataset.root": root, "timesteps.bounds": bounds, "cache": tmp_path / "c"})
         record = dataset_records(config).records[0]

@@ -1,4 +1,4 @@
-"""`data check`: synthetic sets show which set they are; counts, hashes and missing files are compared with the published."""
+"""`data check`: a folder shows which set it is; counts, hashes and missing files are compared with the published."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets import recipes
+from data.datasets import data_recipes
+from data.datasets.data_recipes import RECIPES, Recipe, check_data, kind_of
 from data.datasets.listing import KINDS
-from data.datasets.recipes import RECIPES, Recipe, check_data, kind_of
 from data.errors import UsageError
 from run_pipeline import app
 from synthetic.tiny_datasets import make_aqa7
@@ -39,7 +39,7 @@ def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.Mon
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # the last one has no video
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     recipe = Recipe("nowhere", {"all": 3, "train": 3}, hashes={"train_dataset.txt": digest})
-    monkeypatch.setattr(recipes, "RECIPES", {**RECIPES, "fis-v": recipe})
+    monkeypatch.setattr(data_recipes, "RECIPES", {**RECIPES, "fis-v": recipe})
     report = check_data("fis-v", tmp_path, {})
     assert report.counts == (("all", 3, 3), ("train", 3, 3), ("skating", 3, None))
     assert report.files == (("train_dataset.txt", "agrees"),)
