@@ -37,7 +37,7 @@ TASK = "diving"
 
 
 @dataclass(frozen=True)
-class Dive:
+class AnnotatedDive:
     """One annotated dive.
 
     Attributes:
@@ -56,7 +56,7 @@ class Dive:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DivingLayout:
     """Where a set has what, and how its annotation is read.
 
     Attributes:
@@ -66,7 +66,7 @@ class Layout:
         frames: below the root, what may hold the folders of frames.
         id: the id of a dive from its two keys.
         folder: its folder of frames below one of `frames`.
-        dive: a `Dive` from one annotation; raises (KeyError, ValueError, ...) where it cannot be one.
+        dive: a `AnnotatedDive` from one annotation; raises (KeyError, ValueError, ...) where it cannot be one.
     """
 
     annotations: tuple[str, ...]
@@ -75,22 +75,22 @@ class Layout:
     frames: tuple[str, ...]
     id: Callable[[Any, Any], str]
     folder: Callable[[Any, Any], str]
-    dive: Callable[[Any], Dive]
+    dive: Callable[[Any], AnnotatedDive]
 
 
-def _mtl_dive(row: Any) -> Dive:
+def _mtl_dive(row: Any) -> AnnotatedDive:
     first, last = _whole(row["start_frame"]), _whole(row["end_frame"])
-    return Dive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
+    return AnnotatedDive(_real(row["final_score"]), _real(row["difficulty"]), first, last, (), last + 1 - first)
 
 
-def _fine_dive(row: Any) -> Dive:
+def _fine_dive(row: Any) -> AnnotatedDive:
     if isinstance(row, dict):
         row = [None, row["dive_score"], row["difficulty"], None, row["frames_labels"]]
     labels = np.asarray(row[4])
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels):
         raise ValueError("frames_labels is no list of numbers")
     meets = (np.flatnonzero(np.diff(labels)) + 1) / len(labels)
-    return Dive(_real(row[1]), _real(row[2]), None, None, tuple(meets.tolist()), len(labels))
+    return AnnotatedDive(_real(row[1]), _real(row[2]), None, None, tuple(meets.tolist()), len(labels))
 
 
 def _real(value: Any) -> float:
@@ -112,7 +112,7 @@ def _key(key: Any, kinds: tuple[type, type]) -> tuple[Any, Any] | None:
     return key if good and safe and 0 <= key[1] < 10**6 and (name or 0 <= key[0] < 10**6) else None
 
 
-MTL_AQA = Layout(
+MTL_AQA = DivingLayout(
     annotations=("final_annotations_dict.pkl",),
     folders=("MTL-AQA_split_0_data", "Ready_2_Use/MTL-AQA_split_0_data", "info", ""),
     lists={"train": ("train_split_0.pkl", "train_split.pkl"), "test": ("test_split_0.pkl", "test_split.pkl")},
@@ -121,7 +121,7 @@ MTL_AQA = Layout(
     folder=lambda competition, _: f"{competition:02d}",
     dive=_mtl_dive,
 )
-FINEDIVING = Layout(
+FINEDIVING = DivingLayout(
     annotations=("fine-grained_annotation_aqa.pkl", "FineDiving_fine-grained_annotation.pkl"),
     folders=("Annotations", "train_test_split", ""),
     lists={"train": ("train_split.pkl",), "test": ("test_split.pkl",)},
@@ -148,7 +148,7 @@ def list_finediving(root: Path, *, score: str = "", frame_rate: float = 0.0) -> 
     return _list(root, FINEDIVING, (str, int), score, frame_rate)
 
 
-def _list(root: Path, layout: Layout, kinds: tuple[type, type], score: str, frame_rate: float) -> Listing:
+def _list(root: Path, layout: DivingLayout, kinds: tuple[type, type], score: str, frame_rate: float) -> Listing:
     """The dives of one layout; what the lists name and the copy lacks becomes a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
@@ -218,7 +218,7 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
-def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: Layout, path: Path) -> Dive:
+def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: DivingLayout, path: Path) -> AnnotatedDive:
     if key not in annotations:
         raise DataError(f"no annotation of '{clip(name)}'", where=path, fix="Get the annotation and the lists again")
     try:
@@ -228,7 +228,7 @@ def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: Layout, path
         raise DataError(what, where=path, fix="Get the file again from its publisher") from error
 
 
-def _chosen(dive: Dive, score: str, name: str, path: Path) -> float:
+def _chosen(dive: AnnotatedDive, score: str, name: str, path: Path) -> float:
     if score != "execution":
         return dive.score
     if dive.difficulty <= 0:

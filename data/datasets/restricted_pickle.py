@@ -102,7 +102,7 @@ class _Array(np.ndarray[Any, Any]):
             raise _RefusedError("a numpy array without a type")
         values = kind.values(shape, raw, fortran=bool(fortran))
         state = (1, values.shape, values.dtype, False, values.tobytes())
-        self.__setstate__(state)  # type: ignore[arg-type]
+        self.__setstate__(state)
 
 
 def _empty(*_: Any) -> _Array:
@@ -138,7 +138,7 @@ _Python: Any = pickle._Unpickler
 """The reader in Python: its instructions can be chosen, and no length in a file makes it reserve memory."""
 
 
-class _Reader(_Python):  # type: ignore[misc]
+class _Reader(_Python):
     def refuse(self) -> None:
         raise _RefusedError("an instruction that makes objects")
 

@@ -64,10 +64,9 @@ def test_boundaries_are_part_of_the_key_of_timesteps_alone(tmp_path: Path) -> No
     for bounds, differs in (("equal", False), ("annotated", True)):
         config = load_config("finediving", {"dataset.root": root, "timesteps.bounds": bounds, "cache": tmp_path / "c"})
         record = dataset_records(config).records[0]
-        with Cache(config.cache) as cache:
-            planner = Planner(config, cache)
-            keys = [
-                {step.stage: step.computation.key for step in planner.plan(one).steps}
-                for one in (record, replace(record, boundaries=(0.5,)))
-            ]
+        planner = Planner(config, Cache(config.cache))
+        keys = [
+            {step.stage: step.computation.key for step in planner.plan(one).steps}
+            for one in (record, replace(record, boundaries=(0.5,)))
+        ]
         assert {name for name in keys[0] if keys[0][name] != keys[1][name]} == ({"timesteps"} if differs else set())
