@@ -147,7 +147,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     axes.axhline(0, color="black", linewidth=0.6)
     axes.margins(x=0, y=0.28)
     axes.set_xlabel("time (s)")
-    axes.set_ylabel("relative to training" if video.expected else "relative to the mean")
+    axes.set_ylabel("relative to training" if video.training else "relative to the mean")
 
 
 Attention = Mapping[str, Sequence[NDArray[np.floating[Any]]]]

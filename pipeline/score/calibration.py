@@ -13,7 +13,7 @@ intervals, `pipeline.score.novelty` defines the distances.
                                   groups, software, quality {stage: {measure: [least, greatest]}}
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
-                                  `attention` (n, T) of runs since 0.2,
+                                  `attention` (n, T), absent in older folders,
                                   `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block,
                                   `combination.<fold>.<place>.<field>` of the regressions
 """

@@ -17,6 +17,9 @@ from pipeline.results import Flag, Score, StepScore
 SIZE = (320, 240)
 FRAMES, RATE = 51, 25.0
 
+TRAINING = d.TrainingSteps(((7.4, 0.8),) * 10, tuple(np.linspace(-2.2, -0.4, 64).tolist()), ((0.3, 0.6),) * 10)
+"""Steps of 64 training videos."""
+
 _POSE = np.array(
     [
         [0, -62],
@@ -139,7 +142,7 @@ def video(clip: Path, index: int, rng: np.random.Generator, name: str) -> d.Vide
                 np.linspace(0, 1.9, 8).tolist(), key_frames(clip, np.linspace(0, 1.9, 8).tolist()), strict=True
             )
         ),
-        expected=((7.4, 0.8),) * 10,
+        training=TRAINING,
         skeleton=d.Skeleton(time, keypoints(), SIZE, ("primary", "secondary")),
         difference=(
             d.Traces(
