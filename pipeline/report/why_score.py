@@ -41,7 +41,7 @@ def why(video: VideoReport) -> str:
         return "No step is below the mean of the training videos."
     scores = video.training.lowest
     as_low = sum(score <= steps[lowest].exact_gap for score in scores)
-    rank = f"{as_low} of {len(scores)} training videos {'has' if as_low == 1 else 'have'} a step as far below"
+    rank = f"{as_low or 'none'} of {len(scores)} training videos {'have' if as_low > 1 else 'has'} a step as far below"
     if as_low > RARE * len(scores):
         return f"No step is unusual: the lowest against training is {_named([steps[lowest]])}, and {rank}."
     than = "" if len(run) == 1 else f" as step {steps[lowest].number}"
