@@ -131,9 +131,7 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
     return tuple(times)
 
 
-def _failure(
-    row: Score, name: str, cache: Cache, stages: Sequence[str], clean: Callable[[str], str]
-) -> Failure:
+def _failure(row: Score, name: str, cache: Cache, stages: Sequence[str], clean: Callable[[str], str]) -> Failure:
     for stage in stages:
         entry = cache.failures(stage, row.id)
         if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try

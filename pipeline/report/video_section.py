@@ -79,9 +79,7 @@ def video_report(
     )
 
 
-def _media(
-    path: Path | None, page: Path, limit_bytes: int, origin: bool
-) -> tuple[Media | None, float | None]:
+def _media(path: Path | None, page: Path, limit_bytes: int, origin: bool) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if path is None:
         return None, None

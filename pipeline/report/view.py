@@ -21,7 +21,6 @@ from pipeline.report.page_data import (
 from pipeline.report.payload import charts, duration
 from pipeline.results import Flag, Interval, Parts, Score, StepScore, worst_first
 
-
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
 
@@ -53,9 +52,7 @@ class StepView:
 def step_views(video: VideoReport) -> list[StepView]:
     """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
     steps, length, means, reach = video.result.steps, duration(video), _means(video), colour_reach(video)
-    return [
-        _step_view(i, step, length, mean, reach) for i, (step, mean) in enumerate(zip(steps, means, strict=True))
-    ]
+    return [_step_view(i, step, length, mean, reach) for i, (step, mean) in enumerate(zip(steps, means, strict=True))]
 
 
 def colour_reach(video: VideoReport) -> float:
@@ -83,9 +80,7 @@ def _step_view(index: int, step: StepScore, length: float, mean: float, reach: f
     share, gap = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if known else None for value in (step.score, exact))
     quality = max(-1.0, min(1.0, float(gap or 0) / reach)) if reach > 0 else 0.0
     left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
-    return StepView(
-        step, index + 1, left, max(right - left, 0.2), share, exact, gap or Decimal(0), quality
-    )
+    return StepView(step, index + 1, left, max(right - left, 0.2), share, exact, gap or Decimal(0), quality)
 
 
 def parts(result: Score) -> Parts | None:

@@ -86,7 +86,9 @@ def _there(video: VideoReport, run: Sequence[StepView]) -> str:
             here, elsewhere = (f"{float(f'{values.mean():.2g}'):g}" for values in (there, rest))
             if effect >= best and here != elsewhere:
                 best = effect
-                said = f"; {_phrase(traces, name)} {here} {traces.unit} there on average, {elsewhere} in the other steps"
+                said = (
+                    f"; {_phrase(traces, name)} {here} {traces.unit} there on average, {elsewhere} in the other steps"
+                )
     return said
 
 

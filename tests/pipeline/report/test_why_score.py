@@ -34,7 +34,7 @@ def test_the_lowest_steps_and_the_curve_that_stands_out() -> None:
     phrases = {"hips": "the hips of the two have moved against each other by"}
     shown = why(video(0.1, 0.0, -1.2, -0.9, -0.2, curves=(curve(0.31, phrases=phrases), curve(0.0, "arms"))))
     assert shown == (
-        "Lowest against training: steps 3–4, 2.00–4.00 s, −2.10 points (none of 20 training videos has a step as far "  # noqa: RUF001
+        "Lowest against training: steps 3–4, 2.00–4.00 s, −2.10 points (none of 20 training videos has a step as far "
         "below as step 3); the hips of the two have moved against each other by 0.41 torso lengths there on average, "
         "0.1 in the other steps."
     )
@@ -61,13 +61,13 @@ def test_a_lower_curve_is_no_reason_and_gaps_do_not_count() -> None:
     [
         (
             (0.1, 0.0, -0.5, 0.0, 0.0),
-            "No step is unusual: the lowest against training is step 3, 2.00–3.00 s, −0.50 points, and 11 of 20 "  # noqa: RUF001
+            "No step is unusual: the lowest against training is step 3, 2.00–3.00 s, −0.50 points, and 11 of 20 "
             "training videos have a step as far below.",
         ),
         ((0.1, 0.0, 0.2, 0.0, 0.0), "No step is below the mean of the training videos."),
         (
             (0.1, 0.0, -0.96, 0.0, 0.0),
-            "Lowest against training: step 3, 2.00–3.00 s, −0.96 points (1 of 20 training videos has a step as far "  # noqa: RUF001
+            "Lowest against training: step 3, 2.00–3.00 s, −0.96 points (1 of 20 training videos has a step as far "
             "below).",
         ),
     ],
@@ -78,7 +78,7 @@ def test_what_is_usual_is_said(gaps: tuple[float, ...], expected: str) -> None:
 
 def test_without_training_videos_nothing_is_called_unusual() -> None:
     alone = why(video(0.0, 0.0, -1.0, 0.0, 0.0, training=None))
-    assert alone.startswith("Lowest in this video, without training videos to compare with: step 3, 2.00–3.00 s, −0.80")  # noqa: RUF001
+    assert alone.startswith("Lowest in this video, without training videos to compare with: step 3, 2.00–3.00 s, −0.80")
     assert why(video(0.0, 0.0, 0.0, 0.0, 0.0, training=None)) == "All steps have the same score."
     assert why(VideoReport("v", Score("v", score=1.0))) == ""
     assert why(video(float("nan"), 0, 0, 0, 0)) == ""
@@ -89,7 +89,9 @@ def test_what_the_model_cannot_say_is_beside_it_in_the_words_of_the_model_card()
     for gaps in ((0.0, 0.0, -1.2, 0.0, 0.0), (0.1, 0.1, 0.1, 0.1, 0.1)):
         page = render_report(ReportData("t", videos=(video(*gaps),)))
         assert NO_JUDGEMENT.replace("'", "&#39;") in page
-    assert NO_JUDGEMENT.replace("'", "&#39;") not in render_report(ReportData("t", videos=(VideoReport("v", Score("v")),)))
+    assert NO_JUDGEMENT.replace("'", "&#39;") not in render_report(
+        ReportData("t", videos=(VideoReport("v", Score("v")),))
+    )
 
 
 def test_colour_and_number_are_on_one_scale() -> None:
