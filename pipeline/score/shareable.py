@@ -13,8 +13,8 @@ from typing import Any
 from pipeline.results import Score
 
 _FOLDERS = re.compile(
-    r"(?<![\w.:/\\-])"
-    r"(?:[A-Za-z]:\\(?:[^\\/:*?\"<>|\r\n]+\\)*|file:///(?:[^/\s'\"<>:]+/)*|/(?:[^/\s'\"<>:,;]+/)+)"
+    r"(?<![\w./\\-])"
+    r"(?:[A-Za-z]:[\\/](?:[^\\/:*?\"<>|\r\n]+[\\/])*|(?:file:/*)?/(?:[^/\s'\"<>:,;]+/)+)"
 )
 """The folders of an absolute path, up to its last separator: of POSIX, of Windows, of a file's address."""
 

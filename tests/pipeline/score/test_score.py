@@ -449,7 +449,7 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     assert scorer.model_sha256 in text
     assert NO_JUDGEMENT.replace("'", "&#39;") in text
     assert "9 of 10 training videos" in text
-    private = (str(tmp_path), str(Path(__file__).parents[3]), platform.node(), f"by {getpass.getuser()} ")
+    private = (str(tmp_path), str(Path(__file__).parents[3]), f" on {platform.node()}", f" by {getpass.getuser()} ")
     assert [word for word in private if word in text] == []
     report_scores(page, scorer, rows, records, title="t", origin=True)
     assert f"by {getpass.getuser()} on {platform.node()}" in page.read_text()
