@@ -34,9 +34,9 @@ class StepView:
         number: 1, 2, ...
         left, width: per cent of the time axis.
         share: its score as shown.
-        exact_gap: its score minus the mean that it is compared with, in points.
-        gap: the same as shown.
-        quality: -1 (below) to 1 (above): `gap` on the page's colour scale.
+        gap: its score minus the mean that it is compared with, in points.
+        shown_gap: the same as shown.
+        quality: -1 (below) to 1 (above): `shown_gap` on the colour scale of the page.
     """
 
     step: StepScore
@@ -44,8 +44,8 @@ class StepView:
     left: float
     width: float
     share: Decimal | None
-    exact_gap: float
-    gap: Decimal
+    gap: float
+    shown_gap: Decimal
     quality: float
 
 
@@ -75,12 +75,13 @@ def _known(video: VideoReport) -> list[float]:
 
 
 def _step_view(index: int, step: StepScore, length: float, mean: float, reach: float) -> StepView:
-    known = math.isfinite(step.score)
-    exact = step.score - mean if known else 0.0
-    share, gap = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if known else None for value in (step.score, exact))
-    quality = max(-1.0, min(1.0, float(gap or 0) / reach)) if reach > 0 else 0.0
+    finite = math.isfinite(step.score)
+    gap = step.score - mean if finite else 0.0
+    share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
+    shown_gap = shown or Decimal(0)
+    quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
     left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
-    return StepView(step, index + 1, left, max(right - left, 0.2), share, exact, gap or Decimal(0), quality)
+    return StepView(step, index + 1, left, max(right - left, 0.2), share, gap, shown_gap, quality)
 
 
 def parts(result: Score) -> Parts | None:

@@ -31,16 +31,16 @@ def why(video: VideoReport) -> str:
     steps = step_views(video)
     if not steps or not all(math.isfinite(view.step.score) for view in steps):
         return ""
-    lowest = min(range(len(steps)), key=lambda i: steps[i].gap)
+    lowest = min(range(len(steps)), key=lambda i: steps[i].shown_gap)
     run = _around(lowest, steps)
     if video.training is None:
-        if steps[lowest].gap == 0:
+        if steps[lowest].shown_gap == 0:
             return "All steps have the same score."
         return f"Lowest in this video, without training videos to compare with: {_named(run)}{_there(video, run)}."
-    if steps[lowest].gap >= 0:
+    if steps[lowest].shown_gap >= 0:
         return "No step is below the mean of the training videos."
     scores = video.training.lowest
-    as_low = sum(score <= steps[lowest].exact_gap for score in scores)
+    as_low = sum(score <= steps[lowest].gap for score in scores)
     rank = f"{as_low or 'none'} of {len(scores)} training videos {'have' if as_low > 1 else 'has'} a step as far below"
     if as_low > RARE * len(scores):
         return f"No step is unusual: the lowest against training is {_named([steps[lowest]])}, and {rank}."
@@ -50,11 +50,11 @@ def why(video: VideoReport) -> str:
 
 def _around(lowest: int, steps: Sequence[StepView]) -> Sequence[StepView]:
     """The lowest step and those beside it that are almost as low."""
-    first, last, limit = lowest, lowest, NEIGHBOUR * steps[lowest].exact_gap
+    first, last, limit = lowest, lowest, NEIGHBOUR * steps[lowest].gap
     if limit < 0:
-        while first > 0 and steps[first - 1].exact_gap <= limit:
+        while first > 0 and steps[first - 1].gap <= limit:
             first -= 1
-        while last + 1 < len(steps) and steps[last + 1].exact_gap <= limit:
+        while last + 1 < len(steps) and steps[last + 1].gap <= limit:
             last += 1
     return steps[first : last + 1]
 
@@ -63,7 +63,7 @@ def _named(run: Sequence[StepView]) -> str:
     """Numbers, times and points, such as "steps 7-9, 2.45-3.67 s, −0.31 points"."""
     numbers = f"step {run[0].number}" if len(run) == 1 else f"steps {run[0].number}\N{EN DASH}{run[-1].number}"
     times = f"{number(run[0].step.start)}\N{EN DASH}{number(run[-1].step.end)} s"
-    return f"{numbers}, {times}, {number(sum((view.gap for view in run), Decimal(0)), sign=True)} points"
+    return f"{numbers}, {times}, {number(sum((view.shown_gap for view in run), Decimal(0)), sign=True)} points"
 
 
 def _there(video: VideoReport, run: Sequence[StepView]) -> str:
@@ -77,9 +77,9 @@ def _there(video: VideoReport, run: Sequence[StepView]) -> str:
     for traces in curves:
         for name, values in traces.series.items():
             size, time = np.abs(np.asarray(values, dtype=float)), np.asarray(traces.time, dtype=float)
-            known, inside = np.isfinite(size), (time >= span.start) & (time < span.end)
-            there = size[known & inside]
-            rest = size[known & ~inside & (time >= whole.start) & (time <= whole.end)]
+            finite, inside = np.isfinite(size), (time >= span.start) & (time < span.end)
+            there = size[finite & inside]
+            rest = size[finite & ~inside & (time >= whole.start) & (time <= whole.end)]
             if min(len(there), len(rest)) < LEAST_VALUES or rest.std() == 0:
                 continue
             effect = float((there.mean() - rest.mean()) / rest.std())

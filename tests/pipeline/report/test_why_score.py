@@ -98,7 +98,7 @@ def test_colour_and_number_are_on_one_scale() -> None:
     """A step that is further below in points is never the paler one, even where its deviation in training is larger."""
     training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
     steps = view.step_views(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
-    by_number = sorted(steps, key=lambda step: step.gap)
+    by_number = sorted(steps, key=lambda step: step.shown_gap)
     assert [step.quality for step in by_number] == sorted(step.quality for step in steps)
     reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
     assert steps[0].quality == pytest.approx(-0.05 / reach)
