@@ -99,7 +99,7 @@ class Score:
         execution, synchronisation: scores of the model's other heads, where it has them.
         steps: one entry per time step.
         other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
-            the steps hold all of it. `Parts` is the whole sum.
+            the steps hold all of it. `ScoreParts` is the whole sum.
         flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
@@ -130,7 +130,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Parts:
+class ScoreParts:
     """A score as a sum: total = constant + steps + other, exactly, each rounded to the same number of decimals.
 
     Attributes:
@@ -147,7 +147,7 @@ class Parts:
     other: Decimal | None
 
     @classmethod
-    def of(cls, row: Score, decimals: int) -> Parts | None:
+    def of(cls, row: Score, decimals: int) -> ScoreParts | None:
         """The parts of a score; None without steps, or where a number is not finite."""
         values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]
         if row.score is None or not row.steps or not all(v is not None and math.isfinite(v) for v in values):

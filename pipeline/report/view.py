@@ -19,7 +19,7 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.payload import charts, duration
-from pipeline.results import Flag, Interval, Parts, Score, StepScore, worst_first
+from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst_first
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
@@ -84,9 +84,9 @@ def _step_view(index: int, step: StepScore, length: float, mean: float, reach: f
     return StepView(step, index + 1, left, max(right - left, 0.2), share, gap, shown_gap, quality)
 
 
-def parts(result: Score) -> Parts | None:
+def parts(result: Score) -> ScoreParts | None:
     """The score as a sum of the parts that the page shows."""
-    return Parts.of(result, SHOWN_DECIMALS)
+    return ScoreParts.of(result, SHOWN_DECIMALS)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ The score and its parts have nine decimals (six in CSV): constant + steps + othe
     percentile        share of the training scores below the score, 0 to 100
     execution         score of the execution head
     synchronisation   score of the synchronisation head
-    constant          what every score of the model begins with (`pipeline.results.Parts`), or null
+    constant          what every score of the model begins with (`pipeline.results.ScoreParts`), or null
     steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
     other_share       share of the score that belongs to no step, or null
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
@@ -34,7 +34,7 @@ from typing import Any
 
 from data.errors import printable
 from data.store import write_text
-from pipeline.results import Parts, Score
+from pipeline.results import Score, ScoreParts
 from pipeline.score.shareable import shareable
 
 CSV_DECIMALS, JSON_DECIMALS = 6, 9
@@ -64,7 +64,7 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
-        parts = Parts.of(row, CSV_DECIMALS)
+        parts = ScoreParts.of(row, CSV_DECIMALS)
         given: tuple[Decimal, ...] = () if parts is None else parts.steps
         numbers += [parts and parts.constant, *given, *[None] * (steps - len(given)), parts and parts.other]
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
@@ -105,7 +105,7 @@ def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, An
 
 
 def _parts(row: Score) -> dict[str, Any]:
-    parts = Parts.of(row, JSON_DECIMALS)
+    parts = ScoreParts.of(row, JSON_DECIMALS)
     if parts is None:
         return {"constant": None}
     pairs = zip(row.steps, parts.steps, strict=True)

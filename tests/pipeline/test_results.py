@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.report import ReportData, render_report
 from pipeline.report.page_data import VideoReport
-from pipeline.results import Parts, Score, StepScore
+from pipeline.results import Score, ScoreParts, StepScore
 from pipeline.score.score_tables import as_json, csv_text
 
 points = st.floats(-1000, 1000)
@@ -30,7 +30,7 @@ scores = st.builds(
 
 @given(scores, st.integers(0, 9))
 def test_the_parts_sum_to_the_score_as_shown(row: Score, decimals: int) -> None:
-    parts = Parts.of(row, decimals)
+    parts = ScoreParts.of(row, decimals)
     assert parts is not None
     assert parts.constant + sum(parts.steps) + (parts.other or 0) == parts.total
     assert str(parts.total) == f"{Decimal(f'{row.score:.{decimals}f}') + 0}"
@@ -67,9 +67,9 @@ def test_the_page_shows_the_sum(other: float | None) -> None:
 
 def test_without_steps_or_a_finite_score_there_is_no_sum() -> None:
     whole = Score("v", score=1.0, steps=(StepScore(0, 1, 0.5),))
-    assert Parts.of(whole, 2) is not None
+    assert ScoreParts.of(whole, 2) is not None
     broken = [Score("v", score=1.0), Score("v", error="no frame"), replace(whole, score=math.nan)]
     broken.append(replace(whole, steps=(StepScore(0, 1, math.inf),)))
     for row in broken:
-        assert Parts.of(row, 2) is None
+        assert ScoreParts.of(row, 2) is None
         assert as_json([row])[0]["constant"] is None
