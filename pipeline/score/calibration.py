@@ -247,19 +247,19 @@ def calibrate(
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
-    own = Bundle(run).predict(replace(part, settings=run.settings))
+    fitted_part = Bundle(run).predict(replace(part, settings=run.settings))
     return Calibration(
         networks,
         truth=label_table(part.records)[:, 0],
         predicted=networks.predict(part)[fold, np.arange(len(part))],
         fold=fold,
         group=group,
-        steps=own.step_scores * (choice["weights"][NETWORK] if choice else 1.0),
+        steps=fitted_part.step_scores * (choice["weights"][NETWORK] if choice else 1.0),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
         facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
         | ({"combination": choice} if choice else {}),
-        attention=own.attention[..., 1],
+        attention=fitted_part.attention[..., 1],
     )
 
 
