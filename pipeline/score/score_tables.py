@@ -65,8 +65,9 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
         parts = ScoreParts.of(row, CSV_DECIMALS)
-        given: tuple[Decimal, ...] = () if parts is None else parts.steps
-        numbers += [parts and parts.constant, *given, *[None] * (steps - len(given)), parts and parts.other]
+        given = () if parts is None else parts.steps
+        ends_of_sum = (None, None) if parts is None else (parts.constant, parts.other)
+        numbers += [ends_of_sum[0], *given, *[None] * (steps - len(given)), ends_of_sum[1]]
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or ""), row.model])
