@@ -102,12 +102,13 @@ def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS
         raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
     written: list[Path] = []
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
-        for name, figure in _figures(data):
+        for name, figure in figures(data):
             written += [save(figure, folder / f"{name}.{kind}") for kind in formats]
     return written
 
 
-def _figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
+def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
+    """Name and figure of all that the data holds."""
     counts: dict[str, int] = {}
     for video in data.videos:
         if video.result.steps:
@@ -132,8 +133,11 @@ def step_figure(video: VideoReport, stills: int = 10, columns: int = 5) -> Figur
     frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
     rows = -(-len(frames) // columns)
     figure = _new(WIDTH, 1.8 + 0.62 * rows)
+    if not frames:
+        _step_bars(figure.subplots(), video)
+        return figure
     grid = figure.add_gridspec(2, 1, height_ratios=[0.62 * rows, 1.8])
-    strip = grid[0].subgridspec(max(rows, 1), columns, wspace=0, hspace=0)
+    strip = grid[0].subgridspec(rows, columns, wspace=0, hspace=0)
     for i, (frame, picture) in enumerate(frames):
         axes = figure.add_subplot(strip[i // columns, i % columns])
         axes.imshow(picture)
@@ -147,14 +151,14 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     """One bar per step: its score minus the expected one, which its label says too; blue above, orange below."""
     views = step_views(video)
     for view in views:
-        width = view.step.end - view.step.start
-        colour = BLUE if view.gap >= 0 else ORANGE
-        axes.bar(view.step.start, view.gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
+        gap, width = float(view.gap), view.step.end - view.step.start
+        colour = BLUE if gap >= 0 else ORANGE
+        axes.bar(view.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
         if len(views) <= LABELLED_STEPS:
-            side, offset = ("bottom", 2) if view.gap >= 0 else ("top", -2)
+            side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
             axes.annotate(
-                number(view.gap, 2, True),
-                (view.step.start + width / 2, view.gap),
+                number(gap, 2, True),
+                (view.step.start + width / 2, gap),
                 (0, offset),
                 textcoords="offset points",
                 ha="center",
@@ -166,7 +170,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")
-    axes.set_ylabel(f"step score relative to\n{'training' if video.expected else 'the mean'} (points)")
+    axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.expected else 'this video'}")
 
 
 def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoReport]]:
