@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, parse_json, read_regular, write_text
+from data.store import StageOutput, Storage, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
@@ -342,7 +342,7 @@ def _with_places(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], 
         return values, []
     for part, key in ((dataset, "root"), (dataset, "labels"), (values, "cache")):
         place = part.get(key)
-        if isinstance(place, str) and "://" not in place:
+        if isinstance(place, str) and not is_remote(place):
             part[key] = str(base / place)
     return values, [f"note: {root} is not in the current folder; places of this run are read from {base}"]
 
