@@ -43,8 +43,8 @@ SMALL = 7
 LABEL_LENGTH = 48
 """Characters of a name that a figure shows."""
 
-NAME_LENGTH = 18
-"""Characters of a video's name beside the attention, the last ones: folders are cut off first."""
+NAME_LENGTH = 20
+"""Most characters of a video's name beside the attention; a longer one loses its folders, then its beginning."""
 
 LABELLED_STEPS = 16
 """Most bars of one figure that show their number; more have no room for it."""
@@ -151,7 +151,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     """One bar per step: its score minus the expected one, which its label says too; blue above, orange below."""
     views = step_views(video)
     for view in views:
-        gap, width = float(view.gap), view.step.end - view.step.start
+        gap, width = round(float(view.gap), 2) + 0.0, view.step.end - view.step.start
         colour = BLUE if gap >= 0 else ORANGE
         axes.bar(view.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
         if len(views) <= LABELLED_STEPS:
@@ -215,7 +215,7 @@ def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
     panels[-1].set_xlabel("time step")
     bar = figure.colorbar(image, ax=list(panels), location="bottom", aspect=30, fraction=0.12, pad=0.04)
     bar.set_label("attention to the interaction (%)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -316,8 +316,10 @@ def _label(text: str) -> str:
 
 
 def _short(name: str) -> str:
-    """The last `NAME_LENGTH` characters of a video's name."""
+    """A video's name in at most `NAME_LENGTH` characters."""
     shown = printable(name)
+    if len(shown) > NAME_LENGTH:
+        shown = shown.rstrip("/").rsplit("/", 1)[-1]
     return shown if len(shown) <= NAME_LENGTH else f"…{shown[1 - NAME_LENGTH :]}"
 
 

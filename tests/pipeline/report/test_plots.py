@@ -120,6 +120,26 @@ def test_frames_of_a_step_figure_show_their_time(sample: ReportData) -> None:
     assert titles == [f"{frame.time:.2f} s" for frame in sample.videos[0].key_frames]
 
 
+def test_no_step_is_minus_zero() -> None:
+    result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)))
+    (axes,) = step_figure(d.VideoReport("a", result)).axes
+    assert [text.get_text() for text in axes.texts] == ["+0.00"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("videos/dive_020.mp4", "videos/dive_020.mp4"),
+        ("season/final/dive_020.mp4", "dive_020.mp4"),
+        ("a/" + "x" * 30 + "1.mp4", "…" + "x" * 14 + "1.mp4"),
+    ],
+)
+def test_names_of_videos_lose_their_folders_first(name: str, shown: str) -> None:
+    step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
+    axes = attention_figure({"": [d.VideoReport(name, Score("v", steps=(step,)))]}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [shown]
+
+
 def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
     figure = attention_figure(attention_by_task(sample.videos))
     first, second, bar = figure.axes
