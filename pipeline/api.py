@@ -363,6 +363,7 @@ def report(
     out: Place | None = None,
     sections: int = 12,
     workers: int | None = None,
+    origin: bool = False,
     observer: Observer = SILENT,
 ) -> Path:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
@@ -371,6 +372,7 @@ def report(
         inputs: videos or folders to show.
         out: the page; default: RUN/report.html.
         sections: videos with a section of their own.
+        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
 
     Returns:
         The page.
@@ -384,7 +386,8 @@ def report(
     page = Path(run) / "report.html" if out is None else Path(out)
     check_file(page)
     with writing(page):
-        return write_run_report(Path(run), _paths(inputs), page, sections, workers, observer.stop_event(), observer)
+        stop = observer.stop_event()
+        return write_run_report(Path(run), _paths(inputs), page, sections, workers, stop, observer, origin=origin)
 
 
 def plot(
@@ -469,6 +472,7 @@ def score(
     cache: Place | None = None,
     workers: int | None = None,
     other_settings: bool = False,
+    origin: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> list[Score]:
@@ -482,6 +486,7 @@ def score(
             cache, paths, devices and limits.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
+        origin: CSV and JSON name the full paths of this machine.
         overrides: the data set of --config: --set dataset.root=NEW.
 
     Returns:
@@ -500,7 +505,7 @@ def score(
     user = _scored_dataset(places, config, overrides)
     return score_videos(
         places, Path(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
-        workers=workers, other_settings=other_settings, observer=observer, user=user,
+        workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
 
 

@@ -170,7 +170,7 @@ def _step_bars(axes: Axes, video: VideoReport) -> None:
     axes.margins(x=0, y=0.45)
     axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")
-    axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.expected else 'this video'}")
+    axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.training else 'this video'}")
 
 
 def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoReport]]:
@@ -183,9 +183,11 @@ def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoRepo
     return groups
 
 
-def attention_range(rows: Iterable[NDArray[np.floating[Any]]]) -> Interval:
-    """Ends of the colours in whole per cent: those of these weights, at least `LEAST_ATTENTION` apart."""
-    values = np.concatenate(list(rows))
+def attention_range(videos: Iterable[VideoReport]) -> Interval:
+    """Ends of the colours in whole per cent: of these videos and the usual range of training, never too close."""
+    videos = list(videos)
+    usual = [video.training.attention for video in videos if video.training is not None]
+    values = np.concatenate([*map(_attention, videos), *(100 * np.ravel(ranges) for ranges in usual)])
     low, high = float(np.floor(np.nanmin(values))), float(np.ceil(np.nanmax(values)))
     missing = max(0.0, LEAST_ATTENTION - (high - low)) / 2
     return low - missing, high + missing
@@ -194,7 +196,7 @@ def attention_range(rows: Iterable[NDArray[np.floating[Any]]]) -> Interval:
 def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
     """Figure 7: attention to the interaction by video and time step in per cent, one panel per action."""
     weights = {name: [_attention(video) for video in videos] for name, videos in groups.items()}
-    low, high = attention_range(row for rows in weights.values() for row in rows)
+    low, high = attention_range(video for videos in groups.values() for video in videos)
     lines = sum(len(rows) for rows in weights.values())
     figure = _new(WIDTH, 0.85 + 0.17 * lines + 0.3 * len(groups))
     ratios = [len(rows) for rows in weights.values()]

@@ -35,13 +35,15 @@ def write_run_report(
     workers: int | None,
     stop: threading.Event,
     observer: Observer,
+    *,
+    origin: bool = False,
 ) -> Path:
     """Write the page of a run.
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
     """
-    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer))
+    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer, origin=origin))
     return page
 
 
@@ -53,8 +55,12 @@ def run_report_data(
     workers: int | None,
     stop: threading.Event,
     observer: Observer,
+    *,
+    origin: bool = False,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
+
+    `origin`: see `scores_page`.
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
@@ -71,7 +77,9 @@ def run_report_data(
     scorer = load_scorer(run, workers=workers, observer=observer)
     rows = scorer.score_records(records, stop=stop, note=observer.note)
     scorer.cache.close()
-    return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
+    return scores_page(
+        page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections, origin=origin
+    )
 
 
 def _evaluation(place: Path) -> EvaluationReport:

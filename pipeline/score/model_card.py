@@ -14,6 +14,7 @@ from data.store import write_text
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
+from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
 from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.train import SCORES, TrainedRun
@@ -26,8 +27,7 @@ LIMITS = (
     "Intervals are valid for performances from the same distribution as the training performances. For other people, "
     "places or seasons their coverage can be lower; the flag 'unlike the training performances' detects large "
     "differences only.",
-    "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
-    "steps and are no judgement of that moment.",
+    NO_JUDGEMENT,
     "Do not base a decision on a person (a contest, an examination, a licence to operate) on this score alone.",
 )
 

@@ -2,6 +2,7 @@
 // Starts what the page holds. A video section starts when it is first opened.
 (() => {
   Report.startTheme(document.getElementById("theme"));
+  if (location.protocol === "file:") Report.all(".home").forEach((link) => link.remove()); // a saved page has no server
   const sections = Report.all("details.video"), players = new Map();
   let current = null;
   const open = (section) => {
@@ -29,7 +30,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, video")) return;
     if (event.key === " " && event.target.closest("button, summary, a")) return;
     const player = players.get(current);
-    if (!player || !current.open || !/^([jko,.1-9]| )$/.test(event.key)) return;
+    if (!player || !current.open || !/^([jko,.0-9]| )$/.test(event.key)) return;
     event.preventDefault();
     player(event.key);
   });

@@ -30,6 +30,7 @@ from pipeline.report.plots import (
     prediction_figure,
     step_figure,
 )
+from pipeline.report.view import step_views
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
@@ -109,8 +110,7 @@ def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
     (axes,) = figure.axes
     heights = [bar.get_height() for bar in axes.patches]
     assert [text.get_text() for text in axes.texts] == [f"{h:+.2f}".replace("-", "\N{MINUS SIGN}") for h in heights]
-    steps = sample.videos[0].result.steps
-    assert heights == pytest.approx([step.score - 7.4 for step in steps], abs=0.006)
+    assert heights == pytest.approx([float(step.gap) for step in step_views(sample.videos[0])], abs=0.006)
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [BLUE if h >= 0 else ORANGE for h in heights]
     assert axes.get_ylabel() == "points from the mean\nof the training videos"
 
@@ -149,7 +149,14 @@ def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
     low, high = first.images[0].get_clim()
     assert (low, high) == second.images[0].get_clim() == (np.floor(min(weights)), np.ceil(max(weights)))
     assert bar.get_xlabel() == "attention to the interaction (%)"
-    assert attention_range([np.array([52.4, 52.5])]) == (51.5, 53.5)
+
+
+def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
+    steps = tuple(StepScore(i, i + 1, 1.0, 0.475, weight) for i, weight in enumerate((0.524, 0.525)))
+    video = d.VideoReport("v", Score("v", steps=steps))
+    assert attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
+    training = d.TrainingSteps(((1.0, 0.1),) * 2, (0.0,), ((0.412, 0.53), (0.5, 0.606)))
+    assert attention_range([replace(video, training=training)]) == (41, 61)
 
 
 def test_predictions_have_one_scale_and_lose_none() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +135,49 @@ def test_keys_move_step_by_step_play_and_switch_the_overlay(page: Any) -> None:
     before = now(page)
     page.keyboard.press(" ")
     wait_for(page, f"document.querySelector('#video-0 video').currentTime > {before} + .1")
+
+
+def test_key_0_is_step_10_and_the_first_frame_is_shown(page: Any) -> None:
+    size = """async () => { const i = new Image();
+        i.src = document.querySelector('#video-0 video').poster; await i.decode(); return [i.width, i.height]; }"""
+    assert page.evaluate(size) == [320, 240]
+    page.keyboard.press("0")
+    assert now(page) == pytest.approx(9 * 0.204, abs=0.01)
+    page.keyboard.press("3")
+    assert now(page) == pytest.approx(2 * 0.204, abs=0.01)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_sentence_and_the_sum_are_readable(browser: Any, report: Path, width: int) -> None:
+    for tab in opened(browser, report.as_uri(), viewport={"width": width, "height": 900}):
+        why, video = (tab.locator(f"#video-0 {part}").bounding_box() for part in (".why", ".stage"))
+        assert why["y"] + why["height"] <= video["y"]
+        assert "no judgement of that moment" in tab.inner_text("#video-0 .why")
+        tiles = [
+            Decimal(text.replace("\N{MINUS SIGN}", "-"))
+            for text in tab.locator("#video-0 .step > span").all_inner_texts()
+        ]
+        total, constant, steps = re.findall(r"[\d.]+", tab.inner_text("#video-0 .sum"))
+        assert sum(tiles) == Decimal(steps)
+        assert Decimal(total) == Decimal(constant) + Decimal(steps)
+        clipped = "all => all.filter(n => n.scrollWidth > n.clientWidth + 1).length"
+        assert tab.eval_on_selector_all("#video-0 .step", clipped) == 0
+        assert tab.locator("#video-0 .attention u").count() == 10
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) -> None:
+    assert page.inner_text(".shown-part").startswith("4 of 28 scored videos are shown here")
+    chip = page.locator("#scores td.chips .chip >> nth=0").bounding_box()
+    head = page.locator("#scores th:last-child .sort").bounding_box()
+    assert head["x"] == pytest.approx(chip["x"], abs=2)
+    one = VideoReport("only.mp4", Score("only.mp4", score=1.0))
+    write_report(tmp_path / "one.html", ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0))))
+    tab = browser.new_page()
+    tab.goto((tmp_path / "one.html").as_uri())
+    assert tab.locator("#scores tbody tr").count() == 1
+    assert tab.locator("#distribution").count() == 0
+    tab.close()
 
 
 def test_the_overlay_is_drawn_when_switched_on(page: Any) -> None:
