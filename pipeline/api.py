@@ -395,15 +395,15 @@ def plot(
     inputs: Places = (),
     *,
     out: Place = "figures",
-    formats: str | Sequence[str] = "pdf,png",
+    formats: str | Sequence[str] = "pdf,svg",
     observer: Observer = SILENT,
 ) -> list[Path]:
-    """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves.
+    """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
     Args:
         inputs: videos or folders to show.
         out: folder of the figures.
-        formats: pdf, png, svg; comma separated.
+        formats: pdf, svg, png; comma separated.
 
     Returns:
         The figures' files.

@@ -153,7 +153,7 @@ def write_page(
     """The report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
     rows = tuple(ResultsRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
-    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
+    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better=("high", "low"))
     predictions = tuple(
         Prediction(row.id, label_of(record), row.score, row.interval80, record.task)
         for row, record in zip(scored, unseen, strict=True)

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from pipeline.results import Interval, Score
 
-Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
-"""What a row of a results table is."""
+Kind = Literal["ours", "baseline", "paper", "oracle", "ablation", "other"]
+"""What a row of a results table is; an oracle was chosen by the test labels."""
+
+Better = Literal["high", "low", "neither"]
+"""Which values of a column are good."""
 
 Curve = NDArray[np.floating[Any]]
 """Values of one curve, NaN where unknown."""
@@ -229,7 +232,8 @@ class ResultsTable:
         rows: systems.
         digits: decimals shown.
         note: how the values were computed, and from which data.
-        better: which end is good; the best value of each column is bold, the paper's row left aside.
+        better: which end of each column is good; empty: of none. The best values are bold; rows of the paper and
+            oracles are left aside.
     """
 
     title: str
@@ -237,7 +241,7 @@ class ResultsTable:
     rows: tuple[ResultsRow, ...]
     digits: int = 3
     note: str = ""
-    better: Literal["high", "low", "neither"] = "high"
+    better: tuple[Better, ...] = ()
 
 
 @dataclass(frozen=True)

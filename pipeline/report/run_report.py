@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, printable
+from data.store import is_remote, local_path
 from data.video import Record
 from pipeline.config import validate
 from pipeline.evaluate import read_results
@@ -99,8 +100,11 @@ def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[
     if inputs:
         return find_performances(inputs, observer, storage=saved_storage(run))
     config = validate(usable_config(run)[0], where=run)
-    if config.dataset.root is None:
-        raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
+    root, fix = config.dataset.root, "Name videos after the run, such as RUN videos/"
+    if root is None:
+        raise UsageError("no videos to show", where=run, fix=fix)
+    if not is_remote(root) and not local_path(root).exists():
+        raise UsageError(f"its data set {printable(str(root))} is not here", where=run, fix=fix)
     listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records

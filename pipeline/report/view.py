@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 
 from pipeline.report.page_data import (
     BatchReport,
+    Kind,
     LeakCheck,
     Prediction,
     ReportData,
@@ -23,6 +25,9 @@ from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
+
+ASIDE: tuple[Kind, ...] = ("paper", "oracle")
+"""Rows of a results table that are not compared with the others."""
 
 
 @dataclass(frozen=True)
@@ -194,20 +199,41 @@ def columns_used(rows: Sequence[VideoReport]) -> set[str]:
 
 
 def best_of(table: ResultsTable) -> set[tuple[int, int]]:
-    """(row, column) of the best value of every column, the paper's rows left aside."""
-    if table.better == "neither":
-        return set()
-    pick = max if table.better == "high" else min
+    """(row, column) of the best value of every column with a good end; the paper's rows and oracles are left aside."""
     best: set[tuple[int, int]] = set()
-    for column in range(len(table.columns)):
+    for column, better in enumerate(table.better):
+        if better == "neither":
+            continue
+        pick = max if better == "high" else min
         values = {i: value for i, row in enumerate(table.rows) if (value := _comparable(row, column)) is not None}
         best |= {(i, column) for i, value in values.items() if value == pick(values.values())}
     return best
 
 
 def _comparable(row: ResultsRow, column: int) -> float | None:
-    value = row.values[column] if row.kind != "paper" and column < len(row.values) else None
+    value = row.values[column] if row.kind not in ASIDE and column < len(row.values) else None
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def sort_key(value: float | str | None) -> float | str:
+    """What a table sorts a cell by: the number, that at the start of a text, else the text; "" where undefined."""
+    if isinstance(value, str):
+        start = re.match(r"[-+]?\d+(\.\d+)?", value)
+        return float(start[0]) if start else value
+    return value if value is not None and math.isfinite(value) else ""
+
+
+def bold_note(table: ResultsTable) -> str:
+    """What bold means in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
+    if not best_of(table):
+        return ""
+    ends: dict[str, list[str]] = {"high": [], "low": []}
+    for name, better in zip(table.columns, table.better, strict=False):
+        ends.get(better, []).append(name)
+    if not ends["low"]:
+        return "Bold: the highest of a column."
+    lowest = f"of {', '.join(dict.fromkeys(ends['low']))}, the lowest."
+    return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
 def chart_list(video: VideoReport) -> list[dict[str, Any]]:

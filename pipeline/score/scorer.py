@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, parse_json, read_regular, write_text
+from data.store import StageOutput, Storage, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
@@ -322,9 +322,29 @@ def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[st
     """
     values, content = _stored_config(folder)
     if is_own(folder, content):
-        return values, []
+        return _with_places(values, folder)
     values, ignored = portable(values, user)
     return values, [note_of(ignored, folder)] if ignored else []
+
+
+def _with_places(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """The configuration with relative places that exist, and a note where they are not in the current folder.
+
+    A run folder keeps places as they were typed. Where its data set is missing here, the folders above the run are
+    searched, the nearest first: one of them is where the run was made.
+    """
+    dataset = values.get("dataset")
+    root = dataset.get("root") if isinstance(dataset, dict) else None
+    if not isinstance(dataset, dict) or not isinstance(root, str) or Path(root).exists():
+        return values, []
+    base = next((parent for parent in folder.resolve().parents if (parent / root).exists()), None)
+    if base is None:
+        return values, []
+    for part, key in ((dataset, "root"), (dataset, "labels"), (values, "cache")):
+        place = part.get(key)
+        if isinstance(place, str) and not is_remote(place):
+            part[key] = str(base / place)
+    return values, [f"note: {root} is not in the current folder; places of this run are read from {base}"]
 
 
 def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:

@@ -253,6 +253,7 @@ def evaluation(rng: np.random.Generator) -> d.EvaluationReport:
                 rows,
                 2,
                 "Means over 10 runs, last epoch; averages are Fisher-z.",
+                better=("high",) * 4,
             ),
         ),
         bars=(d.BarChart("Ablations", bars, note="Bars: bootstrap 95 % over held-out videos."),),

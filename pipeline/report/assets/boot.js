@@ -37,12 +37,13 @@
 
   const table = document.getElementById("scores");
   if (table) Report.table.start(table);
+  Report.all("table.results").forEach(Report.table.startResults);
   const batch = Report.read(document.getElementById("batch-data")), distribution = document.getElementById("distribution");
   if (batch && distribution) Report.results.distribution(distribution, batch);
   const evaluation = Report.read(document.getElementById("evaluation-data"));
   if (!evaluation) return;
   const scatter = document.getElementById("scatter");
-  if (scatter) Report.results.scatter(scatter, evaluation.predictions);
+  if (scatter) Report.results.scatter(scatter, evaluation);
   Report.all("[data-bars]").forEach((node) => Report.results.bars(node, evaluation.bars[Number(node.dataset.bars)]));
-  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)]));
+  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)], evaluation.axes));
 })();

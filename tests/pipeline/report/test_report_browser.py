@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.report.page_data import (
+    BatchReport,
+    EvaluationReport,
+    Prediction,
+    ResultsRow,
+    ResultsTable,
+    VideoReport,
+)
 from pipeline.results import Score
 from tests.helpers import report_samples
 
@@ -212,6 +219,62 @@ def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
     assert tab.locator("#scores tbody tr").count() == 1
     assert not tab.is_visible("#more")
     tab.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page of an evaluation of 26 systems; the last but one has the highest correlation and the worst error."""
+    rows = tuple(ResultsRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
+    table = ResultsTable("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
+    predictions = (Prediction("a", 10, 12, (4, 70)), Prediction("b", 20, 55), Prediction("c", 15, -30))
+    path = tmp_path / "leaderboard.html"
+    write_report(path, ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, tables=(table,))))
+    tab = browser.new_page(viewport={"width": request.param, "height": 700})
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(path.as_uri())
+    wait_for(tab, "document.querySelector('#scatter svg')")
+    yield tab
+    assert tab.evaluate("document.documentElement.scrollWidth") <= request.param
+    tab.close()
+    assert complaints == []
+
+
+def test_every_system_of_a_leaderboard_is_shown_and_sorts(leaderboard: Any) -> None:
+    assert leaderboard.locator(".results tbody tr").count() == 26
+    assert leaderboard.eval_on_selector(".scroll.whole", "box => box.scrollHeight - box.clientHeight") == 0
+    bold = leaderboard.locator(".results strong")
+    assert bold.all_inner_texts() == ["30.000", "0.240"]
+    head = leaderboard.get_by_role("columnheader", name="MAE")
+    assert head.get_attribute("aria-sort") == "none"
+    leaderboard.get_by_role("button", name="MAE").focus()
+    for order in ("ascending", "descending"):
+        leaderboard.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == order
+        shown = [float(text) for text in leaderboard.locator(".results td:nth-child(3)").all_inner_texts()]
+        assert shown == sorted(shown, reverse=order == "descending")
+    leaderboard.get_by_role("button", name="rho").press(" ")
+    assert leaderboard.get_by_role("columnheader", name="rho").get_attribute("aria-sort") == "descending"
+    assert head.get_attribute("aria-sort") == "none"
+    cells = leaderboard.locator(".results td:nth-child(2)").all_inner_texts()
+    assert cells == [*(f"{i / 100:.3f}" for i in range(24, -1, -1)), "\N{EN DASH}"]
+    leaderboard.get_by_role("button", name="System", exact=True).click()
+    names = leaderboard.locator(".results tbody th").all_inner_texts()
+    assert names == [f"system {i}" for i in range(26)]
+
+
+def test_predictions_far_from_the_true_scores_are_in_the_chart(leaderboard: Any) -> None:
+    marks = """svg => {
+        const box = (query) => [...svg.querySelectorAll(query)].map((mark) => {
+            const r = mark.getBoundingClientRect(); return [r.left, r.right, r.top, r.bottom]; });
+        return [box("[aria-label=dot] circle"), box("[aria-label=rule] line"), box("[aria-label=link] path")];
+    }"""
+    dots, intervals, ((left, right, top, bottom),) = leaderboard.eval_on_selector("#scatter svg", marks)
+    assert right - left == pytest.approx(bottom - top, abs=0.1), "one unit is as long on both axes"
+    assert (len(dots), len(intervals)) == (3, 1)
+    for x0, x1, y0, y1 in (*dots, *intervals):
+        assert left <= x0 <= x1 <= right
+        assert top <= y0 <= y1 <= bottom
 
 
 def test_a_row_opens_its_video_section(page: Any) -> None:
