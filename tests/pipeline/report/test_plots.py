@@ -30,6 +30,7 @@ from pipeline.report.plots import (
     prediction_figure,
     step_figure,
 )
+from pipeline.report.view import step_views
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
@@ -109,8 +110,7 @@ def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
     (axes,) = figure.axes
     heights = [bar.get_height() for bar in axes.patches]
     assert [text.get_text() for text in axes.texts] == [f"{h:+.2f}".replace("-", "\N{MINUS SIGN}") for h in heights]
-    steps = sample.videos[0].result.steps
-    assert heights == pytest.approx([step.score - 7.4 for step in steps], abs=0.006)
+    assert heights == pytest.approx([float(step.gap) for step in step_views(sample.videos[0])], abs=0.006)
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [BLUE if h >= 0 else ORANGE for h in heights]
     assert axes.get_ylabel() == "points from the mean\nof the training videos"
 
