@@ -311,6 +311,7 @@ class ReportData:
         config: the whole configuration as text.
         videos: a section each.
         batch, evaluation: their sections.
+        comparison: whether the page opens with its two videos side by side.
     """
 
     title: str
@@ -321,3 +322,4 @@ class ReportData:
     videos: tuple[VideoReport, ...] = ()
     batch: BatchReport | None = None
     evaluation: EvaluationReport | None = None
+    comparison: bool = False

@@ -1,0 +1,90 @@
+"""The page of two scored videos side by side, for the command `compare`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from data.errors import DataError, UsageError
+from data.store import is_remote
+from data.video import Record
+from pipeline.config import validate
+from pipeline.extract import dataset_records
+from pipeline.observer import Observer
+from pipeline.report.page_writer import write_report
+from pipeline.report.score_page import scores_page
+from pipeline.results import Score
+from pipeline.score import load_scorer
+from pipeline.score.score_inputs import find_performances
+from pipeline.score.scorer import saved_storage, usable_config
+
+
+def write_comparison(
+    run: Path,
+    names: tuple[str, str],
+    page: Path,
+    workers: int | None,
+    stop: threading.Event,
+    observer: Observer,
+) -> Path:
+    """Score two videos and write their page.
+
+    Args:
+        run: folder that `train` wrote.
+        names: of the videos, each a file or an id in the run's data set.
+        page: path of the page.
+        workers: processes that extract.
+        stop, observer: see `pipeline.observer`.
+
+    Raises:
+        UsageError: no such video, or twice the same one.
+        DataError: a video has no score, or their steps cannot be compared.
+    """
+    records = [_record(run, name, observer) for name in names]
+    if records[0].id == records[1].id:
+        fix = "Name two videos whose file names differ"
+        raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
+    scorer = load_scorer(run, workers=workers, observer=observer)
+    rows = scorer.score_records(records, stop=stop, note=observer.note)
+    scorer.cache.close()
+    refuse_incomparable(*rows)
+    data = scores_page(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
+    write_report(page, replace(data, batch=None, comparison=True))
+    return page
+
+
+def refuse_incomparable(a: Score, b: Score) -> None:
+    """Do nothing where the steps of two scores belong together.
+
+    Raises:
+        DataError: a video has no score or no steps, the models differ, or the numbers of steps differ.
+    """
+    for row in (a, b):
+        if row.error is not None:
+            raise DataError(f"this video has no score: {row.error}", where=row.path or row.id)
+    if a.model != b.model:
+        fix = "Score both with one model: --model RUN"
+        raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=fix)
+    if len(a.steps) != len(b.steps) or not a.steps:
+        fix = "Train a model with a fixed number of steps: --set timesteps.layout=uniform"
+        counts = f"{len(a.steps)} and {len(b.steps)} time steps"
+        raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
+
+
+def _record(run: Path, name: str, observer: Observer) -> Record:
+    """The video of a name: a file, else an id in the run's data set."""
+    if is_remote(Path(name)) or Path(name).exists():
+        found = find_performances([Path(name)], observer, storage=saved_storage(run))
+        if len(found) > 1:
+            raise UsageError(f"a folder of {len(found)} videos", where=name, fix="Name one video as A and one as B")
+        return found[0]
+    config = validate(usable_config(run)[0], where=run)
+    known: Sequence[Record] = () if config.dataset.root is None else dataset_records(config, unscored=True).records
+    match = next((record for record in known if record.id == name), None)
+    if match is None:
+        where = "the model names no data set" if config.dataset.root is None else f"no id in {config.dataset.root}"
+        fix = "Name a video file, or an id that `aqa status` lists"
+        raise UsageError(f"no video '{name}': no such file, and {where}", where=run, fix=fix)
+    return match
