@@ -64,11 +64,10 @@ def refuse_incomparable(a: Score, b: Score) -> None:
     for row in (a, b):
         if row.error is not None:
             raise DataError(f"this video has no score: {row.error}", where=row.path or row.id)
+    fix = "Score both with one model: --model RUN"
     if a.model != b.model:
-        fix = "Score both with one model: --model RUN"
         raise DataError(f"'{a.id}' and '{b.id}' were scored by different models", fix=fix)
     if len(a.steps) != len(b.steps) or not a.steps:
-        fix = "Train a model with a fixed number of steps: --set timesteps.layout=uniform"
         counts = f"{len(a.steps)} and {len(b.steps)} time steps"
         raise DataError(f"'{a.id}' and '{b.id}' have {counts}, which cannot be compared", fix=fix)
 

@@ -41,7 +41,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, video")) return;
     if (event.key === " " && event.target.closest("button, summary, a")) return;
     const player = players.get(current);
-    if (!player || current.open === false || current.hidden || !/^([jko,.1-9]| )$/.test(event.key)) return;
+    if (!player || current.open === false || current.hidden || !/^([jko,.0-9]| )$/.test(event.key)) return;
     event.preventDefault();
     player(event.key);
   });

@@ -2,9 +2,10 @@
 // Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
 Report.compare = (() => {
   const points = (v, sign = "") => d3.format(`${sign}.2f`)(Math.abs(v) < 0.005 ? 0 : v);
+  const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
   const signed = (v) => points(v, Math.abs(v) < 0.005 ? "" : "+");
   const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
-  const total = (data) => d3.sum(data.steps, (s) => s.score);
+  const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
 
   // Why two videos cannot be shown, or "".
   const refusal = (a, b) => {
@@ -106,9 +107,13 @@ Report.compare = (() => {
       const row = document.createElement("tr"), first = cell("th", "", "");
       first.scope = "row";
       first.append(head);
-      const [a, b] = values, gap = cell("td", signed(a - b), `n gap${bar === null ? "" : a < b ? " below" : " above"}`);
-      if (bar !== null) gap.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
-      row.append(first, cell("td", points(a)), cell("td", points(b)), gap);
+      const [a, b] = values.map(rounded), place = cell("td", "", bar === null ? "" : "bar");
+      if (bar !== null) {
+        const drawn = cell("i", "", bar < 0 ? "below" : "");
+        drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
+        place.append(drawn);
+      }
+      row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(a - b)), place);
       return row;
     };
     const fill = () => {
@@ -126,14 +131,14 @@ Report.compare = (() => {
       part("steps").replaceChildren(...rows);
       part("sums").replaceChildren(
         line("Sum of the steps", [total(a), total(b)]),
-        line("Outside the steps", [a, b].map((one) => one.scored.score - total(one))),
+        line("Outside the steps", [a, b].map((one) => rounded(one.scored.score) - total(one))),
         line("Score", [a.scored.score, b.scored.score]),
       );
       body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
       part("scale").textContent = `±${points(widest)}`;
       const [x, y] = [a, b].map((one) => one.scored.interval80);
       const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
-      part("difference").textContent = `A − B: ${signed(a.scored.score - b.scored.score)} points.${overlap}`;
+      part("difference").textContent = `A − B: ${signed(rounded(a.scored.score) - rounded(b.scored.score))} points.${overlap}`;
     };
     const choose = () => {
       setPlaying(false);
@@ -186,11 +191,11 @@ Report.compare = (() => {
       opener = button;
       root.hidden = false;
       choose();
-      root.querySelector("h2").focus({ preventScroll: true });
       root.scrollIntoView();
+      root.querySelector("h2").focus({ preventScroll: true });
     };
     if (!root.hidden) choose();
-    return { open, key: (key) => (/^[1-9]$/.test(key) ? goStep(Number(key) - 1) : keys[key]?.()) };
+    return { open, key: (key) => (/^[0-9]$/.test(key) ? goStep((Number(key) || 10) - 1) : keys[key]?.()) };
   };
 
   return { start };

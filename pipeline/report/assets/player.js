@@ -108,7 +108,7 @@ Report.player = (() => {
       o: () => toggle && setOverlay(!overlay),
     };
     return (key) => {
-      if (/^[1-9]$/.test(key)) return void goStep(Number(key) - 1);
+      if (/^[0-9]$/.test(key)) return void goStep((Number(key) || 10) - 1);
       keys[key]?.();
     };
   };
