@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from data.errors import DataError, UsageError
@@ -19,6 +19,8 @@ from pipeline.results import Score
 from pipeline.score import load_scorer
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.scorer import saved_storage, usable_config
+
+VIDEOS = "Name two video files"
 
 
 def write_comparison(
@@ -80,10 +82,11 @@ def _record(run: Path, name: str, observer: Observer) -> Record:
             raise UsageError(f"a folder of {len(found)} videos", where=name, fix="Name one video as A and one as B")
         return found[0]
     config = validate(usable_config(run)[0], where=run)
-    known: Sequence[Record] = () if config.dataset.root is None else dataset_records(config, unscored=True).records
-    match = next((record for record in known if record.id == name), None)
-    if match is None:
-        where = "the model names no data set" if config.dataset.root is None else f"no id in {config.dataset.root}"
-        fix = "Name a video file, or an id that `aqa status` lists"
-        raise UsageError(f"no video '{name}': no such file, and {where}", where=run, fix=fix)
-    return match
+    if config.dataset.root is None:
+        raise UsageError(f"no such file, and this model names no data set with ids: '{name}'", where=run, fix=VIDEOS)
+    known = {record.id: record for record in dataset_records(config, unscored=True).records}
+    if name not in known:
+        alike = get_close_matches(name, known, n=1, cutoff=0)
+        fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
+        raise UsageError(f"no such file, and no such id in the data set: '{name}'", where=config.dataset.root, fix=fix)
+    return known[name]

@@ -108,7 +108,8 @@ Report.compare = (() => {
       first.scope = "row";
       first.append(head);
       const [a, b] = values.map(rounded), place = cell("td", "", bar === null ? "" : "bar");
-      if (bar !== null) {
+      if (bar === null) place.colSpan = 3; // the sums have no bar, and no attention
+      else {
         const drawn = cell("i", "", bar < 0 ? "below" : "");
         drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
         place.append(drawn);
