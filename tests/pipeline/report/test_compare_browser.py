@@ -161,7 +161,7 @@ def test_skeletons_are_on_both(pair: Any) -> None:
 def test_a_screen_reader_gets_names_and_the_place(pair: Any) -> None:
     assert pair.get_by_role("region", name="Side by side").count() == 1
     for side in "AB":
-        assert pair.get_by_role("group", name=f"Video {side}").get_by_role("combobox", name=side).count() == 1
+        assert pair.get_by_role("group", name=f"Video {side}").get_by_role("combobox", name=side, exact=True).count() == 1
     for name in ("Back one step", "Play", "Next step", "Skeletons", "Quarter speed, ¼×", "Go to step 10"):
         assert pair.get_by_role("button", name=name, exact=True).count() == 1, name
     assert pair.get_by_role("table", name="Score per step, in points").get_by_role("rowheader").count() == 13
@@ -187,7 +187,7 @@ def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dic
         assert times(tab) == pytest.approx([0.1 * LENGTH, LATE[1]], abs=0.01)
         same = "document.querySelector('#compare video').src === document.querySelector('#video-0 video').src"
         assert tab.evaluate(same), "the page holds each video once"
-        tab.get_by_label("B", exact=True).select_option("final/dive_03.mp4")
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_03.mp4")
         loaded(tab)
         tab.keyboard.press("Tab")
         assert tab.get_attribute("#compare video >> nth=1", "aria-label") == "Video B: final/dive_03.mp4"
@@ -202,8 +202,8 @@ def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, s
         alert = tab.get_by_role("alert")
         assert alert.inner_text().startswith("A has 10 steps and B has 8: steps cannot be compared")
         assert not tab.is_visible("#compare table")
-        tab.get_by_label("B", exact=True).select_option("final/dive_03.mp4")
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_03.mp4")
         assert alert.inner_text().startswith("A and B were scored by different models")
-        tab.get_by_label("B", exact=True).select_option("final/dive_01.mp4")
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_01.mp4")
         assert tab.is_visible("#compare table")
         assert alert.inner_text() == ""
