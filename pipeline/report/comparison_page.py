@@ -77,16 +77,18 @@ def refuse_incomparable(a: Score, b: Score) -> None:
 def _record(run: Path, name: str, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the run's data set."""
     if is_remote(Path(name)) or Path(name).exists():
-        found = find_performances([Path(name)], observer, storage=saved_storage(run))
-        if len(found) > 1:
-            raise UsageError(f"a folder of {len(found)} videos", where=name, fix="Name one video as A and one as B")
-        return found[0]
+        performances = find_performances([Path(name)], observer, storage=saved_storage(run))
+        if len(performances) > 1:
+            raise UsageError(
+                f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"
+            )
+        return performances[0]
     config = validate(usable_config(run)[0], where=run)
     if config.dataset.root is None:
         raise UsageError(f"no such file, and this model names no data set with ids: '{name}'", where=run, fix=VIDEOS)
-    known = {record.id: record for record in dataset_records(config, unscored=True).records}
-    if name not in known:
-        alike = get_close_matches(name, known, n=1, cutoff=0)
+    records = {record.id: record for record in dataset_records(config, unscored=True).records}
+    if name not in records:
+        alike = get_close_matches(name, records, n=1, cutoff=0)
         fix = f"{VIDEOS}, or an id such as '{''.join(alike)}'"
         raise UsageError(f"no such file, and no such id in the data set: '{name}'", where=config.dataset.root, fix=fix)
-    return known[name]
+    return records[name]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,7 +132,10 @@ def test_numbers_and_bars_are_those_of_the_scores(pair: Any, data: ReportData) -
     assert [row[5:] for row in rows] == [
         [f"{100 * (step.interaction or 0):.0f} %" for step in pair_of] for pair_of in zip(a.steps, b.steps, strict=True)
     ]
-    sums = pair.eval_on_selector_all("#compare tfoot tr", "all => all.map(r => [...r.cells].slice(1, 4).map(c => +c.textContent.replace('\u2212', '-')))")
+    sums = pair.eval_on_selector_all(
+        "#compare tfoot tr",
+        "all => all.map(r => [...r.cells].slice(1, 4).map(c => +c.textContent.replace('\u2212', '-')))",
+    )
     for steps, outside, score in zip(*sums, strict=True):
         assert steps + outside == pytest.approx(score, abs=1e-6)
     assert sums[2][:2] == [round(a.score or 0, 2), round(b.score or 0, 2)]
@@ -161,7 +163,9 @@ def test_skeletons_are_on_both(pair: Any) -> None:
 def test_a_screen_reader_gets_names_and_the_place(pair: Any) -> None:
     assert pair.get_by_role("region", name="Side by side").count() == 1
     for side in "AB":
-        assert pair.get_by_role("group", name=f"Video {side}").get_by_role("combobox", name=side, exact=True).count() == 1
+        assert (
+            pair.get_by_role("group", name=f"Video {side}").get_by_role("combobox", name=side, exact=True).count() == 1
+        )
     for name in ("Back one step", "Play", "Next step", "Skeletons", "Quarter speed, ¼×", "Go to step 10"):
         assert pair.get_by_role("button", name=name, exact=True).count() == 1, name
     assert pair.get_by_role("table", name="Score per step, in points").get_by_role("rowheader").count() == 13
