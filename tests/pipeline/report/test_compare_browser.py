@@ -139,7 +139,8 @@ def test_numbers_and_bars_are_those_of_the_scores(pair: Any, data: ReportData) -
     for steps, outside, score in zip(*sums, strict=True):
         assert steps + outside == pytest.approx(score, abs=1e-6)
     assert sums[2][:2] == [round(a.score or 0, 2), round(b.score or 0, 2)]
-    box = """all => all.map(i => { const cell = i.parentElement.getBoundingClientRect(), bar = i.getBoundingClientRect();
+    box = """all => all.map(i => {
+        const cell = i.parentElement.getBoundingClientRect(), bar = i.getBoundingClientRect();
         const middle = cell.left + cell.width / 2;
         return (bar.width / cell.width) * 2 * (bar.left + bar.width / 2 < middle ? -1 : 1); })"""
     bars = pair.eval_on_selector_all("#compare td.bar i", box)
