@@ -65,12 +65,14 @@ Report.compare = (() => {
       show(aim);
     };
 
+    const leader = () => sides.find(runs) ?? sides[0];
+    // The phase now; `passed` seconds after the last one where no video runs.
+    const reached = (lead, passed) => lead.clock.invert(runs(lead) ? lead.video.currentTime : lead.time + passed);
     // The first video that runs leads; the other one's speed makes its step as long, and it is put right when it drifts.
     const follow = (now) => {
       if (!playing) return;
-      const lead = sides.find(runs) ?? sides[0], passed = (speed * (now - last)) / 1000;
+      const lead = leader(), to = reached(lead, (speed * (now - last)) / 1000);
       last = now;
-      const to = lead.clock.invert(runs(lead) ? lead.video.currentTime : lead.time + passed);
       for (const side of sides.filter((one) => one !== lead && runs(one))) {
         const k = Math.min(Math.floor(to), count - 1), aim = side.clock(to);
         const pace = (side.clock(k + 1) - side.clock(k)) / (lead.clock(k + 1) - lead.clock(k));
@@ -94,7 +96,7 @@ Report.compare = (() => {
       }
       last = performance.now();
       if (on) requestAnimationFrame(follow);
-      else seek(phase);
+      else seek(reached(leader(), 0));
     };
 
     const cell = (kind, text, name = "n") => {
