@@ -58,10 +58,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def faults(tab: Any, axe: str) -> list[str]:
     """Serious and critical faults of the page as it is now, one line each."""
     tab.evaluate(axe)
-    found = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    violations = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
     return [
         f"{one['impact']}: {one['help']}: {node['html'][:200]}"
-        for one in found
+        for one in violations
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
