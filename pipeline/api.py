@@ -390,6 +390,37 @@ def report(
         return write_run_report(Path(run), _paths(inputs), page, sections, workers, stop, observer, origin=origin)
 
 
+def compare(
+    a: str,
+    b: str,
+    *,
+    model: Place,
+    out: Place = "compare.html",
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> Path:
+    """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
+
+    Args:
+        a, b: a video, or an id in the model's data set.
+        out: the page.
+
+    Returns:
+        The page.
+
+    Raises:
+        UsageError: no such video, twice the same one, or the page cannot be written.
+        DataError: a video has no score, or another number of steps.
+    """
+    from pipeline.outputs import check_file, writing
+    from pipeline.report import write_comparison
+
+    page = Path(out)
+    check_file(page)
+    with writing(page):
+        return write_comparison(Path(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
+
+
 def plot(
     run: Place,
     inputs: Places = (),

@@ -8,6 +8,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_verify
+from pipeline.cli.cmd_compare import compare
 from pipeline.cli.cmd_demo import demo
 from pipeline.cli.cmd_doctor import doctor
 from pipeline.cli.cmd_evaluate import evaluate
@@ -29,7 +30,7 @@ from pipeline.cli.command import Command
 
 TOP = (
     *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
-    *(report, plot, serve, score, export, pack, doctor, schema),
+    *(report, compare, plot, serve, score, export, pack, doctor, schema),
 )
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "weights": (

@@ -24,6 +24,8 @@ def cache_folder(text: str | Path) -> Path:
 
 OPTIONS: dict[str, Any] = {
     "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
+    "a": Annotated[str, typer.Argument(metavar="A")],
+    "b": Annotated[str, typer.Argument(metavar="B")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
     "table": Annotated[str, typer.Argument(metavar="TABLE")],
     "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],

@@ -334,6 +334,7 @@ class ReportData:
         config: the whole configuration as text.
         videos: a section each.
         batch, evaluation: their sections.
+        comparison: whether the page opens with its two videos side by side.
         home: address of the page that leads here, or "".
     """
 
@@ -345,4 +346,5 @@ class ReportData:
     videos: tuple[VideoReport, ...] = ()
     batch: BatchReport | None = None
     evaluation: EvaluationReport | None = None
+    comparison: bool = False
     home: str = ""

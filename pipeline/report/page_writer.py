@@ -31,13 +31,14 @@ SCRIPTS = (
     "charts.js",
     "overlay.js",
     "player.js",
+    "compare.js",
     "evaluation.js",
     "table.js",
     "boot.js",
 )
 """In the order of loading."""
 
-STYLES = ("base.css", "video.css", "results.css", "narrow.css", "print.css")
+STYLES = ("base.css", "video.css", "results.css", "compare.css", "narrow.css", "print.css")
 
 
 def render_report(data: ReportData) -> str:

@@ -38,15 +38,21 @@ MAX_POSES = 3000
 
 
 def video_payload(video: VideoReport) -> dict[str, Any]:
-    """Duration, steps, skeleton, charts and camera path of one video."""
-    steps = [{"start": step.start, "end": step.end, "score": step.score} for step in video.result.steps]
+    """Duration, steps, score, skeleton, charts and camera path of one video."""
+    result = video.result
+    steps = [
+        {"start": step.start, "end": step.end, "score": step.score, "interaction": step.interaction}
+        for step in result.steps
+    ]
     return {
         "duration": duration(video),
         "steps": steps,
+        "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
+                   "interval95": result.interval95, "model": result.model},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in charts(video)],
         "camera": _camera(video.camera) if video.camera else None,
-    }
+    }  # fmt: skip
 
 
 def charts(video: VideoReport) -> tuple[Traces, ...]:

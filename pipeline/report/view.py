@@ -185,9 +185,14 @@ def score_scale(data: ReportData) -> Scale:
 
 def batch_of(data: ReportData) -> BatchReport | None:
     """The batch, or one made of the videos where there are several and no batch is given."""
-    if data.batch is not None or len(data.videos) < 2:
+    if data.batch is not None or data.comparison or len(data.videos) < 2:
         return data.batch
     return BatchReport(rows=data.videos)
+
+
+def comparable(data: ReportData) -> list[tuple[int, str]]:
+    """Place and name of the videos that can be shown side by side: those with time steps."""
+    return [(index, video.name) for index, video in enumerate(data.videos) if video.result.steps]
 
 
 def columns_used(rows: Sequence[VideoReport]) -> set[str]:

@@ -17,6 +17,18 @@
   if (sections[0]?.open) current = sections[0];
   document.getElementById("open-all")?.addEventListener("click", () => sections.forEach((section) => { section.open = true; }));
 
+  const root = document.getElementById("compare");
+  if (root) {
+    const compare = Report.compare.start(root, sections), take = () => { current = root; };
+    players.set(root, compare.key);
+    for (const name of ["pointerdown", "focusin"]) root.addEventListener(name, take);
+    Report.all("[data-do=compare]").forEach((button) => button.addEventListener("click", () => {
+      take();
+      compare.open(button.closest("details.video"), button);
+    }));
+    if (!root.hidden) take();
+  }
+
   const toHash = () => {
     const target = sections.find((section) => `#${section.id}` === location.hash);
     if (!target) return;
@@ -27,10 +39,10 @@
   toHash();
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, video")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, video")) return;
     if (event.key === " " && event.target.closest("button, summary, a")) return;
     const player = players.get(current);
-    if (!player || !current.open || !/^([jko,.0-9]| )$/.test(event.key)) return;
+    if (!player || current.open === false || current.hidden || !/^([jko,.0-9]| )$/.test(event.key)) return;
     event.preventDefault();
     player(event.key);
   });
