@@ -42,7 +42,7 @@ def pages(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """Addresses of a page of two videos, of a report, and of a page whose videos do not belong together."""
     folder = tmp_path_factory.mktemp("pages")
     a, b, c = data.videos
-    short = replace(b, expected=(), result=replace(b.result, steps=b.result.steps[:8]))
+    short = replace(b, training=None, result=replace(b.result, steps=b.result.steps[:8]))
     foreign = replace(c, result=replace(c.result, model="another"))
     made = {
         "pair": replace(data, videos=(a, b), batch=None, comparison=True),
