@@ -25,6 +25,7 @@ def cache_folder(text: str | Path) -> Path:
 OPTIONS: dict[str, Any] = {
     "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
+    "to": Annotated[Path, typer.Argument(metavar="ADDRESS")],
     "table": Annotated[str, typer.Argument(metavar="TABLE")],
     "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],
     "name": Annotated[str, typer.Argument(metavar="NAME")],
