@@ -382,12 +382,14 @@ def report(
     """
     from pipeline.outputs import check_file, writing
     from pipeline.report import write_run_report
+    from pipeline.score import local_run
 
-    page = Path(run) / "report.html" if out is None else Path(out)
+    folder = local_run(run)
+    page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     with writing(page):
         stop = observer.stop_event()
-        return write_run_report(Path(run), _paths(inputs), page, sections, workers, stop, observer, origin=origin)
+        return write_run_report(folder, _paths(inputs), page, sections, workers, stop, observer, origin=origin)
 
 
 def compare(
@@ -414,11 +416,12 @@ def compare(
     """
     from pipeline.outputs import check_file, writing
     from pipeline.report import write_comparison
+    from pipeline.score import local_run
 
     page = Path(out)
     check_file(page)
     with writing(page):
-        return write_comparison(Path(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
+        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
 
 
 def plot(
@@ -444,10 +447,13 @@ def plot(
     """
     from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
+    from pipeline.score import local_run
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(Path(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer)
+    data = run_report_data(
+        local_run(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer
+    )
     with writing(out):
         return plot_report(data, out, _names(formats))
 
@@ -474,11 +480,11 @@ def serve(
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_folder
-    from pipeline.score import load_scorer
+    from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
     from pipeline.serve.score_work import ScoreWork, refuse_unfed
 
-    model, folder = Path(model), Path(folder)
+    model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
@@ -512,6 +518,7 @@ def score(
     A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
+        model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
         config: names the data set where no videos are given; for a run folder that was trained elsewhere, also your own
             cache, paths, devices and limits.
@@ -528,16 +535,43 @@ def score(
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file
-    from pipeline.score import score_videos
+    from pipeline.score import local_run, score_videos
 
     if out is not None:
         check_file(Path(out))
     places = _paths(inputs)
     user = _scored_dataset(places, config, overrides)
     return score_videos(
-        places, Path(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        places, local_run(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
         workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
+
+
+def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
+    """Upload a trained run with its model card to an address that `score --model` reads.
+
+    Names and hashes of the training videos go with it; paths of this machine do not.
+
+    Args:
+        run: folder that `train` wrote.
+        to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
+        replace: write over another run.
+        public: a new repository of a hub is open to everybody, not private.
+
+    Returns:
+        Where the run is now.
+
+    Raises:
+        UsageError: another run is there, or nothing can be written to such an address.
+        DataError: no trained run there, or a damaged one.
+        StorageError: the store does not answer, or refuses.
+    """
+    from data.store import address
+    from pipeline.score import push_run
+
+    place = push_run(Path(run), str(to), replace=replace, public=public)
+    observer.note(f"note: score with it: --model {address(str(to))}")
+    return place
 
 
 def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
@@ -552,11 +586,11 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file, writing
-    from pipeline.score import export_onnx
+    from pipeline.score import export_onnx, local_run
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out), observer)
+        return export_onnx(local_run(run), Path(out), observer)
 
 
 def pack(

@@ -17,6 +17,7 @@ from pipeline.cli.cmd_extract import extract
 from pipeline.cli.cmd_leaderboard import leaderboard
 from pipeline.cli.cmd_pack import pack
 from pipeline.cli.cmd_plot import plot
+from pipeline.cli.cmd_push import push
 from pipeline.cli.cmd_report import report
 from pipeline.cli.cmd_reproduce import reproduce
 from pipeline.cli.cmd_schema import schema
@@ -30,7 +31,7 @@ from pipeline.cli.command import Command
 
 TOP = (
     *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
-    *(report, compare, plot, serve, score, export, pack, doctor, schema),
+    *(report, compare, plot, serve, score, export, push, pack, doctor, schema),
 )
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "weights": (

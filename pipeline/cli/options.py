@@ -27,6 +27,7 @@ OPTIONS: dict[str, Any] = {
     "a": Annotated[str, typer.Argument(metavar="A")],
     "b": Annotated[str, typer.Argument(metavar="B")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
+    "to": Annotated[Path, typer.Argument(metavar="ADDRESS")],
     "table": Annotated[str, typer.Argument(metavar="TABLE")],
     "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],
     "name": Annotated[str, typer.Argument(metavar="NAME")],
