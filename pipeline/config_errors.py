@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_PLACES = 3
+LEAST_SIMILAR = 0.7
+"""Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 
 
 def usage_error(
@@ -55,10 +58,27 @@ def explain(model: type[BaseModel], error: Any) -> str:
     removed = getattr(section, "REMOVED", {})
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"
-    elsewhere = [path for path in all_keys(model) if path.split(".")[-1] == key]
-    if elsewhere:
-        return f"unknown key '{name}', did you mean {_one_of(elsewhere)}?"
+    if close := nearest_keys(name, all_keys(model)):
+        return f"unknown key '{name}', did you mean {_one_of(close)}?"
     return f"unknown key '{name}', {nearest(key, known_keys(section))}"
+
+
+def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
+    """The dotted keys closest to `name`, the best first; those that differ in the section alone tie.
+
+    >>> nearest_keys("strid", ["pose.stride", "camera_flow.stride", "storage.scratch"])
+    ['pose.stride', 'camera_flow.stride']
+    >>> nearest_keys("pose.strid", ["pose.stride", "camera_flow.stride"])
+    ['pose.stride']
+    """
+    *section, last = name.split(".")
+    by_key = {key: SequenceMatcher(None, last, key.rpartition(".")[2]).ratio() for key in keys}
+    best = max(by_key.values(), default=0.0)
+    if best < LEAST_SIMILAR:
+        return []
+    close = [key for key, likeness in by_key.items() if likeness == best]
+    same_section = [key for key in close if key.split(".")[:-1] == section]
+    return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 
 
 def _one_of(paths: Sequence[str]) -> str:

@@ -82,8 +82,7 @@ class ShownProgress(Progress):
 
     def _lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            if self.total:
-                say(str(self))
+            say(str(self) if self.total else f"{self.what}: preparing")
 
 
 class _Counts(ProgressColumn):

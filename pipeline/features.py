@@ -124,8 +124,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     for plan in planner.plan_all(records):
         record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
-            cause = next(iter(plan.faults().values()), f"timesteps are {step.check.state} ({step.check.reason})")
-            left_out.append(f"{record.name}: {cause}")
+            left_out.append(f"{record.name}: {plan.cause()}")
             continue
         try:
             outputs[record.id] = read(record, plan.keys())

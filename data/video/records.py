@@ -107,7 +107,7 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listing:
+def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
     A file is its own input: its id is its name. Files in a directory are taken by suffix
@@ -123,7 +123,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
     """
     places: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
-    for given in inputs:
+    for given in map(Path, inputs):
         refuse_ambiguous(given)
         expanded: Iterable[tuple[str, Path | RemoteFile]]
         if is_remote(given):

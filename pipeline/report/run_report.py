@@ -68,7 +68,8 @@ def run_report_data(
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer)
     scorer = load_scorer(run, workers=workers, observer=observer)
-    rows = scorer.score_records(records, stop=stop, note=observer.note)
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
     scorer.cache.close()
     return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
 
