@@ -13,6 +13,7 @@ from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_PLACES = 3
+LOOK_UP = "docs/settings.md and `aqa schema` describe every key, with its default"
 LEAST_SIMILAR = 0.7
 """Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 
@@ -31,8 +32,8 @@ def usage_error(
     problems = [(_source(e["loc"], where, overrides), explain(model, e)) for e in error.errors()[:MOST_ERRORS]]
     sources = list(dict.fromkeys(source for source, _ in problems))
     if len(sources) == 1:
-        return UsageError("; ".join(text for _, text in problems), where=sources[0])
-    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems))
+        return UsageError("; ".join(text for _, text in problems), where=sources[0], fix=LOOK_UP)
+    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems), fix=LOOK_UP)
 
 
 def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:

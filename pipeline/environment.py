@@ -164,7 +164,7 @@ def _optional() -> Iterator[SetupCheck]:
     for name, needed_for, extra in OPTIONAL:
         install = f'python -m pip install -e ".[{extra}]"'
         if extra == "mmpose":
-            install = f"python3 -m venv mmpose && . mmpose/bin/activate && {install}"
+            install = f"python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && {install}"
         yield _package(name, install, needed_for)
     yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
     if found := next(filter(None, map(shutil.which, BROWSERS)), None):

@@ -139,7 +139,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix="Run `extract` with the same configuration first",
+            fix="Run `aqa extract` with the same --config, --set and --cache first",
         )
     return Gathered(stack(kept, [outputs[record.id] for record in kept], feature_settings(planner)), tuple(left_out))
 

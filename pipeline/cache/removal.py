@@ -42,17 +42,20 @@ def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFile
 
 def _written(cache: Cache) -> Iterator[Finding]:
     """Outputs, failures and previews whose content or mark says that they are of this program."""
+    videos = set()
     for stage in cache.stage_names():
         for path, size, _ in cache.entries(stage):
             ending = next((end for end in (OUTPUT, FAILURE) if path.name.endswith(end)), None)
             if ending is None or path.name.startswith(TEMPORARY) or not cache.is_ours(path):
                 continue
-            yield Finding(path, stage, video_of(cache, stage, path), "output" if ending == OUTPUT else "failure", size)
+            videos.add(video := video_of(cache, stage, path))
+            yield Finding(path, stage, video, "output" if ending == OUTPUT else "failure", size)
     previews = cache.root / "preview"
     if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
         for path, status in files_below(previews):
-            if path.suffix in (".jpg", ".mp4") or path.name == PREVIEW_MARK:
-                yield Finding(path, "preview", path.relative_to(previews).as_posix(), "preview", status.st_size)
+            video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
+            if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
+                yield Finding(path, "preview", video, "preview", status.st_size)
 
 
 def _remove_traces(cache: Cache) -> None:

@@ -52,6 +52,7 @@ def _show_summary(done: ExtractRun) -> None:
     summary, place = done.summary, done.cache
     if summary.failed:
         Terminal().failures(summary.failed)
+        say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")
     ran = sum(1 for result in summary.results if result.done)
     if not ran and not summary.failed and not summary.cancelled:
         say(f"nothing to do: {counted(summary.videos, 'video')} fresh in {place}")
