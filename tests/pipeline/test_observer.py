@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import console, observer
+from pipeline.cli.terminal import Terminal
 from pipeline.observer import Progress
 
 
@@ -76,3 +77,23 @@ def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatc
     assert "trainings" in shown
     assert "100%" in shown
     assert "1 of 2 done, 1 failed, 0 left" in shown
+
+
+def test_no_time_left_is_told_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
+    progress = Progress("epochs")
+    progress.steps(0, 1000)
+    progress.steps(30, 1000)
+    now[0] = 60.0
+    assert progress.time_left() == "time left not known yet"
+    now[0] = 300.0
+    assert progress.time_left() == "about 2.7 h left"
+    progress.steps(60, 1000)
+    now[0] = 60.0
+    assert progress.time_left() == "about 16 min left"
+
+
+def test_nothing_is_confirmed_where_nobody_can_be_asked() -> None:
+    assert not observer.Observer().confirm("Delete?")
+    assert not Terminal().confirm("Delete?"), "pytest gives no terminal"
