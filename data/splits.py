@@ -153,7 +153,9 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
     bundles = tied(records, kinds)
     if len(bundles) < k:
-        fix = f"Make fewer: --set split.folds={len(bundles)}" if len(bundles) > 1 else "Add performances of other groups"
+        fix = (
+            f"Make fewer: --set split.folds={len(bundles)}" if len(bundles) > 1 else "Add performances of other groups"
+        )
         raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=fix)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     parts: list[set[str]] = [set() for _ in range(k)]

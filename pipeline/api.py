@@ -594,7 +594,11 @@ def weights_path(name: str) -> Path:
 
 
 def weights_rm(
-    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT  # noqa: A002
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    yes: bool = False,
+    observer: Observer = SILENT,
 ) -> CacheFiles:
     """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
 

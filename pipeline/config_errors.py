@@ -59,7 +59,7 @@ def explain(model: type[BaseModel], error: Any) -> str:
     removed = getattr(section, "REMOVED", {})
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"
-    if close := nearest_keys(name, all_keys(model)):
+    if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
         return f"unknown key '{name}', did you mean {_one_of(close)}?"
     return f"unknown key '{name}', {nearest(key, known_keys(section))}"
 

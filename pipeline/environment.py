@@ -167,8 +167,8 @@ def _optional() -> Iterator[SetupCheck]:
             install = f"python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && {install}"
         yield _package(name, install, needed_for)
     yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
-    if found := next(filter(None, map(shutil.which, BROWSERS)), None):
-        yield SetupCheck("chromium", "ok", f"{found}; for the browser tests")
+    if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
+        yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")
     else:
         fix = "Type: sudo apt-get install chromium"
         yield SetupCheck("chromium", "missing", "not installed; for the browser tests, which skip without it", fix)

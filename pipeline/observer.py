@@ -20,7 +20,7 @@ Steps = Callable[[int, int], None]
 
 
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
-"""No time left is told before either: workers that load their networks make a first guess too long."""
+"""Share and seconds before a time left is shown: while workers load their networks, it would be too long."""
 
 
 class Progress:

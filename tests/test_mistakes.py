@@ -15,4 +15,6 @@ def test_the_page_shows_what_every_mistyped_command_answers() -> None:
     assert [command for command, _ in blocks] == [command for _, command in MISTAKES]
     for command, answer in blocks:
         assert "Traceback" not in answer, command
-        assert re.search(r"-> |did you mean|Did you mean|--help' for help|give the --config|name it with", answer), command
+        assert re.search(r"-> |did you mean|Did you mean|--help' for help|give the --config|name it with", answer), (
+            command
+        )

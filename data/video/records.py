@@ -189,7 +189,9 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
         return UsageError("no usable video in this folder", where=given, fix="; ".join(problems[:3]))
-    suffixes = f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
+    suffixes = (
+        f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
+    )
     return UsageError("no video in this folder", where=given, fix=suffixes)
 
 

@@ -58,5 +58,7 @@ def _show_summary(done: ExtractRun) -> None:
         say(f"nothing to do: {counted(summary.videos, 'video')} fresh in {place}")
         return
     stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
-    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
+    counts = (
+        f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
+    )
     say(f"{counts} in {place}{stopped}")

@@ -100,7 +100,9 @@ class SearchRun:
     def tables(self) -> list[TableRows]:
         """The candidates, the best first."""
         count = len(self.found["candidates"])
-        return [(f"{self.config.name}, {self.config.protocol}: {counted(count, 'candidate')}", *search_rows(self.found))]
+        return [
+            (f"{self.config.name}, {self.config.protocol}: {counted(count, 'candidate')}", *search_rows(self.found))
+        ]
 
 
 def table_protocol(table: str) -> tuple[str, str]:

@@ -189,7 +189,10 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     """
     dataset = config.dataset
     if dataset.root is None:
-        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER")
+        raise UsageError(
+            "no data set given",
+            fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER",
+        )
     options = {} if dataset.labels is None else {"labels": dataset.labels}
     listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
     if not dataset.tasks:

@@ -114,7 +114,8 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
         )
         for stage, about in cost["stages"].items()
     ]
-    title = f"about {duration(cost['seconds'])} for {counted(cost['frames'], 'frame')} with {counted(cost['workers'], 'worker')}"
+    frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
+    title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
 
 

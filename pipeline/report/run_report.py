@@ -63,7 +63,9 @@ def run_report_data(
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
-                "no results and no model in this folder", where=run, fix="Name the folder that `aqa train --out FOLDER` or `aqa evaluate --out FOLDER` wrote"
+                "no results and no model in this folder",
+                where=run,
+                fix="Name the folder that `aqa train --out FOLDER` or `aqa evaluate --out FOLDER` wrote",
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer)

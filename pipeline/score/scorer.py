@@ -334,7 +334,9 @@ def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
         content = read_regular(path, MAX_JSON_BYTES)
         values = parse_json(content)
     except FileNotFoundError:
-        raise DataError("no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote") from None
+        raise DataError(
+            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):

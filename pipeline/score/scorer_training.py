@@ -99,6 +99,6 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
     shown = "; ".join(line.replace("in the model", "in the pack") for line in differing[:MOST_SHOWN])
     return [
-        f"warning: the pack has other settings than this configuration ({shown}{more}), so `score` will refuse the model;"
-        " give the --config and --set that the pack was made with"
+        f"warning: the pack has other settings than this configuration ({shown}{more}), so `score` will refuse"
+        " the model; give the --config and --set that the pack was made with"
     ]

@@ -56,7 +56,10 @@ MISTAKES: tuple[tuple[str, str], ...] = (
     ("Other settings than those of the extraction", "aqa train --config surgery.yaml --set timesteps.steps=5"),
     ("A protocol without its column", "aqa evaluate --config surgery.yaml --set protocol=fixed"),
     ("More folds than performances", "aqa evaluate --config surgery.yaml --set split.folds=9"),
-    ("A pack of other settings", "aqa train --config folder --pack surgery.h5 --folds 0 --set train.runs=1 --set train.epochs=1"),
+    (
+        "A pack of other settings",
+        "aqa train --config folder --pack surgery.h5 --folds 0 --set train.runs=1 --set train.epochs=1",
+    ),
     ("No model is named", "aqa score videos/"),
     ("The model is not there", "aqa score videos/ --model runs/mine"),
     ("A model of another data set, without its kinematics", "aqa score videos/ --model runs/surgery"),
@@ -110,7 +113,12 @@ def run(command: str) -> tuple[int, str]:
     from pipeline.cli import cli_main
 
     written = io.StringIO()
-    with patch.object(sys, "argv", shlex.split(command)), patch.object(cli_main, "PROGRAM", "aqa"), redirect_stdout(written), redirect_stderr(written):
+    with (
+        patch.object(sys, "argv", shlex.split(command)),
+        patch.object(cli_main, "PROGRAM", "aqa"),
+        redirect_stdout(written),
+        redirect_stderr(written),
+    ):
         try:
             cli_main.main()
         except SystemExit as ended:
@@ -121,7 +129,9 @@ def run(command: str) -> tuple[int, str]:
 def plain(text: str) -> str:
     """Output without colours, the frames of boxes, and blanks at the ends of lines."""
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
-    text = re.sub(r"^╭.*?\n(.*?)^╰.*?$", lambda box: re.sub("[│ ]*│$|^│ ", "", box[1], flags=re.M), text, flags=re.M | re.S)
+    text = re.sub(
+        r"^╭.*?\n(.*?)^╰.*?$", lambda box: re.sub("[│ ]*│$|^│ ", "", box[1], flags=re.M), text, flags=re.M | re.S
+    )
     return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
 
@@ -149,7 +159,7 @@ def prepared() -> Iterator[None]:
 def sections() -> Iterator[str]:
     """The page's sections, by running every command."""
     for title, command in MISTAKES:
-        code, output = run(command)
+        output = run(command)[1]
         yield f"## {title}\n\n```\n$ {command}\n{output}\n```\n"
 
 

@@ -33,11 +33,11 @@ def test_every_preset_loads(path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("pose.bakend=movenet", "unknown key 'pose.bakend', did you mean 'backend'?"),
+        ("pose.bakend=movenet", "unknown key 'pose.bakend', did you mean 'pose.backend'?"),
         ("psoe.stride=2", "unknown key 'psoe', did you mean 'pose'?"),
-        ("train.epoch=3", "unknown key 'train.epoch', did you mean 'epochs'?"),
-        ("model.widht=3", "did you mean 'width'?"),
-        ("stride=2", "unknown key 'stride', did you mean 'camera_flow.stride' or 'pose.stride'?"),
+        ("train.epoch=3", "unknown key 'train.epoch', did you mean 'train.epochs'?"),
+        ("model.widht=3", "did you mean 'model.width'?"),
+        ("stride=2", "unknown key 'stride', did you mean 'pose.stride' or 'camera_flow.stride'?"),
         ("pose.folds=2", "unknown key 'pose.folds', did you mean 'split.folds'?"),
         ("pose.stride=0", "'pose.stride'"),
         ("dataset.kind=jigsaw", "'dataset.kind'"),

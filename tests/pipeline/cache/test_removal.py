@@ -98,7 +98,9 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch:
     monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
     own = tmp_path / "own.tflite"
     monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(own))
-    i3d, movenet = (tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite"))
+    i3d, movenet = (
+        tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite")
+    )
     compiled = tmp_path / "aim/graphs/0/model.bin"
     for path in (own, i3d, movenet, compiled):
         path.parent.mkdir(parents=True, exist_ok=True)
