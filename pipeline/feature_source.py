@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from data.errors import DataError, counted
+from data.errors import DataError
 from data.splits import tied
 from data.video import Record
 from pipeline.config import BaseConfig
@@ -103,7 +103,7 @@ def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
     for part, mask in (("primary", features.primary_mask), ("secondary", features.secondary_mask)):
         if not mask.any():
             raise DataError(
-                f"no {part} agent was detected in {counted(len(features), 'video')}, so there is nothing to learn",
+                f"no {part} agent was detected in any of {len(features)} videos, so there is nothing to learn",
                 fix=f"Check timesteps.{part}, and pose.region, pose.tracks and pose.min_score; then extract again",
             )
     return features
