@@ -98,7 +98,7 @@ class Progress:
         share, passed = self.share, time.monotonic() - self._began
         if share == 0 or (share < LEAST_SHARE and passed < LEAST_SECONDS):
             return "time left not known yet"
-        return f"about {duration(passed * (1 - share) / share)} left"
+        return "finishing" if share >= 1 else f"about {duration(passed * (1 - share) / share)} left"
 
     def changed(self) -> None:
         """Called after every change."""

@@ -60,8 +60,8 @@ class Size:
     megabytes: int
 
 
-QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=0)
-FULL = Size(88, (), minutes=7, megabytes=0)
+QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=40)
+FULL = Size(88, (), minutes=7, megabytes=80)
 
 
 @dataclass(frozen=True)

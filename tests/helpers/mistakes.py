@@ -27,8 +27,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "mistakes.md"
 INTRODUCTION = """# Common mistakes
 
 Commands that people mistype, what is wrong, and what the program answers. Every answer says what to type next. The exit
-code is 2 where nothing was done, and 1 where some videos failed. `tests/helpers/mistakes.py` has this list and makes the
-page: `python -m tests.helpers.mistakes`. A test runs every command and compares.
+code is 2 where nothing was done, and 1 where some videos failed. `tests/helpers/mistakes.py` has this list and makes
+the page: `python -m tests.helpers.mistakes`. A test runs every command and compares.
 
 The folder holds `videos/` (two videos without scores), `scored/` (two videos with `scores.csv`), `JIGSAWS/` (surgical
 trials), `surgery.yaml`, `runs/surgery` (a model of these trials) and `surgery.h5` (their features).

@@ -32,7 +32,7 @@ def test_the_extras_exist_and_hold_the_packages() -> None:
         assert f"\n{name} " in parser["options.extras_require"][extra].replace("[data]", " "), name
 
 
-def test_places_are_told_with_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "mine"))
     (tmp_path / "mine").mkdir()

@@ -37,7 +37,7 @@ def test_a_batch_knows_its_total_before_and_weighs_videos_by_their_frames(monkey
     hooks["on_result"](SimpleNamespace(record=video("a"), failed={}))
     assert (progress.share, str(progress)) == (
         1.0,
-        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, about 0 s left",
+        "videos: 2 of 3 done, 1 failed, 0 left; 100% of the work, finishing",
     )
 
 
@@ -79,7 +79,7 @@ def test_a_terminal_shows_one_bar_with_all_counts(monkeypatch: pytest.MonkeyPatc
     assert "1 of 2 done, 1 failed, 0 left" in shown
 
 
-def test_no_time_left_is_told_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_time_left_before_a_share_or_some_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(observer.time, "monotonic", lambda: now[0])
     progress = Progress("epochs")

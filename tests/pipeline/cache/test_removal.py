@@ -84,7 +84,7 @@ def test_files_of_others_in_a_cache_stay(config: BaseConfig, tmp_path: Path) -> 
         api.cache_rm(config=config, yes=True)
 
 
-def test_the_cause_of_a_stale_output_is_told_in_the_words_of_status(config: BaseConfig, tmp_path: Path) -> None:
+def test_the_cause_of_a_stale_output_has_the_words_of_status(config: BaseConfig, tmp_path: Path) -> None:
     changed = validate({**config.dump(), "brightness": {"stride": 2}})
     planner = Planner(changed, open_cache(changed.cache, changed.storage.reach()))
     records = find_videos([tmp_path / "in/a.mp4"]).records
@@ -96,13 +96,13 @@ def test_the_cause_of_a_stale_output_is_told_in_the_words_of_status(config: Base
 def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
-    own = tmp_path / "own.tflite"
-    monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(own))
+    given_file = tmp_path / "given.tflite"
+    monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(given_file))
     i3d, movenet = (
         tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite")
     )
     compiled = tmp_path / "aim/graphs/0/model.bin"
-    for path in (own, i3d, movenet, compiled):
+    for path in (given_file, i3d, movenet, compiled):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(1000))
     assert "would be deleted; add --yes" in api.weights_rm(all=True).summary
@@ -110,7 +110,7 @@ def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch:
     assert api.weights_rm(["i3d-kinetics400"], observer=Asked(True)).summary.startswith("1 file, 0.0 MB deleted")
     assert (i3d.exists(), movenet.exists(), compiled.exists()) == (False, True, True)
     assert api.weights_rm(all=True, yes=True).summary.startswith("2 files, 0.0 MB deleted")
-    assert sorted(content(tmp_path)) == ["own.tflite"]
+    assert sorted(content(tmp_path)) == ["given.tflite"]
     assert api.weights_rm(all=True, yes=True).summary == "nothing to delete: no downloaded weights"
     for wrong in ({}, {"names": ["i3d-kinetics400"], "all": True}):
         with pytest.raises(UsageError, match="--all"):
