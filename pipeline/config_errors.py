@@ -73,7 +73,12 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
     ['pose.stride']
     """
     *section, last = name.split(".")
-    by_key = {key: SequenceMatcher(None, last, key.rpartition(".")[2]).ratio() for key in keys}
+    matcher, by_key = SequenceMatcher(None, "", last), {}
+    for key in keys:
+        matcher.set_seq1(key.rpartition(".")[2])
+        # the first two are quick bounds of the third
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= LEAST_SIMILAR:
+            by_key[key] = matcher.ratio()
     best = max(by_key.values(), default=0.0)
     if best < LEAST_SIMILAR:
         return []
