@@ -59,13 +59,13 @@ SILENT = Observer()
 
 
 def demo(
-    out: Place = "demo", *, quick: bool = False, overrides: Overrides = (), observer: Observer = SILENT
+    out: Place = "demo", *, full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
     """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame.
+        full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
 
     Raises:
         UsageError: the folder cannot be written, or a setting is wrong.
@@ -81,7 +81,7 @@ def demo(
     check_opencv()
     given, stop = parse_overrides(overrides), observer.stop_event()
     with writing(out):
-        return run_demo(out, quick=quick, overrides=given, observer=observer, stop=stop)
+        return run_demo(out, full=full, overrides=given, observer=observer, stop=stop)
 
 
 def extract(
@@ -663,6 +663,29 @@ def weights_path(name: str) -> Path:
     return locate(name)
 
 
+def weights_rm(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    yes: bool = False,
+    observer: Observer = SILENT,
+) -> CacheFiles:
+    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
+
+    Args:
+        names: which.
+        all: all of them, and the models compiled from them.
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+
+    Raises:
+        UsageError: neither a name nor all.
+        DataError: no such file.
+    """
+    from pipeline.cache import remove_weights
+
+    return remove_weights(names, all, yes, observer)
+
+
 def cache_ls(
     *, config: Configuration = None, cache: Place | None = None, stage: str = "", runs: bool = False
 ) -> CacheListing:
@@ -738,6 +761,22 @@ def cache_gc(
     from pipeline.cache import collect_garbage
 
     return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
+
+
+def cache_rm(
+    *, config: Configuration = None, cache: Place | None = None, yes: bool = False, observer: Observer = SILENT
+) -> CacheFiles:
+    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
+
+    Args:
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+
+    Raises:
+        UsageError: no such cache, or a folder that `extract` has not marked as one.
+    """
+    from pipeline.cache import remove_cache
+
+    return remove_cache(_settings(config, (), cache), yes, observer)
 
 
 def doctor() -> list[SetupCheck]:

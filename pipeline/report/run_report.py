@@ -70,12 +70,15 @@ def run_report_data(
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
-                "no results and no model in this folder", where=run, fix="Give a folder of `train` or `evaluate`"
+                "no results and no model in this folder",
+                where=run,
+                fix="Name the folder that `aqa train --out FOLDER` or `aqa evaluate --out FOLDER` wrote",
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer)
     scorer = load_scorer(run, workers=workers, observer=observer)
-    rows = scorer.score_records(records, stop=stop, note=observer.note)
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
     scorer.cache.close()
     return scores_page(
         page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections, origin=origin
