@@ -1,4 +1,4 @@
-"""Plays a newcomer: runs every command of docs/tutorial.md in a fresh clone and compares each printed line with the page.
+"""Plays a newcomer: runs docs/tutorial.md in a fresh clone and compares each printed line with the page.
 
     python .ci/newcomer.py [--limit 360]    check; exit code 1 on a difference
     python .ci/newcomer.py --write          check, then put what was printed into the page where it differs
@@ -179,11 +179,11 @@ def run(steps: Sequence[Step], folder: Path, environment: dict[str, str]) -> Ite
 
 def difference(page: Step, done: Step) -> str:
     """What is wrong with a step, or nothing."""
-    found = [] if not done.code else [f"exit code {done.code}"]
+    faults = [] if not done.code else [f"exit code {done.code}"]
     if not alike(page.printed, done.printed):
         lines = unified_diff(page.printed, done.printed, PAGE.as_posix(), "printed", lineterm="", n=0)
-        found += list(lines) or ["the lines differ"]
-    return "\n".join(found)
+        faults += list(lines) or ["the lines differ"]
+    return "\n".join(faults)
 
 
 def fresh_environment(folder: Path) -> dict[str, str]:

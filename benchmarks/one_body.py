@@ -8,7 +8,7 @@ camera stage. In `sides` the right arm and leg follow the left ones, in `levels`
 the execution award, in which no half follows the other. The first two favour one form each, by construction.
 
 `aim` is recipe `fast` without a scene feature, 3 runs; `trial` is ridge regression on the trial-level descriptors.
-Values are Spearman's rank correlations on held-out performances, means over splits. Planted data is no proof for people.
+Values are Spearman's rank correlations on held-out performances, means over splits. Planted data is no proof.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ RATE, ROWS = 25, 100
 RADIANS = 0.2
 """Angle of a limb per unit of a planted signal."""
 
-TRUNK = np.array([[0, -80], [4, -84], [-4, -84], [8, -80], [-8, -80]] + [[18, -50], [-18, -50], [11, 0], [-11, 0]])
+TRUNK = np.array([[0, -80], [4, -84], [-4, -84], [8, -80], [-8, -80], [18, -50], [-18, -50], [11, 0], [-11, 0]])
 """Nose, eyes, ears, shoulders, hips in px, left before right, y down."""
 
 
 def limbs(arms: Floats, legs: Floats) -> Floats:
-    """(row, 17, 2) px of COCO's joints; `arms` and `legs` are (row, 4): root and middle of the left limb, then right."""
+    """(row, 17, 2) px of COCO's joints; `arms` and `legs` are (row, 4): root, middle, left then right."""
     xy = np.zeros((len(arms), 17, 2))
     xy[:, :7], xy[:, 11:13] = TRUNK[:7], TRUNK[7:]
     for angles, root, length, rest in ((arms, 5, 26.0, 0.5), (legs, 11, 40.0, 0.1)):

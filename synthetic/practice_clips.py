@@ -1,8 +1,8 @@
 """Clips to practise on: rendered dives of one diver each in the layout of own videos, and two without a score.
 
-    FOLDER/videos/monday/anna_1.mp4 ...   50 frames at 25 per second, 320x240
-    FOLDER/videos/scores.csv              video, score (execution award, 0 to 10), subject
-    FOLDER/new/wednesday/anna_3.mp4 ...   two further clips, without a score
+FOLDER/videos/monday/anna_1.mp4 ...   50 frames at 25 per second, 320x240
+FOLDER/videos/scores.csv              video, score (execution award, 0 to 10), subject
+FOLDER/new/wednesday/anna_3.mp4 ...   two further clips, without a score
 """
 
 from __future__ import annotations

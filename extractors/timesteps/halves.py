@@ -7,7 +7,7 @@ Both halves of a cut have the same channels in the same order, so that AIM subtr
 | sides | shoulder, elbow, wrist, hip, knee, ankle | those of the left side | those of the right side |
 | levels | root, middle, end of the left and the right limb | shoulders, elbows, wrists | hips, knees, ankles |
 
-Channels of the whole body (place, spine, head) are in both halves. All coordinates stay those of the whole body: none is
+Channels of the whole body (place, spine, head) are in both halves. Coordinates stay those of the whole body: none is
 mirrored, so a difference of `x` is the distance of the two joints.
 """
 
@@ -27,7 +27,7 @@ LEVELS = {
 _JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
 
 SIDE_MARK = "side."
-"""Prefix of the channels of a left or right half: its mirror image is in the other agent, so `mirror_plan` refuses it."""
+"""Prefix of the channels of a left or right half: its mirror image is the other agent: `mirror_plan` refuses it."""
 
 
 def half_of(channels: Channels, half: str) -> Channels:

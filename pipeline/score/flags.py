@@ -4,8 +4,8 @@ Levels: "info" for information, "warn" use with care, "bad" do not use. A check 
 model without a pose stage has no check for identity switches, and `checked` does not list it. The limits below are our
 own choices, except for the distance, whose limit comes from held-out folds (`pipeline.score.novelty`), and the length,
 whose limits are those of the training performances. Differences from training below a floor are not flagged, however
-alike the training performances are: the floors are in `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.score.novelty`. A still
-camera is no fault of a video where a training performance had one.
+alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.score.novelty` have the floors. A still
+camera is no fault where a training performance had one.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ COMPARED: Mapping[tuple[str, str], Compared] = {
 }
 """Quality measures that are compared with training, each with the reason for its floor."""
 MARGIN = 0.5
-"""A measure is flagged where it is worse than the worst of training by more than this share of the training range, and by
-more than its floor."""
+"""A measure is flagged where it is worse than the worst of training by more than this share of the training range, and
+by more than its floor."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:

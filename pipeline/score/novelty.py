@@ -29,7 +29,7 @@ CUT = 10.0
 
 STILL, STILL_CHANGE = 0.01, 0.25
 """Least deviations of the camera's channels: picture widths (rad, log scale) per second, and for the channels' absolute
-rate of change the same per second, at 25 frames per second. What a tripod differs by from others is noise of the flow."""
+rate of change that per frame at 25 frames per second. Tripods differ by the noise of the flow alone."""
 
 BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
@@ -65,7 +65,7 @@ class Distances:
 
 
 def floors(features: FeatureSet) -> dict[str, Floats]:
-    """Least deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 where there is none."""
+    """Least deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 for none."""
     return {
         block: np.tile([_floor(channel) for channel in features.names[part]], 2)
         for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True)

@@ -121,8 +121,8 @@ def still_camera_advice(records: Sequence[Record], planner: Planner, config: Bas
     root, folder = shlex.quote(str(config.dataset.root)), shlex.quote(str(out))
     cache = "" if config.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.cache))}"
     return (
-        f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. For "
-        f"one person before a still camera, type: aqa extract {root} --config person{cache} && "
+        f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
+        f"For one person before a still camera, type: aqa extract {root} --config person{cache} && "
         f"aqa train --config person --set dataset.root={root}{cache} --out {folder}"
     )
 

@@ -54,9 +54,9 @@ def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body():
     ):
         for got, expected in zip(half_of(whole, half).column(name), whole.column(source), strict=True):
             np.testing.assert_array_equal(got, expected)
-    both = [len(half_of(whole, half).names) for half in ("left", "right")]
+    counts = [len(half_of(whole, half).names) for half in ("left", "right")]
     shared = sum("left_" not in name and "right_" not in name for name in whole.names)
-    assert sum(both) == len(whole.names) + shared
+    assert sum(counts) == len(whole.names) + shared
 
 
 def test_the_difference_shows_the_joints_that_move_on_one_side():
