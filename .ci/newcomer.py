@@ -9,7 +9,7 @@ streams together. Home, cache and temporary folder are empty; only pip keeps its
 in a code span or in another block, must also be run in a block.
 
 What counts as equal (`alike`):
-- White space, and the length of lines in tables, do not count. A line `...` on the page stands for any lines.
+- White space, and the length of lines in tables, do not count. A line `...` on the page matches any lines.
 - Versions, absolute paths, hashes, and times that depend on the machine ("about 37 s") do not count.
 - Numbers with a decimal point may differ by `ABSOLUTE` or by the share `RELATIVE`, whichever is more: networks that are
   trained on processors of different makes differ. All other words and numbers must be equal.
@@ -220,11 +220,12 @@ def main() -> int:
             done.append(ended)
             wrong = difference(step, ended)
             faults += [f"$ {step.command}\n{wrong}"] if wrong else []
+            if given.write:  # after each command, so that a run that is stopped is not lost
+                current = (ROOT / PAGE).read_text(encoding="utf-8")
+                (ROOT / PAGE).write_text(written(current, done), encoding="utf-8")
             print(f"{time.monotonic() - began:6.0f} s  {'differs' if wrong else 'ok':8}{step.command}", flush=True)
     faults += [f"not run: {step.command}" for step in steps[len(done) :]]
     spent = time.monotonic() - began
-    if given.write:
-        (ROOT / PAGE).write_text(written(page, done), encoding="utf-8")
     if given.limit is not None and spent > given.limit:
         faults.append(f"it took {spent:.0f} s, more than {given.limit:.0f} s")
     print("\n\n".join(faults) or f"{PAGE}: {len(done)} commands print what the page shows, {spent:.0f} s")
