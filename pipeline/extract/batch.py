@@ -173,7 +173,7 @@ def _joined(before: Result | None, result: Result) -> Result:
 
 
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
-    """Per record and stage: state, reason, and the quality figures of fresh outputs."""
+    """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
         blocked = plan.faults()
         for step in plan.steps:

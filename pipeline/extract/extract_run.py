@@ -128,7 +128,7 @@ def make_planner(
 ) -> Planner:
     """The planner of a configuration on its cache; `stages` is a list, or names separated by commas.
 
-    `fetch` is told of each download that the stages need; None downloads nothing.
+    `fetch` gets a message for each download that the stages need; None downloads nothing.
     """
     names = stages.split(",") if isinstance(stages, str) else stages
     cache = open_cache(config.cache, config.storage.reach())
@@ -156,8 +156,8 @@ def plan_job(
     listing = list_inputs(inputs, config, observer)
     if shard_text is not None:
         listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
-    told = observer.note if fetch else None
-    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=told))
+    note = observer.note if fetch else None
+    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=note))
 
 
 def prune(

@@ -63,10 +63,10 @@ def _about(error: AimError, record: Record) -> bool:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """An error and what led to it."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and id(current) not in visited:
+        visited.add(id(current))
         yield current
         current = current.__cause__ or current.__context__
 

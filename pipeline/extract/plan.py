@@ -73,7 +73,7 @@ class Planner:
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
-        fetch: told about each download of weights that a stage's own library names; None: nothing is downloaded.
+        fetch: gets a message for each download of weights that a stage's own library names; None: no download.
 
     Raises:
         UsageError: an unknown stage, or settings of two stages that do not fit together.

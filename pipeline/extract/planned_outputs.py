@@ -41,7 +41,7 @@ def extract_and_read(
         stage: the stage whose output `read` needs.
         read: reads the outputs of one record.
         stop: set it to end after the current writes.
-        note: told why a record is extracted again.
+        note: called with the reason why a record is extracted again.
         hooks: progress hooks of `run_extract`, for the first extraction, and its `pool`.
     """
     values: dict[str, T] = {}

@@ -63,7 +63,7 @@ class PlanRunner:
         self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
-        """Run the plan's stages; a failure costs the stage and those that need it, nothing else."""
+        """Run the plan's stages; a stage that fails is left out with those that need it, nothing else."""
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
@@ -142,7 +142,7 @@ class PlanRunner:
             result.done[step.stage] = time.perf_counter() - start
         except Cancelled:
             result.cancelled = True
-        except Exception as error:  # noqa: BLE001 -- one bad video costs one video, whatever went wrong
+        except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
             result.failed[step.stage] = self._keep_failure(step, record, error)
         finally:
             result.frames = max(result.frames, shared.frame_count)

@@ -387,10 +387,12 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     stored = {name: values.numpy() for name, values in part("normaliser.").items()}
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
     arrays = {name: tensors[name].numpy() for name in _ARRAYS}
-    known, held_out = (
+    calibration_rows, held_out = (
         {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(known, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"]))
+    novelty = Novelty(
+        calibration_rows, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"])
+    )
     combinations = [
         FittedCombination.from_arrays(one, {name: v.numpy() for name, v in part(f"combination.{number}.").items()})
         for number, one in enumerate(facts.get("combinations", []))

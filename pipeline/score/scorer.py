@@ -130,7 +130,7 @@ class Scorer:
         Args:
             records: the videos.
             stop: set it to end after the current writes; videos not extracted by then count as failed.
-            note: told about videos that are extracted again.
+            note: called with a message for videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
         """
         lacking = {record.id: self.lacking(record) for record in records}
@@ -273,7 +273,7 @@ def load_scorer(
     user: BaseConfig | None = None,
     observer: Observer | None = None,
 ) -> Scorer:
-    """Load a scorer; by default it extracts in this process. The observer is told what to know of the run folder.
+    """Load a scorer; by default it extracts in this process. The observer gets the notes on the run folder.
 
     Raises:
         DataError: the folder holds no trained run, or a damaged one.

@@ -128,5 +128,5 @@ def still_camera_advice(records: Sequence[Record], planner: Planner, config: Bas
 
 
 def _values(qualities: Any, stage: str, name: str) -> list[float]:
-    found: list[Mapping[str, Any]] = [quality.get(stage, {}) for quality in qualities]
-    return [float(measures[name]) for measures in found if name in measures]
+    stage_qualities: list[Mapping[str, Any]] = [quality.get(stage, {}) for quality in qualities]
+    return [float(measures[name]) for measures in stage_qualities if name in measures]

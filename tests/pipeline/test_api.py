@@ -72,14 +72,14 @@ def test_raw_data_to_an_evaluation(tmp_path: Path, capfd: pytest.CaptureFixture[
     trained = train(config=config, out=tmp_path / "run", folds=0, observer=notes)
     assert (len(trained.run.train_ids), trained.calibration) == (8, None)
     assert report(str(tmp_path / "run"), workers=0) == tmp_path / "run" / "report.html"
-    found = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
+    result = evaluate(config=config, out=tmp_path / "evaluation", pack=tmp_path / "set.h5", observer=notes)
     assert notes.ended()["epochs"] == 2
     assert notes.ended()["trainings"] > 2
-    assert "AIM (ours)" in found.results["systems"]
-    written = sorted(path.name for path in found.folder.glob("*.*"))
+    assert "AIM (ours)" in result.results["systems"]
+    written = sorted(path.name for path in result.folder.glob("*.*"))
     assert written == ["config.json", "origin.json", "report.html", "results.json"]
     again = evaluate(config=config, out=tmp_path / "again")
-    assert again.results["systems"] == found.results["systems"], "packed or cached, the figures are the same"
+    assert again.results["systems"] == result.results["systems"], "packed or cached, the figures are the same"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", ""), "nothing is printed"
     assert open_cache(config.cache, config.storage.reach()).exists()

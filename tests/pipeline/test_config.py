@@ -180,16 +180,16 @@ def test_a_missing_file_names_the_nearest() -> None:
 
 def fields(config: StageConfig, prefix: str = "") -> list[tuple[str, Any, bool]]:
     """(dotted name, field, declared to affect the result) of every setting, nested ones too."""
-    found: list[tuple[str, Any, bool]] = []
+    settings: list[tuple[str, Any, bool]] = []
     for name, field in type(config).model_fields.items():
         extra = field.json_schema_extra or {}
         affects = not (isinstance(extra, dict) and extra.get("affects_result") is False)
         value = getattr(config, name)
         if isinstance(value, BaseModel) and affects:
-            found += fields(typing.cast(StageConfig, value), f"{prefix}{name}.")
+            settings += fields(typing.cast(StageConfig, value), f"{prefix}{name}.")
         else:
-            found.append((f"{prefix}{name}", field, affects))
-    return found
+            settings.append((f"{prefix}{name}", field, affects))
+    return settings
 
 
 def other_value(annotation: Any, value: Any) -> Any:

@@ -39,9 +39,9 @@ def test_moved_weights_keep_the_key_and_other_weights_change_it(stage: str, name
         place(tmp_path / folder / name, content)
         for folder, content in (("here", b"numbers"), ("there", b"numbers"), ("other", b"another"))
     )
-    known = key(stage, {"weights": here}, tmp_path)
-    assert key(stage, {"weights": there}, tmp_path) == known
-    assert key(stage, {"weights": other}, tmp_path) != known
+    first_key = key(stage, {"weights": here}, tmp_path)
+    assert key(stage, {"weights": there}, tmp_path) == first_key
+    assert key(stage, {"weights": other}, tmp_path) != first_key
 
 
 def test_a_setting_that_changes_the_result_changes_the_key(tmp_path: Path) -> None:

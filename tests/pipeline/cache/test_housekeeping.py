@@ -83,8 +83,8 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
     content = bytearray(path.read_bytes())
     path.write_bytes(content[: len(content) // 2])
     cache.path("contrast", "a.mp4").write_bytes(cache.path("brightness", "a.mp4").read_bytes())
-    seen: list[tuple[int, int]] = []
-    read, damaged = verify(cache, lambda done, total: seen.append((done, total)))
+    reports: list[tuple[int, int]] = []
+    read, damaged = verify(cache, lambda done, total: reports.append((done, total)))
     assert read == 4
     assert [(f.stage, f.video) for f in damaged] == [("brightness", "sub/b.mp4"), ("contrast", "a.mp4")]
     assert "damaged cache file" in damaged[0].why
@@ -110,10 +110,10 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tup
     config = configured(cache.root)
     assert unneeded(cache, records, Planner(config, cache)) == []
     fewer = [record for record in records if record.id != "sub/b.mp4"]
-    found = unneeded(cache, fewer, Planner(config, cache))
-    assert {(f.stage, f.video) for f in found} == {("brightness", "sub/b.mp4"), ("contrast", "sub/b.mp4")}
-    freed = remove(cache, found)
-    assert freed == sum(f.size for f in found) > 0
+    removable = unneeded(cache, fewer, Planner(config, cache))
+    assert {(f.stage, f.video) for f in removable} == {("brightness", "sub/b.mp4"), ("contrast", "sub/b.mp4")}
+    freed = remove(cache, removable)
+    assert freed == sum(f.size for f in removable) > 0
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert cache.path("brightness", "a.mp4").exists()
     assert cache.failure_path("brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"

@@ -54,9 +54,9 @@ def filled(monkeypatch: pytest.MonkeyPatch, make_video: Any, tmp_path: Path) -> 
 def rows(config: BaseConfig, records: Any) -> list[dict[str, Any]]:
     """What `status` tells."""
     cache = Cache(config.cache)
-    found = list(status_rows(records, Planner(config, cache)))
+    rows = list(status_rows(records, Planner(config, cache)))
     cache.close()
-    return found
+    return rows
 
 
 def test_what_was_just_written_is_not_read_again(
@@ -94,10 +94,10 @@ def test_a_file_replaced_meanwhile_is_not_taken_for_ours(
     original = store.write
 
     def raced(target: Path, *arguments: Any) -> Any:
-        told = original(target, *arguments)
+        result = original(target, *arguments)
         if target.name == path.name and "brightness" in str(target):
             other.replace(target)
-        return told
+        return result
 
     monkeypatch.setattr(store, "write", raced)
     changed = validate({**config.dump(), "stages": ["brightness"], "brightness": {"stride": 3}})

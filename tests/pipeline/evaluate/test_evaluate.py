@@ -31,7 +31,7 @@ MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
 
 def two_tasks(count: int = 32) -> FeatureSet:
-    """A made set whose halves are tasks, with two views of every performance."""
+    """A synthetic set whose halves are tasks, with two views of every performance."""
     made = made_features(count, channels=5, scene=6)
     records = tuple(
         replace(r, task="ab"[i % 2], groups={**r.groups, "trial": f"t{i // 4}{i % 2}"})
@@ -63,22 +63,22 @@ def test_predictions_name_the_performance_that_they_show(results: dict[str, Any]
 def test_figures_follow_from_the_predictions(results: dict[str, Any]) -> None:
     for task in ("a", "b"):
         rows = [row for row in results["predictions"] if row["task"] == task]
-        told = results["systems"]["AIM"]["tasks"][task]
+        result = results["systems"]["AIM"]["tasks"][task]
         each = []
         for fold in ("1", "2", "3"):
             mine = [row for row in rows if row["fold"] == fold]
             rho = metrics.spearman([row["AIM"]["mean"] for row in mine], [row["true"] for row in mine])
-            assert told["folds"][fold]["spearman"] == pytest.approx(rho)
+            assert result["folds"][fold]["spearman"] == pytest.approx(rho)
             each.append(rho)
-        assert told["over_folds"]["fisher"]["value"] == pytest.approx(metrics.fisher_average(each).value)
-        assert told["over_folds"]["arithmetic"]["value"] == pytest.approx(np.mean(each))
+        assert result["over_folds"]["fisher"]["value"] == pytest.approx(metrics.fisher_average(each).value)
+        assert result["over_folds"]["arithmetic"]["value"] == pytest.approx(np.mean(each))
         together = metrics.spearman([row["AIM"]["mean"] for row in rows], [row["true"] for row in rows])
-        assert told["together"]["spearman"] == pytest.approx(together)
-        assert told["interval"]["low"] <= together <= told["interval"]["high"]
-        assert told["runs"]["count"] == 3
+        assert result["together"]["spearman"] == pytest.approx(together)
+        assert result["interval"]["low"] <= together <= result["interval"]["high"]
+        assert result["runs"]["count"] == 3
     average = results["systems"]["AIM"]["average"]["together"]["fisher"]["value"]
-    both = [results["systems"]["AIM"]["tasks"][task]["together"]["spearman"] for task in ("a", "b")]
-    assert average == pytest.approx(metrics.fisher_average(both).value)
+    correlations = [results["systems"]["AIM"]["tasks"][task]["together"]["spearman"] for task in ("a", "b")]
+    assert average == pytest.approx(metrics.fisher_average(correlations).value)
 
 
 def test_every_performance_is_predicted_once(results: dict[str, Any], features: FeatureSet) -> None:
@@ -197,10 +197,10 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     half = features.take(np.arange(16))
     other = replace(half, records=tuple(replace(r, id=f"{r.id}-2") for r in half.records), scene=half.scene + 1)
     trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
-    both = replace(half.followed_by(other), records=trials)
+    two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
     systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines())
-    twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (both, mean))
+    twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (two_tasks, mean))
     assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
     assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]
     assert [fold["test"] for fold in twice["protocol"]["folds"]] == [8, 8]
@@ -281,10 +281,10 @@ def test_leads_over_other_systems_have_intervals(features: FeatureSet) -> None:
         SimpleSystem("same", lambda f, train, test, run: 2 * scores[test] + 1),
         SimpleSystem("worse", lambda f, train, test, run: scores[test] * np.where(test % 3 == 0, -1, 1)),
     ]
-    told = evaluate(features, kfold(features.records, k=3), systems, draws=100, against="oracle")["differences"]
-    assert set(told) == {"same", "worse"}
-    assert told["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
-    assert told["worse"]["b"]["low"] > 0
+    differences = evaluate(features, kfold(features.records, k=3), systems, draws=100, against="oracle")["differences"]
+    assert set(differences) == {"same", "worse"}
+    assert differences["same"]["a"] == {"value": 0.0, "level": 0.95, "low": 0.0, "high": 0.0}
+    assert differences["worse"]["b"]["low"] > 0
 
 
 def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) -> None:
@@ -293,15 +293,15 @@ def test_the_last_epoch_counts_and_others_stand_beside_it(features: FeatureSet) 
     plain = evaluate(features, folds, [ours], draws=0)["systems"]["AIM"]["tasks"]
     asked = evaluate(features, folds, [WithEpochs(ours)], draws=0)["systems"]
     assert list(asked) == ["AIM", f"AIM, {CHOSEN}"]
-    told = evaluate(features, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
-    assert list(told) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
-    assert told["AIM"]["tasks"] == asked["AIM"]["tasks"] == plain
+    evaluated = evaluate(features, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
+    assert list(evaluated) == ["AIM", f"AIM, {CHOSEN}", f"AIM, {ORACLE}"]
+    assert evaluated["AIM"]["tasks"] == asked["AIM"]["tasks"] == plain
     assert "oracle" in ORACLE
     for task in plain:
-        for fold, found in told[f"AIM, {ORACLE}"]["tasks"][task]["folds"].items():
-            others = [told[name]["tasks"][task]["folds"][fold]["spearman"] for name in list(told)[:2]]
-            assert found["spearman"] >= max(others)
-    chosen = {entry["system"] for entry in told[f"AIM, {CHOSEN}"]["chosen"]}
+        for fold, fold_result in evaluated[f"AIM, {ORACLE}"]["tasks"][task]["folds"].items():
+            others = [evaluated[name]["tasks"][task]["folds"][fold]["spearman"] for name in list(evaluated)[:2]]
+            assert fold_result["spearman"] >= max(others)
+    chosen = {entry["system"] for entry in evaluated[f"AIM, {CHOSEN}"]["chosen"]}
     assert chosen <= {f"epoch {epoch}" for epoch in watched_epochs(40)}
 
 
@@ -336,7 +336,7 @@ def test_epochs_by_epoch_end_as_trained(features: FeatureSet, tmp_path: Path) ->
     ours = AimSystem("AIM", MODEL, fast(runs=2, epochs=6, checkpoint_every=2), watch=(1, 3, 6))
     held = ours.held_out(features, parts)
     assert [values.shape for values in held.by_epoch] == [(3, 2, len(part.test)) for part in parts]
-    assert all(np.allclose(seen[-1], score) for seen, score in zip(held.by_epoch, held.score, strict=True))
+    assert all(np.allclose(epochs[-1], score) for epochs, score in zip(held.by_epoch, held.score, strict=True))
     assert not np.allclose(held.by_epoch[0][0], held.score[0])
     asked = iter(range(100))
     with pytest.raises(Cancelled):

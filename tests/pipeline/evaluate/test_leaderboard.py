@@ -1,4 +1,4 @@
-"""`leaderboard` and `reproduce TABLE` on made sets in the official layouts, through the command line."""
+"""`leaderboard` and `reproduce TABLE` on synthetic sets in the official layouts, through the command line."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ QUICK = ["--set", "train.runs=2", "--set", "train.epochs=2", "--set", "model.wid
 
 def command(*arguments: str) -> str:
     """Run the command line; what it printed."""
-    found = CliRunner().invoke(app, [*arguments, *QUICK])
-    assert found.exit_code == 0, found.output
-    return found.output
+    result = CliRunner().invoke(app, [*arguments, *QUICK])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +131,9 @@ def test_jigsaws_tables_are_reproduced(jigsaws: list[str], tmp_path: Path, table
     printed = command("reproduce", table, *jigsaws, "--out", str(tmp_path))
     results = read_results(tmp_path / "results.json")
     assert results["protocol"]["name"] == ("louo" if table == "3" else "4fold")
-    found = set(results["systems"])
+    names = set(results["systems"])
     scene = {"whole scene (baseline)", "scene + agents", "TSN ranking", "w/o attention fusion"}
-    assert set(TABLES[table]) - scene <= found
+    assert set(TABLES[table]) - scene <= names
     assert f"table {table}" in " ".join(printed.split())
     assert set(results_paper(tmp_path)) == {f"{row} (paper, table {table})" for row in PAPER[table].rows}
 
@@ -147,8 +147,8 @@ def test_leaderboard_of_a_made_tasd2(tasd2: list[str], tmp_path: Path) -> None:
     assert results["audit"]["ok"]
     assert results["systems"]["multi-task"]["execution"] is not None
     for name in ("I3D-SVR-L", "multi-task", OURS):
-        told = results["systems"][name]["tasks"]["SyncDiving-3m"]["together"]
-        assert np.isfinite([told[figure] for figure in ("mae", "mse", "relative_l2")]).all()
+        together = results["systems"][name]["tasks"]["SyncDiving-3m"]["together"]
+        assert np.isfinite([together[figure] for figure in ("mae", "mse", "relative_l2")]).all()
 
 
 @pytest.mark.parametrize("table", ["4", "6"])
@@ -160,5 +160,5 @@ def test_tasd2_tables_are_reproduced(tasd2: list[str], tmp_path: Path, table: st
 
 def results_paper(folder: Path) -> dict[str, dict[str, float | None]]:
     """The paper's rows in what was written."""
-    found: dict[str, dict[str, float | None]] = json.loads((folder / "results.json").read_text())["paper"]
-    return found
+    paper: dict[str, dict[str, float | None]] = json.loads((folder / "results.json").read_text())["paper"]
+    return paper

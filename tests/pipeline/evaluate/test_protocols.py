@@ -98,11 +98,11 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     """Leave-one-user-out per user then averaged, and all held-out predictions ranked together."""
     config, features = made
     results = run_protocol(config.model_copy(update={"protocol": "louo"}), features)
-    told = results["systems"][OURS]["tasks"]["Suturing"]
+    suturing = results["systems"][OURS]["tasks"]["Suturing"]
     (_, _, together), _, (_, _, per_user), (title, _, users), (_, columns, choice) = results_tables(results)
     row, other = (next(row for row in rows if row[0] == OURS) for rows in (per_user, together))
-    assert row[1] == told["over_folds"]["fisher"]["value"]
-    assert other[1] == told["together"]["spearman"] == told["over_folds"]["together"]
+    assert row[1] == suturing["over_folds"]["fisher"]["value"]
+    assert other[1] == suturing["together"]["spearman"] == suturing["over_folds"]["together"]
     assert row[1] != other[1]
     people = len(results["protocol"]["folds"])
     assert f"over {people} users" in title
@@ -113,7 +113,7 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     assert given["mean"]["value"] == pytest.approx(
         results["systems"][OURS]["average"]["folds_arithmetic"]["arithmetic"]["value"]
     )
-    assert given["together"]["value"] == pytest.approx(told["together"]["spearman"])
+    assert given["together"]["value"] == pytest.approx(suturing["together"]["spearman"])
     assert given["together"]["low"] <= given["together"]["value"] <= given["together"]["high"]
     inner = results["systems"][COMBINED]["inner"]
     assert [one["fold"] for one in inner] == [fold["name"] for fold in results["protocol"]["folds"]]
@@ -157,9 +157,9 @@ def test_two_runs_give_the_same_figures(made: tuple[BaseConfig, FeatureSet]) -> 
 )
 def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average: float) -> None:
     rounding = 1e-4 if number == "7" else 8e-3  # entries and averages of the others are printed with two digits
-    found = fisher(list(TABLES[number].rows[row]))
-    assert found is not None
-    assert found == pytest.approx(average, abs=rounding)
+    combined = fisher(list(TABLES[number].rows[row]))
+    assert combined is not None
+    assert combined == pytest.approx(average, abs=rounding)
 
 
 def test_the_papers_rows_have_our_task_names() -> None:

@@ -79,15 +79,15 @@ def equal(one: HeldOut, other: HeldOut) -> bool:
 
 def noted() -> tuple[list[Job], Run]:
     """A run here that notes its jobs."""
-    seen: list[Job] = []
+    started: list[Job] = []
 
     def run(
         features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[HeldOut]:
-        seen.extend(jobs)
+        started.extend(jobs)
         return run_here(features, jobs, progress, stop)
 
-    return seen, run
+    return started, run
 
 
 def without_time(results: dict[str, Any]) -> dict[str, Any]:
@@ -165,18 +165,18 @@ def test_cut_into_trainings_and_put_together_is_the_same_as_whole() -> None:
         SimpleSystem("counts", predicted, runs=2),
         WithEpochs(one),
     ]
-    seen, noting = noted()
+    jobs, noting = noted()
     for system, held in zip(whole, run_systems(made, parts, whole, noting), strict=True):
         assert equal(held, run_job(made, Job(system.name, system, tuple(parts)), 1))
-    assert [job.name for job in seen] == ["one", "two", "one", "two", "not shown", "counts", "counts"]
+    assert [job.name for job in jobs] == ["one", "two", "one", "two", "not shown", "counts", "counts"]
 
 
 def test_a_killed_worker_costs_its_job_once(cluster: None, tmp_path: Path) -> None:
     made, parts = features(), tuple(parts_of(features()))
     counts = Job("counts", SimpleSystem("counts", predicted), parts)
-    found = on_ray()(made, [counts, Job("killer", Killer(tmp_path, 1), parts), counts])
-    assert found[1].score[0][0, 0] == 2.0
-    assert equal(found[0], found[2])
+    results = on_ray()(made, [counts, Job("killer", Killer(tmp_path, 1), parts), counts])
+    assert results[1].score[0][0, 0] == 2.0
+    assert equal(results[0], results[2])
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -281,13 +281,13 @@ class TestSearch:
         return [*words, "--json", "--workers", "2"]
 
     def test_finds_the_planted_setting(self, tmp_path: Path) -> None:
-        found = command(*self.words(tmp_path), "--out", str(tmp_path / "out"))
-        best = found["candidates"][found["best"] - 1]
+        result = command(*self.words(tmp_path), "--out", str(tmp_path / "out"))
+        best = result["candidates"][result["best"] - 1]
         assert best["settings"] == {"train.input_noise": 0, "train.learning_rates": [0.01]}
         assert best["mean"] > 0.7
-        assert all(row["mean"] < 0.5 for row in found["candidates"] if row is not best)
+        assert all(row["mean"] < 0.5 for row in result["candidates"] if row is not best)
         assert best["spread"] > 0
-        assert found == json.loads((tmp_path / "out/search.json").read_text("utf-8"))
+        assert result == json.loads((tmp_path / "out/search.json").read_text("utf-8"))
         config = load_config(tmp_path / "out/best.yaml")
         assert (config.scorer[1].input_noise, config.scorer[1].learning_rates) == (0, (0.01,))
         assert config.protocol == "fixed"
@@ -302,8 +302,8 @@ class TestSearch:
         self.made(tmp_path)
         words = ["evaluate", "--pack", str(tmp_path / "made.h5"), "--grid", "train.input_noise=30,0", *self.BASE]
         words += ["--set", "train.learning_rates=[1e-2]", "--set", "train.runs=1", "--set", "split.folds=2", "--json"]
-        told = command(*words, "--out", str(tmp_path / "out"))
-        chosen = told["systems"][CHOSEN]["chosen"]
+        result = command(*words, "--out", str(tmp_path / "out"))
+        chosen = result["systems"][CHOSEN]["chosen"]
         assert {choice["system"] for choice in chosen} <= {"train.input_noise=30", "train.input_noise=0"}
         assert len(chosen) == 4
 
@@ -311,25 +311,25 @@ class TestSearch:
         """Every training is given the performances of the training part; other test labels change nothing."""
         made = self.made(tmp_path)
         tried = [candidate(protocol="fixed", weight_decay=value) for value in (0.1, 0.9)]
-        seen, noting = noted()
-        found = search(made, tried, run=noting)
-        assert not found["test_seen"]
-        assert len(seen) == 2
-        for job in seen:
+        jobs, noting = noted()
+        outcome = search(made, tried, run=noting)
+        assert not outcome["test_seen"]
+        assert len(jobs) == 2
+        for job in jobs:
             assert job.rows is not None
             assert {made.records[row].split for row in job.rows} == {"train"}
         blank = [replace(r, labels=Labels(0.0, 0.0, 0.0)) if r.split == "test" else r for r in made.records]
-        assert without_time(search(replace(made, records=tuple(blank)), tried)) == without_time(found)
+        assert without_time(search(replace(made, records=tuple(blank)), tried)) == without_time(outcome)
 
     def test_users_stay_together_inside_under_leave_one_user_out(self) -> None:
         made = features(48)
         tried = [candidate(protocol="louo", weight_decay=0.3)]
-        seen, noting = noted()
-        found = search(made, tried, runs=1, run=noting)
-        assert found["audit"]["ok"]
-        assert "subject" in found["audit"]["forbid"]
-        assert len(seen) == 8
-        for job in seen:
+        jobs, noting = noted()
+        outcome = search(made, tried, runs=1, run=noting)
+        assert outcome["audit"]["ok"]
+        assert "subject" in outcome["audit"]["forbid"]
+        assert len(jobs) == 8
+        for job in jobs:
             assert job.rows is not None
             users = np.array([made.records[row].groups["subject"] for row in job.rows])
             assert len(set(users)) == 7

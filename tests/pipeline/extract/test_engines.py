@@ -1,4 +1,4 @@
-"""Child processes: the same results as in this process, and a crash, a hang or too much memory costs one video."""
+"""Child processes: the same results as in this process, and a crash, a hang or too much memory fails one video only."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def extract(videos: Path, config: BaseConfig, **hooks: object) -> Summary:
 
 def test_children_give_what_this_process_gives(videos: Path, tmp_path: Path) -> None:
     assert extract(videos, configured(tmp_path / "one", 0)).exit_code == 0
-    told: set[tuple[str, ...]] = set()
-    on_frames = lambda video, done, total, stages: told.add(stages)  # noqa: E731
+    reports: set[tuple[str, ...]] = set()
+    on_frames = lambda video, done, total, stages: reports.add(stages)  # noqa: E731
     assert extract(videos, configured(tmp_path / "two", 2), on_frames=on_frames).exit_code == 0
-    assert ("camera_flow",) in told
+    assert ("camera_flow",) in reports
     for path in (tmp_path / "one/camera_flow").glob("*.h5"):
         ours, theirs = store.read(path).output, store.read(tmp_path / "two/camera_flow" / path.name).output
         assert ours.arrays.keys() == theirs.arrays.keys()

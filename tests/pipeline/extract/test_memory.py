@@ -82,7 +82,7 @@ def test_counting_sees_what_is_held() -> None:
 
 @pytest.fixture
 def shared_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Sequence[Callable[[Iterator[Frame]], Any]]], Alive]:
-    """Run stages, each a function of its frames, in one decode pass over a made video; returns the count."""
+    """Run stages, each a function of its frames, in one decode pass over a synthetic video; returns the count."""
 
     def run(length: int, stages: Sequence[Callable[[Iterator[Frame]], Any]]) -> Alive:
         alive = Alive()

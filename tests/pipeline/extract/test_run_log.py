@@ -106,12 +106,12 @@ def test_a_dry_run_gives_reasons_and_changes_nothing(videos: Path, tmp_path: Pat
     cache = Cache(changed.cache)
     planner = Planner(changed, cache)
     plans, _ = plan_all(find_videos([videos]).records, planner)
-    told = json.loads(json.dumps(dry_run(plans, planner, 2)))
+    planned = json.loads(json.dumps(dry_run(plans, planner, 2)))
     expected = {"brightness": "brightness.stride 1 -> 5", "contrast": "upstream brightness changed"}
-    assert told["plan"][0] == {"video": "0.mp4", "todo": expected}
-    assert (told["estimate"]["videos"], told["estimate"]["frames"]) == (3, 30)
-    assert told["estimate"]["stages"]["brightness"]["measured"]
-    titles = [title for title, _, _ in dry_run_tables(told)]
+    assert planned["plan"][0] == {"video": "0.mp4", "todo": expected}
+    assert (planned["estimate"]["videos"], planned["estimate"]["frames"]) == (3, 30)
+    assert planned["estimate"]["stages"]["brightness"]["measured"]
+    titles = [title for title, _, _ in dry_run_tables(planned)]
     assert titles[0] == "what would run"
     assert "30 frames with 2 workers" in titles[1]
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.h5")} == before
@@ -146,10 +146,10 @@ def test_costs_follow_what_was_measured(videos: Path, tmp_path: Path) -> None:
     for _ in range(20):
         remember(planner, Result(records[0], done={"brightness": 2.0, "contrast": 1.0}, frames=10))
         cache.index.flush()
-    told = estimate(plans, planner, workers=3)
-    assert told.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
-    assert told.seconds == pytest.approx(30 * 0.3 / 3)
-    assert in_a_line(told) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
+    estimated = estimate(plans, planner, workers=3)
+    assert estimated.stages["brightness"]["seconds_per_unit"] == pytest.approx(0.2)
+    assert estimated.seconds == pytest.approx(30 * 0.3 / 3)
+    assert in_a_line(estimated) == "about 3 s for 3 videos: brightness 30 frames, contrast 30 frames"
     (config.cache / ".index.sqlite").unlink()
     assert not estimate(plans, Planner(config, Cache(config.cache))).stages["brightness"]["measured"]
 
@@ -203,6 +203,6 @@ def test_the_slurm_script_divides_the_videos(make_video: Any, tmp_path: Path) ->
         environment = {**os.environ, **array, "SLURM_CPUS_PER_TASK": "1", "PATH": f"{folder}:{os.environ['PATH']}"}
         command = ["bash", str(ROOT / "docs/slurm.sh"), *arguments]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
-        told = json.loads((tmp_path / f"extract-{task}.json").read_text())
-        counts.append([row["video"] for row in told["results"] if row["done"]])
+        logged = json.loads((tmp_path / f"extract-{task}.json").read_text())
+        counts.append([row["video"] for row in logged["results"] if row["done"]])
     assert counts == [["0.mp4", "2.mp4"], ["1.mp4"]]

@@ -165,13 +165,13 @@ def test_each_video_is_decoded_once(make_video, tmp_path: Path, monkeypatch: pyt
 def test_progress_tells_the_stages_at_work(make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "a.mp4", frames=10)
     config = configured(tmp_path / "cache")
-    told: list[tuple[str, int, int, tuple[str, ...]]] = []
+    events: list[tuple[str, int, int, tuple[str, ...]]] = []
     planner = Planner(config, Cache(config.cache))
     records = find_videos([tmp_path / "a.mp4"]).records
-    run_extract(records, planner, on_frames=lambda *what: told.append(what))
-    assert told[0] == ("a.mp4", 0, 0, ("brightness",))
-    assert ("a.mp4", 10, 10, ("brightness",)) in told
-    assert told[-1] == ("a.mp4", 0, 0, ("contrast",))
+    run_extract(records, planner, on_frames=lambda *what: events.append(what))
+    assert events[0] == ("a.mp4", 0, 0, ("brightness",))
+    assert ("a.mp4", 10, 10, ("brightness",)) in events
+    assert events[-1] == ("a.mp4", 0, 0, ("contrast",))
 
 
 def test_stop_leaves_only_whole_files(make_video, tmp_path: Path) -> None:
@@ -237,9 +237,9 @@ def test_a_cache_among_the_videos_is_no_input(make_video, tmp_path: Path) -> Non
     assert [record.id for record in find_videos([tmp_path / "in"]).records] == ["a.mp4"]
 
 
-def test_a_link_that_leads_nowhere_is_told(make_video, tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_reported(make_video, tmp_path: Path) -> None:
     make_video(tmp_path / "in/a.mp4")
     (tmp_path / "in/b.mp4").symlink_to(tmp_path / "gone.mp4")
-    found = find_videos([tmp_path / "in"])
-    assert [record.id for record in found.records] == ["a.mp4"]
-    assert [line.endswith("b.mp4: left out, the link leads nowhere") for line in found.problems] == [True]
+    videos = find_videos([tmp_path / "in"])
+    assert [record.id for record in videos.records] == ["a.mp4"]
+    assert [line.endswith("b.mp4: left out, the link leads nowhere") for line in videos.problems] == [True]

@@ -158,11 +158,11 @@ def test_masked_cells_are_crossed_and_others_have_arrows() -> None:
 
 def test_bar_tells_when_agents_are_seen(scene: PreviewScene) -> None:
     bar = draw_timeline(scene, 640)
-    seen = [(bar.image == colour_of(agent)).all(axis=2) for agent in (0, 1)]
+    coloured = [(bar.image == colour_of(agent)).all(axis=2) for agent in (0, 1)]
     middle = bar.x(scene.end / 2)
-    assert seen[0][:, middle + 5 : bar.x(scene.end) - 1].any(axis=0).all()
-    assert not seen[1][:, middle + 5 :].any()
-    assert seen[1][:, bar.x(0) : middle - 5].any(axis=0).all()
+    assert coloured[0][:, middle + 5 : bar.x(scene.end) - 1].any(axis=0).all()
+    assert not coloured[1][:, middle + 5 :].any()
+    assert coloured[1][:, bar.x(0) : middle - 5].any(axis=0).all()
     assert (bar.marked(0.0) != bar.image).any()
     assert bar.image.shape[1] == 640
 
@@ -235,12 +235,12 @@ def test_batch_draws_what_is_new_and_names_what_fails(
         header = {"stage": stage, "key": computation(stage).key}
         store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, whole(stage, output))
     records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
-    told: list[tuple[int, int]] = []
-    first = write_previews(records, planner, progress=lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    first = write_previews(records, planner, progress=lambda done, total: steps.append((done, total)))
     assert first.written == list(preview_paths(planner.cache, "folder/v.mp4"))
     assert first.written[0] == tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg"
     assert set(first.failed) == {"none", "new.mp4"}
-    assert told[-1] == (3, 3)
+    assert steps[-1] == (3, 3)
     assert write_previews(records[:1], planner).fresh == 1
     with monkeypatch.context() as patch:  # as for times that are NaN
         patch.setattr("pipeline.preview.preview_files.load_scene", lambda *_: int("x"))
@@ -260,8 +260,8 @@ def test_command_line_draws_beside_a_damaged_video(make_video: Made, tmp_path: P
     command = [sys.executable, "run_pipeline.py", "extract", str(tmp_path / "in"), "--cache", str(tmp_path / "cache")]
     command += ["--set", "stages=[camera_flow]", "--workers", "0", "--preview", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
-    told = json.loads(done.stdout)["preview"]
+    entry = json.loads(done.stdout)["preview"]
     assert done.returncode == 1
-    assert list(told["failed"]) == ["b.mp4"]
+    assert list(entry["failed"]) == ["b.mp4"]
     assert "no preview of b.mp4" in done.stderr
     assert sorted(p.name for p in (tmp_path / "cache" / "preview").glob("[!.]*")) == ["a.mp4.jpg", "a.mp4.mp4"]

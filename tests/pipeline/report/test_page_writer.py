@@ -95,8 +95,8 @@ def hostile_report(name: str) -> ReportData:
 def harmless(page_text: str) -> None:
     """No executable script but the page's own, no event handler, no address that leaves the page or runs."""
     parsed = Parsed(page_text)
-    own = [page.asset(name) for name in page.SCRIPTS]
-    assert [code.strip() for code in parsed.scripts] == [code.strip() for code in own]
+    scripts = [page.asset(name) for name in page.SCRIPTS]
+    assert [code.strip() for code in parsed.scripts] == [code.strip() for code in scripts]
     for tag, attributes in parsed.tags:
         assert tag not in ("iframe", "object", "embed", "form", "base")
         for attribute, value in attributes.items():
@@ -225,9 +225,9 @@ def stepped(*scores: float) -> d.VideoReport:
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
     trained = replace(stepped(5.0, 7.5, 99.0), expected=((7.0, 1.0),) * 3)
     assert [s.quality for s in view.step_views(trained)] == [-1.0, 0.25, 1.0]
-    own = stepped(1.0, 3.0)
-    assert [s.quality for s in view.step_views(own)] == [-0.5, 0.5]
-    assert [(s.left, s.width) for s in view.step_views(own)] == [(0.0, 50.0), (50.0, 50.0)]
+    steps = stepped(1.0, 3.0)
+    assert [s.quality for s in view.step_views(steps)] == [-0.5, 0.5]
+    assert [(s.left, s.width) for s in view.step_views(steps)] == [(0.0, 50.0), (50.0, 50.0)]
     same = stepped(2.0, 2.0)
     assert [s.quality for s in view.step_views(same)] == [0.0, 0.0]
 

@@ -198,7 +198,7 @@ def test_hostile_names_run_nothing(browser: Any, tmp_path: Path) -> None:
         write_report(target, hostile_report(name))
         tab = browser.new_page()
         dialogs: list[str] = []
-        tab.on("dialog", lambda box, seen=dialogs: seen.append(box.message))
+        tab.on("dialog", lambda box, messages=dialogs: messages.append(box.message))
         tab.goto(target.as_uri())
         tab.wait_for_timeout(100)
         assert dialogs == []

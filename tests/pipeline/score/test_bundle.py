@@ -73,10 +73,10 @@ def test_other_settings_are_refused_by_name(run: TrainedRun, features: FeatureSe
     settings = {"pose": {"backend": "mmpose", "long_side": 384}, "timesteps": {"count": 10}, "extra": 1}
     with pytest.raises(UsageError) as caught:
         Bundle(run).predict(replace(features, settings=settings))
-    told = str(caught.value)
-    assert 'pose.backend: "movenet" in the model, "mmpose" here' in told
-    assert "extra: absent in the model, 1 here" in told
-    assert "long_side" not in told
+    message = str(caught.value)
+    assert 'pose.backend: "movenet" in the model, "mmpose" here' in message
+    assert "extra: absent in the model, 1 here" in message
+    assert "long_side" not in message
 
 
 def test_other_channels_and_sizes_are_refused(run: TrainedRun, features: FeatureSet) -> None:
@@ -93,18 +93,18 @@ def test_what_is_not_a_bundle(run: TrainedRun, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no trained model here"):
         load(tmp_path)
     save(run, tmp_path)
-    weights, told = tmp_path / "model.safetensors", tmp_path / "model.json"
-    whole, text = weights.read_bytes(), told.read_text()
+    weights, description = tmp_path / "model.safetensors", tmp_path / "model.json"
+    whole, text = weights.read_bytes(), description.read_text()
     for wrong in (whole[:100], b"", whole[:-8]):
         weights.write_bytes(wrong)
         with pytest.raises(DataError, match="damaged"):
             load(tmp_path)
     weights.write_bytes(whole)
     for broken in ("{", "[]", "{}", json.dumps({**json.loads(text), "model": {"width": "x"}})):
-        told.write_text(broken)
+        description.write_text(broken)
         with pytest.raises(DataError):
             load(tmp_path)
-    told.write_text(text)
+    description.write_text(text)
     assert load(tmp_path).runs == 3
     weights.unlink()
     with pytest.raises(DataError, match="this file of the model is missing"):

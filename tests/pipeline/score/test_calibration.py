@@ -80,11 +80,11 @@ def test_cross_validated_ridge_covers(level: float) -> None:
     for _ in range(400):
         x, beta = rng.normal(size=(70, 8)), rng.normal(size=8)
         y = x @ beta + rng.normal(size=70)
-        known, new, fold = slice(0, 40), slice(40, 70), np.arange(40) % 5
-        fits = [np.linalg.solve(a.T @ a + np.eye(8), a.T @ b) for a, b in _without(x[known], y[known], fold)]
+        fitted, new, fold = slice(0, 40), slice(40, 70), np.arange(40) % 5
+        fits = [np.linalg.solve(a.T @ a + np.eye(8), a.T @ b) for a, b in _without(x[fitted], y[fitted], fold)]
         held_out = np.array([x[i] @ fits[fold[i]] for i in range(40)])
         centres = np.stack([x[new] @ fits[k] for k in fold])
-        ends = cross_interval(centres, np.abs(y[known] - held_out), group_weights(np.arange(40)), level)
+        ends = cross_interval(centres, np.abs(y[fitted] - held_out), group_weights(np.arange(40)), level)
         assert ends is not None
         hits.append(((ends[:, 0] <= y[new]) & (y[new] <= ends[:, 1])).mean())
     error = np.std(hits) / np.sqrt(len(hits))
@@ -138,8 +138,8 @@ def test_intervals_of_an_evaluation_come_from_the_other_folds() -> None:
     fold = [str(k) for k in rng.integers(0, 4, 200)]
     truth, predicted = rng.normal(size=200) * 3, np.zeros(200)
     truth[[k == "0" for k in fold]] *= 100  # a fold of its own kind must not widen its own intervals
-    found = held_out_intervals(truth, predicted, fold, 0.8)
-    widths = {k: ends[1] - ends[0] for k, ends in zip(fold, found, strict=True) if ends is not None}
+    intervals = held_out_intervals(truth, predicted, fold, 0.8)
+    widths = {k: ends[1] - ends[0] for k, ends in zip(fold, intervals, strict=True) if ends is not None}
     assert widths["0"] < min(widths["1"], widths["2"], widths["3"])
     hits = []
     for _ in range(300):
@@ -163,15 +163,15 @@ def test_coverage_line() -> None:
 def test_intervals_of_the_network_cover(calibration: Calibration, features: FeatureSet, run: TrainedRun) -> None:
     new = features.take(range(40, 240))
     truth = label_table(new.records)[:, 0]
-    found = calibration.intervals(new)
+    intervals = calibration.intervals(new)
     for level in LEVELS:
-        ends = found[level]
+        ends = intervals[level]
         assert ends is not None
         covered = ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()
         # One calibration of 40 and one test of 200: both vary (beta-binomial), so three deviations of both.
         error = np.sqrt(level * (1 - level) * (1 / 200 + 1 / 42))
         assert covered > level - 3 * error
-    assert np.all(found[0.95][:, 0] <= found[0.80][:, 0])  # type: ignore[index]
+    assert np.all(intervals[0.95][:, 0] <= intervals[0.80][:, 0])  # type: ignore[index]
 
 
 def test_an_interval_holds_its_score(calibration: Calibration, features: FeatureSet) -> None:
@@ -208,12 +208,12 @@ def test_saved_and_loaded_is_the_same(
     with pytest.raises(UsageError, match="not calibrated"):
         load_calibration(tmp_path, run)
     save_calibration(calibration, tmp_path)
-    found, new = load_calibration(tmp_path, run), features.take([100, 101])
+    loaded, new = load_calibration(tmp_path, run), features.take([100, 101])
     for level, ends in calibration.intervals(new).items():
         assert ends is not None
-        assert ends.tobytes() == found.intervals(new)[level].tobytes()  # type: ignore[union-attr]
-    assert found.novelty.ratios(new) == calibration.novelty.ratios(new)
-    assert found.facts == calibration.facts
+        assert ends.tobytes() == loaded.intervals(new)[level].tobytes()  # type: ignore[union-attr]
+    assert loaded.novelty.ratios(new) == calibration.novelty.ratios(new)
+    assert loaded.facts == calibration.facts
     save(train(features, RECIPE.model_copy(update={"epochs": 31}), MODEL, rows=range(40)), tmp_path)
     with pytest.raises(UsageError, match="another training"):
         load_calibration(tmp_path, run)
@@ -229,9 +229,9 @@ def test_distances_find_what_is_unlike(calibration: Calibration, features: Featu
         "length and visibility": replace(new, duration=new.duration * 5),
     }
     for block, odd in shifted.items():
-        found = calibration.novelty.ratios(odd)
-        assert all(ratio > 1 for ratio, _ in found), block
-        assert {name for _, name in found} == {block}
+        ratios = calibration.novelty.ratios(odd)
+        assert all(ratio > 1 for ratio, _ in ratios), block
+        assert {name for _, name in ratios} == {block}
         assert block in BLOCKS
 
 
@@ -243,8 +243,8 @@ def test_a_distance_does_not_depend_on_the_batch(calibration: Calibration, featu
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_tiny_training_parts(features: FeatureSet, count: int) -> None:
     small = train(features, RECIPE.model_copy(update={"epochs": 2}), MODEL, rows=range(count))
-    found = calibrate(features, small).intervals(features.take([9]))
-    assert (found[0.8] is None, found[0.95] is None) == (count < 4, True)
+    intervals = calibrate(features, small).intervals(features.take([9]))
+    assert (intervals[0.8] is None, intervals[0.95] is None) == (count < 4, True)
 
 
 def test_all_tied_is_one_message(features: FeatureSet, run: TrainedRun) -> None:

@@ -26,7 +26,11 @@ pytest.importorskip("onnxscript")
 MODELS: dict[str, tuple[AimConfig, dict[str, Any], dict[str, Any]]] = {
     "multi-task": (AimConfig(width=8, regression_width=4, multi_task=True, difference="absolute"), {"agents": 2}, {}),
     "scene only": (AimConfig(width=8, regression_width=4, system="scene"), {}, {"clip": None}),
-    "no scene, trial figures": (AimConfig(width=8, regression_width=4, trial="mlp"), {"scene": 0, "trial": 3}, {}),
+    "no scene, trial-level features": (
+        AimConfig(width=8, regression_width=4, trial="mlp"),
+        {"scene": 0, "trial": 3},
+        {},
+    ),
     "without AIM": (AimConfig(width=8, regression_width=4, system="no_aim", agents="concat"), {"agents": 2}, {}),
 }
 
@@ -53,10 +57,10 @@ def test_parity_with_torch(name: str, tmp_path: Path) -> None:
     truth = load(tmp_path / "run").predict(features)
     given = {name: np.asarray(getattr(features, name), dtype=np.float32) for name in done.inputs}
     for rows in (slice(0, 12), slice(0, 1), slice(3, 10)):
-        found = net({name: values[rows] for name, values in given.items()})
-        np.testing.assert_allclose(found["score"], truth.score[rows], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(found["members"], truth.members[:, rows], rtol=1e-5, atol=1e-5)
-        np.testing.assert_allclose(found["attention"], truth.attention[rows], atol=1e-5)
+        outputs = net({name: values[rows] for name, values in given.items()})
+        np.testing.assert_allclose(outputs["score"], truth.score[rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(outputs["members"], truth.members[:, rows], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(outputs["attention"], truth.attention[rows], atol=1e-5)
 
 
 def test_a_file_that_differs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

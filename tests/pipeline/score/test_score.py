@@ -74,8 +74,8 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     for number, grey in enumerate(greys):
         film(root / f"train/{number:02d}.mp4", int(grey), 28 + number % 5)
     config = toy_config(root / "cache")
-    records = find_videos([root / "train"]).records
-    labelled = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in records]
+    unlabelled = find_videos([root / "train"]).records
+    labelled = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in unlabelled]
     cache = Cache(config.cache)
     planner = Planner(config, cache)
     assert run_extract(labelled, planner).exit_code == 0
@@ -121,8 +121,8 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     root, run = trained[0].parent, tmp_path / "run"
     config = validate({**toy_config(root / "cache").dump(), "model": {"system": "combined", "width": 8}})
     greys = np.random.default_rng(0).permutation(np.linspace(30, 220, COUNT).astype(int))
-    found = find_videos([root / "train"]).records
-    records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in found]
+    unlabelled = find_videos([root / "train"]).records
+    records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in unlabelled]
     planner = Planner(config, Cache(config.cache))
     features = gather(records, planner).features
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
@@ -152,10 +152,10 @@ def test_two_runs_that_share_a_cache_do_not_mix_videos(trained: tuple[Path, Path
         shutil.copy(new / f"{name}.mp4", tmp_path / day / "same.mp4")
     ours, theirs = (find_videos([tmp_path / day]).records for day in ("one", "two"))
     undisturbed = Scorer(run, tmp_path / "alone", 0).score_records(ours)
-    scorer, other, told = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
-    rows = scorer.score_records(ours, note=told.append, on_result=lambda _: other.score_records(theirs))
+    scorer, other, notes = Scorer(run, tmp_path / "shared", 0), Scorer(run, tmp_path / "shared", 0), list[str]()
+    rows = scorer.score_records(ours, note=notes.append, on_result=lambda _: other.score_records(theirs))
     assert csv_text(rows) == csv_text(undisturbed)
-    assert "same.mp4 is extracted again: the cached output of timesteps was replaced" in told[0]
+    assert "same.mp4 is extracted again: the cached output of timesteps was replaced" in notes[0]
     other.score_records(theirs)
     shown = scorer.outputs(rows[0], ours[0])["timesteps"].arrays["primary"].values
     alone = Scorer(run, tmp_path / "alone", 0).outputs(undisturbed[0], ours[0])["timesteps"].arrays["primary"].values
@@ -188,11 +188,11 @@ def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, 
     run, new = trained
     records = find_videos([new]).records
     before = Scorer(run, tmp_path / "cache", 0).score_records(records)
-    scorer, told = Scorer(run, tmp_path / "cache", 0), list[str]()
+    scorer, notes = Scorer(run, tmp_path / "cache", 0), list[str]()
     damage_unnoticed(scorer.cache, "timesteps", "b.mp4")
-    assert csv_text(scorer.score_records(records, note=told.append)) == csv_text(before)
-    assert len(told) == 1
-    assert "b.mp4 is extracted again: damaged cache file" in told[0]
+    assert csv_text(scorer.score_records(records, note=notes.append)) == csv_text(before)
+    assert len(notes) == 1
+    assert "b.mp4 is extracted again: damaged cache file" in notes[0]
     damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
@@ -252,9 +252,9 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path
 ) -> None:
     run, new = trained
-    known = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
+    trained_video = Path(shutil.copy(run.parent / "train/03.mp4", tmp_path / "renamed.mp4"))
     flagged, other = (
-        Scorer(run, tmp_path / "cache", 0).score(known),
+        Scorer(run, tmp_path / "cache", 0).score(trained_video),
         Scorer(run, tmp_path / "cache", 0).score(new / "a.mp4"),
     )
     assert ("warn", "was trained on: this is no test") in [(flag.level, flag.title) for flag in flagged.flags]
@@ -278,7 +278,7 @@ def test_a_video_of_the_training_part_is_flagged_whatever_its_name(
         )
     )
     cover(run_copy)
-    assert "training videos" not in load_scorer(run_copy).score(known).checked
+    assert "training videos" not in load_scorer(run_copy).score(trained_video).checked
 
 
 def test_the_accuracy_on_held_out_videos_is_beside_every_score(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_without_calibration_there_are_no_intervals_and_a_flag(run_copy: Path, t
 
 
 def test_a_calibration_of_another_training_is_not_used(run_copy: Path, trained: tuple[Path, Path]) -> None:
-    told = json.loads((run_copy / FACTS_FILE).read_text())
-    (run_copy / FACTS_FILE).write_text(json.dumps(told | {"model_sha256": "0" * 64}))
+    facts = json.loads((run_copy / FACTS_FILE).read_text())
+    (run_copy / FACTS_FILE).write_text(json.dumps(facts | {"model_sha256": "0" * 64}))
     cover(run_copy)
     scored = load_scorer(run_copy).score(trained[1] / "a.mp4")
     assert "another training" in scored.flags[0].detail
@@ -375,15 +375,15 @@ def test_every_command_tells_the_same_notes(
     trained: tuple[Path, Path], run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of inputs that are left out, of the run folder, and of outputs that are extracted again."""
-    told: dict[str, list[str]] = {}
+    notes: dict[str, list[str]] = {}
 
-    class Told(Observer):
+    class Notes(Observer):
         def __init__(self, command: str) -> None:
             super().__init__()
             self.command = command
 
         def note(self, text: str) -> None:
-            told.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
+            notes.setdefault(self.command, []).append(text.replace(str(tmp_path / self.command), ""))
 
     description = json.loads((run_copy / "model.json").read_text())
     del description["hashes"]
@@ -395,10 +395,10 @@ def test_every_command_tells_the_same_notes(
     (tmp_path / "in/gone.mp4").symlink_to("nowhere")
     os.mkfifo(tmp_path / "in/pipe.mp4")
     calls: dict[str, Callable[[Observer], Any]] = {
-        "score": lambda told: api.score(tmp_path / "in", model=run_copy, workers=0, observer=told),
-        "report": lambda told: api.report(run_copy, tmp_path / "in", workers=0, observer=told),
-        "plot": lambda told: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=told),
-        "export": lambda told: api.export(run_copy, out=tmp_path / "a.onnx", observer=told),
+        "score": lambda observer: api.score(tmp_path / "in", model=run_copy, workers=0, observer=observer),
+        "report": lambda observer: api.report(run_copy, tmp_path / "in", workers=0, observer=observer),
+        "plot": lambda observer: api.plot(run_copy, tmp_path / "in", out=tmp_path / "figures", observer=observer),
+        "export": lambda observer: api.export(run_copy, out=tmp_path / "a.onnx", observer=observer),
     }
     for command, call in calls.items():
         (tmp_path / command).mkdir()
@@ -407,11 +407,11 @@ def test_every_command_tells_the_same_notes(
         scorer.score_records(find_videos([tmp_path / "in"]).records)
         damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
         scorer.cache.close()
-        call(Told(command))
-    assert told["score"] == told["report"] == told["plot"]
+        call(Notes(command))
+    assert notes["score"] == notes["report"] == notes["plot"]
     texts = ("leads nowhere", "not a regular file", "without hashes", "not trained by this account", "extracted again")
-    assert [text in line for text, line in zip(texts, told["score"], strict=True)] == [True] * 5
-    assert told["export"] == told["score"][2:3]
+    assert [text in line for text, line in zip(texts, notes["score"], strict=True)] == [True] * 5
+    assert notes["export"] == notes["score"][2:3]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -458,15 +458,15 @@ def test_json_is_strict_and_as_documented(trained: tuple[Path, Path]) -> None:
 
 
 def test_scores_carry_the_hash_of_the_model(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    known = model_sha256(trained[0])
+    digest = model_sha256(trained[0])
     rows = load_scorer(trained[0]).score_records(find_videos([trained[1]]).records)
-    assert {row["model"] for row in as_json(rows)} == {known}
-    assert {line["model"] for line in csv.DictReader(io.StringIO(csv_text(rows)))} == {known}
-    assert f"SHA-256 of the model: {known}" in (trained[0] / CARD).read_text()
+    assert {row["model"] for row in as_json(rows)} == {digest}
+    assert {line["model"] for line in csv.DictReader(io.StringIO(csv_text(rows)))} == {digest}
+    assert f"SHA-256 of the model: {digest}" in (trained[0] / CARD).read_text()
     moved = shutil.copytree(trained[0], tmp_path / "moved")
-    assert model_sha256(moved) == known, "a copy is the same model"
+    assert model_sha256(moved) == digest, "a copy is the same model"
     (moved / "model.json").write_text((moved / "model.json").read_text() + " ")
-    assert model_sha256(moved) != known
+    assert model_sha256(moved) != digest
 
 
 @pytest.mark.parametrize("name", ["=1+1.mp4", "@x", "+x", "-x", os.fsdecode(b"\xff=.mp4"), 'a\nb,"c'])
@@ -527,16 +527,16 @@ def test_each_flag(facts: Facts, level: str, title: str) -> None:
 
 
 def test_figures_are_held_against_those_of_training() -> None:
-    known = quality_ranges(
+    ranges = quality_ranges(
         [pose(mean_score=score, found_rate_all=rate).quality for score, rate in ((0.5, 1), (0.6, 0.8))]
     )
-    assert known["pose"]["found_rate_all"] == [0.8, 1.0]
+    assert ranges["pose"]["found_rate_all"] == [0.8, 1.0]
     for figures, flagged in (
         ({"mean_score": 0.46}, False),
         ({"mean_score": 0.4}, True),
         ({"found_rate_all": 0.6}, True),
     ):
-        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=known)
+        facts = replace(pose(**{"mean_score": 0.5, **figures}), training=ranges)
         flags, checked = find_flags(facts)
         assert [flag.title for flag in flags] == ["poorer features than in training"] * flagged
         assert "quality against training" in checked
@@ -578,8 +578,12 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
 
     assert run("extract", *options).exit_code == 0
     done = run("train", *options, "--out", tmp_path / "run", "--folds", 3, "--json")
-    told = json.loads(done.stdout)
-    assert (told["trained_on"], told["calibrated_on"], told["not_calibrated"]) == (5, 5, None)  # never the test part
+    printed = json.loads(done.stdout)
+    assert (printed["trained_on"], printed["calibrated_on"], printed["not_calibrated"]) == (
+        5,
+        5,
+        None,
+    )  # never the test part
     out = tmp_path / "scores.csv"
     done = run("score", tmp_path / "in/100.mp4", "--model", tmp_path / "run", "--json", "--out", out, "--workers", 0)
     (row,) = json.loads(done.stdout)["videos"]

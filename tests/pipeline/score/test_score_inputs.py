@@ -49,7 +49,7 @@ def trained(folder: Path, **timesteps: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def surgery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that reads video and kinematics."""
     return trained(tmp_path_factory.mktemp("both"), secondary=["camera_flow"])
 
@@ -77,9 +77,9 @@ def by_name(rows: Any) -> dict[str, float | None]:
     return {Path(row.id).name: row.score for row in rows}
 
 
-def test_every_way_to_name_a_trial_gives_its_score(both: Path, new: Path, tmp_path: Path) -> None:
+def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp_path: Path) -> None:
     notes = Notes()
-    rows = score(model=both, config="jigsaws", overrides={"dataset.root": new}, observer=notes)
+    rows = score(model=surgery, config="jigsaws", overrides={"dataset.root": new}, observer=notes)
     first, second, third = sorted({Path(row.id).stem.rpartition("_")[0] for row in rows})
     assert [Path(row.id).stem for row in rows] == [
         f"{first}_capture1", f"{first}_capture2", f"{second}_capture1", f"{second}_capture2", f"{third}_capture1",
@@ -90,16 +90,16 @@ def test_every_way_to_name_a_trial_gives_its_score(both: Path, new: Path, tmp_pa
     expected = by_name(rows)
     for folder in (new, new / "Suturing"):
         notes = Notes()
-        assert by_name(score(folder, model=both, observer=notes)) == expected
+        assert by_name(score(folder, model=surgery, observer=notes)) == expected
         assert notes.texts[0] == f"recognised {folder}: JIGSAWS (Suturing), 3 trials, 5 videos, 2 kinematics files"
     video, kinematics = rows[0].path, new / f"Suturing/kinematics/AllGestures/{first}.txt"
     assert video is not None
-    assert by_name(score(video, model=both)) == {video.name: expected[video.name]}, "the layout names its kinematics"
+    assert by_name(score(video, model=surgery)) == {video.name: expected[video.name]}, "the layout names its kinematics"
     moved = Path(shutil.copy(video, tmp_path / "film.avi"))
-    assert str(score(moved, model=both)[0].error).startswith(LACKS)
-    assert score(moved, kinematics=kinematics, model=both)[0].score == expected[video.name]
-    assert load_scorer(both).score(moved, kinematics).score == expected[video.name]
-    page = report(both, new, out=tmp_path / "page.html", workers=0)
+    assert str(score(moved, model=surgery)[0].error).startswith(LACKS)
+    assert score(moved, kinematics=kinematics, model=surgery)[0].score == expected[video.name]
+    assert load_scorer(surgery).score(moved, kinematics).score == expected[video.name]
+    page = report(surgery, new, out=tmp_path / "page.html", workers=0)
     assert f"{first}_capture1" in page.read_text("utf-8")
 
 
@@ -116,16 +116,16 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert rows[0].id in page.read_text("utf-8")
 
 
-def test_kinematics_alone_are_not_enough_for_a_model_of_both(both: Path, new: Path) -> None:
+def test_kinematics_alone_are_not_enough_for_a_model_of_both(surgery: Path, new: Path) -> None:
     kinematics = sorted((new / "Suturing/kinematics/AllGestures").iterdir())[0]
-    (row,) = score(kinematics=kinematics, model=both)
+    (row,) = score(kinematics=kinematics, model=surgery)
     assert str(row.error).startswith("no video file; this model reads video and kinematics: name the video")
 
 
-def test_a_lacking_input_is_named_by_training_and_status(both: Path, new: Path, tmp_path: Path) -> None:
-    settings = {"dataset.root": both.parent / "JIGSAWS", "stages": ["timesteps"], "timesteps": {"scene": ""}}
+def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Path, tmp_path: Path) -> None:
+    settings = {"dataset.root": surgery.parent / "JIGSAWS", "stages": ["timesteps"], "timesteps": {"scene": ""}}
     settings |= {"cache": tmp_path / "cache", "train": {"runs": 1, "epochs": 1}, "model.width": 4}
-    root = Path(shutil.copytree(both.parent / "JIGSAWS", tmp_path / "copy"))
+    root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy"))
     gone = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     gone.unlink()
     settings["dataset.root"] = root
@@ -171,8 +171,8 @@ def test_wrong_use_is_said_before_anything_runs(tools: Path, new: Path, given: d
     assert said in str(caught.value)
 
 
-def test_bad_training_data_is_seen_before_training(both: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(both.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
+def test_bad_training_data_is_seen_before_training(surgery: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(surgery.parent / "JIGSAWS", tmp_path / "copy", ignore=shutil.ignore_patterns("video")))
     short = sorted((root / "Suturing/kinematics/AllGestures").iterdir())[0]
     short.write_text("".join(short.read_text().splitlines(keepends=True)[:8]))
     settings = {"dataset.root": root, "stages": ["timesteps"], "timesteps": {"scene": ""}, "run.workers": 0}

@@ -20,7 +20,7 @@ JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
 
 
 class FakeScorer:
-    """Scores what it is told to."""
+    """Scores the videos given."""
 
     folder = Path("runs/demo")
 
@@ -39,13 +39,13 @@ class FakeScorer:
 
 
 def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]]]:
-    """The outcome and what was told on the way."""
-    told: list[tuple[str, float | None]] = []
+    """The outcome and the progress reported on the way."""
+    progress: list[tuple[str, float | None]] = []
     video = tmp_path / "video.mp4"
     made = work.ScoreWork(scorer)(
-        JOB, video, tmp_path / "report.html", lambda stage, share: told.append((stage, share)), threading.Event()
+        JOB, video, tmp_path / "report.html", lambda stage, share: progress.append((stage, share)), threading.Event()
     )
-    return made, told
+    return made, progress
 
 
 def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,9 +54,9 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scorer = FakeScorer(
         Score("x", score=70.5, flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")))
     )
-    outcome, told = run(scorer, tmp_path)
+    outcome, progress = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags, outcome.note) == (70.5, 2, "shaking camera")
-    assert told[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
+    assert progress[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"
     assert named["title"] == JOB.name

@@ -44,7 +44,7 @@ create_app = partial(serve_app.create_app, token=TOKEN)
 
 
 class FakeWork:
-    """Writes a page; waits while told to; fails for videos whose name says so."""
+    """Writes a page; waits while its event is set; fails for videos whose name says so."""
 
     def __init__(self) -> None:
         self.hold = threading.Event()
@@ -92,11 +92,11 @@ def wait(client: Any, job: str, *states: str) -> dict[str, Any]:
     """The job once it is in one of `states`."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        found: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
-        if found["state"] in states:
-            return found
+        job_state: dict[str, Any] = client.get(f"/api/jobs/{job}").json()
+        if job_state["state"] in states:
+            return job_state
         time.sleep(0.01)
-    raise AssertionError(f"still {found}")
+    raise AssertionError(f"still {job_state}")
 
 
 def files(folder: Path) -> set[str]:
@@ -376,7 +376,7 @@ def test_a_locked_history_costs_no_job(
         caplog.clear()
         job = queue.submit(ScoringJob(secrets.token_hex(16), name, ".mp4", 1, "c"))
         eventually(lambda: "database is locked" in caplog.text)
-        time.sleep(0.1)  # several attempts, told once
+        time.sleep(0.1)  # several attempts, reported once
         assert has_state(job.id, "running")
         assert len(caplog.records) == 1
         other.execute("rollback")
@@ -466,9 +466,9 @@ def test_uploads_under_way_count_as_waiting(tmp_path: Path, work: FakeWork) -> N
     app = create_app(tmp_path / "serve", work, Limits(waiting=3, spare_bytes=0))
 
     async def slow(content: bytes = MP4) -> AsyncIterator[bytes]:
-        for at in range(0, len(content), 100):
+        for offset in range(0, len(content), 100):
             await asyncio.sleep(0.01)
-            yield content[at : at + 100]
+            yield content[offset : offset + 100]
 
     refused = send_together(app, *(slow(b"no video, but longer than its head") for _ in range(3)))
     assert refused == [415] * 3  # and these count no longer

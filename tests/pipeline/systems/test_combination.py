@@ -65,8 +65,8 @@ def test_support_vectors_are_those_of_the_library() -> None:
     table, scores = features.trial.astype(float), scores_of(features)
     unit = (scores[rows] - scores[rows].mean()) / scores[rows].std()
     expected = model.fit(table[rows], unit).predict(table[new]) * scores[rows].std() + scores[rows].mean()
-    found = replace(SUPPORT_VECTORS, describe="trial").fit(features, rows).predict(features.take(new))
-    assert np.allclose(found, expected, atol=1e-4)
+    predicted = replace(SUPPORT_VECTORS, describe="trial").fit(features, rows).predict(features.take(new))
+    assert np.allclose(predicted, expected, atol=1e-4)
 
 
 def test_the_pooled_ridge_is_the_one_of_the_trials() -> None:
@@ -107,10 +107,10 @@ def test_the_process_finds_noise_and_length() -> None:
 )
 def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: RegressionSystem) -> None:
     features = people(trials=2)
-    both = two_views(features)
+    views = two_views(features)
     count = len(features)
     rows = np.arange(count)
-    once, twice = system.fit(features, rows), system.fit(both, np.arange(2 * count))
+    once, twice = system.fit(features, rows), system.fit(views, np.arange(2 * count))
     assert np.allclose(once.predict(features), twice.predict(features), atol=1e-9)
     stored = FittedRegression.from_arrays(once.description(), once.arrays())
     assert np.array_equal(stored.predict(features), once.predict(features))
@@ -123,18 +123,18 @@ def test_views_of_a_trial_count_once_and_numbers_survive_storage(system: Regress
 
 def test_what_carries_over_between_people_is_found() -> None:
     """Six descriptors show the quality; style and level of the task are none of it."""
-    found: dict[str, list[float]] = {}
+    correlations: dict[str, list[float]] = {}
     for seed in range(3):
         features = people(seed)
         results = evaluate(
             features, louo(features.records), [*trial_regressions(), SUPPORT_VECTORS], protocol="louo", draws=0
         )
-        for name, told in results["systems"].items():
-            found.setdefault(name, []).append(told["users"]["together"]["value"])
+        for name, result in results["systems"].items():
+            correlations.setdefault(name, []).append(result["users"]["together"]["value"])
     for system in trial_regressions():
-        assert np.mean(found[system.name]) > 0.75, system.name
+        assert np.mean(correlations[system.name]) > 0.75, system.name
     assert (
-        np.mean(found[SUPPORT_VECTORS.name]) < np.mean(found[POOLED_RIDGE.name]) - 0.1
+        np.mean(correlations[SUPPORT_VECTORS.name]) < np.mean(correlations[POOLED_RIDGE.name]) - 0.1
     )  # noise channels count as much there
 
 
@@ -145,12 +145,12 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
     person = np.array([int(record.groups["subject"][1:]) for record in features.records])
     style = rng.normal(size=(10, 12))[person] + 0.2 * rng.normal(size=(80, 12))
     features = replace(features, trial=style.astype(np.float32))
-    known = evaluate(features, kfold(features.records, k=4), [GAUSSIAN_PROCESS], draws=0)["systems"][
+    result = evaluate(features, kfold(features.records, k=4), [GAUSSIAN_PROCESS], draws=0)["systems"][
         GAUSSIAN_PROCESS.name
     ]
     new = evaluate(features, louo(features.records), trial_regressions(), protocol="louo", draws=0)["systems"]
-    assert known["average"]["together"]["fisher"]["value"] > 0.6
-    assert all(told["users"]["mean"]["value"] < 0.3 for told in new.values())
+    assert result["average"]["together"]["fisher"]["value"] > 0.6
+    assert all(result["users"]["mean"]["value"] < 0.3 for result in new.values())
 
 
 def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances() -> None:
@@ -176,14 +176,14 @@ def test_weights_prefer_what_predicts_and_stay_near_equal_with_few_performances(
     assert len(figures) == 3
 
 
-def helpful(features: FeatureSet, seen: list[Any] | None = None) -> list[SimpleSystem]:
+def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[SimpleSystem]:
     """Systems of three qualities that need no training; `seen` gets the rows that the first is asked for."""
     scores = scores_of(features)
     noise = np.random.default_rng(0).normal(size=(2, len(features)))
 
     def good(f: FeatureSet, train: Any, test: Any, run: int) -> Any:
-        if seen is not None:
-            seen.append((train, test))
+        if recorded is not None:
+            recorded.append((train, test))
         return scores[test] + noise[0, test]
 
     return [
@@ -198,10 +198,10 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     asked: list[Any] = []
     folds = louo(features.records)
     system = Combined(tuple(helpful(features, asked)), ("trial", "subject"))
-    told = evaluate(features, folds, [system], protocol="louo", draws=0)["systems"]
-    assert list(told) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
-    assert {entry["system"] for entry in told[BEST_SINGLE]["chosen"]} == {"good"}
-    for choice in told[COMBINED]["inner"]:
+    result = evaluate(features, folds, [system], protocol="louo", draws=0)["systems"]
+    assert list(result) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
+    assert {entry["system"] for entry in result[BEST_SINGLE]["chosen"]} == {"good"}
+    for choice in result[COMBINED]["inner"]:
         assert choice["weights"]["good"] > 0.7
         assert choice["weights"]["wrong"] < 0.1
         assert choice["figures"]["good"]["users"] > 0.5
@@ -231,12 +231,12 @@ def test_no_label_of_a_test_part_decides_and_bits_repeat() -> None:
 
 def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
-    seen: list[Any] = []
-    system = Combined(tuple(helpful(features, seen)), validate=False)
+    recorded: list[Any] = []
+    system = Combined(tuple(helpful(features, recorded)), validate=False)
     parts = make_parts(features, louo(features.records))
     held = system.held_out(features, parts)
     assert held.inner == ()
-    assert len(seen) == len(parts)
+    assert len(recorded) == len(parts)
     by_name = {row.name: result for row, result in held.variants}
     for i in range(len(parts)):
         mean = np.mean([by_name[name].score[i] for name in ("good", "poor", "wrong")], axis=0)
@@ -250,10 +250,10 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
         features = people(seed, style=1.0)
         kinds = ("trial", "subject")
         system = Combined(regressions_for(features, kinds), kinds)
-        for name, told in evaluate(features, louo(features.records), [system], protocol="louo", draws=0)[
+        for name, result in evaluate(features, louo(features.records), [system], protocol="louo", draws=0)[
             "systems"
         ].items():
-            totals.setdefault(name, []).append(told["users"]["together"]["value"] or 0.0)
+            totals.setdefault(name, []).append(result["users"]["together"]["value"] or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
     singles: Sequence[float] = [value for name, value in means.items() if name not in (COMBINED, BEST_SINGLE)]
     assert means[COMBINED] > np.mean(singles) + 0.1
@@ -264,8 +264,8 @@ def test_intervals_over_users_say_how_many_there_are() -> None:
     features = people(people=6, trials=4)
     perfect = SimpleSystem("perfect", lambda f, train, test, run: scores_of(features)[test])
     guess = SimpleSystem("guess", lambda f, train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
-    told = evaluate(features, louo(features.records), [perfect, guess], protocol="louo", draws=200)["systems"]
-    assert told["perfect"]["users"] == {
+    result = evaluate(features, louo(features.records), [perfect, guess], protocol="louo", draws=200)["systems"]
+    assert result["perfect"]["users"] == {
         "count": 6,
         "mean": {"value": pytest.approx(1), "low": pytest.approx(1), "high": pytest.approx(1)},
         "together": {
@@ -274,5 +274,5 @@ def test_intervals_over_users_say_how_many_there_are() -> None:
             "high": pytest.approx(1, abs=1e-3),
         },
     }
-    chance = told["guess"]["users"]["mean"]
+    chance = result["guess"]["users"]["mean"]
     assert chance["low"] <= chance["value"] <= chance["high"]

@@ -68,8 +68,8 @@ def test_snippets_see_few_steps_while_training() -> None:
     torch.manual_seed(0)
     net, x = build(config("snippets"), SIZES, PlainLayers()), inputs(50, sizes=SIZES, steps=10)
     out = net(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
-    seen = (out.step_scores != 0).float().mean()
-    assert 0.15 < seen < 0.45
+    kept = (out.step_scores != 0).float().mean()
+    assert 0.15 < kept < 0.45
     few = replace(config("snippets"), snippet_share=0.02)
     drawn = build(few, SIZES, PlainLayers())(x, lambda values, rate: torch.nn.functional.dropout(values, rate))
     assert (drawn.step_scores != 0).any(-1).all(), "a draw of no snippet at all counts all of them"
@@ -118,7 +118,7 @@ def test_approximate_entropy_tells_order_from_noise() -> None:
 
 
 def test_regressions_learn() -> None:
-    """On the made set the scene tells the execution, so every scene regression must rank well above chance."""
+    """On the synthetic set the scene holds the execution, so every scene regression must rank well above chance."""
     features = made_features(80, channels=4, scene=10, trial=4)
     rows, asked = np.arange(50), np.arange(50, 80)
     records = tuple(
@@ -151,8 +151,8 @@ def test_every_row_of_every_table_runs() -> None:
     assert {name for rows in TABLES.values() for name in rows} <= set(systems)
     results = evaluate(features, kfold(features.records, k=2), list(systems.values()), draws=0)
     assert set(results["systems"]) == set(systems)
-    for name, told in results["systems"].items():
-        together = told["tasks"]["made"]["together"]
+    for name, result in results["systems"].items():
+        together = result["tasks"]["made"]["together"]
         assert together["mae"] < 100, name
     with pytest.raises(UsageError, match="no results table"):
         table_systems("9", systems)

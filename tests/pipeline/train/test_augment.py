@@ -107,24 +107,24 @@ def two_views(features: FeatureSet) -> FeatureSet:
 
 
 def test_a_trial_in_two_views_is_trained_on_once(features: FeatureSet) -> None:
-    config, both = fast(runs=1, epochs=3), two_views(features)
-    trials, became = one_per_trial(both)
-    assert trials.ids == both.ids[:40]
+    config, views = fast(runs=1, epochs=3), two_views(features)
+    trials, became = one_per_trial(views)
+    assert trials.ids == views.ids[:40]
     assert became.tolist() == [*range(40)] * 2
     assert np.allclose(trials.scene, features.scene + 0.5, atol=1e-5)
-    learning = training_set(both, config)
-    assert learning.features.ids[:80] == both.ids
+    learning = training_set(views, config)
+    assert learning.features.ids[:80] == views.ids
     assert learning.rows(np.array([3, 5, 43, 45])).tolist() == [83, 85]
-    run = train(both, config, TINY)
+    run = train(views, config, TINY)
     alone = train(trials, config, TINY)
-    assert run.train_ids == both.ids
+    assert run.train_ids == views.ids
     assert all(torch.equal(run.state[name], alone.state[name]) for name in alone.state)
 
 
 def test_views_with_agents_of_their_own_stay_apart(features: FeatureSet) -> None:
-    both = two_views(features)
-    both.primary[41] += 1
-    assert len(one_per_trial(both)[0]) == 41
+    views = two_views(features)
+    views.primary[41] += 1
+    assert len(one_per_trial(views)[0]) == 41
     assert one_per_trial(features)[0] is features
 
 
@@ -146,15 +146,15 @@ def test_no_copy_of_a_held_out_performance_is_learnt(features: FeatureSet) -> No
 def test_calibration_learns_copies_of_the_other_folds_only(features: FeatureSet) -> None:
     run = train(features, BOTH, TINY)
     plain = replace(run, config=fast(runs=1, epochs=3))
-    found = calibrate(features, run, folds=4)
-    assert found.predicted.shape == (40,)
-    assert not np.array_equal(found.predicted, calibrate(features, plain, folds=4).predicted)
-    fold = found.fold
+    calibration = calibrate(features, run, folds=4)
+    assert calibration.predicted.shape == (40,)
+    assert not np.array_equal(calibration.predicted, calibrate(features, plain, folds=4).predicted)
+    fold = calibration.fold
     records = tuple(
         replace(r, labels=Labels(r.labels.score + 100.0)) if fold[i] == 0 and r.labels and r.labels.score else r
         for i, r in enumerate(features.records)
     )
     spoiled = calibrate(replace(features, records=records), run, folds=4)
     assert np.array_equal(spoiled.fold, fold)
-    assert np.array_equal(spoiled.predicted[fold == 0], found.predicted[fold == 0])
-    assert not np.array_equal(spoiled.predicted[fold == 1], found.predicted[fold == 1])
+    assert np.array_equal(spoiled.predicted[fold == 0], calibration.predicted[fold == 0])
+    assert not np.array_equal(spoiled.predicted[fold == 1], calibration.predicted[fold == 1])

@@ -240,8 +240,8 @@ def test_standardisation(features: FeatureSet) -> None:
     assert (normaliser.apply(given)["primary"][..., 2] == 0).all()
     cut = Normaliser.fit(features, np.arange(40), clip=1.5, same_scale=True).apply(features)
     assert np.abs(cut["scene"]).max() == 1.5
-    both = Normaliser.fit(features, np.arange(40), clip=None, same_scale=True)
-    assert np.array_equal(both.primary, both.secondary)
+    same_scale = Normaliser.fit(features, np.arange(40), clip=None, same_scale=True)
+    assert np.array_equal(same_scale.primary, same_scale.secondary)
 
 
 def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
@@ -308,8 +308,10 @@ def test_batches_are_even_and_cover_every_row_once() -> None:
     batches = draw_batches(members, generators, 64)
     assert batches.counts.T.tolist() == [[63, 63, 62], [45, 44, 44]]
     for m, member in enumerate(members):
-        seen = np.concatenate([rows[m, : counts[m]] for rows, counts in zip(batches.rows, batches.counts, strict=True)])
-        assert sorted(seen.tolist()) == member.rows.tolist()
+        rows_drawn = np.concatenate(
+            [rows[m, : counts[m]] for rows, counts in zip(batches.rows, batches.counts, strict=True)]
+        )
+        assert sorted(rows_drawn.tolist()) == member.rows.tolist()
 
 
 def test_the_papers_schedule() -> None:
