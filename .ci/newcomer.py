@@ -217,6 +217,7 @@ def main() -> int:
         if given.installed:
             environment |= {"PYTHONPATH": str(checkout), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for step, ended in zip(steps, run(steps, checkout, environment), strict=False):
+            ended = replace(ended, printed=tuple(line.replace(f"{name}/home", "/home/you") for line in ended.printed))
             done.append(ended)
             wrong = difference(step, ended)
             faults += [f"$ {step.command}\n{wrong}"] if wrong else []
