@@ -15,7 +15,7 @@ from pipeline.outputs import writing
 from pipeline.score.bundle import differences, save
 from pipeline.score.calibration import FOLDS, Calibration
 from pipeline.score.finish import finish_run
-from pipeline.score.video_flags import report_flags
+from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
 from pipeline.train import TrainedRun
 from pipeline.train import train as train_networks
@@ -71,6 +71,8 @@ def train_scorer(
     planner = make_planner(config, ("timesteps",)) if cached else None
     if planner is not None:
         report_flags(features.records, planner, observer, strict=strict)
+        if advice := still_camera_advice(features.records, planner, config, folder):
+            observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
     model, recipe = config.scorer

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from data.errors import DataError
 from data.video import Record
+from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.observer import Observer
 from pipeline.results import Flag
@@ -18,6 +21,9 @@ CHECKS = ("people detected", "right person", "identities", "cuts", "kinematics",
 
 SHORT = 3.0
 """A video is too short where it is shorter than the median by this factor."""
+
+SHARED_CACHE = Path("cache/folder")
+"""Cache of the presets `folder` and `person`."""
 
 SHOWN = 40
 """Most rows of the table."""
@@ -87,6 +93,38 @@ def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[
         if flags:
             flagged[name] = flags
     return flagged
+
+
+def still_camera_advice(records: Sequence[Record], planner: Planner, config: BaseConfig, out: Path) -> str:
+    """One sentence that names the preset for one person before a still camera; empty where it does not fit.
+
+    It fits where the camera's motion is the secondary agent of one person and most videos have none.
+
+    Args:
+        records: of the training part.
+        planner: knows their outputs.
+        config: that they are trained with.
+        out: folder of the run, for the command.
+    """
+    primary, secondary = config.stage("timesteps").parts()  # type: ignore[attr-defined]
+    if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
+        return ""
+    moving = [
+        step.check.quality["moving"]
+        for plan in planner.plan_all(records)
+        for step in plan.steps
+        if step.stage == "camera_flow" and "moving" in step.check.quality
+    ]
+    still = len(moving) - sum(map(bool, moving))
+    if 2 * still <= len(moving):
+        return ""
+    root, folder = shlex.quote(str(config.dataset.root)), shlex.quote(str(out))
+    cache = "" if config.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.cache))}"
+    return (
+        f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
+        f"For one person before a still camera, type: aqa extract {root} --config person{cache} && "
+        f"aqa train --config person --set dataset.root={root}{cache} --out {folder}"
+    )
 
 
 def _values(qualities: Any, stage: str, name: str) -> list[float]:
