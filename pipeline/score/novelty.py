@@ -121,8 +121,8 @@ class Novelty:
         whole = np.zeros(len(features))
         by_block = {name: np.zeros(len(features)) for name in blocks}
         for train, test in folds:
-            known, new = ({name: values[rows] for name, values in blocks.items()} for rows in (train, test))
-            measured = distances(known, new, least)
+            before, new = ({name: values[rows] for name, values in blocks.items()} for rows in (train, test))
+            measured = distances(before, new, least)
             whole[test] = measured.whole
             for name, values in measured.blocks.items():
                 by_block[name][test] = values
