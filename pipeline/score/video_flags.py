@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from data.errors import DataError
 from data.video import Record
 from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.observer import Observer
-from pipeline.results import Flag
+from pipeline.results import Flag, worst_first
 from pipeline.score.flags import Facts, find_flags
 
-CHECKS = ("people detected", "right person", "identities", "cuts", "kinematics", "frame rate", "length")
-"""Names of the checks in `pipeline.score.flags`."""
+ALONE = ("people detected", "right person", "identities", "cuts", "kinematics")
+COMPARED = ("frame rate", "length")
+"""Checks of `pipeline.score.flags` of a video alone, and against the others."""
+
+RATED = ("clips", "pose")
+"""Stages that store the frame rate."""
 
 SHORT = 3.0
 """A video is too short where it is shorter than the median by this factor."""
@@ -66,31 +69,29 @@ def report_flags(
 
 def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
-    measured = {
-        plan.record.name: {step.stage: dict(step.check.quality) for step in plan.steps if step.check.state == "fresh"}
-        for plan in planner.plan_all(records)
-    }
-    lengths = _values(measured.values(), "timesteps", "duration_s")
-    usual = {
-        stage: {"frames_per_s": (median(rates),) * 2}
-        for stage in ("clips", "pose")
-        if (rates := _values(measured.values(), stage, "frames_per_s"))
-    }
-    flagged = {}
-    for name, quality in measured.items():
+    alone: dict[str, tuple[Flag, ...]] = {}
+    measured: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
+    for plan in planner.plan_all(records):
+        quality = {step.stage: step.check.quality for step in plan.steps if step.check.state == "fresh"}
         duration = quality.get("timesteps", {}).get("duration_s")
-        flags = find_flags(Facts(quality=quality, duration=duration, training=usual), CHECKS)[0]
-        if (
-            duration is not None
-            and duration < median(lengths) / SHORT
-            and not any(f.title == "too short" for f in flags)
-        ):
-            flags += (
-                Flag(
-                    "warn", "too short", f"{duration:.1f} s, half of the videos have {median(lengths):.1f} s or more."
-                ),
-            )
-        if flags:
+        if flags := find_flags(Facts(quality=quality, duration=duration), ALONE)[0]:
+            alone[plan.record.name] = flags
+        rates = tuple(quality.get(stage, {}).get("frames_per_s") for stage in RATED)
+        measured.append((plan.record.name, duration, rates))
+    usual = {
+        stage: {"frames_per_s": (median(stored),) * 2}
+        for stage, each in zip(RATED, zip(*(rates for *_, rates in measured), strict=True), strict=False)
+        if (stored := [rate for rate in each if rate is not None])
+    }
+    usual_length = median([duration for _, duration, _ in measured if duration is not None] or [0.0])
+    flagged = {}
+    for name, duration, rates in measured:
+        quality = {stage: {"frames_per_s": rate} for stage, rate in zip(RATED, rates, strict=True) if rate is not None}
+        compared = find_flags(Facts(quality=quality, duration=duration, training=usual), COMPARED)[0]
+        if duration is not None and duration < usual_length / SHORT and all(f.title != "too short" for f in compared):
+            detail = f"{duration:.1f} s, half of the videos have {usual_length:.1f} s or more."
+            compared += (Flag("warn", "too short", detail),)
+        if flags := worst_first((*alone.get(name, ()), *compared)):
             flagged[name] = flags
     return flagged
 
@@ -125,8 +126,3 @@ def still_camera_advice(records: Sequence[Record], planner: Planner, config: Bas
         f"For one person before a still camera, type: aqa extract {root} --config person{cache} && "
         f"aqa train --config person --set dataset.root={root}{cache} --out {folder}"
     )
-
-
-def _values(qualities: Any, stage: str, name: str) -> list[float]:
-    stage_qualities: list[Mapping[str, Any]] = [quality.get(stage, {}) for quality in qualities]
-    return [float(measures[name]) for measures in stage_qualities if name in measures]

@@ -147,7 +147,8 @@ def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Pat
         out=tmp_path / "out",
         observer=notes,
     )
-    assert any(text.endswith(f"{gone.stem}_capture1.avi: no kinematics file") for text in notes.texts), notes.texts
+    lacking = f"{gone.stem}_capture1.avi: kinematics failed: no kinematics file"
+    assert any(text.endswith(lacking) for text in notes.texts)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
