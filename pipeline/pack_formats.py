@@ -200,7 +200,7 @@ def _same(record: Record, output: StageOutput, name: str, first: Array) -> NDArr
 
 
 def _table(stage: str, group: list[tuple[Record, StageOutput]]) -> list[Column]:
-    """The columns of the one table; values without the clock stand on every row of their video."""
+    """The columns of the one table; values without the clock are repeated on every row of their video."""
     arrays = _joined(stage, group)
     rows, clock = arrays.pop("video").values, stage_class(stage).clock
     ids, labels = [printable(record.id) for record, _ in group], [_labels(record) for record, _ in group]

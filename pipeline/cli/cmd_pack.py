@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import say
@@ -16,4 +17,4 @@ if TYPE_CHECKING:
 def pack(packed: Packed) -> None:
     """Print what was packed."""
     files = f" ({packed.files} files)" if packed.path.is_dir() else ""
-    say(f"{len(packed)} performances in {packed.path}{files}, {packed.size / 1e6:.1f} MB")
+    say(f"{counted(len(packed), 'performance')} in {packed.path}{files}, {packed.size / 1e6:.1f} MB")

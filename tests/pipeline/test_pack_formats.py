@@ -57,9 +57,9 @@ def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form:
         "dims": ["step", "edge"], "unit": "s", "meaning": "begin and end of each time step", "names": [],
         "columns": ["bounds.0", "bounds.1"],
     }  # fmt: skip
-    known = {column for entry in dictionary["arrays"].values() for column in entry["columns"]}
+    made = {column for entry in dictionary["arrays"].values() for column in entry["columns"]}
     labels = {"video", "step", "task", "score", "execution", "synchronisation", "difficulty"}
-    assert known | labels == set(table.columns)
+    assert made | labels == set(table.columns)
 
 
 def test_a_table_has_no_formula(extracted: dict[str, str], tmp_path: Path) -> None:
@@ -71,15 +71,15 @@ def test_a_table_has_no_formula(extracted: dict[str, str], tmp_path: Path) -> No
 def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: Path) -> None:
     for form in ("npz", "h5"):
         api.pack(config="skeletons", overrides=extracted, stage="skeleton", out=tmp_path / f"joints.{form}")
-    both = np.concatenate([stored(extracted, "skeleton", name)["keypoints"] for name in ("=b.csv", "a.csv")])
+    joined = np.concatenate([stored(extracted, "skeleton", name)["keypoints"] for name in ("=b.csv", "a.csv")])
     with np.load(tmp_path / "joints.npz", allow_pickle=False) as arrays:
         assert arrays["id"].tolist() == ["=b.csv", "a.csv"]
         assert arrays["keypoints_names"].tolist() == ["x", "y", "z", "score"]
         np.testing.assert_array_equal(arrays["score"], [np.nan, 7.5])
-        np.testing.assert_array_equal(arrays["keypoints"], both)
+        np.testing.assert_array_equal(arrays["keypoints"], joined)
         np.testing.assert_array_equal(np.bincount(arrays["video"]), [30, 20])
     with h5py.File(tmp_path / "joints.h5") as file:
-        np.testing.assert_array_equal(file["keypoints"][()], both)
+        np.testing.assert_array_equal(file["keypoints"][()], joined)
         assert list(file["keypoints"].attrs["dims"]) == ["frame", "agent", "joint", "coordinate"]
     assert json.loads((tmp_path / "joints.dictionary.json").read_text())["arrays"]["time"]["unit"] == "s"
 
