@@ -210,19 +210,18 @@ def _table(stage: str, group: list[tuple[Record, StageOutput]]) -> list[Column]:
     columns += [(name, np.array([label[name] for label in labels], dtype=float)[rows]) for name in LABELS]
     for name, array in arrays.items():
         values = array.values if array.dims[:1] == (clock,) else array.values[rows]
-        columns += [
-            (".".join([name, *label]), values[(slice(None), *place)]) for place, label in _places(array, values)
-        ]
+        columns += [(".".join([name, *label]), column) for label, column in _split(array, values)]
     return columns
 
 
-def _places(array: Array, values: NDArray[Any]) -> Iterator[tuple[tuple[int, ...], list[str]]]:
-    """Place and name of every column of an array whose first axis are the rows."""
-    for place in np.ndindex(*values.shape[1:]):
+def _split(array: Array, values: NDArray[Any]) -> Iterator[tuple[list[str], NDArray[Any]]]:
+    """Label and (row,) values of every column of an array whose first axis are the rows."""
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    for number, place in enumerate(np.ndindex(*values.shape[1:])):
         label = [str(index) for index in place]
         if label and array.names:
             label[-1] = array.names[place[-1]]
-        yield place, label
+        yield label, flat[:, number]
 
 
 def _write_csv(path: Path, columns: Sequence[Column]) -> None:
