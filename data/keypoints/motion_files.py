@@ -95,4 +95,4 @@ def _times(entries: Entries, count: int, first: int) -> Floats:
         raise refuse(
             entries.path, "the times do not ascend", "Give seconds in the column time, one frame after another"
         )
-    return np.interp(np.arange(count) + first, rows, seconds)
+    return np.asarray(np.interp(np.arange(count) + first, rows, seconds), dtype=np.float64)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +148,7 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
     if codec is None:
         what = "is no JPEG or PNG picture" if content else "the file is empty"
         raise VideoError(what, where=path, fix=AGAIN)
-    context = av.CodecContext.create(codec, "r")
+    context: Any = av.CodecContext.create(codec, "r")
     context.options = {"err_detect": "explode", "max_pixels": str(max_pixels)}
     try:
         pictures = [*context.decode(av.Packet(content)), *context.decode(None)]
@@ -156,4 +156,5 @@ def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
         raise VideoError("this picture is damaged or too large", where=path, fix=AGAIN) from error
     if not pictures:
         raise VideoError("no picture in this file", where=path, fix=AGAIN)
-    return pictures[0]
+    picture: av.VideoFrame = pictures[0]
+    return picture

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
@@ -122,7 +123,7 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def find_videos(inputs: Sequence[Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
+def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
     A file is its own input: its id is its name. Files in a directory are taken by suffix
@@ -143,7 +144,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None, frame_ra
     """
     places: dict[str, _Place] = {}
     problems: list[str] = []
-    for given in inputs:
+    for given in map(Path, inputs):
         refuse_ambiguous(given)
         expanded: Iterable[tuple[str, _Place]]
         if is_remote(given):
@@ -186,7 +187,10 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tup
     if given.is_file():
         return [(given.name, given)]
     refuse_unknown(given)
-    raise UsageError("no such file or folder", where=given, fix="Check the path; names are case sensitive")
+    siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
+    close = get_close_matches(given.name, siblings, n=1)
+    meant = f"; did you mean '{given.with_name(close[0])}'?" if close else ""
+    raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
 
 
 def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
@@ -231,7 +235,9 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
         return UsageError("no usable video in this folder", where=given, fix="; ".join(problems[:3]))
-    suffixes = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    suffixes = (
+        f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
+    )
     return UsageError("no video in this folder", where=given, fix=suffixes)
 
 

@@ -90,17 +90,17 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         count = len(motion.keypoints)
         time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
         points = self._oriented(motion.keypoints)
-        detected = np.isfinite(points[..., 0]).any(axis=2)
+        detected = np.asarray(np.isfinite(points[..., 0]).any(axis=2))
         for agent in range(points.shape[1]):
             self._clean(time, points[:, agent])
         names = (*"xyz"[: points.shape[-1] - 1], "score")
         values: dict[str, NDArray[Any]] = {
             "time": time,
             "keypoints": points.astype(np.float32),
-            "filled": ~detected & np.isfinite(points[..., 0]).any(axis=2),
+            "filled": ~detected & np.asarray(np.isfinite(points[..., 0]).any(axis=2)),
             "centre": _centre(points[:, 0, :, :-1]).astype(np.float32),
         }
-        quality = {
+        quality: dict[str, float | int | str | bool] = {
             "found_rate": round(float(detected.all(axis=1).mean()), 4),
             "dimensions": len(names) - 1,
             "joint_map": motion.summary,
@@ -111,7 +111,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     def _oriented(self, keypoints: Floats) -> Floats:
         """The same with 3-D coordinates in metres and y up."""
         if keypoints.shape[-1] == 3:
-            return keypoints.copy()
+            return np.array(keypoints)
         x, y, z, score = np.moveaxis(keypoints, -1, 0)
         turned = {"y": (x, y, z), "-y": (x, -y, -z), "z": (x, z, -y)}[self.config.up]
         return np.stack([*(axis * METRES[self.config.unit] for axis in turned), score], axis=-1)
@@ -141,4 +141,4 @@ def _centre(points: Floats) -> Floats:
     if not length.size:
         return np.full_like(middle, np.nan)
     middle = (middle - np.nanmedian(middle, axis=0)) / np.percentile(length, 80)
-    return middle * np.array([1.0, -1.0]) if middle.shape[1] == 2 else middle
+    return np.asarray(middle * np.array([1.0, -1.0]) if middle.shape[1] == 2 else middle)

@@ -220,7 +220,7 @@ def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats,
 def _cross(a: Floats, b: Floats) -> Floats:
     """(frame,) cross product in the plane, anticlockwise positive; in 3-D its length."""
     if a.shape[1] == 3:
-        return np.linalg.norm(np.cross(a, b), axis=1)
+        return np.asarray(np.linalg.norm(np.cross(a, b), axis=1), dtype=np.float64)
     return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
 
 

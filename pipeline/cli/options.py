@@ -25,7 +25,10 @@ def cache_folder(text: str | Path) -> Path:
 OPTIONS: dict[str, Any] = {
     "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
     "root": Annotated[Path, typer.Argument(metavar="ROOT")],
+    "a": Annotated[str, typer.Argument(metavar="A")],
+    "b": Annotated[str, typer.Argument(metavar="B")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
+    "to": Annotated[Path, typer.Argument(metavar="ADDRESS")],
     "table": Annotated[str, typer.Argument(metavar="TABLE")],
     "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],
     "name": Annotated[str, typer.Argument(metavar="NAME")],
@@ -39,6 +42,7 @@ OPTIONS: dict[str, Any] = {
     "out": Annotated[Path | None, typer.Option("--out")],
     "folder": Annotated[Path, typer.Option("--folder")],
     "stages": Annotated[str, typer.Option("--stages")],
+    "format": Annotated[str, typer.Option("--format", metavar="h5|npz|csv|parquet")],
     "stage": Annotated[str, typer.Option("--stage")],
     "shard": Annotated[str, typer.Option("--shard")],
     "engine": Annotated[str, typer.Option("--engine")],
