@@ -34,7 +34,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/tutorial.md")
-ABSOLUTE, RELATIVE = 0.1, 0.1
+ABSOLUTE, RELATIVE = 0.2, 0.2
 
 VARIES = (
     (re.compile(r"(?<![\w.])/[\w.+/-]+"), "<path>"),
