@@ -115,7 +115,7 @@ class Extractor(ABC, Generic[C]):
 
     Config: ClassVar[type[StageConfig]]
 
-    reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ("video",)
+    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("video",)
     """Which input files the result depends on."""
 
     headline: ClassVar[tuple[str, ...]] = ()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation, SearchRun
     from pipeline.evaluate.candidates import Candidate
     from pipeline.extract import ExtractJob, ExtractRun, Status
-    from pipeline.features import FeatureSet
+    from pipeline.pack_formats import Packed
     from pipeline.results import Score
     from pipeline.score import TrainedScorer
     from pipeline.score.export import Exported
@@ -525,7 +525,7 @@ def score(
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
         origin: CSV and JSON name the full paths of this machine.
-        overrides: the data set of --config: --set dataset.root=NEW.
+        overrides: the data set of --config, --set dataset.root=NEW, or --set frames.fps=25 for folders of frames.
 
     Returns:
         One score per video; `error` says why a video has none.
@@ -596,34 +596,54 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
 def pack(
     *,
     config: Configuration = None,
-    out: Place = "features.h5",
+    out: Place | None = None,
+    format: str = "",
+    stage: str = "timesteps",
+    per_video: bool = False,
     cache: Place | None = None,
     overrides: Overrides = (),
     observer: Observer = SILENT,
-) -> FeatureSet:
-    """Gather the features of a data set into one HDF5 file, for sharing and for training elsewhere.
+) -> Packed:
+    """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
+
+    The HDF5 file of time steps is what `--pack` of other commands reads. The other formats come with a data dictionary.
 
     Args:
-        out: the packed file.
+        out: the file, default features.FORMAT; with --per-video the folder, default features.
+        format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
+        stage: whose arrays are written, such as clips.
+        per_video: one file a video, which needs the memory of one video.
 
     Returns:
-        The features in the file.
+        Where the features are, of how many performances, and their size.
 
     Raises:
-        UsageError: the file cannot be written, a setting is wrong, or no data set is given.
+        UsageError: the file cannot be written, a setting is wrong, no such format, or no data set is given.
         DataError: no performance has features.
     """
-    from pipeline.extract import list_inputs
+    from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
     from pipeline.outputs import check_file, writing
     from pipeline.pack import write_pack
+    from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
-    check_file(Path(out))
+    form = chosen_format(format, None if out is None or per_video else Path(out))
+    path = Path(out or ("features" if per_video else f"features.{form}"))
+    check_file(path / f"{stage}.dictionary.json" if per_video else path)
     settings = _settings(config, overrides, cache)
-    features = cached_features(list_inputs((), settings, observer).records, settings, observer)
-    with writing(Path(out)):
-        write_pack(Path(out), features)
-    return features
+    records = list_inputs((), settings, observer).records
+    if (form, stage, per_video) == ("h5", "timesteps", False):
+        features = cached_features(records, settings, observer)
+        with writing(path):
+            write_pack(path, features)
+        return Packed(path, len(features), 1, path.stat().st_size)
+    planner = make_planner(settings, (stage,))
+    with writing(path):
+        packed = write_features(
+            path, form, stage, stage_outputs(records, planner, stage, observer), per_video=per_video
+        )
+    planner.cache.close()
+    return packed
 
 
 def weights_list() -> list[dict[str, Any]]:
@@ -819,16 +839,15 @@ def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Ov
 
     given = parse_overrides(overrides)
     for key, _ in given:
-        if key.partition(".")[0] != "dataset":
-            fix = "Leave it out; --set takes the keys of dataset, and --config your own paths and devices"
+        if key.partition(".")[0] not in ("dataset", "frames"):
+            fix = "Leave it out; --set takes the keys of dataset and frames, and --config your own paths and devices"
             raise UsageError(f"'{printable(key)}' is fixed by the model", fix=fix)
-    if given and inputs:
+    named = [key for key, _ in given if key.partition(".")[0] == "dataset"]
+    if named and inputs:
         raise UsageError("videos and --set of a data set are both given", fix="Give one of them")
-    if given and config is None:
-        raise UsageError(
-            "--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {given[0][0]}=…"
-        )
-    return None if config is None else _settings(config, given, None)
+    if named and config is None:
+        raise UsageError("--set needs a data set", fix=f"Add its preset, such as: --config jigsaws --set {named[0]}=…")
+    return _settings(config, given, None) if given or config is not None else None
 
 
 def _job(

@@ -38,7 +38,9 @@ class Section(BaseModel):
 class DatasetConfig(Section):
     """Where the performances come from."""
 
-    kind: Literal["folder", "jigsaws", "aqa7", "tasd2"] = Field("folder", description="official layout: docs/datasets")
+    kind: Literal["folder", "jigsaws", "aqa7", "tasd2", "skeletons"] = Field(
+        "folder", description="official layout: docs/datasets"
+    )
     root: Path | None = Field(None, description="data set root; `extract` and `score` take inputs instead")
     labels: Path | None = Field(None, description="CSV of scores; default: the one that the layout names")
     tasks: tuple[str, ...] = Field((), description="only these tasks or events; empty: all")
@@ -68,6 +70,12 @@ class StorageConfig(Section):
         return Storage(self.endpoint_url, self.anonymous, self.scratch, self.scratch_gb)
 
 
+class FramesConfig(Section):
+    """Folders of numbered pictures that are videos."""
+
+    fps: float = Field(0.0, ge=0, le=10_000, description="their frames per second; 0: that of the data set's layout")
+
+
 class ProtocolConfig(Section):
     """How performances are split for evaluation."""
 
@@ -87,6 +95,7 @@ class BaseConfig(Section):
         "kfold", description="how performances are split: docs/protocols.md"
     )
     dataset: DatasetConfig = DatasetConfig()
+    frames: FramesConfig = FramesConfig()
     run: RunConfig = RunConfig()
     storage: StorageConfig = StorageConfig()
     split: ProtocolConfig = ProtocolConfig()

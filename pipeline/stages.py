@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "pose": "extractors.pose.stage:Pose",
     "camera_flow": "extractors.camera_flow.stage:CameraFlow",
     "kinematics": "extractors.kinematics.stage:Kinematics",
+    "skeleton": "extractors.skeleton.stage:SkeletonJoints",
     "timesteps": "extractors.timesteps.stage:Timesteps",
 }
 """Stage name -> "module:class"; a stage comes after the stages it needs."""

@@ -23,13 +23,16 @@ CANDIDATES = ("scores.csv", "labels.csv")
 """Label files that are found without being named."""
 
 
-def list_folder(root: Path, *, labels: str | Path | None = None, storage: Storage | None = None) -> Listing:
+def list_folder(
+    root: Path, *, labels: str | Path | None = None, storage: Storage | None = None, frame_rate: float = 0.0
+) -> Listing:
     """The videos below `root` with the labels of its CSV; without a CSV, plain records.
 
     Args:
         root: the folder; its videos' ids are their paths below it.
         labels: the CSV, below `root` or anywhere; None takes "scores.csv" or "labels.csv" where there is one.
         storage: how a store is reached where `root` is an address.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
 
     Raises:
         UsageError: no video, no such label file, or two of them and none named.
@@ -37,15 +40,16 @@ def list_folder(root: Path, *, labels: str | Path | None = None, storage: Storag
     """
     with found_labels(root, labels, CANDIDATES, storage) as path:
         if path is None:
-            return find_videos([root], storage)
-        listing = join(root, path, COLUMNS, _build, storage)
+            return find_videos([root], storage, frame_rate)
+        listing = join(root, path, COLUMNS, build_record, storage, frame_rate)
     copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
     if not is_remote(root) or not copies:
         return listing
     return replace(listing, problems=tuple(text.replace(copies[0], address(root)) for text in listing.problems))
 
 
-def _build(record: Record, row: Row) -> Record:
+def build_record(record: Record, row: Row) -> Record:
+    """The record with what a row of the table says of it."""
     numbers = {name: row.number(name) for name in ("score", "execution", "synchronisation", "difficulty")}
     labels = Labels(**numbers) if any(value is not None for value in numbers.values()) else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}

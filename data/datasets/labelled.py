@@ -103,6 +103,7 @@ def join(
     columns: tuple[str, ...],
     build: Callable[[Record, Row], Record],
     storage: Storage | None = None,
+    frame_rate: float = 0.0,
 ) -> Listing:
     """The videos below `root` with what the table says of them.
 
@@ -112,13 +113,20 @@ def join(
         columns: the columns that are read, "video" first.
         build: gives the record of a video its labels, groups, task and split from a row.
         storage: how a store is reached where `root` is an address.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
 
     Raises:
         UsageError: `root` holds no video.
         DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
+    return join_listing(find_videos([root], storage, frame_rate), table_path, columns, build)
+
+
+def join_listing(
+    listing: Listing, table_path: Path, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
+) -> Listing:
+    """The performances of a listing with what the table says of them; arguments and errors as of `join`."""
     table = read_table(table_path, columns, ALIASES)
-    listing = find_videos([root], storage)
     videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
     records = []

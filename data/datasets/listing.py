@@ -10,6 +10,7 @@ from typing import Any
 from data.datasets.aqa7 import list_aqa7
 from data.datasets.folder import list_folder
 from data.datasets.jigsaws import list_jigsaws
+from data.datasets.skeletons_folder import list_skeletons
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
 from data.errors import UsageError, nearest
@@ -21,12 +22,19 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
     "jigsaws": list_jigsaws,
     "aqa7": list_aqa7,
     "tasd2": list_tasd2,
+    "skeletons": list_skeletons,
 }
 """Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
 
 
 def list_records(
-    kind: str, root: Path, storage: Storage | None = None, *, unscored: bool = False, **options: Any
+    kind: str,
+    root: Path,
+    storage: Storage | None = None,
+    *,
+    unscored: bool = False,
+    frame_rate: float = 0.0,
+    **options: Any,
 ) -> Listing:
     """The records of a data set, and what is wrong with the rest.
 
@@ -35,6 +43,7 @@ def list_records(
         root: the data set's folder; of kind "folder" also an address on a store.
         storage: how stores are reached.
         unscored: also list performances that the data set's own files give no score, where the kind can.
+        frame_rate: frames per second of folders of frames, where the kind does not state it; 0: unknown.
         options: the kind's own, such as labels="scores.csv" for a folder.
 
     Raises:
@@ -48,6 +57,7 @@ def list_records(
         if name not in accepted:
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
     options |= {"unscored": True} if unscored and "unscored" in accepted else {}
+    options |= {"frame_rate": frame_rate} if frame_rate and "frame_rate" in accepted else {}
     refuse_ambiguous(root)
     root = local_path(root)
     if is_remote(root):

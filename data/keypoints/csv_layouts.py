@@ -23,6 +23,7 @@ MARKS = ("landmark", "landmark_id", "landmark_index", "landmark_name", "joint", 
 """Column that names the landmark in files with one row a landmark."""
 
 PEOPLE = ("person", "person_id", "pose_id")
+TIMES = ("time", "time_s", "seconds")
 VISIBILITIES = ("visibility", "v", "score", "confidence")
 
 
@@ -41,10 +42,12 @@ def of_file(path: Path) -> Entries:
     columns = _wide_columns(head)
     if columns:
         return _wide(path, head, columns, rows[1:])
+    if joints := _named_columns(head):
+        return _named(path, rows[0], head, joints, rows[1:])
     raise refuse(
         path,
         f"unknown layout of keypoints (columns {', '.join(head[:6])})",
-        "Known: DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md",
+        "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md",
     )
 
 
@@ -89,6 +92,40 @@ def _wide_columns(head: Sequence[str]) -> list[tuple[int, int, int]]:
         x, y = (place.get(f"{name}_{axis}", place.get(f"{axis}{mark + first}", -1)) for axis in ("x", "y"))
         columns.append((x, y, max(place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES)))
     return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
+
+
+def _named_columns(head: Sequence[str]) -> dict[str, list[int]]:
+    """Columns of x, y, where all have it z, and the score (-1: none) of joints named `<joint>_x` and so on."""
+    place = {name: column for column, name in enumerate(head)}
+    joints = [name.removesuffix("_x") for name in head if name.endswith("_x") and f"{name[:-1]}y" in place]
+    axes = "xyz" if all(f"{joint}_z" in place for joint in joints) else "xy"
+    return {
+        joint: [*(place[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
+        for joint in joints
+    }
+
+
+def _named(path: Path, given: Sequence[str], head: Sequence[str], joints: dict[str, list[int]], rows: Rows) -> Entries:
+    """One row a frame and person; the columns `frame`, `time` (seconds) and `person` may be missing."""
+    frame, time, who = _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
+    names = tuple(  # capitals separate words, as in ShoulderLeft
+        "nose" if joint == "head" and "nose" not in joints else given[columns[0]].strip()[:-2]
+        for joint, columns in joints.items()
+    )
+    entries = Entries(path, "named columns, " + ("3-D" if len(next(iter(joints.values()))) == 4 else "2-D"))
+    entries.complete = frame < 0
+    entries.use(entries.layout, names, "header")
+    for line, row in enumerate(rows, start=2):
+        _width(path, row, len(head), line)
+        where, index = f"row {line}", line - 2
+        if frame >= 0:
+            index = frame_number(row[frame], path, f"{where}, {head[frame]}")
+        points = [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns] for columns in joints.values()]
+        group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, where)
+        group.append(Person(np.array(points), id=row[who] if who >= 0 else ""))
+        if time >= 0:
+            entries.times[index] = _value(row[time], path, f"{where}, {head[time]}")
+    return entries
 
 
 def _column(head: Sequence[str], names: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 30
 
 @dataclass
 class Person:
-    """points: (K, 3) x, y, score of the layout's joints; score of the person, None where the file has none."""
+    """points: (K, 3) x, y, score of the layout's joints, or (K, 4) x, y, z, score; score of the person, if any."""
 
     points: NDArray[np.float64]
     score: float | None = None
@@ -39,6 +39,7 @@ class Entries:
         complete: whether the layout has an entry for every frame, also for those without people.
         normalised: whether x and y are parts of the picture's width and height.
         frames: people by frame index.
+        times: seconds by frame index, where the file has them.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Entries:
     complete: bool = False
     normalised: bool = False
     frames: dict[int, list[Person]] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
 
     def new_frame(self, index: int, where: str, path: Path | None = None) -> list[Person]:
         """The empty list of people of a frame that has not been read yet."""

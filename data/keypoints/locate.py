@@ -43,12 +43,12 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
 
 def sidecar(record: Record, folder: str) -> dict[str, Path]:
     """The keypoint file of a video as `keypoints`, in `folder` or beside the video; empty where there is none."""
-    path = None
+    path, ending = None, "" if record.frames is None else ".frames"  # dots in a folder's name are no suffix
     if folder:
-        path = find_keypoints(Path(folder).expanduser(), record.id)
+        path = find_keypoints(Path(folder).expanduser(), f"{record.id}{ending}")
     elif record.path is not None:
-        path = find_keypoints(record.path.parent, record.path.name)
-    return {} if path is None else {"keypoints": path}
+        path = find_keypoints(record.path.parent, f"{record.path.name}{ending}")
+    return {} if path is None or path == record.path else {"keypoints": path}
 
 
 def _belongs(name: str, stem: str) -> bool:

@@ -60,11 +60,17 @@ class ImportedKeypoints:
     @property
     def summary(self) -> str:
         """One line for people: the layout, which joint became which, and which are missing."""
-        parts = [f"{mine} <- {printable(theirs)}" for mine, theirs in self.joint_map.items() if mine != theirs]
-        same = len(self.joint_map) - len(parts)
-        parts += [f"{same} joints under their COCO names"] if same else []
-        missing = f"; missing: {', '.join(self.missing)}" if self.missing and parts else ""
-        return f"{self.layout}{': ' if parts else ''}{', '.join(parts)}{missing}"
+        return joint_summary(self.layout, self.joint_map)
+
+
+def joint_summary(layout: str, joint_map: Mapping[str, str]) -> str:
+    """One line for people: the layout, which joint became which, and which COCO-17 joints the file does not have."""
+    parts = [f"{mine} <- {printable(theirs)}" for mine, theirs in joint_map.items() if mine != theirs]
+    same = len(joint_map) - len(parts)
+    parts += [f"{same} joints under their COCO names"] if same else []
+    missing = [name for name in COCO17 if name not in joint_map]
+    lacking = f"; missing: {', '.join(missing)}" if missing and parts else ""
+    return f"{layout}{': ' if parts else ''}{', '.join(parts)}{lacking}"
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:
@@ -81,14 +87,15 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
             too large. Named with file and field.
     """
     try:
-        entries = _read(path, video_stem)
+        entries = read_entries(path, video_stem)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
-    joint_map = _joint_map(entries)
+    joint_map, columns = joint_columns(entries)
     _check_frames(entries, frames)
-    columns = [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
     people = [person for group in entries.frames.values() for person in group]
+    if any(person.points.shape[1] > 3 for person in people):
+        raise refuse(path, "has three coordinates a joint", "Use dataset.kind=skeletons: docs/datasets/skeletons.md")
     with_score = all(person.score is not None and 0 <= person.score <= 1 for person in people)
     with_id = all(len({p.id for p in group}) == len(group) for group in entries.frames.values())
     of_video = tuple(
@@ -98,7 +105,12 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
     return ImportedKeypoints(entries.layout or "nobody in any frame", of_video, joint_map)
 
 
-def _read(path: Path, stem: str) -> Entries:
+def read_entries(path: Path, stem: str) -> Entries:
+    """A file or folder in its own joints; `stem` is the name with which a folder's files begin.
+
+    Raises:
+        DataError, OSError: see `read_keypoints`.
+    """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     total = 0
     for file in files:
@@ -141,6 +153,16 @@ def _check_frames(entries: Entries, frames: int) -> None:
             f"has no entry for {len(missing)} of {frames} frames: {shown}",
             "Export every frame of this very video; a frame without people has an empty entry",
         )
+
+
+def joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
+    """The file's joint by COCO-17 joint, and the (17,) row of each in the file's joints, -1 where it has none.
+
+    Raises:
+        DataError: too few joints of COCO-17, or two of one meaning.
+    """
+    joint_map = _joint_map(entries)
+    return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
 
 
 def _joint_map(entries: Entries) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Videos: finding them, decoding them frame by frame, writing them, and embedding them in a page."""
 
 from data.video.decoder import Frame, VideoInfo, decode, probe
+from data.video.frame_folder import FrameFolder
 from data.video.media import embed_video, jpeg, key_frames
 from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 from data.video.writer import write_video
@@ -8,6 +9,7 @@ from data.video.writer import write_video
 __all__ = [
     "VIDEO_SUFFIXES",
     "Frame",
+    "FrameFolder",
     "Labels",
     "Listing",
     "Record",

@@ -1,5 +1,7 @@
 """The only decoder. Times come from the stream, frames stream one at a time, memory stays bounded.
 
+A folder of frames (`data.video.frame_folder`) is a video too: its pictures are decoded and converted by the same code.
+
 A video is read in two ways: `probe` walks over the packets without decoding them, which gives the
 presentation time of every frame (never the header's frame count or rate), and `decode` yields the frames.
 """
@@ -16,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import VideoError
+from data.errors import VideoError, printable
 from data.video.containers import open_video, reason, video_stream
+from data.video.frame_folder import FrameFolder, read_picture
 from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ class Frame:
     image: NDArray[np.uint8]
 
 
-def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
+def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     """Information and the (N,) presentation times in seconds from the first frame.
 
     Packets are read and not decoded, except for the first frame, which gives the size as shown.
@@ -68,17 +71,17 @@ def probe(path: Path) -> tuple[VideoInfo, NDArray[np.float64]]:
     Raises:
         VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
+    if isinstance(path, FrameFolder):
+        return _info(*_still(path.files()[0])), path.times()
     with _opened(path) as (container, stream):
         stamps = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
         first, _ = _begun(path, container, stream)
-        width, height = _shown(stream, first)
-        sideways = orientation_of(first).transposed
-        info = VideoInfo(height, width) if sideways else VideoInfo(width, height)
+        info = _info(_shown(stream, first), orientation_of(first))
     return info, stamps.since(path, first.pts).times
 
 
-def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
     """The frames at `indices` (ascending, display order) or all, one at a time.
 
     Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
@@ -87,6 +90,9 @@ def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None)
     Raises:
         VideoError: the stream is damaged at or before a frame that was asked for.
     """
+    if isinstance(path, FrameFolder):
+        yield from _decode_folder(path, indices)
+        return
     with _opened(path) as (container, stream):
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
@@ -126,6 +132,36 @@ def decode(path: Path, indices: Sequence[int] | NDArray[np.int64] | None = None)
             )
         yield Frame(target, float(stamps.times[target]), last.image)
         target = next(pending, None)
+
+
+def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+    """The same of a folder of frames; only the pictures at `indices` and the first are opened.
+
+    Raises:
+        VideoError: a picture is damaged, or has not the size of the first; names its file.
+    """
+    files, times = source.files(), source.times()
+    size, orientation = _still(files[0])
+    for index in map(int, range(len(files)) if indices is None else indices):
+        picture = read_picture(files[index], MAX_PIXELS)
+        if (picture.width, picture.height) != size:
+            raise VideoError(
+                f"a picture of {picture.width} x {picture.height} pixels, but {printable(files[0].name)} has"
+                f" {size[0]} x {size[1]}",
+                where=files[index],
+                fix="Give all pictures of a folder of frames one size",
+            )
+        yield Frame(index, float(times[index]), _picture(files[index], picture, index, size, orientation))
+
+
+def _still(path: Path) -> tuple[tuple[int, int], Orientation]:
+    """Width and height of a picture before rotation, and its orientation."""
+    picture = read_picture(path, MAX_PIXELS)
+    return (picture.width, picture.height), orientation_of(picture)
+
+
+def _info(size: tuple[int, int], orientation: Orientation) -> VideoInfo:
+    return VideoInfo(*(size[::-1] if orientation.transposed else size))
 
 
 @dataclass(frozen=True)
@@ -226,7 +262,8 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
     if len(distinct) == len(stamps) and stream.time_base:
         if by_place:
             listed = max(listed, int(distinct[-1]) + 1)  # a place without a picture repeats the one before
-        frame_stamps = _Stamps((distinct - distinct[0]) * float(stream.time_base), None if by_place else distinct)
+        times = (distinct - distinct[0]) * stream.time_base.numerator / stream.time_base.denominator
+        frame_stamps = _Stamps(times, None if by_place else distinct)
     else:
         frame_stamps = _Stamps(np.arange(len(stamps), dtype=np.float64) / _rate(stream), None)
     _require_whole(path, container, stream, listed, end)

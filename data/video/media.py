@@ -23,6 +23,7 @@ from data.errors import VideoError
 from data.store import read_regular
 from data.video.containers import open_video, video_stream
 from data.video.decoder import decode, decoded, probe
+from data.video.frame_folder import FrameFolder
 from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
@@ -55,14 +56,13 @@ class Embedded:
     note: str = ""
 
 
-def embed_video(path: Path, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
+def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
     """The video at `path` as a `data:` URI, or None where no playable copy fits in `limit_bytes`.
 
     Raises:
         VideoError: the video cannot be decoded.
     """
-    mime = playable_type(path)
-    if mime and path.stat().st_size <= limit_bytes:
+    if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
         return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
     info, times = probe(path)
     duration = float(times[-1]) + frame_length(times)
@@ -102,7 +102,7 @@ def playable_type(path: Path) -> str | None:
     return "video/webm" if codec in ("vp8", "vp9") and "webm" in formats and path.suffix.lower() == ".webm" else None
 
 
-def key_frames(path: Path, times: Sequence[float], height: int = 180) -> list[str]:
+def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 180) -> list[str]:
     """JPEG stills as `data:` URIs, one per time in seconds: the frame shown at that time, in the order given.
 
     Raises:
@@ -149,7 +149,9 @@ def _attempts(long_side: int) -> list[tuple[int, int]]:
     return [a for a in ATTEMPTS if a[0] < long_side] or [(long_side, ATTEMPTS[-1][1])]
 
 
-def _encode(path: Path, times: NDArray[np.float64], copy: Path, long_side: int, factor: int) -> tuple[int, int]:
+def _encode(
+    path: Path | FrameFolder, times: NDArray[np.float64], copy: Path, long_side: int, factor: int
+) -> tuple[int, int]:
     """Write the copy at a constant rate; a video of variable rate keeps its times to half a frame."""
     rate = min(MOST_RATE, 1 / frame_length(times))
     count = max(1, round((float(times[-1]) + frame_length(times)) * rate))

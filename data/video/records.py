@@ -22,6 +22,7 @@ from data.store import (
     refuse_unknown,
 )
 from data.store.fingerprint import fingerprint
+from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
 
 CACHE_MARKER = ".aim-cache"
 """`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
@@ -64,7 +65,7 @@ class Record:
 
     Attributes:
         id: path relative to the input root, with `/` between folders; names the cache files.
-        path: the video, or None where a data set lists a trial without one.
+        path: the video, a file or a folder of frames; None where a data set lists a trial without one.
         sidecars: other input files (or folders of files) by kind, such as {"kinematics": Path(...)}.
         task: group that is trained and reported together, such as "Suturing" or "diving".
         labels: the judges' scores, or None for an unseen video.
@@ -73,6 +74,7 @@ class Record:
         split: the data set's own fixed split ("train" or "test"), or None.
         remote: input files on an object store by kind. They are no local files and `files` does not name them: a
             worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
+        frames: the video where it is a folder of frames; `path` is then its folder.
     """
 
     id: str
@@ -83,11 +85,22 @@ class Record:
     groups: Mapping[str, str] = field(default_factory=dict)
     split: str | None = None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
+    frames: FrameFolder | None = None
+
+    @property
+    def video(self) -> Path | FrameFolder | None:
+        """The video as `data.video.decode` opens it."""
+        return self.frames or self.path
 
     def files(self) -> dict[str, Path]:
-        """Every input file of this record by kind ("video" first); what the fingerprint covers."""
+        """Every local input of this record by kind ("video" first)."""
         files = {"video": self.path} if self.path is not None else {}
         return files | dict(sorted(self.sidecars.items()))
+
+    def inputs(self) -> dict[str, Path | FrameFolder | RemoteFile]:
+        """Every input of this record by kind, with those on a store; what the fingerprint covers."""
+        frames = {} if self.frames is None else {"video": self.frames}
+        return {**self.files(), **frames, **self.remote}
 
     @property
     def name(self) -> str:
@@ -108,29 +121,34 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None) -> Listing:
+def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
     A file is its own input: its id is its name. Files in a directory are taken by suffix
     (`VIDEO_SUFFIXES`); a file named directly is taken whatever its suffix.
 
+    A directory is a folder of frames, and so one video, where it holds JPEG or PNG pictures whose names all end in
+    digits, no video and no subfolder. Pictures in other directories are left out, and reported where they are numbered
+    or there is nothing else.
+
     Args:
         inputs: paths, or addresses of objects and folders on a store (`data.store.remote`).
         storage: how stores are reached.
+        frame_rate: frames per second of folders of frames; 0: unknown, and they are reported and left out.
 
     Raises:
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
-    places: dict[str, Path | RemoteFile] = {}
+    places: dict[str, _Place] = {}
     problems: list[str] = []
     for given in map(Path, inputs):
         refuse_ambiguous(given)
-        expanded: Iterable[tuple[str, Path | RemoteFile]]
+        expanded: Iterable[tuple[str, _Place]]
         if is_remote(given):
             expanded = _expand_remote(given, storage or Storage(), problems)
         else:
-            expanded = _expand(local_path(given), problems)
+            expanded = _expand(local_path(given), frame_rate, problems)
         for video_id, place in expanded:
             first = places.setdefault(video_id, place)
             if not _same_place(first, place):
@@ -141,23 +159,29 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None) ->
     return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
 
 
-def _record(video_id: str, place: Path | RemoteFile) -> Record:
+_Place = Path | FrameFolder | RemoteFile
+
+
+def _record(video_id: str, place: _Place) -> Record:
     if isinstance(place, RemoteFile):
         return Record(id=video_id, path=None, remote={"video": place})
+    if isinstance(place, FrameFolder):
+        return Record(id=video_id, path=place.folder, frames=place)
     return Record(id=video_id, path=place)
 
 
-def _shown(place: Path | RemoteFile) -> str:
+def _shown(place: _Place) -> str:
+    if isinstance(place, FrameFolder):
+        return printable(place.folder)
     return printable(place.url if isinstance(place, RemoteFile) else place)
 
 
-def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
+def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
     if given.is_dir():
-        named = sorted(p for p in _walk(given, problems) if p.suffix.lower() in VIDEO_SUFFIXES)
-        paths = [p for p in named if _is_usable(p, problems)]
-        if not paths:
+        places = sorted(_search(given, frame_rate, problems))
+        if not places:
             raise _no_video(given, problems)
-        return [(p.relative_to(given).as_posix(), p) for p in paths]
+        return places
     if given.is_file():
         return [(given.name, given)]
     refuse_unknown(given)
@@ -165,6 +189,26 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
     close = get_close_matches(given.name, siblings, n=1)
     meant = f"; did you mean '{given.with_name(close[0])}'?" if close else ""
     raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
+
+
+def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
+    """Id and place of every video below `root`; what cannot be one is reported."""
+    for folder, subfolders, names in _walk(root, problems):
+        videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
+        for path in videos:
+            if _is_usable(path, problems):
+                yield path.relative_to(root).as_posix(), path
+        pictures = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        if not pictures or videos or (folder.name.startswith(".") and folder != root):
+            continue
+        fault = frame_fault(pictures, frame_rate)
+        if fault and not subfolders:
+            problems.append(f"{printable(folder)}: left out, {fault}")
+        elif subfolders and not fault:
+            problems.append(f"{printable(folder)}: its pictures are left out, a folder of frames has no subfolder")
+        elif not fault:
+            video_id = folder.relative_to(root).as_posix() if folder != root else root.resolve().name
+            yield video_id, FrameFolder(folder, frame_rate)
 
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
@@ -211,11 +255,11 @@ def _is_usable(path: Path, problems: list[str]) -> bool:
     return True
 
 
-def _walk(root: Path, problems: list[str]) -> Iterable[Path]:
-    """Files below `root`; links to folders are not followed, so a loop cannot hang the search.
+def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], list[str]]]:
+    """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
-    Folders that cannot be read are reported. Caches of this program are not searched, unless `root` is one: previews
-    drawn there are no inputs.
+    Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
+    Caches of this program are not searched, unless `root` is one: previews drawn there are no inputs.
     """
 
     def report(error: OSError) -> None:
@@ -227,15 +271,16 @@ def _walk(root: Path, problems: list[str]) -> Iterable[Path]:
             subfolders.clear()
             continue
         subfolders.sort()
-        for name in names:
-            if not name.startswith("."):
-                yield Path(folder, name)
+        visible = [name for name in subfolders if not name.startswith(".")]
+        yield Path(folder), visible, sorted(name for name in names if not name.startswith("."))
 
 
-def _same_place(a: Path | RemoteFile, b: Path | RemoteFile) -> bool:
-    if isinstance(a, RemoteFile) or isinstance(b, RemoteFile):
-        return a == b
-    return a == b or os.path.samefile(a, b)
+def _same_place(a: _Place, b: _Place) -> bool:
+    if isinstance(a, Path) and isinstance(b, Path):
+        return a == b or os.path.samefile(a, b)
+    if isinstance(a, FrameFolder) and isinstance(b, FrameFolder):
+        return os.path.samefile(a.folder, b.folder)
+    return a == b
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -253,6 +298,17 @@ def fingerprint_file(path: Path) -> str:
         return fingerprint(len(parts), parts)
     with open_regular(path) as stream:
         return fingerprint(os.fstat(stream.fileno()).st_size, iter(lambda: stream.read(FINGERPRINT_BLOCK), b""))
+
+
+def fingerprint_frames(frames: FrameFolder) -> str:
+    """The fingerprint of a folder of frames without its rate: over the content of the pictures in their order.
+
+    Raises:
+        OSError: a picture cannot be read.
+        VideoError: see `FrameFolder.files`.
+    """
+    parts = [f"{fingerprint_file(file)}\n".encode() for file in frames.files()]
+    return fingerprint(len(parts), parts)
 
 
 def fingerprint_remote(file: RemoteFile) -> str:

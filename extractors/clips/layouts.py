@@ -9,6 +9,8 @@ A layout cuts a video of `count` frames into clips of `frames` frames and gives 
   0, 10, ..., 80, 86 for 102 frames. Where that would leave the last two less than half a stride apart, all starts
   are spread evenly instead.
 - `dense`: every window (or every `hop`-th), divided over the steps in order; a step is the average of its windows.
+- `sliding`: the same windows, each a step of its own, so that their number follows from the length of the video: rows
+  for other methods, at one per `hop` frames.
 
 Short videos: a window that is longer than the video repeats the last frame to its end. A `uniform` layout of more
 positions than frames repeats each frame in its place. So a video of one frame gives the same clip for every step.
@@ -22,7 +24,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Layout = Literal["uniform", "windows", "dense"]
+Layout = Literal["uniform", "windows", "dense", "sliding"]
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,8 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
         layout: see the module.
         steps: time steps, T in the paper.
         frames: frames of one clip.
-        stride: distance between neighbouring frames of a window (`windows` and `dense`).
-        hop: distance between the starts of neighbouring windows (`dense`).
+        stride: distance between neighbouring frames of a window (all but `uniform`).
+        hop: distance between the starts of neighbouring windows (`dense` and `sliding`).
 
     >>> plan_clips(102, layout="windows", steps=10, frames=16).clips[:, 0].tolist()
     [0, 10, 20, 30, 40, 50, 60, 70, 80, 86]
@@ -81,6 +83,8 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     >>> dense = plan_clips(8, layout="dense", steps=2, frames=4)
     >>> dense.clips[:, 0].tolist(), dense.spans.tolist()
     ([0, 1, 2, 3, 4], [[0, 2], [2, 5]])
+    >>> plan_clips(8, layout="sliding", steps=2, frames=4, hop=3).clips[:, 0].tolist()
+    [0, 3, 4]
 
     Raises:
         ValueError: a number below 1.
@@ -95,7 +99,8 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
     if layout == "windows":
         return _one_per_step(_windows(window_starts(last, steps), count, frames, stride))
     starts = np.unique(np.append(np.arange(0, last + 1, hop), last))
-    return ClipPlan(_windows(starts, count, frames, stride), divide(len(starts), steps))
+    clips = _windows(starts, count, frames, stride)
+    return _one_per_step(clips) if layout == "sliding" else ClipPlan(clips, divide(len(starts), steps))
 
 
 def uniform_positions(count: int, positions: int) -> NDArray[np.int32]:

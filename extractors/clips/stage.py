@@ -43,9 +43,9 @@ class ClipsConfig(StageConfig):
     seed: int = setting(0, "seed of `random` weights; in the key where they are random", affects_result=False, ge=0)
     steps: int = setting(10, "time steps, T in the paper", ge=1, le=1000)
     frames_per_clip: int = setting(16, "frames of one clip", ge=1, le=1024)
-    layout: Layout = setting("windows", "uniform, windows or dense; see extractors/clips/layouts.py")
+    layout: Layout = setting("windows", "uniform, windows, dense or sliding; see extractors/clips/layouts.py")
     frame_stride: int = setting(1, "frames from one frame of a window to the next", ge=1, le=10_000)
-    dense_hop: int = setting(1, "frames from one window of the dense layout to the next", ge=1, le=10_000)
+    dense_hop: int = setting(1, "frames from one window to the next, layouts dense and sliding", ge=1, le=10_000)
     short_side: int | None = setting(
         None, "pixels of the short side before the centre is cut; None: the network's own", le=4096
     )
@@ -113,7 +113,9 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def ticks(cls, config: ClipsConfig, frames: int) -> int | None:
-        """The time steps, whatever the length of the video."""
+        """The time steps, whatever the length of the video; of the layout sliding the number of windows."""
+        if config.layout == "sliding":
+            return len(_plan(config, frames).spans) if frames else None
         return config.steps
 
     def extract(self, source: Source) -> StageOutput:

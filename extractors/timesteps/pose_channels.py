@@ -7,6 +7,9 @@ in height, phase and distance survive AIM's subtraction. The unit is the mean of
 Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
 unit the person's torso length: the pose, independent of place, size and rotation.
 
+Three-dimensional joints (stage `skeleton`) give the same kinds with a third axis: "body" has x to the body's left, y
+along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
+
 "angle": interior angles of elbows, shoulders, hips and knees in radians, the spine's direction in the
 picture as a unit vector, and its turning in radians per second, anticlockwise positive.
 """
@@ -63,7 +66,7 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     An agent that the stage did not detect has all its channels, with weight 0.
 
     Args:
-        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3) and, where present, `cuts` (cut,) and
+        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and
             `filled` (frame, agent), true where the stage has interpolated a gap.
     """
     arrays = output.arrays
@@ -71,7 +74,7 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     keypoints = arrays["keypoints"].values
     cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
     filled_agents = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
-    absent = np.broadcast_to(np.float32(np.nan), (len(time), 17, 3))
+    absent = np.broadcast_to(np.float32(np.nan), (len(time), *keypoints.shape[2:]))
 
     def pose_of(agent: int) -> CleanPose:
         there = agent < keypoints.shape[1]
@@ -92,10 +95,10 @@ def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
     """
     scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
     centres = [body_centre(pose) for pose in poses]
-    valid_centres = np.concatenate([middle[valid] for middle, valid in centres] or [np.zeros((0, 2))])
-    overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(2)
-    frames = len(poses[0].points)
-    origin = np.broadcast_to(overall, (frames, 2))
+    frames, axes = len(poses[0].points), poses[0].points.shape[-1]
+    valid_centres = np.concatenate([middle[valid] for middle, valid in centres])
+    overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(axes)
+    origin = np.broadcast_to(overall, (frames, axes))
     if centre == "frame":
         origin = _moving_origin(centres, overall)
     return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
@@ -109,7 +112,7 @@ def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats
         return np.broadcast_to(overall, centres[0][0].shape)
     mean = np.mean([middle for middle, _ in centres], axis=0)
     every = np.arange(len(mean))
-    return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in (0, 1)], axis=1)
+    return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in range(mean.shape[1])], axis=1)
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
@@ -133,8 +136,9 @@ Columns = tuple[list[str], list[Floats], list[Floats]]
 
 
 def _points(form: str, xy: Floats, weight: Floats) -> Columns:
-    names = [f"{form}.{point}.{axis}" for point in POINTS for axis in "xy"]
-    return names, list(xy.reshape(len(xy), 2 * len(POINTS)).T), list(np.repeat(weight, 2, axis=1).T)
+    axes = xy.shape[-1]
+    names = [f"{form}.{point}.{axis}" for point in POINTS for axis in "xyz"[:axes]]
+    return names, list(xy.reshape(len(xy), axes * len(POINTS)).T), list(np.repeat(weight, axes, axis=1).T)
 
 
 def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -143,8 +147,9 @@ def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
     middle, speed, weight = pose.middle(*names)
     place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
     rated = pose.moving[:, [POINTS.index(name) for name in names]].min(axis=1)
-    columns = [place[:, 0], place[:, 1], moving[:, 0], moving[:, 1]]
-    return ["place.x", "place.y", "place.vx", "place.vy"], columns, [weight, weight, rated, rated]
+    axes = "xyz"[: place.shape[1]]
+    named = [*(f"place.{axis}" for axis in axes), *(f"place.v{axis}" for axis in axes)]
+    return named, [*place.T, *moving.T], [weight] * len(axes) + [rated] * len(axes)
 
 
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -157,10 +162,25 @@ def _velocity(pose: CleanPose, frame: SharedFrame) -> Columns:
 
 def _body(pose: CleanPose, frame: SharedFrame) -> Columns:
     spine, _, middle, trust = _torso(pose, frame)
-    across = np.stack([spine[:, 1], -spine[:, 0]], axis=1)
+    if spine.shape[1] == 2:
+        axes = [np.stack([spine[:, 1], -spine[:, 0]], axis=1), spine]
+    else:
+        axes, trust = _body_axes(pose, spine, trust)
     offset = _upright(pose.points) - middle[:, None]
-    xy = np.stack([np.einsum("fjc,fc->fj", offset, axis) for axis in (across, spine)], axis=2)
+    xy = np.stack([np.einsum("fjc,fc->fj", offset, axis) for axis in axes], axis=2)
     return _points("body", (xy / frame.torso).clip(-_FAR, _FAR), pose.weight * np.sqrt(trust)[:, None])
+
+
+def _body_axes(pose: CleanPose, spine: Floats, trust: Floats) -> tuple[list[Floats], Floats]:
+    """In 3-D: to the body's left, along the spine, and forward (frame, 3) as unit vectors; and the trust (frame,)."""
+    left, _, left_weight = pose.middle("left_shoulder", "left_hip")
+    right, _, right_weight = pose.middle("right_shoulder", "right_hip")
+    across = left - right
+    across = across - (across * spine).sum(axis=1, keepdims=True) * spine
+    length = np.linalg.norm(across, axis=1, keepdims=True)
+    across = np.divide(across, length, out=np.zeros_like(across), where=length > 0)
+    weight = np.minimum(left_weight, right_weight) * (length[:, 0] > 0)
+    return [across, spine, np.cross(across, spine)], np.minimum(trust, weight)
 
 
 def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -168,14 +188,14 @@ def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
     for name, joints in ANGLES.items():
         a, b, c = (POINTS.index(joint) for joint in joints)
         first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
-        cross = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
         names.append(f"angle.{name}")
-        values.append(np.arctan2(np.abs(cross), (first * second).sum(axis=1)))
+        values.append(np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1)))
         weights.append(pose.weight[:, [a, b, c]].min(axis=1))
     spine, turn, _, trust = _torso(pose, frame)
-    names += ["torso.x", "torso.y", "torso.turn"]
-    values += [spine[:, 0], spine[:, 1], turn]
-    weights += [trust, trust, trust]
+    axes = "xyz"[: spine.shape[1]]
+    names += [*(f"torso.{axis}" for axis in axes), "torso.turn" if len(axes) == 2 else "torso.turn_speed"]
+    values += [*spine.T, turn]
+    weights += [trust] * (len(axes) + 1)
     return names, values, weights
 
 
@@ -186,15 +206,27 @@ def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats,
     along, change = _upright(top - low), _upright(top_speed - low_speed)
     length = np.linalg.norm(along, axis=1)
     least = _SHORT_TORSO * frame.torso
-    spine = np.divide(along, length[:, None], out=np.tile([0.0, 1.0], (len(along), 1)), where=length[:, None] > 0)
-    turn = (along[:, 0] * change[:, 1] - along[:, 1] * change[:, 0]) / np.square(np.maximum(length, least))
+    spine = np.divide(
+        along,
+        length[:, None],
+        out=np.tile([0.0, 1.0, 0.0][: along.shape[1]], (len(along), 1)),
+        where=length[:, None] > 0,
+    )
+    turn = _cross(along, change) / np.square(np.maximum(length, least))
     trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)
     return spine, turn, _upright((top + low) / 2), trust
 
 
+def _cross(a: Floats, b: Floats) -> Floats:
+    """(frame,) cross product in the plane, anticlockwise positive; in 3-D its length."""
+    if a.shape[1] == 3:
+        return np.asarray(np.linalg.norm(np.cross(a, b), axis=1), dtype=np.float64)
+    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+
+
 def _upright(xy: Floats) -> Floats:
-    """Picture coordinates with y pointing up."""
-    return np.asarray(xy * np.array([1.0, -1.0]))
+    """Coordinates with y pointing up: those of a picture have it down."""
+    return np.asarray(xy * np.array([1.0, -1.0])) if xy.shape[-1] == 2 else xy
 
 
 _FORMS = {"place": _place, "camera": _camera, "body": _body, "velocity": _velocity, "angle": _angle}

@@ -68,7 +68,7 @@ class PoseSettings(StageConfig):
 
 @dataclass(frozen=True)
 class CleanPose:
-    """One person over time, in pixels with y pointing down.
+    """One person over time, in pixels with y pointing down; in 3-D, with three axes for two, in metres with y up.
 
     Attributes:
         points: (frame, 13, 2) px, 0 where the weight is 0.
@@ -110,23 +110,24 @@ def clean_pose(
 
     Args:
         time: (frame,) seconds.
-        keypoints: (frame, 17, 3) x px, y px, score; NaN where there is no detection.
+        keypoints: (frame, 17, 3) x px, y px, score, or (frame, 17, 4) x, y, z, score; NaN where there is no detection.
         cuts: (cut,) seconds; velocities never reach over a cut.
         filled: (frame,) true where the keypoints are interpolated; they get the weight of interpolated values.
     """
-    scores = keypoints[..., 2].astype(np.float64)
+    scores = keypoints[..., -1].astype(np.float64)
     if filled is not None and filled.any():
         _weigh_filled(scores, filled, settings.min_score)
-    points, weight = np.zeros((len(time), len(POINTS), 2)), np.zeros((len(time), len(POINTS)))
+    axes = keypoints.shape[-1] - 1
+    points, weight = np.zeros((len(time), len(POINTS), axes)), np.zeros((len(time), len(POINTS)))
     for rows in blocks(len(time)):
-        joints = np.concatenate([keypoints[rows, :, :2], scores[rows, :, None]], axis=2)
+        joints = np.concatenate([keypoints[rows, :, :-1], scores[rows, :, None]], axis=2)
         points[rows], weight[rows] = merge_head(joints, settings.min_score)
     observed = np.asarray((weight > 0).any(axis=1))
     if filled is not None:
         observed &= ~filled
     velocity, moving = np.zeros_like(points), np.zeros_like(weight)
     for rows in runs_between(time, cuts):
-        for axis in range(2):
+        for axis in range(axes):
             _, velocity[rows, :, axis], sloped = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
         moving[rows] = weight[rows] * sloped
     points[weight <= 0], velocity[moving <= 0] = 0.0, 0.0
@@ -146,10 +147,10 @@ def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
 
     The head is the mean of the points of the face by their scores, and weighs as much as the best of them.
     """
-    score = np.nan_to_num(keypoints[..., 2]).clip(0.0, 1.0)
-    good = np.isfinite(keypoints[..., :2]).all(axis=-1) & (score >= min_score) & (score > 0)
+    score = np.nan_to_num(keypoints[..., -1]).clip(0.0, 1.0)
+    good = np.isfinite(keypoints[..., :-1]).all(axis=-1) & (score >= min_score) & (score > 0)
     weight = np.where(good, score, 0.0)
-    xy = np.where(good[..., None], keypoints[..., :2], 0.0)
+    xy = np.where(good[..., None], keypoints[..., :-1], 0.0)
     face = weight[:, :_FACE, None]
     total = face.sum(axis=1)
     head = np.divide((face * xy[:, :_FACE]).sum(axis=1), total, out=np.zeros_like(xy[:, 0]), where=total > 0)

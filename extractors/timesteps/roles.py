@@ -4,6 +4,7 @@
 |---|---|
 | `pose:0`, `pose:1`, … | that tracked person of the `pose` stage; `pose` is `pose:0` |
 | `pose:0:left`, `:right`, `:upper`, `:lower` | half of that person's body (`extractors.timesteps.halves`) |
+| `skeleton:0`, `skeleton:0:left`, … | the same of a person of the `skeleton` stage |
 | `camera_flow` | the camera's motion, from the `camera_flow` stage |
 | `kinematics:master`, `kinematics:slave` | that array of the `kinematics` stage |
 | `stage/array` | any array of a stage that also stores `time`, one row of the array per time |
@@ -16,12 +17,12 @@ from dataclasses import dataclass
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _GENERIC = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
-_POSE = re.compile(r"pose(?::([0-9]{1,3})(?::(left|right|upper|lower))?)?", re.ASCII)
+_POSE = re.compile(r"(pose|skeleton)(?::([0-9]{1,3})(?::(left|right|upper|lower))?)?", re.ASCII)
 _KINEMATICS = ("master", "slave")
 
 GRAMMAR = (
-    "a role is pose:0, pose:1, pose:0:left (or right, upper, lower), camera_flow, kinematics:master, kinematics:slave "
-    "or stage/array"
+    "a role is pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
+    "kinematics:slave or stage/array"
 )
 """The grammar in one line, for error messages and help."""
 
@@ -56,7 +57,7 @@ def parse_role(text: str) -> Role:
     """
     given = text.strip()
     if match := _POSE.fullmatch(given):
-        return Role(given, "pose", "pose", agent=int(match[1] or 0), half=match[2] or "")
+        return Role(given, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
     if given == "camera_flow":
         return Role(given, "camera_flow", "camera_flow")
     stage, _, part = given.partition(":")
@@ -91,6 +92,8 @@ def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> N
         raise ValueError("a role is given twice: each agent can play one part only")
     if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:
         raise ValueError("the secondary agents must be of one kind, such as two people or one camera")
+    if len({role.stage for role in (primary, *secondary) if role.kind == "pose"}) > 1:
+        raise ValueError("people of pose and of skeleton have no common frame: take all from one stage")
     if exchange and len(secondary) > 1 and primary.kind != secondary[0].kind:
         raise ValueError("exchange with several secondary agents needs a primary of the same kind")
 

@@ -72,7 +72,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     """Roles, channels, segments: see the module's docstring."""
 
     name, version, Config = "timesteps", 3, TimestepsConfig
-    reads: ClassVar[tuple[Literal["video", "kinematics"], ...]] = ()
+    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ()
     arrays: ClassVar[Mapping[str, ArraySpec]] = {
         "primary": ArraySpec(("step", "primary_channel"), "mixed", "channels of the primary agent"),
         "primary_mask": ArraySpec(("step",), "1", "true where the primary agent was present"),
@@ -101,12 +101,12 @@ class Timesteps(Extractor[TimestepsConfig]):
         Raises:
             UsageError: `pose:k` with k not below `pose.agents`.
         """
-        agents = getattr(configs.get("pose"), "agents", None)
         for role in (config.parts()[0], *config.parts()[1]):
+            agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
                 raise UsageError(
-                    f"role '{role.text}' needs {role.agent + 1} people, and pose.agents is {agents}",
-                    fix=f"Use pose:0 to pose:{agents - 1}, or --set pose.agents={role.agent + 1} (6 at most)",
+                    f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}",
+                    fix=f"Use {stage}:0 to {stage}:{agents - 1}, or --set {stage}.agents={role.agent + 1} (6 at most)",
                 )
 
     @classmethod
@@ -145,8 +145,9 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
-        people = list(dict.fromkeys(role.agent for role in roles if role.kind == "pose"))
-        posed = pose_channels(_stage(upstream, "pose"), people, self.config.pose) if people else []
+        persons = [role for role in roles if role.kind == "pose"]
+        people = list(dict.fromkeys(role.agent for role in persons))
+        posed = pose_channels(_stage(upstream, persons[0].stage), people, self.config.pose) if people else []
         made = []
         for role in roles:
             if role.kind == "pose":

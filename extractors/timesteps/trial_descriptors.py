@@ -92,13 +92,14 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
 def tracks_of(channels: Channels) -> list[PointTrack]:
     """The moving points of an agent: both tool tips, a person's trunk, or the camera's pan."""
     if channels.kind in ("pose", "half"):
-        names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in "xy"]
+        axes = [axis for axis in "xyz" if {f"place.{axis}", f"camera.{_TRUNK[0]}.{axis}"} & set(channels.names)]
+        names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in axes]
         if "place.x" in channels.names:
-            names = ["place.x", "place.y"]
-        elif names[0] not in channels.names:
+            names = [f"place.{axis}" for axis in axes]
+        elif not names or names[0] not in channels.names:
             return []
         columns = [channels.column(name) for name in names]
-        xy = np.stack([value for value, _ in columns], axis=1).reshape(-1, len(names) // 2, 2).mean(axis=1)
+        xy = np.stack([value for value, _ in columns], axis=1).reshape(len(channels.time), -1, len(axes)).mean(axis=1)
         return [PointTrack("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
     if channels.kind == "camera_flow":
         (x, weight), (y, _) = channels.column("motion.pan_x"), channels.column("motion.pan_y")

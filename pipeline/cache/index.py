@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from data.errors import VideoError
+from data.video import FrameFolder
 from data.video.records import CACHE_INDEX, CACHE_MARKER, files_in
 
 T = TypeVar("T")
@@ -261,16 +263,18 @@ def _is_there(name: Any) -> bool:
         return False
 
 
-def stamp(path: Path | str) -> str | None:
+def stamp(path: Path | str | FrameFolder) -> str | None:
     """A token that changes whenever the content may have: size, both times in nanoseconds, and the inode number.
 
-    Of a folder: of every file directly in it.
+    Of a folder: of every file directly in it; of a folder of frames: of the frames.
     """
     try:
+        if isinstance(path, FrameFolder):
+            return f"frames {hashlib.sha256(os.fsencode(repr(path.stamps()))).hexdigest()}"
         if os.path.isdir(path):
             text = repr([(file.name, stamp(file)) for file in files_in(Path(path))])
             return f"folder {hashlib.sha256(os.fsencode(text)).hexdigest()}"
         status = os.stat(path)
-    except OSError:
+    except (OSError, VideoError):
         return None
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

@@ -7,6 +7,7 @@ not depend on any path, so a cache moves with its data to another folder or mach
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import traceback
@@ -33,8 +34,8 @@ from data.store import (
 )
 from data.store import hdf5 as store
 from data.store.files import remove_empty_parents, safe_name, sweep
-from data.video import Record
-from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_remote
+from data.video import FrameFolder, Record
+from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, Index, stamp
 from pipeline.stages import stage_class
@@ -93,12 +94,19 @@ class Cache:
         parts = [safe_name(part) for part in PurePosixPath(video_id).parts if part not in ("..", "/", ".")]
         return self.root.joinpath(stage, *parts[:-1], f"{parts[-1]}.h5")
 
-    def fingerprint(self, place: Path | RemoteFile) -> str:
+    def fingerprint(self, place: Path | RemoteFile | FrameFolder) -> str:
         """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
+
+        That of a folder of frames covers its pictures in order and the frame rate, and no names.
 
         Raises:
             OSError: it cannot be read (StorageError for an object).
+            VideoError: no frames, or two of one number.
         """
+        if isinstance(place, FrameFolder):
+            kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
+            content = self.index.recall(kind, where, stamp(place), lambda: fingerprint_frames(place), _is_hash)
+            return hashlib.sha256(f"{content} at {float(place.rate)!r}".encode()).hexdigest()
         if isinstance(place, RemoteFile):
             return self.index.recall(OBJECT_INPUT, place.url, place.stamp, lambda: fingerprint_remote(place), _is_hash)
         return self.index.recall("input", place.absolute(), stamp(place), lambda: fingerprint_file(place), _is_hash)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.errors import counted
@@ -11,10 +10,11 @@ from pipeline.cli.command import command
 from pipeline.cli.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.features import FeatureSet
+    from pipeline.pack_formats import Packed
 
 
 @command(api.pack, "pack --config tasd2 --set dataset.root=TASD-2 --out tasd2.h5")
-def pack(features: FeatureSet, out: Path) -> None:
+def pack(packed: Packed) -> None:
     """Print what was packed."""
-    say(f"{counted(len(features), 'performance')} in {out}, {out.stat().st_size / 1e6:.1f} MB")
+    files = f" ({packed.files} files)" if packed.path.is_dir() else ""
+    say(f"{counted(len(packed), 'performance')} in {packed.path}{files}, {packed.size / 1e6:.1f} MB")

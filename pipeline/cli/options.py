@@ -41,6 +41,7 @@ OPTIONS: dict[str, Any] = {
     "out": Annotated[Path | None, typer.Option("--out")],
     "folder": Annotated[Path, typer.Option("--folder")],
     "stages": Annotated[str, typer.Option("--stages")],
+    "format": Annotated[str, typer.Option("--format", metavar="h5|npz|csv|parquet")],
     "stage": Annotated[str, typer.Option("--stage")],
     "shard": Annotated[str, typer.Option("--shard")],
     "engine": Annotated[str, typer.Option("--engine")],

@@ -10,6 +10,7 @@ import numpy as np
 
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
+from data.store import RemoteFile
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
@@ -118,7 +119,7 @@ def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
     return make_folds(config.protocol, features.records, **options.get(config.protocol, {}))
 
 
-RECORDINGS = ("video", "kinematics")
+RECORDINGS = ("video", "kinematics", "keypoints")
 """Kinds of files that two performances cannot share; transcriptions and ratings may be equal by chance."""
 
 
@@ -128,8 +129,11 @@ def fingerprints(features: FeatureSet, config: BaseConfig) -> dict[str, set[str]
         return None
     cache = open_cache(config.cache, config.storage.reach())
     hashes = {
-        record.id: {cache.fingerprint(p) for kind, p in record.files().items() if kind in RECORDINGS and p.exists()}
-        | {cache.fingerprint(file) for kind, file in record.remote.items() if kind in RECORDINGS}
+        record.id: {
+            cache.fingerprint(place)
+            for kind, place in record.inputs().items()
+            if kind in RECORDINGS and (isinstance(place, RemoteFile) or record.files()[kind].exists())
+        }
         for record in features.records
     }
     cache.close()

@@ -194,7 +194,9 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
             fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER",
         )
     options = {} if dataset.labels is None else {"labels": dataset.labels}
-    listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
+    listing = list_records(
+        dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, frame_rate=config.frames.fps, **options
+    )
     if not dataset.tasks:
         return listing
     tasks = {record.task for record in listing.records}

@@ -142,18 +142,23 @@ def _seconds(plan: Plan, planner: Planner, frames: int, stages: dict[str, dict[s
 
 
 def expected_frames(records: Sequence[Record]) -> list[int]:
-    """Frames per record: counted for an even sample of at most `PROBED`, by bytes for the rest; decodes nothing."""
+    """Frames per record: counted for an even sample of at most `PROBED`, by bytes for the rest; decodes nothing.
+
+    Folders of frames are all counted, since they have other sizes.
+    """
     most = PROBED_FAR if any(record.remote for record in records) else PROBED
+    folders = {index: _count(record) for index, record in enumerate(records) if record.frames is not None}
     counted: dict[int, int] = {}
     end = time.monotonic() + PROBING_SECONDS
     for index in range(0, len(records), max(1, -(-len(records) // most))):
-        if count := _count(records[index]):
+        if index not in folders and (count := _count(records[index])):
             counted[index] = count
         if time.monotonic() > end:
             break
     sizes = [_bytes(record) for record in records]
     counted_bytes = sum(sizes[index] for index in counted)
     per_byte = sum(counted.values()) / counted_bytes if counted_bytes else 0.0
+    counted |= folders
     return [counted.get(index, round(size * per_byte)) for index, size in enumerate(sizes)]
 
 
@@ -166,6 +171,8 @@ def _count(record: Record) -> int:
                 return 0
             with fetched({"video": record.remote["video"]}) as copies:
                 return len(probe(copies["video"][0])[1])
+        if record.frames is not None:
+            return len(record.frames.files())
         return len(probe(record.path)[1]) if record.path is not None else 0
     except AimError:
         return 0  # it will fail by name when it is extracted

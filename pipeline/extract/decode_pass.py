@@ -119,19 +119,19 @@ class DecodePass:
 
     @cached_property
     def _probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
-        if self.record.path is None:
+        if self.record.video is None:
             raise VideoError("the data set lists this performance without a video", where=self.record.id)
-        return probe(self.record.path)
+        return probe(self.record.video)
 
     def _decode(self) -> None:
         asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
-        if not asked or self.record.path is None:
+        if not asked or self.record.video is None:
             return
         open_ = {name: np.zeros(len(self.probed[1]), bool) for name in asked}  # a set takes 60 times as much
         for name, wanted in open_.items():
             wanted[asked[name]] = True
         union = np.flatnonzero(np.any([*open_.values()], axis=0))
-        for done, frame in enumerate(decode(self.record.path, union), start=1):
+        for done, frame in enumerate(decode(self.record.video, union), start=1):
             for name, wanted in open_.items():
                 if wanted[frame.index]:
                     self._put(self._subscriptions[name], frame)

@@ -95,7 +95,10 @@ def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) 
         UsageError: no such file or folder, or no data set given.
         DataError: the data set's own files cannot be used.
     """
-    listing = find_videos(list(inputs), config.storage.reach()) if inputs else dataset_records(config)
+    if inputs:
+        listing = find_videos(list(inputs), config.storage.reach(), config.frames.fps)
+    else:
+        listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     return listing
 

@@ -154,7 +154,7 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
         VideoError: the video cannot be read.
         CacheError: an output is damaged.
     """
-    if record.path is None:
+    if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
     stored: dict[str, Stored] = {}
     for tries_left in (1, 0):
@@ -169,7 +169,7 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
                 raise
             run_extract([record], planner)
     roles = roles_of(stored["timesteps"].header["settings"]) if "timesteps" in stored else {}
-    info, times = probe(record.path)
+    info, times = probe(record.video)
     return PreviewScene(record, (info.width, info.height), times, {name: s.output for name, s in stored.items()}, roles)
 
 
@@ -181,10 +181,10 @@ def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threadin
         OSError: the folder cannot be written.
         Cancelled: `stop` was set; nothing is left half written.
     """
-    if scene.record.path is None:
+    path = scene.record.video
+    if path is None:
         raise DataError("the data set lists this performance without a video", where=scene.record.id)
     drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
-    path = scene.record.path
     rate, order = film_frames(scene.times)
     times_shown, shown = Counter(order.tolist()), tile_frames(scene)
     tiles: dict[int, Picture] = {}

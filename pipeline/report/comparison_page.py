@@ -18,7 +18,7 @@ from pipeline.report.score_page import scores_page
 from pipeline.results import Score
 from pipeline.score import load_scorer
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.scorer import saved_storage, usable_config
+from pipeline.score.scorer import input_settings, usable_config
 
 VIDEOS = "Name two video files"
 
@@ -77,7 +77,7 @@ def refuse_incomparable(a: Score, b: Score) -> None:
 def _record(run: Path, name: str, observer: Observer) -> Record:
     """The video of a name: a file, else an id in the run's data set."""
     if is_remote(Path(name)) or Path(name).exists():
-        performances = find_performances([Path(name)], observer, storage=saved_storage(run))
+        performances = find_performances([Path(name)], observer, settings=input_settings(run))
         if len(performances) > 1:
             raise UsageError(
                 f"a folder of {len(performances)} videos", where=name, fix="Name one video as A and one as B"

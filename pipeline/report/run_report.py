@@ -22,7 +22,7 @@ from pipeline.report.score_page import scores_page
 from pipeline.score import load_scorer
 from pipeline.score.bundle import FAULTS
 from pipeline.score.score_inputs import find_performances
-from pipeline.score.scorer import saved_storage, usable_config
+from pipeline.score.scorer import input_settings, usable_config
 
 RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
 
@@ -101,7 +101,7 @@ def _evaluation(place: Path) -> EvaluationReport:
 
 def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[Record]:
     if inputs:
-        return find_performances(inputs, observer, storage=saved_storage(run))
+        return find_performances(inputs, observer, settings=input_settings(run))
     config = validate(usable_config(run)[0], where=run)
     root, fix = config.dataset.root, "Name videos after the run, such as RUN videos/"
     if root is None:

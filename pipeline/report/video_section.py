@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data.errors import VideoError
 from data.store import StageOutput
-from data.video import Record, embed_video, key_frames, probe
+from data.video import FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import KeyFrame, Media, Traces, TrainingSteps, VideoReport
@@ -63,7 +63,7 @@ def video_report(
         origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
-    media, duration = _media(record.path, page, limit_bytes, origin)
+    media, duration = _media(record.video, page, limit_bytes, origin)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     row = batch_row(result, record, name=name)
     return replace(
@@ -71,7 +71,7 @@ def video_report(
         duration=row.duration if duration is None else duration,
         training=training,
         media=media,
-        key_frames=_stills(record.path, result.steps, duration or 0.0) if media else (),
+        key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
         skeleton=motion.skeleton(pose, ROLES) if pose else None,
         difference=_difference(pose, tools),
         camera=motion.camera_path(flow) if flow else None,
@@ -79,17 +79,22 @@ def video_report(
     )
 
 
-def _media(path: Path | None, page: Path, limit_bytes: int, origin: bool) -> tuple[Media | None, float | None]:
+def _media(
+    video: Path | FrameFolder | None, page: Path, limit_bytes: int, origin: bool
+) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
-    if path is None:
+    if video is None:
         return None, None
     try:
-        info, times = probe(path)
-        embedded, (first,) = embed_video(path, limit_bytes), key_frames(path, [0.0], POSTER_HEIGHT)
+        info, times = probe(video)
+        embedded, (first,) = embed_video(video, limit_bytes), key_frames(video, [0.0], POSTER_HEIGHT)
     except (VideoError, OSError):
         return None, None
     duration = float(times[-1]) + frame_length(times)
+    path = video.folder if isinstance(video, FrameFolder) else video
     link, note = _link(path, page), "" if embedded is None else embedded.note
+    if embedded is None and path != video:  # no page can show a folder
+        return None, duration
     if embedded is None and not origin and Path.home().name in Path(link).parts:
         link, note = path.name, "The video is too large to embed: keep a copy beside this page."
     elif embedded is None:
@@ -105,7 +110,7 @@ def _link(path: Path, page: Path) -> str:
         return path.resolve().as_uri()
 
 
-def _stills(path: Path | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
+def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duration: float) -> tuple[KeyFrame, ...]:
     """One still in the middle of every step, or `STILLS` over the video."""
     times = [(step.start + step.end) / 2 for step in steps] or [(i + 0.5) / STILLS * duration for i in range(STILLS)]
     try:

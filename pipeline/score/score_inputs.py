@@ -23,7 +23,7 @@ def find_performances(
     *,
     kinematics: Path | None = None,
     dataset: BaseConfig | None = None,
-    storage: Storage | None = None,
+    settings: BaseConfig | None = None,
 ) -> tuple[Record, ...]:
     """The performances to score; the observer gets a line about each problem and about a data set that is recognised.
 
@@ -32,16 +32,17 @@ def find_performances(
         observer: receives the notes.
         kinematics: of the one trial whose views `inputs` names; it may have no video.
         dataset: names the data set that is scored where there are no inputs.
-        storage: how stores are reached.
+        settings: say how stores are reached, and the rate of folders of frames; None: the defaults.
 
     Raises:
         UsageError: nothing to score, no such input, or files of different trials.
         DataError: the data set's own files cannot be used.
     """
+    storage, frame_rate = (settings.storage.reach(), settings.frames.fps) if settings else (None, 0.0)
     if kinematics is not None:
         listing = Listing(one_trial(inputs, kinematics, storage))
     elif inputs:
-        listing = _recognised(inputs, observer) or find_videos(inputs, storage)
+        listing = _recognised(inputs, observer) or find_videos(inputs, storage, frame_rate)
     elif dataset is not None and dataset.dataset.root is not None:
         listing = dataset_records(dataset, unscored=True)
     else:

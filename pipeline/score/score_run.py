@@ -13,7 +13,7 @@ from pipeline.outputs import writing
 from pipeline.results import Score
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv
-from pipeline.score.scorer import load_scorer, saved_storage
+from pipeline.score.scorer import input_settings, load_scorer
 
 
 def score_videos(
@@ -45,8 +45,8 @@ def score_videos(
         UsageError: no such input, one that the model does not read, or features unlike those of training.
         DataError: no trained run there, or a damaged one.
     """
-    storage = saved_storage(model, user) if any(map(is_remote, inputs)) else None
-    records = find_performances(inputs, observer, kinematics=kinematics, dataset=dataset, storage=storage)
+    settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
+    records = find_performances(inputs, observer, kinematics=kinematics, dataset=dataset, settings=settings)
     scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
     if kinematics is not None and "kinematics" not in scorer.planner.reads:
         raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, is_remote, parse_json, read_regular, write_text
+from data.store import StageOutput, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
@@ -111,9 +111,9 @@ class Scorer:
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        given, storage = [] if video is None else [Path(video)], self.config.storage.reach()
+        given, settings = [] if video is None else [Path(video)], self.config
         trial = None if kinematics is None else Path(kinematics)
-        return self.score_records(find_performances(given, Observer(), kinematics=trial, storage=storage))[0]
+        return self.score_records(find_performances(given, Observer(), kinematics=trial, settings=settings))[0]
 
     def score_records(
         self,
@@ -364,14 +364,17 @@ def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
     return values, content
 
 
-def saved_storage(folder: Path, user: BaseConfig | None = None) -> Storage:
-    """The storage settings for scoring with a run folder.
+def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
+    """The configuration by which inputs are found for scoring with a run folder; the user's `frames.fps` goes first.
 
     Raises:
         DataError: it is missing or damaged.
         UsageError: it has settings that this version does not have.
     """
-    return validate(usable_config(folder, user)[0], where=folder / CONFIG_FILE).storage.reach()
+    values, _ = usable_config(folder, user)
+    if user is not None and user.frames.fps:
+        values["frames"] = {"fps": user.frames.fps}
+    return validate(values, where=folder / CONFIG_FILE)
 
 
 def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:

@@ -86,7 +86,7 @@ def test_presets_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.M
     assert load_config("jigsaws").dump() == load_config(ROOT / "configs/jigsaws.yaml").dump()
     with pytest.raises(UsageError, match="no preset is called 'jigsaw'") as caught:
         load_config("jigsaw")
-    assert caught.value.fix == "did you mean 'jigsaws'? Presets: aqa7, demo, folder, jigsaws, person, tasd2"
+    assert caught.value.fix == "did you mean 'jigsaws'? Presets: aqa7, demo, folder, jigsaws, person, skeletons, tasd2"
     (tmp_path / "jigsaws").mkdir()
     assert load_config("jigsaws").name == "jigsaws", "a folder of that name is no configuration"
     (tmp_path / "jigsaws").rmdir()

@@ -25,8 +25,9 @@ class KeypointFile:
                 where=source.record.name,
                 fix="Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md",
             )
-        stem, full_size = source.record.id.rpartition("/")[2].rpartition("."), (source.info.width, source.info.height)
-        self._content = read_keypoints(path, stem[0] or stem[2], full_size, len(source.times))
+        name, full_size = source.record.id.rpartition("/")[2], (source.info.width, source.info.height)
+        stem = name if source.record.frames else name.rpartition(".")[0] or name
+        self._content = read_keypoints(path, stem, full_size, len(source.times))
         self._min_score, self._scale = min_score, np.array([*np.array(size) / np.array(full_size), 1.0])
         self.joint_map: str = self._content.summary
         """Which of the file's joints became which of COCO's, in one line."""

@@ -12,7 +12,7 @@ from data.store import write_text
 from extractors.base import StageConfig
 from pipeline.config import config_class, load_config, validate
 from pipeline.score.run_origin import NAMES, ORIGIN, is_own, portable
-from pipeline.score.scorer import CONFIG_FILE, save_config, saved_storage, usable_config
+from pipeline.score.scorer import CONFIG_FILE, input_settings, save_config, usable_config
 
 FOREIGN: dict[str, Any] = {
     "cache": "../x",
@@ -56,7 +56,7 @@ def test_a_foreign_folder_sets_features_only(tmp_path: Path) -> None:
     assert "evil" not in json.dumps(config.dump())
     assert len(notes) == 1
     assert "not trained by this account; its settings cache, " in notes[0]
-    assert saved_storage(tmp_path) == plain.storage.reach()
+    assert input_settings(tmp_path).storage == plain.storage
 
 
 def test_the_users_files_replace_the_published_names() -> None:

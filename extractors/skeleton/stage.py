@@ -1,0 +1,137 @@
+"""Stage `skeleton`: a keypoint file is the only input; its joints become those of the stage `pose`, in 2-D or 3-D.
+
+The file says who is who: the k-th agent is the k-th person that it names. Times are the file's, else from `rate_hz`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError
+from data.store import ArraySpec, StageOutput
+from data.store.arrays import Floats
+from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.signals import fill_gaps, local_line
+
+INTERPOLATED_SCORE = 0.05
+"""Score of an interpolated joint, as in the stage `pose`."""
+
+METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+
+_TRUNK = [5, 6, 11, 12]
+"""COCO's shoulders and hips."""
+
+
+class SkeletonConfig(StageConfig):
+    """How the coordinates of a file are read."""
+
+    agents: int = setting(1, "people that are kept, in the order in which the file names them", ge=1, le=6)
+    rate_hz: float = setting(30.0, "frames per second of files without a column of times", gt=0, le=10_000)
+    unit: Literal["m", "cm", "mm"] = setting("m", "unit of 3-D coordinates; 2-D ones are pixels")
+    up: Literal["y", "-y", "z"] = setting("y", "3-D axis that points up; in 2-D, y points down as in a picture")
+    max_gap_s: float = setting(0.6, "gaps of a joint up to this many seconds are interpolated; 0: none", ge=0)
+    smoothing_s: float = setting(
+        0.06, "width in seconds of the Gaussian of the line fitted to each joint; 0 keeps the file's", ge=0, le=1
+    )
+
+
+class SkeletonJoints(Extractor[SkeletonConfig]):
+    """The joints of a keypoint file, gaps interpolated and smoothed."""
+
+    name: ClassVar[str] = "skeleton"
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = SkeletonConfig
+    reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("keypoints",)
+    arrays: ClassVar[Mapping[str, ArraySpec]] = {
+        "time": ArraySpec(("frame",), "s", "seconds, as the file or `rate_hz` says"),
+        "keypoints": ArraySpec(
+            ("frame", "agent", "joint", "coordinate"),
+            "mixed",
+            "COCO-17 joints: x, y in pixels with y down, or x, y, z in metres with y up, and score 0..1; NaN and 0 for"
+            " missing ones",
+        ),
+        "filled": ArraySpec(("frame", "agent"), "1", "true where the whole person is interpolated"),
+        "centre": ArraySpec(
+            ("frame", "axis"), "1", "middle of the first agent's trunk from its median, in torso lengths, y up"
+        ),
+    }
+    clock: ClassVar[str] = "frame"
+    seconds_per_unit: ClassVar[float] = 0.0002
+    headline: ClassVar[tuple[str, ...]] = ("found_rate", "joint_map")
+
+    @classmethod
+    def ticks(cls, config: SkeletonConfig, frames: int) -> int | None:
+        """Only the file tells how many frames it has."""
+        return None
+
+    def extract(self, source: Source) -> StageOutput:
+        """The arrays of one file.
+
+        Raises:
+            DataError: the record has no keypoint file, or one that cannot be used.
+        """
+        from data.keypoints import read_motion
+
+        path = source.record.sidecars.get("keypoints")
+        if path is None:
+            raise DataError("no keypoint file", where=source.record.name, fix="Check dataset.kind and dataset.root")
+        motion = read_motion(path, self.config.agents)
+        count = len(motion.keypoints)
+        time = np.arange(count) / self.config.rate_hz if motion.times is None else motion.times - motion.times[0]
+        points = self._oriented(motion.keypoints)
+        detected = np.asarray(np.isfinite(points[..., 0]).any(axis=2))
+        for agent in range(points.shape[1]):
+            self._clean(time, points[:, agent])
+        names = (*"xyz"[: points.shape[-1] - 1], "score")
+        values: dict[str, NDArray[Any]] = {
+            "time": time,
+            "keypoints": points.astype(np.float32),
+            "filled": ~detected & np.asarray(np.isfinite(points[..., 0]).any(axis=2)),
+            "centre": _centre(points[:, 0, :, :-1]).astype(np.float32),
+        }
+        quality: dict[str, float | int | str | bool] = {
+            "found_rate": round(float(detected.all(axis=1).mean()), 4),
+            "dimensions": len(names) - 1,
+            "joint_map": motion.summary,
+        }
+        channels = {"keypoints": names, "centre": tuple(f"centre_{axis}" for axis in names[:-1])}
+        return StageOutput.of(self.arrays, values, quality, channels)
+
+    def _oriented(self, keypoints: Floats) -> Floats:
+        """The same with 3-D coordinates in metres and y up."""
+        if keypoints.shape[-1] == 3:
+            return np.array(keypoints)
+        x, y, z, score = np.moveaxis(keypoints, -1, 0)
+        turned = {"y": (x, y, z), "-y": (x, -y, -z), "z": (x, z, -y)}[self.config.up]
+        return np.stack([*(axis * METRES[self.config.unit] for axis in turned), score], axis=-1)
+
+    def _clean(self, time: Floats, points: Floats) -> None:
+        """Interpolate the gaps of one agent's joints (frame, 17, coordinate), and smooth them, in place."""
+        for joint in range(points.shape[1]):
+            there = np.isfinite(points[:, joint, 0])
+            if not there.any():
+                continue
+            weight = np.repeat(np.where(there, np.maximum(points[:, joint, -1], 0.01), 0.0)[:, None], 3, axis=1)
+            weight = weight[:, : points.shape[-1] - 1]
+            place, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
+            good = weight[:, 0] > 0
+            if self.config.smoothing_s:
+                place = local_line(time, np.where(good[:, None], place, 0.0), weight, self.config.smoothing_s)[0]
+            points[good, joint, :-1] = place[good]
+            points[good & ~there, joint, -1] = INTERPOLATED_SCORE
+
+
+def _centre(points: Floats) -> Floats:
+    """(frame, axis) middle of the trunk (frame, 17, axis) from its median in torso lengths; NaN where not placed."""
+    trunk = points[:, _TRUNK]
+    middle, spine = trunk.mean(axis=1), trunk[:, :2].mean(axis=1) - trunk[:, 2:].mean(axis=1)
+    length = np.linalg.norm(spine, axis=1)
+    length = length[np.isfinite(length) & (length > 0)]
+    if not length.size:
+        return np.full_like(middle, np.nan)
+    middle = (middle - np.nanmedian(middle, axis=0)) / np.percentile(length, 80)
+    return np.asarray(middle * np.array([1.0, -1.0]) if middle.shape[1] == 2 else middle)

@@ -1,0 +1,267 @@
+"""Features for other programs: the arrays of a stage as HDF5, NumPy, CSV or Parquet, with a data dictionary.
+
+Rows follow the stage's clock (steps, clips, frames), one video after another. CSV and Parquet are one table: the
+video's name and labels, and a column per number, such as `logits.0` or `primary.place.x.mean`. NPZ and HDF5 keep the
+arrays: those with the clock are joined along it, and `video` says for each row which entry of `id` it belongs to.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import DataError, UsageError, nearest, printable
+from data.store import Array, StageOutput, write_text
+from data.store import hdf5 as store
+from data.store.files import atomic_path, safe_name
+from data.video import Labels, Record
+from pipeline.cache import UNREADABLE, software
+from pipeline.extract import Planner
+from pipeline.observer import Observer
+from pipeline.stages import stage_class
+
+FORMATS = ("h5", "npz", "csv", "parquet")
+
+LABELS = ("score", "execution", "synchronisation", "difficulty")
+
+Column = tuple[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What `pack` wrote.
+
+    Attributes:
+        path: the file, or the folder of one file a video.
+        performances: performances in it.
+        files: files of features, without the data dictionary.
+        size: their bytes.
+    """
+
+    path: Path
+    performances: int
+    files: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.performances
+
+
+def chosen_format(name: str, out: Path | None) -> str:
+    """The format by its name, else by the ending of the file.
+
+    Raises:
+        UsageError: no such format, or its package is not installed.
+    """
+    chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "") or "h5"
+    if chosen not in FORMATS:
+        raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
+    if chosen == "parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise UsageError(
+                "parquet needs the package 'pyarrow', which is not installed",
+                fix='Type: python -m pip install -e ".[parquet]", or take --format csv',
+            ) from None
+    return chosen
+
+
+def stage_outputs(
+    records: Sequence[Record], planner: Planner, stage: str, observer: Observer
+) -> Iterator[tuple[Record, StageOutput]]:
+    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
+    for plan in planner.plan_all(records):
+        step = next(step for step in plan.steps if step.stage == stage)
+        if step.check.state != "fresh":
+            cause = next(iter(plan.faults().values()), f"{stage} is {step.check.state} ({step.check.reason})")
+            observer.note(f"left out: {plan.record.name}: {cause}")
+            continue
+        try:
+            output = planner.cache.read(stage, plan.record.id, step.computation.key).output
+        except UNREADABLE as error:
+            observer.note(f"left out: {plan.record.name}: {error}")
+            continue
+        yield plan.record, output
+
+
+def write_features(
+    out: Path, form: str, stage: str, outputs: Iterator[tuple[Record, StageOutput]], *, per_video: bool
+) -> Packed:
+    """Write the outputs of a stage and, beside them, `<name>.dictionary.json`.
+
+    One file holds everything in memory; one file a video holds one video at a time.
+
+    Raises:
+        DataError: no output, or two that do not fit in one table.
+        OSError: the place cannot be written.
+    """
+    if not per_video:
+        group = list(outputs)
+        _require(group, stage)
+        columns = _write(out, form, stage, group)
+        write_text(out.with_name(f"{out.stem}.dictionary.json"), _dictionary(stage, form, group[0][1], columns))
+        return Packed(out, len(group), 1, out.stat().st_size)
+    count, size, first = 0, 0, None
+    for record, output in outputs:
+        parts = [safe_name(part) for part in Path(record.id).parts if part not in ("..", "/", ".")]
+        path = out.joinpath(*parts[:-1], f"{parts[-1]}.{form}")
+        columns = _write(path, form, stage, [(record, output)])
+        if first is None:
+            write_text(out / f"{stage}.dictionary.json", _dictionary(stage, form, output, columns))
+        first, count, size = output, count + 1, size + path.stat().st_size
+    _require(first, stage)
+    return Packed(out, count, count, size)
+
+
+def _require(outputs: object, stage: str) -> None:
+    if not outputs:
+        fix = f"Run `extract --stages {stage}` with the same configuration first"
+        raise DataError(f"no performance has a fresh output of {stage}", fix=fix)
+
+
+def _write(path: Path, form: str, stage: str, group: list[tuple[Record, StageOutput]]) -> list[str]:
+    """One file; returns its columns or arrays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if form in ("csv", "parquet"):
+        columns = _table(stage, group)
+        WRITERS[form](path, columns)
+        return [name for name, _ in columns]
+    arrays = _joined(stage, group)
+    if form == "h5":
+        records = [{"id": printable(record.id), "labels": _labels(record), "task": record.task} for record, _ in group]
+        header = {"stage": f"features of {stage}", "stage_version": 1, "records": records, "software": software()}
+        store.write(path, header, StageOutput(arrays))
+        return list(arrays)
+    plain: dict[str, Any] = {name: array.values for name, array in arrays.items()}
+    plain |= {f"{name}_names": np.array(array.names) for name, array in arrays.items() if array.names}
+    plain["id"] = np.array([printable(record.id) for record, _ in group])
+    plain["task"] = np.array([record.task for record, _ in group])
+    plain |= {name: np.array([_labels(record)[name] for record, _ in group], float) for name in LABELS}
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, **plain)
+    return list(plain)
+
+
+def _labels(record: Record) -> dict[str, float | None]:
+    return asdict(record.labels or Labels())
+
+
+def _clocked(stage: str, output: StageOutput) -> Mapping[str, Array]:
+    """The arrays whose first axis is the stage's clock."""
+    clock = stage_class(stage).clock
+    return {name: array for name, array in output.arrays.items() if array.dims[:1] == (clock,)}
+
+
+def _fixed(group: list[tuple[Record, StageOutput]], stage: str) -> list[str]:
+    """Names of the other arrays that have one shape in all videos; lists of varying length, such as cuts, are not."""
+    outputs = [output.arrays for _, output in group]
+    other = [name for name in outputs[0] if name not in _clocked(stage, group[0][1])]
+    specs = stage_class(stage).arrays
+    lists = {"cut", "track"}
+    return [
+        name
+        for name in other
+        if not lists & set(specs[name].dims)
+        and len({arrays[name].values.shape for arrays in outputs if name in arrays}) == 1
+    ]
+
+
+def _joined(stage: str, group: list[tuple[Record, StageOutput]]) -> dict[str, Array]:
+    """Arrays of all videos: joined along the clock, or stacked where they have none."""
+    first, clock = group[0][1].arrays, stage_class(stage).clock
+    made: dict[str, Array] = {}
+    lengths: list[int] = []
+    for name, array in _clocked(stage, group[0][1]).items():
+        parts = [_same(record, output, name, array) for record, output in group]
+        lengths = lengths or [len(part) for part in parts]
+        made[name] = Array(np.concatenate(parts), array.dims, array.unit, array.about, array.names)
+    rows = np.repeat(np.arange(len(group), dtype=np.int32), lengths)
+    made["video"] = Array(rows, (clock,), "1", "which video the row belongs to, in the order of the ids")
+    for name in _fixed(group, stage):
+        array = first[name]
+        values = np.stack([output.arrays[name].values for _, output in group])
+        made[name] = Array(values, ("performance", *array.dims), array.unit, array.about, array.names)
+    return made
+
+
+def _same(record: Record, output: StageOutput, name: str, first: Array) -> NDArray[Any]:
+    array = output.arrays.get(name)
+    if array is None or array.values.shape[1:] != first.values.shape[1:] or array.names != first.names:
+        raise DataError(f"'{name}' has another shape or other channels", where=record.name, fix="Take --per-video")
+    return array.values
+
+
+def _table(stage: str, group: list[tuple[Record, StageOutput]]) -> list[Column]:
+    """The columns of the one table; values without the clock are repeated on every row of their video."""
+    arrays = _joined(stage, group)
+    rows, clock = arrays.pop("video").values, stage_class(stage).clock
+    ids, labels = [printable(record.id) for record, _ in group], [_labels(record) for record, _ in group]
+    starts = np.searchsorted(rows, rows, side="left")
+    columns: list[Column] = [("video", np.array(ids, dtype=object)[rows]), (clock, np.arange(len(rows)) - starts)]
+    columns.append(("task", np.array([record.task for record, _ in group], dtype=object)[rows]))
+    columns += [(name, np.array([label[name] for label in labels], dtype=float)[rows]) for name in LABELS]
+    for name, array in arrays.items():
+        values = array.values if array.dims[:1] == (clock,) else array.values[rows]
+        columns += [(".".join([name, *label]), column) for label, column in _split(array, values)]
+    return columns
+
+
+def _split(array: Array, values: NDArray[Any]) -> Iterator[tuple[list[str], NDArray[Any]]]:
+    """Label and (row,) values of every column of an array whose first axis are the rows."""
+    flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+    for number, place in enumerate(np.ndindex(*values.shape[1:])):
+        label = [str(index) for index in place]
+        if label and array.names:
+            label[-1] = array.names[place[-1]]
+        yield label, flat[:, number]
+
+
+def _write_csv(path: Path, columns: Sequence[Column]) -> None:
+    cells = [_cells(values) for _, values in columns]
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([name for name, _ in columns])
+        writer.writerows(zip(*cells, strict=True))
+
+
+def _cells(values: NDArray[Any]) -> list[str]:
+    """Numbers with as many digits as they have, missing ones empty; text that no spreadsheet reads as a formula."""
+    if values.dtype.kind == "f":
+        digits = 9 if values.dtype.itemsize == 4 else 17
+        return ["" if number != number else f"{number:.{digits}g}" for number in values.tolist()]
+    if values.dtype.kind in "iub":
+        return [str(int(number)) for number in values.tolist()]
+    return [f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in values.tolist()]
+
+
+def _write_parquet(path: Path, columns: Sequence[Column]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table([pyarrow.array(values) for _, values in columns], names=[name for name, _ in columns])
+    with atomic_path(path) as temporary:
+        parquet.write_table(table, temporary, compression="zstd")
+
+
+WRITERS: Mapping[str, Callable[[Path, Sequence[Column]], None]] = {"csv": _write_csv, "parquet": _write_parquet}
+
+
+def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:
+    """The data dictionary: what the stage's own table says of each array, and which columns it became."""
+    kind = stage_class(stage)
+    arrays = {}
+    for name, array in output.arrays.items():
+        made = [column for column in columns if column == name or column.startswith(f"{name}.")]
+        unit, about = array.unit, array.about or kind.arrays[name].about
+        arrays[name] = {"dims": array.dims, "unit": unit, "meaning": about, "names": array.names, "columns": made}
+    clock = f"one row per {kind.clock}; `time` or `bounds` are seconds from the first frame of the video"
+    text = {"stage": stage, "version": kind.version, "format": form, "clock": clock, "arrays": arrays}
+    return json.dumps(text, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,204 @@
+"""Folders of frames: which folders are videos, the order of the frames, equality with videos, damaged pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from data.datasets import list_records
+from data.errors import UsageError, VideoError
+from data.video import FrameFolder, decode, embed_video, find_videos, key_frames, probe, write_video
+
+Pictures = NDArray[np.uint8]
+
+
+def pictures(count: int = 6, size: tuple[int, int] = (64, 48)) -> Pictures:
+    """(count, height, width, 3) coloured noise, smoothed so that JPEG keeps it."""
+    noise = np.random.default_rng(3).integers(0, 256, (count, size[1], size[0], 3)).astype(np.uint8)
+    return np.stack([cv2.GaussianBlur(picture, (7, 7), 2) for picture in noise])
+
+
+def frames(folder: Path, images: Sequence[NDArray[np.uint8]] | Pictures, suffix: str = "png", first: int = 1) -> Path:
+    """A folder of the pictures, numbered from `first`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, image in enumerate(images, start=first):
+        cv2.imwrite(str(folder / f"{number:05d}.{suffix}"), image[..., ::-1])
+    return folder
+
+
+def images_of(source: Path | FrameFolder, indices: Sequence[int] | None = None) -> Pictures:
+    """The decoded pictures."""
+    return np.stack([frame.image for frame in decode(source, indices)])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixel_format", "options"),
+    [
+        ("a.mkv", "ffv1", "bgr0", {}),
+        ("a.avi", "ffv1", "bgr0", {}),
+        ("a.mp4", "libx264rgb", "rgb24", {"qp": "0"}),
+    ],
+)
+def test_a_folder_of_png_is_the_lossless_video(
+    tmp_path: Path, name: str, codec: str, pixel_format: str, options: dict[str, str]
+) -> None:
+    images = pictures(30)
+    write_video(tmp_path / name, images, 25, codec=codec, pixel_format=pixel_format, options=options)
+    folder = FrameFolder(frames(tmp_path / "a", images), 25)
+    np.testing.assert_array_equal(images_of(folder), images)
+    np.testing.assert_array_equal(images_of(folder), images_of(tmp_path / name))
+    (info, times), (of_video, times_of_video) = probe(folder), probe(tmp_path / name)
+    assert info == of_video
+    np.testing.assert_array_equal(times, times_of_video)
+    assert [frame.time for frame in decode(folder, [2, 29])] == [times[2], times[29]]
+
+
+def test_a_folder_of_jpeg_is_the_video_of_the_same_files(tmp_path: Path) -> None:
+    folder = FrameFolder(frames(tmp_path / "a", pictures(), "jpg"), 25)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for position, file in enumerate(folder.files()):
+            packet = av.Packet(file.read_bytes())
+            packet.pts = packet.dts = position
+            packet.stream, packet.time_base, packet.is_keyframe = stream, Fraction(1, 25), True
+            container.mux(packet)
+    np.testing.assert_array_equal(images_of(folder), images_of(tmp_path / "a.mkv"))
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    images = pictures(4)
+    for name, image in zip(("dive_8.png", "dive_9.PNG", "dive_100.png", "dive_1000.png"), images, strict=True):
+        (tmp_path / name).write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    folder = FrameFolder(tmp_path, 10)
+    np.testing.assert_array_equal(images_of(folder), images)
+    assert probe(folder)[1].tolist() == [0, 0.1, 0.2, 0.3]
+    part = FrameFolder(tmp_path, 10, first=9, last=100)
+    np.testing.assert_array_equal(images_of(part), images[1:3])
+    with pytest.raises(VideoError, match="no picture with a number from 10 to 20"):
+        FrameFolder(tmp_path, 10, first=10, last=20).files()
+
+
+def test_only_the_asked_pictures_are_opened(tmp_path: Path) -> None:
+    folder = FrameFolder(frames(tmp_path / "a", pictures()), 25)
+    (tmp_path / "a/00003.png").write_bytes(b"")
+    np.testing.assert_array_equal(images_of(folder, [1, 4]), pictures()[[1, 4]])
+
+
+def no_picture(path: Path) -> None:
+    path.write_text("<html>not found</html>")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_size(path: Path) -> None:
+    path.write_bytes(cv2.imencode(path.suffix, np.zeros((10, 12, 3), np.uint8))[1].tobytes())
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def lost_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere.png")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        (no_picture, "is no JPEG or PNG picture"),
+        (cut, "is damaged"),
+        (other_size, "a picture of 12 x 10 pixels, but 00001"),
+        (pipe, "not a regular file"),
+        (lost_link, "No such file"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_an_unusable_picture_is_named(tmp_path: Path, spoil, what: str, suffix: str) -> None:
+    folder = FrameFolder(frames(tmp_path / "a", pictures(), suffix), 25)
+    spoil(tmp_path / f"a/00004.{suffix}")
+    with pytest.raises(VideoError, match=what) as caught:
+        images_of(folder)
+    assert str(caught.value.where) == str(tmp_path / f"a/00004.{suffix}")
+
+
+def test_links_to_pictures_and_wrong_endings_are_read(tmp_path: Path) -> None:
+    images = pictures()
+    frames(tmp_path / "kept", images)
+    (tmp_path / "a").mkdir()
+    for file in (tmp_path / "kept").iterdir():
+        (tmp_path / "a" / f"{file.stem}.jpg").symlink_to(file)
+    np.testing.assert_array_equal(images_of(FrameFolder(tmp_path / "a", 25)), images)
+
+
+def test_a_page_gets_a_copy_and_stills(tmp_path: Path) -> None:
+    folder = FrameFolder(frames(tmp_path / "a", pictures(12, (320, 200))), 25)
+    made = embed_video(folder)
+    assert made is not None
+    assert made.uri.startswith("data:video/mp4;base64,")
+    assert len(key_frames(folder, [0.0, 0.3])) == 2
+
+
+def test_which_folders_are_videos(tmp_path: Path, make_video) -> None:
+    images = pictures(3, (16, 16))
+    make_video(tmp_path / "film.mp4")
+    frames(tmp_path / "dive.1", images)
+    frames(tmp_path / "day/dive 2", images, "jpg", first=998)
+    frames(tmp_path / "deep", images)
+    frames(tmp_path / "deep/flow", images)
+    frames(tmp_path / "twice", images)
+    (tmp_path / "twice/1.png").write_bytes(b"x")
+    frames(tmp_path / "one", images[:1])
+    frames(tmp_path / "cover", images)
+    (tmp_path / "cover/poster.jpg").write_bytes(b"x")
+    (tmp_path / "cover/.hidden.jpg").write_bytes(b"x")
+    frames(tmp_path / ".hidden", images)
+    make_video(tmp_path / "with film/b.mp4")
+    frames(tmp_path / "with film", images)
+    (tmp_path / "linked").symlink_to(tmp_path / "dive.1")
+    listing = find_videos([tmp_path], frame_rate=30)
+    assert [record.id for record in listing.records] == [
+        "day/dive 2", "deep/flow", "dive.1", "film.mp4", "with film/b.mp4"
+    ]  # fmt: skip
+    assert listing.records[0].frames == FrameFolder(tmp_path / "day/dive 2", 30)
+    assert [text.removeprefix(f"{tmp_path}/") for text in listing.problems] == [
+        "cover: left out, the picture 'poster.jpg' has no number at the end of its name",
+        "deep: its pictures are left out, a folder of frames has no subfolder",
+        "one: left out, a single picture is no video",
+        "twice: left out, '00001.png' and '1.png' have the same number",
+    ]
+    (alone,) = find_videos([tmp_path / "dive.1"], frame_rate=30).records
+    assert (alone.id, alone.path, alone.video) == ("dive.1", tmp_path / "dive.1", FrameFolder(tmp_path / "dive.1", 30))
+
+
+def test_a_folder_of_frames_needs_its_rate(tmp_path: Path, make_video) -> None:
+    frames(tmp_path / "dive", pictures(3))
+    with pytest.raises(UsageError, match=r"--set frames\.fps=25"):
+        find_videos([tmp_path])
+    make_video(tmp_path / "film.mp4")
+    listing = find_videos([tmp_path])
+    assert [record.id for record in listing.records] == ["film.mp4"]
+    assert "states no frame rate" in listing.problems[0]
+
+
+def test_a_table_of_scores_names_the_folder(tmp_path: Path, make_video) -> None:
+    frames(tmp_path / "dive.1", pictures(3))
+    make_video(tmp_path / "film.mp4")
+    (tmp_path / "scores.csv").write_text("video,score\ndive.1,70\nfilm.mp4,60\n")
+    listing = list_records("folder", tmp_path, frame_rate=25)
+    assert [(record.id, record.labels.score) for record in listing.records if record.labels] == [
+        ("dive.1", 70.0), ("film.mp4", 60.0)
+    ]  # fmt: skip
+    assert not listing.problems

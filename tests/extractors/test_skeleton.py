@@ -1,0 +1,178 @@
+"""Keypoint files as the only input: reading, 3-D channels, and a data set of them through an evaluation."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from data.datasets import list_records
+from data.errors import DataError
+from data.keypoints import read_keypoints, read_motion
+from data.keypoints.skeletons import COCO17
+from data.store import StageOutput
+from data.store import hdf5 as store
+from extractors.skeleton import SkeletonJoints
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_points import PoseSettings
+from pipeline import api
+
+FORMS = PoseSettings(forms=("place", "camera", "body", "velocity", "angle"))
+STANDING = np.array(
+    [[0, 1.7], [0.03, 1.73], [-0.03, 1.73], [0.07, 1.7], [-0.07, 1.7], [0.2, 1.5], [-0.2, 1.5], [0.3, 1.2], [-0.3, 1.2],
+     [0.3, 0.9], [-0.3, 0.9], [0.12, 0.95], [-0.12, 0.95], [0.12, 0.5], [-0.12, 0.5], [0.12, 0.05], [-0.12, 0.05]]
+)  # fmt: skip
+"""(17, 2) metres, x to the person's left, y up."""
+
+
+def moving(count: int = 40, seed: int = 0, amplitude: float = 0.1) -> NDArray[np.float64]:
+    """(count, 17, 3) metres: a person who walks and sways."""
+    rng = np.random.default_rng(seed)
+    body = np.column_stack([STANDING, np.zeros(17)])
+    phase = np.arange(count)[:, None, None] / 8 + rng.uniform(0, 6, (1, 17, 3))
+    return body + amplitude * np.sin(phase) + np.arange(count)[:, None, None] * np.array([0.01, 0, 0.02])
+
+
+def write(path: Path, points: NDArray[np.float64], **columns: object) -> Path:
+    """A CSV of named columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    axes = "xyz"[: points.shape[-1]]
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*columns, *(f"{name}_{axis}" for name in COCO17 for axis in axes)])
+        for row, frame in enumerate(points):
+            writer.writerow([*(values[row] for values in columns.values()), *frame.ravel()])  # type: ignore[index]
+    return path
+
+
+def output_of(points: NDArray[np.float64]) -> StageOutput:
+    """The stage's output for one person of (frame, 17, axes) coordinates, unsmoothed."""
+    keypoints = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)[:, None]
+    values = {
+        "time": np.arange(len(points)) / 30,
+        "keypoints": keypoints.astype(np.float32),
+        "filled": np.zeros((len(points), 1), bool),
+        "centre": np.zeros((len(points), points.shape[-1]), np.float32),
+    }
+    return StageOutput.of(SkeletonJoints.arrays, values)
+
+
+def test_a_flat_body_has_the_channels_of_a_picture() -> None:
+    points = moving() * [1, 1, 0]
+    (flat,), (picture,) = (
+        pose_channels(output_of(p), [0], FORMS) for p in (points, points[..., :2] * np.array([-1.0, -1.0]))
+    )
+    for name in picture.names:
+        ours = "torso.turn_speed" if name == "torso.turn" else name
+        values, weight = picture.column(name)
+        sideways = name.endswith((".x", ".vx"))  # the picture shows the person from the front: left is right
+        expected = np.abs(values) if name == "torso.turn" else -values if sideways else values
+        np.testing.assert_allclose(flat.column(ours)[0], expected, atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(flat.column(ours)[1], weight, atol=1e-6, err_msg=name)
+    assert {name.rpartition(".")[0] for name in flat.names} == {name.rpartition(".")[0] for name in picture.names}
+
+
+def test_the_body_frame_turns_with_the_body() -> None:
+    points, (c, s) = moving(), (np.cos(0.8), np.sin(0.8))
+    turned = points @ np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]).T @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T
+    (one,), (other,) = (pose_channels(output_of(p), [0], FORMS) for p in (points, turned + 3))
+    for name in one.names:
+        if name.startswith(("body.", "angle.", "torso.turn")):
+            np.testing.assert_allclose(one.column(name)[0], other.column(name)[0], atol=1e-4, err_msg=name)
+    forward = points[20] + np.array([0, 0, 0.3]) * (np.arange(17) == 9)[:, None]
+    (bent,) = pose_channels(output_of(forward[None]), [0], FORMS)
+    (straight,) = pose_channels(output_of(points[20:21]), [0], FORMS)
+    assert bent.column("body.left_wrist.z")[0][0] > straight.column("body.left_wrist.z")[0][0] + 0.3
+
+
+def test_files_are_read_with_their_times_and_people(tmp_path: Path) -> None:
+    points = np.concatenate([moving(6), moving(6, seed=1)])
+    frames, people = [*range(6), *range(6)], ["b"] * 6 + ["a"] * 6
+    path = write(tmp_path / "two.csv", points, frame=frames, time=[0.5 + f / 50 for f in frames], person=people)
+    motion = read_motion(path, 3)
+    assert motion.keypoints.shape == (6, 3, 17, 4)
+    np.testing.assert_allclose(motion.keypoints[:, 0, :, :3], points[:6])
+    np.testing.assert_allclose(motion.keypoints[:, 1, :, :3], points[6:])
+    assert np.isnan(motion.keypoints[:, 2, :, :3]).all()
+    np.testing.assert_allclose(motion.times, 0.5 + np.arange(6) / 50)
+    with pytest.raises(DataError, match="three coordinates a joint"):
+        read_keypoints(path, "two", (100, 100), 6)
+
+
+def test_kinect_names_and_a_hole(tmp_path: Path) -> None:
+    path = tmp_path / "k.csv"
+    names = ("Head", "ShoulderLeft", "ShoulderRight", "HipLeft", "HipRight")
+    rows = ["frame," + ",".join(f"{n}_{a}" for n in names for a in "xyz")]
+    rows += [f"{f}," + ",".join(["1"] * 15) for f in (3, 5)]
+    path.write_text("\n".join(rows))
+    motion = read_motion(path, 1)
+    assert motion.keypoints.shape == (3, 1, 17, 4)
+    assert np.isfinite(motion.keypoints[:, 0, 5, 0]).tolist() == [True, False, True]
+    assert "left_hip <- HipLeft" in motion.summary
+    assert "missing: left_eye" in motion.summary
+
+
+@pytest.mark.parametrize(
+    ("columns", "what"),
+    [
+        ({"frame": [0, 1, 1, 2]}, "frame 1 is there twice"),
+        ({"frame": [0, 1, 1, 2], "person": ["a", "a", "a", "a"]}, "2 people without distinct names"),
+        ({"time": [0, 1, 1, 2]}, "the times do not ascend"),
+        ({"time": [0, 1, "nan", 2]}, "the times do not ascend"),
+        ({"frame": [0, 1, 2, 10**12]}, "has frame 1000000000000"),
+    ],
+)
+def test_impossible_files_are_refused(tmp_path: Path, columns: dict[str, list[object]], what: str) -> None:
+    path = write(tmp_path / "a.csv", moving(4), **columns)
+    with pytest.raises(DataError, match=what) as caught:
+        read_motion(path, 1)
+    assert caught.value.where == str(path)
+
+
+def test_units_axes_and_gaps(tmp_path: Path) -> None:
+    points = moving(30)
+    holed = points[:, :, [0, 2, 1]] * np.array([1000, -1000, 1000])  # millimetres, z up
+    holed[10:13] = np.nan
+    write(tmp_path / "set/a.csv", holed, time=np.arange(30) / 60)
+    write(tmp_path / "set/b.csv", points)
+    (tmp_path / "set/scores.csv").write_text("video,score\na.csv,3\nb.csv,4\n")
+    settings = {
+        "dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "skeleton.unit": "mm",
+        "skeleton.up": "z", "skeleton.smoothing_s": 0, "run.workers": 0,
+    }  # fmt: skip
+    assert api.extract(config="skeletons", overrides=settings).ok
+    arrays = store.read(tmp_path / "cache/skeleton/a.csv.h5").output.arrays
+    kept = np.r_[0:10, 13:30]
+    np.testing.assert_allclose(arrays["keypoints"].values[kept, 0, :, :3], points[kept], atol=1e-5)
+    np.testing.assert_allclose(arrays["time"].values, np.arange(30) / 60)
+    assert arrays["filled"].values[:, 0].nonzero()[0].tolist() == [10, 11, 12]
+    assert np.isfinite(arrays["keypoints"].values).all()
+    steps = store.read(tmp_path / "cache/timesteps/a.csv.h5").output.arrays
+    assert "body.left_wrist.z.mean" in steps["primary"].names
+    assert steps["secondary"].names[:2] == ("centre_x.mean", "centre_x.std")
+    listing = list_records("skeletons", tmp_path / "set")
+    assert [(r.id, r.path, r.labels and r.labels.score) for r in listing.records] == [
+        ("a.csv", None, 3.0), ("b.csv", None, 4.0)
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_data_set_of_files_is_evaluated(tmp_path: Path) -> None:
+    """The planted score is how much the joints sway; regressions on the features must find it."""
+    rng, lines = np.random.default_rng(0), ["video,score"]
+    for number in range(24):
+        amplitude = rng.uniform(0.02, 0.2)
+        write(tmp_path / f"set/ex/{number:02d}.csv", moving(30, number, amplitude))
+        lines.append(f"ex/{number:02d}.csv,{100 * amplitude:.4f}")
+    (tmp_path / "set/scores.csv").write_text("\n".join(lines))
+    settings = {"dataset.root": str(tmp_path / "set"), "cache": str(tmp_path / "cache"), "train.epochs": 2}
+    api.evaluate(config="skeletons", overrides=settings, out=tmp_path / "run", quick=True)
+    rows = json.loads((tmp_path / "run/results.json").read_text())["predictions"]
+    made, true = ([row["combined"]["mean"] if k else row["true"] for row in rows] for k in (1, 0))
+    assert len(rows) == 24
+    assert spearmanr(made, true).statistic > 0.8

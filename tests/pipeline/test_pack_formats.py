@@ -1,0 +1,107 @@
+"""Features for other programs: every format holds the stage's numbers, and opens in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from data.errors import DataError, UsageError
+from data.store import hdf5 as store
+from pipeline import api
+from tests.extractors.test_skeleton import moving, write
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Settings of a data set of two keypoint files of 20 and 30 frames, extracted."""
+    root = tmp_path_factory.mktemp("set")
+    write(root / "in/a.csv", moving(20))
+    write(root / "in/=b.csv", moving(30, seed=1))
+    (root / "in/scores.csv").write_text("video,score,task\na.csv,7.5,vault\n")
+    settings = {"dataset.root": str(root / "in"), "cache": str(root / "cache"), "run.workers": "0"}
+    assert api.extract(config="skeletons", overrides=settings).ok
+    return settings
+
+
+def stored(settings: dict[str, str], stage: str, name: str) -> dict[str, np.ndarray]:
+    arrays = store.read(Path(settings["cache"]) / stage / f"{name}.h5").output.arrays
+    return {key: array.values for key, array in arrays.items()}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    out = tmp_path / f"steps.{form}"
+    packed = api.pack(config="skeletons", overrides=extracted, out=out)
+    assert (len(packed), packed.files, packed.size) == (2, 1, out.stat().st_size)
+    table = getattr(pandas, f"read_{form}")(out)
+    assert len(table) == 20
+    assert table["step"].tolist() == [*range(10), *range(10)]
+    first = table[table["video"] == "a.csv"]
+    assert (first["score"] == 7.5).all()
+    assert (first["task"] == "vault").all()
+    assert table["score"].isna().sum() == 10
+    arrays = stored(extracted, "timesteps", "a.csv")
+    primary = first[[name for name in table if name.startswith("primary.")]].to_numpy()
+    np.testing.assert_array_equal(primary.astype(np.float32), arrays["primary"])
+    np.testing.assert_array_equal(first["secondary_mask.0"].to_numpy().astype(bool), arrays["secondary_mask"][:, 0])
+    np.testing.assert_array_equal(first["bounds.1"].to_numpy(), arrays["bounds"][:, 1])
+    assert (first["duration"] == arrays["duration"]).all()
+    dictionary = json.loads((tmp_path / "steps.dictionary.json").read_text())
+    assert dictionary["arrays"]["bounds"] == {
+        "dims": ["step", "edge"], "unit": "s", "meaning": "begin and end of each time step", "names": [],
+        "columns": ["bounds.0", "bounds.1"],
+    }  # fmt: skip
+    made = {column for entry in dictionary["arrays"].values() for column in entry["columns"]}
+    labels = {"video", "step", "task", "score", "execution", "synchronisation", "difficulty"}
+    assert made | labels == set(table.columns)
+
+
+def test_a_table_has_no_formula(extracted: dict[str, str], tmp_path: Path) -> None:
+    api.pack(config="skeletons", overrides=extracted, out=tmp_path / "a.csv")
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert {row.split(",")[0] for row in rows[1:]} == {"a.csv", "'=b.csv"}
+
+
+def test_numpy_and_h5py_read_another_stage(extracted: dict[str, str], tmp_path: Path) -> None:
+    for form in ("npz", "h5"):
+        api.pack(config="skeletons", overrides=extracted, stage="skeleton", out=tmp_path / f"joints.{form}")
+    joined = np.concatenate([stored(extracted, "skeleton", name)["keypoints"] for name in ("=b.csv", "a.csv")])
+    with np.load(tmp_path / "joints.npz", allow_pickle=False) as arrays:
+        assert arrays["id"].tolist() == ["=b.csv", "a.csv"]
+        assert arrays["keypoints_names"].tolist() == ["x", "y", "z", "score"]
+        np.testing.assert_array_equal(arrays["score"], [np.nan, 7.5])
+        np.testing.assert_array_equal(arrays["keypoints"], joined)
+        np.testing.assert_array_equal(np.bincount(arrays["video"]), [30, 20])
+    with h5py.File(tmp_path / "joints.h5") as file:
+        np.testing.assert_array_equal(file["keypoints"][()], joined)
+        assert list(file["keypoints"].attrs["dims"]) == ["frame", "agent", "joint", "coordinate"]
+    assert json.loads((tmp_path / "joints.dictionary.json").read_text())["arrays"]["time"]["unit"] == "s"
+
+
+@pytest.mark.parametrize("form", ["h5", "npz", "csv", "parquet"])
+def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) -> None:
+    packed = api.pack(
+        config="skeletons", overrides=extracted, stage="skeleton", format=form, per_video=True, out=tmp_path / "out"
+    )
+    assert (packed.path, packed.files) == (tmp_path / "out", 2)
+    names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert names == [f"=b.csv.{form}", f"a.csv.{form}", "skeleton.dictionary.json"]
+
+
+def test_what_cannot_be_written_says_so(
+    extracted: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match="unknown format 'xlsx'"):
+        api.pack(config="skeletons", overrides=extracted, out=tmp_path / "a.xlsx")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"needs the package 'pyarrow'.*\[parquet\]"):
+        api.pack(config="skeletons", overrides=extracted, format="parquet", out=tmp_path / "a")
+    empty = extracted | {"cache": str(tmp_path / "none")}
+    with pytest.raises(DataError, match="no performance has a fresh output of skeleton"):
+        api.pack(config="skeletons", overrides=empty, stage="skeleton", out=tmp_path / "a.csv")
