@@ -336,9 +336,9 @@ class Core(Method):
 
     def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
         """The mean over the voters."""
-        asked, known = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
+        asked, encoded = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
         flat = voters.flatten(1)  # (M, B * V)
-        exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (known, bank.score))
+        exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (encoded, bank.score))
         relation = self.relation(asked.unsqueeze(2).expand_as(exemplars), exemplars, scores)
         return Prediction((scores + self.decode(*self.tree(relation))).mean(-1))
 

@@ -119,7 +119,7 @@ def table_names(table: str, systems: Collection[str]) -> tuple[str, ...]:
 
 
 PUBLISHED = "methods"
-"""Stands for all methods of `pipeline.systems.method_system` in a choice of systems."""
+"""Means all methods of `pipeline.systems.method_system` in a choice of systems."""
 
 
 def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:

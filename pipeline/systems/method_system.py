@@ -235,9 +235,9 @@ class MethodSystem:
         values = {name: tensor.double().numpy() for name, tensor in done.tensors.items()}
         score = normaliser.unscale(values["score"], 0)
         if self.model.kind == "musdl":
-            known = np.where(np.isfinite(level), level, 1.0)
-            rule = JudgesRule.fit(judges, known[:count], label_table(features.records)[train, 0])
-            score = rule(values["judges"] / SCALE * span + low, known[count:])
+            levels = np.where(np.isfinite(level), level, 1.0)
+            rule = JudgesRule.fit(judges, levels[:count], label_table(features.records)[train, 0])
+            score = rule(values["judges"] / SCALE * span + low, levels[count:])
         return _Scored(score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"])
 
     def _train(self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, stop: Stop) -> dict[str, Tensor]:
@@ -295,7 +295,7 @@ def _epoch(
     total = torch.zeros(len(members))
     for rows, counts in zip(batches.rows, batches.counts, strict=True):
         chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
-        partners = np.stack([_partners(level[own], g) for own, g in zip(chosen, generators, strict=True)])
+        partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
         x = bank if len(batches.rows) == 1 else _take(bank, torch.from_numpy(chosen))
         drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
         loss = net.loss(x, torch.from_numpy(partners), drop)

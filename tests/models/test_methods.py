@@ -52,19 +52,19 @@ def started(kind: MethodKind, members: int = 2, **settings: float) -> object:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: MethodKind) -> None:
     x, partners, voters = batch(), torch.arange(6, -1, -1).expand(2, -1), torch.zeros(2, 7, 3, dtype=torch.long)
-    both = started(kind)
-    loss = both.loss(x, partners, dropout(2, 7))
+    stack = started(kind)
+    loss = stack.loss(x, partners, dropout(2, 7))
     assert loss.shape == (2,)
     loss.sum().backward()
-    assert [name for name, p in both.named_parameters() if p.grad is None] == []
+    assert [name for name, p in stack.named_parameters() if p.grad is None] == []
     alone = started(kind, 1)
     first = Labelled(x.steps[:1], x.score[:1], x.judges[:1])
     torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
-    predicted: Prediction = both.predict(x.steps, x, voters, dropout(2, 7))
+    predicted: Prediction = stack.predict(x.steps, x, voters, dropout(2, 7))
     assert predicted.score.shape == (2, 7)
-    assert torch.equal(predicted.score, both.predict(x.steps, x, voters, dropout(2, 7)).score)
-    own = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))
-    torch.testing.assert_close(own.score[0], predicted.score[0])
+    assert torch.equal(predicted.score, stack.predict(x.steps, x, voters, dropout(2, 7)).score)
+    single = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))
+    torch.testing.assert_close(single.score[0], predicted.score[0])
 
 
 def test_target_distributions_sum_to_one_with_the_score_as_mean() -> None:
@@ -141,9 +141,9 @@ def test_parts_of_tpt_are_compared_one_by_one() -> None:
     assert isinstance(net, Tpt)
     asked, exemplar = torch.randn(2, 2, 3, 4, 16)
     order = torch.tensor([2, 0, 3, 1])
-    both = net.relation(asked[..., order, :], exemplar[..., order, :], torch.zeros(2, 3))
-    torch.testing.assert_close(both, net.relation(asked, exemplar, torch.zeros(2, 3)))
-    assert not torch.allclose(both, net.relation(asked[..., order, :], exemplar, torch.zeros(2, 3)))
+    reordered = net.relation(asked[..., order, :], exemplar[..., order, :], torch.zeros(2, 3))
+    torch.testing.assert_close(reordered, net.relation(asked, exemplar, torch.zeros(2, 3)))
+    assert not torch.allclose(reordered, net.relation(asked[..., order, :], exemplar, torch.zeros(2, 3)))
 
 
 def test_grades_and_their_triplets() -> None:

@@ -39,7 +39,8 @@ def judged() -> FeatureSet:
 
 def method(features: FeatureSet, name: str, **settings: Any) -> MethodSystem:
     config = fast(**{"runs": 1, "epochs": 3, "scene_gain": 1.0, **settings})
-    return next(system for system in method_systems(features, config) if system.name == name)
+    system = next(system for system in method_systems(features, config) if system.name == name)
+    return replace(system, model=replace(system.model, width=32))
 
 
 def rho(features: FeatureSet, system: MethodSystem) -> float:
@@ -55,9 +56,9 @@ def test_each_method_finds_a_level_that_shows_the_score(name: str, judged: Featu
 
 def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
     time = cue_features("time", 90)
-    found = {name: rho(time, method(time, name, epochs=EPOCHS)) for name in ("USDL", "Transformer over steps")}
-    assert found["Transformer over steps"] > 0.6
-    assert found["USDL"] < 0.4, "the mean over the steps is the same for all"
+    reached = {name: rho(time, method(time, name, epochs=EPOCHS)) for name in ("USDL", "Transformer over steps")}
+    assert reached["Transformer over steps"] > 0.6
+    assert reached["USDL"] < 0.4, "the mean over the steps is the same for all"
     assert (
         rho(judged, method(judged, "MUSDL", epochs=EPOCHS)) > rho(judged, method(judged, "USDL", epochs=EPOCHS)) + 0.1
     )
@@ -66,10 +67,10 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     from synthetic.planted_cues import planted_cue
 
-    features, noisy = cue_features("noise", 160), planted_cue("noise", 160).noisy
-    part = Part("noise", "fixed", np.arange(110), np.arange(110, 160))
+    features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
+    part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
     deviation = method(features, "RICA2", epochs=EPOCHS).held_out(features, [part]).deviation[0].mean(0)
-    assert deviation[noisy[110:]].mean() > 1.3 * deviation[~noisy[110:]].mean()
+    assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
     result = evaluate(features, kfold(features.records, k=2), [method(features, "RICA2")], draws=0)["systems"]["RICA2"]
     assert set(result["uncertainty"]["noise"]) == {"spearman", "within90", "mean"}
 
@@ -120,7 +121,7 @@ def test_the_rule_of_the_judges_is_found() -> None:
     middle = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
     rule = JudgesRule.fit(judges, difficulty, middle)
     assert (rule.dropped, rule.factor, rule.constant) == (1, pytest.approx(1), pytest.approx(0, abs=1e-6))
-    assert rule(np.arange(10.0).reshape(1, 2, 5), np.array(2.0)) == pytest.approx([[12.0, 42.0]])
+    assert rule(np.arange(10.0).reshape(1, 2, 5), np.array(2.0)) == pytest.approx(np.array([[12.0, 42.0]]))
     assert JudgesRule.fit(judges, np.ones(40), judges.sum(1)).dropped == 0
 
 
