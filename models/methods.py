@@ -445,9 +445,10 @@ class Rica2(Method):
     draws by reparameterisation; the steps' draws are averaged and scored; the divergence from the standard normal
     distribution and TPT's losses on attention are added. Of several draws the mean is the score and the deviation its
     uncertainty.
-    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, not the squared error of
-    one: that rewards no deviation, and in planted data the deviation did not follow the noise of the scores. The
-    steps are learnt and not those of a rubric, so every performance has all of them and the rubric's graph is a mean.
+    Departures: the score's loss is the normal log-likelihood of mean and variance of 5 draws, weighted by the variance
+    (beta-NLL with beta 1, Seitzer et al., ICLR 2022), not the squared error of one: that rewards no deviation, and in
+    planted data the deviation did not follow the noise of the scores. The steps are learnt and not those of a rubric,
+    so every performance has all of them and the rubric's graph is a mean.
     """
 
     def __init__(self, config: MethodConfig, features: int, layers: Layers) -> None:
@@ -462,7 +463,8 @@ class Rica2(Method):
         mean, log_variance, order = self.steps(x.steps, drop)
         score, deviation = self.draw(mean, log_variance, drop, 5)
         apart = self.config.bottleneck * divergence(mean, log_variance).mean(-1)
-        return normal_loss(x.score, score, deviation).mean(-1) + order + apart
+        weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
+        return weighted.mean(-1) + order + apart
 
     def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
         """Mean and deviation of the draws."""
@@ -473,7 +475,7 @@ class Rica2(Method):
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of the order."""
         features, weights = self.queries(with_positions(self.encode(steps, drop)))
         mean, log_variance = self.embedding(norm(features)).chunk(2, dim=-1)
-        return mean, log_variance, order_loss(weights, self.config)
+        return mean, log_variance - 1, order_loss(weights, self.config)
 
     def draw(self, mean: Tensor, log_variance: Tensor, drop: MemberDropout, count: int) -> tuple[Tensor, Tensor]:
         """Mean and deviation (M, B) of the scores of `count` draws; the deviation is at least `FLOOR`."""
