@@ -5,8 +5,8 @@
 
 Each set shows the score by one cue alone (`synthetic.planted_cues`): half of the performances train and half test AIM
 and the methods beside it, by recipe `fast`. The set "nothing" has 4 folds instead, and each system also has the epoch
-that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and, from it, the page docs/methods.md, whose descriptions
-are the docstrings of `models.methods`; `--page` only writes the page again.
+that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and, from it, the page
+docs/methods.md, whose descriptions are the docstrings of `models.methods`; `--page` only writes the page again.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
     task = {name: result["tasks"][cue] for name, result in results.items()}
     return {
         "rho": {name: one["together"]["spearman"] for name, one in task.items()},
-        "folds": {name: one["over_folds"]["mean"]["value"] for name, one in task.items()},
+        "folds": {name: one["over_folds"]["arithmetic"]["value"] for name, one in task.items()},
         "uncertainty": next(r["uncertainty"][cue] for r in results.values() if r["uncertainty"]),
         "cpu_s": round(time.process_time() - started),
     }
