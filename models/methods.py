@@ -77,7 +77,7 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class MethodOutput:
     """Predicted scores.
 
     Attributes:
@@ -111,7 +111,7 @@ class Method(nn.Module):
         """(M,) loss of each member; `partners` (M, B) are other rows of the batch, exemplars of each row."""
         raise NotImplementedError
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """Scores of `steps` (M, B, T, F); `bank` is the training part, `voters` (M, B, V) rows of it."""
         raise NotImplementedError
 
@@ -191,9 +191,9 @@ class StepTransformer(Method):
         """Mean squared error."""
         return (self._score(x.steps, drop) - x.score).square().mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """The score."""
-        return Prediction(self._score(steps, None))
+        return MethodOutput(self._score(steps, None))
 
     def _score(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         encoded, _ = self.block(with_positions(self.encode(steps, drop)))
@@ -233,10 +233,10 @@ class Usdl(Method):
         apart = target * (target.clamp(min=1e-12).log() - self._log_distribution(x.steps, drop))
         return apart.sum((-1, -2)).mean(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """The expectation."""
         judges = self._log_distribution(steps, None).exp() @ self.grid
-        return Prediction(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
+        return MethodOutput(judges.mean(-1), judges=judges if self.config.kind == "musdl" else None)
 
     def _log_distribution(self, steps: Tensor, drop: MemberDropout | None) -> Tensor:
         pooled = self.encode(steps, drop).mean(-2)
@@ -334,13 +334,13 @@ class Core(Method):
         low, size = self._bounds(group)
         return low + size * positions.gather(-1, group.unsqueeze(-1)).squeeze(-1)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """The mean over the voters."""
         asked, encoded = self.parts(steps, None)[0], self.parts(bank.steps, None)[0]
         flat = voters.flatten(1)  # (M, B * V)
         exemplars, scores = (take_rows(x, flat).unflatten(1, voters.shape[1:]) for x in (encoded, bank.score))
         relation = self.relation(asked.unsqueeze(2).expand_as(exemplars), exemplars, scores)
-        return Prediction((scores + self.decode(*self.tree(relation))).mean(-1))
+        return MethodOutput((scores + self.decode(*self.tree(relation))).mean(-1))
 
     def _bounds(self, group: Tensor) -> tuple[Tensor, Tensor]:
         """Lower bound and size of groups; equal training scores can make a group of size 0."""
@@ -407,9 +407,9 @@ class Gdlt(Method):
         grades = self._grades(x.steps, drop)
         return (self.decode(grades) - x.score).square().mean(-1) + triplet_loss(grades, self.config.margin)
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """The weighted grade."""
-        return Prediction(self.decode(self._grades(steps, None)))
+        return MethodOutput(self.decode(self._grades(steps, None)))
 
     def decode(self, grades: Tensor) -> Tensor:
         """(M, B, Q, d) features of the grades to the score (M, B)."""
@@ -466,10 +466,10 @@ class Rica2(Method):
         weighted = normal_loss(x.score, score, deviation) * deviation.detach().square()
         return weighted.mean(-1) + order + apart
 
-    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> Prediction:
+    def predict(self, steps: Tensor, bank: Labelled, voters: Tensor, drop: MemberDropout) -> MethodOutput:
         """Mean and deviation of the draws."""
         mean, log_variance, _ = self.steps(steps, None)
-        return Prediction(*self.draw(mean, log_variance, drop, self.config.samples))
+        return MethodOutput(*self.draw(mean, log_variance, drop, self.config.samples))
 
     def steps(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Mean and log-variance (M, B, Q, d / 2) of each step's embedding, and the loss (M,) of the order."""

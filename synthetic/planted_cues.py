@@ -91,5 +91,5 @@ def planted_cue(
         score = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
     if cue == "nothing":
         score = rng.uniform(0, 100, count)
-    arrays = (primary, secondary[:, :, None], scene)
-    return PlantedCue(*(array.astype(np.float32) for array in arrays), score, judges, difficulty, noisy)
+    first, second, around = (array.astype(np.float32) for array in (primary, secondary[:, :, None], scene))
+    return PlantedCue(first, second, around, score, judges, difficulty, noisy)

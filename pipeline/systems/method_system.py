@@ -31,7 +31,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.aim import AimInputs
 from models.layers import StackedLayers
-from models.methods import Labelled, Method, MethodConfig, MethodKind, Prediction, build_method
+from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -252,7 +252,7 @@ class MethodSystem:
             net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
         )
         voters = _voters(level[:count], level[count:], members, self.model.voters)
-        kept: list[Prediction] = []
+        kept: list[MethodOutput] = []
         losses, watched = [], self.watch or (config.epochs,)
         for epoch in range(config.epochs):
             for group in optimizer.param_groups:

@@ -14,7 +14,7 @@ from models.methods import (
     Labelled,
     MethodConfig,
     MethodKind,
-    Prediction,
+    MethodOutput,
     Rica2,
     Tpt,
     Usdl,
@@ -60,7 +60,7 @@ def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: Meth
     alone = started(kind, 1)
     first = Labelled(x.steps[:1], x.score[:1], x.judges[:1])
     torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
-    predicted: Prediction = stack.predict(x.steps, x, voters, dropout(2, 7))
+    predicted: MethodOutput = stack.predict(x.steps, x, voters, dropout(2, 7))
     assert predicted.score.shape == (2, 7)
     assert torch.equal(predicted.score, stack.predict(x.steps, x, voters, dropout(2, 7)).score)
     single = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))

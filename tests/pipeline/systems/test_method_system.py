@@ -149,7 +149,9 @@ def test_epochs_are_chosen_inside_the_training_part(judged: FeatureSet) -> None:
     folds = kfold(judged.records, k=4)
     results = evaluate(judged, folds, [WithEpochs(ours, oracle=True)], draws=0)["systems"]
     assert list(results) == ["USDL", f"USDL, {CHOSEN}", f"USDL, {ORACLE}"]
-    value = {name: result["tasks"]["difficulty"]["over_folds"]["arithmetic"]["value"] for name, result in results.items()}
+    value = {
+        name: result["tasks"]["difficulty"]["over_folds"]["arithmetic"]["value"] for name, result in results.items()
+    }
     assert value[f"USDL, {ORACLE}"] >= max(value.values()) - 1e-9
     part = make_parts(judged, folds)[0]
     alone = replace(ours, watch=(20,)).held_out(judged, [part]).score[0]
