@@ -88,6 +88,15 @@ def printable(text: str | Path) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, which takes an s unless there is one.
+
+    >>> counted(1, "video"), counted(0, "video")
+    ('1 video', '0 videos')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """`did you mean …?` for the known name closest to `name`, or the list of known names."""
     options = sorted(names)

@@ -102,7 +102,7 @@ def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -
         raise DataError(
             f"{len(strange)} trial(s) are in none of its folds: {clip(', '.join(strange), 200)}",
             where=folds_file,
-            fix="Leave these records out, or use protocol=kfold",
+            fix="Leave these records out, or type --set protocol=kfold",
         )
     count = 1 + max(fold_of.values(), default=-1)
     parts = [{r.id for r in records if fold_of[trials[r.id]] == k} for k in range(count)]
@@ -135,7 +135,7 @@ def fixed(records: Sequence[Record]) -> list[Fold]:
     if odd:
         raise DataError(
             f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}",
-            fix="Fill in the column 'split', or use protocol=kfold",
+            fix="Fill in the column 'split', or type --set protocol=kfold",
         )
     return [_fold("fixed", records, {r.id for r in records if r.split == "test"})]
 
@@ -153,7 +153,10 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
     bundles = tied(records, kinds)
     if len(bundles) < k:
-        raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=f"Lower k, now {k}")
+        fix = (
+            f"Make fewer: --set split.folds={len(bundles)}" if len(bundles) > 1 else "Add performances of other groups"
+        )
+        raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=fix)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     parts: list[set[str]] = [set() for _ in range(k)]
     for bundle in sorted(bundles, key=len, reverse=True):

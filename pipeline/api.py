@@ -59,13 +59,13 @@ SILENT = Observer()
 
 
 def demo(
-    out: Place = "demo", *, quick: bool = False, overrides: Overrides = (), observer: Observer = SILENT
+    out: Place = "demo", *, full: bool = False, overrides: Overrides = (), observer: Observer = SILENT
 ) -> DemoResult:
     """Render labelled dives, extract all stages, train, score new dives, write the report page.
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame.
+        full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
 
     Raises:
         UsageError: the folder cannot be written, or a setting is wrong.
@@ -81,7 +81,7 @@ def demo(
     check_opencv()
     given, stop = parse_overrides(overrides), observer.stop_event()
     with writing(out):
-        return run_demo(out, quick=quick, overrides=given, observer=observer, stop=stop)
+        return run_demo(out, full=full, overrides=given, observer=observer, stop=stop)
 
 
 def extract(
@@ -365,6 +365,7 @@ def report(
     out: Place | None = None,
     sections: int = 12,
     workers: int | None = None,
+    origin: bool = False,
     observer: Observer = SILENT,
 ) -> Path:
     """Write the offline page of a run: its evaluation, or its scores of INPUT (default: the held-out videos).
@@ -373,6 +374,7 @@ def report(
         inputs: videos or folders to show.
         out: the page; default: RUN/report.html.
         sections: videos with a section of their own.
+        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
 
     Returns:
         The page.
@@ -382,11 +384,46 @@ def report(
     """
     from pipeline.outputs import check_file, writing
     from pipeline.report import write_run_report
+    from pipeline.score import local_run
 
-    page = Path(run) / "report.html" if out is None else Path(out)
+    folder = local_run(run)
+    page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     with writing(page):
-        return write_run_report(Path(run), _paths(inputs), page, sections, workers, observer.stop_event(), observer)
+        stop = observer.stop_event()
+        return write_run_report(folder, _paths(inputs), page, sections, workers, stop, observer, origin=origin)
+
+
+def compare(
+    a: str,
+    b: str,
+    *,
+    model: Place,
+    out: Place = "compare.html",
+    workers: int | None = None,
+    observer: Observer = SILENT,
+) -> Path:
+    """Write the offline page of two scored videos side by side, at the same part of the same time step of the model.
+
+    Args:
+        a, b: a video, or an id in the model's data set.
+        out: the page.
+
+    Returns:
+        The page.
+
+    Raises:
+        UsageError: no such video, twice the same one, or the page cannot be written.
+        DataError: a video has no score, or another number of steps.
+    """
+    from pipeline.outputs import check_file, writing
+    from pipeline.report import write_comparison
+    from pipeline.score import local_run
+
+    page = Path(out)
+    check_file(page)
+    with writing(page):
+        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
 
 
 def plot(
@@ -394,15 +431,15 @@ def plot(
     inputs: Places = (),
     *,
     out: Place = "figures",
-    formats: str | Sequence[str] = "pdf,png",
+    formats: str | Sequence[str] = "pdf,svg",
     observer: Observer = SILENT,
 ) -> list[Path]:
-    """Publication-ready figures: steps and attention (the paper's figures 6 and 7), predictions, ablations, curves.
+    """Figures of one column (3.3 in) for papers: steps and attention (as figures 6 and 7), predictions, leads, curves.
 
     Args:
         inputs: videos or folders to show.
         out: folder of the figures.
-        formats: pdf, png, svg; comma separated.
+        formats: pdf, svg, png; comma separated.
 
     Returns:
         The figures' files.
@@ -412,10 +449,13 @@ def plot(
     """
     from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
+    from pipeline.score import local_run
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(Path(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer)
+    data = run_report_data(
+        local_run(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer
+    )
     with writing(out):
         return plot_report(data, out, _names(formats))
 
@@ -442,11 +482,11 @@ def serve(
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_folder
-    from pipeline.score import load_scorer
+    from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
     from pipeline.serve.score_work import ScoreWork, refuse_unfed
 
-    model, folder = Path(model), Path(folder)
+    model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
@@ -471,6 +511,7 @@ def score(
     cache: Place | None = None,
     workers: int | None = None,
     other_settings: bool = False,
+    origin: bool = False,
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> list[Score]:
@@ -479,11 +520,13 @@ def score(
     A folder in the layout of JIGSAWS is recognised: its trials are scored with their videos and kinematics.
 
     Args:
+        model: folder that `train` wrote, a ZIP file of it, or an address: s3://, gs://, hf://user/name, https://.
         kinematics: of the trial whose videos are given; a model of kinematics alone needs no video.
         config: names the data set where no videos are given; for a run folder that was trained elsewhere, also your own
             cache, paths, devices and limits.
         out: CSV with one line per video.
         other_settings: score features unlike those of training; every score is flagged.
+        origin: CSV and JSON name the full paths of this machine.
         overrides: the data set of --config: --set dataset.root=NEW.
 
     Returns:
@@ -494,16 +537,43 @@ def score(
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file
-    from pipeline.score import score_videos
+    from pipeline.score import local_run, score_videos
 
     if out is not None:
         check_file(Path(out))
     places = _paths(inputs)
     user = _scored_dataset(places, config, overrides)
     return score_videos(
-        places, Path(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
-        workers=workers, other_settings=other_settings, observer=observer, user=user,
+        places, local_run(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
+
+
+def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, observer: Observer = SILENT) -> str:
+    """Upload a trained run with its model card to an address that `score --model` reads.
+
+    Names and hashes of the training videos go with it; paths of this machine do not.
+
+    Args:
+        run: folder that `train` wrote.
+        to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
+        replace: write over another run.
+        public: a new repository of a hub is open to everybody, not private.
+
+    Returns:
+        Where the run is now.
+
+    Raises:
+        UsageError: another run is there, or nothing can be written to such an address.
+        DataError: no trained run there, or a damaged one.
+        StorageError: the store does not answer, or refuses.
+    """
+    from data.store import address
+    from pipeline.score import push_run
+
+    place = push_run(Path(run), str(to), replace=replace, public=public)
+    observer.note(f"note: score with it: --model {address(str(to))}")
+    return place
 
 
 def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT) -> Exported:
@@ -518,11 +588,11 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
         DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file, writing
-    from pipeline.score import export_onnx
+    from pipeline.score import export_onnx, local_run
 
     check_file(Path(out))
     with writing(Path(out)):
-        return export_onnx(Path(run), Path(out), observer)
+        return export_onnx(local_run(run), Path(out), observer)
 
 
 def pack(
@@ -593,6 +663,29 @@ def weights_path(name: str) -> Path:
     from data.weights import locate
 
     return locate(name)
+
+
+def weights_rm(
+    names: Sequence[str] = (),
+    *,
+    all: bool = False,
+    yes: bool = False,
+    observer: Observer = SILENT,
+) -> CacheFiles:
+    """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
+
+    Args:
+        names: which.
+        all: all of them, and the models compiled from them.
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+
+    Raises:
+        UsageError: neither a name nor all.
+        DataError: no such file.
+    """
+    from pipeline.cache import remove_weights
+
+    return remove_weights(names, all, yes, observer)
 
 
 def cache_ls(
@@ -670,6 +763,22 @@ def cache_gc(
     from pipeline.cache import collect_garbage
 
     return collect_garbage(_settings(config, (), cache), max_gb, log_days, yes, observer)
+
+
+def cache_rm(
+    *, config: Configuration = None, cache: Place | None = None, yes: bool = False, observer: Observer = SILENT
+) -> CacheFiles:
+    """Delete a whole cache, after a question: outputs, previews, logs and index; only files that this program wrote.
+
+    Args:
+        yes: do not ask; where nobody can be asked, nothing is deleted without it.
+
+    Raises:
+        UsageError: no such cache, or a folder that `extract` has not marked as one.
+    """
+    from pipeline.cache import remove_cache
+
+    return remove_cache(_settings(config, (), cache), yes, observer)
 
 
 def doctor() -> list[SetupCheck]:

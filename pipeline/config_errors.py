@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from data.errors import UsageError, nearest
 
 MOST_ERRORS = 5
 MOST_PLACES = 3
+LOOK_UP = "docs/settings.md and `aqa schema` describe every key, with its default"
+LEAST_SIMILAR = 0.7
+"""Similarity (`difflib`, 0 to 1) of the last parts below which no key is suggested."""
 
 
 def usage_error(
@@ -28,8 +32,8 @@ def usage_error(
     problems = [(_source(e["loc"], where, overrides), explain(model, e)) for e in error.errors()[:MOST_ERRORS]]
     sources = list(dict.fromkeys(source for source, _ in problems))
     if len(sources) == 1:
-        return UsageError("; ".join(text for _, text in problems), where=sources[0])
-    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems))
+        return UsageError("; ".join(text for _, text in problems), where=sources[0], fix=LOOK_UP)
+    return UsageError("; ".join(f"{source}: {text}" if source else text for source, text in problems), fix=LOOK_UP)
 
 
 def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, Any]) -> str | None:
@@ -55,10 +59,32 @@ def explain(model: type[BaseModel], error: Any) -> str:
     removed = getattr(section, "REMOVED", {})
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"
-    elsewhere = [path for path in all_keys(model) if path.split(".")[-1] == key]
-    if elsewhere:
-        return f"unknown key '{name}', did you mean {_one_of(elsewhere)}?"
+    if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):
+        return f"unknown key '{name}', did you mean {_one_of(close)}?"
     return f"unknown key '{name}', {nearest(key, known_keys(section))}"
+
+
+def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
+    """The dotted keys closest to `name`, the best first; those that differ in the section alone tie.
+
+    >>> nearest_keys("strid", ["pose.stride", "camera_flow.stride", "storage.scratch"])
+    ['pose.stride', 'camera_flow.stride']
+    >>> nearest_keys("pose.strid", ["pose.stride", "camera_flow.stride"])
+    ['pose.stride']
+    """
+    *section, last = name.split(".")
+    matcher, by_key = SequenceMatcher(None, "", last), {}
+    for key in keys:
+        matcher.set_seq1(key.rpartition(".")[2])
+        # the first two are quick bounds of the third
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= LEAST_SIMILAR:
+            by_key[key] = matcher.ratio()
+    best = max(by_key.values(), default=0.0)
+    if best < LEAST_SIMILAR:
+        return []
+    close = [key for key, likeness in by_key.items() if likeness == best]
+    same_section = [key for key in close if key.split(".")[:-1] == section]
+    return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 
 
 def _one_of(paths: Sequence[str]) -> str:

@@ -82,8 +82,7 @@ class ShownProgress(Progress):
 
     def _lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            if self.total:
-                say(str(self))
+            say(str(self) if self.total else f"{self.what}: preparing")
 
 
 class _Counts(ProgressColumn):
@@ -98,14 +97,14 @@ class _Counts(ProgressColumn):
         return Text(str(self._progress).partition(": ")[2] if self._progress.total else "")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console = out) -> None:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, to: Console | None = None) -> None:
     """A table; nothing in it is taken for markup. A float is shown with three decimals."""
     grid = Table(title=printable(title), title_justify="left", header_style="bold")
     for position, name in enumerate(columns):
         grid.add_column(printable(name), overflow="fold", justify="left" if position == 0 else "default")
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
-    to.print(grid)
+    (to or out).print(grid)
 
 
 def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False) -> None:

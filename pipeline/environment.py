@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from data.errors import AimError, UsageError
+from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
@@ -23,6 +25,8 @@ OPENCV_WHEELS = (
     "opencv-python-headless",
     "opencv-python",
 )
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,12 @@ def findings() -> Iterator[SetupCheck]:
     yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     yield _checked("checkout", check_checkout, str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
-        yield _package(name, INSTALL, optional=False)
+        yield _package(name, INSTALL)
     yield _checked("opencv", check_opencv, "contrib build, TV-L1 present")
     yield _device()
     yield from _weights()
-    yield from _backends()
+    yield from _optional()
+    yield from _places()
 
 
 def _checked(what: str, check: object, detail: str) -> SetupCheck:
@@ -111,11 +116,13 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _package(name: str, install: str, *, optional: bool) -> SetupCheck:
-    version = _version(name)
-    if version:
-        return SetupCheck(name, "ok", version)
-    return SetupCheck(name, "missing" if optional else "broken", "not installed", f"Type: {install}")
+def _package(name: str, install: str, needed_for: str = "") -> SetupCheck:
+    """A package that everything needs, or one that is only needed for something."""
+    state: Literal["missing", "broken"] = "missing" if needed_for else "broken"
+    detail = f"; for {needed_for}" if needed_for else ""
+    if version := _version(name):
+        return SetupCheck(name, "ok", f"{version}{detail}")
+    return SetupCheck(name, state, f"not installed{detail}", f"Type: {install}")
 
 
 def _device() -> SetupCheck:
@@ -140,7 +147,37 @@ def _weights() -> Iterator[SetupCheck]:
             yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
 
 
-def _backends() -> Iterator[SetupCheck]:
-    for name, extra in (("mmpose", "mmpose"), ("ray", "ray"), ("playwright", "test")):
-        yield _package(name, f'python -m pip install -e ".[{extra}]"', optional=True)
-    yield _package("rtmlib", "python -m pip install --no-deps rtmlib", optional=True)
+OPTIONAL = (
+    ("mmpose", "pose.backend=mmpose", "mmpose"),
+    ("ray", "--engine ray, several machines", "ray"),
+    ("s3fs", "videos and caches on s3://", "s3"),
+    ("gcsfs", "videos and caches on gs://", "gs"),
+    ("onnx", "aqa export", "export"),
+    ("onnxscript", "aqa export", "export"),
+    ("pytest", "the tests", "test"),
+    ("playwright", "the browser tests", "test"),
+)
+"""Package, what it is needed for, and the extra that installs it."""
+
+
+def _optional() -> Iterator[SetupCheck]:
+    for name, needed_for, extra in OPTIONAL:
+        install = f'python -m pip install -e ".[{extra}]"'
+        if extra == "mmpose":
+            install = f"python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && {install}"
+        yield _package(name, install, needed_for)
+    yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
+    if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
+        yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")
+    else:
+        fix = "Type: sudo apt-get install chromium"
+        yield SetupCheck("chromium", "missing", "not installed; for the browser tests, which skip without it", fix)
+
+
+def _places() -> Iterator[SetupCheck]:
+    from data.weights import cache_dir, compiled_dir, weights_dir
+
+    folders = (("downloaded weights", weights_dir()), ("compiled models", compiled_dir()))
+    for what, folder in (*folders, ("indexes of caches on a store", cache_dir() / "stores")):
+        size = sum(status.st_size for _, status in files_below(folder))
+        yield SetupCheck(what, "ok", f"{folder}, {size / 1e6:.1f} MB")

@@ -124,8 +124,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     for plan in planner.plan_all(records):
         record, step = plan.record, next(step for step in plan.steps if step.stage == "timesteps")
         if step.check.state != "fresh":
-            cause = next(iter(plan.faults().values()), f"timesteps are {step.check.state} ({step.check.reason})")
-            left_out.append(f"{record.name}: {cause}")
+            left_out.append(f"{record.name}: {plan.cause()}")
             continue
         try:
             outputs[record.id] = read(record, plan.keys())
@@ -140,7 +139,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix="Run `extract` with the same configuration first",
+            fix="Run `aqa extract` with the same --config, --set and --cache first",
         )
     return Gathered(stack(kept, [outputs[record.id] for record in kept], feature_settings(planner)), tuple(left_out))
 

@@ -19,6 +19,10 @@ Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
 
 
+LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
+"""Share and seconds before a time left is shown: while workers load their networks, it would be too long."""
+
+
 class Progress:
     """How much of some work is done, failed and left; this one shows nothing.
 
@@ -91,10 +95,10 @@ class Progress:
 
     def time_left(self) -> str:
         """The expected time to the end, in words."""
-        share = self.share
-        if share == 0:
+        share, passed = self.share, time.monotonic() - self._began
+        if share == 0 or (share < LEAST_SHARE and passed < LEAST_SECONDS):
             return "time left not known yet"
-        return f"about {duration((time.monotonic() - self._began) * (1 - share) / share)} left"
+        return "finishing" if share >= 1 else f"about {duration(passed * (1 - share) / share)} left"
 
     def changed(self) -> None:
         """Called after every change."""
@@ -150,6 +154,10 @@ class Observer:
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """Progress over `what`, such as videos or epochs."""
         return nullcontext(Progress(what))
+
+    def confirm(self, question: str) -> bool:
+        """Whether the user agrees to delete what the question names; without anybody to ask: no."""
+        return False
 
     def notes(self, texts: Sequence[str], most: int = 20) -> None:
         """The first `most` of many notes, and how many follow."""

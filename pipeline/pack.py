@@ -55,7 +55,7 @@ def write_pack(path: Path, features: FeatureSet) -> None:
     store.write(path, header, StageOutput(arrays))
 
 
-def read_pack(path: Path) -> FeatureSet:
+def read_pack(path: str | Path) -> FeatureSet:
     """The feature set of a packed file.
 
     Raises:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +16,12 @@ SEVERITY: dict[Level, int] = {"bad": 0, "warn": 1, "info": 2}
 
 Interval = tuple[float, float]
 """Low and high end, in the unit of the labels."""
+
+NO_JUDGEMENT = (
+    "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
+    "steps and are no judgement of that moment."
+)
+"""What step scores cannot say; beside every step score that a person reads."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,8 @@ class Score:
         percentile: share of the training scores below this score, 0 to 100, ties counted half.
         execution, synchronisation: scores of the model's other heads, where it has them.
         steps: one entry per time step.
-        other_share: share of the score that belongs to no step, such as that of a combination's regressions; with the
-            steps' shares and the lowest training score it sums to the score. None where the steps hold all of it.
+        other_share: share of the score that belongs to no step, such as that of a combination's regressions; None where
+            the steps hold all of it. `ScoreParts` is the whole sum.
         flags: reasons to doubt the score, the worst first (`pipeline.score.flags`).
         checked: names of the checks that ran; an empty `flags` covers these checks only.
         quality: quality measures of the features, by stage and name.
@@ -119,3 +127,31 @@ class Score:
     error: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     model: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreParts:
+    """A score as a sum: total = constant + steps + other, exactly, each rounded to the same number of decimals.
+
+    Attributes:
+        total: the score.
+        constant: what every score of a model begins with, its lowest training score. It takes up the rounding of the
+            other parts, so it can differ from that score in the last digits.
+        steps: share of each time step.
+        other: share that belongs to no step; None where the steps hold all of it.
+    """
+
+    total: Decimal
+    constant: Decimal
+    steps: tuple[Decimal, ...]
+    other: Decimal | None
+
+    @classmethod
+    def of(cls, row: Score, decimals: int) -> ScoreParts | None:
+        """The parts of a score; None without steps, or where a number is not finite."""
+        values = [row.score, *(step.score for step in row.steps), row.other_share or 0.0]
+        if row.score is None or not row.steps or not all(v is not None and math.isfinite(v) for v in values):
+            return None
+        total, *steps, other = (Decimal(f"{value:.{decimals}f}") + 0 for value in values)  # + 0: no negative zero
+        shown = None if row.other_share is None else other
+        return cls(total, total - sum(steps) - other, tuple(steps), shown)

@@ -1,5 +1,6 @@
-"""Make a tiny data set in an official layout, to try the commands without the real one.
+"""Make clips to practise on, or a tiny data set in an official layout, to try the commands without the real one.
 
+python -m synthetic clips .
 python -m synthetic jigsaws synthetic_jigsaws/JIGSAWS --kinematics-only
 python -m synthetic tasd2 synthetic_tasd2/TASD-2
 python -m synthetic aqa7 synthetic_aqa7/AQA7
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from synthetic.practice_clips import make_practice_clips
 from synthetic.tiny_datasets import make_aqa7, make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws
 
@@ -19,15 +21,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m synthetic", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=("jigsaws", "tasd2", "aqa7"))
+    parser.add_argument("kind", choices=("clips", "jigsaws", "tasd2", "aqa7"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, help="JIGSAWS: trials of each task, default all 103; else samples")
     parser.add_argument("--kinematics-only", action="store_true", help="JIGSAWS without videos: seconds to make")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.kind == "clips":
+        videos, new = make_practice_clips(given.folder, given.seed)
+        print(f"{videos}: 8 clips of one diver each, and scores.csv\n{new}: 2 further clips without a score")
+        return
     if given.kind == "jigsaws":
-        videos = not given.kinematics_only
-        make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=videos)
+        filmed = not given.kinematics_only
+        make_jigsaws(given.folder, trials=given.count, rows=300, seed=given.seed, videos=filmed)
     elif given.kind == "tasd2":
         make_tasd2(given.folder, originals=given.count or 12, seed=given.seed)
     else:

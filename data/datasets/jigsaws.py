@@ -48,7 +48,11 @@ def list_jigsaws(
     _check_names("view", views, VIEWS)
     present = [task for task in tasks if (root / task).is_dir()]
     if not present:
-        fix = f"Give the folder above {root.name}" if root.name in TASKS else "Give the folder that holds them"
+        fix = (
+            f"Give the folder above {root.name}"
+            if root.name in TASKS
+            else "Give the folder that holds them; for your own videos --config folder"
+        )
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
     records: list[Record] = []

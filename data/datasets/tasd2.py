@@ -44,7 +44,11 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
     """
     path = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
     if path is None:
-        raise UsageError("no labels.csv", where=root, fix="Write one as data/datasets/tasd2.py says: video,final,...")
+        raise UsageError(
+            "no labels.csv",
+            where=root,
+            fix="Write it as docs/datasets/tasd2.md says (video,final,…), or name yours: --set dataset.labels=FILE",
+        )
     listing = join(root, path, COLUMNS, _build)
     records, alone = _with_origin(listing.records)
     return Listing(tuple(records), (*listing.problems, *alone))

@@ -1,6 +1,6 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
-from data.store.addresses import address, is_remote, local_path, refuse_ambiguous, refuse_unknown
+from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
 from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
 from data.store.files import (
     atomic_path,
@@ -13,6 +13,7 @@ from data.store.files import (
     write_bytes,
     write_text,
 )
+from data.store.hub import push_to_hub
 from data.store.remote import RemoteFile, RemoteFolder, Storage
 from data.store.scratch import fetched, sweep_scratch
 from data.store.tensors import read_tensors
@@ -32,9 +33,11 @@ __all__ = [
     "fetched",
     "files_below",
     "is_remote",
+    "is_shared",
     "local_path",
     "open_regular",
     "parse_json",
+    "push_to_hub",
     "read_json",
     "read_regular",
     "read_tensors",

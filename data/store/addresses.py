@@ -14,7 +14,10 @@ from urllib.parse import unquote
 from data.errors import UsageError
 
 PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
-"""By scheme: the package that reads it, and the extra of this program that installs it."""
+"""By scheme of a store: the package that reads it, and the extra of this program that installs it."""
+
+SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
+"""The same by scheme of a place where trained runs are shared."""
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 """A scheme has two letters or more: one letter is a drive."""
@@ -31,10 +34,15 @@ def is_remote(path: str | Path) -> bool:
     return scheme_of(path) in PACKAGES
 
 
+def is_shared(path: str | Path) -> bool:
+    """Whether `path` is an address that trained runs are shared at: a store, a hub or a web server."""
+    return scheme_of(path) in SHARING
+
+
 def address(path: str | Path) -> str:
     """`s3://bucket/key` in this one form; a path stays as it is."""
     match = _ADDRESS.match(str(path))
-    return f"{match[1].lower()}://{match[2].strip('/')}" if match and is_remote(path) else str(path)
+    return f"{match[1].lower()}://{match[2].strip('/')}" if match and is_shared(path) else str(path)
 
 
 def local_path(path: Path) -> Path:

@@ -138,7 +138,7 @@ def is_output(path: Path, content: bytes | None = None) -> bool:
         return False
 
 
-def read(path: Path, content: bytes | None = None) -> Stored:
+def read(path: str | Path, content: bytes | None = None) -> Stored:
     """A whole cache file, every array checked against its hash.
 
     Args:
@@ -149,6 +149,7 @@ def read(path: Path, content: bytes | None = None) -> Stored:
         FileNotFoundError: no such file.
         CacheError: damaged or not of this format.
     """
+    path = Path(path)
     with _opened(path, content) as file:
         header = _header(file)
         arrays = {name: _read_array(file, name, about) for name, about in header["arrays"].items()}

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import StorageError, UsageError
-from data.store.addresses import PACKAGES, address
+from data.store.addresses import SHARING, address
 from data.store.remote_errors import AGAIN, asking
 
 T = TypeVar("T")
@@ -150,13 +150,12 @@ class RemoteFolder:
             FileNotFoundError: no such object.
             StorageError: it is larger than `limit` bytes.
         """
-        if limit is not None:
-            size = int((self._ask(name, lambda system, url: system.info(url)) or {}).get("size") or 0)
-            if size > limit:
-                raise StorageError(f"larger than {limit} bytes", where=f"{self.url}/{name}", fix="Name another object")
-        content = self._ask(name, lambda system, url: bytes(system.cat_file(url)))
+        place = f"{self.url}/{name}" if name else self.url
+        content = self._ask(name, lambda system, url: _content(system, url, limit))
         if content is None:
-            raise FileNotFoundError(f"{self.url}/{name}")
+            raise FileNotFoundError(place)
+        if limit is not None and len(content) > limit:
+            raise StorageError(f"larger than {limit} bytes", where=place, fix="Name another object")
         return content
 
     def write(self, name: str, content: bytes) -> str:
@@ -184,6 +183,18 @@ class RemoteFolder:
                 return None
 
 
+def _content(system: Any, url: str, limit: int | None) -> bytes:
+    """An object, or a little more than `limit` bytes of it; a web server need not say how large it is."""
+    if limit is None:
+        return bytes(system.cat_file(url))
+    with system.open(url, "rb", cache_type="none", block_size=BLOCK) as stream:
+        blocks, size = list[bytes](), 0
+        while size <= limit and (block := stream.read(min(BLOCK, limit + 1 - size))):
+            blocks.append(block)
+            size += len(block)
+    return b"".join(blocks)
+
+
 def stamp_of(about: dict[str, Any]) -> str:
     """A token that changes whenever the content may have changed, from a store's description of an object."""
     digest = about.get("md5Hash")  # Google's, in base64; its etag covers more than the content
@@ -207,15 +218,16 @@ def _filesystem(url: str, storage: Storage) -> Any:
 @lru_cache(maxsize=8)
 def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -> Any:
     """One connection per process and store; listings are not kept, because other processes change them."""
-    package, extra = PACKAGES[scheme]
+    package, extra = SHARING[scheme]
     try:
         fsspec = import_module("fsspec")
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
         if scheme == "s3":
             times = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}
             options |= {"anon": anonymous, "endpoint_url": endpoint_url or None, "config_kwargs": times}
-        elif anonymous:
+        elif scheme == "gs" and anonymous:
             options |= {"token": "anon"}
+        import_module(package)
         return fsspec.filesystem(scheme, **options)
     except ImportError:
         raise UsageError(

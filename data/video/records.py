@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from data.errors import UsageError, printable
@@ -109,7 +110,7 @@ class Listing:
     problems: tuple[str, ...] = ()
 
 
-def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listing:
+def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None) -> Listing:
     """Records for videos and directories (searched recursively), ids relative to each input's root.
 
     A file is its own input: its id is its name. Files in a directory are taken by suffix
@@ -125,7 +126,7 @@ def find_videos(inputs: Sequence[Path], storage: Storage | None = None) -> Listi
     """
     places: dict[str, Path | RemoteFile] = {}
     problems: list[str] = []
-    for given in inputs:
+    for given in map(Path, inputs):
         refuse_ambiguous(given)
         expanded: Iterable[tuple[str, Path | RemoteFile]]
         if is_remote(given):
@@ -162,7 +163,10 @@ def _expand(given: Path, problems: list[str]) -> Iterable[tuple[str, Path]]:
     if given.is_file():
         return [(given.name, given)]
     refuse_unknown(given)
-    raise UsageError("no such file or folder", where=given, fix="Check the path; names are case sensitive")
+    siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
+    close = get_close_matches(given.name, siblings, n=1)
+    meant = f"; did you mean '{given.with_name(close[0])}'?" if close else ""
+    raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
 
 
 def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
@@ -187,7 +191,9 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
         return UsageError("no usable video in this folder", where=given, fix="; ".join(problems[:3]))
-    suffixes = f"Videos are files that end in {' '.join(sorted(VIDEO_SUFFIXES))}"
+    suffixes = (
+        f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
+    )
     return UsageError("no video in this folder", where=given, fix=suffixes)
 
 

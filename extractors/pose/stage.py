@@ -117,12 +117,13 @@ class Pose(Extractor[PoseConfig]):
             if imported:
                 detections = imported.people(frame.index)
             else:
-                followed = chooser.followed(tracker.active, number + 1 - starts[-1], taken)
-                detections = search.detect(image, frame.time, followed, new_shot)
+                shown = number + 1 - starts[-1]
+                detections = search.detect(image, frame.time, chooser.followed(tracker.active, shown, taken), new_shot)
             tracker.update(number, frame.time, detections)
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
         agents = chooser.choose(tracker.tracks, shots, times)
+        tracker.forget()  # of all the people, only the agents are needed from here on
         scale = np.array(full_size) / np.array(size)
         values, quality = output(config, times, shots, agents, full_size, scale)
         quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)

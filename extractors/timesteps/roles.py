@@ -3,6 +3,7 @@
 | text | means |
 |---|---|
 | `pose:0`, `pose:1`, … | that tracked person of the `pose` stage; `pose` is `pose:0` |
+| `pose:0:left`, `:right`, `:upper`, `:lower` | half of that person's body (`extractors.timesteps.halves`) |
 | `camera_flow` | the camera's motion, from the `camera_flow` stage |
 | `kinematics:master`, `kinematics:slave` | that array of the `kinematics` stage |
 | `stage/array` | any array of a stage that also stores `time`, one row of the array per time |
@@ -15,10 +16,13 @@ from dataclasses import dataclass
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _GENERIC = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
-_POSE = re.compile(r"pose(?::([0-9]{1,3}))?", re.ASCII)
+_POSE = re.compile(r"pose(?::([0-9]{1,3})(?::(left|right|upper|lower))?)?", re.ASCII)
 _KINEMATICS = ("master", "slave")
 
-GRAMMAR = "a role is pose:0, pose:1, camera_flow, kinematics:master, kinematics:slave or stage/array"
+GRAMMAR = (
+    "a role is pose:0, pose:1, pose:0:left (or right, upper, lower), camera_flow, kinematics:master, kinematics:slave "
+    "or stage/array"
+)
 """The grammar in one line, for error messages and help."""
 
 
@@ -33,6 +37,7 @@ class Role:
         stage: the upstream stage that the role reads.
         array: name of the array for kind "array", else empty.
         agent: index of the tracked person for kind "pose", else 0.
+        half: "left", "right", "upper" or "lower" half of that person; empty for the whole body.
     """
 
     text: str
@@ -40,6 +45,7 @@ class Role:
     stage: str
     array: str = ""
     agent: int = 0
+    half: str = ""
 
 
 def parse_role(text: str) -> Role:
@@ -50,7 +56,7 @@ def parse_role(text: str) -> Role:
     """
     given = text.strip()
     if match := _POSE.fullmatch(given):
-        return Role(given, "pose", "pose", agent=int(match[1] or 0))
+        return Role(given, "pose", "pose", agent=int(match[1] or 0), half=match[2] or "")
     if given == "camera_flow":
         return Role(given, "camera_flow", "camera_flow")
     stage, _, part = given.partition(":")
@@ -83,12 +89,14 @@ def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> N
     """
     if len({role.text for role in (primary, *secondary)}) <= len(secondary):
         raise ValueError("a role is given twice: each agent can play one part only")
-    if len({(role.kind, role.stage, role.array and _family(role)) for role in secondary}) > 1:
+    if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:
         raise ValueError("the secondary agents must be of one kind, such as two people or one camera")
     if exchange and len(secondary) > 1 and primary.kind != secondary[0].kind:
         raise ValueError("exchange with several secondary agents needs a primary of the same kind")
 
 
 def _family(role: Role) -> str:
-    """Key of arrays with the same channels: master and slave tools share one."""
+    """Key of parts with the same channels: master and slave tools share one, and both halves of one cut."""
+    if role.half:
+        return "sides" if role.half in ("left", "right") else "levels"
     return "tools" if role.stage == "kinematics" else role.array

@@ -22,6 +22,7 @@ from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.array_channels import array_channels
 from extractors.timesteps.channels import Channels
 from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.halves import half_of
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.roles import Role, check_parts, parse_role, parse_scene
@@ -144,12 +145,13 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     def _channels(self, roles: tuple[Role, ...], upstream: Mapping[str, StageOutput]) -> list[Channels]:
         """Channels of every role, all people in one shared frame."""
-        people = [role.agent for role in roles if role.kind == "pose"]
-        posed = iter(pose_channels(_stage(upstream, "pose"), people, self.config.pose) if people else [])
+        people = list(dict.fromkeys(role.agent for role in roles if role.kind == "pose"))
+        posed = pose_channels(_stage(upstream, "pose"), people, self.config.pose) if people else []
         made = []
         for role in roles:
             if role.kind == "pose":
-                made.append(next(posed))
+                body = posed[people.index(role.agent)]
+                made.append(half_of(body, role.half) if role.half else body)
             elif role.kind == "camera_flow":
                 made.append(flow_channels(_stage(upstream, role.stage)))
             else:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from extractors.signals import LONE_PERIOD_S
 from extractors.timesteps.channels import Channels
+from extractors.timesteps.halves import SIDE_MARK
 from extractors.timesteps.motion_descriptors import (
     PointTrack,
     activity,
@@ -74,6 +75,8 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
     """Motion of the secondary agent relative to the primary one; empty for agents of different kinds."""
     if primary.names != secondary.names:
         return {}
+    if primary.kind == "half":
+        return _two_halves(primary, secondary)
     if primary.kind == "pose":
         return _two_people(primary, secondary)
     descriptors: dict[str, float] = {}
@@ -88,7 +91,7 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
 
 def tracks_of(channels: Channels) -> list[PointTrack]:
     """The moving points of an agent: both tool tips, a person's trunk, or the camera's pan."""
-    if channels.kind == "pose":
+    if channels.kind in ("pose", "half"):
         names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in "xy"]
         if "place.x" in channels.names:
             names = ["place.x", "place.y"]
@@ -143,11 +146,13 @@ def _integral(channels: Channels, name: str) -> float:
 def _one_body(channels: Channels) -> dict[str, float]:
     """Turning of the trunk in all, and how straight, closed and together the legs are.
 
-    Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike.
+    Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike. A half has those of its own joints.
     """
     descriptors = {"turned_rad": _integral(channels, "torso.turn")}
     for joint in ("knee", "hip"):
-        angles = [channels.column(f"angle.{side}_{joint}") for side in ("left", "right")]
+        angles = [channels.column(name) for name in channels.names if "angle." in name and name.endswith(joint)]
+        if not angles:
+            continue
         value, weight = np.mean([a for a, _ in angles], axis=0), np.min([w for _, w in angles], axis=0)
         weighted = weight > 0
         descriptors[f"{joint}_mean"] = (
@@ -155,6 +160,16 @@ def _one_body(channels: Channels) -> dict[str, float]:
         )
         descriptors[f"{joint}_low"] = float(np.percentile(value[weighted], 5)) if weighted.any() else 0.0
     return descriptors
+
+
+def _two_halves(a: Channels, b: Channels) -> dict[str, float]:
+    """Distance of corresponding joints and phase between two halves; what both share is left out."""
+    descriptors: dict[str, float] = {}
+    for form in ("body", "camera"):
+        apart, weight = _mean_distance(a, b, form)
+        if apart is not None:
+            descriptors |= _spread(f"{form}_difference", apart, weight)
+    return descriptors | _phase(a, b, [name for name in a.names if "angle." in name])
 
 
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
@@ -170,11 +185,15 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
         apart = np.linalg.norm(gap, axis=1)
         descriptors |= _spread("distance", apart, weight)
         descriptors["distance_change"] = abs(_change(a.time, apart, weight))
-    phase = [n for n in a.names if n.startswith("angle.") or n in ("torso.x", "torso.y")]
-    if phase:
-        lag, agreement = _phase_lag(a, b, phase)
-        descriptors |= {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
-    return descriptors
+    return descriptors | _phase(a, b, [n for n in a.names if n.startswith("angle.") or n in ("torso.x", "torso.y")])
+
+
+def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
+    """Delay of `b` in seconds and the correlation there; empty where no channel is named."""
+    if not names:
+        return {}
+    lag, agreement = _phase_lag(a, b, names)
+    return {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
 
 
 def _change(time: Floats, values: Floats, weight: Floats) -> float:
@@ -200,7 +219,9 @@ def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, f
 
 def _mean_distance(a: Channels, b: Channels, form: str) -> tuple[Floats | None, Floats]:
     """Mean distance (row,) of like points in units of the form, and its weight (row,)."""
-    columns = [i for i, name in enumerate(a.names) if name.startswith(f"{form}.")]
+    forms = (f"{form}.", f"{SIDE_MARK}{form}.")
+    one_head = a.kind == "half"
+    columns = [i for i, n in enumerate(a.names) if n.startswith(forms) and not (one_head and ".head." in n)]
     if not columns:
         return None, np.zeros(0)
     apart = np.linalg.norm((a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), -1, 2), axis=2)

@@ -13,6 +13,7 @@ from pipeline.cache.computation import Computation
 from pipeline.cache.inputs import fingerprints, stamps
 from pipeline.cache.local_cache import UNREADABLE, Cache, Check, software, unreadable
 from pipeline.cache.remote_cache import open_cache
+from pipeline.cache.removal import remove_cache, remove_weights
 
 __all__ = [
     "UNREADABLE",
@@ -27,6 +28,8 @@ __all__ = [
     "list_cache",
     "marked_cache",
     "open_cache",
+    "remove_cache",
+    "remove_weights",
     "software",
     "stamps",
     "unreadable",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data.errors import UsageError
+from data.errors import UsageError, counted
 from pipeline.cache.housekeeping import Finding, beyond, listing, old_logs, remove, tidy, verify
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
@@ -73,7 +73,7 @@ def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
     cache = existing(open_cache(config.cache, config.storage.reach()))
     with observer.progress("outputs") as progress:
         read, damaged = verify(cache, progress.steps)
-    return CacheFiles(tuple(damaged), f"{read} outputs read, {len(damaged)} damaged")
+    return CacheFiles(tuple(damaged), f"{counted(read, 'output')} read, {len(damaged)} damaged")
 
 
 def collect_garbage(
@@ -86,7 +86,7 @@ def collect_garbage(
     tidied = tidy(cache, yes)
     swept, dropped = tidied["temporaries"], tidied["index_entries"]
     would = "" if yes else "would be "
-    observer.note(f"{swept} temporaries {would}swept, {dropped} entries of the index {would}dropped")
+    observer.note(f"temporary files {would}swept: {swept}; entries of the index {would}dropped: {dropped}")
     findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
     return delete(cache, findings, yes)
 
@@ -94,7 +94,7 @@ def collect_garbage(
 def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
     """Delete findings where the user said yes, tell about them either way."""
     size = sum(finding.size for finding in findings)
-    done = f"{len(findings)} files, {size / 1e6:.1f} MB"
+    done = f"{counted(len(findings), 'file')}, {size / 1e6:.1f} MB"
     if yes:
         remove(cache, findings)
     cache.close()

@@ -64,7 +64,7 @@ def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, 
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
     rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
-    return f"{stage or 'stages'} in {cache.place}", rows
+    return f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB", rows
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -36,12 +36,13 @@ FEW = 40
 """Up to this many outputs are checked one by one; for more the whole cache is listed, 1000 names a request."""
 
 
-def open_cache(root: Path, storage: Storage) -> Cache:
+def open_cache(root: str | Path, storage: Storage) -> Cache:
     """The cache at a path or at an address of a store.
 
     Raises:
         UsageError: an address of a kind that is not read.
     """
+    root = Path(root)
     if is_remote(root):
         return RemoteCache(root, storage)
     refuse_unknown(root)

@@ -48,12 +48,16 @@ def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
     return [run for run in runs if run is not None]
 
 
-def run_facts(root: Path, last: int = 5) -> dict[str, str]:
-    """The last runs on a cache as a report shows them: {"extraction <id>": one line}, newest first."""
+def run_facts(root: Path, last: int = 5, *, who: bool = True) -> dict[str, str]:
+    """The last runs on a cache as a report shows them: {"extraction <id>": one line}, newest first.
+
+    `who`: name the account and the machine.
+    """
     return {
         f"extraction {run.run}": f"{run.state} after {run.seconds:.0f} s, {run.done} videos done, {run.failed} failed, "
-        f"by {run.start.get('who')} on {run.start.get('host')}, code {run.start.get('code') or 'unknown'}: "
-        f"{' '.join(map(str, run.start.get('command', [])))}"
+        + (f"by {run.start.get('who')} on {run.start.get('host')}, " if who else "")
+        + f"code {run.start.get('code') or 'unknown'}: "
+        + " ".join(map(str, run.start.get("command", [])))
         for run in reversed(read_runs(root, last))
     }
 

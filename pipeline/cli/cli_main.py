@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from data.errors import AimError, Cancelled, UsageError
+from pipeline.cli.command import PROGRAM
 from pipeline.cli.command_tree import app
 from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
 from pipeline.outputs import FULL, file_error
@@ -22,7 +23,7 @@ def main() -> NoReturn:
     try:
         check_checkout()
         try:
-            app(standalone_mode=True)
+            app(prog_name=PROGRAM)
         except SystemExit:
             sys.stdout.flush()  # reports a full disk here; at exit, the interpreter would print its own error
             raise

@@ -1,4 +1,4 @@
-"""`cache ls`, `cache verify`, `cache prune` and `cache gc`."""
+"""`cache ls`, `cache verify`, `cache prune`, `cache gc` and `cache rm`."""
 
 from __future__ import annotations
 
@@ -41,3 +41,9 @@ def cache_prune(pruned: CacheFiles, as_json: bool) -> None:
 def cache_gc(collected: CacheFiles, as_json: bool) -> None:
     """Print the files, deleted or not."""
     show_files(collected, as_json)
+
+
+@command(api.cache_rm, "cache rm -c folder")
+def cache_rm(removed: CacheFiles, as_json: bool) -> None:
+    """Print the files, deleted or not."""
+    show_files(removed, as_json, most=20)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pipeline.demo import DemoResult
 
 
-@command(api.demo, "demo --quick")
+@command(api.demo, "demo")
 def demo(result: DemoResult, as_json: bool) -> None:
     """Print the metrics and the times."""
     from pipeline.demo.summary import as_json as summary_json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
@@ -44,17 +45,20 @@ def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
     summary, count = done.summary, len(costs["plan"])
     for title, columns, rows in dry_run_tables(costs) if count else ():
         table(title, columns, rows)
-    say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos")
+    say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}")
 
 
 def _show_summary(done: ExtractRun) -> None:
     summary, place = done.summary, done.cache
     if summary.failed:
         Terminal().failures(summary.failed)
+        say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")
     ran = sum(1 for result in summary.results if result.done)
     if not ran and not summary.failed and not summary.cancelled:
-        say(f"nothing to do: all {summary.videos} videos are fresh in {place}")
+        say(f"nothing to do: {counted(summary.videos, 'video')} fresh in {place}")
         return
     stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
-    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {summary.videos} videos"
+    counts = (
+        f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
+    )
     say(f"{counts} in {place}{stopped}")

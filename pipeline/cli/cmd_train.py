@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import alarm, print_json, say, table
@@ -25,7 +26,7 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
         calibrated["combination"] = done.calibration.facts.get("combination") if done.calibration else None
         print_json({"run": str(out), "trained_on": trained_on, "runs": runs, **calibrated})
         return
-    say(f"{runs} networks trained on {trained_on} performances: {out}")
+    say(f"{counted(runs, 'network')} trained on {counted(trained_on, 'performance')}: {out}")
     say(_intervals(done))
     if done.calibration is not None:
         accuracy = done.calibration.accuracy

@@ -1,13 +1,16 @@
-"""`weights list`, `weights fetch` and `weights path`."""
+"""`weights list`, `weights fetch`, `weights path` and `weights rm`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import api
 from pipeline.cli.command import PROGRAM, command
-from pipeline.cli.terminal import print_json, table
+from pipeline.cli.terminal import print_json, show_files, table
+
+if TYPE_CHECKING:
+    from pipeline.cache import CacheFiles
 
 
 @command(api.weights_list, "weights list")
@@ -41,3 +44,9 @@ def weights_fetch(_: dict[str, Path]) -> None:
 def weights_path(path: Path) -> None:
     """Print the path."""
     print(path)
+
+
+@command(api.weights_rm, "weights rm i3d-kinetics400")
+def weights_rm(removed: CacheFiles, as_json: bool) -> None:
+    """Print the files, deleted or not."""
+    show_files(removed, as_json)

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_verify
+from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_rm, cache_verify
+from pipeline.cli.cmd_compare import compare
 from pipeline.cli.cmd_demo import demo
 from pipeline.cli.cmd_doctor import doctor
 from pipeline.cli.cmd_evaluate import evaluate
@@ -16,6 +17,7 @@ from pipeline.cli.cmd_extract import extract
 from pipeline.cli.cmd_leaderboard import leaderboard
 from pipeline.cli.cmd_pack import pack
 from pipeline.cli.cmd_plot import plot
+from pipeline.cli.cmd_push import push
 from pipeline.cli.cmd_report import report
 from pipeline.cli.cmd_reproduce import reproduce
 from pipeline.cli.cmd_schema import schema
@@ -24,21 +26,21 @@ from pipeline.cli.cmd_search import search
 from pipeline.cli.cmd_serve import serve
 from pipeline.cli.cmd_status import status
 from pipeline.cli.cmd_train import train
-from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path
+from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
 from pipeline.cli.command import Command
 
 TOP = (
     *(demo, extract, status, train, evaluate, leaderboard, reproduce, search),
-    *(report, plot, serve, score, export, pack, doctor, schema),
+    *(report, compare, plot, serve, score, export, push, pack, doctor, schema),
 )
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "weights": (
         "Published weights: where they come from, their licence, hash, size and place.",
-        (weights_list, weights_fetch, weights_path),
+        (weights_list, weights_fetch, weights_path, weights_rm),
     ),
     "cache": (
         "Manage a cache: list its content, find damaged files, delete what is no longer needed.",
-        (cache_ls, cache_verify, cache_prune, cache_gc),
+        (cache_ls, cache_verify, cache_prune, cache_gc, cache_rm),
     ),
 }
 

@@ -24,7 +24,10 @@ def cache_folder(text: str | Path) -> Path:
 
 OPTIONS: dict[str, Any] = {
     "inputs": Annotated[list[Path] | None, typer.Argument(metavar="INPUT…")],
+    "a": Annotated[str, typer.Argument(metavar="A")],
+    "b": Annotated[str, typer.Argument(metavar="B")],
     "run": Annotated[Path, typer.Argument(metavar="RUN")],
+    "to": Annotated[Path, typer.Argument(metavar="ADDRESS")],
     "table": Annotated[str, typer.Argument(metavar="TABLE")],
     "names": Annotated[list[str] | None, typer.Argument(metavar="NAME…")],
     "name": Annotated[str, typer.Argument(metavar="NAME")],

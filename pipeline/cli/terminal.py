@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from data.errors import counted
 from pipeline.cli import interrupts
 from pipeline.observer import Observer, Progress
 
@@ -47,6 +48,10 @@ class Terminal(Observer):
         from pipeline.console import failure_table
 
         failure_table(results)
+
+    def confirm(self, question: str) -> bool:
+        """The answer typed on the terminal; no where there is none."""
+        return sys.stdin.isatty() and typer.confirm(question, err=True)
 
     def progress(self, what: str) -> AbstractContextManager[Progress]:
         """A bar, or a line every half minute where standard error is no terminal."""
@@ -104,4 +109,6 @@ def show_files(listed: CacheFiles, as_json: bool, most: int = 1000) -> None:
     if listed.files:
         rows = [(f.stage, f.video or f.path, f.why, f.size) for f in listed.files[:most]]
         table("", ("stage", "video", "why", "bytes"), rows)
+    if (more := len(listed.files) - most) > 0:
+        say(f"and {counted(more, 'more file')}")
     say(listed.summary)

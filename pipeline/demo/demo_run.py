@@ -37,13 +37,31 @@ from synthetic.dives import Dive, render_dive, write_labels
 from synthetic.rendering import Options
 
 SEED = 7
-DIVES, QUICK_DIVES, PAGE_DIVES = 88, 24, 8
+PAGE_DIVES = 8
+PARTS = ("rendering", "extracting", "training", "scoring", "writing the report page")
 
 WORKERS = min(os.cpu_count() or 1, 8)
 """Videos extracted at once; the pose network uses one core each."""
 
-QUICK = ("pose.stride=2",)
-"""What `--quick` changes beside fewer dives: every second frame for the pose."""
+
+@dataclass(frozen=True)
+class Size:
+    """How large a demo is.
+
+    Attributes:
+        dives: dives that are rendered.
+        settings: what differs from the preset.
+        minutes, megabytes: time on two cores and disk, as measured (docs/benchmarks.md).
+    """
+
+    dives: int
+    settings: tuple[str, ...]
+    minutes: int
+    megabytes: int
+
+
+QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=40)
+FULL = Size(88, (), minutes=7, megabytes=80)
 
 
 @dataclass(frozen=True)
@@ -76,7 +94,7 @@ class DemoResult:
 def run_demo(
     out: Path,
     *,
-    quick: bool = False,
+    full: bool = False,
     overrides: Sequence[str | tuple[str, Any]] = (),
     observer: Observer,
     stop: threading.Event | None = None,
@@ -85,7 +103,7 @@ def run_demo(
 
     Args:
         out: folder of the dives, the cache, the run and the page.
-        quick: fewer dives, every second frame for the pose.
+        full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
         observer: notes and progress.
         stop: set it to end after the current writes.
@@ -94,15 +112,18 @@ def run_demo(
         AimError: weights cannot be had, or dives failed.
         Cancelled: `stop` was set.
     """
-    stop, clock = stop or threading.Event(), _Clock()
+    stop, clock, size = stop or threading.Event(), _Clock(), FULL if full else QUICK
+    observer.note(announcement(size, out))
     fetch_weights(observer.note)
     clock.lap("fetch weights")
-    config = demo_config(out, quick, overrides)
-    render(out / "dives", QUICK_DIVES if quick else DIVES, observer)
+    config = demo_config(out, size, overrides)
+    parts = (f"{number}/{len(PARTS)} {part}" for number, part in enumerate(PARTS, start=1))
+    observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
+    render(out / "dives", size.dives, observer)
     clock.lap("render")
     records = dataset_records(config).records
     cache = Cache(config.cache)
-    observer.note(f"extracting {', '.join(config.stages)} of {len(records)} dives into {config.cache}")
+    observer.note(f"{next(parts)} {', '.join(config.stages)} into {config.cache}")
     with observer.progress("videos") as progress:
         extraction = run_extract(records, Planner(config, cache), stop=stop, **progress.hooks())
     _all_done(extraction, out)
@@ -111,20 +132,31 @@ def run_demo(
     learn = [record for record in records if record.split == "train"]
     unseen = [record for record in records if record.split == "test"]
     leaks = leak_audit(learn, unseen, cache)
-    observer.note(f"training on {len(learn)} dives")
+    observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
     train_on(learn, config, cache, out / "run", observer, stop)
     cache.close()
     clock.lap("train")
+    observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = Scorer(out / "run")
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)
     clock.lap("score")
     page = out / "report.html"
+    observer.note(f"{next(parts)} {page}")
     write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
     clock.lap("report")
-    parts = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
-    return DemoResult(page, out / "run", extraction, *parts, clock.seconds)
+    results = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *results, clock.seconds)
+
+
+def announcement(size: Size, out: Path) -> str:
+    """What a demo will take, and how to get the other one."""
+    other = f"; `demo --full` renders {FULL.dives} dives: {FULL.minutes} minutes, {FULL.megabytes} MB"
+    return (
+        f"the demo renders {size.dives} dives and goes from raw video to scores in {len(PARTS)} parts: about"
+        f" {size.minutes} minutes on two cores, {size.megabytes} MB in {out}{other if size is QUICK else ''}"
+    )
 
 
 def train_on(
@@ -153,7 +185,7 @@ def write_page(
     """The report page of the held-out dives."""
     kinds: dict[str, Kind] = {name: "ours" if name == "AIM" else "baseline" for name in metrics}
     rows = tuple(ResultsRow(name, (m["spearman"], m["mae"]), kinds[name]) for name, m in metrics.items())
-    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better="neither")
+    table = ResultsTable("Held-out dives", ("Spearman's rho", "mean absolute error"), rows, better=("high", "low"))
     predictions = tuple(
         Prediction(row.id, label_of(record), row.score, row.interval80, record.task)
         for row, record in zip(scored, unseen, strict=True)
@@ -193,11 +225,11 @@ def _all_done(extraction: Summary, out: Path) -> None:
         raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
 
 
-def demo_config(out: Path, quick: bool, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
+def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
     overrides: list[str | tuple[str, Any]] = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}"]
     overrides.append(f"run.workers={WORKERS}")
-    overrides += [*(QUICK if quick else ()), *further]
+    overrides += [*size.settings, *further]
     return load_config(FOLDER / "demo.yaml", overrides)
 
 
@@ -222,7 +254,6 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     missing = [dive for dive in dives if not _rendered(folder, dive)]
     done = len(dives) - len(missing)
     if missing:
-        observer.note(f"rendering {len(missing)} synchronised dives into {folder}")
         with (
             observer.progress("rendered dives") as progress,
             ProcessPoolExecutor(os.cpu_count() or 1, mp_context=get_context("spawn")) as pool,

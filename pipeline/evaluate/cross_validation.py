@@ -200,19 +200,19 @@ def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
     return parts
 
 
-def write_results(results: Results, place: Path) -> None:
+def write_results(results: Results, place: str | Path) -> None:
     """Write `results.json`, atomically."""
-    write_text(place, json.dumps(results, indent=1, allow_nan=False) + "\n")
+    write_text(Path(place), json.dumps(results, indent=1, allow_nan=False) + "\n")
 
 
-def read_results(place: Path) -> Results:
+def read_results(place: str | Path) -> Results:
     """Read what `write_results` wrote.
 
     Raises:
         DataError: it is absent, damaged or of another format.
     """
     try:
-        results = read_json(place)
+        results = read_json(Path(place))
     except (OSError, ValueError) as error:
         raise DataError("no readable results", where=place, fix="Run 'evaluate' again") from error
     if not isinstance(results, dict) or results.get("format") != FORMAT:

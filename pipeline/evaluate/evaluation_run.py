@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import UsageError
+from data.errors import UsageError, counted
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
@@ -100,7 +100,9 @@ class SearchRun:
     def tables(self) -> list[TableRows]:
         """The candidates, the best first."""
         count = len(self.found["candidates"])
-        return [(f"{self.config.name}, {self.config.protocol}: {count} candidates", *search_rows(self.found))]
+        return [
+            (f"{self.config.name}, {self.config.protocol}: {counted(count, 'candidate')}", *search_rows(self.found))
+        ]
 
 
 def table_protocol(table: str) -> tuple[str, str]:

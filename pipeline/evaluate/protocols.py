@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -149,6 +149,17 @@ FORMS = {
     "together": "Spearman's rho of all held-out predictions ranked together",
 }
 """The two forms of a correlation over folds, and the titles of their tables."""
+
+DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
+    "Avg. (Fisher)": "high",
+    "Avg. (mean)": "high",
+    "mean over users": "high",
+    "ranked together": "high",
+    "rho": "high",
+    "rho per user": "high",
+    "MAE": "low",
+}
+"""Which end is good, by column. Other columns, such as ends of intervals and weights, have no good end."""
 
 
 def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:

@@ -175,13 +175,9 @@ def _joined(before: Result | None, result: Result) -> Result:
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
-        blocked = plan.faults()
-        for step in plan.steps:
-            state, reason = step.check.state, step.check.reason
-            if state in ("missing", "stale") and step.stage in blocked:
-                state, reason = "failed", blocked[step.stage]
+        for step, (stage, state, reason) in zip(plan.steps, plan.states(), strict=True):
             quality = dict(step.check.quality)
-            yield {"video": plan.record.name, "stage": step.stage, "state": state, "reason": reason, "quality": quality}
+            yield {"video": plan.record.name, "stage": stage, "state": state, "reason": reason, "quality": quality}
 
 
 def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
@@ -193,7 +189,10 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     """
     dataset = config.dataset
     if dataset.root is None:
-        raise UsageError("no data set given", fix="Add --set dataset.root=FOLDER (`extract` also takes videos by name)")
+        raise UsageError(
+            "no data set given",
+            fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER",
+        )
     options = {} if dataset.labels is None else {"labels": dataset.labels}
     listing = list_records(dataset.kind, dataset.root, config.storage.reach(), unscored=unscored, **options)
     if not dataset.tasks:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from data.errors import AimError
+from data.errors import AimError, counted
 from data.store import fetched
 from data.video import Record
 from pipeline.extract.plan import Plan, Planner, Step
@@ -82,7 +82,7 @@ def in_a_line(expected: Estimate) -> str:
     """
     work = ", ".join(f"{name} {about['work']} {about['unit']}" for name, about in expected.stages.items())
     guess = "" if all(about["measured"] for about in expected.stages.values()) else " (not yet measured here)"
-    return f"about {duration(expected.seconds)}{guess} for {expected.videos} videos: {work}"
+    return f"about {duration(expected.seconds)}{guess} for {counted(expected.videos, 'video')}: {work}"
 
 
 def reasons(plan: Plan) -> Iterable[tuple[str, str]]:
@@ -114,7 +114,8 @@ def dry_run_tables(report: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...
         )
         for stage, about in cost["stages"].items()
     ]
-    title = f"about {duration(cost['seconds'])} for {cost['frames']} frames with {cost['workers']} workers"
+    frames, workers = counted(cost["frames"], "frame"), counted(cost["workers"], "worker")
+    title = f"about {duration(cost['seconds'])} for {frames} with {workers}"
     yield title, ("stage", "videos", "work", "seconds of one", "where from"), costs
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from data.errors import Cancelled, VideoError
 from data.store import StageOutput
 from data.video import Frame, Record, VideoInfo, decode, probe
+from pipeline.extract.heap import trim_heap
 
 QUEUE_FRAMES = 6
 """Length of a stage's queue; bounds the memory to this many pictures per stage."""
@@ -99,6 +100,7 @@ class DecodePass:
                 yield item
         finally:
             subscription.closed = True
+            trim_heap()  # the pictures are gone, and now the stage makes its arrays
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:

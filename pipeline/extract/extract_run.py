@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from data.datasets.folder import CANDIDATES as SCORES
 from data.errors import Cancelled, DataError, UsageError
 from data.video import Listing, Record, find_videos
 from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
@@ -109,13 +110,22 @@ def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
     records = list_inputs((), config, observer).records
     labelled = [record for record in records if record.labels is not None]
     if records and not labelled:
-        raise DataError(
-            f"none of the {len(records)} performances has a score",
-            where=config.dataset.labels or config.dataset.root,
-            fix="Add the file of scores that docs/datasets describes for this kind of data set, or name yours:"
-            " --set dataset.labels=FILE",
-        )
+        where = config.dataset.labels or config.dataset.root
+        raise DataError(f"no performance has a score ({len(records)} listed)", where=where, fix=_scores(config))
     return labelled
+
+
+def _scores(config: BaseConfig) -> str:
+    """How performances get their scores."""
+    dataset = config.dataset
+    if dataset.kind != "folder":
+        return (
+            f"Fill in the scores as docs/datasets/{dataset.kind}.md says, or name the table: --set dataset.labels=FILE"
+        )
+    table = dataset.labels or next((name for name in SCORES if dataset.root and (dataset.root / name).is_file()), None)
+    if table is not None:
+        return f"Name these videos in {table}, with their paths below the folder, and fill in the column score"
+    return f"Write {dataset.root}/{SCORES[0]} with the columns video,score, or name yours: --set dataset.labels=FILE"
 
 
 def make_planner(

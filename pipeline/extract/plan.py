@@ -55,6 +55,19 @@ class Plan:
                 failed.setdefault(step.stage, f"needs {blocked[0]}, which failed")
         return failed
 
+    def states(self) -> Iterator[tuple[str, str, str]]:
+        """Stage, state and reason of every step, as `status` shows them; what waits for a failed stage failed too."""
+        blocked = self.faults()
+        for step in self.steps:
+            state, reason = step.check.state, step.check.reason
+            if state in ("missing", "stale") and step.stage in blocked:
+                state, reason = "failed", blocked[step.stage]
+            yield step.stage, state, reason
+
+    def cause(self) -> str:
+        """Why the last stage has no usable output, in the words of `status`: of the first stage that is not fresh."""
+        return next((f"{stage} {state}: {reason}" for stage, state, reason in self.states() if state != "fresh"), "")
+
     def waves(self) -> Iterator[list[Step]]:
         """The steps that will run, in groups that share one decode: no step needs another one of its group."""
         waiting = [step for step in self.steps if step.stage in self.todo]

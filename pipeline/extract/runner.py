@@ -17,6 +17,7 @@ from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, StageFrames
 from pipeline.extract.failures import passing_fault
+from pipeline.extract.heap import trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
 
@@ -127,6 +128,7 @@ class PlanRunner:
         shared.run()
         for thread in threads:
             thread.join()
+        trim_heap()
 
     def _run_step(self, shared: DecodePass, step: Step, result: Result, first_stamps: Mapping[str, str | None]) -> None:
         start = time.perf_counter()

@@ -4,6 +4,7 @@ from pipeline.report import ReportData, write_report
 write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 """
 
+from pipeline.report.comparison_page import write_comparison
 from pipeline.report.evaluation_page import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
@@ -17,6 +18,7 @@ __all__ = [
     "render_report",
     "report_scores",
     "run_report_data",
+    "write_comparison",
     "write_evaluation",
     "write_report",
     "write_run_report",

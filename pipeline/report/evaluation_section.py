@@ -11,7 +11,7 @@ from pipeline.evaluate import Results, results_tables
 from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS
-from pipeline.evaluate.protocols import interval_text
+from pipeline.evaluate.protocols import DIRECTIONS, interval_text
 from pipeline.report.page_data import (
     Bar,
     BarChart,
@@ -25,6 +25,7 @@ from pipeline.report.page_data import (
     TrainingCurve,
 )
 from pipeline.systems import COMBINED
+from pipeline.systems.epoch_choice import ORACLE
 
 TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
 
@@ -45,7 +46,7 @@ def evaluation_report(results: Results) -> EvaluationReport:
             "folds": str(len(results["protocol"]["folds"])),
         },
         predictions=_predictions(results, name),
-        tables=tuple(_page_table(results, *table) for table in results_tables(results)),
+        tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
         curves=_curves(results["systems"].get(OURS, ours)),
         leaks=leak_checks(results["audit"]),
@@ -70,11 +71,15 @@ def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _page_table(
-    results: Results, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    results: Results, ours: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
 ) -> ResultsTable:
     def kind(name: str) -> Kind:
         system = results["systems"].get(name)
-        return "paper" if system is None else "baseline" if system["baseline"] else "ours"
+        if system is None:
+            return "paper"
+        if name.endswith(ORACLE):
+            return "oracle"
+        return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
 
     shown = tuple(ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
     return ResultsTable(
@@ -82,6 +87,7 @@ def _page_table(
         columns[1:],
         shown,
         note=TABLE_NOTE if "MAE" in columns else "",
+        better=tuple("high" if c in results["tasks"] else DIRECTIONS.get(c, "neither") for c in columns[1:]),
     )
 
 

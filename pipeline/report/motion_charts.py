@@ -58,7 +58,10 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
     about = "Bodies aligned at the hips; curve `hips`: change of the vector between the hips since the start."
-    return Traces("Difference between the two", "torso lengths", _floats(pose, "time"), series, about)
+    phrases = {part: f"the {part} of the two differ by" for part in PARTS}
+    phrases["hips"] = "the hips of the two have moved against each other by"
+    time = _floats(pose, "time")
+    return Traces("Difference between the two", "torso lengths", time, series, about, phrases=phrases)
 
 
 def body_speed(pose: StageOutput) -> Traces | None:

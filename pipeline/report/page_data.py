@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from pipeline.results import Interval, Score
 
-Kind = Literal["ours", "baseline", "paper", "ablation", "other"]
-"""What a row of a results table is."""
+Kind = Literal["ours", "baseline", "paper", "oracle", "ablation", "other"]
+"""What a row of a results table is; an oracle was chosen by the test labels."""
+
+Better = Literal["high", "low", "neither"]
+"""Which values of a column are good."""
 
 Curve = NDArray[np.floating[Any]]
 """Values of one curve, NaN where unknown."""
@@ -31,6 +34,7 @@ class Media:
         link: address of the file relative to the page, used where `uri` is None; the file may be absent elsewhere.
         width, height: pixels as shown, after rotation.
         note: why the video is linked, re-encoded or absent.
+        poster: the first frame as a `data:` URI, shown until the video plays; None for none.
     """
 
     uri: str | None
@@ -38,6 +42,7 @@ class Media:
     width: int
     height: int
     note: str = ""
+    poster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Traces:
         series: (row,) values by name.
         about: one sentence on how to read the chart.
         least: smallest height of the axis in the unit, so that noise is not drawn as large as motion.
+        phrases: by series, what a sentence says before its value; default: title and name.
     """
 
     title: str
@@ -84,6 +90,7 @@ class Traces:
     series: Mapping[str, Curve]
     about: str = ""
     least: float = 0.0
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,21 @@ class CameraPath:
 
 
 @dataclass(frozen=True)
+class TrainingSteps:
+    """The time steps of the training videos, scored by the same model; T steps.
+
+    Attributes:
+        scores: mean and standard deviation of each step's score.
+        lowest: of each training video, the least difference of a step's score from that step's mean, in points.
+        attention: 5th and 95th percentile of each step's attention to the interaction, 0 to 1; empty where unknown.
+    """
+
+    scores: tuple[tuple[float, float], ...]
+    lowest: tuple[float, ...]
+    attention: tuple[Interval, ...] = ()
+
+
+@dataclass(frozen=True)
 class VideoReport:
     """One scored video: a section of the page, or without media and charts a line of the batch table.
 
@@ -114,7 +136,7 @@ class VideoReport:
         truth: the judges' scores by name ("score", "execution", ...), where known.
         duration: seconds.
         task: group of the video, such as "Suturing".
-        expected: mean and standard deviation of each step's score over the training videos, or empty.
+        training: steps of the training videos to compare with, or None.
         media, key_frames, skeleton, camera: see their classes.
         difference: primary minus secondary over time, by body part or tool.
         kinematics: charts of the tools' motion.
@@ -125,7 +147,7 @@ class VideoReport:
     truth: Mapping[str, float] = field(default_factory=dict)
     duration: float | None = None
     task: str = ""
-    expected: tuple[tuple[float, float], ...] = ()
+    training: TrainingSteps | None = None
     media: Media | None = None
     key_frames: tuple[KeyFrame, ...] = ()
     skeleton: Skeleton | None = None
@@ -210,7 +232,8 @@ class ResultsTable:
         rows: systems.
         digits: decimals shown.
         note: how the values were computed, and from which data.
-        better: which end is good; the best value of each column is bold, the paper's row left aside.
+        better: which end of each column is good; empty: of none. The best values are bold; rows of the paper and
+            oracles are left aside.
     """
 
     title: str
@@ -218,7 +241,7 @@ class ResultsTable:
     rows: tuple[ResultsRow, ...]
     digits: int = 3
     note: str = ""
-    better: Literal["high", "low", "neither"] = "high"
+    better: tuple[Better, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -311,6 +334,8 @@ class ReportData:
         config: the whole configuration as text.
         videos: a section each.
         batch, evaluation: their sections.
+        comparison: whether the page opens with its two videos side by side.
+        home: address of the page that leads here, or "".
     """
 
     title: str
@@ -321,3 +346,5 @@ class ReportData:
     videos: tuple[VideoReport, ...] = ()
     batch: BatchReport | None = None
     evaluation: EvaluationReport | None = None
+    comparison: bool = False
+    home: str = ""

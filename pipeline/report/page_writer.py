@@ -21,7 +21,8 @@ from data.store import write_text
 from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
-from pipeline.results import worst_first
+from pipeline.report.why_score import why
+from pipeline.results import NO_JUDGEMENT, worst_first
 
 SCRIPTS = (
     "vendor/d3.min.js",
@@ -30,13 +31,14 @@ SCRIPTS = (
     "charts.js",
     "overlay.js",
     "player.js",
+    "compare.js",
     "evaluation.js",
     "table.js",
     "boot.js",
 )
 """In the order of loading."""
 
-STYLES = ("base.css", "video.css", "results.css", "narrow.css", "print.css")
+STYLES = ("base.css", "video.css", "results.css", "compare.css", "narrow.css", "print.css")
 
 
 def render_report(data: ReportData) -> str:
@@ -106,6 +108,7 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
     )
     made.filters |= {
         "num": text.number,
+        "plus": text.plus,
         "quality": text.quality,
         "clock": text.clock,
         "lines": text.lines,
@@ -114,5 +117,5 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload}
+    made.globals |= {"view": view, "payload": payload, "why": why, "no_judgement": NO_JUDGEMENT}
     return made

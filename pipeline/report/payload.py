@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipeline.report.page_data import (
     CameraPath,
     CurveChart,
     EvaluationReport,
+    Prediction,
     Skeleton,
     Traces,
     VideoReport,
@@ -22,6 +24,9 @@ from pipeline.results import Interval
 
 MAX_POINTS = 800
 """Most points of one curve: more than a screen has pixels."""
+
+TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS = "judges' score", "predicted score", "epoch"
+"""Titles of axes, equal on the page and in the figures of `plot`."""
 
 LEAST_PAN = 0.1
 """Smallest height of the chart of the camera's pan, in picture widths or heights."""
@@ -33,15 +38,21 @@ MAX_POSES = 3000
 
 
 def video_payload(video: VideoReport) -> dict[str, Any]:
-    """Duration, steps, skeleton, charts and camera path of one video."""
-    steps = [{"start": step.start, "end": step.end, "score": step.score} for step in video.result.steps]
+    """Duration, steps, score, skeleton, charts and camera path of one video."""
+    result = video.result
+    steps = [
+        {"start": step.start, "end": step.end, "score": step.score, "interaction": step.interaction}
+        for step in result.steps
+    ]
     return {
         "duration": duration(video),
         "steps": steps,
+        "scored": {"name": video.name, "score": result.score, "interval80": result.interval80,
+                   "interval95": result.interval95, "model": result.model},
         "skeleton": _skeleton(video.skeleton) if video.skeleton else None,
         "charts": [_traces(chart) for chart in charts(video)],
         "camera": _camera(video.camera) if video.camera else None,
-    }
+    }  # fmt: skip
 
 
 def charts(video: VideoReport) -> tuple[Traces, ...]:
@@ -66,8 +77,10 @@ def batch_payload(batch: BatchReport) -> dict[str, Any]:
 
 
 def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
-    """Predictions, bars and curves."""
+    """Predictions, bars, curves and the titles of their axes."""
     return {
+        "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS},
+        "range": prediction_range(evaluation.predictions),
         "predictions": [
             {"id": p.id, "true": p.true, "predicted": p.predicted, "task": p.task, **_ends(p.interval)}
             for p in evaluation.predictions
@@ -75,6 +88,14 @@ def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
         "bars": [_bars(chart) for chart in evaluation.bars],
         "curves": [_curves(chart) for chart in evaluation.curves],
     }
+
+
+def prediction_range(predictions: Sequence[Prediction]) -> Interval:
+    """Both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
+    values = [v for p in predictions for v in (p.true, p.predicted, *(p.interval or ())) if math.isfinite(v)]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    margin = 0.03 * (high - low) or 0.5
+    return low - margin, high + margin
 
 
 def _ends(interval: Interval | None) -> dict[str, float | None]:

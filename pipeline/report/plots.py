@@ -1,17 +1,18 @@
-"""Plots figures for papers, as PDF and PNG: figures 6 and 7 of the paper, and the figures of an evaluation.
+"""Plots figures for papers, as PDF and SVG: figures 6 and 7 of the paper, and the figures of an evaluation.
 
     for path in plot_report(data, Path("figures")): ...
 
-Vector PDF with embedded fonts, widths of one (3.4 in) or two columns (7 in), colours for colour-blind readers and
-grey print. The same data gives the same bytes.
+Every figure is one column wide (3.3 in) and has text of 7 and 8 points, so it goes into a paper without scaling.
+Colours: the palette of Okabe and Ito, and for attention `cividis`; both are made for colour-blind readers. Markers and
+dashes differ too, for grey print. Text stays text in both formats. The same data gives the same bytes.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -22,53 +23,71 @@ from numpy.typing import NDArray
 
 from data.errors import UsageError, printable
 from data.store import atomic_path
-from data.store.arrays import Floats
 from pipeline.outputs import file_error
 from pipeline.report.page_data import BarChart, CurveChart, Prediction, ReportData, VideoReport
+from pipeline.report.payload import EPOCH_AXIS, PREDICTED_AXIS, TRUE_AXIS, prediction_range
+from pipeline.report.text import number
 from pipeline.report.view import step_views, tasks_of
+from pipeline.results import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ONE_COLUMN, TWO_COLUMNS = 3.4, 7.0
-"""Widths in inches."""
+WIDTH = 3.3
+"""Inches of a column."""
+
+SMALL = 7
+"""Points of the smallest text; labels of axes have 8."""
 
 LABEL_LENGTH = 48
 """Characters of a name that a figure shows."""
 
-FORMATS = ("pdf", "png")
+NAME_LENGTH = 20
+"""Most characters of a video's name beside the attention; a longer one loses its folders, then its beginning."""
 
-BAD, MIDDLE, GOOD = "#d55e00", "#f2f0ea", "#009e73"
-"""Vermilion to bluish green (Okabe and Ito): distinct without red-green vision."""
+LABELLED_STEPS = 16
+"""Most bars of one figure that show their number; more have no room for it."""
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a51a3", "#4d4d4d")
+LEAST_ATTENTION = 2.0
+"""Smallest range of the colours of attention in per cent, so that noise is not drawn as large as a difference."""
+
+FORMATS = ("pdf", "svg", "png")
+
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#999999"
+
+COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""The palette of Okabe and Ito without its yellow, which is too faint for lines on white."""
+
+MARKERS, DASHES = "os^Dv<>", ("-", "--", "-.", ":")
 
 STYLE: dict[str, Any] = {
     "font.size": 8,
     "font.family": "DejaVu Sans",
     "axes.labelsize": 8,
     "axes.titlesize": 8,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "",
     "savefig.dpi": 300,
     "text.parse_math": False,
 }
 
 
-def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS[:2]) -> list[Path]:
     """Write every figure of a report's data.
 
     Args:
         data: a report's data.
         folder: folder of the files; made where absent.
-        formats: "pdf", "png", "svg".
+        formats: of `FORMATS`.
 
     Returns:
         the files written: `steps-NAME`, `attention`, `predictions`, `bars-N`, `curves-N`.
@@ -78,17 +97,18 @@ def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS
     """
     import matplotlib as mpl
 
-    unknown = [name for name in formats if name not in ("pdf", "png", "svg")]
+    unknown = [name for name in formats if name not in FORMATS]
     if unknown:
-        raise UsageError(f"no such figure format: {', '.join(unknown)}", fix="Use pdf, png or svg")
+        raise UsageError(f"no such figure format: {', '.join(unknown)}", fix=f"Use {', '.join(FORMATS)}")
     written: list[Path] = []
     with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
-        for name, figure in _figures(data):
+        for name, figure in figures(data):
             written += [save(figure, folder / f"{name}.{kind}") for kind in formats]
     return written
 
 
-def _figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
+def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
+    """Name and figure of all that the data holds."""
     counts: dict[str, int] = {}
     for video in data.videos:
         if video.result.steps:
@@ -108,132 +128,163 @@ def _figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield f"curves-{i + 1}", curve_figure(curves)
 
 
-def step_figure(video: VideoReport, stills: int = 10) -> Figure:
-    """Figure 6: frames of the video over the score of each time step, coloured bad to good."""
-    pictures = [picture for frame in video.key_frames[:stills] if (picture := _picture(frame.uri)) is not None]
-    height = 1.25 + (0.75 if pictures else 0)
-    figure = _new(TWO_COLUMNS, height)
-    ratios = [0.75, 0.95] if pictures else [1]
-    grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios, hspace=0.12)
-    if pictures:
-        strip = grid[0].subgridspec(1, len(pictures), wspace=0.04)
-        for i, picture in enumerate(pictures):
-            axes = figure.add_subplot(strip[i])
-            axes.imshow(picture)
-            axes.axis("off")
-    _step_bars(figure.add_subplot(grid[-1]), video)
+def step_figure(video: VideoReport, stills: int = 10, columns: int = 5) -> Figure:
+    """Figure 6: frames of the video over the difference of each time step from training, in points."""
+    frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
+    rows = -(-len(frames) // columns)
+    figure = _new(WIDTH, 1.8 + 0.62 * rows)
+    if not frames:
+        _step_bars(figure.subplots(), video)
+        return figure
+    grid = figure.add_gridspec(2, 1, height_ratios=[0.62 * rows, 1.8])
+    strip = grid[0].subgridspec(rows, columns, wspace=0, hspace=0)
+    for i, (frame, picture) in enumerate(frames):
+        axes = figure.add_subplot(strip[i // columns, i % columns])
+        axes.imshow(picture)
+        axes.axis("off")
+        axes.set_title(f"{frame.time:.2f} s", fontsize=SMALL, pad=1.5)
+    _step_bars(figure.add_subplot(grid[1]), video)
     return figure
 
 
 def _step_bars(axes: Axes, video: VideoReport) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("quality", [BAD, MIDDLE, GOOD])
-    for view in step_views(video):
-        colour = colours((view.quality + 1) / 2)
-        width = view.step.end - view.step.start
-        axes.bar(view.step.start, view.gap, width, align="edge", color=colour, edgecolor="#555555", linewidth=0.4)
-        middle = view.step.start + width / 2
-        side, offset = ("bottom", 1.5) if view.gap >= 0 else ("top", -1.5)
-        axes.annotate(
-            f"{view.step.score:.2f}",
-            (middle, view.gap),
-            (0, offset),
-            textcoords="offset points",
-            ha="center",
-            va=side,
-            fontsize=6.5,
-        )
+    """One bar per step: its score minus the expected one, which its label says too; blue above, orange below."""
+    views = step_views(video)
+    for view in views:
+        gap, width = round(float(view.gap), 2) + 0.0, view.step.end - view.step.start
+        colour = BLUE if gap >= 0 else ORANGE
+        axes.bar(view.step.start, gap, width, align="edge", color=colour, edgecolor="white", linewidth=0.5)
+        if len(views) <= LABELLED_STEPS:
+            side, offset = ("bottom", 2) if gap >= 0 else ("top", -2)
+            axes.annotate(
+                number(gap, 2, True),
+                (view.step.start + width / 2, gap),
+                (0, offset),
+                textcoords="offset points",
+                ha="center",
+                va=side,
+                fontsize=SMALL,
+                rotation=90 if len(views) > 6 else 0,
+            )
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.margins(x=0, y=0.28)
+    axes.margins(x=0, y=0.45)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel("time (s)")
-    axes.set_ylabel("relative to training" if video.expected else "relative to the mean")
+    axes.set_ylabel(f"points from the mean\nof {'the training videos' if video.training else 'this video'}")
 
 
-Attention = Mapping[str, Sequence[NDArray[np.floating[Any]]]]
-"""(T,) attention to the interaction of several videos, by action."""
-
-
-def attention_by_task(videos: Sequence[VideoReport], most: int = 3) -> dict[str, list[Floats]]:
-    """The attention of the first `most` videos of every task, as figure 7 shows three samples of two actions."""
-    groups: dict[str, list[Floats]] = {}
+def attention_by_task(videos: Sequence[VideoReport]) -> dict[str, list[VideoReport]]:
+    """The videos whose steps have attention, by task."""
+    groups: dict[str, list[VideoReport]] = {}
     for video in videos:
         weights = [step.interaction for step in video.result.steps]
-        if weights and all(weight is not None for weight in weights) and len(groups.get(video.task, ())) < most:
-            groups.setdefault(video.task, []).append(np.array(weights, dtype=np.float64))
+        if weights and all(weight is not None for weight in weights):
+            groups.setdefault(video.task, []).append(video)
     return groups
 
 
-def attention_figure(groups: Attention) -> Figure:
-    """Figure 7: attention to the interaction by sample and time step, one panel per action."""
-    figure = _new(min(TWO_COLUMNS, 0.9 + 2.9 * len(groups)), 0.95 + 0.16 * max(len(rows) for rows in groups.values()))
-    panels = figure.subplots(1, len(groups), squeeze=False)[0]
-    image = None
-    for axes, (name, rows) in zip(panels, groups.items(), strict=True):
+def attention_range(videos: Iterable[VideoReport]) -> Interval:
+    """Ends of the colours in whole per cent: of these videos and the usual range of training, never too close."""
+    videos = list(videos)
+    usual = [video.training.attention for video in videos if video.training is not None]
+    values = np.concatenate([*map(_attention, videos), *(100 * np.ravel(ranges) for ranges in usual)])
+    low, high = float(np.floor(np.nanmin(values))), float(np.ceil(np.nanmax(values)))
+    missing = max(0.0, LEAST_ATTENTION - (high - low)) / 2
+    return low - missing, high + missing
+
+
+def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
+    """Figure 7: attention to the interaction by video and time step in per cent, one panel per action."""
+    weights = {name: [_attention(video) for video in videos] for name, videos in groups.items()}
+    low, high = attention_range(video for videos in groups.values() for video in videos)
+    lines = sum(len(rows) for rows in weights.values())
+    figure = _new(WIDTH, 0.85 + 0.17 * lines + 0.3 * len(groups))
+    ratios = [len(rows) for rows in weights.values()]
+    panels = figure.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": ratios})[:, 0]
+    for axes, (name, rows) in zip(panels, weights.items(), strict=True):
         steps = max(len(row) for row in rows)
         grid = np.full((len(rows), steps), np.nan)
         for i, row in enumerate(rows):
             grid[i, : len(row)] = row
-        image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(steps), [str(i + 1) for i in range(steps)])
-        axes.set_yticks(range(len(rows)), [str(i + 1) for i in range(len(rows))])
-        axes.set(title=_label(name), xlabel="time step", ylabel="sample")
+        image = axes.imshow(grid, cmap="cividis", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+        shown = range(0, steps, -(-steps // 12))
+        axes.set_xticks(shown, [str(i + 1) for i in shown])
+        axes.set_yticks(range(len(rows)), [_short(video.name) for video in groups[name]])
+        axes.set_title(_label(name))
         axes.tick_params(length=0)
-    if image is not None:
-        bar = figure.colorbar(image, ax=list(panels), fraction=0.05, pad=0.02)
-        bar.set_label("weight of AIM")
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    panels[-1].set_xlabel("time step")
+    bar = figure.colorbar(image, ax=list(panels), location="bottom", aspect=30, fraction=0.12, pad=0.04)
+    bar.set_label("attention to the interaction (%)")
+    bar.outline.set_visible(False)
     return figure
 
 
+def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
+    """(T,) weights of the interaction in per cent."""
+    return np.array([100 * (step.interaction or 0.0) for step in video.result.steps])
+
+
 def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
-    """Predicted against true scores of held-out videos, with intervals and the line of agreement."""
-    figure = _new(ONE_COLUMN, ONE_COLUMN * 0.95)
+    """Predicted against true scores of held-out videos: intervals, line of agreement, one scale on both axes."""
+    figure = _new(WIDTH, WIDTH)
     axes = figure.subplots()
     tasks = tasks_of(predictions)
-    for task, colour in zip(tasks, cycle(COLOURS), strict=False):
+    for task, colour, marker in zip(tasks, cycle(COLOURS), cycle(MARKERS), strict=False):
         rows = [p for p in predictions if p.task == task]
         bounded = [(p.true, *p.interval) for p in rows if p.interval is not None]
         if bounded:
             axes.vlines(*zip(*bounded, strict=True), color=colour, alpha=0.25, linewidth=1)
         true, predicted = [p.true for p in rows], [p.predicted for p in rows]
-        axes.plot(true, predicted, "o", color=colour, markersize=2.6, label=_label(task))
-    values = [v for p in predictions for v in (p.true, p.predicted) if math.isfinite(v)]
-    ends = (min(values), max(values))
-    axes.plot(ends, ends, color="#777777", linewidth=0.8, zorder=0)
-    axes.set(xlabel="judges' score", ylabel="predicted score")
+        axes.plot(true, predicted, marker, color=colour, markersize=2.8, label=_label(task))
+    ends = prediction_range(predictions)
+    axes.plot(ends, ends, color=GREY, linewidth=0.8, zorder=0)
+    axes.set(xlabel=TRUE_AXIS, ylabel=PREDICTED_AXIS, xlim=ends, ylim=ends, aspect="equal")
+    axes.set_yticks([tick for tick in axes.get_xticks() if ends[0] <= tick <= ends[1]])
+    axes.set_xticks(axes.get_yticks())
     if len(tasks) > 1:
         axes.legend(frameon=False, loc="upper left", handletextpad=0.2)
     return figure
 
 
 def bar_figure(chart: BarChart) -> Figure:
-    """Bars with intervals, such as ablations; the first bar on top."""
-    figure = _new(ONE_COLUMN, 0.6 + 0.24 * len(chart.bars))
+    """Bars with intervals, such as ablations; the first bar on top, its value at the right edge."""
+    names = [_wrapped(bar.name, 24) for bar in chart.bars]
+    figure = _new(WIDTH, 0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
-    places = np.arange(len(chart.bars))[::-1]
-    kinds = {"ours": COLOURS[0], "paper": "#999999", "baseline": "#999999"}
+    places = np.arange(len(names))[::-1]
+    kinds = {"ours": BLUE, "paper": GREY, "baseline": GREY}
     axes.barh(places, [b.value for b in chart.bars], 0.68, color=[kinds.get(b.kind, COLOURS[4]) for b in chart.bars])
     for place, bar in zip(places, chart.bars, strict=True):
         if bar.interval is not None:
             axes.hlines(place, *bar.interval, color="black", linewidth=0.9)
-        end = max(bar.value, *(bar.interval or ()), 0)
-        axes.text(end, place, f" {bar.value:.3f}", va="center", fontsize=6.5)
-    axes.set_yticks(places, [_label(bar.name) for bar in chart.bars])
-    axes.set_xlabel(_label(chart.unit))
+        text = number(bar.value, 3)
+        axes.text(1.01, place, text, transform=axes.get_yaxis_transform(), va="center", ha="left", fontsize=SMALL)
+    axes.set_yticks(places, names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title(_wrapped(chart.title, 40))
+    figure.supxlabel(_wrapped(chart.unit, 52), fontsize=8)
     axes.axvline(0, color="black", linewidth=0.6)
-    axes.margins(x=0.16)
+    axes.margins(y=0.01)
     return figure
 
 
 def curve_figure(chart: CurveChart) -> Figure:
     """Training curves with their spread over the runs."""
-    figure = _new(ONE_COLUMN, 2.2)
+    from matplotlib.ticker import LogFormatter, MaxNLocator
+
+    figure = _new(WIDTH, 2.1)
     axes = figure.subplots()
-    for curve, colour in zip(chart.curves, cycle(COLOURS), strict=False):
-        axes.plot(curve.epoch, curve.value, color=colour, label=_label(curve.name))
+    for curve, colour, dash in zip(chart.curves, cycle(COLOURS), cycle(DASHES), strict=False):
+        axes.plot(curve.epoch, curve.value, dash, color=colour, label=_label(curve.name))
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.epoch, curve.low, curve.high, color=colour, alpha=0.18, linewidth=0)
-    axes.set(xlabel="epoch", ylabel=_label(chart.unit), yscale="log" if chart.log else "linear")
+    axes.set(xlabel=EPOCH_AXIS, ylabel=_label(chart.unit), yscale="log" if chart.log else "linear")
+    if chart.log:
+        for axis_format in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            axis_format(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(x=0)
     axes.legend(frameon=False)
     return figure
@@ -249,7 +300,7 @@ def save(figure: Figure, path: Path) -> Path:
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     try:
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, format=kind, metadata=undated, bbox_inches="tight", pad_inches=0.02)
+            figure.savefig(temporary, format=kind, metadata=undated)
     except OSError as error:
         raise file_error(error, path) from error
     return path
@@ -266,10 +317,24 @@ def _label(text: str) -> str:
     return shown if len(shown) <= LABEL_LENGTH else f"{shown[: LABEL_LENGTH - 1]}…"
 
 
+def _short(name: str) -> str:
+    """A video's name in at most `NAME_LENGTH` characters."""
+    shown = printable(name)
+    if len(shown) > NAME_LENGTH:
+        shown = shown.rstrip("/").rsplit("/", 1)[-1]
+    return shown if len(shown) <= NAME_LENGTH else f"…{shown[1 - NAME_LENGTH :]}"
+
+
+def _wrapped(text: str, characters: int) -> str:
+    """Printable text in two lines at most."""
+    return textwrap.fill(printable(text), characters, max_lines=2, placeholder="…")
+
+
 def _new(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
 
 
 def _picture(uri: str) -> NDArray[np.uint8] | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jinja2 import TemplateError
 
-from data.errors import DataError, UsageError
+from data.errors import DataError, UsageError, printable
+from data.store import is_remote, local_path
 from data.video import Record
 from pipeline.config import validate
 from pipeline.evaluate import read_results
@@ -34,13 +35,15 @@ def write_run_report(
     workers: int | None,
     stop: threading.Event,
     observer: Observer,
+    *,
+    origin: bool = False,
 ) -> Path:
     """Write the page of a run.
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
     """
-    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer))
+    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer, origin=origin))
     return page
 
 
@@ -52,8 +55,12 @@ def run_report_data(
     workers: int | None,
     stop: threading.Event,
     observer: Observer,
+    *,
+    origin: bool = False,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
+
+    `origin`: see `scores_page`.
 
     Raises:
         UsageError: the folder holds neither results nor a model, or there are no videos to show.
@@ -63,14 +70,19 @@ def run_report_data(
     if not (run / MODEL).exists():
         if evaluation is None:
             raise UsageError(
-                "no results and no model in this folder", where=run, fix="Give a folder of `train` or `evaluate`"
+                "no results and no model in this folder",
+                where=run,
+                fix="Name the folder that `aqa train --out FOLDER` or `aqa evaluate --out FOLDER` wrote",
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer)
     scorer = load_scorer(run, workers=workers, observer=observer)
-    rows = scorer.score_records(records, stop=stop, note=observer.note)
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
     scorer.cache.close()
-    return scores_page(page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections)
+    return scores_page(
+        page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections, origin=origin
+    )
 
 
 def _evaluation(place: Path) -> EvaluationReport:
@@ -91,8 +103,11 @@ def _records(run: Path, inputs: Sequence[Path], observer: Observer) -> Sequence[
     if inputs:
         return find_performances(inputs, observer, storage=saved_storage(run))
     config = validate(usable_config(run)[0], where=run)
-    if config.dataset.root is None:
-        raise UsageError("no videos to show", where=run, fix="Name videos: python run_pipeline.py report RUN videos/")
+    root, fix = config.dataset.root, "Name videos after the run, such as RUN videos/"
+    if root is None:
+        raise UsageError("no videos to show", where=run, fix=fix)
+    if not is_remote(root) and not local_path(root).exists():
+        raise UsageError(f"its data set {printable(str(root))} is not here", where=run, fix=fix)
     listing = dataset_records(config)
     observer.notes([f"note: {problem}" for problem in listing.problems])
     records = listing.records

@@ -8,10 +8,10 @@ import platform
 import statistics
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,11 +19,17 @@ from data.video import Record
 from pipeline.cache import Cache, software
 from pipeline.cache.run_history import run_facts
 from pipeline.extract import Summary
-from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime
+from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime, TrainingSteps
 from pipeline.report.page_writer import write_report
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.score import Scorer
+from pipeline.score.shareable import shareable, without_folders, without_folders_in
+
+T = TypeVar("T")
+
+USUAL = (5, 95)
+"""Percentiles of the attention in training that are drawn as its usual range."""
 
 EMBEDDED_VIDEOS = 12
 """Most videos with a section of their own, so that a page stays small enough to mail. The table lists all."""
@@ -50,6 +56,8 @@ def scores_page(
     evaluation: EvaluationReport | None = None,
     sections: int = EMBEDDED_VIDEOS,
     names: Mapping[str, str] | None = None,
+    origin: bool = False,
+    home: str = "",
 ) -> ReportData:
     """The page of a scored batch.
 
@@ -64,35 +72,48 @@ def scores_page(
         sections: number of scored videos with a section of their own, the first ones.
         names: display names by id, such as those of uploads; the ids where left out. Untrusted names are safe: the
             page escapes all text.
+        origin: name the account, the machine and full paths, which a page made for sharing leaves out.
+        home: address of the page that leads here, or "".
     """
     by_id = {record.id: record for record in records}
     shown, stages, cache = _shown_names(rows, names or {}), scorer.planner.stages, scorer.cache
-    good, expected = [row for row in rows if row.error is None], _training_steps(scorer)
+    good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
+    clean, clean_text = (_same, _same) if origin else (shareable, without_folders)
     videos = tuple(
         video_report(
-            row, by_id[row.id], scorer.outputs(row, by_id[row.id]), page=path, name=shown[row.id], expected=expected
+            clean(row),
+            by_id[row.id],
+            scorer.outputs(row, by_id[row.id]),
+            page=path,
+            name=shown[row.id],
+            training=steps,
+            origin=origin,
         )
         for row in good[:sections]
     )
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
-        rows=(*videos, *(batch_row(row, by_id[row.id], name=shown[row.id]) for row in good[sections:])),
-        failures=tuple(_failure(row, shown[row.id], cache, stages) for row in rows if row.error is not None),
+        rows=(*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])),
+        failures=tuple(
+            _failure(row, shown[row.id], cache, stages, clean_text) for row in rows if row.error is not None
+        ),
         times=stage_times(extraction, stages) if extraction else (),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
+    config = scorer.config.dump()
     return ReportData(
         title=title,
         subtitle=subtitle,
-        made=f"{datetime.now():%Y-%m-%d %H:%M} by {_user()} on {platform.node()}",
+        made=f"{datetime.now():%Y-%m-%d %H:%M}" + (f" by {_user()} on {platform.node()}" if origin else ""),
         run={
-            "command": " ".join(sys.argv),
-            "model": str(scorer.folder),
+            "command": " ".join(map(clean_text, sys.argv)),
+            "model": str(scorer.folder) if origin else scorer.folder.resolve().name,
             "model SHA-256": scorer.model_sha256,
             **software(),
-            **run_facts(scorer.cache.with_logs()),
+            **{name: clean_text(fact) for name, fact in run_facts(scorer.cache.with_logs(), who=origin).items()},
         },
-        config=json.dumps(scorer.config.dump(), indent=1, sort_keys=True),
+        config=json.dumps(config if origin else without_folders_in(config), indent=1, sort_keys=True),
+        home=home,
         videos=videos,
         batch=batch,
         evaluation=evaluation,
@@ -110,20 +131,27 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
     return tuple(times)
 
 
-def _failure(row: Score, name: str, cache: Cache, stages: Sequence[str]) -> Failure:
+def _failure(row: Score, name: str, cache: Cache, stages: Sequence[str], clean: Callable[[str], str]) -> Failure:
     for stage in stages:
         entry = cache.failures(stage, row.id)
         if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try
-            return Failure(name, stage, str(entry.get("what")), str(entry.get("traceback", "")))
-    return Failure(name, "", row.error or "")
+            return Failure(name, stage, clean(str(entry.get("what"))), clean(str(entry.get("traceback", ""))))
+    return Failure(name, "", clean(row.error or ""))
 
 
-def _training_steps(scorer: Scorer) -> list[tuple[float, float]]:
-    """Mean and standard deviation of each step over the training performances; empty for an uncalibrated run."""
+def _same(value: T) -> T:
+    return value
+
+
+def _training_steps(scorer: Scorer) -> TrainingSteps | None:
+    """The steps of the training performances; None for an uncalibrated run."""
     if scorer.calibration is None:
-        return []
-    steps = scorer.calibration.steps
-    return list(zip(steps.mean(axis=0).tolist(), steps.std(axis=0).tolist(), strict=True))
+        return None
+    steps, attention = scorer.calibration.steps, scorer.calibration.attention
+    means = steps.mean(axis=0)
+    scores = tuple(zip(means.tolist(), steps.std(axis=0).tolist(), strict=True))
+    ranges = () if attention is None else tuple(map(tuple, np.percentile(attention, USUAL, axis=0).T.tolist()))
+    return TrainingSteps(scores, tuple((steps - means).min(axis=1).tolist()), ranges)
 
 
 def _shown_names(rows: Sequence[Score], names: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -18,6 +19,8 @@ from data.errors import printable
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
 _SCHEMES = frozenset({"http", "https", "file"})
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+MINUS = "\N{MINUS SIGN}"
 
 MISSING = "–"
 """Shown for an unknown or undefined value."""
@@ -41,12 +44,17 @@ def shown(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
+def number(value: float | Decimal | None, digits: int = 2, sign: bool = False) -> str:
     """`value` with `digits` decimals and a real minus sign; a dash where it is None or not finite."""
     if value is None or not math.isfinite(value):
         return MISSING
     text = f"{value:{'+' if sign else ''}.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return text.replace("-", MINUS)
+
+
+def plus(value: Decimal) -> str:
+    """`+ 4.53` or `− 4.53`, as a term of a sum."""
+    return f"{'+' if value >= 0 else MINUS} {abs(value)}"
 
 
 def quality(value: float | int | str | bool | None) -> str:
@@ -54,7 +62,7 @@ def quality(value: float | int | str | bool | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return number(value, 0) if value.is_integer() else f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
+        return number(value, 0) if value.is_integer() else f"{value:.3g}".replace("-", MINUS)
     return MISSING if value is None else printable(str(value))
 
 

@@ -15,11 +15,14 @@ from data.store import StageOutput
 from data.video import Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
-from pipeline.report.page_data import KeyFrame, Media, Traces, VideoReport
+from pipeline.report.page_data import KeyFrame, Media, Traces, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
 ROLES = ("primary", "secondary")
 """Names of the first two agents; further ones are numbered."""
+
+POSTER_HEIGHT = 360
+"""Pixels of the picture that is shown until a video plays."""
 
 STILLS = 8
 """Key frames of a video without time steps."""
@@ -44,7 +47,8 @@ def video_report(
     *,
     page: Path,
     name: str | None = None,
-    expected: Sequence[tuple[float, float]] = (),
+    training: TrainingSteps | None = None,
+    origin: bool = False,
     limit_bytes: int = DEFAULT_LIMIT,
 ) -> VideoReport:
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
@@ -55,16 +59,17 @@ def video_report(
         outputs: outputs by stage name; any stage may be absent.
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.
-        expected: mean and standard deviation of each step's score over the training videos.
+        training: steps of the training videos to compare with.
+        origin: whether the address of a linked video may name the account.
         limit_bytes: larger videos are linked; 0 links all.
     """
-    media, duration = _media(record.path, page, limit_bytes)
+    media, duration = _media(record.path, page, limit_bytes, origin)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     row = batch_row(result, record, name=name)
     return replace(
         row,
         duration=row.duration if duration is None else duration,
-        expected=tuple(expected),
+        training=training,
         media=media,
         key_frames=_stills(record.path, result.steps, duration or 0.0) if media else (),
         skeleton=motion.skeleton(pose, ROLES) if pose else None,
@@ -74,18 +79,22 @@ def video_report(
     )
 
 
-def _media(path: Path | None, page: Path, limit_bytes: int) -> tuple[Media | None, float | None]:
+def _media(path: Path | None, page: Path, limit_bytes: int, origin: bool) -> tuple[Media | None, float | None]:
     """The video for the page and its duration in seconds; None for both where it cannot be read."""
     if path is None:
         return None, None
     try:
         info, times = probe(path)
-        embedded = embed_video(path, limit_bytes)
+        embedded, (first,) = embed_video(path, limit_bytes), key_frames(path, [0.0], POSTER_HEIGHT)
     except (VideoError, OSError):
         return None, None
     duration = float(times[-1]) + frame_length(times)
-    note = "The video is too large to embed: keep it in its folder." if embedded is None else embedded.note
-    return Media(embedded.uri if embedded else None, _link(path, page), info.width, info.height, note), duration
+    link, note = _link(path, page), "" if embedded is None else embedded.note
+    if embedded is None and not origin and Path.home().name in Path(link).parts:
+        link, note = path.name, "The video is too large to embed: keep a copy beside this page."
+    elif embedded is None:
+        note = "The video is too large to embed: keep it in its folder."
+    return Media(embedded.uri if embedded else None, link, info.width, info.height, note, first), duration
 
 
 def _link(path: Path, page: Path) -> str:

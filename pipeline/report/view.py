@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from statistics import fmean, pstdev
 from typing import Any
 
 from pipeline.report.page_data import (
     BatchReport,
+    Kind,
     LeakCheck,
     Prediction,
     ReportData,
@@ -18,7 +21,13 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.payload import charts, duration
-from pipeline.results import Flag, Interval, StepScore, worst_first
+from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst_first
+
+SHOWN_DECIMALS = 2
+"""Of scores, their parts and differences on the page."""
+
+ASIDE: tuple[Kind, ...] = ("paper", "oracle")
+"""Rows of a results table that are not compared with the others."""
 
 
 @dataclass(frozen=True)
@@ -29,34 +38,108 @@ class StepView:
         step: the step itself.
         number: 1, 2, ...
         left, width: per cent of the time axis.
-        quality: -1 (bad) to 1 (good): two standard deviations from the expected score give the full colour.
-        gap: step score minus expected score, in score points.
+        share: its score as shown.
+        gap: its score minus the mean that it is compared with, in points.
+        shown_gap: the same as shown.
+        quality: -1 (below) to 1 (above): `shown_gap` on the colour scale of the page.
     """
 
     step: StepScore
     number: int
     left: float
     width: float
-    quality: float
+    share: Decimal | None
     gap: float
+    shown_gap: Decimal
+    quality: float
 
 
 def step_views(video: VideoReport) -> list[StepView]:
-    """The steps of one video, coloured relative to the training videos, or else to the video's own mean."""
-    steps, length = video.result.steps, duration(video)
-    scores = [step.score for step in steps if math.isfinite(step.score)]
-    of_video = (fmean(scores), pstdev(scores)) if scores else (0.0, 0.0)
-    expected = video.expected or [of_video] * len(steps)
-    return [
-        _step_view(i, step, length, *moments) for i, (step, moments) in enumerate(zip(steps, expected, strict=True))
-    ]
+    """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
+    steps, length, means, reach = video.result.steps, duration(video), _means(video), colour_reach(video)
+    return [_step_view(i, step, length, mean, reach) for i, (step, mean) in enumerate(zip(steps, means, strict=True))]
 
 
-def _step_view(index: int, step: StepScore, length: float, expected: float, spread: float) -> StepView:
-    gap = step.score - expected if math.isfinite(step.score) else 0.0
-    quality = max(-1.0, min(1.0, gap / (2 * spread))) if spread > 0 else 0.0
+def colour_reach(video: VideoReport) -> float:
+    """Points above or below the mean that give the full colour: two standard deviations, the same for all steps."""
+    if video.training is not None:
+        return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
+    scores = _known(video)
+    return 2 * pstdev(scores) if scores else 0.0
+
+
+def _means(video: VideoReport) -> list[float]:
+    if video.training is not None:
+        return [mean for mean, _ in video.training.scores]
+    scores = _known(video)
+    return [fmean(scores) if scores else 0.0] * len(video.result.steps)
+
+
+def _known(video: VideoReport) -> list[float]:
+    return [step.score for step in video.result.steps if math.isfinite(step.score)]
+
+
+def _step_view(index: int, step: StepScore, length: float, mean: float, reach: float) -> StepView:
+    finite = math.isfinite(step.score)
+    gap = step.score - mean if finite else 0.0
+    share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
+    shown_gap = shown or Decimal(0)
+    quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
     left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
-    return StepView(step, index + 1, left, max(right - left, 0.2), quality, gap)
+    return StepView(step, index + 1, left, max(right - left, 0.2), share, gap, shown_gap, quality)
+
+
+def parts(result: Score) -> ScoreParts | None:
+    """The score as a sum of the parts that the page shows."""
+    return ScoreParts.of(result, SHOWN_DECIMALS)
+
+
+@dataclass(frozen=True)
+class AttentionView:
+    """One step's attention to the interaction on an axis of its own range; places are per cent from the bottom.
+
+    Attributes:
+        view: the step.
+        value: 0 to 1.
+        place: of the value.
+        usual: bottom and height of the usual range in training, or None.
+    """
+
+    view: StepView
+    value: float
+    place: float
+    usual: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class AttentionStrip:
+    """The attention of a video's steps; `low` and `high` are the ends of its axis, 0 to 1."""
+
+    low: float
+    high: float
+    steps: tuple[AttentionView, ...]
+
+
+def attention(video: VideoReport, steps: Sequence[StepView]) -> AttentionStrip | None:
+    """Attention beside its usual range in training, on an axis that just holds both; without training, 0 to 100 %."""
+    pairs = [(one, one.step.interaction) for one in steps if one.step.interaction is not None]
+    if not pairs:
+        return None
+    ranges = video.training.attention if video.training is not None else ()
+    low, high = 0.0, 1.0
+    if ranges:
+        ends = [end for usual in ranges for end in usual] + [value for _, value in pairs]
+        margin = max(0.1 * (max(ends) - min(ends)), 0.005)
+        low, high = max(0.0, min(ends) - margin), min(1.0, max(ends) + margin)
+    axis = Scale(low, high)
+    return AttentionStrip(
+        low,
+        high,
+        tuple(
+            AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
+            for one, value in pairs
+        ),
+    )
 
 
 def worst(flags: Sequence[Flag]) -> str:
@@ -102,9 +185,14 @@ def score_scale(data: ReportData) -> Scale:
 
 def batch_of(data: ReportData) -> BatchReport | None:
     """The batch, or one made of the videos where there are several and no batch is given."""
-    if data.batch is not None or len(data.videos) < 2:
+    if data.batch is not None or data.comparison or len(data.videos) < 2:
         return data.batch
     return BatchReport(rows=data.videos)
+
+
+def comparable(data: ReportData) -> list[tuple[int, str]]:
+    """Place and name of the videos that can be shown side by side: those with time steps."""
+    return [(index, video.name) for index, video in enumerate(data.videos) if video.result.steps]
 
 
 def columns_used(rows: Sequence[VideoReport]) -> set[str]:
@@ -116,20 +204,41 @@ def columns_used(rows: Sequence[VideoReport]) -> set[str]:
 
 
 def best_of(table: ResultsTable) -> set[tuple[int, int]]:
-    """(row, column) of the best value of every column, the paper's rows left aside."""
-    if table.better == "neither":
-        return set()
-    pick = max if table.better == "high" else min
+    """(row, column) of the best value of every column with a good end; the paper's rows and oracles are left aside."""
     best: set[tuple[int, int]] = set()
-    for column in range(len(table.columns)):
+    for column, better in enumerate(table.better):
+        if better == "neither":
+            continue
+        pick = max if better == "high" else min
         values = {i: value for i, row in enumerate(table.rows) if (value := _comparable(row, column)) is not None}
         best |= {(i, column) for i, value in values.items() if value == pick(values.values())}
     return best
 
 
 def _comparable(row: ResultsRow, column: int) -> float | None:
-    value = row.values[column] if row.kind != "paper" and column < len(row.values) else None
+    value = row.values[column] if row.kind not in ASIDE and column < len(row.values) else None
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def sort_key(value: float | str | None) -> float | str:
+    """What a table sorts a cell by: the number, that at the start of a text, else the text; "" where undefined."""
+    if isinstance(value, str):
+        start = re.match(r"[-+]?\d+(\.\d+)?", value)
+        return float(start[0]) if start else value
+    return value if value is not None and math.isfinite(value) else ""
+
+
+def bold_note(table: ResultsTable) -> str:
+    """What bold means in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
+    if not best_of(table):
+        return ""
+    ends: dict[str, list[str]] = {"high": [], "low": []}
+    for name, better in zip(table.columns, table.better, strict=False):
+        ends.get(better, []).append(name)
+    if not ends["low"]:
+        return "Bold: the highest of a column."
+    lowest = f"of {', '.join(dict.fromkeys(ends['low']))}, the lowest."
+    return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
 def chart_list(video: VideoReport) -> list[dict[str, Any]]:

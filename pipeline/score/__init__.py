@@ -7,6 +7,7 @@ from pipeline.score.finish import finish_run
 from pipeline.score.score_run import score_videos
 from pipeline.score.scorer import Scorer, load_scorer
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.score.shared_run import local_run, push_run
 from pipeline.score.video_flags import report_flags
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "export_onnx",
     "finish_run",
     "load_scorer",
+    "local_run",
+    "push_run",
     "report_flags",
     "score_videos",
     "train_scorer",

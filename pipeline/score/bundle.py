@@ -224,7 +224,9 @@ def load(folder: Path) -> Bundle:
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
-        raise DataError("no trained model here", where=folder, fix="Give a folder that 'train' wrote") from error
+        raise DataError(
+            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
+        ) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error

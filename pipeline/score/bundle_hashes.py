@@ -42,7 +42,12 @@ def cover(folder: Path, names: tuple[str, ...] = FILES, texts: Mapping[str, str]
     """
     hashes = {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (texts or {}).items()}
-    write_text(folder / HASHES, json.dumps({"format": FORMAT, "files": hashes}, indent=1, sort_keys=True) + "\n")
+    write_text(folder / HASHES, hash_table(hashes))
+
+
+def hash_table(hashes: Mapping[str, str]) -> str:
+    """The text of the file of hashes."""
+    return json.dumps({"format": FORMAT, "files": dict(hashes)}, indent=1, sort_keys=True) + "\n"
 
 
 def check_hashes(folder: Path) -> bool:

@@ -13,6 +13,7 @@ intervals, `pipeline.score.novelty` defines the distances.
                                   groups, software, quality {stage: {measure: [least, greatest]}}
     RUN/calibration.safetensors   `state.<parameter>` (folds * runs, ...), `normaliser.<field>` (folds, ...),
                                   `truth`, `predicted`, `fold`, `group`, `duration` (n,), `steps` (n, T),
+                                  `attention` (n, T), absent in older folders,
                                   `known.<i>` (n, columns), `held_out` and `held_out.<i>` (n,) distances by block,
                                   `combination.<fold>.<place>.<field>` of the regressions
 """
@@ -136,6 +137,8 @@ class Calibration:
         duration: (n,) seconds.
         novelty: distances and their threshold.
         facts: folds, runs, kinds (groups kept together), software, quality (ranges of the quality measures).
+        attention: (n, T) the run's attention to the interaction in the training performances; None in folders of older
+            versions.
     """
 
     networks: FoldNetworks
@@ -147,6 +150,7 @@ class Calibration:
     duration: Floats
     novelty: Novelty
     facts: Mapping[str, Any]
+    attention: Floats | None = None
 
     @property
     def groups(self) -> int:
@@ -243,18 +247,19 @@ def calibrate(
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
-    own_features = replace(part, settings=run.settings)
+    fitted_part = Bundle(run).predict(replace(part, settings=run.settings))
     return Calibration(
         networks,
         truth=label_table(part.records)[:, 0],
         predicted=networks.predict(part)[fold, np.arange(len(part))],
         fold=fold,
         group=group,
-        steps=Bundle(run).predict(own_features).step_scores * (choice["weights"][NETWORK] if choice else 1.0),
+        steps=fitted_part.step_scores * (choice["weights"][NETWORK] if choice else 1.0),
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
         facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
         | ({"combination": choice} if choice else {}),
+        attention=fitted_part.attention[..., 1],
     )
 
 
@@ -317,6 +322,8 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
     stored = [normaliser.arrays() for normaliser in networks.normalisers]
     arrays |= {f"normaliser.{name}": np.stack([one[name] for one in stored]) for name in stored[0]}
     arrays["held_out"] = novelty.held_out.whole
+    if calibration.attention is not None:
+        arrays["attention"] = calibration.attention
     for number, one in enumerate(networks.combinations):
         arrays |= {f"combination.{number}.{name}": values for name, values in one.arrays().items()}
     for name, values in novelty.known.items():
@@ -368,6 +375,8 @@ def _check(calibration: Calibration, run: TrainedRun) -> None:
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
+    if calibration.attention is not None and calibration.attention.shape != calibration.steps.shape:
+        raise ValueError("attention and steps of different shapes")
     for entry in facts["quality"].values():
         for low, high in entry.values():
             float(low), float(high)
@@ -399,4 +408,7 @@ def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedR
     ]
     networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
-    return Calibration(networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept})
+    attention = tensors["attention"].numpy() if "attention" in tensors else None
+    return Calibration(
+        networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept}, attention=attention
+    )

@@ -3,7 +3,9 @@
 Levels: "info" for information, "warn" use with care, "bad" do not use. A check runs where its quality measures exist: a
 model without a pose stage has no check for identity switches, and `checked` does not list it. The limits below are our
 own choices, except for the distance, whose limit comes from held-out folds (`pipeline.score.novelty`), and the length,
-whose limits are those of the training performances.
+whose limits are those of the training performances. Differences from training below a floor are not flagged, however
+alike the training performances are: `COMPARED`, `LENGTH_FLOOR_S` and `pipeline.score.novelty` have the floors. A still
+camera is no fault where a training performance had one.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ Ranges = Mapping[str, Mapping[str, Sequence[float]]]
 
 LENGTH_MARGIN = 0.2
 """Videos shorter or longer than every training performance by more than this share are flagged."""
+LENGTH_FLOOR_S = 0.25
+"""Least difference in length that is flagged: whoever cuts videos by hand is off by so much."""
 SHORTEST_S = 1.0
 """Shorter videos are flagged where the lengths of the training performances are unknown."""
 FAR = 2.0
@@ -35,17 +39,40 @@ dives has .12 to .14; one that shakes by 2 % of the picture four times a second 
 TRAINED_ON, GUESSING = "was trained on: this is no test", "no better than guessing"
 """Titles of two flags."""
 
-COMPARED: Mapping[tuple[str, str], tuple[str, bool]] = {
-    ("pose", "found_rate_all"): ("share of frames with all people", False),
-    ("pose", "mean_score"): ("mean score of the joints", False),
-    ("pose", "longest_gap_s"): ("longest gap in the pose in s", True),
-    ("camera_flow", "inliers_mean"): ("share of the border that moves as one", False),
-    ("camera_flow", "unusable_share"): ("share of frame pairs without camera motion", True),
-    ("camera_flow", "shake"): ("jitter of the camera", True),
+
+@dataclass(frozen=True)
+class Compared:
+    """A quality measure that is compared with training.
+
+    Attributes:
+        text: its name in texts.
+        more_is_worse: else less is worse.
+        floor: least difference to the worst of training that is flagged, in the unit of the measure.
+    """
+
+    text: str
+    more_is_worse: bool
+    floor: float
+
+
+COMPARED: Mapping[tuple[str, str], Compared] = {
+    # Share of the frames: 1 frame in 20.
+    ("pose", "found_rate_all"): Compared("share of frames with all people", False, 0.05),
+    # Scores run from 0 to 1: a twentieth of the scale.
+    ("pose", "mean_score"): Compared("mean score of the joints", False, 0.05),
+    # In s: a third of the gap that the pose stage interpolates (`pose.cleaning.max_gap_s`, .6).
+    ("pose", "longest_gap_s"): Compared("longest gap in the pose in s", True, 0.2),
+    # Share of the border: 4 of its 40 cells, such as somebody at the edge of the picture.
+    ("camera_flow", "inliers_mean"): Compared("share of the border that moves as one", False, 0.1),
+    # Share of the frame pairs: 1 in 20.
+    ("camera_flow", "unusable_share"): Compared("share of frame pairs without camera motion", True, 0.05),
+    # In picture widths per s: less than half of what a smoothly following camera has (see SHAKE); a tripod had .0009.
+    ("camera_flow", "shake"): Compared("jitter of the camera", True, 0.05),
 }
-"""Quality measures that are compared with training: their name in texts, and whether more is worse."""
+"""Quality measures that are compared with training, each with the reason for its floor."""
 MARGIN = 0.5
-"""A measure is flagged where it is worse than the worst of training by more than this share of the training range."""
+"""A measure is flagged where it is worse than the worst of training by more than this share of the training range, and
+by more than its floor."""
 
 
 def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]:
@@ -200,8 +227,9 @@ def _camera(facts: Facts) -> list[Flag] | None:
     if shake > SHAKE:
         detail = f"The camera jitters by {shake:.2f} picture widths per second."
         flags.append(Flag("warn", "shaking camera", detail))
-    if not moving:
-        always = facts.training.get("camera_flow", {}).get("moving", [0.0])[0] > 0
+    trained = facts.training.get("camera_flow", {}).get("moving")
+    if not moving and (trained is None or trained[0] > 0):
+        always = trained is not None
         why = ", and the model uses the camera's motion" if facts.camera_agent else ""
         why += ", but followed every training performance" if always else ""
         level: Level = "warn" if facts.camera_agent or always else "info"
@@ -222,17 +250,17 @@ def _kinematics(facts: Facts) -> list[Flag] | None:
 
 
 def _against_training(facts: Facts) -> list[Flag] | None:
-    worse, compared = [], 0
-    for (stage, name), (text, more_is_worse) in COMPARED.items():
+    worse, count = [], 0
+    for (stage, name), measure in COMPARED.items():
         value, limits = _measure(facts, stage, name), facts.training.get(stage, {}).get(name)
         if value is None or limits is None:
             continue
-        compared += 1
+        count += 1
         low, high = limits
-        slack = MARGIN * (high - low)
-        if (value > high + slack) if more_is_worse else (value < low - slack):
-            worse.append(f"{text} {value:.3g}, in training {low:.3g} to {high:.3g}")
-    if not compared:
+        slack = max(MARGIN * (high - low), measure.floor)
+        if (value > high + slack) if measure.more_is_worse else (value < low - slack):
+            worse.append(f"{measure.text} {value:.3g}, in training {low:.3g} to {high:.3g}")
+    if not count:
         return None
     return [Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")] if worse else []
 
@@ -241,6 +269,9 @@ def _length(facts: Facts) -> list[Flag] | None:
     if facts.duration is None:
         return None
     shortest, longest = facts.lengths or (SHORTEST_S, float("inf"))
+    off = max(shortest - facts.duration, facts.duration - longest)
+    if facts.lengths and off < LENGTH_FLOOR_S:
+        return []
     if facts.duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
         than = "the shortest training performance has" if facts.lengths else "at least expected:"
         detail = f"The video has {facts.duration:.1f} s, {than} {shortest:.1f} s."

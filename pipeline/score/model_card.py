@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from data.errors import printable
 from data.store import write_text
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
+from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
 from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.train import SCORES, TrainedRun
@@ -26,8 +28,7 @@ LIMITS = (
     "Intervals are valid for performances from the same distribution as the training performances. For other people, "
     "places or seasons their coverage can be lower; the flag 'unlike the training performances' detects large "
     "differences only.",
-    "Step scores are the network's division of its score among the time steps. They were not trained on labels of "
-    "steps and are no judgement of that moment.",
+    NO_JUDGEMENT,
     "Do not base a decision on a person (a contest, an examination, a licence to operate) on this score alone.",
 )
 
@@ -51,7 +52,7 @@ def model_card(
     combination: FittedCombination | None = None,
     model_sha256: str = "",
 ) -> str:
-    """The card as Markdown; the same run gives the same text.
+    """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
     Args:
         run: the trained run.
@@ -68,10 +69,33 @@ def model_card(
         ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
         ("Limits", LIMITS),
     ]
-    lines = [f"# Model card: {_text(config.name)}", ""]
+    lines = ["---", *_metadata(config, calibration).splitlines(), "---", f"# Model card: {_text(config.name)}", ""]
     for title, rows in parts:
         lines += [f"## {title}", "", *[f"- {row}" for row in rows], ""]
     return "\n".join(lines)
+
+
+def _metadata(config: BaseConfig, calibration: Calibration | None) -> str:
+    """What the Hugging Face Hub reads at the top of a card, as YAML; the licence is the owner's to add."""
+    facts: dict[str, Any] = {
+        "library_name": "aqa",
+        "pipeline_tag": "video-classification",
+        "tags": ["action-quality-assessment", "video", config.dataset.kind],
+    }
+    if calibration is not None:
+        accuracy, folds = calibration.accuracy, calibration.facts["folds"]
+        values = (("spearmanr", "Spearman's rho", accuracy.rho), ("mae", "mean absolute error", accuracy.mae))
+        metrics = [
+            {"type": kind, "name": f"{name}, {folds} folds of the training part", "value": round(value, 4)}
+            for kind, name, value in values
+            if value is not None
+        ]
+        data = {"name": printable(config.name), "type": config.dataset.kind}
+        task = {"type": "video-classification", "name": "action quality assessment"}
+        result = {"task": task, "dataset": data, "metrics": metrics}
+        facts |= {"metrics": [metric["type"] for metric in metrics]}
+        facts |= {"model-index": [{"name": printable(config.name), "results": [result]}]}
+    return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
 
 
 def _data(run: TrainedRun, features: FeatureSet, config: BaseConfig) -> Iterable[str]:

@@ -27,6 +27,10 @@ LEVEL = 0.99
 CUT = 10.0
 """Standardised columns are clipped to +- this, so that one nearly constant column does not dominate."""
 
+STILL, STILL_CHANGE = 0.01, 0.25
+"""Least deviations of the camera's channels: picture widths (rad, log scale) per second, and for the channels' absolute
+rate of change that per frame at 25 frames per second. Tripods differ by the noise of the flow alone."""
+
 BLOCKS = ("the primary agent", "the secondary agents", "the scene", "the trial descriptors", "length and visibility")
 
 
@@ -60,9 +64,33 @@ class Distances:
     blocks: Mapping[str, Floats]
 
 
-def distances(reference: Mapping[str, Floats], new: Mapping[str, Floats]) -> Distances:
-    """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation."""
-    squares = {name: _squares(reference[name], new[name]) for name in reference}  # (m, n) each
+def floors(features: FeatureSet) -> dict[str, Floats]:
+    """Least deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 for none."""
+    return {
+        block: np.tile([_floor(channel) for channel in features.names[part]], 2)
+        for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True)
+        if len(features.names.get(part, ())) == getattr(features, part).shape[-1]
+    }
+
+
+def _floor(channel: str) -> float:
+    """Of a channel `<channel>.<statistic>`."""
+    if not channel.startswith(("motion.", "cell.")):
+        return 0.0
+    return STILL_CHANGE if channel.endswith(".absdiff") else STILL
+
+
+def distances(
+    reference: Mapping[str, Floats], new: Mapping[str, Floats], least: Mapping[str, Floats] | None = None
+) -> Distances:
+    """Mean distance of each row of `new` to its nearest rows of `reference`, which also gives the standardisation.
+
+    Args:
+        reference, new: of `trial_level`.
+        least: of `floors`; a smaller deviation of a column counts as this.
+    """
+    least = least or {}
+    squares = {name: _squares(reference[name], new[name], least.get(name, 0.0)) for name in reference}  # (m, n) each
     count = min(NEIGHBOURS, len(next(iter(reference.values()))))
 
     def nearest(square: Floats) -> Floats:
@@ -89,11 +117,12 @@ class Novelty:
     @classmethod
     def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:
         """Held-out distances by (training rows, test rows) of folds that test every performance once."""
-        blocks = trial_level(features)
+        blocks, least = trial_level(features), floors(features)
         whole = np.zeros(len(features))
         by_block = {name: np.zeros(len(features)) for name in blocks}
         for train, test in folds:
-            measured = distances({n: v[train] for n, v in blocks.items()}, {n: v[test] for n, v in blocks.items()})
+            before, new = ({name: values[rows] for name, values in blocks.items()} for rows in (train, test))
+            measured = distances(before, new, least)
             whole[test] = measured.whole
             for name, values in measured.blocks.items():
                 by_block[name][test] = values
@@ -106,7 +135,7 @@ class Novelty:
 
     def ratios(self, features: FeatureSet) -> list[tuple[float, str]]:
         """For each performance, its distance in units of `limit`, and the most distant block."""
-        measured = distances(self.known, trial_level(features))
+        measured = distances(self.known, trial_level(features), floors(features))
         limits = {name: max(float(np.median(values)), 1e-9) for name, values in self.held_out.blocks.items()}
         limit = max(self.limit, 1e-9)
         out = []
@@ -126,9 +155,9 @@ def _over_steps(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> Floats:
     return np.concatenate([mean, np.sqrt(square)], axis=1)
 
 
-def _squares(reference: Floats, new: Floats) -> Floats:
+def _squares(reference: Floats, new: Floats, least: Floats | float) -> Floats:
     """(m, n) mean squared standardised difference between every new and every reference row."""
-    mean, deviation = reference.mean(axis=0), reference.std(axis=0)
+    mean, deviation = reference.mean(axis=0), np.maximum(reference.std(axis=0), least)
     used = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
     if not used.any():
         return np.zeros((len(new), len(reference)))

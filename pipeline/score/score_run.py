@@ -26,6 +26,7 @@ def score_videos(
     cache: Path | None,
     workers: int | None,
     other_settings: bool,
+    origin: bool = False,
     observer: Observer,
     user: BaseConfig | None = None,
 ) -> list[Score]:
@@ -36,6 +37,7 @@ def score_videos(
         model: folder of the trained run.
         out: a CSV file of the scores, or None.
         cache, workers, other_settings: see `Scorer`.
+        origin: see `write_csv`.
         observer: progress, and how to end the work.
         user: see `Scorer`.
 
@@ -54,5 +56,5 @@ def score_videos(
     scorer.cache.close()
     if out is not None:
         with writing(out):
-            write_csv(out, rows)
+            write_csv(out, rows, origin=origin)
     return rows

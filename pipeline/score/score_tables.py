@@ -1,6 +1,7 @@
 """Writes scored videos as CSV, JSON and rows of a table.
 
-JSON, one object per video; numbers in the unit of the labels, null where a video failed or the model has no such part:
+JSON, one object per video; numbers in the unit of the labels, null where a video failed or the model has no such part.
+The score and its parts have nine decimals (six in CSV): constant + steps + other_share is the score, exactly.
 
     id, path          the video, undecodable or control characters escaped
     score             mean over the networks of the run
@@ -10,8 +11,9 @@ JSON, one object per video; numbers in the unit of the labels, null where a vide
     percentile        share of the training scores below the score, 0 to 100
     execution         score of the execution head
     synchronisation   score of the synchronisation head
+    constant          what every score of the model begins with (`pipeline.results.ScoreParts`), or null
     steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
-    other_share       share of the score that belongs to no step (`pipeline.results.Score`), or null
+    other_share       share of the score that belongs to no step, or null
     flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
     checked           names of the checks that ran; an empty `flags` covers these only
     quality           {stage: {measure: value}}
@@ -26,39 +28,47 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from data.errors import printable
 from data.store import write_text
-from pipeline.results import Score
+from pipeline.results import Score, ScoreParts
+from pipeline.score.shareable import shareable
+
+CSV_DECIMALS, JSON_DECIMALS = 6, 9
 
 NUMBERS = ("score", "spread", "low80", "high80", "low95", "high95", "percentile", "execution", "synchronisation")
 
 
-def write_csv(path: Path, rows: Sequence[Score]) -> None:
-    """One line per video: `NUMBERS`, the steps, the share of none, the worst level, the flags, the error, the model.
+def write_csv(path: Path, rows: Sequence[Score], *, origin: bool = False) -> None:
+    """One line per video: `NUMBERS`, the parts of the score, the worst level, the flags, the error, the model.
 
-    Cells cannot start a spreadsheet formula.
+    Cells cannot start a spreadsheet formula. Only with `origin` do flags and errors name folders of this machine.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    write_text(path, csv_text(rows))
+    write_text(path, csv_text(rows, origin=origin))
 
 
-def csv_text(rows: Sequence[Score]) -> str:
+def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
     """The content of `write_csv`."""
     steps = max((len(row.steps) for row in rows), default=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    shares = [*[f"step_{i + 1}" for i in range(steps)], "other_share"]
+    shares = ["constant", *[f"step_{i + 1}" for i in range(steps)], "other_share"]
     writer.writerow(["video", *NUMBERS, *shares, "level", "flags", "error", "model"])
-    for row in rows:
+    for row in rows if origin else map(shareable, rows):
         ends = [*(row.interval80 or (None, None)), *(row.interval95 or (None, None))]
-        numbers = [row.score, row.spread, *ends, row.percentile, row.execution, row.synchronisation]
-        numbers += [*(step.score for step in row.steps), *[None] * (steps - len(row.steps)), row.other_share]
-        cells = ["" if n is None else f"{n:.6g}" for n in numbers]
+        numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
+        numbers += [row.execution, row.synchronisation]
+        parts = ScoreParts.of(row, CSV_DECIMALS)
+        given = () if parts is None else parts.steps
+        ends_of_sum = (None, None) if parts is None else (parts.constant, parts.other)
+        numbers += [ends_of_sum[0], *given, *[None] * (steps - len(given)), ends_of_sum[1]]
+        cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or ""), row.model])
     return text.getvalue()
@@ -80,16 +90,32 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
     return columns, cells
 
 
-def as_json(rows: Sequence[Score]) -> list[dict[str, Any]]:
-    """The rows as JSON types; the schema is in the module's docstring."""
+def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, Any]]:
+    """The rows as JSON types; the schema is in the module's docstring.
+
+    Only with `origin` do paths, flags and errors name folders of this machine.
+    """
     shown = []
-    for row in rows:
+    for row in rows if origin else map(shareable, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
-        content = {**asdict(row), **safe, "flags": flags}
+        content = {**asdict(row), **safe, "flags": flags, **_parts(row)}
         del content["keys"]
         shown.append(content)
     return shown
+
+
+def _parts(row: Score) -> dict[str, Any]:
+    parts = ScoreParts.of(row, JSON_DECIMALS)
+    if parts is None:
+        return {"constant": None}
+    pairs = zip(row.steps, parts.steps, strict=True)
+    return {
+        "score": float(parts.total),
+        "constant": float(parts.constant),
+        "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
+        "other_share": None if parts.other is None else float(parts.other),
+    }
 
 
 def _flags(row: Score) -> str:

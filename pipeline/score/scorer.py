@@ -1,7 +1,7 @@
 """Scores videos with a trained run: missing features, prediction, intervals, flags and the share of each step.
 
     from pipeline.score import load_scorer
-    scored = load_scorer(Path("runs/demo")).score(Path("dive.mp4"))
+    scored = load_scorer("runs/demo").score("dive.mp4")
     print(scored.score, scored.interval80, scored.percentile, [flag.title for flag in scored.flags])
 
 The command `score` runs the same code. The same video and run folder give bit-identical numbers, independent of the
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError, UsageError
-from data.store import StageOutput, Storage, parse_json, read_regular, write_text
+from data.store import StageOutput, Storage, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
@@ -74,14 +74,14 @@ class Scorer:
 
     def __init__(
         self,
-        folder: Path,
-        cache: Path | None = None,
+        folder: str | Path,
+        cache: str | Path | None = None,
         workers: int | None = None,
         *,
         other_settings: bool = False,
         user: BaseConfig | None = None,
     ) -> None:
-        self.folder = folder
+        self.folder = folder = Path(folder)
         self.bundle = bundle.load(folder)
         self.model_sha256 = bundle.model_sha256(folder)
         values, notes = usable_config(folder, user)
@@ -105,14 +105,15 @@ class Scorer:
         self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
         self.contents = read_contents(folder)
 
-    def score(self, video: Path | None = None, kinematics: Path | None = None) -> Score:
+    def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or a trial by the files that the model reads.
 
         Raises:
             UsageError: no such file, or its features have not the shape that the model reads.
         """
-        given, storage = [] if video is None else [video], self.config.storage.reach()
-        return self.score_records(find_performances(given, Observer(), kinematics=kinematics, storage=storage))[0]
+        given, storage = [] if video is None else [Path(video)], self.config.storage.reach()
+        trial = None if kinematics is None else Path(kinematics)
+        return self.score_records(find_performances(given, Observer(), kinematics=trial, storage=storage))[0]
 
     def score_records(
         self,
@@ -265,8 +266,8 @@ class Scorer:
 
 
 def load_scorer(
-    folder: Path,
-    cache: Path | None = None,
+    folder: str | Path,
+    cache: str | Path | None = None,
     workers: int | None = 0,
     *,
     other_settings: bool = False,
@@ -322,9 +323,29 @@ def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[st
     """
     values, content = _stored_config(folder)
     if is_own(folder, content):
-        return values, []
+        return _with_places(values, folder)
     values, ignored = portable(values, user)
     return values, [note_of(ignored, folder)] if ignored else []
+
+
+def _with_places(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """The configuration with relative places that exist, and a note where they are not in the current folder.
+
+    A run folder keeps places as they were typed. Where its data set is missing here, the folders above the run are
+    searched, the nearest first: one of them is where the run was made.
+    """
+    dataset = values.get("dataset")
+    root = dataset.get("root") if isinstance(dataset, dict) else None
+    if not isinstance(dataset, dict) or not isinstance(root, str) or Path(root).exists():
+        return values, []
+    base = next((parent for parent in folder.resolve().parents if (parent / root).exists()), None)
+    if base is None:
+        return values, []
+    for part, key in ((dataset, "root"), (dataset, "labels"), (values, "cache")):
+        place = part.get(key)
+        if isinstance(place, str) and not is_remote(place):
+            part[key] = str(base / place)
+    return values, [f"note: {root} is not in the current folder; places of this run are read from {base}"]
 
 
 def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
@@ -333,7 +354,9 @@ def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
         content = read_regular(path, MAX_JSON_BYTES)
         values = parse_json(content)
     except FileNotFoundError:
-        raise DataError("no trained model here", where=folder, fix="Give a folder that `train` wrote") from None
+        raise DataError(
+            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if not isinstance(values, dict):

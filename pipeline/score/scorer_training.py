@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ from pipeline.extract import make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
-from pipeline.score.bundle import save
+from pipeline.score.bundle import differences, save
 from pipeline.score.calibration import FOLDS, Calibration
 from pipeline.score.finish import finish_run
-from pipeline.score.video_flags import report_flags
+from pipeline.score.video_flags import report_flags, still_camera_advice
+from pipeline.stages import STAGES
 from pipeline.train import TrainedRun
 from pipeline.train import train as train_networks
+
+MOST_SHOWN = 2
+"""Settings named in a warning."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ def train_scorer(
     planner = make_planner(config, ("timesteps",)) if cached else None
     if planner is not None:
         report_flags(features.records, planner, observer, strict=strict)
+        if advice := still_camera_advice(features.records, planner, config, folder):
+            observer.note(advice)
+    else:
+        observer.notes(_pack_notes(features, config))
     model, recipe = config.scorer
     with observer.progress("epochs") as progress:
         run = train_networks(
@@ -81,3 +90,19 @@ def train_scorer(
     if planner is not None:
         planner.cache.close()
     return TrainedScorer(folder, run, calibration, why_not)
+
+
+def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
+    """A warning where a pack was made with other settings than the configuration, whose features `score` then makes."""
+    packed = {
+        name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
+    }
+    here = json.loads(json.dumps({name: config.stage(name).result_settings() for name in packed}))
+    if not (differing := list(differences(packed, here))):
+        return []
+    more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""
+    shown = "; ".join(line.replace("in the model", "in the pack") for line in differing[:MOST_SHOWN])
+    return [
+        f"warning: the pack has other settings than this configuration ({shown}{more}), so `score` will refuse"
+        " the model; give the --config and --set that the pack was made with"
+    ]

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
-from typing import Any
 
 from data.errors import DataError
 from data.video import Record
+from extractors.timesteps import TimestepsConfig
+from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.observer import Observer
-from pipeline.results import Flag
+from pipeline.results import Flag, worst_first
 from pipeline.score.flags import Facts, find_flags
 
-CHECKS = ("people detected", "right person", "identities", "cuts", "kinematics", "frame rate", "length")
-"""Names of the checks in `pipeline.score.flags`."""
+ALONE = ("people detected", "right person", "identities", "cuts", "kinematics")
+COMPARED = ("frame rate", "length")
+"""Checks of `pipeline.score.flags` of a video alone, and against the others."""
+
+RATED = ("clips", "pose")
+"""Stages that store the frame rate."""
 
 SHORT = 3.0
 """A video is too short where it is shorter than the median by this factor."""
+
+SHARED_CACHE = Path("cache/folder")
+"""Cache of the presets `folder` and `person`."""
 
 SHOWN = 40
 """Most rows of the table."""
@@ -60,35 +70,63 @@ def report_flags(
 
 def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
-    measured = {
-        plan.record.name: {step.stage: dict(step.check.quality) for step in plan.steps if step.check.state == "fresh"}
-        for plan in planner.plan_all(records)
-    }
-    lengths = _values(measured.values(), "timesteps", "duration_s")
-    usual = {
-        stage: {"frames_per_s": (median(rates),) * 2}
-        for stage in ("clips", "pose")
-        if (rates := _values(measured.values(), stage, "frames_per_s"))
-    }
-    flagged = {}
-    for name, quality in measured.items():
+    alone: dict[str, tuple[Flag, ...]] = {}
+    measured: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
+    for plan in planner.plan_all(records):
+        quality = {step.stage: step.check.quality for step in plan.steps if step.check.state == "fresh"}
         duration = quality.get("timesteps", {}).get("duration_s")
-        flags = find_flags(Facts(quality=quality, duration=duration, training=usual), CHECKS)[0]
-        if (
-            duration is not None
-            and duration < median(lengths) / SHORT
-            and not any(f.title == "too short" for f in flags)
-        ):
-            flags += (
-                Flag(
-                    "warn", "too short", f"{duration:.1f} s, half of the videos have {median(lengths):.1f} s or more."
-                ),
-            )
-        if flags:
+        if flags := find_flags(Facts(quality=quality, duration=duration), ALONE)[0]:
+            alone[plan.record.name] = flags
+        rates = tuple(quality.get(stage, {}).get("frames_per_s") for stage in RATED)
+        measured.append((plan.record.name, duration, rates))
+    usual = {
+        stage: {"frames_per_s": (median(stored),) * 2}
+        for stage, each in zip(RATED, zip(*(rates for *_, rates in measured), strict=True), strict=False)
+        if (stored := [rate for rate in each if rate is not None])
+    }
+    usual_length = median([duration for _, duration, _ in measured if duration is not None] or [0.0])
+    flagged = {}
+    for name, duration, rates in measured:
+        quality = {stage: {"frames_per_s": rate} for stage, rate in zip(RATED, rates, strict=True) if rate is not None}
+        compared = find_flags(Facts(quality=quality, duration=duration, training=usual), COMPARED)[0]
+        if duration is not None and duration < usual_length / SHORT and all(f.title != "too short" for f in compared):
+            detail = f"{duration:.1f} s, half of the videos have {usual_length:.1f} s or more."
+            compared += (Flag("warn", "too short", detail),)
+        if flags := worst_first((*alone.get(name, ()), *compared)):
             flagged[name] = flags
     return flagged
 
 
-def _values(qualities: Any, stage: str, name: str) -> list[float]:
-    stage_qualities: list[Mapping[str, Any]] = [quality.get(stage, {}) for quality in qualities]
-    return [float(measures[name]) for measures in stage_qualities if name in measures]
+def still_camera_advice(records: Sequence[Record], planner: Planner, config: BaseConfig, out: Path) -> str:
+    """One sentence that names the preset for one person before a still camera; empty where it does not fit.
+
+    It fits where the camera's motion is the secondary agent of one person and most videos have none.
+
+    Args:
+        records: of the training part.
+        planner: knows their outputs.
+        config: that they are trained with.
+        out: folder of the run, for the command.
+    """
+    timesteps = config.stage("timesteps")
+    if not isinstance(timesteps, TimestepsConfig):
+        return ""
+    primary, secondary = timesteps.parts()
+    if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
+        return ""
+    moving = [
+        step.check.quality["moving"]
+        for plan in planner.plan_all(records)
+        for step in plan.steps
+        if step.stage == "camera_flow" and "moving" in step.check.quality
+    ]
+    still = len(moving) - sum(map(bool, moving))
+    if 2 * still <= len(moving):
+        return ""
+    root, folder = shlex.quote(str(config.dataset.root)), shlex.quote(str(out))
+    cache = "" if config.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.cache))}"
+    return (
+        f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
+        f"For one person before a still camera, type: aqa extract {root} --config person{cache} && "
+        f"aqa train --config person --set dataset.root={root}{cache} --out {folder}"
+    )

@@ -22,6 +22,9 @@ create table if not exists job (
 )
 """
 
+_LATER = {"low": "real", "high": "real", "level": "text not null default ''", "left_s": "real"}
+"""Columns that histories of older versions lack."""
+
 INTERRUPTED = "the server stopped during this job; upload the video again"
 
 
@@ -42,6 +45,9 @@ class ScoringJob:
         score: the result.
         flags: number of flags.
         error: reason of a failure, one line.
+        low, high: ends of the 80 % interval of the score, or None.
+        level: the worst level of the flags, or "".
+        left_s: estimated seconds until the frames are read, or None where unknown.
     """
 
     id: str
@@ -58,6 +64,10 @@ class ScoringJob:
     score: float | None = None
     flags: int = 0
     error: str = ""
+    low: float | None = None
+    high: float | None = None
+    level: str = ""
+    left_s: float | None = None
 
 
 _COLUMNS = tuple(field.name for field in fields(ScoringJob))
@@ -82,6 +92,10 @@ class History:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute(_SCHEMA)
+            there = {row[1] for row in self._db.execute("pragma table_info(job)")}
+            for name, kind in _LATER.items():
+                if name not in there:
+                    self._db.execute(f"alter table job add column {name} {kind}")
         except sqlite3.DatabaseError as error:
             self._hold.close()
             raise CacheError(

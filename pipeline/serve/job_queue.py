@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
+from pipeline.results import Interval
 from pipeline.serve import uploads
 from pipeline.serve.history import History, JobState, ScoringJob
 
@@ -28,14 +29,27 @@ _FAULT: dict[str, Any] = {"state": "failed", "error": "an error of the program; 
 WorkProgress = Callable[[str, float | None], None]
 """Called with the current activity and its share from 0 to 1, or None where unknown."""
 
+LEAST_S, LEAST_SHARE = 1.0, 0.02
+"""Seconds and share of an activity before the time that is left is estimated."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a job; its report is at the path given to the work. `note` names its serious flags."""
+    """Result of a job; its report is at the path given to the work.
+
+    Attributes:
+        score: the score.
+        flags: number of flags.
+        note: names the serious flags.
+        interval80: of the score, or None.
+        level: the worst level of the flags, or "".
+    """
 
     score: float | None
     flags: int = 0
     note: str = ""
+    interval80: Interval | None = None
+    level: str = ""
 
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
@@ -166,7 +180,7 @@ class Queue:
     def _settle(self, job: ScoringJob, stop: threading.Event) -> None:
         end = self._end(job, stop)
         finished = None if end["state"] == "queued" else time.time()
-        rest = {"finished": finished, "stage": "", "share": None}
+        rest = {"finished": finished, "stage": "", "share": None, "left_s": None}
         try:
             self._change(job, **({"error": ""} | rest | end))
         except Exception:  # a result that does not fit a column
@@ -175,14 +189,18 @@ class Queue:
 
     def _end(self, job: ScoringJob, stop: threading.Event) -> dict[str, Any]:
         """Run the work; returns the fields of its end."""
-        mute = 0.0
+        mute, begun, last_share = 0.0, time.monotonic(), 0.0
 
         def progress(stage: str, share: float | None) -> None:
-            nonlocal mute
-            if stop.is_set() or time.monotonic() < mute:
+            nonlocal mute, begun, last_share
+            now = time.monotonic()
+            if share is None or share < last_share:  # the next activity
+                begun = now
+            last_share = share or 0.0
+            if stop.is_set() or now < mute:
                 return
             try:
-                self.history.update(job.id, stage=stage, share=share)
+                self.history.update(job.id, stage=stage, share=share, left_s=time_left(now - begun, share))
             except (
                 sqlite3.OperationalError
             ):  # loses displayed progress only; waiting at every frame would stall the job
@@ -191,7 +209,9 @@ class Queue:
         try:
             video = self.folder / job.id / f"video{job.suffix}"
             outcome = self._work(job, video, self.report(job), progress, stop)
-            return {"state": "done", "score": outcome.score, "flags": outcome.flags, "stage": outcome.note}
+            low, high = outcome.interval80 or (None, None)
+            made = {"score": outcome.score, "low": low, "high": high, "level": outcome.level}
+            return {"state": "done", "flags": outcome.flags, "stage": outcome.note, **made}
         except Cancelled:
             return {"state": "queued" if self._closing.is_set() else "cancelled"}
         except AimError as error:
@@ -204,3 +224,10 @@ class Queue:
         with self._lock:
             if self._running is not None:
                 self._running[1].set()
+
+
+def time_left(elapsed_s: float, share: float | None) -> float | None:
+    """Estimated seconds until an activity ends, at its mean speed; None before there is enough to judge by."""
+    if share is None or share < LEAST_SHARE or elapsed_s < LEAST_S:
+        return None
+    return elapsed_s * (1 - share) / share

@@ -71,9 +71,12 @@ class ScoreWork:
             raise VideoError(row.error)
         progress("writing the report", None)
         model = f"scored by {self.scorer.folder.name}"
-        report_scores(report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name})
+        report_scores(
+            report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name}, home="/"
+        )
         serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
-        return Outcome(row.score, len(row.flags), serious)
+        level = row.flags[0].level if row.flags else ""
+        return Outcome(row.score, len(row.flags), serious, row.interval80, level)
 
 
 def _frames(progress: WorkProgress) -> FrameProgress:

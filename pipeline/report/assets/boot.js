@@ -2,6 +2,7 @@
 // Starts what the page holds. A video section starts when it is first opened.
 (() => {
   Report.startTheme(document.getElementById("theme"));
+  if (location.protocol === "file:") Report.all(".home").forEach((link) => link.remove()); // a saved page has no server
   const sections = Report.all("details.video"), players = new Map();
   let current = null;
   const open = (section) => {
@@ -16,6 +17,18 @@
   if (sections[0]?.open) current = sections[0];
   document.getElementById("open-all")?.addEventListener("click", () => sections.forEach((section) => { section.open = true; }));
 
+  const root = document.getElementById("compare");
+  if (root) {
+    const compare = Report.compare.start(root, sections), take = () => { current = root; };
+    players.set(root, compare.key);
+    for (const name of ["pointerdown", "focusin"]) root.addEventListener(name, take);
+    Report.all("[data-do=compare]").forEach((button) => button.addEventListener("click", () => {
+      take();
+      compare.open(button.closest("details.video"), button);
+    }));
+    if (!root.hidden) take();
+  }
+
   const toHash = () => {
     const target = sections.find((section) => `#${section.id}` === location.hash);
     if (!target) return;
@@ -26,22 +39,23 @@
   toHash();
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, video")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, video")) return;
     if (event.key === " " && event.target.closest("button, summary, a")) return;
     const player = players.get(current);
-    if (!player || !current.open || !/^([jko,.1-9]| )$/.test(event.key)) return;
+    if (!player || current.open === false || current.hidden || !/^([jko,.0-9]| )$/.test(event.key)) return;
     event.preventDefault();
     player(event.key);
   });
 
   const table = document.getElementById("scores");
   if (table) Report.table.start(table);
+  Report.all("table.results").forEach(Report.table.startResults);
   const batch = Report.read(document.getElementById("batch-data")), distribution = document.getElementById("distribution");
   if (batch && distribution) Report.results.distribution(distribution, batch);
   const evaluation = Report.read(document.getElementById("evaluation-data"));
   if (!evaluation) return;
   const scatter = document.getElementById("scatter");
-  if (scatter) Report.results.scatter(scatter, evaluation.predictions);
+  if (scatter) Report.results.scatter(scatter, evaluation);
   Report.all("[data-bars]").forEach((node) => Report.results.bars(node, evaluation.bars[Number(node.dataset.bars)]));
-  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)]));
+  Report.all("[data-curves]").forEach((node) => Report.results.curves(node, evaluation.curves[Number(node.dataset.curves)], evaluation.axes));
 })();

@@ -8,14 +8,17 @@ const Report = (() => {
   const clock = (t) => (t < 60 ? `${t.toFixed(2)} s` : `${Math.floor(t / 60)}:${(t % 60).toFixed(1).padStart(4, "0")}`);
   const color = (index) => `var(--s${index % 8})`;
 
-  // Draw now and again whenever the width of the node changes; never for a hidden node.
+  // Draw now and again whenever the width of the node changes; never for a hidden node. The node has the name that
+  // screen readers say, so they pass over the drawing.
   const whenSized = (node, draw) => {
     let width = 0;
     new ResizeObserver(() => {
       const now = Math.floor(node.clientWidth);
       if (now > 0 && now !== width) {
         width = now;
-        node.replaceChildren(draw(now));
+        const drawn = draw(now);
+        drawn.setAttribute("aria-hidden", "true");
+        node.replaceChildren(drawn);
       }
     }).observe(node);
   };

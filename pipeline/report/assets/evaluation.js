@@ -23,19 +23,20 @@ Report.results = (() => {
   };
   const steps = (bins) => bins.flatMap((b) => [{ x: b.x0, n: b.n }, { x: b.x1, n: b.n }]);
 
-  const scatter = (node, rows) => {
-    const ends = d3.extent(rows.flatMap((d) => [d.true, d.predicted]));
+  // Square, and both axes have the same range: the line of agreement is the diagonal, and no prediction is cut off.
+  const scatter = (node, { predictions: rows, axes, range: ends }) => {
+    const margins = { marginLeft: 46, marginRight: 14, marginBottom: 40, marginTop: 20 };
     const tasks = [...new Set(rows.map((d) => d.task))];
     const range = tasks.map((_, k) => Report.color(k));
     Report.whenSized(node, (width) => {
       const side = Math.min(width, 460);
       return Plot.plot({
-        width: side, height: side * 0.86, ...axis, color: { domain: tasks, range, legend: false },
-        x: { label: "judges' score", domain: ends, nice: true, grid: true, ticks: 6 },
-        y: { label: "predicted", domain: ends, nice: true, grid: true, ticks: 6 },
+        width: side, height: side, ...margins, color: { domain: tasks, range, legend: false },
+        x: { label: axes.true, domain: ends, grid: true, ticks: 6 },
+        y: { label: axes.predicted, domain: ends, grid: true, ticks: 6 },
         marks: [
           Plot.link([0], { x1: ends[0], y1: ends[0], x2: ends[1], y2: ends[1], stroke: "var(--muted)" }),
-          Plot.ruleX(rows.filter((d) => d.low !== null), { x: "true", y1: "low", y2: "high", stroke: "task", strokeOpacity: 0.3, strokeWidth: 2, clip: true }),
+          Plot.ruleX(rows.filter((d) => d.low !== null), { x: "true", y1: "low", y2: "high", stroke: "task", strokeOpacity: 0.3, strokeWidth: 2 }),
           Plot.dot(rows, { x: "true", y: "predicted", fill: "task", r: 3.5, stroke: "var(--panel)", strokeWidth: 1 }),
           Plot.tip(rows, Plot.pointer({
             x: "true", y: "predicted", fill: "var(--panel)", fontSize: 12,
@@ -48,23 +49,25 @@ Report.results = (() => {
 
   const bars = (node, chart) => {
     const longest = d3.max(chart.bars, (b) => b.name.length);
+    const marginLeft = (width) => Math.min(width * 0.42, 16 + 6.3 * longest);
     Report.whenSized(node, (width) => Plot.plot({
-      width, height: 46 + 30 * chart.bars.length, marginLeft: Math.min(width * 0.42, 16 + 6.3 * longest), marginRight: 44, marginBottom: 28, marginTop: 6,
-      x: { label: null, grid: true, nice: true, zero: true, ticks: 5 }, y: { label: null, domain: chart.bars.map((b) => b.name), tickSize: 0 },
+      width, height: 46 + 30 * chart.bars.length, marginLeft: marginLeft(width), marginRight: 44, marginBottom: 28, marginTop: 6,
+      x: { label: null, grid: true, nice: true, zero: true, ticks: 5 }, y: { label: null, axis: null, domain: chart.bars.map((b) => b.name) },
       marks: [
+        Plot.axisY({ label: null, tickSize: 0, lineWidth: marginLeft(width) / 11 - 0.5 }),
         Plot.barX(chart.bars, { x: "value", y: "name", fill: (b) => kindColor[b.kind], fillOpacity: 0.75, insetTop: 5, insetBottom: 5 }),
         Plot.ruleY(chart.bars.filter((b) => b.low !== null), { y: "name", x1: "low", x2: "high", stroke: "var(--ink)", strokeWidth: 1.5 }),
-        Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
+        Plot.text(chart.bars, { x: (b) => Math.max(b.value, b.high ?? b.value, 0), y: "name", text: (b) => b.value.toFixed(3).replace("-", "\u2212"), textAnchor: "start", dx: 6, fill: "var(--ink)" }),
         Plot.ruleX([0], { stroke: "var(--muted)" }),
       ],
     }));
   };
 
-  const curves = (node, chart) => {
+  const curves = (node, chart, { epoch }) => {
     const range = chart.names.map((_, k) => Report.color(k));
     Report.whenSized(node, (width) => Plot.plot({
       width, height: 230, ...axis, color: { domain: chart.names, range },
-      x: { label: "epoch" }, y: { label: null, grid: true, type: chart.log ? "log" : "linear", ticks: 5, ...(chart.log ? { tickFormat: "~g" } : {}) },
+      x: { label: epoch }, y: { label: null, grid: true, type: chart.log ? "log" : "linear", ticks: 5, ...(chart.log ? { tickFormat: "~g" } : {}) },
       marks: [
         Plot.areaY(chart.rows, { x: "x", y1: "low", y2: "high", fill: "name", fillOpacity: 0.15 }),
         Plot.lineY(chart.rows, { x: "x", y: "y", stroke: "name", strokeWidth: 1.6 }),

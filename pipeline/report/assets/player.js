@@ -7,19 +7,26 @@ Report.player = (() => {
     return URL.createObjectURL(new Blob([bytes], { type: head.slice(5).split(";")[0] }));
   };
 
+  // The numbers and the address of a section's video, made once: the player and the comparison share them.
+  const all = new Map();
+  const held = (section) => {
+    if (!all.has(section)) {
+      const bytes = section.querySelector(".video-bytes"), linked = section.querySelector("video")?.dataset.src ?? "";
+      all.set(section, { data: Report.read(section.querySelector(".video-data")), source: bytes ? bytesToUrl(bytes.textContent.trim()) : linked });
+      bytes?.remove();
+    }
+    return all.get(section);
+  };
+
   const start = (section) => {
-    const data = Report.read(section.querySelector(".video-data"));
+    const { data, source } = held(section);
     const video = section.querySelector("video"), canvas = section.querySelector("canvas");
     const axis = section.querySelector(".time-axis"), cursor = section.querySelector(".cursor");
     const steps = Report.all(".step", section), now = section.querySelector(".now");
     const toggle = section.querySelector("[data-do=skeleton]"), slower = section.querySelector("[data-do=slower]");
     let time = 0, overlay = !video;
 
-    if (video) {
-      const bytes = section.querySelector(".video-bytes");
-      video.src = bytes ? bytesToUrl(bytes.textContent.trim()) : video.dataset.src;
-      if (bytes) bytes.remove();
-    }
+    if (video) video.src = source;
 
     const show = (t) => {
       time = t;
@@ -101,10 +108,10 @@ Report.player = (() => {
       o: () => toggle && setOverlay(!overlay),
     };
     return (key) => {
-      if (/^[1-9]$/.test(key)) return void goStep(Number(key) - 1);
+      if (/^[0-9]$/.test(key)) return void goStep((Number(key) || 10) - 1);
       keys[key]?.();
     };
   };
 
-  return { start };
+  return { start, held };
 })();

@@ -1,10 +1,35 @@
 "use strict";
-// Sorting and filtering of the batch table. Of thousands of rows only the first PART that fit are in the page.
+// Sorting of tables, and filtering of the batch table: of thousands of rows only the first PART that fit are in the page.
 Report.table = (() => {
   const PART = 200;
+  const collator = new Intl.Collator("en", { numeric: true });
+
+  const compare = (column, sign) => (a, b) => {
+    const [x, y] = [a, b].map((row) => row.cells[column].dataset.v ?? "");
+    if (x === "" || y === "") return (x === "") - (y === ""); // unknown always last
+    const apart = Number(x) - Number(y);
+    return sign * (Number.isNaN(apart) ? collator.compare(x, y) : apart);
+  };
+
+  // Every head with a button sorts `rows`; `draw` shows them.
+  const sortable = (table, rows, draw) => {
+    const heads = Report.all("th[data-first]", table);
+    heads.forEach((head) => head.querySelector("button").addEventListener("click", () => {
+      const first = head.dataset.first, other = first === "descending" ? "ascending" : "descending";
+      const order = head.getAttribute("aria-sort") === first ? other : first;
+      heads.forEach((h) => h.setAttribute("aria-sort", h === head ? order : "none"));
+      rows.sort(compare(head.cellIndex, order === "ascending" ? 1 : -1));
+      draw();
+    }));
+  };
+
+  const startResults = (table) => {
+    const body = table.tBodies[0], rows = [...body.rows];
+    sortable(table, rows, () => body.replaceChildren(...rows));
+  };
+
   const start = (table) => {
     const body = table.tBodies[0], rows = [...body.rows];
-    const heads = Report.all("th[data-kind]", table);
     const input = document.getElementById("filter"), show = document.getElementById("show"), shown = document.getElementById("shown");
     const more = document.getElementById("more");
     let fitting = rows, limit = PART;
@@ -18,22 +43,6 @@ Report.table = (() => {
       shown.value = left ? `${found}, the first ${now.length} shown` : found;
     };
     more.addEventListener("click", () => { limit += PART; draw(); });
-    const collator = new Intl.Collator("en", { numeric: true });
-
-    const key = (row, column) => row.cells[column].dataset.v ?? "";
-    const compare = (kind, column, sign) => (a, b) => {
-      const x = key(a, column), y = key(b, column);
-      if (x === "" || y === "") return (x === "") - (y === ""); // unknown always last
-      return sign * (kind === "number" ? Number(x) - Number(y) : collator.compare(x, y));
-    };
-    heads.forEach((head) => head.querySelector("button").addEventListener("click", () => {
-      const first = head.dataset.kind === "number" ? "descending" : "ascending";
-      const other = first === "descending" ? "ascending" : "descending";
-      const order = head.getAttribute("aria-sort") === first ? other : first;
-      heads.forEach((h) => h.setAttribute("aria-sort", h === head ? order : "none"));
-      rows.sort(compare(head.dataset.kind, head.cellIndex, order === "ascending" ? 1 : -1));
-      filter();
-    }));
 
     const text = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
     const filter = () => {
@@ -45,7 +54,8 @@ Report.table = (() => {
     };
     input.addEventListener("input", filter);
     show.addEventListener("change", filter);
+    sortable(table, rows, filter);
     filter();
   };
-  return { start };
+  return { start, startResults };
 })();

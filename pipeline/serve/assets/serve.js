@@ -77,9 +77,10 @@
     node.className = `job panel ${job.state}`;
     part("name").textContent = job.name;
     part("state").textContent = job.flags ? `${job.state}, ${job.flags} flag${job.flags > 1 ? "s" : ""}` : job.state;
-    part("state").className = `state chip ${job.state}`;
-    part("score").textContent = job.score === null || job.score === undefined ? "" : job.score.toFixed(2);
-    part("stage").textContent = job.state === "failed" ? job.error : open ? job.stage : took(job);
+    part("state").className = `state chip ${job.state} ${job.level || ""}`;
+    part("score").textContent = isKnown(job.score) ? job.score.toFixed(2) : "";
+    part("interval").textContent = !isKnown(job.score) ? "" : isKnown(job.low) ? `80 %: ${job.low.toFixed(2)} to ${job.high.toFixed(2)}` : "no interval";
+    part("stage").textContent = job.state === "failed" ? job.error : open ? `${job.stage}${left(job)}` : took(job);
     part("stage").classList.toggle("bad-text", job.state === "done" && accuracy.startsWith(" · no better"));
     part("open").hidden = job.state !== "done";
     if (job.state === "done") part("open").href = `/jobs/${job.id}/report.html`;
@@ -87,9 +88,14 @@
     part("delete").hidden = open;
     const bar = node.querySelector("progress");
     bar.hidden = !["running", "uploading"].includes(job.state);
-    if (job.share === null || job.share === undefined) bar.removeAttribute("value");
+    if (!isKnown(job.share)) bar.removeAttribute("value");
     else bar.value = job.share;
     bar.setAttribute("aria-label", `${job.name}: ${job.stage}`);
+  };
+  const isKnown = (value) => value !== null && value !== undefined;
+  const left = (job) => {
+    if (!isKnown(job.left_s)) return "";
+    return job.left_s < 90 ? `, about ${Math.max(1, Math.ceil(job.left_s))} s left` : `, about ${Math.round(job.left_s / 60)} min left`;
   };
   const accuracy = list.dataset.accuracy ? ` · ${list.dataset.accuracy}` : "";
   const took = (job) => (job.state === "done" && job.started ? `${job.stage ? `${job.stage} · ` : ""}scored in ${(job.finished - job.started).toFixed(1)} s${accuracy}` : "");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
 from extractors.keypoints import oks
+from extractors.pose import stage as pose_stage
+from extractors.pose import tracking
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
+from extractors.pose.output import output
 from extractors.pose.stage import Pose
+from extractors.pose.tracking import Track
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline.config import load_config
 from tests.helpers.drawn_people import SIZE, ColourReader, MemoryClip, person, picture
@@ -132,6 +137,26 @@ def test_the_choice_is_overridden_by_the_settings() -> None:
     assert extract(images, tracks=(3,)).quality["found_rate"] == 0
     assert extract(images, region=(0.4, 0.4, 0.6, 0.6)).quality["found_rate"] == 1
     assert extract(images, region=(0.0, 0.0, 0.2, 1.0)).quality["found_rate"] == 0
+
+
+def test_tracks_of_others_are_gone_when_joints_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    created: list[weakref.ref[Track]] = []
+    alive: list[int] = []
+
+    def counted(number: int) -> Track:
+        track = Track(number)
+        created.append(weakref.ref(track))
+        return track
+
+    def watched(*given: Any) -> Any:
+        alive.append(sum(one() is not None for one in created))
+        return output(*given)
+
+    monkeypatch.setattr(tracking, "Track", counted)
+    monkeypatch.setattr(pose_stage, "output", watched)
+    for chosen in (0, 3):
+        extract([picture(pose) for pose in somersault(6)], tracks=(chosen,))
+    assert (len(created), alive) == (2, [1, 0])  # one person is followed, and chosen only the first time
 
 
 @pytest.mark.parametrize(

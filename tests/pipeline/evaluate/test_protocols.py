@@ -124,7 +124,12 @@ def test_both_forms_of_the_correlation_stand_in_results_and_tables(made: tuple[B
     assert sum(row[weight] for row in choice if row[weight] is not None) == pytest.approx(1)
     chosen = results["systems"][BEST_SINGLE]["chosen"]
     assert {entry["fold"] for entry in chosen} == {one["fold"] for one in inner}
-    assert len(evaluation_report(results).tables) == 5
+    tables = evaluation_report(results).tables
+    assert len(tables) == 5
+    for table in tables:
+        for column, better in zip(table.columns, table.better, strict=True):
+            good = "low" if column == "MAE" else "high"
+            assert better == ("neither" if column in ("low", "high", "std. error", "weight", "least", "most") else good)
 
 
 def test_the_oracle_stands_in_the_output_only_when_asked_for(made: tuple[BaseConfig, FeatureSet]) -> None:

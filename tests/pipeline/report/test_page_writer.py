@@ -223,7 +223,7 @@ def stepped(*scores: float) -> d.VideoReport:
 
 
 def test_steps_are_coloured_against_training_and_else_against_the_video() -> None:
-    trained = replace(stepped(5.0, 7.5, 99.0), expected=((7.0, 1.0),) * 3)
+    trained = replace(stepped(5.0, 7.5, 99.0), training=d.TrainingSteps(((7.0, 1.0),) * 3, (-1.0, -0.5)))
     assert [s.quality for s in view.step_views(trained)] == [-1.0, 0.25, 1.0]
     steps = stepped(1.0, 3.0)
     assert [s.quality for s in view.step_views(steps)] == [-0.5, 0.5]
@@ -232,15 +232,38 @@ def test_steps_are_coloured_against_training_and_else_against_the_video() -> Non
     assert [s.quality for s in view.step_views(same)] == [0.0, 0.0]
 
 
-def test_the_best_of_a_column_leaves_the_paper_apart_and_skips_the_undefined() -> None:
+def test_the_best_of_a_column_follows_its_direction() -> None:
     rows = (
-        d.ResultsRow("a", (0.5, None)),
-        d.ResultsRow("b", (0.7, math.nan), "ours"),
-        d.ResultsRow("p", (0.9, 0.9), "paper"),
+        d.ResultsRow("a", (0.5, 3.0, 0.80, None)),
+        d.ResultsRow("b", (0.7, 5.0, 0.95, math.nan), "ours"),
+        d.ResultsRow("c", (0.7, 4.0, 0.60, "text")),
+        d.ResultsRow("p", (0.9, 1.0, 0.99, 0.9), "paper"),
+        d.ResultsRow("o", (0.8, 2.0, 0.99, 0.9), "oracle"),
     )
-    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows)) == {(1, 0)}
-    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows, better="low")) == {(0, 0)}
-    assert view.best_of(d.ResultsTable("t", ("x", "y"), rows, better="neither")) == set()
+    columns, better = ("rho", "MAE", "coverage", "rho 2"), ("high", "low", "neither", "high")
+    table = d.ResultsTable("t", columns, rows, better=better)  # type: ignore[arg-type]
+    assert view.best_of(table) == {(1, 0), (2, 0), (0, 1)}
+    assert view.bold_note(table) == "Bold: the highest of a column; of MAE, the lowest."
+    plain = replace(table, better=())
+    assert (view.best_of(plain), view.bold_note(plain)) == (set(), "")
+    assert view.bold_note(replace(table, better=("high",))) == "Bold: the highest of a column."
+    assert view.bold_note(replace(table, better=("neither", "low"))) == "Bold: of MAE, the lowest."
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [(0.5, 0.5), (None, ""), (math.nan, ""), ("-0.12 to 0.40", -0.12), ("0.30 to 0.40", 0.3), ("none", "none")],
+)
+def test_cells_of_results_sort_by_their_number(value: float | str | None, key: float | str) -> None:
+    assert view.sort_key(value) == key
+
+
+def test_axes_of_predictions_hold_every_score_and_interval() -> None:
+    rows = (d.Prediction("a", 10, 40, (-20, math.inf)), d.Prediction("b", 30, math.nan))
+    low, high = payload.prediction_range(rows)
+    assert (low, high) == pytest.approx((-21.8, 41.8))
+    assert payload.prediction_range(()) == pytest.approx((-0.03, 1.03))
+    assert payload.prediction_range((d.Prediction("a", 5, 5),)) == (4.5, 5.5)
 
 
 def test_long_curves_are_thinned_without_losing_a_peak_or_a_gap() -> None:

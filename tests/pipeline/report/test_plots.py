@@ -2,54 +2,199 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data.errors import UsageError
-from pipeline.report import ReportData
+from pipeline.report import ReportData, payload
 from pipeline.report import page_data as d
-from pipeline.report.plots import attention_by_task, file_name, plot_report
+from pipeline.report.plots import (
+    BLUE,
+    FORMATS,
+    ORANGE,
+    STYLE,
+    attention_by_task,
+    attention_figure,
+    attention_range,
+    bar_figure,
+    curve_figure,
+    figures,
+    file_name,
+    plot_report,
+    prediction_figure,
+    step_figure,
+)
+from pipeline.report.view import step_views
 from pipeline.results import Score, StepScore
 from tests.helpers import report_samples
 from tests.pipeline.report.test_page_writer import HOSTILE, hostile_report
 
-pytest.importorskip("matplotlib")
+mpl = pytest.importorskip("matplotlib")
+
+from matplotlib.colors import to_hex  # noqa: E402
+from matplotlib.text import Text  # noqa: E402
 
 
-def test_every_figure_of_a_report(tmp_path: Path) -> None:
-    data = report_samples.report(tmp_path, 1)
-    written = plot_report(data, tmp_path / "figures")
-    names = {path.name for path in written}
-    assert names == {
-        f"{name}.{kind}"
-        for kind in ("pdf", "png")
-        for name in (
-            "steps-final_dive_01.mp4",
-            "attention",
-            "predictions",
-            "bars-1",
-            "curves-1",
-        )
-    }
+def drawn(figure: Any) -> list[Text]:
+    """Texts of a figure that have ink: no labels of ticks outside the axes."""
+    texts = [text for axes in figure.axes for text in (axes.title, *axes.texts)]
+    for axis in [axis for axes in figure.axes if axes.axison for axis in (axes.xaxis, axes.yaxis)]:
+        low, high = sorted(axis.get_view_interval())
+        ticks = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+        texts += [axis.label, *ticks]
+    return [text for text in texts if text.get_text() and text.get_visible()]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    """A report with four videos of two tasks and an evaluation of three."""
+    return report_samples.report(tmp_path_factory.mktemp("sample"), 4)
+
+
+@pytest.fixture(autouse=True)
+def style() -> Iterator[None]:
+    """Figures as `plot_report` makes them."""
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type, unused-ignore]
+        yield
+
+
+def test_every_figure_of_a_report(sample: ReportData, tmp_path: Path) -> None:
+    written = plot_report(replace(sample, videos=sample.videos[:1]), tmp_path, FORMATS)
+    names = ("steps-final_dive_01.mp4", "attention", "predictions", "bars-1", "curves-1")
+    assert {path.name for path in written} == {f"{name}.{kind}" for kind in FORMATS for name in names}
+    starts = {".pdf": b"%PDF", ".png": b"\x89PNG", ".svg": b"<?xml"}
     for path in written:
-        start = path.read_bytes()[:8]
-        assert start.startswith(b"%PDF" if path.suffix == ".pdf" else b"\x89PNG")
+        assert path.read_bytes().startswith(starts[path.suffix])
 
 
-def test_equal_data_gives_equal_files(tmp_path: Path) -> None:
-    data = ReportData("t", evaluation=report_samples.evaluation(np.random.default_rng(0)))
-    first, second = (plot_report(data, tmp_path / name) for name in ("a", "b"))
-    assert [a.read_bytes() for a in first] == [b.read_bytes() for b in second]
+def test_every_figure_is_one_column_wide_and_its_text_is_readable(sample: ReportData) -> None:
+    for name, figure in figures(sample):
+        figure.draw_without_rendering()
+        assert figure.get_figwidth() == 3.3, name
+        width, height = figure.get_size_inches() * figure.dpi
+        for text in figure.findobj(Text):
+            if text.get_text() and text.get_visible():
+                assert 7 <= text.get_fontsize() <= 8, (name, text.get_text())
+        for text in drawn(figure):
+            box = text.get_window_extent()
+            assert box.x0 > -1, (name, text.get_text())
+            assert box.y0 > -1, (name, text.get_text())
+            assert box.x1 < width + 1, (name, text.get_text())
+            assert box.y1 < height + 1, (name, text.get_text())
 
 
-def test_fonts_are_embedded_as_outlines_that_can_be_edited(tmp_path: Path) -> None:
+def test_equal_data_gives_equal_files_without_dates(sample: ReportData, tmp_path: Path) -> None:
+    data = replace(sample, videos=sample.videos[:1])
+    first, second = (plot_report(data, tmp_path / name, FORMATS) for name in ("a", "b"))
+    for a, b in zip(first, second, strict=True):
+        assert a.read_bytes() == b.read_bytes(), a.name
+        assert b"date" not in a.read_bytes().lower() or a.suffix == ".png", a.name
+
+
+def test_text_stays_text_in_both_formats(tmp_path: Path) -> None:
     bars = d.EvaluationReport(bars=(d.BarChart("Ablations", (d.Bar("full", 0.8, (0.7, 0.9), "ours"),)),))
-    (path,) = plot_report(ReportData("t", evaluation=bars), tmp_path, ["pdf"])
-    assert b"/FontFile2" in path.read_bytes()
-    assert b"/Type3" not in path.read_bytes()
+    pdf, svg = plot_report(ReportData("t", evaluation=bars), tmp_path)
+    assert b"/FontFile2" in pdf.read_bytes()
+    assert b"/Type3" not in pdf.read_bytes()
+    assert re.search(r"<text[^>]*>Ablations</text>", svg.read_text())
+
+
+def test_a_bar_of_a_step_says_its_own_height(sample: ReportData) -> None:
+    figure = step_figure(replace(sample.videos[0], key_frames=()))
+    (axes,) = figure.axes
+    heights = [bar.get_height() for bar in axes.patches]
+    assert [text.get_text() for text in axes.texts] == [f"{h:+.2f}".replace("-", "\N{MINUS SIGN}") for h in heights]
+    assert heights == pytest.approx([float(step.gap) for step in step_views(sample.videos[0])], abs=0.006)
+    assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [BLUE if h >= 0 else ORANGE for h in heights]
+    assert axes.get_ylabel() == "points from the mean\nof the training videos"
+
+
+def test_frames_of_a_step_figure_show_their_time(sample: ReportData) -> None:
+    titles = [axes.get_title() for axes in step_figure(sample.videos[0]).axes[:-1]]
+    assert titles == [f"{frame.time:.2f} s" for frame in sample.videos[0].key_frames]
+
+
+def test_no_step_is_minus_zero() -> None:
+    result = Score("a", steps=(StepScore(0, 1, 1.001), StepScore(1, 2, 0.999), StepScore(2, 3, 1.0)))
+    (axes,) = step_figure(d.VideoReport("a", result)).axes
+    assert [text.get_text() for text in axes.texts] == ["+0.00"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("videos/dive_020.mp4", "videos/dive_020.mp4"),
+        ("season/final/dive_020.mp4", "dive_020.mp4"),
+        ("a/" + "x" * 30 + "1.mp4", "…" + "x" * 14 + "1.mp4"),
+    ],
+)
+def test_names_of_videos_lose_their_folders_first(name: str, shown: str) -> None:
+    step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
+    axes = attention_figure({"": [d.VideoReport(name, Score("v", steps=(step,)))]}).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [shown]
+
+
+def test_attention_has_names_and_its_own_range(sample: ReportData) -> None:
+    figure = attention_figure(attention_by_task(sample.videos))
+    first, second, bar = figure.axes
+    assert (first.get_title(), second.get_title()) == ("10 m", "3 m")
+    assert [text.get_text() for text in first.get_yticklabels()] == ["final/dive_01.mp4", "final/dive_03.mp4"]
+    weights = [100 * step.interaction for video in sample.videos for step in video.result.steps]
+    low, high = first.images[0].get_clim()
+    assert (low, high) == second.images[0].get_clim() == (np.floor(min(weights)), np.ceil(max(weights)))
+    assert bar.get_xlabel() == "attention to the interaction (%)"
+
+
+def test_colours_of_attention_hold_the_usual_range_in_training() -> None:
+    steps = tuple(StepScore(i, i + 1, 1.0, 0.475, weight) for i, weight in enumerate((0.524, 0.525)))
+    video = d.VideoReport("v", Score("v", steps=steps))
+    assert attention_range([video]) == (51.5, 53.5), "noise is not drawn as large as a difference"
+    training = d.TrainingSteps(((1.0, 0.1),) * 2, (0.0,), ((0.412, 0.53), (0.5, 0.606)))
+    assert attention_range([replace(video, training=training)]) == (41, 61)
+
+
+def test_predictions_have_one_scale_and_lose_none() -> None:
+    far = (d.Prediction("a", 10.0, 12.0, (9.0, 31.0)), d.Prediction("b", 20.0, -4.0))
+    figure = prediction_figure(far)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_xlim() == axes.get_ylim()
+    low, high = axes.get_xlim()
+    assert low < -4
+    assert high > 31
+    assert axes.get_aspect() == 1
+    assert list(axes.get_xticks()) == list(axes.get_yticks())
+    box = axes.get_window_extent()
+    assert box.width == pytest.approx(box.height, rel=1e-6)
+    line = axes.lines[-1]
+    assert list(line.get_xdata()) == list(line.get_ydata()) == [low, high]
+
+
+def test_the_page_and_the_figures_have_the_same_titles(sample: ReportData) -> None:
+    assert sample.evaluation is not None
+    sent = payload.evaluation_payload(sample.evaluation)
+    (scatter,) = prediction_figure(sample.evaluation.predictions).axes
+    assert (scatter.get_xlabel(), scatter.get_ylabel()) == (sent["axes"]["true"], sent["axes"]["predicted"])
+    assert scatter.get_xlim() == sent["range"]
+    bars = bar_figure(sample.evaluation.bars[0])
+    assert bars.get_supxlabel() == sent["bars"][0]["unit"]
+    (curves,) = curve_figure(sample.evaluation.curves[0]).axes
+    assert (curves.get_xlabel(), curves.get_ylabel()) == (sent["axes"]["epoch"], sent["curves"][0]["unit"])
+
+
+def test_a_logarithmic_axis_has_plain_numbers() -> None:
+    curve = d.TrainingCurve("training", np.arange(1, 21), np.geomspace(50, 9, 20))
+    figure = curve_figure(d.CurveChart("Training", "loss", (curve,), log=True))
+    figure.draw_without_rendering()
+    shown = [text.get_text() for text in figure.axes[0].get_yticklabels(which="both") if text.get_text()]
+    assert "10" in shown
+    assert all(re.fullmatch(r"[\d.]+", text) for text in shown)
 
 
 @pytest.mark.parametrize("name", [*HOSTILE[:4], "$\\frac{broken", "x" * 500, "/"])
@@ -72,12 +217,11 @@ def test_two_ids_with_one_file_name_give_two_files(tmp_path: Path) -> None:
     assert [p.name for p in plot_report(data, tmp_path, ["png"])] == ["steps-a_b.png", "steps-a_b-2.png"]
 
 
-def test_attention_takes_three_of_each_task() -> None:
+def test_attention_is_of_videos_that_have_it() -> None:
     step = StepScore(0, 1, 1.0, scene=0.4, interaction=0.6)
     video = d.VideoReport("v", Score("v", steps=(step, step)), task="a")
     groups = attention_by_task([video] * 5 + [replace(video, task="b"), d.VideoReport("w", Score("w"), task="c")])
-    assert {name: len(rows) for name, rows in groups.items()} == {"a": 3, "b": 1}
-    assert np.allclose(groups["a"][0], 0.6)
+    assert {name: len(rows) for name, rows in groups.items()} == {"a": 5, "b": 1}
 
 
 def test_wrong_formats_and_folders_are_said(tmp_path: Path) -> None:

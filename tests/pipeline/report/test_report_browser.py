@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.report import ReportData, write_report
-from pipeline.report.page_data import BatchReport, VideoReport
+from pipeline.report.page_data import (
+    BatchReport,
+    EvaluationReport,
+    Prediction,
+    ResultsRow,
+    ResultsTable,
+    VideoReport,
+)
 from pipeline.results import Score
 from tests.helpers import report_samples
 
@@ -128,6 +137,49 @@ def test_keys_move_step_by_step_play_and_switch_the_overlay(page: Any) -> None:
     wait_for(page, f"document.querySelector('#video-0 video').currentTime > {before} + .1")
 
 
+def test_key_0_is_step_10_and_the_first_frame_is_shown(page: Any) -> None:
+    size = """async () => { const i = new Image();
+        i.src = document.querySelector('#video-0 video').poster; await i.decode(); return [i.width, i.height]; }"""
+    assert page.evaluate(size) == [320, 240]
+    page.keyboard.press("0")
+    assert now(page) == pytest.approx(9 * 0.204, abs=0.01)
+    page.keyboard.press("3")
+    assert now(page) == pytest.approx(2 * 0.204, abs=0.01)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_sentence_and_the_sum_are_readable(browser: Any, report: Path, width: int) -> None:
+    for tab in opened(browser, report.as_uri(), viewport={"width": width, "height": 900}):
+        why, video = (tab.locator(f"#video-0 {part}").bounding_box() for part in (".why", ".stage"))
+        assert why["y"] + why["height"] <= video["y"]
+        assert "no judgement of that moment" in tab.inner_text("#video-0 .why")
+        tiles = [
+            Decimal(text.replace("\N{MINUS SIGN}", "-"))
+            for text in tab.locator("#video-0 .step > span").all_inner_texts()
+        ]
+        total, constant, steps = re.findall(r"[\d.]+", tab.inner_text("#video-0 .sum"))
+        assert sum(tiles) == Decimal(steps)
+        assert Decimal(total) == Decimal(constant) + Decimal(steps)
+        clipped = "all => all.filter(n => n.scrollWidth > n.clientWidth + 1).length"
+        assert tab.eval_on_selector_all("#video-0 .step", clipped) == 0
+        assert tab.locator("#video-0 .attention u").count() == 10
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_limits_of_the_page_are_said(page: Any, browser: Any, tmp_path: Path) -> None:
+    assert page.inner_text(".shown-part").startswith("4 of 28 scored videos are shown here")
+    chip = page.locator("#scores td.chips .chip >> nth=0").bounding_box()
+    head = page.locator("#scores th:last-child .sort").bounding_box()
+    assert head["x"] == pytest.approx(chip["x"], abs=2)
+    one = VideoReport("only.mp4", Score("only.mp4", score=1.0))
+    write_report(tmp_path / "one.html", ReportData("One", batch=BatchReport((one,), training_scores=(1.0, 2.0))))
+    tab = browser.new_page()
+    tab.goto((tmp_path / "one.html").as_uri())
+    assert tab.locator("#scores tbody tr").count() == 1
+    assert tab.locator("#distribution").count() == 0
+    tab.close()
+
+
 def test_the_overlay_is_drawn_when_switched_on(page: Any) -> None:
     assert painted(page) == 0
     page.click("#video-0 [data-do=skeleton]")
@@ -167,6 +219,62 @@ def test_thousands_of_rows_come_in_parts(browser: Any, tmp_path: Path) -> None:
     assert tab.locator("#scores tbody tr").count() == 1
     assert not tab.is_visible("#more")
     tab.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def leaderboard(browser: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page of an evaluation of 26 systems; the last but one has the highest correlation and the worst error."""
+    rows = tuple(ResultsRow(f"system {i}", (None if i == 25 else i / 100, 30.0 + i)) for i in range(26))
+    table = ResultsTable("Leaderboard", ("rho", "MAE"), rows, better=("high", "low"))
+    predictions = (Prediction("a", 10, 12, (4, 70)), Prediction("b", 20, 55), Prediction("c", 15, -30))
+    path = tmp_path / "leaderboard.html"
+    write_report(path, ReportData("Leaderboard", evaluation=EvaluationReport(predictions=predictions, tables=(table,))))
+    tab = browser.new_page(viewport={"width": request.param, "height": 700})
+    complaints: list[str] = []
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(path.as_uri())
+    wait_for(tab, "document.querySelector('#scatter svg')")
+    yield tab
+    assert tab.evaluate("document.documentElement.scrollWidth") <= request.param
+    tab.close()
+    assert complaints == []
+
+
+def test_every_system_of_a_leaderboard_is_shown_and_sorts(leaderboard: Any) -> None:
+    assert leaderboard.locator(".results tbody tr").count() == 26
+    assert leaderboard.eval_on_selector(".scroll.whole", "box => box.scrollHeight - box.clientHeight") == 0
+    bold = leaderboard.locator(".results strong")
+    assert bold.all_inner_texts() == ["30.000", "0.240"]
+    head = leaderboard.get_by_role("columnheader", name="MAE")
+    assert head.get_attribute("aria-sort") == "none"
+    leaderboard.get_by_role("button", name="MAE").focus()
+    for order in ("ascending", "descending"):
+        leaderboard.keyboard.press("Enter")
+        assert head.get_attribute("aria-sort") == order
+        shown = [float(text) for text in leaderboard.locator(".results td:nth-child(3)").all_inner_texts()]
+        assert shown == sorted(shown, reverse=order == "descending")
+    leaderboard.get_by_role("button", name="rho").press(" ")
+    assert leaderboard.get_by_role("columnheader", name="rho").get_attribute("aria-sort") == "descending"
+    assert head.get_attribute("aria-sort") == "none"
+    cells = leaderboard.locator(".results td:nth-child(2)").all_inner_texts()
+    assert cells == [*(f"{i / 100:.3f}" for i in range(24, -1, -1)), "\N{EN DASH}"]
+    leaderboard.get_by_role("button", name="System", exact=True).click()
+    names = leaderboard.locator(".results tbody th").all_inner_texts()
+    assert names == [f"system {i}" for i in range(26)]
+
+
+def test_predictions_far_from_the_true_scores_are_in_the_chart(leaderboard: Any) -> None:
+    marks = """svg => {
+        const box = (query) => [...svg.querySelectorAll(query)].map((mark) => {
+            const r = mark.getBoundingClientRect(); return [r.left, r.right, r.top, r.bottom]; });
+        return [box("[aria-label=dot] circle"), box("[aria-label=rule] line"), box("[aria-label=link] path")];
+    }"""
+    dots, intervals, ((left, right, top, bottom),) = leaderboard.eval_on_selector("#scatter svg", marks)
+    assert right - left == pytest.approx(bottom - top, abs=0.1), "one unit is as long on both axes"
+    assert (len(dots), len(intervals)) == (3, 1)
+    for x0, x1, y0, y1 in (*dots, *intervals):
+        assert left <= x0 <= x1 <= right
+        assert top <= y0 <= y1 <= bottom
 
 
 def test_a_row_opens_its_video_section(page: Any) -> None:

@@ -87,6 +87,27 @@ def test_an_own_folder_keeps_its_settings_until_they_change(tmp_path: Path, home
         assert not is_own(tmp_path, text.encode())
 
 
+def test_relative_places_are_read_from_where_the_run_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "demo" / "dives").mkdir(parents=True)
+    run = tmp_path / "demo" / "run"
+    save_config(load_config(None, {"cache": "demo/cache", "dataset.root": "demo/dives"}), run)
+    monkeypatch.chdir(tmp_path)
+    values, notes = usable_config(run)
+    assert (values["cache"], values["dataset"]["root"], notes) == ("demo/cache", "demo/dives", [])
+    monkeypatch.chdir(run.parent)
+    values, (note,) = usable_config(Path("run"))
+    assert values["cache"] == str(tmp_path / "demo" / "cache")
+    assert values["dataset"] == {
+        "kind": "folder",
+        "root": str(tmp_path / "demo" / "dives"),
+        "labels": None,
+        "tasks": [],
+    }
+    assert note == f"note: demo/dives is not in the current folder; places of this run are read from {tmp_path}"
+    (tmp_path / "demo" / "dives").rmdir()
+    assert usable_config(Path("run"))[0]["dataset"]["root"] == "demo/dives"
+
+
 @pytest.mark.parametrize("foreign", [{"pose": 1}, {"pose": {"mmpose": []}}, {"nmae": 1}, {"run": 3, "cache": []}])
 def test_wrong_sections_stay_for_the_check_or_are_left_out(foreign: dict[str, Any]) -> None:
     values, ignored = portable(foreign)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import json
 import os
+import platform
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +35,7 @@ from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
-from pipeline.results import Flag, Score
+from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
@@ -111,6 +113,8 @@ def test_a_score_with_everything_beside_it(trained: tuple[Path, Path]) -> None:
     assert scored.percentile is not None
     assert 0 <= scored.percentile <= 100
     assert len(scored.steps) == 4
+    low = load_scorer(run).bundle.run.normaliser.score_range[0, 0]
+    assert as_json([scored])[0]["constant"] == pytest.approx(low, abs=1e-6), "the lowest training score"
     assert (scored.flags, scored.error) == ((), None)
     assert {"length", "settings", "calibration", "distance to the training performances"} <= set(scored.checked)
     assert not {"people detected", "identities", "camera"} & set(scored.checked)  # no such stage ran
@@ -135,10 +139,11 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     for row in rows:
         assert row.score == pytest.approx(sum(step.score for step in row.steps) + (row.other_share or 0) + low)
         assert row.interval80 is not None
-    assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6g}"
-    assert as_json(rows)[0]["other_share"] == rows[0].other_share
+    assert next(csv.DictReader(io.StringIO(csv_text(rows))))["other_share"] == f"{rows[0].other_share:.6f}"
+    assert as_json(rows)[0]["other_share"] == pytest.approx(rows[0].other_share)
+    assert as_json(rows)[0]["constant"] == pytest.approx(low)
     report_scores(tmp_path / "page.html", scorer, rows, films, title="films")
-    assert "of the score belong to no step" in (tmp_path / "page.html").read_text()
+    assert "(no step: the part of the model that sees the whole performance)" in (tmp_path / "page.html").read_text()
     assert "weighted mean: AIM" in (run / CARD).read_text()
     save(plain, run)
     with pytest.raises(DataError, match="not finished"):
@@ -442,6 +447,13 @@ def test_bad_beside_good_and_the_page(trained: tuple[Path, Path], tmp_path: Path
     assert "&lt;script&gt;" in text
     assert "No flags. Checked:" in text
     assert scorer.model_sha256 in text
+    assert NO_JUDGEMENT.replace("'", "&#39;") in text
+    assert "9 of 10 training videos" in text
+    private = (str(tmp_path), str(Path(__file__).parents[3]), f" on {platform.node()}", f" by {getpass.getuser()} ")
+    assert [word for word in private if word in text] == []
+    report_scores(page, scorer, rows, records, title="t", origin=True)
+    assert f"by {getpass.getuser()} on {platform.node()}" in page.read_text()
+    assert str(trained[0]) in page.read_text()
     write_csv(tmp_path / "scores.csv", rows)
     lines = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert lines[0]["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline.api import evaluate, extract, report, score, status, train
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Progress
 from pipeline.score import load_scorer
 from synthetic.tiny_jigsaws import make_jigsaws
 
@@ -24,12 +25,17 @@ class Notes(Observer):
         super().__init__()
         self.texts: list[str] = []
         self.tables: list[tuple[Any, ...]] = []
+        self.bars: list[Progress] = []
 
     def note(self, text: str) -> None:
         self.texts.append(text)
 
     def table(self, *parts: Any) -> None:
         self.tables.append(parts)
+
+    def progress(self, what: str) -> AbstractContextManager[Progress]:
+        self.bars.append(Progress(what))
+        return nullcontext(self.bars[-1])
 
 
 def trained(folder: Path, **timesteps: Any) -> Path:
@@ -98,7 +104,7 @@ def test_every_way_to_name_a_trial_gives_its_score(surgery: Path, new: Path, tmp
     moved = Path(shutil.copy(video, tmp_path / "film.avi"))
     assert str(score(moved, model=surgery)[0].error).startswith(LACKS)
     assert score(moved, kinematics=kinematics, model=surgery)[0].score == expected[video.name]
-    assert load_scorer(surgery).score(moved, kinematics).score == expected[video.name]
+    assert load_scorer(str(surgery)).score(str(moved), str(kinematics)).score == expected[video.name]
     page = report(surgery, new, out=tmp_path / "page.html", workers=0)
     assert f"{first}_capture1" in page.read_text("utf-8")
 
@@ -112,7 +118,9 @@ def test_a_model_of_kinematics_needs_no_video(tools: Path, new: Path, tmp_path: 
     assert [(row.id, row.score) for row in alone] == [(kinematics.name, rows[0].score)]
     assert rows[0].score is not None
     assert (tmp_path / "scores.csv").read_text().splitlines()[1].startswith(f"{kinematics.name},")
-    page = report(tools, only, out=tmp_path / "page.html", workers=0)
+    notes = Notes()
+    page = report(tools, only, out=tmp_path / "page.html", workers=0, observer=notes)
+    assert [(bar.what, bar.total, bar.done) for bar in notes.bars] == [("videos", 2, 2)]
     assert rows[0].id in page.read_text("utf-8")
 
 
@@ -139,7 +147,8 @@ def test_a_lacking_input_is_named_by_training_and_status(surgery: Path, new: Pat
         out=tmp_path / "out",
         observer=notes,
     )
-    assert any(text.endswith(f"{gone.stem}_capture1.avi: no kinematics file") for text in notes.texts), notes.texts
+    lacking = f"{gone.stem}_capture1.avi: kinematics failed: no kinematics file"
+    assert any(text.endswith(lacking) for text in notes.texts)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

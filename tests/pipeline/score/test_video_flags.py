@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from pipeline.score.video_flags import flag_videos
+import pytest
+
+from pipeline.config import load_config
+from pipeline.score.video_flags import flag_videos, still_camera_advice
 
 
 def planner(**videos: dict[str, dict[str, float]]) -> Any:
@@ -50,3 +54,45 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
     assert flag_videos([], planner(a={"clips": {"frames": 100}}, b={})) == {}
+
+
+def camera(moving: bool) -> dict[str, dict[str, float]]:
+    return {"camera_flow": {"moving": moving, "shake": 0.0}}
+
+
+def advice(config: str, *moving: bool, **overrides: str) -> str:
+    settings = load_config(config, [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()])
+    videos = {f"v{number}": camera(one) for number, one in enumerate(moving)}
+    return still_camera_advice([], planner(**videos), settings, Path("runs/mine"))
+
+
+def test_still_cameras_with_the_camera_as_an_agent_get_the_command_of_the_other_preset() -> None:
+    text = advice("folder", False, False, True, dataset__root="my videos")
+    assert "stands still in 2 of 3 training videos" in text
+    assert text.endswith(
+        "type: aqa extract 'my videos' --config person && "
+        "aqa train --config person --set dataset.root='my videos' --out runs/mine"
+    )
+    assert "--config person --cache kept &&" in advice("folder", False, dataset__root="v", cache="kept")
+
+
+@pytest.mark.parametrize(
+    ("config", "moving", "root"),
+    [
+        ("folder", (True, True, False), "videos"),
+        ("folder", (True, False), "videos"),
+        ("folder", (), "videos"),
+        ("folder", (False, False), None),
+        ("person", (False, False), "videos"),
+        ("tasd2", (False, False), "videos"),
+    ],
+)
+def test_no_advice_where_the_preset_would_not_help(config: str, moving: tuple[bool, ...], root: str | None) -> None:
+    assert advice(config, *moving, **({"dataset__root": root} if root else {})) == ""
+
+
+def test_the_preset_for_one_person_shares_the_cache_of_own_videos() -> None:
+    person, folder = load_config("person", []), load_config("folder", [])
+    assert person.cache == folder.cache
+    for stage in ("pose", "clips"):
+        assert person.stage(stage) == folder.stage(stage)

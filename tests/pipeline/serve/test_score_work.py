@@ -52,14 +52,20 @@ def test_a_score_and_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     pages: list[tuple[Any, ...]] = []
     monkeypatch.setattr("pipeline.report.report_scores", lambda *parts, **named: pages.append((parts, named)))
     scorer = FakeScorer(
-        Score("x", score=70.5, flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")))
+        Score(
+            "x",
+            score=70.5,
+            interval80=(60.0, 80.0),
+            flags=(Flag("warn", "shaking camera"), Flag("info", "no 95 % interval")),
+        )
     )
     outcome, progress = run(scorer, tmp_path)
     assert (outcome.score, outcome.flags, outcome.note) == (70.5, 2, "shaking camera")
+    assert (outcome.interval80, outcome.level) == ((60.0, 80.0), "warn")
     assert progress[1:3] == [("clips, pose: frame 51 of 102", 0.5), ("timesteps", None)]
     ((parts, named),) = pages
     assert parts[0] == tmp_path / "report.html"
-    assert named["title"] == JOB.name
+    assert (named["title"], named["home"]) == (JOB.name, "/")
     (record,) = scorer.records
     assert record.id == "uploads/abababababababab.mp4"  # of the content, never of the client's name
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from pipeline.serve import app as serve_app
 from pipeline.serve import job_queue as queues
 from pipeline.serve import uploads
 from pipeline.serve.app import Limits, refusal
+from pipeline.serve.history import _SCHEMA as SCHEMA
 from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.job_queue import Outcome, Queue, WorkProgress
+from pipeline.serve.job_queue import Outcome, Queue, WorkProgress, time_left
 from pipeline.serve.server import is_loopback, serve
 from tests.pipeline.report.test_page_writer import HOSTILE
 
@@ -324,6 +326,28 @@ def test_history_survives_and_what_ran_is_said_to_be_interrupted(tmp_path: Path)
     with pytest.raises(ValueError, match="no such fields"):
         again.update(queued.id, nonsense=1)
     again.close()
+
+
+def test_a_history_of_an_older_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute(SCHEMA)
+        old.execute("insert into job (id, name, suffix, size, content, state, created, score, flags) values "
+                    "('a', 'old.mp4', '.mp4', 1, 'c', 'done', 1.0, 6.0, 2)")  # fmt: skip
+        old.commit()
+    for _ in range(2):
+        history = History(path)
+        (job,) = history.latest()
+        assert (job.name, job.score, job.flags, job.low, job.level) == ("old.mp4", 6.0, 2, None, "")
+        history.close()
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "share", "left_s"), [(30.0, 0.25, 90.0), (30.0, 1.0, 0.0), (0.5, 0.5, None), (30.0, 0.01, None)]
+)
+def test_time_that_is_left(elapsed_s: float, share: float, left_s: float | None) -> None:
+    assert time_left(elapsed_s, share) == left_s
+    assert time_left(elapsed_s, None) is None
 
 
 def test_a_restart_goes_on_with_what_was_queued(tmp_path: Path, work: FakeWork) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,13 @@ def work(job: ScoringJob, video: Path, report: Path, progress: WorkProgress, sto
     while "slow" in job.name and not GO_ON.is_set():
         if stop.wait(0.02):
             raise Cancelled
+        progress("reading frames", 0.5)
     if "broken" in job.name:
         raise VideoError("the stream ends at frame 3 of 51", fix="Copy or download the video again")
     section = report_samples.video(video, 1, np.random.default_rng(3), job.name)
-    write_report(report, replace(ReportData("Scored"), videos=(section,)))
-    return Outcome(section.result.score, len(section.result.flags), "shaking camera")
+    write_report(report, ReportData("Scored", videos=(section,), home="/"))
+    level: Any = "warn" if "flagged" in job.name else ""
+    return Outcome(section.result.score, 1 if level else 0, "shaking camera", section.result.interval80, level)
 
 
 @contextmanager
@@ -114,10 +116,27 @@ def test_upload_progress_report_and_a_step_that_moves_the_video(page: Any, clip:
     wait_for(page, "document.querySelector('video')?.readyState >= 2")
     page.click("#video-0 .step >> nth=5")
     assert now(page) == pytest.approx(5 * 0.204, abs=0.01)
-    page.go_back()
+    page.click("text=All videos")
     wait_for(page, "document.querySelectorAll('.job').length > 0")
+    interval = page.inner_text(".job .interval")
+    low, high = (float(word) for word in interval.replace("80 %: ", "").split(" to "))
+    assert low < float(page.inner_text(".job .score")) < high
     page.click(".job .delete")
     wait_for(page, "document.querySelectorAll('.job').length === 0")
+
+
+def test_a_warning_is_not_green_and_the_time_left_is_shown(page: Any, clip: Path) -> None:
+    GO_ON.clear()
+    upload(page, clip, "slow flagged.mp4")
+    wait_for(page, "document.querySelector('.job .stage')?.textContent.includes('left')")
+    assert re.fullmatch(r"reading frames, about \d+ s left", page.inner_text(".job .stage"))
+    GO_ON.set()
+    wait_for(page, f"{state('slow flagged.mp4')} === 'done, 1 flag'")
+    colours = "getComputedStyle(document.querySelector('.job .state')).color"
+    shown = page.evaluate(colours)
+    page.evaluate("document.querySelector('.job .state').className = 'state chip done'")
+    assert page.evaluate(colours) != shown
+    page.click(".job .delete")
 
 
 def test_a_dropped_file_is_taken(page: Any, clip: Path) -> None:

@@ -1,0 +1,51 @@
+"""Halves of one body as two agents: left against right, or upper against lower.
+
+Both halves of a cut have the same channels in the same order, so that AIM subtracts corresponding joints:
+
+| cut | joints of a half | left or upper | right or lower |
+|---|---|---|---|
+| sides | shoulder, elbow, wrist, hip, knee, ankle | those of the left side | those of the right side |
+| levels | root, middle, end of the left and the right limb | shoulders, elbows, wrists | hips, knees, ankles |
+
+Channels of the whole body (place, spine, head) are in both halves. Coordinates stay those of the whole body: none is
+mirrored, so a difference of `x` is the distance of the two joints.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from extractors.timesteps.channels import Channels
+
+LEVELS = {
+    "upper": {"shoulder": "root", "elbow": "middle", "wrist": "end"},
+    "lower": {"hip": "root", "knee": "middle", "ankle": "end"},
+}
+"""Names that arms and legs share, by half and joint."""
+
+_JOINT = re.compile(r"(left|right)_([a-z]+)", re.ASCII)
+
+SIDE_MARK = "side."
+"""Prefix of the channels of a left or right half: its mirror image is the other agent: `mirror_plan` refuses it."""
+
+
+def half_of(channels: Channels, half: str) -> Channels:
+    """The channels of one half of a body, named and ordered alike for both; `channels` are those of the whole body."""
+    named = []
+    for column, name in enumerate(channels.names):
+        joint = _JOINT.search(name)
+        if renamed := name if joint is None else _renamed(name, joint[1], joint[2], half):
+            named.append((renamed, column))
+    names, columns = zip(*sorted(named), strict=True)  # arms and legs are listed in different orders
+    picked = list(columns)
+    return replace(
+        channels, kind="half", names=names, values=channels.values[:, picked], weight=channels.weight[:, picked]
+    )
+
+
+def _renamed(name: str, side: str, joint: str, half: str) -> str:
+    """Name of a joint's channel in a half; empty where the joint is in the other half."""
+    if half in LEVELS:
+        return name.replace(joint, LEVELS[half][joint]) if joint in LEVELS[half] else ""
+    return SIDE_MARK + name.replace(f"{side}_", "") if side == half else ""

@@ -1,0 +1,205 @@
+"use strict";
+// Two videos of the page side by side. A phase of 3.5 is half of the fourth step, in both.
+Report.compare = (() => {
+  const points = (v, sign = "") => d3.format(`${sign}.2f`)(Math.abs(v) < 0.005 ? 0 : v);
+  const rounded = (v) => Number(v.toFixed(2)); // parts and differences add up as they are shown
+  const signed = (v) => points(v, Math.abs(v) < 0.005 ? "" : "+");
+  const share = (v) => (v === null ? "–" : `${Math.round(100 * v)} %`);
+  const total = (data) => d3.sum(data.steps, (s) => rounded(s.score));
+
+  // Why two videos cannot be shown, or "".
+  const refusal = (a, b) => {
+    if (a.scored.model !== b.scored.model) return "A and B were scored by different models: their steps cannot be compared. Score both with one model.";
+    if (a.steps.length !== b.steps.length) return `A has ${a.steps.length} steps and B has ${b.steps.length}: steps cannot be compared. Choose videos with equal numbers of steps.`;
+    return "";
+  };
+
+  // From phase to seconds and back. Steps that overlap or leave a gap count from one start to the next.
+  const clockOf = (steps) => d3.scaleLinear(d3.range(steps.length + 1), [...steps.map((s) => s.start), steps.at(-1).end]).clamp(true);
+
+  const start = (root, sections) => {
+    const part = (name) => root.querySelector(`[data-part=${name}]`);
+    const slider = part("phase"), body = part("view"), problem = part("problem"), play = root.querySelector("[data-do=play]");
+    const sides = Report.all(".side", root).map((head, i) => {
+      const stage = Report.all(".stage", root)[i];
+      return { head, stage, name: "AB"[i], pick: head.querySelector("select"), video: stage.querySelector("video"), canvas: stage.querySelector("canvas") };
+    });
+    let phase = 0, count = 0, playing = false, skeletons = true, speed = 1, last = 0, rows = [];
+
+    const runs = (side) => !side.video.hidden && !side.video.error;
+    const load = (side) => {
+      const section = sections[Number(side.pick.value)], held = Report.player.held(section);
+      const frame = section.querySelector(".stage");
+      side.data = held.data;
+      side.clock = clockOf(held.data.steps);
+      side.stage.style.cssText = frame ? frame.style.cssText : "";
+      side.stage.hidden = !frame;
+      side.video.hidden = !held.source;
+      side.video.setAttribute("aria-label", `Video ${side.name}: ${held.data.scored.name}`);
+      if (held.source && side.video.src !== held.source) side.video.src = held.source;
+      const { score, interval80, interval95 } = held.data.scored;
+      const ends = (level, interval) => (interval ? `${level} % interval ${points(interval[0])} to ${points(interval[1])}` : `no ${level} % interval`);
+      side.head.querySelector(".big").textContent = points(score);
+      side.head.querySelector(".note").textContent = `${ends(80, interval80)} · ${ends(95, interval95)}`;
+      const copies = [".score-card > .glyph", "summary .chips"].map((name) => section.querySelector(name)?.cloneNode(true)).filter(Boolean);
+      side.head.querySelector(".copies").replaceChildren(...copies);
+    };
+
+    const show = (to) => {
+      phase = Report.clamp(to, 0, count);
+      const at = Math.min(Math.floor(phase + 1e-6), count - 1);
+      for (const side of sides) {
+        side.time = side.clock(phase);
+        Report.overlay.draw(side.canvas, skeletons ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time);
+      }
+      const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
+      slider.value = phase;
+      slider.setAttribute("aria-valuetext", `Step ${at + 1} of ${count}, ${times}`);
+      part("now").textContent = `Step ${at + 1} · ${times}`;
+      rows.forEach((row, i) => (i === at ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
+    };
+    // A hair inside the frame, so that rounding never shows the frame before.
+    const seek = (to) => {
+      const aim = Report.clamp(to, 0, count);
+      sides.filter(runs).forEach((side) => { side.video.currentTime = side.clock(aim) + 1e-3; });
+      show(aim);
+    };
+
+    const leader = () => sides.find(runs) ?? sides[0];
+    // The phase now; `passed` seconds after the last one where no video runs.
+    const reached = (lead, passed) => lead.clock.invert(runs(lead) ? lead.video.currentTime : lead.time + passed);
+    // The first video that runs leads; the other one's speed makes its step as long, and it is put right when it drifts.
+    const follow = (now) => {
+      if (!playing) return;
+      const lead = leader(), to = reached(lead, (speed * (now - last)) / 1000);
+      last = now;
+      for (const side of sides.filter((one) => one !== lead && runs(one))) {
+        const k = Math.min(Math.floor(to), count - 1), aim = side.clock(to);
+        const pace = (side.clock(k + 1) - side.clock(k)) / (lead.clock(k + 1) - lead.clock(k));
+        side.video.playbackRate = Report.clamp(speed * pace || speed, 0.0625, 16);
+        if (Math.abs(side.video.currentTime - aim) > 0.15) side.video.currentTime = aim;
+      }
+      if (runs(lead) && lead.video.ended) return void (setPlaying(false), show(count));
+      show(to);
+      if (to >= count) return void setPlaying(false);
+      requestAnimationFrame(follow);
+    };
+    const setPlaying = (on) => {
+      if (on === playing) return;
+      playing = on;
+      play.textContent = on ? "Pause" : "Play";
+      if (on && phase >= count - 1e-6) seek(0);
+      for (const side of sides.filter(runs)) {
+        side.video.playbackRate = speed;
+        if (on) side.video.play().catch(() => setPlaying(false));
+        else side.video.pause();
+      }
+      last = performance.now();
+      if (on) requestAnimationFrame(follow);
+      else seek(reached(leader(), 0));
+    };
+
+    const cell = (kind, text, name = "n") => {
+      const made = document.createElement(kind);
+      made.textContent = text;
+      made.className = name;
+      return made;
+    };
+    const line = (head, values, bar = null) => {
+      const row = document.createElement("tr"), first = cell("th", "", "");
+      first.scope = "row";
+      first.append(head);
+      const [a, b] = values.map(rounded), place = cell("td", "", bar === null ? "" : "bar");
+      if (bar === null) place.colSpan = 3; // the sums have no bar, and no attention
+      else {
+        const drawn = cell("i", "", bar < 0 ? "below" : "");
+        drawn.style.setProperty("--part", `${(100 * Math.abs(bar)).toFixed(1)}%`);
+        place.append(drawn);
+      }
+      row.append(first, cell("td", points(a)), cell("td", points(b)), cell("td", signed(a - b)), place);
+      return row;
+    };
+    const fill = () => {
+      const [a, b] = sides.map((side) => side.data), gaps = a.steps.map((s, i) => s.score - b.steps[i].score);
+      const widest = d3.max(gaps, Math.abs) || 1;
+      rows = a.steps.map((step, i) => {
+        const go = cell("button", `${i + 1}`, "quiet");
+        go.type = "button";
+        go.setAttribute("aria-label", `Go to step ${i + 1}`);
+        go.addEventListener("click", () => seek(i));
+        const row = line(go, [step.score, b.steps[i].score], gaps[i] / widest);
+        for (const one of [a, b]) row.append(cell("td", share(one.steps[i].interaction), "n attended"));
+        return row;
+      });
+      part("steps").replaceChildren(...rows);
+      part("sums").replaceChildren(
+        line("Sum of the steps", [total(a), total(b)]),
+        line("Outside the steps", [a, b].map((one) => rounded(one.scored.score) - total(one))),
+        line("Score", [a.scored.score, b.scored.score]),
+      );
+      body.classList.toggle("no-attention", [...a.steps, ...b.steps].every((s) => s.interaction === null));
+      part("scale").textContent = `±${points(widest)}`;
+      const [x, y] = [a, b].map((one) => one.scored.interval80);
+      const overlap = x && y ? ` The 80 % intervals ${Math.max(x[0], y[0]) <= Math.min(x[1], y[1]) ? "overlap" : "do not overlap"}.` : "";
+      part("difference").textContent = `A − B: ${signed(rounded(a.scored.score) - rounded(b.scored.score))} points.${overlap}`;
+    };
+    const choose = () => {
+      setPlaying(false);
+      sides.forEach(load);
+      problem.textContent = refusal(...sides.map((side) => side.data));
+      body.hidden = problem.textContent !== "";
+      if (body.hidden) return;
+      count = sides[0].data.steps.length;
+      slider.max = count;
+      fill();
+      seek(0);
+    };
+
+    const goStep = (k) => seek(Report.clamp(k, 0, count - 1));
+    const frame = () => {
+      const t = sides[0].data.skeleton?.t ?? [];
+      return t.length > 1 ? d3.median(d3.pairs(t), ([p, q]) => q - p) : 1 / 25;
+    };
+    const nudge = (sign) => {
+      const [a] = sides;
+      seek(a.clock.invert(a.time + sign * frame()));
+    };
+    const press = (name, on) => root.querySelector(`[data-do=${name}]`).setAttribute("aria-pressed", String(on));
+    const actions = {
+      play: () => setPlaying(!playing),
+      next: () => goStep(Math.floor(phase + 1e-6) + 1), back: () => goStep(Math.floor(phase + 1e-6) - 1),
+      skeletons: () => { skeletons = !skeletons; press("skeletons", skeletons); show(phase); },
+      slower: () => {
+        speed = speed === 1 ? 0.25 : 1;
+        press("slower", speed !== 1);
+        sides.forEach((side) => { side.video.playbackRate = speed; });
+      },
+      close: () => { setPlaying(false); root.hidden = true; opener?.focus(); },
+    };
+    const keys = { " ": actions.play, j: actions.next, k: actions.back, o: actions.skeletons, ".": () => nudge(1), ",": () => nudge(-1) };
+    let opener = null;
+    root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+    slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
+    for (const side of sides) {
+      side.pick.addEventListener("change", choose);
+      for (const name of ["seeked", "loadeddata"]) side.video.addEventListener(name, () => side.data && !body.hidden && show(phase));
+      side.video.addEventListener("loadedmetadata", () => { side.video.currentTime = side.clock(phase) + 1e-3; });
+      new ResizeObserver(() => side.data && !body.hidden && show(phase)).observe(side.stage);
+    }
+    // B is the video beside it in the list: the next one, or for the last one the one before.
+    const open = (section, button) => {
+      const [a, b] = sides.map((side) => side.pick), options = [...a.options];
+      a.value = String(sections.indexOf(section));
+      b.value = (options[a.selectedIndex + 1] ?? options[a.selectedIndex - 1]).value;
+      opener = button;
+      root.hidden = false;
+      choose();
+      root.scrollIntoView();
+      root.querySelector("h2").focus({ preventScroll: true });
+    };
+    if (!root.hidden) choose();
+    return { open, key: (key) => (/^[0-9]$/.test(key) ? goStep((Number(key) || 10) - 1) : keys[key]?.()) };
+  };
+
+  return { start };
+})();

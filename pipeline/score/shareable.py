@@ -1,0 +1,48 @@
+"""Leaves the account, the machine and folders out of what is made for sharing: pages, CSV and JSON.
+
+The flag `--origin` of `score` and `report` keeps them. Run folders and the cache keep them always, as provenance.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.results import Score
+
+_FOLDERS = re.compile(
+    r"(?<![\w./\\-])"
+    r"(?:[A-Za-z]:[\\/](?:[^\\/:*?\"<>|\r\n]+[\\/])*|(?:file:/*)?/(?:[^/\s'\"<>:,;]+/)+)"
+)
+"""The folders of an absolute path, up to its last separator: of POSIX, of Windows, of a file's address."""
+
+
+def without_folders(text: str) -> str:
+    """`text` with every absolute path cut to its last name; relative paths stay."""
+    home = Path.home()
+    for place in (Path.cwd(), home):  # their names may hold spaces, which end a path for the expression
+        if place != Path(place.anchor):
+            text = re.sub(rf"{re.escape(str(place))}[/\\]", "", text)
+            text = re.sub(rf"{re.escape(str(place))}\b", "~" if place == home else place.name, text)
+    return _FOLDERS.sub("", text)
+
+
+def without_folders_in(value: Any) -> Any:
+    """The same for every text of nested mappings and lists."""
+    if isinstance(value, str):
+        return without_folders(value)
+    if isinstance(value, dict):
+        return {key: without_folders_in(item) for key, item in value.items()}
+    return [without_folders_in(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def shareable(row: Score) -> Score:
+    """A score whose texts and path name no folder of this machine."""
+    return replace(
+        row,
+        path=None if row.path is None else Path(without_folders(str(row.path))),
+        flags=tuple(replace(flag, detail=without_folders(flag.detail)) for flag in row.flags),
+        error=None if row.error is None else without_folders(row.error),
+    )

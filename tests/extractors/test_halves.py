@@ -1,0 +1,114 @@
+"""Halves of one body as two agents: alike channels, the right joints, descriptors, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from extractors.timesteps import Timesteps, TimestepsConfig
+from extractors.timesteps.halves import half_of
+from extractors.timesteps.mirror import exchange_plan, mirror_plan
+from extractors.timesteps.pose_channels import pose_channels
+from extractors.timesteps.pose_points import PoseSettings
+from tests.extractors.test_mirror import extracted
+from tests.extractors.test_pose_channels import EVERY, STANDING, TIME, output, still
+
+CUTS = [("left", "right"), ("upper", "lower")]
+
+
+def halves(first: str, second: str, **config: object):
+    return extracted(person(), primary=f"pose:0:{first}", secondary=(f"pose:0:{second}",), **config)
+
+
+def person() -> np.ndarray:
+    """(frame, 1, 17, 3): the left knee and wrist move, the right ones stand still."""
+    xy = still(STANDING, 50)
+    swing = 12 * np.sin(np.arange(50) / 4)
+    xy[:, 13, 0] += swing
+    xy[:, 9, 1] += swing
+    return np.concatenate([xy, np.full((50, 17, 1), 0.8)], axis=2)[:, None]
+
+
+@pytest.mark.parametrize(("first", "second"), CUTS)
+@pytest.mark.parametrize("forms", [("place", "body", "angle"), EVERY, ("angle",)])
+def test_both_halves_have_the_same_channels_in_the_same_order(first, second, forms):
+    arrays = halves(first, second, pose={"forms": forms}).arrays
+    assert arrays["primary"].names == arrays["secondary"].names
+    assert len(set(arrays["primary"].names)) == len(arrays["primary"].names)
+    assert arrays["primary"].values.shape == arrays["secondary"].values[:, 0].shape
+    assert arrays["primary_mask"].values.all()
+    assert arrays["secondary_mask"].values.all()
+
+
+def test_a_half_holds_its_own_joints_and_what_belongs_to_the_whole_body():
+    whole = pose_channels(output([still(STANDING)], TIME), [0], PoseSettings(forms=EVERY))[0]
+    for half, name, source in (
+        ("left", "side.angle.knee", "angle.left_knee"),
+        ("right", "side.body.wrist.x", "body.right_wrist.x"),
+        ("upper", "body.left_middle.y", "body.left_elbow.y"),
+        ("lower", "body.left_middle.y", "body.left_knee.y"),
+        ("lower", "angle.right_root", "angle.right_hip"),
+        ("upper", "torso.turn", "torso.turn"),
+        ("right", "body.head.y", "body.head.y"),
+    ):
+        for got, expected in zip(half_of(whole, half).column(name), whole.column(source), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    counts = [len(half_of(whole, half).names) for half in ("left", "right")]
+    shared = sum("left_" not in name and "right_" not in name for name in whole.names)
+    assert sum(counts) == len(whole.names) + shared
+
+
+def test_the_difference_shows_the_joints_that_move_on_one_side():
+    arrays = halves("left", "right").arrays
+    apart = np.ptp(arrays["primary"].values - arrays["secondary"].values[:, 0], axis=0)
+    moving = {name.rpartition(".")[0] for name, size in zip(arrays["primary"].names, apart, strict=True) if size > 0.05}
+    assert {"side.angle.knee", "side.body.wrist.y"} <= moving
+    assert not any(name.startswith(("place", "torso")) or "head" in name for name in moving)
+
+
+@pytest.mark.parametrize(("first", "second"), CUTS)
+def test_trial_descriptors_of_halves(first, second):
+    trial = halves(first, second).arrays["trial"]
+    values = dict(zip(trial.names, trial.values.tolist(), strict=True))
+    assert {"primary.turned_rad", "primary.log_path_body", "pair.body_difference_mean", "pair.lag_s"} <= set(values)
+    assert not any("distance" in name or "height" in name for name in values)
+    assert ("primary.knee_low" in values) == (first == "left")
+    assert values["pair.body_difference_mean"] > 0.1
+    exchange_plan(trial.names)
+
+
+def test_the_distance_of_the_halves_leaves_out_the_head_that_both_share():
+    trial = halves("left", "right", pose={"forms": ("body",)}).arrays["trial"]
+    wide = np.abs(STANDING[[5, 7, 9, 11, 13, 15], 0] - STANDING[[6, 8, 10, 12, 14, 16], 0]).mean() / 50
+    values = dict(zip(trial.names, trial.values.tolist(), strict=True))
+    assert values["pair.body_difference_mean"] == pytest.approx(wide, abs=0.05)
+
+
+def test_sides_have_no_mirror_image_and_levels_have():
+    with pytest.raises(ValueError, match="no mirror image"):
+        mirror_plan(halves("left", "right").arrays["primary"].names)
+    names = halves("upper", "lower").arrays["primary"].names
+    source, factor = mirror_plan(names)
+    column = names.index("body.left_end.x.mean")
+    assert (names[source[column]], factor[column]) == ("body.right_end.x.mean", -1)
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "message"),
+    [
+        ("pose:0:middle", ("pose:0:right",), "names no role"),
+        ("pose:left", ("pose:0:right",), "names no role"),
+        ("pose:0:left", ("pose:0:left",), "given twice"),
+        ("pose:0", ("pose:0:left", "pose:0:upper"), "of one kind"),
+        ("pose:0", ("pose:0:left", "pose:1"), "of one kind"),
+    ],
+)
+def test_wrong_halves_are_refused(primary, secondary, message):
+    with pytest.raises(ValidationError, match=message):
+        TimestepsConfig(primary=primary, secondary=secondary)
+
+
+def test_halves_of_several_people_can_be_secondary_and_need_the_pose_stage_alone():
+    config = TimestepsConfig(primary="pose:0:left", secondary=("pose:0:right", "pose:1:right"), scene="")
+    assert Timesteps.inputs(config) == ("pose",)

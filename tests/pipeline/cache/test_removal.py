@@ -1,0 +1,119 @@
+"""`cache rm` and `weights rm` delete what this program wrote or downloaded, once somebody agrees, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import DataError, UsageError
+from data.video.records import PREVIEW_MARK, find_videos
+from pipeline import api, stages
+from pipeline.cache import open_cache
+from pipeline.config import BaseConfig, validate
+from pipeline.extract.batch import run_extract, status_rows
+from pipeline.extract.plan import Planner
+from pipeline.observer import Observer
+
+
+class Asked(Observer):
+    """Answers every question, and keeps it."""
+
+    def __init__(self, answer: bool) -> None:
+        super().__init__()
+        self.answer = answer
+        self.questions: list[str] = []
+
+    def confirm(self, question: str) -> bool:
+        self.questions.append(question)
+        return self.answer
+
+
+@pytest.fixture(autouse=True)
+def toy_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
+    monkeypatch.setattr(stages, "STAGES", table)
+    monkeypatch.setattr("pipeline.config.STAGES", table)
+
+
+@pytest.fixture
+def config(make_video: Any, tmp_path: Path) -> BaseConfig:
+    """Of a filled cache: two good videos, one that failed, a preview."""
+    for name in ("a", "sub/b"):
+        make_video(tmp_path / f"in/{name}.mp4")
+    (tmp_path / "in/bad.mp4").write_text("no video")
+    filled = validate({"stages": ["contrast"], "cache": str(tmp_path / "cache"), "run": {"workers": 0}})
+    cache = open_cache(filled.cache, filled.storage.reach())
+    run_extract(find_videos([tmp_path / "in"]).records, Planner(filled, cache))
+    cache.close()
+    (tmp_path / "cache/preview/sub").mkdir(parents=True)
+    for name in (PREVIEW_MARK, "a.mp4.jpg", "sub/b.mp4.mp4"):
+        (tmp_path / "cache/preview" / name).write_text("drawn")
+    return filled
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_cache_goes_whole_once_somebody_agrees(config: BaseConfig, tmp_path: Path) -> None:
+    before = content(tmp_path)
+    refused = api.cache_rm(config=config, observer=(no := Asked(False)))
+    assert content(tmp_path) == before
+    assert refused.summary.endswith("would be deleted; add --yes")
+    assert no.questions[0].startswith(f"Delete the cache {tmp_path / 'cache'} (9 files, ")
+    assert api.cache_rm(config=config, observer=Asked(True)).summary.endswith("deleted")
+    assert not (tmp_path / "cache").exists()
+    assert sorted(content(tmp_path)) == ["in/a.mp4", "in/bad.mp4", "in/sub/b.mp4"]
+    with pytest.raises(UsageError, match="no cache here"):
+        api.cache_rm(config=config, yes=True)
+
+
+def test_files_of_others_in_a_cache_stay(config: BaseConfig, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    others = ("notes.txt", "contrast/mine.h5", "preview/holiday.mp4", ".runs/mine.jsonl", "contrast/mine.failed.json")
+    for name in others:
+        (cache / name).write_text("mine")
+    asked = Asked(False)
+    done = api.cache_rm(config=config, yes=True, observer=asked)
+    assert done.summary.endswith(f"deleted; 5 files of others left in {cache}")
+    assert sorted(content(cache)) == sorted(others)
+    assert not asked.questions
+    with pytest.raises(UsageError, match="not marked as a cache"):
+        api.cache_rm(config=config, yes=True)
+
+
+def test_the_cause_of_a_stale_output_has_the_words_of_status(config: BaseConfig, tmp_path: Path) -> None:
+    changed = validate({**config.dump(), "brightness": {"stride": 2}})
+    planner = Planner(changed, open_cache(changed.cache, changed.storage.reach()))
+    records = find_videos([tmp_path / "in/a.mp4"]).records
+    rows = list(status_rows(records, planner))
+    assert [row["reason"] for row in rows] == ["brightness.stride 1 -> 2", "upstream brightness changed"]
+    assert planner.plan(records[0]).cause() == f"{rows[0]['stage']} {rows[0]['state']}: {rows[0]['reason']}"
+
+
+def test_downloaded_weights_go_and_named_files_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("AIM_WEIGHTS_DIR", raising=False)
+    given_file = tmp_path / "given.tflite"
+    monkeypatch.setenv("AIM_WEIGHTS_MOVENET_MULTIPOSE", str(given_file))
+    i3d, movenet = (
+        tmp_path / f"aim/weights/{name}" for name in ("i3d-kinetics400.safetensors", "movenet-multipose.tflite")
+    )
+    compiled = tmp_path / "aim/graphs/0/model.bin"
+    for path in (given_file, i3d, movenet, compiled):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(1000))
+    assert "would be deleted; add --yes" in api.weights_rm(all=True).summary
+    assert i3d.exists()
+    assert api.weights_rm(["i3d-kinetics400"], observer=Asked(True)).summary.startswith("1 file, 0.0 MB deleted")
+    assert (i3d.exists(), movenet.exists(), compiled.exists()) == (False, True, True)
+    assert api.weights_rm(all=True, yes=True).summary.startswith("2 files, 0.0 MB deleted")
+    assert sorted(content(tmp_path)) == ["given.tflite"]
+    assert api.weights_rm(all=True, yes=True).summary == "nothing to delete: no downloaded weights"
+    for wrong in ({}, {"names": ["i3d-kinetics400"], "all": True}):
+        with pytest.raises(UsageError, match="--all"):
+            api.weights_rm(**wrong, yes=True)
+    with pytest.raises(DataError, match="unknown weights 'i3d'"):
+        api.weights_rm(["i3d"], yes=True)

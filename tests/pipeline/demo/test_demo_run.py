@@ -1,0 +1,54 @@
+"""The demo says at its start what it takes, and is the short one unless asked for the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data.errors import Cancelled
+from pipeline import api
+from pipeline.demo import demo_run
+from pipeline.demo.demo_run import FULL, QUICK, announcement, demo_config
+from pipeline.observer import Observer
+
+
+class Notes(Observer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_the_short_demo_names_the_full_one() -> None:
+    out = Path("demo")
+    for size in (QUICK, FULL):
+        text = announcement(size, out)
+        assert f"renders {size.dives} dives" in text
+        assert f"about {size.minutes} minutes on two cores, {size.megabytes} MB in demo" in text
+        assert ("demo --full" in text) == (size is QUICK)
+
+
+def test_the_full_demo_sees_every_frame() -> None:
+    strides = [demo_config(Path("demo"), size).stage("pose").model_dump()["stride"] for size in (QUICK, FULL)]
+    assert strides == [2, 1]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_it_takes_and_the_first_part_come_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    def stopped(folder: Path, count: int, observer: Observer) -> None:
+        assert count == (88 if full else 24)
+        raise Cancelled
+
+    monkeypatch.setattr(demo_run, "render", stopped)
+    monkeypatch.setattr(demo_run, "fetch_weights", lambda say: None)
+    notes = Notes()
+    with pytest.raises(Cancelled):
+        api.demo(tmp_path / "demo", full=full, observer=notes)
+    size = FULL if full else QUICK
+    first = f"1/5 rendering {size.dives} synchronised dives into {tmp_path / 'demo/dives'}"
+    assert notes.texts == [announcement(size, tmp_path / "demo"), first]

@@ -1,0 +1,214 @@
+"""Two videos side by side in a real browser: one phase, equal numbers, keyboard and names for screen readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipeline.report import ReportData, write_report
+from pipeline.report.page_data import VideoReport
+from tests.helpers import report_samples
+from tests.pipeline.report.test_report_browser import CHROMIUM, browser, opened, wait_for  # noqa: F401 -- a fixture
+
+pytest.importorskip("playwright.sync_api")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+LENGTH = report_samples.FRAMES / report_samples.RATE
+LATE = [LENGTH * (k / 10) ** 1.5 for k in range(11)]
+"""Bounds of the second video's steps: its first ones are short, so that equal times are other phases."""
+
+WIDTHS = pytest.mark.parametrize("width", [1280, 390])
+
+
+def late(video: VideoReport) -> VideoReport:
+    """The video with the bounds of `LATE`."""
+    steps = [replace(step, start=LATE[k], end=LATE[k + 1]) for k, step in enumerate(video.result.steps)]
+    return replace(video, result=replace(video.result, steps=tuple(steps)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    """Three videos; the second one has steps of unequal lengths."""
+    made = report_samples.report(tmp_path_factory.mktemp("clips"), count=3)
+    return replace(made, videos=(made.videos[0], late(made.videos[1]), made.videos[2]), evaluation=None)
+
+
+@pytest.fixture(scope="module")
+def pages(data: ReportData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses of a page of two videos, of a report, and of a page whose videos do not belong together."""
+    folder = tmp_path_factory.mktemp("pages")
+    a, b, c = data.videos
+    short = replace(b, training=None, result=replace(b.result, steps=b.result.steps[:8]))
+    foreign = replace(c, result=replace(c.result, model="another"))
+    made = {
+        "pair": replace(data, videos=(a, b), batch=None, comparison=True),
+        "report": data,
+        "unlike": replace(data, videos=(a, short, foreign), batch=None, comparison=True),
+    }
+    for name, page in made.items():
+        write_report(folder / f"{name}.html", page)
+    return {name: (folder / f"{name}.html").as_uri() for name in made}
+
+
+@pytest.fixture
+def pair(browser: Any, pages: dict[str, str], width: int) -> Iterator[Any]:  # noqa: F811
+    """The page of two videos."""
+    for tab in opened(browser, pages["pair"], viewport={"width": width, "height": 900}):
+        loaded(tab)
+        yield tab
+
+
+def loaded(tab: Any) -> None:
+    """Until both videos show a picture."""
+    wait_for(tab, "[...document.querySelectorAll('#compare video')].every(v => v.readyState >= 2 && !v.seeking)")
+
+
+def times(tab: Any) -> list[float]:
+    """Where both videos are, in seconds."""
+    return list(tab.evaluate("[...document.querySelectorAll('#compare video')].map(v => v.currentTime)"))
+
+
+def phase_of(seconds: float, bounds: list[float]) -> float:
+    """Steps that have passed, the last one in part."""
+    k = max(i for i in range(10) if bounds[i] <= seconds)
+    return k + (seconds - bounds[k]) / (bounds[k + 1] - bounds[k])
+
+
+def painted(tab: Any) -> list[int]:
+    """Pixels of both overlays that are not transparent."""
+    script = """all => all.map(c => c.getContext("2d").getImageData(0, 0, c.width, c.height)
+        .data.filter((value, i) => i % 4 === 3 && value > 0).length)"""
+    return list(tab.eval_on_selector_all("#compare canvas", script))
+
+
+@WIDTHS
+def test_both_videos_stand_at_the_same_part_of_the_same_step(pair: Any) -> None:
+    pair.keyboard.press("5")
+    assert times(pair) == pytest.approx([0.4 * LENGTH, LATE[4]], abs=0.01)
+    pair.keyboard.press("0")
+    assert times(pair) == pytest.approx([0.9 * LENGTH, LATE[9]], abs=0.01)
+    pair.keyboard.press("k")
+    assert times(pair) == pytest.approx([0.8 * LENGTH, LATE[8]], abs=0.01)
+    pair.keyboard.press("j")
+    pair.click("#compare [data-do=back]")
+    pair.click("#compare [data-do=next]")
+    assert times(pair) == pytest.approx([0.9 * LENGTH, LATE[9]], abs=0.01)
+    slide = "i => { i.value = 2.5; i.dispatchEvent(new Event('input', { bubbles: true })); }"
+    pair.eval_on_selector("#compare input", slide)
+    assert times(pair) == pytest.approx([0.25 * LENGTH, (LATE[2] + LATE[3]) / 2], abs=0.01)
+    pair.click("#compare button >> text='7'")
+    assert pair.get_attribute("#compare tbody tr >> nth=6", "aria-current") == "step"
+    pair.keyboard.press(".")
+    assert times(pair)[0] == pytest.approx(0.6 * LENGTH + 1 / report_samples.RATE, abs=0.01)
+    assert pair.evaluate("document.documentElement.scrollWidth") <= pair.viewport_size["width"]
+
+
+@WIDTHS
+def test_they_play_and_stop_together(pair: Any) -> None:
+    pair.keyboard.press(" ")
+    wait_for(pair, "document.querySelector('#compare video').currentTime > .7")
+    pair.keyboard.press(" ")
+    assert pair.inner_text("#compare .play") == "Play"
+    wait_for(pair, "[...document.querySelectorAll('#compare video')].every(v => v.paused && !v.seeking)")
+    a, b = times(pair)
+    assert phase_of(a, [0.1 * k * LENGTH for k in range(11)]) == pytest.approx(phase_of(b, LATE), abs=0.1)
+    assert 0.7 < a < LENGTH
+    pair.wait_for_timeout(200)
+    assert times(pair) == [a, b]
+
+
+@WIDTHS
+def test_numbers_and_bars_are_those_of_the_scores(pair: Any, data: ReportData) -> None:
+    a, b = (video.result for video in data.videos[:2])
+    rows = pair.eval_on_selector_all("#compare tbody tr", "all => all.map(r => [...r.cells].map(c => c.textContent))")
+    gaps = [round(x.score, 2) - round(y.score, 2) for x, y in zip(a.steps, b.steps, strict=True)]
+    shown = [row[3].replace("\N{MINUS SIGN}", "-") for row in rows]
+    assert [float(text) for text in shown] == pytest.approx(gaps, abs=1e-6)
+    assert all(re.fullmatch(r"[+-]\d+\.\d\d", text) for text in shown)
+    assert [row[5:] for row in rows] == [
+        [f"{100 * (step.interaction or 0):.0f} %" for step in pair_of] for pair_of in zip(a.steps, b.steps, strict=True)
+    ]
+    sums = pair.eval_on_selector_all(
+        "#compare tfoot tr",
+        "all => all.map(r => [...r.cells].slice(1, 4).map(c => +c.textContent.replace('\u2212', '-')))",
+    )
+    for steps, outside, score in zip(*sums, strict=True):
+        assert steps + outside == pytest.approx(score, abs=1e-6)
+    assert sums[2][:2] == [round(a.score or 0, 2), round(b.score or 0, 2)]
+    box = """all => all.map(i => {
+        const cell = i.parentElement.getBoundingClientRect(), bar = i.getBoundingClientRect();
+        const middle = cell.left + cell.width / 2;
+        return (bar.width / cell.width) * 2 * (bar.left + bar.width / 2 < middle ? -1 : 1); })"""
+    bars = pair.eval_on_selector_all("#compare td.bar i", box)
+    widest = max(map(abs, gaps))
+    assert bars == pytest.approx([gap / widest for gap in gaps], abs=0.03)
+    difference = round(a.score or 0, 2) - round(b.score or 0, 2)
+    text = f"A \u2212 B: {difference:+.2f} points. The 80 % intervals do not overlap.".replace("-", "\N{MINUS SIGN}")
+    assert pair.inner_text("#compare .difference") == text
+
+
+@WIDTHS
+def test_skeletons_are_on_both(pair: Any) -> None:
+    wait_for(pair, "[...document.querySelectorAll('#compare canvas')].every(c => c.width > 100)")
+    assert min(painted(pair)) > 100
+    pair.keyboard.press("o")
+    assert painted(pair) == [0, 0]
+    assert pair.get_attribute("#compare [data-do=skeletons]", "aria-pressed") == "false"
+
+
+@WIDTHS
+def test_a_screen_reader_gets_names_and_the_place(pair: Any) -> None:
+    assert pair.get_by_role("region", name="Side by side").count() == 1
+    for side in "AB":
+        assert (
+            pair.get_by_role("group", name=f"Video {side}").get_by_role("combobox", name=side, exact=True).count() == 1
+        )
+    for name in ("Back one step", "Play", "Next step", "Skeletons", "Quarter speed, ¼×", "Go to step 10"):
+        assert pair.get_by_role("button", name=name, exact=True).count() == 1, name
+    assert pair.get_by_role("table", name="Score per step, in points").get_by_role("rowheader").count() == 13
+    slider = pair.get_by_role("slider", name="Phase of both videos")
+    slider.focus()
+    pair.keyboard.press("3")
+    assert slider.get_attribute("aria-valuetext") == f"Step 3 of 10, A {0.2 * LENGTH:.2f} s · B {LATE[2]:.2f} s"
+    pair.keyboard.press("ArrowRight")
+    assert 2 < float(slider.input_value()) < 3
+    assert times(pair)[1] > LATE[2] + 0.002
+
+
+@WIDTHS
+def test_the_button_of_a_report_opens_two_of_its_videos(browser: Any, pages: dict[str, str], width: int) -> None:  # noqa: F811
+    for tab in opened(browser, pages["report"], viewport={"width": width, "height": 900}):
+        assert not tab.is_visible("#compare")
+        button = tab.get_by_role("button", name="Compare with… (final/dive_01.mp4)")
+        button.focus()
+        tab.keyboard.press("Enter")
+        loaded(tab)
+        assert tab.evaluate("document.activeElement.id") == "compare-title"
+        tab.keyboard.press("j")
+        assert times(tab) == pytest.approx([0.1 * LENGTH, LATE[1]], abs=0.01)
+        same = "document.querySelector('#compare video').src === document.querySelector('#video-0 video').src"
+        assert tab.evaluate(same), "the page holds each video once"
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_03.mp4")
+        loaded(tab)
+        tab.keyboard.press("Tab")
+        assert tab.get_attribute("#compare video >> nth=1", "aria-label") == "Video B: final/dive_03.mp4"
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.click("#compare [data-do=close]")
+        assert not tab.is_visible("#compare")
+        assert "Compare with" in tab.evaluate("document.activeElement.textContent")
+
+
+def test_what_cannot_be_compared_is_one_message(browser: Any, pages: dict[str, str]) -> None:  # noqa: F811
+    for tab in opened(browser, pages["unlike"]):
+        alert = tab.get_by_role("alert")
+        assert alert.inner_text().startswith("A has 10 steps and B has 8: steps cannot be compared")
+        assert not tab.is_visible("#compare table")
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_03.mp4")
+        assert alert.inner_text().startswith("A and B were scored by different models")
+        tab.get_by_role("combobox", name="B", exact=True).select_option("final/dive_01.mp4")
+        assert tab.is_visible("#compare table")
+        assert alert.inner_text() == ""

@@ -1,0 +1,120 @@
+"""The sentence on top of a video says what the numbers say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.report import ReportData, render_report, view
+from pipeline.report.page_data import Traces, TrainingSteps, VideoReport
+from pipeline.report.why_score import why
+from pipeline.results import NO_JUDGEMENT, Score, StepScore
+from pipeline.score.model_card import LIMITS
+
+MEAN = 2.0
+TRAINING = TrainingSteps(((MEAN, 0.5),) * 5, tuple(np.linspace(-1.0, -0.05, 20).tolist()), ((0.5, 0.6),) * 5)
+
+
+def video(*gaps: float, training: TrainingSteps | None = TRAINING, curves: tuple[Traces, ...] = ()) -> VideoReport:
+    """Five steps of one second, so many points from the mean."""
+    steps = tuple(StepScore(i, i + 1, MEAN + gap, 0.45, 0.55) for i, gap in enumerate(gaps))
+    return VideoReport("v", Score("v", score=20.0, steps=steps), training=training, difference=curves)
+
+
+def curve(raised: float, name: str = "hips", **more: object) -> Traces:
+    """0.1 with a ripple, raised in the steps 3 and 4."""
+    time = np.arange(0, 5, 0.05)
+    values = 0.1 + 0.01 * np.sin(9 * time) + np.where((time >= 2) & (time < 4), raised, 0.0)
+    return Traces("Difference between the two", "torso lengths", time, {name: values}, **more)  # type: ignore[arg-type]
+
+
+def test_the_lowest_steps_and_the_curve_that_stands_out() -> None:
+    phrases = {"hips": "the hips of the two have moved against each other by"}
+    shown = why(video(0.1, 0.0, -1.2, -0.9, -0.2, curves=(curve(0.31, phrases=phrases), curve(0.0, "arms"))))
+    assert shown == (
+        "Lowest against training: steps 3–4, 2.00–4.00 s, −2.10 points (none of 20 training videos has a step as far "
+        "below as step 3); the hips of the two have moved against each other by 0.41 torso lengths there on average, "
+        "0.1 in the other steps."
+    )
+
+
+def test_curves_of_tools_are_named_with_their_unit_and_a_flat_curve_is_not_named() -> None:
+    speed = Traces("Speed of the tools", "m/s", curve(0.5).time, curve(0.5, "left master").series)
+    assert why(video(0, 0, -1.2, -0.9, 0, curves=(speed,))).endswith(
+        "; the speed of the tools (left master) is 0.6 m/s there on average, 0.1 in the other steps."
+    )
+    assert why(video(0, 0, -1.2, -0.9, 0, curves=(curve(0.0),))).endswith("; no curve of this page stands out there.")
+    assert why(video(0, 0, -1.2, -0.9, 0)).endswith("as step 3).")
+
+
+def test_a_lower_curve_is_no_reason_and_gaps_do_not_count() -> None:
+    low = curve(-0.09)
+    assert "no curve" in why(video(0, 0, -1.2, -0.9, 0, curves=(low,)))
+    empty = replace(low, series={"hips": np.full(len(low.time), np.nan)})
+    assert "no curve" in why(video(0, 0, -1.2, -0.9, 0, curves=(empty,)))
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        (
+            (0.1, 0.0, -0.5, 0.0, 0.0),
+            "No step is unusual: the lowest against training is step 3, 2.00–3.00 s, −0.50 points, and 11 of 20 "
+            "training videos have a step as far below.",
+        ),
+        ((0.1, 0.0, 0.2, 0.0, 0.0), "No step is below the mean of the training videos."),
+        (
+            (0.1, 0.0, -0.96, 0.0, 0.0),
+            "Lowest against training: step 3, 2.00–3.00 s, −0.96 points (1 of 20 training videos has a step as far "
+            "below).",
+        ),
+    ],
+)
+def test_what_is_usual_is_said(gaps: tuple[float, ...], expected: str) -> None:
+    assert why(video(*gaps)) == expected
+
+
+def test_without_training_videos_nothing_is_called_unusual() -> None:
+    alone = why(video(0.0, 0.0, -1.0, 0.0, 0.0, training=None))
+    assert alone.startswith("Lowest in this video, without training videos to compare with: step 3, 2.00–3.00 s, −0.80")
+    assert why(video(0.0, 0.0, 0.0, 0.0, 0.0, training=None)) == "All steps have the same score."
+    assert why(VideoReport("v", Score("v", score=1.0))) == ""
+    assert why(video(float("nan"), 0, 0, 0, 0)) == ""
+
+
+def test_what_the_model_cannot_say_is_beside_it_in_the_words_of_the_model_card() -> None:
+    assert NO_JUDGEMENT in LIMITS
+    for gaps in ((0.0, 0.0, -1.2, 0.0, 0.0), (0.1, 0.1, 0.1, 0.1, 0.1)):
+        page = render_report(ReportData("t", videos=(video(*gaps),)))
+        assert NO_JUDGEMENT.replace("'", "&#39;") in page
+    assert NO_JUDGEMENT.replace("'", "&#39;") not in render_report(
+        ReportData("t", videos=(VideoReport("v", Score("v")),))
+    )
+
+
+def test_colour_and_number_are_on_one_scale() -> None:
+    """A step that is further below in points is never the paler one, even where its deviation in training is larger."""
+    training = replace(TRAINING, scores=((MEAN, 0.02), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5), (MEAN, 0.5)))
+    steps = view.step_views(video(-0.05, -0.11, 0.2, 0.0, 5.0, training=training))
+    by_number = sorted(steps, key=lambda step: step.shown_gap)
+    assert [step.quality for step in by_number] == sorted(step.quality for step in steps)
+    reach = view.colour_reach(video(0, 0, 0, 0, 0, training=training))
+    assert steps[0].quality == pytest.approx(-0.05 / reach)
+    assert steps[4].quality == 1.0
+
+
+def test_attention_is_drawn_against_its_usual_range() -> None:
+    shown = video(0, 0, 0, 0, 0)
+    strip = view.attention(shown, view.step_views(shown))
+    assert strip is not None
+    assert 0.48 < strip.low < 0.5
+    assert 0.6 < strip.high < 0.62
+    assert all(step.place == pytest.approx(50) for step in strip.steps)
+    assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in strip.steps)
+    alone = video(0, 0, 0, 0, 0, training=None)
+    bare = view.attention(alone, view.step_views(alone))
+    assert bare is not None
+    assert (bare.low, bare.high, bare.steps[0].usual) == (0.0, 1.0, None)
+    assert view.attention(shown, []) is None

@@ -1,0 +1,54 @@
+"""What is made for sharing names no folder of this machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.results import Flag, Score
+from pipeline.score.score_tables import as_json, csv_text
+from pipeline.score.shareable import without_folders, without_folders_in
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/home/anna/dives/a.mp4: no frame", "a.mp4: no frame"),
+        ('File "/opt/env/lib/python3.11/av/x.py", line 3', 'File "x.py", line 3'),
+        ("run_pipeline.py report /data/run --out=/tmp/x/page.html", "run_pipeline.py report run --out=page.html"),
+        (r"C:\Users\Anna B\dives\a.mp4 is damaged", "a.mp4 is damaged"),
+        ("C:/Users/anna/a.mp4", "a.mp4"),
+        ("file:///home/anna/a.mp4", "a.mp4"),
+        ("processing input: 'file:/home/anna/a.mp4'", "processing input: 'a.mp4'"),
+        ("what:/home/anna/a.mp4", "what:a.mp4"),
+        ("dives/final/a.mp4 and ../b.mp4", "dives/final/a.mp4 and ../b.mp4"),
+        ("https://example.org/a/b and s3://bucket/a/b", "https://example.org/a/b and s3://bucket/a/b"),
+        ("picture widths / heights, 3 m/s, and/or", "picture widths / heights, 3 m/s, and/or"),
+    ],
+)
+def test_absolute_paths_are_cut_to_their_name(text: str, expected: str) -> None:
+    assert without_folders(text) == expected
+
+
+def test_home_and_working_directory_go_whatever_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home, work = tmp_path / "Anna Berg", tmp_path / "my work"
+    work.mkdir()
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.chdir(work)
+    assert without_folders(f"{home}/dives/a.mp4, {work}/cache, {home}") == "dives/a.mp4, cache, ~"
+    config = {"cache": f"{home}/cache", "stages": [f"{work}/x", 3, None]}
+    assert without_folders_in(config) == {"cache": "cache", "stages": ["x", 3, None]}
+
+
+def test_csv_and_json_name_them_only_when_asked() -> None:
+    place = "/data/anna/a.mp4"
+    row = Score("a.mp4", path=Path(place), error=f"{place}: no frame", flags=(Flag("bad", "x", f"{place}: 1, not 2"),))
+    for made in (csv_text([row]), json.dumps(as_json([row]))):
+        assert "anna" not in made
+        assert "a.mp4: no frame" in made
+    assert as_json([row])[0]["path"] == "a.mp4"
+    for made in (csv_text([row], origin=True), json.dumps(as_json([row], origin=True))):
+        assert f"{place}: no frame" in made
+    assert as_json([row], origin=True)[0]["path"] == place

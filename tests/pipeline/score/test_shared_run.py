@@ -1,0 +1,200 @@
+"""Trained runs at addresses: an S3 server, a web server, a stand-in for a model hub, and ZIP files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.made_features import made_features
+from data.errors import DataError, UsageError
+from data.weights import cache_dir
+from models.aim_config import AimConfig
+from pipeline.config import validate
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast
+from pipeline.score.bundle import load, model_sha256, save
+from pipeline.score.bundle_hashes import HASHES
+from pipeline.score.finish import finish_run
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.shared_run import README, local_run, push_run
+from pipeline.train.trainer import train
+from tests.helpers.model_hub import ModelHub
+from tests.helpers.object_store import Bucket
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def features() -> FeatureSet:
+    return made_features(24, channels=5, scene=6)
+
+
+@pytest.fixture(scope="module")
+def trained_run(features: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shared") / "run"
+    run = train(features, fast(runs=2, epochs=4), AimConfig(width=8, regression_width=4, multi_task=True))
+    save(run, folder)
+    config = validate({"name": "dives", "cache": "/home/somebody/cache", "dataset": {"root": "/home/somebody/dives"}})
+    finish_run(run, features, config, folder, folds=3)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+
+
+def scores_the_same(copy: Path, run: Path, features: FeatureSet) -> bool:
+    same = np.array_equal(load(copy).predict(features).score, load(run).predict(features).score)
+    return same and model_sha256(copy) == model_sha256(run)
+
+
+def test_a_folder_is_itself(trained_run: Path) -> None:
+    assert local_run(str(trained_run)) == trained_run
+    assert local_run(f"file://{trained_run}") == trained_run
+
+
+def test_a_pushed_run_scores_the_same_and_holds_no_path_of_this_machine(
+    trained_run: Path, features: FeatureSet, tmp_path: Path
+) -> None:
+    push_run(trained_run, str(tmp_path / "there"))
+    assert scores_the_same(tmp_path / "there", trained_run, features)
+    assert "somebody" in (trained_run / "config.json").read_text()
+    assert not [p.name for p in (tmp_path / "there").iterdir() if b"somebody" in p.read_bytes()]
+
+
+def test_another_run_is_not_written_over(trained_run: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    push_run(trained_run, str(there))
+    push_run(trained_run, str(there))  # the same run again
+    (there / HASHES).write_text("{}")
+    with pytest.raises(UsageError, match="another run is there") as caught:
+        push_run(trained_run, str(there))
+    assert "--replace" in str(caught.value)
+    push_run(trained_run, str(there), replace=True)
+    load(there)
+
+
+def test_what_is_no_trained_run_is_not_pushed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no trained run with hashes here"):
+        push_run(tmp_path, str(tmp_path / "there"))
+
+
+def test_a_run_on_a_store(
+    trained_run: Path, features: FeatureSet, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.server)
+    place = f"s3://{bucket.name}/models/dives"
+    push_run(trained_run, place)
+    copy = local_run(Path(place))  # as a command line gives it, with one slash
+    assert copy.parent == cache_dir() / "models"
+    assert scores_the_same(copy, trained_run, features)
+    before = (copy / "model.safetensors").stat().st_mtime_ns
+    assert (local_run(place) / "model.safetensors").stat().st_mtime_ns == before, "downloaded once"
+    (copy / "model.safetensors").write_bytes(b"damaged")
+    assert scores_the_same(local_run(place), trained_run, features)
+    bucket.put("models/dives/model.safetensors", b"damaged")
+    shutil.rmtree(copy)
+    with pytest.raises(DataError, match="damaged"):
+        local_run(place)
+    assert not copy.exists()
+    with pytest.raises(DataError, match=r"no trained run at this address.*"):
+        local_run(f"s3://{bucket.name}/models/other")
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server of `tmp_path / "site"`."""
+    (tmp_path / "site").mkdir()
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "site")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_zip_file_and_a_folder_on_a_web_server(
+    trained_run: Path, features: FeatureSet, web: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("aiohttp")
+    shutil.copytree(trained_run, tmp_path / "site/run")
+    shutil.make_archive(str(tmp_path / "site/packed"), "zip", trained_run.parent, trained_run.name)
+    copies = {local_run(place) for place in (f"{web}/run", f"{web}/packed.zip", tmp_path / "site/packed.zip")}
+    assert len(copies) == 1, "one content is kept once"
+    assert scores_the_same(copies.pop(), trained_run, features)
+    with pytest.raises(DataError, match="no trained run at this address"):
+        local_run(f"{web}/nothing")
+    with pytest.raises(UsageError, match="a web server is only read"):
+        push_run(trained_run, f"{web}/new")
+
+
+def test_hostile_zip_files(trained_run: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "a.zip"
+    packed.write_bytes(b"PK no zip")
+    with pytest.raises(DataError, match="no ZIP file"):
+        local_run(packed)
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in ("one", "two"):
+            archive.writestr(f"{file}/{HASHES}", "{}")
+    with pytest.raises(DataError, match="2 runs in this ZIP file"):
+        local_run(packed)
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(f"../../{HASHES}", (trained_run / HASHES).read_text())
+        archive.writestr("../../escaped", "x")
+    with pytest.raises(DataError, match="missing"):
+        local_run(packed)
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_a_run_on_a_hub(trained_run: Path, tmp_path: Path) -> None:
+    """The real client against a stand-in for the hub's file interface; a real hub was never asked."""
+    pytest.importorskip("huggingface_hub")
+    hub = ModelHub()
+    variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "test", "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path)}
+
+    def run(code: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", f"from pipeline.score.shared_run import *; {code}"]
+        return subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **variables}, cwd=ROOT, check=False
+        )
+
+    try:
+        done = run(f"print(push_run(Path({str(trained_run)!r}), 'hf://user/dives'))")
+        assert "/user/dives/commit/" in done.stdout, done.stderr
+        repository = hub.repositories["user/dives"]
+        assert (repository.private, repository.commits) == (True, 1)
+        assert repository.files[README] == (trained_run / CARD).read_bytes()
+        done = run("print(local_run(Path('hf:/user/dives')))")
+        assert model_sha256(Path(done.stdout.strip())) == model_sha256(trained_run), done.stderr
+        assert "no trained run at this address" in run("local_run('hf://user/none')").stderr
+        assert "names no repository" in run(f"push_run(Path({str(trained_run)!r}), 'hf://user')").stderr
+    finally:
+        hub.close()
+
+
+def test_the_card_is_one_that_a_hub_reads(trained_run: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    card = hub.ModelCard.load(trained_run / CARD)
+    assert card.data.library_name == "aqa"
+    assert {result.metric_type for result in card.data.eval_results} <= {"spearmanr", "mae"}
+    facts = json.loads((trained_run / "calibration.json").read_text())
+    assert f"{facts['folds']} folds" in card.data.eval_results[0].metric_name
+    assert {result.dataset_name for result in card.data.eval_results} == {"dives"}
+    assert card.text.lstrip().startswith("# Model card: dives")

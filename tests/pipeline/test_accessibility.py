@@ -1,0 +1,112 @@
+"""axe-core finds no serious fault on the report, the comparison, the evaluation and the page of `serve`.
+
+axe-core comes from npm at test time; without npm or its registry the tests are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.report import ReportData, write_report
+from tests.helpers import report_samples
+from tests.pipeline.report.test_report_browser import CHROMIUM, browser, wait_for  # noqa: F401 -- a fixture
+
+pytest.importorskip("playwright.sync_api")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")]
+
+VIEWS = ((1280, "light"), (390, "light"), (1280, "dark"), (390, "dark"))
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core."""
+    folder, npm = tmp_path_factory.mktemp("axe"), shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    words = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--fetch-retries=1", "axe-core@4.14.1"]
+    try:
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm does not answer")
+    if done.returncode:
+        pytest.skip(f"no axe-core from npm: {done.stderr[-200:]}")
+    return (folder / "node_modules/axe-core/axe.min.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses of the pages that are files."""
+    folder = tmp_path_factory.mktemp("pages")
+    data = report_samples.report(folder, count=2)
+    made = {
+        "report": replace(data, evaluation=None),
+        "comparison": replace(data, batch=None, evaluation=None, comparison=True),
+        "evaluation": ReportData("Evaluation", evaluation=data.evaluation),
+    }
+    for name, page in made.items():
+        write_report(folder / f"{name}.html", page)
+    return {name: (folder / f"{name}.html").as_uri() for name in made}
+
+
+def faults(tab: Any, axe: str) -> list[str]:
+    """Serious and critical faults of the page as it is now, one line each."""
+    tab.evaluate(axe)
+    violations = tab.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [
+        f"{one['impact']}: {one['help']}: {node['html'][:200]}"
+        for one in violations
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def views(browser: Any, address: str) -> Iterator[Any]:  # noqa: F811
+    """The page at both widths and in both colour schemes, without its policy, which would refuse axe."""
+    for width, scheme in VIEWS:
+        viewport = {"width": width, "height": 900}
+        context = browser.new_context(viewport=viewport, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce")
+        tab = context.new_page()
+        tab.goto(address)
+        yield tab
+        context.close()
+
+
+@pytest.mark.parametrize("name", ["report", "comparison", "evaluation"])
+def test_a_page_has_no_serious_fault(browser: Any, axe: str, pages: dict[str, str], name: str) -> None:  # noqa: F811
+    for tab in views(browser, pages[name]):
+        tab.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        tab.evaluate("document.querySelector('[data-do=compare]')?.click()")
+        wait_for(tab, "[...document.querySelectorAll('.plot')].every((one) => one.querySelector('svg'))")
+        wait_for(tab, "[...document.querySelectorAll('video')].every((one) => one.readyState >= 2)")
+        assert faults(tab, axe) == []
+
+
+def test_the_page_of_serve_has_no_serious_fault(browser: Any, axe: str, tmp_path: Path) -> None:  # noqa: F811
+    pytest.importorskip("uvicorn")
+    pytest.importorskip("fastapi")
+    from tests.pipeline.serve.test_serve_browser import GO_ON, running, state, upload
+
+    clip = report_samples.dive_video(tmp_path / "dive.mp4")
+    GO_ON.clear()
+    with running(tmp_path / "serve") as address:
+        for width, tab in enumerate(views(browser, address)):
+            if width == 0:
+                upload(tab, clip, "a.mp4", "broken.mp4", "slow.mp4", "slow too.mp4")
+            wait_for(tab, f"{state('slow.mp4')} === 'running' && {state('a.mp4')}?.startsWith('done')")
+            wait_for(tab, f"{state('broken.mp4')} === 'failed' && {state('slow too.mp4')} === 'queued'")
+            assert faults(tab, axe) == []
+        GO_ON.set()
+
+
+def test_a_planted_fault_is_found(browser: Any, axe: str, pages: dict[str, str]) -> None:  # noqa: F811
+    tab = next(views(browser, pages["evaluation"]))
+    tab.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert [line.split(":")[0] for line in faults(tab, axe)] == ["critical"]
+    tab.context.close()

@@ -1,0 +1,42 @@
+"""`doctor` says what is missing for what, with the command that gets it, and where files are."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from pipeline import environment
+from pipeline.environment import OPTIONAL, findings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_version", lambda name: None)
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    missing = {check.what: check for check in findings() if check.state == "missing" and "weights" not in check.what}
+    assert set(missing) == {name for name, _, _ in OPTIONAL} | {"rtmlib", "chromium"}
+    for name, needed_for, extra in OPTIONAL:
+        assert missing[name].detail == f"not installed; for {needed_for}"
+        assert missing[name].fix.endswith(f'python -m pip install -e ".[{extra}]"')
+    assert "for the browser tests" in missing["chromium"].detail
+    assert missing["chromium"].fix.startswith("Type: ")
+
+
+def test_the_extras_exist_and_hold_the_packages() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    for name, _, extra in OPTIONAL:
+        assert f"\n{name} " in parser["options.extras_require"][extra].replace("[data]", " "), name
+
+
+def test_places_have_their_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("AIM_WEIGHTS_DIR", str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.tflite").write_bytes(bytes(2_500_000))
+    places = {check.what: check.detail for check in findings()}
+    assert places["downloaded weights"] == f"{tmp_path / 'mine'}, 2.5 MB"
+    assert places["compiled models"] == f"{tmp_path / 'aim/graphs'}, 0.0 MB"

@@ -1,0 +1,161 @@
+"""The script that plays the newcomer: reads the page's blocks, sees a changed line, and rewrites what changed alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PAGE = """# Page
+
+Type `echo scores` first.
+
+```console
+$ NAME=anna
+$ echo scores of $NAME; echo 2.50
+scores of anna
+2.5
+```
+
+```
+videos/
+```
+
+```console
+$ printf 'one\\n\\ntwo\\n' 1>&2
+one
+
+two
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def newcomer() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("newcomer", ROOT / ".ci" / "newcomer.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["newcomer"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def played(newcomer: ModuleType, page: str, folder: Path) -> list[str]:
+    steps = newcomer.steps_of(page)
+    done = list(newcomer.run(steps, folder, dict(os.environ)))
+    assert len(done) == len(steps)
+    return [newcomer.difference(step, one) for step, one in zip(steps, done, strict=True)]
+
+
+def test_blocks_become_commands_with_their_lines(newcomer: ModuleType) -> None:
+    steps = newcomer.steps_of(PAGE)
+    assert [(step.block, step.command, step.printed) for step in steps] == [
+        (0, "NAME=anna", ()),
+        (0, "echo scores of $NAME; echo 2.50", ("scores of anna", "2.5")),
+        (1, r"printf 'one\n\ntwo\n' 1>&2", ("one", "", "two")),
+    ]
+    with pytest.raises(ValueError, match="does not begin with a command"):
+        newcomer.steps_of("```console\nscores\n```\n")
+
+
+def test_commands_run_in_one_shell_and_print_what_the_page_shows(newcomer: ModuleType, tmp_path: Path) -> None:
+    assert played(newcomer, PAGE, tmp_path) == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("scores of anna", "scores of ben"),
+        ("2.5\n", "2.9\n"),
+        ("2.5\n", "3\n"),
+        ("one\n", ""),
+        ("two\n", "two\nthree\n"),
+        ("NAME=anna", "NAME=eva"),
+    ],
+)
+def test_a_changed_line_is_a_difference(newcomer: ModuleType, tmp_path: Path, old: str, new: str) -> None:
+    assert old in PAGE
+    faults = [fault for fault in played(newcomer, PAGE.replace(old, new, 1), tmp_path) if fault]
+    assert len(faults) == 1
+    assert "+" in faults[0]
+    assert "-" in faults[0]
+
+
+def test_an_exit_code_and_a_shell_that_ends_are_seen(newcomer: ModuleType, tmp_path: Path) -> None:
+    assert played(newcomer, "```console\n$ false\n```\n", tmp_path) == ["exit code 1"]
+    steps = newcomer.steps_of("```console\n$ exit 3\n$ echo more\nmore\n```\n")
+    assert list(newcomer.run(steps, tmp_path, dict(os.environ))) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "printed", "equal"),
+    [
+        ("about 37 s (not yet measured)", "about 5.5 min (not yet measured)", True),
+        ("about 37 frames", "about 38 frames", False),
+        ("torch 2.4.1", "torch 2.13.0+cpu", True),
+        ("in /home/a/cache", "in /tmp/b/c-d/cache", True),
+        ("in cache/folder", "in cache/other", False),
+        ("model 0123456789abcdef", "model fedcba9876543210", True),
+        ("│ AIM   │ 0.165 │", "│ AIM │ 0.21 │", True),
+        ("│ AIM │ 0.165 │", "│ AIM │ 0.365 │", False),
+        ("│ AIM │ 0.165 │", "│ AIM │ -0.165 │", False),
+        ("mae 20.5", "mae 21.9", True),
+        ("8 videos", "9 videos", False),
+        ("┏━━━┓", "┏━━━━━━┓", True),
+        ("a b", "a  b c", False),
+    ],
+)
+def test_what_counts_as_equal(newcomer: ModuleType, page: str, printed: str, equal: bool) -> None:
+    assert newcomer.alike([page], [printed]) is equal
+
+
+def test_dots_stand_for_lines_and_progress_is_left_out(newcomer: ModuleType) -> None:
+    assert newcomer.alike(["a", "...", "z"], ["a", "z"])
+    assert newcomer.alike(["a", "...", "z"], ["a", "b", "c", "z"])
+    assert not newcomer.alike(["a", "...", "z"], ["a", "b", "c"])
+    assert newcomer.alike(["a"], ["epochs: 72 of 100 done, 0 failed, 28 left; 72% of the work, about 7 s left", "a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("Type `aqa doctor --json`.", "aqa doctor --json"),
+        ("```\naqa doctor --json\n```", "aqa doctor --json"),
+        ("Or `python -m synthetic x`.", "python -m synthetic x"),
+    ],
+)
+def test_a_command_without_a_block_is_named(newcomer: ModuleType, text: str, command: str) -> None:
+    page = "```console\n$ aqa doctor\n```\n"
+    assert newcomer.unrun(f"{page}\n{text}\n") == [command]
+    assert newcomer.unrun(f"{page}\nThen `aqa doctor` and `doctor`.\n") == []
+
+
+def test_only_what_differs_is_rewritten(newcomer: ModuleType) -> None:
+    steps = newcomer.steps_of(PAGE)
+    assert newcomer.written(PAGE, steps) == PAGE
+    printed = [("scores of ben", "2.5"), ("one", "two")]
+    done = [newcomer.replace(step, printed=lines) for step, lines in zip(steps[1:], printed, strict=True)]
+    assert newcomer.written(PAGE, done) == PAGE.replace("anna\n2.5", "ben\n2.5")
+
+
+def test_every_command_of_the_tutorial_is_run_and_shows_its_lines(newcomer: ModuleType) -> None:
+    page = (ROOT / newcomer.PAGE).read_text(encoding="utf-8")
+    assert newcomer.unrun(page) == []
+    silent = {step.command.split()[0] for step in newcomer.steps_of(page) if not step.printed}
+    assert silent <= {"python3", ".", "python"}
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "python .ci/newcomer.py --limit 360" in run
+
+
+def test_the_command_line_explains_itself() -> None:
+    shown = subprocess.run([sys.executable, str(ROOT / ".ci/newcomer.py"), "--help"], capture_output=True, text=True)
+    assert shown.returncode == 0
+    assert "--write" in shown.stdout
