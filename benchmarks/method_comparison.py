@@ -105,9 +105,9 @@ def page(results: dict[str, Any]) -> str:
     find = [[name, *(shown(one["rho"].get(name)) for one in sets.values())] for name in names]
     endings = {"last epoch": "", "by inner validation": f", {CHOSEN}", "oracle": f", {ORACLE}"}
     choice = [
-        [name, *(shown(sets[CHOICE]["folds"].get(name + end)) for end in endings.values())]
+        [name, *(shown(sets.get(CHOICE, {"folds": {}})["folds"].get(name + end)) for end in endings.values())]
         for name in names
-        if name in sets[CHOICE]["rho"]
+        if CHOICE in sets and name in sets[CHOICE]["rho"]
     ]
     uncertain = [
         [cue, shown(one["spearman"]), f"{one['within90']:.0%}", f"{one['mean']:.1f}"]
