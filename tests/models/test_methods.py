@@ -180,3 +180,12 @@ def test_likelihood_and_divergence_are_those_of_the_library() -> None:
 def test_musdl_without_judges_is_refused() -> None:
     with pytest.raises(ValueError, match="single judges"):
         build_method(MethodConfig("musdl"), FEATURES, 0, StackedLayers(1))
+
+
+def test_the_page_is_what_the_benchmark_writes() -> None:
+    import json
+
+    from benchmarks.method_comparison import DOCS, page
+
+    stored = json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))
+    assert page(stored) == (DOCS / "methods.md").read_text(encoding="utf-8")
