@@ -136,7 +136,8 @@ class Attention(nn.Module):
         return self.out((weights @ v).transpose(-3, -2).flatten(-2)), weights
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(-3, -2)  # (..., heads, L, d / heads)
+        split: Tensor = x.unflatten(-1, (self.heads, -1))
+        return split.transpose(-3, -2)  # (..., heads, L, d / heads)
 
 
 class Block(nn.Module):

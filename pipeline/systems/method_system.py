@@ -315,7 +315,7 @@ def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64
     """(B,) another row for each of B rows at random, of the same difficulty where there is one."""
     order = generator.random((len(level), len(level))) + 2.0 * (level[:, None] == level)
     np.fill_diagonal(order, -1.0)
-    return order.argmax(1)
+    return np.asarray(order.argmax(1))
 
 
 def _voters(train: Floats, test: Floats, members: Sequence[Member], count: int) -> Tensor:
