@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.ablations import feature_set
 from data.splits import Fold, kfold
 from data.video import Labels, Record
 from models.methods import METHOD_CLASSES
@@ -55,16 +56,7 @@ def cue_features(cue: Cue, count: int, seed: int = 0) -> FeatureSet:
         )
         for i in range(count)
     )
-    return FeatureSet(
-        records=records,
-        primary=made.primary,
-        primary_mask=np.ones(made.primary.shape[:2], dtype=bool),
-        secondary=made.secondary,
-        secondary_mask=np.ones(made.secondary.shape[:3], dtype=bool),
-        scene=made.scene,
-        trial=np.zeros((count, 0), dtype=np.float32),
-        duration=np.full(count, 4.0),
-    )
+    return feature_set(made, records)
 
 
 def measure(cue: Cue, count: int, runs: int) -> dict[str, Any]:
