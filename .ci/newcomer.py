@@ -34,7 +34,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = Path("docs/tutorial.md")
-ABSOLUTE, RELATIVE = 0.1, 0.1
+ABSOLUTE, RELATIVE = 0.2, 0.2
 
 VARIES = (
     (re.compile(r"(?<![\w.])/[\w.+/-]+"), "<path>"),
@@ -51,6 +51,8 @@ SPAN = re.compile(r"`((?:aqa|python -m|python run_pipeline\.py) [^`\n]+)`")
 OURS = re.compile(r"(?:aqa|python|pip) ")
 DECIMAL = re.compile(r"-?\d+\.\d+")
 MARK = "newcomer-exit-code"
+YOU = "/home/you"
+"""Home on the page."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ def main() -> int:
         if given.installed:
             environment |= {"PYTHONPATH": str(checkout), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         for step, ended in zip(steps, run(steps, checkout, environment), strict=False):
-            ended = replace(ended, printed=tuple(line.replace(f"{name}/home", "/home/you") for line in ended.printed))
+            shown = (line.replace(f"{name}/home", YOU).replace(name, YOU) for line in ended.printed)
+            ended = replace(ended, printed=tuple(shown))
             done.append(ended)
             wrong = difference(step, ended)
             faults += [f"$ {step.command}\n{wrong}"] if wrong else []

@@ -45,6 +45,11 @@ def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> F
     records = tuple(
         Record(f"{i}", None, task="planted", labels=Labels(*map(float, row))) for i, row in enumerate(labels)
     )
+    return feature_set(made, records)
+
+
+def feature_set(made: Any, records: tuple[Record, ...]) -> FeatureSet:
+    """Planted `primary`, `secondary` and `scene` as a feature set without gaps; every performance lasts 4 s."""
     return FeatureSet(
         records=records,
         primary=made.primary,
@@ -52,8 +57,8 @@ def planted_features(count: int, *, symmetric: bool = False, seed: int = 0) -> F
         secondary=made.secondary,
         secondary_mask=np.ones(made.secondary.shape[:3], dtype=bool),
         scene=made.scene,
-        trial=np.zeros((count, 0), dtype=np.float32),
-        duration=np.full(count, 4.0),
+        trial=np.zeros((len(records), 0), dtype=np.float32),
+        duration=np.full(len(records), 4.0),
     )
 
 

@@ -267,19 +267,21 @@ def leaderboard(
     engine: str = "local",
     address: str | None = None,
     overrides: Overrides = (),
+    systems: str = "",
     oracle: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
-    """Every system of the paper's tables, trained and tested on the same features by the same protocol.
+    """Every system of the paper's tables and the published methods beside AIM, on the same features and protocol.
 
     Args:
         out: folder of results.json and the page.
+        systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
 
     Raises:
         UsageError, DataError, Cancelled: as for `evaluate`.
     """
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("all", settings, out, pack, engine, address, observer, oracle=oracle)
+    return _evaluate("all", settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
 
 
 def reproduce(
@@ -923,6 +925,7 @@ def _evaluate(
     address: str | None,
     observer: Observer,
     *,
+    only: str = "",
     oracle: bool = False,
     quick: bool = False,
     more: Sequence[System] = (),
@@ -937,8 +940,8 @@ def _evaluate(
     run, stop = pick_run(engine, config, address), observer.stop_event()
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
     done = evaluate_features(
-        features, config, Path(out), systems=systems, oracle=oracle, quick=quick, more=more, run=run,
-        observer=observer, stop=stop,
+        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, more=more,
+        run=run, observer=observer, stop=stop,
     )  # fmt: skip
     write_evaluation(done, len(features))
     return done

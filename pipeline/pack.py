@@ -112,14 +112,20 @@ def _record_out(record: Record) -> dict[str, Any]:
     return {
         "id": printable(record.id),
         "task": record.task,
-        "labels": asdict(record.labels) if record.labels else None,
+        "labels": _labels_out(record.labels) if record.labels else None,
         "groups": dict(record.groups),
         "split": record.split,
     }
 
 
+def _labels_out(labels: Labels) -> dict[str, Any]:
+    """As JSON types; without judges as earlier versions wrote and read them."""
+    return {name: value for name, value in asdict(labels).items() if name != "judges" or value}
+
+
 def _record_in(entry: dict[str, Any]) -> Record:
-    labels = Labels(**entry["labels"]) if entry["labels"] else None
+    given = entry["labels"]
+    labels = Labels(**{**given, "judges": tuple(given.get("judges", ()))}) if given else None
     return Record(entry["id"], None, {}, entry["task"], labels, entry["groups"], entry["split"])
 
 
@@ -153,7 +159,9 @@ def _record_faults(records: Sequence[Record], performances: int) -> Iterator[str
             isinstance(text, str) for pair in record.groups.items() for text in pair
         ):
             yield f"the groups of '{record.id}' are not text"
-        for name, value in asdict(record.labels or Labels()).items():
+        labels = asdict(record.labels or Labels())
+        judges = labels.pop("judges")
+        for name, value in (*labels.items(), *(("judges", one) for one in judges)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 yield f"the {name} of '{record.id}' is no number"
             elif value is not None and not abs(value) <= MAX_LABEL:

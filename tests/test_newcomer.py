@@ -74,7 +74,7 @@ def test_commands_run_in_one_shell_and_print_what_the_page_shows(newcomer: Modul
     ("old", "new"),
     [
         ("scores of anna", "scores of ben"),
-        ("2.5\n", "2.9\n"),
+        ("2.5\n", "3.3\n"),
         ("2.5\n", "3\n"),
         ("one\n", ""),
         ("two\n", "two\nthree\n"),
@@ -105,7 +105,7 @@ def test_an_exit_code_and_a_shell_that_ends_are_seen(newcomer: ModuleType, tmp_p
         ("in cache/folder", "in cache/other", False),
         ("model 0123456789abcdef", "model fedcba9876543210", True),
         ("│ AIM   │ 0.165 │", "│ AIM │ 0.21 │", True),
-        ("│ AIM │ 0.165 │", "│ AIM │ 0.365 │", False),
+        ("│ AIM │ 0.165 │", "│ AIM │ 0.465 │", False),
         ("│ AIM │ 0.165 │", "│ AIM │ -0.165 │", False),
         ("mae 20.5", "mae 21.9", True),
         ("8 videos", "9 videos", False),

@@ -1,11 +1,11 @@
 """A folder of videos, searched recursively, with an optional CSV of scores.
 
-    video,score,execution,synchronisation,difficulty,group,subject,split,task
-    day1/jump_01.mp4,7.5,,,,athlete 3,,train,
+    video,score,execution,synchronisation,difficulty,judges,group,subject,split,task
+    day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,train,
 
 The first line names the columns, in any order; only `video` is needed. UTF-8, comma, semicolon, tab or bar
-(with any but the comma, "7,5" is a number too). `group` ties performances together that must not be divided
-between training and test, `subject` is who performs.
+(with any but the comma, "7,5" is a number too). `judges` are the scores of single judges, separated by blanks.
+`group` ties performances together that must not be divided between training and test, `subject` is who performs.
 """
 
 from __future__ import annotations
@@ -14,11 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets.labelled import COPIES, found_labels, join, split_of
-from data.datasets.tables import Row
+from data.datasets.tables import Row, number
 from data.store import Storage, address, is_remote
 from data.video import Labels, Listing, Record, find_videos
 
-COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "group", "subject", "split", "task")
+COLUMNS = (
+    "video",
+    "score",
+    "execution",
+    "synchronisation",
+    "difficulty",
+    "judges",
+    "group",
+    "subject",
+    "split",
+    "task",
+)
 CANDIDATES = ("scores.csv", "labels.csv")
 """Label files that are found without being named."""
 
@@ -51,6 +62,11 @@ def list_folder(
 def build_record(record: Record, row: Row) -> Record:
     """The record with what a row of the table says of it."""
     numbers = {name: row.number(name) for name in ("score", "execution", "synchronisation", "difficulty")}
-    labels = Labels(**numbers) if any(value is not None for value in numbers.values()) else None
+    judges = tuple(
+        number(cell, where=row.where, what="judges", decimal_comma=row.decimal_comma)
+        for cell in row.text("judges").split()
+    )
+    labelled = judges or any(value is not None for value in numbers.values())
+    labels = Labels(**numbers, judges=judges) if labelled else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}
     return replace(record, labels=labels, groups=groups, split=split_of(row), task=row.text("task"))

@@ -29,7 +29,8 @@ def list_jigsaws(
 ) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
-    Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS.
+    Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
+    judges' scores are its six items.
     Groups: "trial" ("Suturing_B001"), "subject" ("B", the same person in every task), "supertrial" ("1") and
     "view" ("capture1", or "none"). Sidecars "kinematics" and "transcription" where those files hold something.
 
@@ -108,15 +109,17 @@ def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> L
     ratings, problems = _unique(parse_meta(meta) if meta.is_file() else (), task)
     videos, doubles = _by_stem(root / task / "video")
     problems += [f"{task}/video/{name}: a second file for the same view, left out" for name in doubles]
-    scores: dict[str, float | None] = {rating.trial: float(rating.grs) for rating in ratings}
+    scores: dict[str, Labels | None] = {
+        rating.trial: Labels(score=float(rating.grs), judges=tuple(map(float, rating.items))) for rating in ratings
+    }
     rest = _unscored_stems(root / task, scores, videos)
     if unscored:
         scores |= dict.fromkeys(sorted({trial_of(stem) for stems in rest.values() for stem in stems}))
     records: list[Record] = []
-    for trial, score in scores.items():
+    for trial, labels in scores.items():
         sidecars, missing = _sidecars(root / task, trial)
         problems += [f"{trial}: {text}" for text in missing]
-        trial_records = list(_trial_records(root, task, trial, score, views, videos, sidecars))
+        trial_records = list(_trial_records(root, task, trial, labels, views, videos, sidecars))
         records += trial_records
         if unscored:
             continue
@@ -180,7 +183,7 @@ def _trial_records(
     root: Path,
     task: str,
     trial: str,
-    score: float | None,
+    labels: Labels | None,
     views: Sequence[str],
     videos: dict[str, Path],
     sidecars: dict[str, Path],
@@ -198,7 +201,7 @@ def _trial_records(
             path=path,
             sidecars=sidecars,
             task=task,
-            labels=None if score is None else Labels(score=score),
+            labels=labels,
             groups={**groups, "view": view},
         )
 

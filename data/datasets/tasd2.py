@@ -56,12 +56,12 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
 
 def _build(record: Record, row: Row) -> Record:
     score = row.number("score")
-    parts = {name: row.number(name) for name in ("execution", "synchronisation", "difficulty")}
+    execution, synchronisation, difficulty = map(row.number, ("execution", "synchronisation", "difficulty"))
     if score is None:
         raise DataError("no final score", where=row.where, fix="Fill in the column 'final', or remove the row")
     event = _event(row, record)
     groups = {"original": key_of(row.text("original")), "event": event}
-    labels = Labels(score=score, **parts)
+    labels = Labels(score, execution, synchronisation, difficulty)
     return replace(record, labels=labels, groups=groups, split=split_of(row), task=EVENTS[event])
 
 

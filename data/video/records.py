@@ -51,12 +51,14 @@ class Labels:
         execution: execution score (left out where a data set has none).
         synchronisation: synchronisation score.
         difficulty: degree of difficulty.
+        judges: scores of single judges, or of the items of a rating, in the data set's order; empty where unknown.
     """
 
     score: float | None = None
     execution: float | None = None
     synchronisation: float | None = None
     difficulty: float | None = None
+    judges: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -163,23 +163,24 @@ def _one_body(channels: Channels) -> dict[str, float]:
     return descriptors
 
 
-def _two_halves(a: Channels, b: Channels) -> dict[str, float]:
-    """Distance of corresponding joints and phase between two halves; what both share is left out."""
+def _apart(a: Channels, b: Channels) -> dict[str, float]:
+    """Distance of corresponding joints, in the bodies' own frames and in the shared one."""
     descriptors: dict[str, float] = {}
     for form in ("body", "camera"):
         apart, weight = _mean_distance(a, b, form)
         if apart is not None:
             descriptors |= _spread(f"{form}_difference", apart, weight)
-    return descriptors | _phase(a, b, [name for name in a.names if "angle." in name])
+    return descriptors
+
+
+def _two_halves(a: Channels, b: Channels) -> dict[str, float]:
+    """Distance of corresponding joints and phase between two halves; what both share is left out."""
+    return _apart(a, b) | _phase(a, b, [name for name in a.names if "angle." in name])
 
 
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
     """Differences of pose, height, place and phase between two people of one shared frame."""
-    descriptors: dict[str, float] = {}
-    for form in ("body", "camera"):
-        apart, weight = _mean_distance(a, b, form)
-        if apart is not None:
-            descriptors |= _spread(f"{form}_difference", apart, weight)
+    descriptors = _apart(a, b)
     for one, other in zip(tracks_of(a), tracks_of(b), strict=True):
         gap, weight = one.position - other.position, np.minimum(one.weight, other.weight)
         descriptors |= _spread("height_difference", np.abs(gap[:, 1]), weight)

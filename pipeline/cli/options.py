@@ -47,6 +47,7 @@ OPTIONS: dict[str, Any] = {
     "shard": Annotated[str, typer.Option("--shard")],
     "engine": Annotated[str, typer.Option("--engine")],
     "address": Annotated[str | None, typer.Option("--address")],
+    "systems": Annotated[str, typer.Option("--systems", metavar="NAME,NAME")],
     "formats": Annotated[str, typer.Option("--formats")],
     "workers": Annotated[int | None, typer.Option("--workers", min=0)],
     "folds": Annotated[int | None, typer.Option("--folds", min=0)],

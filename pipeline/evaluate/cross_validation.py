@@ -15,7 +15,9 @@
         users             {count, mean, together} with intervals over people under leave-one-user-out
                           (`pipeline.evaluate.fold_summary.user_summary`), else null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
-        settings          model and recipe of an AIM system, or null
+        settings          model and recipe of a system with networks, or null
+        uncertainty       {task: {spearman, within90, mean}} of a system that predicts a deviation: its rank correlation
+                          with the absolute error, share of true scores within 1.645 deviations, mean deviation; or null
         chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
         inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
                           figures that it had inside the training part (`pipeline.systems.combination`); or null
@@ -50,6 +52,7 @@ from data.leaks import LeakReport
 from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
+from models.metrics import spearman
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -62,7 +65,7 @@ from pipeline.evaluate.fold_summary import (
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, Part, System, WithEpochs
+from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, WithEpochs
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
@@ -244,11 +247,26 @@ def _system(
         {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
     ] or None
     out["inner"] = list(held_out.inner) or None
+    out["uncertainty"] = (
+        {t: _uncertainty(parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
+    )
     out["settings"] = None
     trained = system.system if isinstance(system, WithEpochs) else system
-    if isinstance(trained, AimSystem):
+    if isinstance(trained, (AimSystem, MethodSystem)):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
+
+
+def _uncertainty(parts: Sequence[Part], held_out: HeldOut, true: Floats, task: str) -> Results:
+    """How the predicted deviations of a task agree with the errors; runs are averaged, deviations as variances."""
+    mine = [i for i, part in enumerate(parts) if part.task == task]
+    error = np.concatenate([np.abs(held_out.score[i].mean(0) - true[parts[i].test]) for i in mine])
+    deviation = np.concatenate([np.sqrt(np.square(held_out.deviation[i]).mean(0)) for i in mine])
+    return {
+        "spearman": or_none(spearman(deviation, error)),
+        "within90": float((error <= 1.645 * deviation).mean()),
+        "mean": float(deviation.mean()),
+    }
 
 
 def _differences(

@@ -122,6 +122,7 @@ def evaluate_features(
     folder: Path,
     *,
     systems: str,
+    only: str,
     oracle: bool,
     quick: bool,
     more: Sequence[System],
@@ -143,7 +144,7 @@ def evaluate_features(
         config = config.model_copy(update={"train": fewer})
     with observer.progress("trainings") as progress:
         results = run_protocol(
-            config, features, systems=systems, oracle=oracle, quick=quick,
+            config, features, systems=systems, only=only, oracle=oracle, quick=quick,
             checkpoints=folder / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
         )  # fmt: skip
     return Evaluation(results, folder, config, systems, quick)

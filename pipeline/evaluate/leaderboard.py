@@ -1,9 +1,9 @@
-"""The systems of the paper's tables on one feature set, and the systems of each table."""
+"""All systems on one feature set: those of the paper's tables, by table too, and the published methods beside AIM."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems import AimSystem, Combined, System, trivial_baselines
+from pipeline.systems import METHODS, AimSystem, Combined, MethodSystem, System, method_systems, trivial_baselines
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
@@ -70,7 +70,7 @@ def all_systems(
         checkpoints: folder of the checkpoints; every system has a subfolder.
     """
     systems: list[System] = [*trivial_baselines(), *regression_systems(features)]
-    systems += _compared(features, model, config)
+    systems += [*_compared(features, model, config), *method_systems(features, config)]
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
@@ -118,6 +118,33 @@ def table_names(table: str, systems: Collection[str]) -> tuple[str, ...]:
     return (*(name for name in names if name not in pair), WITHOUT_PARTS)
 
 
+PUBLISHED = "methods"
+"""Means all methods of `pipeline.systems.method_system` in a choice of systems."""
+
+
+def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
+    """The trivial baselines and what is asked for; also what a combination among `systems` consists of.
+
+    Args:
+        asked: names or their beginnings, separated by commas, in any case; `PUBLISHED`.
+        systems: to choose from.
+
+    Raises:
+        UsageError: nothing has such a name.
+    """
+    possible = {one.name: one for system in systems for one in (system, *getattr(system, "candidates", ()))}
+    wanted: set[str] = set()
+    for text in filter(None, (part.strip().lower() for part in asked.split(","))):
+        meant = METHODS if text == PUBLISHED else [name for name in possible if name.lower().startswith(text)]
+        if not meant:
+            unfit = [name for name in METHODS if name.lower().startswith(text)]
+            what = f"these features cannot feed {unfit[0]}" if unfit else f"no system is named '{text}'"
+            fix = "MUSDL needs the scores of single judges" if unfit else nearest(text, [PUBLISHED, *possible])
+            raise UsageError(what, where="--systems", fix=fix)
+        wanted |= set(meant)
+    return [system for name, system in possible.items() if name in wanted or system.baseline]
+
+
 def _has_parts(features: FeatureSet) -> bool:
     """Whether a performance has an execution or a synchronisation score."""
     return bool(np.isfinite(label_table(features.records)[:, 1:]).any())
@@ -141,7 +168,7 @@ def combination(
 
 def _kept(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
-    if checkpoints is None or not isinstance(system, AimSystem) or system.checkpoints is not None:
+    if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
 

@@ -15,12 +15,12 @@ from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
-from pipeline.evaluate.leaderboard import OURS, all_systems, combination, table_systems
+from pipeline.evaluate.leaderboard import OURS, all_systems, chosen_systems, combination, table_systems
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import COMBINED, AimSystem, System, WithEpochs, trivial_baselines
+from pipeline.systems import COMBINED, AimSystem, MethodSystem, System, WithEpochs, trivial_baselines
 from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -32,6 +32,7 @@ def run_protocol(
     features: FeatureSet,
     *,
     systems: str = "aim",
+    only: str = "",
     oracle: bool = False,
     quick: bool = False,
     checkpoints: Path | None = None,
@@ -42,14 +43,15 @@ def run_protocol(
 ) -> Results:
     """Evaluate systems and the trivial baselines by the configuration's protocol.
 
-    AIM has a row for its last epoch and one for the epoch chosen by inner validation. With `model.system: combined`,
-    and under leave-one-user-out, the first row is the combination of AIM with regressions, weighted by inner
-    validation (`pipeline.evaluate.leaderboard.combination`).
+    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
+    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
+    weighted by inner validation (`pipeline.evaluate.leaderboard.combination`).
 
     Args:
         config: names the protocol, the network and the recipe.
         features: labelled performances.
         systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
+        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
         quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
         checkpoints: folder of the checkpoints, for resuming.
@@ -66,6 +68,7 @@ def run_protocol(
     if config.protocol in MUST_BE_CLEAN:
         report.require()
     chosen = [*more, *_chosen(config, features, systems, oracle, quick, checkpoints)]
+    chosen = chosen_systems(only, chosen) if only else chosen
     results = evaluate(
         features,
         folds,
@@ -96,7 +99,12 @@ def _chosen(
     if systems == "all":
         names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
-        chosen += [system for name, system in possible.items() if name not in (*names, OURS)]
+        kinds, seed = forbidden(config.protocol), config.split.seed
+        chosen += [
+            WithEpochs(system, kinds, oracle, seed=seed) if isinstance(system, MethodSystem) else system
+            for name, system in possible.items()
+            if name not in (*names, OURS)
+        ]
     return chosen
 
 

@@ -94,7 +94,9 @@ def train_scorer(
 
 def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
     """A warning where a pack was made with other settings than the configuration, whose features `score` then makes."""
-    packed = {name: about["settings"] for name, about in features.settings.items() if name in STAGES}
+    packed = {
+        name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
+    }
     here = json.loads(json.dumps({name: config.stage(name).result_settings() for name in packed}))
     if not (differing := list(differences(packed, here))):
         return []

@@ -9,6 +9,7 @@ from statistics import median
 
 from data.errors import DataError
 from data.video import Record
+from extractors.timesteps import TimestepsConfig
 from pipeline.config import BaseConfig
 from pipeline.extract import Planner
 from pipeline.observer import Observer
@@ -107,7 +108,10 @@ def still_camera_advice(records: Sequence[Record], planner: Planner, config: Bas
         config: that they are trained with.
         out: folder of the run, for the command.
     """
-    primary, secondary = config.stage("timesteps").parts()  # type: ignore[attr-defined]
+    timesteps = config.stage("timesteps")
+    if not isinstance(timesteps, TimestepsConfig):
+        return ""
+    primary, secondary = timesteps.parts()
     if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
         return ""
     moving = [

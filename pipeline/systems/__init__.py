@@ -1,4 +1,4 @@
-"""Systems that can be trained and compared: AIM, regressors, graph networks, baselines, and choices among them."""
+"""Systems that can be trained and compared: AIM, published methods, regressors, baselines, and choices among them."""
 
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
@@ -6,18 +6,22 @@ from pipeline.systems.combination import COMBINED, Combined
 from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
+from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
 from pipeline.systems.selection import Selected
 
 __all__ = [
     "COMBINED",
+    "METHODS",
     "AimSystem",
     "Combined",
     "FittedCombination",
     "HeldOut",
+    "MethodSystem",
     "Part",
     "Selected",
     "SimpleSystem",
     "System",
     "WithEpochs",
+    "method_systems",
     "trivial_baselines",
 ]

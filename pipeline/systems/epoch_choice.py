@@ -17,6 +17,7 @@ from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.interface import Composed, HeldOut, Part, System
+from pipeline.systems.method_system import MethodSystem
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
 from pipeline.train import label_table
 
@@ -34,7 +35,7 @@ def watched_epochs(epochs: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class WithEpochs(Composed):
-    """AIM by its last epoch, with a second row for the epoch that inner validation chooses.
+    """A network by its last epoch, with a second row for the epoch that inner validation chooses.
 
     The training part of each fold, over all its tasks, is split into inner folds; the epoch with the highest Spearman's
     rho of all inner predictions of a task ranked together, averaged over the tasks by Fisher's z, is chosen for
@@ -48,7 +49,7 @@ class WithEpochs(Composed):
         seed: of the inner folds.
     """
 
-    system: AimSystem
+    system: AimSystem | MethodSystem
     kinds: tuple[str, ...] = TIED
     oracle: bool = False
     baseline: bool = False
@@ -59,7 +60,7 @@ class WithEpochs(Composed):
         """The name of the system."""
         return self.system.name
 
-    def inner(self, runs: int) -> AimSystem:
+    def inner(self, runs: int) -> AimSystem | MethodSystem:
         """The system by its last epoch, with as many runs at most, for inner validation of others.
 
         It watches the same epochs as inside `trainings`, so that both are one training.
@@ -83,7 +84,7 @@ class WithEpochs(Composed):
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
 
-    def _watching(self) -> AimSystem:
+    def _watching(self) -> AimSystem | MethodSystem:
         return replace(self.system, watch=watched_epochs(self.system.config.epochs))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:

@@ -56,6 +56,7 @@ class HeldOut:
         watched: which epochs those are, counted from 1.
         variants: further rows of the same training, each with its system.
         inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
+        deviation: one (runs, m) array per part: predicted standard deviation of the score, or empty.
     """
 
     score: tuple[Floats, ...]
@@ -68,6 +69,7 @@ class HeldOut:
     watched: tuple[int, ...] = ()
     variants: tuple[tuple[System, HeldOut], ...] = ()
     inner: tuple[dict[str, Any], ...] = ()
+    deviation: tuple[Floats, ...] = ()
 
 
 class System(Protocol):

@@ -277,7 +277,7 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     filled.put("cache/brightness/old.mp4.h5", b"damaged")
     cache = open_cache(config.cache, filled.storage)
     title, rows = listing(cache)
-    assert title == f"stages in s3://{filled.name}/cache"
+    assert title == f"stages in s3://{filled.name}/cache, 0.0 MB"
     assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
         ("brightness", 3, 0),
         ("contrast", 2, 0),

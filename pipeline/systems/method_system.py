@@ -1,0 +1,353 @@
+"""The methods of `models.methods` as systems: one training loop for all, on the features and protocols of AIM.
+
+Batches, number of networks and normalisation are those of the recipe. Epochs, learning rates and weight decay are the
+same for all methods (`method_systems`), since the recipe's are tuned to AIM's loss; the optimiser is AdamW. The runs
+of a fold train as one stack. Members draw from generators that depend on the seed, the training rows and the run
+alone, so results do not depend on which folds train together, in which order, or where.
+
+A method reads, for each step, the agents' channels, whether they were observed, and the scene; no trial descriptors.
+MUSDL needs every performance's single judges' scores. It and the choice of exemplars also read the difficulty, which
+is announced before a performance, and nothing else about the test part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from data.errors import Cancelled
+from data.store.arrays import Floats, Rows
+from data.video import Record
+from models.aim import AimInputs
+from models.layers import StackedLayers
+from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
+from models.stacked import MemberDropout
+from pipeline.features import FeatureSet
+from pipeline.observer import Steps
+from pipeline.recipes import TrainConfig
+from pipeline.systems.interface import HeldOut, Part
+from pipeline.train import Stop, fit_normaliser, label_table, stack_data, training_set
+from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.train.fit import CORES
+from pipeline.train.normalise import SCALE
+from pipeline.train.stack import HISTORY, Member, draw_batches
+
+EPOCHS = 100
+"""Epochs of all methods, or fewer where the recipe has fewer."""
+
+RATES = (1e-3, 3e-4)
+"""Learning rates of all methods: in the first seven tenths of the epochs and in the rest."""
+
+WEIGHT_DECAY = 0.05
+"""Decoupled weight decay of all methods."""
+
+METHODS: dict[str, MethodKind] = {
+    "Transformer over steps": "transformer",
+    "USDL": "usdl",
+    "MUSDL": "musdl",
+    "CoRe": "core",
+    "GDLT": "gdlt",
+    "TPT": "tpt",
+    "RICA2": "rica2",
+}
+"""Rows of the leaderboard."""
+
+
+@dataclass(frozen=True)
+class JudgesRule:
+    """How single judges' scores make the final one: factor x difficulty x sum of the middle judges + constant.
+
+    Attributes:
+        dropped: judges left out at either end, after sorting.
+        factor, constant: fitted to the training part by least squares.
+    """
+
+    dropped: int
+    factor: float
+    constant: float
+
+    @classmethod
+    def fit(cls, judges: Floats, difficulty: Floats, score: Floats) -> JudgesRule:
+        """The rule that fits best among all numbers of judges left out; judges (n, J), the others (n,)."""
+        fits = []
+        for dropped in range((judges.shape[1] + 1) // 2):
+            total = difficulty * _middle(judges, dropped)
+            line = np.stack([total, np.ones_like(total)], axis=1)
+            solution = np.linalg.lstsq(line, score, rcond=None)[0]
+            fits.append((float(np.square(line @ solution - score).sum()), dropped, solution))
+        _, dropped, (factor, constant) = min(fits, key=lambda fit: fit[:2])
+        return cls(dropped, float(factor), float(constant))
+
+    def __call__(self, judges: Floats, difficulty: Floats) -> Floats:
+        """Final scores (...) of judges (..., J) and difficulty (...)."""
+        return np.asarray(self.factor * difficulty * _middle(judges, self.dropped) + self.constant)
+
+
+def _middle(judges: Floats, dropped: int) -> Floats:
+    return np.asarray(np.sort(judges, axis=-1)[..., dropped : judges.shape[-1] - dropped].sum(-1))
+
+
+@dataclass(frozen=True)
+class _Extras:
+    """Further labels of n performances: judges (n, J) NaN where unknown, difficulty (n,) NaN where unknown."""
+
+    judges: Floats
+    difficulty: Floats
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> _Extras:
+        given = [record.labels.judges if record.labels else () for record in records]
+        count = max(map(len, given), default=0)
+        judges = np.array([one if len(one) == count else [np.nan] * count for one in given]).reshape(len(given), count)
+        levels = [record.labels.difficulty if record.labels else None for record in records]
+        return cls(judges, np.array(levels, dtype=np.float64))
+
+
+def has_judges(features: FeatureSet) -> bool:
+    """Whether every labelled performance has the scores of equally many judges, as MUSDL needs."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    judges = _Extras.of(features.records).judges[labelled]
+    return bool(judges.size and np.isfinite(judges).all())
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """What one part's training gave, in the units of the labels: (epochs watched, runs, m) each, and its losses."""
+
+    score: Floats
+    deviation: Floats
+    losses: Floats
+
+
+@dataclass(frozen=True)
+class MethodSystem:
+    """A method as a system.
+
+    Attributes:
+        name: shown in tables.
+        model: the method.
+        config: the recipe: see the module's docstring.
+        checkpoints: folder in which finished folds are kept for resuming, or None.
+        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
+    """
+
+    name: str
+    model: MethodConfig
+    config: TrainConfig
+    checkpoints: Path | None = None
+    watch: tuple[int, ...] = ()
+    baseline: bool = False
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows.
+
+        Raises:
+            Cancelled: `stop` returned true.
+        """
+        learning = training_set(features, self.config)
+        aborted = threading.Event()
+
+        def stopping() -> bool:
+            return aborted.is_set() or (stop is not None and stop())
+
+        def run(train: bytes) -> _Scored:
+            tests = np.concatenate([parts[i].test for i in groups[train]])
+            return self._part(learning.features, learning.rows(parts[groups[train][0]].train), tests, stopping)
+
+        groups: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
+        for i, part in enumerate(parts):
+            groups.setdefault(part.train.tobytes(), []).append(i)
+        workers = min(CORES.get() or torch.get_num_threads(), len(groups))
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            futures = [pool.submit(run, train) for train in groups]
+            try:
+                for done, future in enumerate(as_completed(futures), start=1):
+                    future.result()
+                    if progress is not None:
+                        progress(done, len(futures))
+            except BaseException:
+                aborted.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        scored = [future.result() for future in futures]
+        scores: dict[int, Floats] = {}
+        deviations: dict[int, Floats] = {}
+        for one, group in zip(scored, groups.values(), strict=True):
+            ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
+            scores |= dict(zip(group, np.split(one.score, ends, axis=-1), strict=True))
+            deviations |= dict(zip(group, np.split(one.deviation, ends, axis=-1), strict=True))
+        return HeldOut(
+            score=tuple(scores[i][-1] for i in range(len(parts))),
+            losses=np.concatenate([one.losses for one in scored], axis=1),
+            loss_epochs=self._loss_epochs(),
+            by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
+            watched=self.watch,
+            deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
+        )
+
+    def cost(self, parts: Sequence[Part]) -> int:
+        """Rows that training on these parts passes through, over all networks and epochs."""
+        rows = {part.train.tobytes(): len(part.train) for part in parts}
+        return self.config.runs * self.config.epochs * sum(rows.values())
+
+    def inner(self, runs: int) -> MethodSystem:
+        """The same system with at most `runs` runs, for inner validation."""
+        return replace(self, config=self.config.model_copy(update={"runs": min(runs, self.config.runs)}))
+
+    def _loss_epochs(self) -> tuple[int, ...]:
+        every = max(1, self.config.epochs // HISTORY)
+        return tuple(e for e in range(1, self.config.epochs + 1) if e % every == 0 or e == self.config.epochs)
+
+    def _part(self, features: FeatureSet, train: Rows, test: Rows, stop: Stop) -> _Scored:
+        """Train on `train` and score `test`, unless a checkpoint has the result."""
+        extras, normaliser = _Extras.of(features.records), fit_normaliser(features, train, self.config)
+        rows = np.concatenate([train, test])
+        data = stack_data(features.take(rows), [normaliser])
+        count, size = len(train), self.config.runs
+        steps = _steps(data.inputs, count)
+        judges = extras.judges[train] if self.model.kind == "musdl" else np.zeros((count, 0))
+        low, span = (judges.min(), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
+        scaled = torch.from_numpy((judges - low) / span * SCALE).float()
+        bank = Labelled(
+            steps[:, :count].expand(size, -1, -1, -1), data.targets[:, :count, 0].expand(size, -1),
+            scaled.expand(size, -1, -1),
+        )  # fmt: skip
+        level = extras.difficulty[rows]
+        place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
+        done = None if place is None else read_checkpoint(place, identity)
+        if done is None:
+            done = Checkpoint(identity, self.config.epochs, self._train(bank, steps[:, count:], level, train, stop))
+            if place is not None:
+                write_checkpoint(place, done)
+        values = {name: tensor.double().numpy() for name, tensor in done.tensors.items()}
+        score = normaliser.unscale(values["score"], 0)
+        if self.model.kind == "musdl":
+            levels = np.where(np.isfinite(level), level, 1.0)
+            rule = JudgesRule.fit(judges, levels[:count], label_table(features.records)[train, 0])
+            score = rule(values["judges"] / SCALE * span + low, levels[count:])
+        return _Scored(score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"])
+
+    def _train(self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, stop: Stop) -> dict[str, Tensor]:
+        """Losses and, of every watched epoch, the predictions for `asked` (1, m, T, F), in the training scale."""
+        config, (size, count) = self.config, bank.score.shape
+        base = [config.seed, zlib.crc32(train.tobytes())]
+        seeds = np.random.SeedSequence(base).generate_state(size)
+        members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
+        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], StackedLayers(size))
+        net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
+        optimizer = torch.optim.AdamW(
+            net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
+        )
+        voters = _voters(level[:count], level[count:], members, self.model.voters)
+        kept: list[MethodOutput] = []
+        losses, watched = [], self.watch or (config.epochs,)
+        for epoch in range(config.epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate(epoch)
+            generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
+            loss = _epoch(net, optimizer, bank, level[:count], members, generators, config.batch)
+            if epoch + 1 in self._loss_epochs():
+                losses.append(loss)
+            if epoch + 1 in watched:
+                with torch.no_grad():
+                    drop = MemberDropout(_fresh(members), [len(level) - count] * size)
+                    kept.append(net.predict(asked.expand(size, -1, -1, -1), bank, voters, drop))
+            if stop():
+                raise Cancelled
+        named = {name: [getattr(one, name) for one in kept] for name in ("score", "deviation", "judges")}
+        tensors = {name: torch.stack(values) for name, values in named.items() if values[0] is not None}
+        return {"deviation": torch.zeros_like(tensors["score"]), **tensors, "losses": torch.stack(losses)}
+
+    def _place(self, tensors: Sequence[Tensor], train: Rows) -> tuple[Path | None, str]:
+        """Where this part's result is kept, and a digest of everything that it depends on."""
+        settings = self.config.model_dump(mode="json", exclude={"checkpoint_every", "device"})
+        whole = hashlib.sha256(json.dumps([asdict(self.model), settings, self.watch]).encode() + train.tobytes())
+        for tensor in tensors:
+            whole.update(repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes())
+        digest = whole.hexdigest()
+        return None if self.checkpoints is None else self.checkpoints / f"part-{digest[:16]}.safetensors", digest
+
+
+def _epoch(
+    net: Method,
+    optimizer: torch.optim.Optimizer,
+    bank: Labelled,
+    level: Floats,
+    members: Sequence[Member],
+    generators: Sequence[np.random.Generator],
+    batch: int,
+) -> Tensor:
+    """One pass over the training part; mean loss (M,)."""
+    batches = draw_batches(members, generators, batch)
+    total = torch.zeros(len(members))
+    for rows, counts in zip(batches.rows, batches.counts, strict=True):
+        chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
+        partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
+        x = bank if len(batches.rows) == 1 else _take(bank, torch.from_numpy(chosen))
+        drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
+        loss = net.loss(x, torch.from_numpy(partners), drop)
+        optimizer.zero_grad(set_to_none=True)
+        loss.sum().backward()
+        optimizer.step()
+        total += loss.detach()
+    return total / len(batches.rows)
+
+
+def _take(bank: Labelled, rows: Tensor) -> Labelled:
+    members = torch.arange(len(rows)).unsqueeze(1)
+    return Labelled(bank.steps[members, rows], bank.score[members, rows], bank.judges[members, rows])
+
+
+def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:
+    """(B,) another row for each of B rows at random, of the same difficulty where there is one."""
+    order = generator.random((len(level), len(level))) + 2.0 * (level[:, None] == level)
+    np.fill_diagonal(order, -1.0)
+    return np.asarray(order.argmax(1))
+
+
+def _voters(train: Floats, test: Floats, members: Sequence[Member], count: int) -> Tensor:
+    """(M, m, V) training rows that vote on each test row, at random; those of the same difficulty come first."""
+    picked = []
+    for generator in _fresh(members):
+        order = generator.random((len(test), len(train))) + 2.0 * (test[:, None] == train)
+        first = np.argsort(-order, axis=1)[:, :count]
+        same = (test[:, None] == train).sum(1)
+        places = (
+            np.arange(first.shape[1]) % np.where(same > 0, np.minimum(same, first.shape[1]), first.shape[1])[:, None]
+        )
+        picked.append(np.take_along_axis(first, places, 1))
+    return torch.from_numpy(np.stack(picked))
+
+
+def _fresh(members: Sequence[Member]) -> list[np.random.Generator]:
+    """Generators for predictions, which are the same in every epoch."""
+    return [np.random.Generator(np.random.SFC64([member.seed, 1, 1])) for member in members]
+
+
+def _steps(inputs: AimInputs, trained: int) -> Tensor:
+    """(1, n, T, F) all that a method reads of each step, without entries that are 0 in the first `trained` rows."""
+    masks = inputs.primary_mask.unsqueeze(-1), inputs.secondary_mask
+    steps = torch.cat([inputs.primary, inputs.secondary.flatten(-2), *masks, inputs.scene], dim=-1)
+    return steps[..., steps[:, :trained].flatten(0, 2).any(0)]
+
+
+def method_systems(features: FeatureSet, config: TrainConfig) -> list[MethodSystem]:
+    """The methods that these features allow, with what they share in place of the recipe's values."""
+    epochs = min(EPOCHS, config.epochs)
+    schedule = {"learning_rates": RATES, "switch_epochs": (max(1, epochs * 7 // 10), epochs)}
+    config = config.model_copy(update={"epochs": epochs, "weight_decay": WEIGHT_DECAY, **schedule})
+    possible = {name: kind for name, kind in METHODS.items() if kind != "musdl" or has_judges(features)}
+    return [MethodSystem(name, MethodConfig(kind), config) for name, kind in possible.items()]

@@ -1,0 +1,191 @@
+"""Losses and decodings of the published methods against calculations by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.layers import StackedLayers
+from models.methods import (
+    FLOOR,
+    METHOD_CLASSES,
+    Core,
+    Labelled,
+    MethodConfig,
+    MethodKind,
+    MethodOutput,
+    Rica2,
+    Tpt,
+    Usdl,
+    build_method,
+    divergence,
+    group_edges,
+    likert,
+    normal_loss,
+    order_loss,
+    triplet_loss,
+)
+from models.stacked import MemberDropout
+
+KINDS: list[MethodKind] = list(METHOD_CLASSES)
+STEPS, FEATURES = 6, 5
+
+
+def dropout(members: int, rows: int) -> MemberDropout:
+    return MemberDropout([np.random.Generator(np.random.SFC64(i)) for i in range(members)], [rows] * members)
+
+
+def batch(members: int = 2, rows: int = 7, judges: int = 3) -> Labelled:
+    generator = torch.Generator().manual_seed(1)
+    score = 10 * torch.rand(rows, generator=generator).expand(members, -1)
+    steps = torch.randn(members, rows, STEPS, FEATURES, generator=generator)
+    return Labelled(steps, score, score.unsqueeze(-1).expand(-1, -1, judges).clone())
+
+
+def started(kind: MethodKind, members: int = 2, **settings: float) -> object:
+    net = build_method(MethodConfig(kind, width=16, **settings), FEATURES, 3, StackedLayers(members))  # type: ignore[arg-type]
+    net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
+    return net
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_member_is_the_same_in_any_stack_and_every_parameter_learns(kind: MethodKind) -> None:
+    x, partners, voters = batch(), torch.arange(6, -1, -1).expand(2, -1), torch.zeros(2, 7, 3, dtype=torch.long)
+    stack = started(kind)
+    loss = stack.loss(x, partners, dropout(2, 7))
+    assert loss.shape == (2,)
+    loss.sum().backward()
+    assert [name for name, p in stack.named_parameters() if p.grad is None] == []
+    alone = started(kind, 1)
+    first = Labelled(x.steps[:1], x.score[:1], x.judges[:1])
+    torch.testing.assert_close(alone.loss(first, partners[:1], dropout(1, 7)), loss[:1])
+    predicted: MethodOutput = stack.predict(x.steps, x, voters, dropout(2, 7))
+    assert predicted.score.shape == (2, 7)
+    assert torch.equal(predicted.score, stack.predict(x.steps, x, voters, dropout(2, 7)).score)
+    single = alone.predict(x.steps[:1], first, voters[:1], dropout(1, 7))
+    torch.testing.assert_close(single.score[0], predicted.score[0])
+
+
+def test_target_distributions_sum_to_one_with_the_score_as_mean() -> None:
+    net = started("usdl")
+    assert isinstance(net, Usdl)
+    scores = torch.tensor([0.0, 3.21, 10.0])
+    target = net.target(scores)
+    torch.testing.assert_close(target.sum(-1), torch.ones(3))
+    torch.testing.assert_close(target @ net.grid, scores, atol=1e-2, rtol=0)
+    deviation = ((net.grid - scores.unsqueeze(-1)).square() * target).sum(-1).sqrt()
+    torch.testing.assert_close(deviation, torch.full((3,), 0.5), atol=1e-2, rtol=0)
+
+
+def test_the_divergence_of_usdl_is_that_of_the_library_and_zero_for_the_target() -> None:
+    net, x = started("usdl"), batch()
+    assert isinstance(net, Usdl)
+    predicted = net._log_distribution(x.steps, None)
+    expected = torch.nn.functional.kl_div(predicted, net.target(x.score.unsqueeze(-1)), reduction="none").sum((-1, -2))
+    net.config = MethodConfig("usdl", width=16, dropout=0.0)
+    torch.testing.assert_close(net.loss(x, torch.zeros(2, 7), dropout(2, 7)), expected.mean(-1))
+    net._log_distribution = lambda steps, drop: net.target(x.score.unsqueeze(-1)).clamp(min=1e-12).log()  # type: ignore[method-assign]
+    assert net.loss(x, torch.zeros(2, 7), dropout(2, 7)).abs().max() < 1e-6
+    torch.testing.assert_close(net.predict(x.steps, x, torch.zeros(0), dropout(2, 7)).score, x.score, atol=1e-2, rtol=0)
+
+
+def test_groups_hold_equal_shares_of_the_training_pairs() -> None:
+    scores = torch.from_numpy(np.random.default_rng(0).exponential(2.0, 60)).float()
+    edges = group_edges(scores, 8)
+    torch.testing.assert_close(edges, -edges.flip(0))
+    apart = (scores.unsqueeze(1) - scores)[~torch.eye(60, dtype=torch.bool)]
+    shares = torch.histogram(apart, edges)[0] / len(apart)
+    assert (shares - 1 / 8).abs().max() < 0.002
+    assert edges[-1] == apart.max()
+
+
+def test_the_tree_gives_probabilities_and_its_decoding_inverts_its_loss() -> None:
+    net = started("core")
+    assert isinstance(net, Core)
+    logs, _ = net.tree(torch.randn(2, 4, net.relation_width()))
+    torch.testing.assert_close(logs.exp().sum(-1), torch.ones(2, 4))
+    net.edges = torch.tensor([-8.0, -4, -2, -1, 0, 1, 2, 4, 8])
+    differences = torch.tensor([[-7.0, -1.5, 0.0, 3.0, 8.0]])
+    group = torch.tensor([[0, 2, 4, 6, 7]])
+    certain = torch.full((1, 5, 8), -1e9).scatter(-1, group.unsqueeze(-1), 0.0)
+    place = torch.tensor([[0.25, 0.5, 0.0, 0.5, 1.0]]).unsqueeze(-1).expand(-1, -1, 8)
+    torch.testing.assert_close(net.tree_loss(certain, place, differences), torch.zeros(1))
+    torch.testing.assert_close(net.decode(certain, place), differences)
+    even = torch.full((1, 5, 8), 1 / 8).log()
+    torch.testing.assert_close(net.tree_loss(even, place + 0.5, differences), torch.tensor([np.log(8) + 0.25]).float())
+
+
+def test_votes_are_exemplars_plus_differences_averaged() -> None:
+    net, x = started("core", 1), batch(1)
+    assert isinstance(net, Core)
+    voters = torch.tensor([[[0, 3]]]).expand(1, 7, 2)
+    net.tree.forward = lambda relation: (torch.zeros(*relation.shape[:-1], 8), torch.zeros(*relation.shape[:-1], 8))  # type: ignore[method-assign]
+    expected = x.score[0, [0, 3]].mean() + net.edges[0]  # the first of equally likely groups, at its lower bound
+    predicted = net.predict(x.steps, x, voters, dropout(1, 7)).score
+    torch.testing.assert_close(predicted, expected.expand(1, 7))
+
+
+def test_order_is_free_for_centres_in_order_and_costs_otherwise() -> None:
+    config = MethodConfig("tpt", queries=3)
+    ordered = torch.eye(8)[[1, 4, 6]].expand(2, 3, 1, 3, 8)  # at steps 2, 5 and 7 of 8
+    torch.testing.assert_close(order_loss(ordered, config), torch.zeros(2))
+    swapped = torch.eye(8)[[4, 1, 6]].expand(2, 3, 1, 3, 8)  # 5, 2, 7: the second is 3 + margin too early
+    torch.testing.assert_close(order_loss(swapped, config), torch.full((2,), 4.0))
+    flat = torch.full((1, 1, 1, 3, 8), 1 / 8)  # all centres at 4.5: 2 x margin; mean distance 2
+    torch.testing.assert_close(order_loss(flat, config), torch.tensor([2.0 + 0.05 * 2.0]))
+
+
+def test_parts_of_tpt_are_compared_one_by_one() -> None:
+    net = started("tpt")
+    assert isinstance(net, Tpt)
+    asked, exemplar = torch.randn(2, 2, 3, 4, 16)
+    order = torch.tensor([2, 0, 3, 1])
+    reordered = net.relation(asked[..., order, :], exemplar[..., order, :], torch.zeros(2, 3))
+    torch.testing.assert_close(reordered, net.relation(asked, exemplar, torch.zeros(2, 3)))
+    assert not torch.allclose(reordered, net.relation(asked[..., order, :], exemplar, torch.zeros(2, 3)))
+
+
+def test_grades_and_their_triplets() -> None:
+    torch.testing.assert_close(
+        likert(torch.tensor([[0.0, 0, 0, 1], [1, 1, 1, 1], [1, 0, 0, 1]])), torch.tensor([10.0, 5, 5])
+    )
+    apart = torch.eye(2).expand(1, 3, 2, 2)  # grades orthogonal, equal in all performances: 0 - 1 + margin
+    torch.testing.assert_close(triplet_loss(apart, 1.0), torch.zeros(1))
+    same = torch.ones(1, 3, 2, 2)
+    torch.testing.assert_close(triplet_loss(same, 1.0), torch.ones(1))
+
+
+def test_the_interval_widens_with_the_noise_of_the_embedding() -> None:
+    net = started("rica2", 1)
+    assert isinstance(net, Rica2)
+    mean = torch.randn(1, 400, 4, 8)
+    still = net.draw(mean, torch.full_like(mean, -60.0), dropout(1, 400), 20)[1]
+    torch.testing.assert_close(still, torch.full((1, 400), FLOOR))
+    wide = [net.draw(mean, torch.full_like(mean, v), dropout(1, 400), 20)[1].mean() for v in (-2.0, 0.0, 2.0)]
+    assert FLOOR < wide[0] < wide[1] < wide[2]
+
+
+def test_likelihood_and_divergence_are_those_of_the_library() -> None:
+    from torch.distributions import Normal, kl_divergence
+
+    score, mean, deviation = torch.rand(3, 2, 5) + 0.1
+    expected = -Normal(mean, deviation).log_prob(score) - 0.5 * np.log(2 * np.pi)
+    torch.testing.assert_close(normal_loss(score, mean, deviation), expected)
+    mean, log_variance = torch.randn(2, 2, 5, 4, 8)
+    apart = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(torch.zeros(()), torch.ones(())))
+    torch.testing.assert_close(divergence(mean, log_variance), apart.mean(-1).sum(-1))
+
+
+def test_musdl_without_judges_is_refused() -> None:
+    with pytest.raises(ValueError, match="single judges"):
+        build_method(MethodConfig("musdl"), FEATURES, 0, StackedLayers(1))
+
+
+def test_the_page_is_what_the_benchmark_writes() -> None:
+    import json
+
+    from benchmarks.method_comparison import DOCS, page
+
+    stored = json.loads((DOCS / "methods.json").read_text(encoding="utf-8"))
+    assert page(stored) == (DOCS / "methods.md").read_text(encoding="utf-8")
