@@ -27,7 +27,7 @@ TASKS = {
     "ui-prmd": ["m01"],
     "kimore": ["Es1", "Es2"],
 }
-SMALL = ["train.runs=1", "train.epochs=1", "model.width=4", "run.workers=0", "split.folds=2"]
+SMALL = ["train.runs=1", "train.epochs=1", "model.width=4", "run.workers=0", "split.folds=2", "timesteps.steps=4"]
 
 
 def command(*arguments: object) -> str:
@@ -46,7 +46,7 @@ def test_preset_runs_on_its_made_set(kind: str, tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(stages, "STAGES", table)
         settings.append("stages=[timesteps]")
     else:
-        settings += ["timesteps.steps=4", "timesteps.statistics=mean"]
+        settings.append("timesteps.statistics=mean")
     options = ["--config", kind, "--cache", tmp_path / "cache", *(x for one in settings for x in ("--set", one))]
     assert "0 failed" in command("extract", *options)
     first = TASKS[kind][:1]
