@@ -236,7 +236,12 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
-        return UsageError("no usable video in this folder", where=given, fix="; ".join(problems[:3]))
+        why = "; ".join(problems[:3])
+        return UsageError(
+            f"no usable video in this folder ({why})",
+            where=given,
+            fix="Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ...",
+        )
     suffixes = (
         f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
     )

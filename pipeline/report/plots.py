@@ -75,7 +75,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
-    "svg.hashsalt": "",
+    "svg.hashsalt": "aqa",
     "savefig.dpi": 300,
     "text.parse_math": False,
 }
@@ -298,6 +298,11 @@ def save(figure: Figure, path: Path) -> Path:
     """
     kind = path.suffix.lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:  # the solver's last bits differ from run to run, and would be in the names of SVG parts
+        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
     try:
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=kind, metadata=undated)

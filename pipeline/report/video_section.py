@@ -34,7 +34,7 @@ def batch_row(result: Score, record: Record, *, name: str | None = None) -> Vide
     return VideoReport(
         name=result.id if name is None else name,
         result=result,
-        truth={label: value for label, value in labels.items() if value is not None},
+        truth={label: value for label, value in labels.items() if isinstance(value, float)},
         duration=result.steps[-1].end if result.steps else None,
         task=record.task,
     )
