@@ -226,6 +226,7 @@ def evaluate(
     grids: Sequence[str] = (),
     oracle: bool = False,
     quick: bool = False,
+    dry_run: bool = False,
     observer: Observer = SILENT,
 ) -> Evaluation:
     """Train and test by a protocol, from raw data: folds, leak audit, trivial baselines, and the paper's row.
@@ -237,6 +238,7 @@ def evaluate(
         out: folder of results.json and the page.
         grids: a row whose settings are chosen for each fold, as in `search`.
         quick: two networks a fold and no inner validation.
+        dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
 
     Raises:
         UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
@@ -254,7 +256,9 @@ def evaluate(
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
     settings = _settings(config, overrides, cache, workers)
-    return _evaluate("aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, more=more)
+    return _evaluate(
+        "aim", settings, out, pack, engine, address, observer, oracle=oracle, quick=quick, dry_run=dry_run, more=more
+    )
 
 
 def leaderboard(
@@ -928,6 +932,7 @@ def _evaluate(
     only: str = "",
     oracle: bool = False,
     quick: bool = False,
+    dry_run: bool = False,
     more: Sequence[System] = (),
 ) -> Evaluation:
     """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
@@ -940,10 +945,11 @@ def _evaluate(
     run, stop = pick_run(engine, config, address), observer.stop_event()
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
     done = evaluate_features(
-        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, more=more,
-        run=run, observer=observer, stop=stop,
+        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
+        more=more, run=run, observer=observer, stop=stop,
     )  # fmt: skip
-    write_evaluation(done, len(features))
+    if not dry_run:
+        write_evaluation(done, len(features))
     return done
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from data.errors import UsageError, counted
 from pipeline.config import BaseConfig
 from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
@@ -41,6 +43,7 @@ class Evaluation:
         config: the configuration.
         systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
         quick: there was no inner validation.
+        expected: the time that it would take, where nothing was run.
     """
 
     results: Results
@@ -48,9 +51,12 @@ class Evaluation:
     config: BaseConfig
     systems: str = "aim"
     quick: bool = False
+    expected: ExpectedTime | None = None
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
+        if self.expected is not None:
+            return [str(self.expected)]
         results, lines = self.results, audit_lines(self.results["audit"], self.results["left_out"])
         if (few := held_out_a_fold(results)) < FEW:
             lines.append(
@@ -73,6 +79,8 @@ class Evaluation:
 
     def tables(self) -> list[TableRows]:
         """The tables in the paper's form."""
+        if self.expected is not None:
+            return []
         name = f"{self.config.name}, {self.config.protocol}"
         return [(f"{name}: {title}", columns, rows) for title, columns, rows in results_tables(self.results)]
 
@@ -125,6 +133,7 @@ def evaluate_features(
     only: str,
     oracle: bool,
     quick: bool,
+    dry_run: bool,
     more: Sequence[System],
     run: Run,
     observer: Observer,
@@ -132,7 +141,7 @@ def evaluate_features(
 ) -> Evaluation:
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
-    `quick` takes `QUICK_RUNS` networks at most and no inner validation.
+    `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
 
     Raises:
         DataError: the performances cannot be split, or the split leaks.
@@ -142,11 +151,15 @@ def evaluate_features(
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
+    protocol = partial(
+        run_protocol, config, features, systems=systems, only=only, oracle=oracle, quick=quick,
+        checkpoints=folder / "checkpoints", more=more, stop=stop.is_set,
+    )  # fmt: skip
+    if dry_run:
+        expected = expected_time(lambda noting: protocol(run=noting), stop.is_set)
+        return Evaluation({}, folder, config, systems, quick, expected)
     with observer.progress("trainings") as progress:
-        results = run_protocol(
-            config, features, systems=systems, only=only, oracle=oracle, quick=quick,
-            checkpoints=folder / "checkpoints", more=more, run=run, progress=progress, stop=stop.is_set,
-        )  # fmt: skip
+        results = protocol(run=run, progress=progress)
     return Evaluation(results, folder, config, systems, quick)
 
 
