@@ -91,7 +91,7 @@ def test_bad_videos_beside_good_ones(make_video, tmp_path: Path) -> None:
         (["extract", "/nowhere"], "no such file or folder"),
         (["extract", "{tmp}"], "no video in this folder"),
         (["extract", "{tmp}", "--config", "configs/fodler.yaml"], "no such configuration file"),
-        (["extract", "{tmp}", "--config", "fodler"], "did you mean 'folder'? Presets: aqa7, demo, folder"),
+        (["extract", "{tmp}", "--config", "fodler"], "did you mean 'folder'? Presets: aqa7, demo, finediving"),
         (["extract", "{tmp}", "-c", "folder", "--set", "pose.strid=2"], "error: --set pose.strid=2: unknown key"),
         (["extract", "{tmp}", "--set", "pose.strid=2"], "did you mean 'pose.stride'?"),
         (["extract", "{tmp}", "--set", "nonsense"], "section.key=value"),

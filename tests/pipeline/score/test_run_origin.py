@@ -102,6 +102,7 @@ def test_relative_places_are_read_from_where_the_run_was_made(tmp_path: Path, mo
         "root": str(tmp_path / "demo" / "dives"),
         "labels": None,
         "tasks": [],
+        "score": "",
     }
     assert note == f"note: demo/dives is not in the current folder; places of this run are read from {tmp_path}"
     (tmp_path / "demo" / "dives").rmdir()
