@@ -38,6 +38,7 @@ from pipeline.observer import Observer
 
 if TYPE_CHECKING:
     from data.datasets import DataReport
+    from data.video import Record
     from pipeline.cache import CacheFiles, CacheListing
     from pipeline.config import BaseConfig
     from pipeline.demo import DemoResult
@@ -614,6 +615,7 @@ def pack(
     """Gather the features of a data set into one file, for sharing, for training elsewhere and for other programs.
 
     The HDF5 file of time steps is what `--pack` of other commands reads. The other formats come with a data dictionary.
+    A data card is beside all of them.
 
     Args:
         out: the file, default features.FORMAT; with --per-video the folder, default features.
@@ -628,6 +630,7 @@ def pack(
         UsageError: the file cannot be written, a setting is wrong, no such format, or no data set is given.
         DataError: no performance has features.
     """
+    from pipeline.data_card import card_place, write_data_card
     from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
     from pipeline.outputs import check_file, writing
@@ -643,12 +646,15 @@ def pack(
         features = cached_features(records, settings, observer)
         with writing(path):
             write_pack(path, features)
+            made = [name for name in settings.stages if name in features.settings]
+            write_data_card(card_place(path, per_video=False), settings, features.records, made)
         return Packed(path, len(features), 1, path.stat().st_size)
     planner = make_planner(settings, (stage,))
+    used: list[Record] = []
+    outputs = stage_outputs(records, planner, stage, observer, used)
     with writing(path):
-        packed = write_features(
-            path, form, stage, stage_outputs(records, planner, stage, observer), per_video=per_video
-        )
+        packed = write_features(path, form, stage, outputs, per_video=per_video)
+        write_data_card(card_place(path, per_video=per_video), settings, used, (stage,))
     planner.cache.close()
     return packed
 

@@ -75,9 +75,12 @@ def chosen_format(name: str, out: Path | None) -> str:
 
 
 def stage_outputs(
-    records: Sequence[Record], planner: Planner, stage: str, observer: Observer
+    records: Sequence[Record], planner: Planner, stage: str, observer: Observer, used: list[Record]
 ) -> Iterator[tuple[Record, StageOutput]]:
-    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one."""
+    """The fresh outputs of a stage, one video at a time; the observer gets a line about each video without one.
+
+    Records with an output are added to `used`.
+    """
     for plan in planner.plan_all(records):
         step = next(step for step in plan.steps if step.stage == stage)
         if step.check.state != "fresh":
@@ -89,6 +92,7 @@ def stage_outputs(
         except UNREADABLE as error:
             observer.note(f"left out: {plan.record.name}: {error}")
             continue
+        used.append(plan.record)
         yield plan.record, output
 
 

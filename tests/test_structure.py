@@ -46,7 +46,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ),
     ("cache",),
     ("extract",),
-    ("features", "results", "pack", "pack_formats", "feature_source"),
+    ("features", "results", "pack", "pack_formats", "data_card", "feature_source"),
     ("train",),
     ("systems",),
     ("evaluate",),

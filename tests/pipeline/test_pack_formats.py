@@ -52,6 +52,7 @@ def test_pandas_reads_one_table(extracted: dict[str, str], tmp_path: Path, form:
     np.testing.assert_array_equal(first["secondary_mask.0"].to_numpy().astype(bool), arrays["secondary_mask"][:, 0])
     np.testing.assert_array_equal(first["bounds.1"].to_numpy(), arrays["bounds"][:, 1])
     assert (first["duration"] == arrays["duration"]).all()
+    assert "- 2 performances of a data set" in (tmp_path / "steps.card.md").read_text()
     dictionary = json.loads((tmp_path / "steps.dictionary.json").read_text())
     assert dictionary["arrays"]["bounds"] == {
         "dims": ["step", "edge"], "unit": "s", "meaning": "begin and end of each time step", "names": [],
@@ -91,7 +92,7 @@ def test_one_file_a_video(extracted: dict[str, str], tmp_path: Path, form: str) 
     )
     assert (packed.path, packed.files) == (tmp_path / "out", 2)
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
-    assert names == [f"=b.csv.{form}", f"a.csv.{form}", "skeleton.dictionary.json"]
+    assert names == [f"=b.csv.{form}", f"a.csv.{form}", "card.md", "skeleton.dictionary.json"]
 
 
 def test_what_cannot_be_written_says_so(

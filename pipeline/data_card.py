@@ -1,0 +1,79 @@
+"""The data card of packed features: what they are of, how they were made, and what whoever passes them on must add."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from data.errors import printable
+from data.store import write_text
+from data.video import Labels, Record
+from pipeline.config import BaseConfig
+from pipeline.stages import stage_class
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
+"""Size classes of the Hugging Face Hub, each with its end."""
+
+SCORES = ("score", "execution", "synchronisation", "difficulty")
+
+LIMITS = (
+    "The features hold no picture and no path. They hold the ids and labels of the data set, whose own terms of use "
+    "apply: add its licence and source before you pass them on.",
+    "Networks that were trained on other videos made a part of the features, and their errors are in them.",
+)
+
+
+def card_place(out: Path, *, per_video: bool) -> Path:
+    """Where the card of these features is: beside the file, or in the folder."""
+    return out / "card.md" if per_video else out.with_name(f"{out.stem}.card.md")
+
+
+def write_data_card(place: Path, config: BaseConfig, records: Sequence[Record], stages: Sequence[str]) -> None:
+    """Write the card, with the metadata of a hub at its top; equal data gives the same text.
+
+    Args:
+        place: the file.
+        config: of the features.
+        records: the performances that were packed.
+        stages: whose arrays they are.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    name = printable(config.name)
+    facts = {
+        "pretty_name": name,
+        "task_categories": ["video-classification"],
+        "tags": ["action-quality-assessment", config.dataset.kind],
+        "size_categories": [next((text for end, text in SIZES if len(records) < end), "n>100K")],
+    }
+    lines = ["---", *yaml.safe_dump(facts, sort_keys=False).splitlines(), "---", f"# Features: {name}", ""]
+    lines += [f"- {row}" for row in (*_data(config, records), *_stages(config, stages))]
+    lines += ["", "## Limits", "", *[f"- {row}" for row in LIMITS], ""]
+    write_text(place, "\n".join(lines))
+
+
+def _data(config: BaseConfig, records: Sequence[Record]) -> list[str]:
+    rows = [f"{len(records)} performances of a data set of kind `{config.dataset.kind}`"]
+    tasks = Counter(record.task for record in records)
+    if set(tasks) != {""}:
+        rows.append("tasks: " + ", ".join(f"{printable(task or 'none')} {n}" for task, n in sorted(tasks.items())))
+    for name in SCORES:
+        values = [getattr(record.labels or Labels(), name) for record in records]
+        given = np.array([value for value in values if value is not None])
+        if len(given):
+            spread = f"{given.min():.3f} to {given.max():.3f}, mean {given.mean():.3f}"
+            rows.append(f"{name}: {len(given)} labels, {spread}")
+    return rows
+
+
+def _stages(config: BaseConfig, stages: Sequence[str]) -> list[str]:
+    rows = []
+    for name in stages:
+        settings = ", ".join(f"{key} {value}" for key, value in sorted(config.stage(name).result_settings().items()))
+        rows.append(f"stage `{name}`, version {stage_class(name).version}: {printable(settings)}")
+    return rows
