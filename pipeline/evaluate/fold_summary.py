@@ -170,10 +170,10 @@ def difference(
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
 
+    lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
+
     def statistic(chosen: Rows) -> float:
-        return metrics.spearman(first[chosen], true[rows[chosen]]) - metrics.spearman(
-            second[chosen], true[rows[chosen]]
-        )
+        return lead(chosen) - against(chosen)
 
     low, high = _resampled(statistic, features, rows, draws, seed)
     return {
@@ -192,9 +192,7 @@ def _interval(
         return None
     rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
 
-    def statistic(chosen: Rows) -> float:
-        return metrics.spearman(predicted[chosen], true[rows[chosen]])
-
+    statistic = metrics.spearman_of_rows(predicted, true[rows])
     low, high = _resampled(statistic, features, rows, draws, seed)
     clusters = len(_clusters(features, rows))
     return {"level": 0.95, "low": or_none(low), "high": or_none(high), "clusters": clusters}
@@ -209,9 +207,12 @@ def _resampled(
 ) -> tuple[float, float]:
     """Bootstrap interval of a statistic of positions in `rows`, resampling performances."""
     members = _clusters(features, rows)
-    return metrics.bootstrap_interval(
-        lambda drawn: statistic(np.concatenate([members[i] for i in drawn])), len(members), draws=draws, seed=seed
-    )
+    single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
+
+    def of_drawn(drawn: Rows) -> float:
+        return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
+
+    return metrics.bootstrap_interval(of_drawn, len(members), draws=draws, seed=seed)
 
 
 def user_summary(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from models import metrics
@@ -88,6 +90,16 @@ def test_errors() -> None:
 def test_unusable_pairs_are_refused(predicted: list[float], true: list[float]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         metrics.spearman(predicted, true)
+
+
+@given(
+    arrays(np.float64, 12, elements=st.integers(-3, 3).map(float)),
+    arrays(np.float64, 12, elements=st.integers(-3, 3).map(float)),
+    arrays(np.intp, st.integers(0, 15), elements=st.integers(0, 11)),
+)
+def test_the_rank_correlation_of_rows_is_that_of_their_values(a: Any, b: Any, rows: Any) -> None:
+    expected = metrics.spearman(a[rows], b[rows])
+    np.testing.assert_array_equal(metrics.spearman_of_rows(a, b)(rows), expected)
 
 
 def test_bootstrap_interval_covers() -> None:
