@@ -11,14 +11,12 @@ import yaml
 
 from data.errors import printable
 from data.store import write_text
-from data.video import Labels, Record
+from data.video import LABELS, Labels, Record
 from pipeline.config import BaseConfig
 from pipeline.stages import stage_class
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 """Size classes of the Hugging Face Hub, each with its end."""
-
-SCORES = ("score", "execution", "synchronisation", "difficulty")
 
 LIMITS = (
     "The features hold no picture and no path. They hold the ids and labels of the data set, whose own terms of use "
@@ -62,7 +60,7 @@ def _data(config: BaseConfig, records: Sequence[Record]) -> list[str]:
     tasks = Counter(record.task for record in records)
     if set(tasks) != {""}:
         rows.append("tasks: " + ", ".join(f"{printable(task or 'none')} {n}" for task, n in sorted(tasks.items())))
-    for name in SCORES:
+    for name in LABELS:
         values = [getattr(record.labels or Labels(), name) for record in records]
         given = np.array([value for value in values if value is not None])
         if len(given):

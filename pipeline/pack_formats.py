@@ -21,15 +21,13 @@ from data.errors import DataError, UsageError, nearest, printable
 from data.store import Array, StageOutput, write_text
 from data.store import hdf5 as store
 from data.store.files import atomic_path, safe_name
-from data.video import Labels, Record
+from data.video import LABELS, Labels, Record
 from pipeline.cache import UNREADABLE, software
 from pipeline.extract import Planner
 from pipeline.observer import Observer
 from pipeline.stages import stage_class
 
 FORMATS = ("h5", "npz", "csv", "parquet")
-
-LABELS = ("score", "execution", "synchronisation", "difficulty")
 
 Column = tuple[str, NDArray[Any]]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import configparser
-import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from pipeline.config import config_class, load_config
 from pipeline.presets import config_path
 from pipeline.recipes import RECIPES
 from run_pipeline import app
+from tests.helpers.scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = sorted((ROOT / "docs").rglob("*.md"))
@@ -276,12 +276,7 @@ def test_pages_name_no_machine() -> None:
 
 
 def test_the_settings_page_shows_every_recipe() -> None:
-    made = importlib.util.spec_from_file_location("generated", ROOT / "docs" / "generated.py")
-    assert made is not None
-    assert made.loader is not None
-    generated = importlib.util.module_from_spec(made)
-    made.loader.exec_module(generated)
-    page = generated.settings()
+    page = load_script(ROOT / "docs" / "generated.py").settings()
     for recipe in RECIPES:
         assert page.count(f"recipe `{recipe}` |") == 2
         assert f"`{recipe}`" in text_of(ROOT / "docs" / "training.md")

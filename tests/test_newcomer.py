@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.helpers.scripts import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,13 +40,7 @@ two
 
 @pytest.fixture(scope="module")
 def newcomer() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("newcomer", ROOT / ".ci" / "newcomer.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["newcomer"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / ".ci" / "newcomer.py")
 
 
 def played(newcomer: ModuleType, page: str, folder: Path) -> list[str]:

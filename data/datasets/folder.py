@@ -16,7 +16,7 @@ from pathlib import Path
 from data.datasets.labelled import COPIES, found_labels, join, split_of
 from data.datasets.tables import Row, number
 from data.store import Storage, address, is_remote
-from data.video import Labels, Listing, Record, find_videos
+from data.video import LABELS, Labels, Listing, Record, find_videos
 
 COLUMNS = (
     "video",
@@ -61,7 +61,7 @@ def list_folder(
 
 def build_record(record: Record, row: Row) -> Record:
     """The record with what a row of the table says of it."""
-    numbers = {name: row.number(name) for name in ("score", "execution", "synchronisation", "difficulty")}
+    numbers = {name: row.number(name) for name in LABELS}
     judges = tuple(
         number(cell, where=row.where, what="judges", decimal_comma=row.decimal_comma)
         for cell in row.text("judges").split()

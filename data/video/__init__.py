@@ -3,10 +3,11 @@
 from data.video.decoder import Frame, VideoInfo, decode, probe
 from data.video.frame_folder import FrameFolder
 from data.video.media import embed_video, jpeg, key_frames
-from data.video.records import VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
+from data.video.records import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 from data.video.writer import write_video
 
 __all__ = [
+    "LABELS",
     "VIDEO_SUFFIXES",
     "Frame",
     "FrameFolder",

@@ -42,6 +42,10 @@ FINGERPRINT_BLOCK = 1 << 20
 """Bytes read at a time, so that a file of any size is hashed in flat memory."""
 
 
+LABELS = ("score", "execution", "synchronisation", "difficulty")
+"""Labels that are one number."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """What judges gave one performance. Every field is optional; `score` is what AIM regresses.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data.errors import VideoError
 from data.store import StageOutput
-from data.video import FrameFolder, Record, embed_video, key_frames, probe
+from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import KeyFrame, Media, Traces, TrainingSteps, VideoReport
@@ -30,11 +30,11 @@ STILLS = 8
 
 def batch_row(result: Score, record: Record, *, name: str | None = None) -> VideoReport:
     """The line of a scored video in the batch table; `name` replaces the id."""
-    labels = vars(record.labels) if record.labels else {}
+    labels = {name: getattr(record.labels, name) for name in LABELS} if record.labels else {}
     return VideoReport(
         name=result.id if name is None else name,
         result=result,
-        truth={label: value for label, value in labels.items() if isinstance(value, float)},
+        truth={label: value for label, value in labels.items() if value is not None},
         duration=result.steps[-1].end if result.steps else None,
         task=record.task,
     )

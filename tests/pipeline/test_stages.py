@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pipeline.extract.batch import run_extract, status_rows
 from pipeline.extract.costs import estimate
 from pipeline.extract.plan import Planner
 from pipeline.stages import STAGES, stage_class
+from tests.helpers.scripts import load_script
 from tests.helpers.toy_stages import Brightness
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,12 +34,7 @@ def toy_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def generated() -> Any:
-    made = importlib.util.spec_from_file_location("generated", ROOT / "docs" / "generated.py")
-    assert made is not None
-    assert made.loader is not None
-    module = importlib.util.module_from_spec(made)
-    made.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "docs" / "generated.py")
 
 
 def run(config: Any, videos: Path) -> Any:
