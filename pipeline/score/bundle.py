@@ -57,7 +57,7 @@ class Predictions:
         step_scores: (n, T) share of each time step; with `other_share` and the lower end of the scale they sum to
             the score.
         attention: (n, T, 2) weights of scene and interaction.
-        execution: (n,), or None where the model has no such head.
+        execution: (n,), or None where the model has no such head, or the training part no such label.
         synchronisation: (n,), or None.
         execution_steps: (n, T), or None.
         synchronisation_steps: (n, T), or None.
@@ -113,7 +113,9 @@ class Bundle:
 
         def mean(name: str, column: int, *, shift: bool) -> Floats | None:
             values = getattr(output, name)
-            return None if values is None else unscale(values.mean(0).numpy(), column, shift=shift)
+            if values is None or not np.isfinite(self.run.train_labels[:, column]).any():  # no scale without labels
+                return None
+            return unscale(values.mean(0).numpy(), column, shift=shift)
 
         made = Predictions(
             ids=features.ids,

@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
+from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
@@ -44,6 +45,16 @@ def test_shapes_and_sums(run: TrainedRun, features: FeatureSet) -> None:
     low = run.normaliser.score_range[:, 0]
     assert np.allclose(out.step_scores.sum(1) + low[0], out.score)
     assert np.allclose(out.execution_steps.sum(1) + low[1], out.execution)
+
+
+def test_a_head_without_labels_predicts_nothing(features: FeatureSet, tmp_path: Path) -> None:
+    """A set in the layout of TASD-2 need not have the parts of the score; its scores are no damage."""
+    records = tuple(replace(record, labels=Labels(float(i))) for i, record in enumerate(features.records))
+    unlabelled = replace(features, records=records)
+    save(train(unlabelled, fast(runs=2, epochs=2), AimConfig(width=8, multi_task=True)), tmp_path)
+    out = load(tmp_path).predict(unlabelled)
+    assert np.isfinite(out.score).all()
+    assert (out.execution, out.execution_steps, out.synchronisation, out.synchronisation_steps) == (None,) * 4
 
 
 def test_saved_and_loaded_score_the_same_bytes(run: TrainedRun, features: FeatureSet, tmp_path: Path) -> None:
