@@ -23,8 +23,7 @@ MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in ran
 _SIGMAS = np.repeat([0.026, 0.025, 0.035, 0.079, 0.072, 0.062, 0.107, 0.087, 0.089], [1] + [2] * 8)
 """(17,) COCO's per-joint standard deviations, relative to the square root of the person's area."""
 
-_TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])
-"""(17,) true for shoulders, hips and knees."""
+_TRUNK = np.isin(np.arange(17), [5, 6, 11, 12, 13, 14])  # (17,) true for shoulders, hips and knees
 
 
 def in_blocks(

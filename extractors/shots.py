@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-THUMBNAIL = 96
-"""Longer side in pixels."""
+THUMBNAIL = 96  # longer side in pixels
 
 LEAP, MIN_DIFFERENCE = 4.0, 8.0
 """A cut's remaining difference is this many times that of the last frames, and at least this (grey levels)."""

@@ -12,14 +12,9 @@ from data.store.arrays import Floats
 
 Bools = NDArray[np.bool_]
 
-LONE_PERIOD_S = 0.04
-"""Duration of a single row where there is no second one: one frame at 25 frames per second."""
-
-FILL_WEIGHT = 0.5
-"""An interpolated value weighs half as much as the lighter of the two values around it."""
-
-WINDOW_SIGMAS = 3.0
-"""The local fit uses rows within this many standard deviations of its Gaussian on both sides."""
+LONE_PERIOD_S = 0.04  # duration of a single row where there is no second one: one frame at 25 frames per second
+FILL_WEIGHT = 0.5  # an interpolated value weighs half as much as the lighter of the two values around it
+WINDOW_SIGMAS = 3.0  # the local fit uses rows within this many standard deviations of its Gaussian on both sides
 
 BLOCK, ROWS = 1 << 16, 1024
 """Numbers of one temporary array, and rows computed at a time: temporaries stay small however long a video is."""

@@ -29,8 +29,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.fusion import attend
 from models.layers import Layers, PlainLayers, start_values
 
-Dropout = Callable[[Tensor, float], Tensor]
-"""Returns its first argument with entries dropped at the rate of the second."""
+Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate of the second
 
 
 def keep(values: Tensor, rate: float) -> Tensor:

@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BATCH_NORM_EPS = 1e-3
-FEATURES = 1024
-"""Channels of the pooled feature."""
+FEATURES = 1024  # channels of the pooled feature
 
 _MIXED = {
     "Mixed_3b": (192, (64, 96, 128, 16, 32, 32)),

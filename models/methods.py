@@ -21,11 +21,8 @@ from models.stacked import MemberDropout
 
 MethodKind = Literal["transformer", "usdl", "musdl", "core", "gdlt", "tpt", "rica2"]
 
-TOP = 10.0
-"""Upper end of the training scale."""
-
-FLOOR = 0.3
-"""Least predicted deviation."""
+TOP = 10.0  # upper end of the training scale
+FLOOR = 0.3  # least predicted deviation
 
 
 @dataclass(frozen=True)

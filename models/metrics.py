@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
-FISHER_CLIP = 0.9999
-"""Correlations are clipped to this size before Fisher's z, which is infinite at 1."""
+FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
 
 
 def ranks(values: ArrayLike) -> Floats:

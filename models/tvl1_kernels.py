@@ -10,8 +10,7 @@ from models.numba_cpu import compiler
 Image = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
-FLAT = np.float32(1e-3)
-"""Added to the squared gradient, so that a flat pixel has no say instead of an infinite one."""
+FLAT = np.float32(1e-3)  # added to the squared gradient, so that a flat pixel has no say instead of an infinite one
 
 compiled, inlined = compiler(fastmath=True), compiler(fastmath=True, inline="always")
 """For functions that Python calls, and for those that the compiled functions of their file call."""

@@ -23,9 +23,7 @@ POINTS = (
 )  # fmt: skip
 """Names of the points that `points` returns; the first 17 are the COCO keypoints in their order."""
 
-P = {name: index for index, name in enumerate(POINTS)}
-"""Point name to index."""
-
+P = {name: index for index, name in enumerate(POINTS)}  # point name to index
 SIDES = (("left", -1.0), ("right", 1.0))
 
 PELVIS, SPINE = 0.21, 0.29  # hip line to waist, waist to shoulder line

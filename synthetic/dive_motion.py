@@ -17,15 +17,9 @@ from data.store.arrays import Floats
 from synthetic.body import POINTS, BodyPose, P, centre_of_mass, mass_points, points, rotate
 from synthetic.judging import BEST_SPEED, GRAVITY, ExecutionErrors, Shape
 
-PLATFORM = 10.0
-"""Height of the platform over the water, metres."""
-
-STEP = 1.0 / 200.0
-"""Time step of the mechanics, seconds."""
-
-ENTRY_HEIGHT = 1.02
-"""Height of the centre of mass when the hands of a stretched diver touch the water, metres."""
-
+PLATFORM = 10.0  # height of the platform over the water, metres
+STEP = 1.0 / 200.0  # time step of the mechanics, seconds
+ENTRY_HEIGHT = 1.02  # height of the centre of mass when the hands of a stretched diver touch the water, metres
 Keys = Sequence[tuple[float, float]]
 
 

@@ -18,11 +18,8 @@ from synthetic.body import P
 from synthetic.dive_motion import STEP, flight_time, move
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 
-SPACING = 2.8
-"""Distance of the two divers along the platform's edge, metres."""
-
-AFTER_ENTRY = 0.07
-"""Seconds that a clip goes on after the first hands touch the water."""
+SPACING = 2.8  # distance of the two divers along the platform's edge, metres
+AFTER_ENTRY = 0.07  # seconds that a clip goes on after the first hands touch the water
 
 
 @dataclass(frozen=True)

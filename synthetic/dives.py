@@ -26,14 +26,12 @@ from synthetic.rendering import Options, Truth, film_dive
 
 COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original", "event")
 
-EVENT = "10m"
-"""The column `event` of every dive: all are filmed from a platform."""
+EVENT = "10m"  # the column `event` of every dive: all are filmed from a platform
 
 ENCODING = {"crf": "18", "preset": "veryfast"}
 """Options of x264; `data.video.writer` sees to it that equal pictures give equal bytes."""
 
-TEST_SHARE = 3 / 11
-"""Share of the dives that are held out: 24 of 88."""
+TEST_SHARE = 3 / 11  # share of the dives that are held out: 24 of 88
 
 
 @dataclass(frozen=True)

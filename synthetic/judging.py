@@ -17,9 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GRAVITY = 9.81
-"""Acceleration of free fall, m/s^2."""
-
+GRAVITY = 9.81  # acceleration of free fall, m/s^2
 GROUPS = ("forward", "back", "reverse", "inward")
 POSITIONS = ("straight", "pike", "tuck")
 
@@ -35,11 +33,8 @@ SYNCHRONISATION_RANGE = {"lag": 0.16, "tempo": 0.15, "height": 0.4, "drift": 0.6
 """Largest synchronisation errors: seconds, seconds, metres, metres."""
 SYNCHRONISATION_COST = {"lag": 4.0, "tempo": 3.0, "height": 1.5, "drift": 1.5}
 
-BEST_SPEED = 3.6
-"""Upward speed at take-off of a diver without error, m/s (an apex 0.66 m above the take-off)."""
-
-JUDGE_NOISE = 0.25
-"""Standard deviation of one judge's award before it is rounded to half points."""
+BEST_SPEED = 3.6  # upward speed at take-off of a diver without error, m/s (an apex 0.66 m above the take-off)
+JUDGE_NOISE = 0.25  # standard deviation of one judge's award before it is rounded to half points
 
 
 @dataclass(frozen=True)

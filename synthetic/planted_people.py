@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 
-USEFUL = 6
-"""Descriptors that show the quality of a trial; the others show the person, or nothing."""
+USEFUL = 6  # descriptors that show the quality of a trial; the others show the person, or nothing
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,8 @@ import numpy as np
 
 from data.store.arrays import Floats
 
-ERROR = 1.5
-"""Length of the error of the worst follower, in deviations of the leader's wandering."""
-
-GAINS = (1.7, 3.3)
-"""Bounds of the follower's magnification of each channel."""
+ERROR = 1.5  # length of the error of the worst follower, in deviations of the leader's wandering
+GAINS = (1.7, 3.3)  # bounds of the follower's magnification of each channel
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,9 @@ from synthetic.spectators import seat_people
 
 Image = NDArray[np.uint8]
 
-LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0
-"""What the picture covers, metres in the picture's plane."""
-
-DENSITY = 48
-"""Pixels per metre of the picture."""
-
-FAR_EDGE = -9.0
-"""Where the water ends behind the divers, metres along z."""
+LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0  # what the picture covers, metres in the picture's plane
+DENSITY = 48  # pixels per metre of the picture
+FAR_EDGE = -9.0  # where the water ends behind the divers, metres along z
 
 
 def to_canvas(flat: Floats) -> Floats:

@@ -17,17 +17,14 @@ from synthetic.body import P
 Image = NDArray[np.uint8]
 Colour = tuple[float, float, float]
 
-FINER = 3
-"""Figures are drawn this many times larger and averaged down, which smooths their edges."""
-
+FINER = 3  # figures are drawn this many times larger and averaged down, which smooths their edges
 FRACTION_BITS = 4
 CORNERS = 10
 
 LAYERS = ((0.0, 0.0, 0.66), (0.14, 0.09, 0.82), (0.36, 0.22, 0.97), (0.64, 0.36, 1.08))
 """(shrink, shift towards the light, brightness) of the shading steps, as shares of each circle's radius."""
 
-LIGHT = np.array([-0.45, -0.89])
-"""Direction to the light in the picture."""
+LIGHT = np.array([-0.45, -0.89])  # direction to the light in the picture
 
 
 @dataclass(frozen=True)

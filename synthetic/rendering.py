@@ -19,8 +19,7 @@ from synthetic.rendered_people import Figure, Image, draw_looks
 
 JOINTS = 17
 
-BLUR_SAMPLES = 6
-"""Pictures that are averaged for one with motion blur."""
+BLUR_SAMPLES = 6  # pictures that are averaged for one with motion blur
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ import numpy as np
 from synthetic.body import BodyPose, points
 from synthetic.rendered_people import Figure, Image, Look
 
-SCALE = 34.0
-"""Pixels per metre: farther away than the divers, so smaller."""
+SCALE = 34.0  # pixels per metre: farther away than the divers, so smaller
 
 
 def seat_people(canvas: Image, row: int, rng: np.random.Generator) -> None:

@@ -21,8 +21,7 @@ from synthetic.planted_relation import Relation, follow
 
 Picture = NDArray[np.uint8]
 
-SIZE = (96, 72)
-"""Default width and height of the pictures."""
+SIZE = (96, 72)  # default width and height of the pictures
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from data.store.arrays import Floats
 from synthetic.planted_relation import Relation, follow
 from synthetic.tiny_datasets import SIZE, Shown, write_avi
 
-LATENT = 7
-"""Latent channels of one tool: position (3), turning vector (3), gripper (1)."""
+LATENT = 7  # latent channels of one tool: position (3), turning vector (3), gripper (1)
 
 LEVELS = {"D": "E", "E": "E", "C": "I", "F": "I"}
 """Self-proclaimed level by surgeon; the others are novices, as in the official meta files."""

@@ -24,8 +24,7 @@ ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_divi
 """Folder and task of action 1, 2, ... 6."""
 
 MAX_ROWS = 100_000
-MAX_POINTS = 150.0
-"""No score in points is larger (the largest is 104.88), none in hundredths is smaller."""
+MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none in hundredths is smaller
 
 
 def list_aqa7(root: Path) -> Listing:

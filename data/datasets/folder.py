@@ -30,8 +30,7 @@ COLUMNS = (
     "split",
     "task",
 )
-CANDIDATES = ("scores.csv", "labels.csv")
-"""Label files that are found without being named."""
+CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
 
 
 def list_folder(

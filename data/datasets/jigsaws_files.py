@@ -19,10 +19,9 @@ from data.errors import DataError
 
 COLUMNS = 76
 BLOCK = 19
-RATE_HZ = 30.0
-"""Kinematics rows (and nominal video frames) a second."""
-
+RATE_HZ = 30.0  # kinematics rows (and nominal video frames) a second
 TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
+
 TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
 """Task, surgeon and trial number (the supertrial) in a trial's name."""
 

@@ -21,12 +21,9 @@ from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
-COPIES = "aim-labels-"
-"""Prefix of the folder that holds the copy of a label file from a store."""
-
+COPIES = "aim-labels-"  # prefix of the folder that holds the copy of a label file from a store
 SPLITS = ("train", "test")
-SUGGESTED = 20
-"""Unknown videos for which a similar name is looked up, which takes time in a large data set."""
+SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
 
 
 def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:

@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 HEADER = 128
 MATRIX, COMPRESSED = 14, 15
 INT8, INT32, UINT32 = 1, 5, 6
-MAX_INFLATED = 16 << 20
-"""Bytes that one compressed variable may grow to."""
-
+MAX_INFLATED = 16 << 20  # bytes that one compressed variable may grow to
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _NUMERIC_CLASSES = range(6, 16)  # double, single and the integers; cells, structs, objects and text are below
 _COMPLEX = 0x0800

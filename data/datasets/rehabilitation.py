@@ -24,9 +24,7 @@ from data.datasets.tables import at_line, clip, number
 from data.errors import DataError, UsageError
 from data.video import Labels, Listing, Record
 
-MAX_PART = 16 << 20
-"""A larger part of an .xlsx file is refused."""
-
+MAX_PART = 16 << 20  # a larger part of an .xlsx file is refused
 _SEGMENT = re.compile(r"(m\d\d)_(s\d\d)_e\d\d_positions(_inc)?\.txt", re.ASCII)
 _EXERCISE = re.compile(r"Es([1-5])", re.ASCII)
 _COLUMNS = {"ts": "clinical TS Ex#", "po": "clinical PO Ex#", "cf": "clinical CF Ex#"}

@@ -60,8 +60,7 @@ LAYOUTS: Mapping[str, ListLayout] = {
         task=lambda name: name.partition("_")[0],
     ),
 }
-FIRST = {"rhythmic-gymnastics": "total"}
-"""The score where `dataset.score` is empty, if it is not the first column."""
+FIRST = {"rhythmic-gymnastics": "total"}  # the score where `dataset.score` is empty, if it is not the first column
 
 
 def list_scores(kind: str, root: Path, *, score: str = "") -> Listing:

@@ -18,9 +18,7 @@ from data.errors import DataError, nearest, printable
 from data.store import read_regular
 from data.video.records import MAX_LABEL
 
-MAX_BYTES = 64 << 20
-"""Label and kinematics files larger than this are refused: the largest real one is below 10 MB."""
-
+MAX_BYTES = 64 << 20  # label and kinematics files larger than this are refused: the largest real one is below 10 MB
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 DELIMITERS = (",", ";", "\t", "|")

@@ -15,8 +15,7 @@ from data.errors import DataError
 
 AGAIN = "Export the keypoints again"
 
-MAX_BYTES = 1 << 30
-"""Larger files, or folders, are refused."""
+MAX_BYTES = 1 << 30  # larger files, or folders, are refused
 
 
 @dataclass

@@ -13,8 +13,7 @@ from data.keypoints.entries import Entries, Person, refuse
 from data.keypoints.reading import joint_columns, joint_summary, read_entries
 from data.store.arrays import Floats
 
-MAX_FRAMES = 5_000_000
-"""More frames are refused: two days at 30 per second."""
+MAX_FRAMES = 5_000_000  # more frames are refused: two days at 30 per second
 
 
 @dataclass(frozen=True)

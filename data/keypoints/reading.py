@@ -17,11 +17,8 @@ from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.store import read_json
 
-MAX_COORDINATE = 1e6
-"""Coordinates beyond this many pixels are no joint."""
-
-MIN_JOINTS = 4
-"""Fewer joints than this of a person's are no pose."""
+MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
+MIN_JOINTS = 4  # fewer joints than this of a person's are no pose
 
 
 @dataclass(frozen=True)

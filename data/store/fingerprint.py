@@ -13,8 +13,7 @@ HEAD, OVERLAP = 1 << 16, 128
 TRACK = re.compile(rb"tkhd(?:\x00(.{3}).{36}|\x01(.{3}).{48})(.{36})(.{8})", re.DOTALL)
 """A track of MP4 or MOV: its flags, display matrix and size (zero for sound)."""
 
-MATROSKA_VIDEO = re.compile(rb"\xd7\x81..{0,80}?\x83\x81\x01", re.DOTALL)
-"""The number and type of a video track."""
+MATROSKA_VIDEO = re.compile(rb"\xd7\x81..{0,80}?\x83\x81\x01", re.DOTALL)  # the number and type of a video track
 
 
 class Fingerprint:

@@ -24,8 +24,7 @@ from data.store.remote_errors import AGAIN, asking
 
 T = TypeVar("T")
 
-BLOCK = 8 << 20
-"""Bytes of one read request."""
+BLOCK = 8 << 20  # bytes of one read request
 
 PUT_LIMIT = (5 << 30) - 1
 """The largest object of one PUT on S3; larger outputs are sent in parts, which become visible together."""

@@ -29,15 +29,9 @@ from data.store import read_regular
 if TYPE_CHECKING:
     import av
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-"""Endings of pictures, in small or capital letters."""
-
-CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}
-"""FFmpeg's decoder by the first bytes of a picture."""
-
-MAX_BYTES = 256 << 20
-"""Larger pictures are refused."""
-
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")  # endings of pictures, in small or capital letters
+CODECS = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "mjpeg"}  # FFmpeg's decoder by the first bytes of a picture
+MAX_BYTES = 256 << 20  # larger pictures are refused
 AGAIN = "Copy or download the picture again"
 
 _NUMBER = re.compile(r"[0-9]+$")

@@ -46,8 +46,7 @@ __legacy__ = _Backend()
 """A build backend that only repeats the name and the version that pip asked for."""
 
 
-_STRAY_SECONDS = 86_400.0
-"""Age after which a working folder belongs to no living fetch."""
+_STRAY_SECONDS = 86_400.0  # age after which a working folder belongs to no living fetch
 
 
 def download(entry: Weights, folder: Path, progress: Progress) -> Path:

@@ -19,17 +19,10 @@ Motion = NDArray[np.float64]
 NOISE = 0.7
 """Grey levels that compression and sensor leave between two good pictures of the same thing; floor of the scale."""
 
-FEWEST = 12
-"""Pixels below which a level is left out."""
-
-SETTLED = 0.003
-"""Pixels of change below which the fit has settled."""
-
-BINS, PER_GREY = 512, 4
-"""Bins of the residuals' histogram, and bins per grey level."""
-
-TUKEY = 4.685
-"""Tukey's constant: 95 % efficiency on Gaussian residuals."""
+FEWEST = 12  # pixels below which a level is left out
+SETTLED = 0.003  # pixels of change below which the fit has settled
+BINS, PER_GREY = 512, 4  # bins of the residuals' histogram, and bins per grey level
+TUKEY = 4.685  # Tukey's constant: 95 % efficiency on Gaussian residuals
 
 
 @compiled

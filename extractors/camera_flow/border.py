@@ -16,21 +16,11 @@ from numpy.typing import NDArray
 
 from models.tvl1_kernels import Box, Image, compiled
 
-BAR_SHARE = 0.3
-"""Bars may take up to this share of the picture on each side."""
-
-TEXTURE = 2.5
-"""Gradient, in grey levels per pixel, from which a pixel counts as textured."""
-
-EVIDENCE_MOTION = 0.7
-"""Pixels of camera motion from which a pixel that stays as it is counts as evidence of a graphic."""
-
-EVIDENCE_CHANGE = 8.0
-"""Grey levels that a pixel must be expected to change by before it counts as evidence."""
-
-
-REFRESH = 4
-"""Pairs between two updates of the mask of graphics."""
+BAR_SHARE = 0.3  # bars may take up to this share of the picture on each side
+TEXTURE = 2.5  # gradient, in grey levels per pixel, from which a pixel counts as textured
+EVIDENCE_MOTION = 0.7  # pixels of camera motion from which a pixel that stays as it is counts as evidence of a graphic
+EVIDENCE_CHANGE = 8.0  # grey levels that a pixel must be expected to change by before it counts as evidence
+REFRESH = 4  # pairs between two updates of the mask of graphics
 
 
 @dataclass(frozen=True)

@@ -22,20 +22,14 @@ KINDS: tuple[Kind, ...] = ("ok", "cut", "plain")
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
 
-MAX_TURN = 0.2
-"""Length of zoom (share) and rotation (rad) between two frames, beyond which a motion is not a camera's."""
-
-MIN_CONTRAST = 2.0
-"""Spread in grey levels below which a border is too plain to align, as in a black picture."""
-
-MIN_TEXTURED = 0.03
-"""Share of textured pixels from which a cell is usable."""
+MAX_TURN = 0.2  # length of zoom (share) and rotation (rad) between two frames, beyond which a motion is not a camera's
+MIN_CONTRAST = 2.0  # spread in grey levels below which a border is too plain to align, as in a black picture
+MIN_TEXTURED = 0.03  # share of textured pixels from which a cell is usable
 
 ENOUGH = 0.1
 """Share of textured pixels that gives a cell its full weight, so that patterned clothes do not outvote a plain wall."""
 
-MIN_USABLE = 0.4
-"""Share of pixels with a partner, and free of graphics, from which a cell is usable."""
+MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from which a cell is usable
 
 
 @dataclass(frozen=True)

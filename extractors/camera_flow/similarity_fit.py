@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-INLIER = 0.5
-"""Pixels of the working size by which a cell may differ from the fit and still count as an inlier."""
+INLIER = 0.5  # pixels of the working size by which a cell may differ from the fit and still count as an inlier
 
 CUT = 3.0
 """Tukey's cut-off in robust standard deviations; below the customary 4.7, because people on the border often move
@@ -18,8 +17,7 @@ almost as the camera does."""
 CEILING = 0.5
 """Pixels; largest robust scale. The start is good: cells far from it are people, even where they are the majority."""
 
-FLOOR = 0.05
-"""Pixels; floor of the robust scale, the flow's own error."""
+FLOOR = 0.05  # pixels; floor of the robust scale, the flow's own error
 
 
 def fit_cells(

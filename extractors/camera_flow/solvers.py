@@ -37,8 +37,7 @@ class Prepared:
     free: Image
 
 
-Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]
-"""Flow (2, h, w) of every strip, for every pair."""
+Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]  # flow (2, h, w) of every strip, for every pair
 
 
 def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:

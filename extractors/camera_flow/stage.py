@@ -23,17 +23,10 @@ from extractors.camera_flow.similarity_fit import moving, to_rates
 if TYPE_CHECKING:
     from extractors.camera_flow.pairs import PairFlow, PairTable
 
-LOOK_AHEAD = 24
-"""Frames with content that are read before the first pair, to find bars and graphics."""
-
-MAX_LEAD = 240
-"""Most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture."""
-
-CONTENT = 24
-"""Grey levels between the darkest and the brightest twentieth of a picture from which it has content."""
-
-OFTEN = 0.25
-"""Share of a video's pairs from which a cell that graphics cover is masked throughout."""
+LOOK_AHEAD = 24  # frames with content that are read before the first pair, to find bars and graphics
+MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
+CONTENT = 24  # grey levels between the darkest and the brightest twentieth of a picture from which it has content
+OFTEN = 0.25  # share of a video's pairs from which a cell that graphics cover is masked throughout
 
 MIN_SIDE, MAX_SIDE = 64, 640
 """Pixels that the working size's shorter side is raised to, and that its longer side is held to."""

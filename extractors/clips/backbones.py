@@ -19,12 +19,8 @@ if TYPE_CHECKING:
 
     from models.clip_network import ClipNetwork
 
-RANDOM = "random"
-"""Value of the weights setting that asks, explicitly, for seeded random weights (tests and trials)."""
-
-HUB = "hub"
-"""Value of the weights setting that lets the network's library download the weights it publishes."""
-
+RANDOM = "random"  # value of the weights setting that asks, explicitly, for seeded random weights (tests and trials)
+HUB = "hub"  # value of the weights setting that lets the network's library download the weights it publishes
 Triple = tuple[float, float, float]
 
 

@@ -30,8 +30,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 Clips = NDArray[np.uint8]
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-MODEL_VERSION = 1
-"""Increased whenever the traced network changes, so that models kept by older code are not used."""
+MODEL_VERSION = 1  # increased whenever the traced network changes, so that models kept by older code are not used
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,7 @@ from data.store.arrays import Floats
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.kinematics.tool_motion import ONE_TOOL, Tool, two_tools
 
-MASTERS = (slice(0, BLOCK), slice(BLOCK, 2 * BLOCK))
-"""Columns of the left and the right master."""
+MASTERS = (slice(0, BLOCK), slice(BLOCK, 2 * BLOCK))  # columns of the left and the right master
 
 SLAVES = {
     "motion": (slice(3 * BLOCK, 4 * BLOCK), slice(2 * BLOCK, 3 * BLOCK)),
@@ -34,11 +33,8 @@ SLAVES = {
 }
 """Columns of the slaves that belong to the left and the right master, by pairing."""
 
-VELOCITY = slice(12, 15)
-"""The translational velocity within a block."""
-
-USUAL_EXTRA_FRAMES = 20
-"""Videos of the official copy have 2 to 20 more frames than there are rows."""
+VELOCITY = slice(12, 15)  # the translational velocity within a block
+USUAL_EXTRA_FRAMES = 20  # videos of the official copy have 2 to 20 more frames than there are rows
 
 
 class KinematicsConfig(StageConfig):

@@ -14,9 +14,7 @@ import numpy as np
 from data.store.arrays import Floats
 from extractors.signals import local_line
 
-Named = tuple[str, Floats]
-"""A channel's name, which ends in its unit, and its (row,) values."""
-
+Named = tuple[str, Floats]  # a channel's name, which ends in its unit, and its (row,) values
 _TINY = 1e-9
 
 

@@ -32,11 +32,8 @@ TRACK_COLUMNS = (
 )
 """Columns of the table of tracks, in order; `agent` is -1 for people who were not chosen."""
 
-MIN_PERSISTENCE = 0.1
-"""Share of a shot's frames below which a person is never an agent."""
-
-RIVAL = 0.5
-"""While the video runs, one more person is followed whose salience is at least this part of an agent's."""
+MIN_PERSISTENCE = 0.1  # share of a shot's frames below which a person is never an agent
+RIVAL = 0.5  # while the video runs, one more person is followed whose salience is at least this part of an agent's
 
 RECENT = 60
 """Detections by which a track is judged while the video still runs: no frame may cost more than the one before."""

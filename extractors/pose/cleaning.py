@@ -12,14 +12,9 @@ from extractors.base import StageConfig, setting
 from extractors.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
 from extractors.signals import BLOCK, blocks, exchanges, fill_gaps, local_line
 
-INTERPOLATED_SCORE = 0.05
-"""Score of an interpolated joint: below what any reader takes for detected."""
-
-MIRROR_COST = 0.02
-"""Cost of exchanging left and right in one frame, in body sizes of movement a joint."""
-
-MAX_SIDE_GAP_S = 0.3
-"""Seconds without detection after which left and right start afresh."""
+INTERPOLATED_SCORE = 0.05  # score of an interpolated joint: below what any reader takes for detected
+MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
+MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
 
 OUTLIER, ROUNDS = 0.05, 2
 """A joint this far from the fitted line, in body sizes, counts half; the line is fitted again so many times."""

@@ -18,11 +18,8 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections, Image, View
 from extractors.pose.tracking import Track, Tracker
 
-RETRY_S = 0.15
-"""Seconds before quarter turns are tried again for a person who was detected in none of them."""
-
-MAX_TILT = np.radians(55)
-"""Radians from upright up to which the network still detects people well."""
+RETRY_S = 0.15  # seconds before quarter turns are tried again for a person who was detected in none of them
+MAX_TILT = np.radians(55)  # radians from upright up to which the network still detects people well
 
 CLOSE_UP, INNER = 2.2, 0.35
 """Side of a close-up in body sizes, and the share of it around its middle where its person's centre is."""

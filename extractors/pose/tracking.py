@@ -15,11 +15,8 @@ from numpy.typing import NDArray
 from extractors.keypoints import centres_of, oks, orientations_of, sizes_of, wrapped
 from extractors.pose.detections import Detections
 
-LOW_SCORE_REACH = 0.5
-"""Detections with a low score must be this much nearer to the predicted place than confident ones."""
-
-MAX_EXTRAPOLATION_S = 0.2
-"""A person who is missing for longer is expected where the velocity led until then."""
+LOW_SCORE_REACH = 0.5  # detections with a low score must be this much nearer to the predicted place than confident ones
+MAX_EXTRAPOLATION_S = 0.2  # a person who is missing for longer is expected where the velocity led until then
 
 
 @dataclass

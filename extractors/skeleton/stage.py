@@ -19,13 +19,10 @@ from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import fill_gaps, local_line
 
-INTERPOLATED_SCORE = 0.05
-"""Score of an interpolated joint, as in the stage `pose`."""
-
+INTERPOLATED_SCORE = 0.05  # score of an interpolated joint, as in the stage `pose`
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
-_TRUNK = [5, 6, 11, 12]
-"""COCO's shoulders and hips."""
+_TRUNK = [5, 6, 11, 12]  # COCO's shoulders and hips
 
 
 class SkeletonConfig(StageConfig):

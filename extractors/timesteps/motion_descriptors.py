@@ -11,15 +11,9 @@ from data.store.arrays import Floats
 from extractors.signals import local_line, row_period
 from extractors.timesteps.channels import row_cells, row_span
 
-SMOOTHING_S = 0.1
-"""Width of the Gaussian of the local fits that give speed, acceleration and jerk."""
-
-IDLE = 0.1
-"""A point is idle while it is slower than this share of its own 90th percentile of speed."""
-
-SLOW_M_S = 0.005
-"""A tool below this speed is slow."""
-
+SMOOTHING_S = 0.1  # width of the Gaussian of the local fits that give speed, acceleration and jerk
+IDLE = 0.1  # a point is idle while it is slower than this share of its own 90th percentile of speed
+SLOW_M_S = 0.005  # a tool below this speed is slow
 _TINY = 1e-6
 
 

@@ -38,11 +38,8 @@ ANGLES = {
 }
 """Interior angles: the middle joint of three."""
 
-_SHORT_TORSO = 0.3
-"""Below this share of its length, a torso bent towards the camera gives no reliable direction."""
-
-_FAR = 6.0
-"""Body-fixed coordinates are held within this many torso lengths: no limb is longer."""
+_SHORT_TORSO = 0.3  # below this share of its length, a torso bent towards the camera gives no reliable direction
+_FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no limb is longer
 
 
 @dataclass(frozen=True)
@@ -131,8 +128,7 @@ def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequenc
     return make_channels("pose", names, time, rows_of, observed=pose.observed)
 
 
-Columns = tuple[list[str], list[Floats], list[Floats]]
-"""Names, values (frame,) and weights (frame,) of some channels."""
+Columns = tuple[list[str], list[Floats], list[Floats]]  # names, values (frame,) and weights (frame,) of some channels
 
 
 def _points(form: str, xy: Floats, weight: Floats) -> Columns:

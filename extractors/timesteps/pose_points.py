@@ -29,12 +29,8 @@ POINTS = (
 )
 """The 13 points: the head, then COCO's joints 5 to 16 in their order."""
 
-VELOCITY_S = 0.06
-"""Width in seconds of the Gaussian of the line whose slope is the velocity."""
-
-_FACE = 5
-"""COCO joints 0 to 4: nose, eyes, ears."""
-
+VELOCITY_S = 0.06  # width in seconds of the Gaussian of the line whose slope is the velocity
+_FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
 _TORSO = tuple(POINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
 
 _TORSO_OF_HEIGHT = 0.3

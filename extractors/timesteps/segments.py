@@ -33,12 +33,8 @@ from data.store.arrays import Floats
 from extractors.signals import Bools
 from extractors.timesteps.channels import Channels
 
-LEAST_STEP_S = 1e-6
-"""Rows closer in time than this give no rate of change."""
-
-_HUGE = 1e30
-"""Nothing measured is larger; keeps float32 finite."""
-
+LEAST_STEP_S = 1e-6  # rows closer in time than this give no rate of change
+_HUGE = 1e30  # nothing measured is larger; keeps float32 finite
 Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
 

@@ -26,9 +26,7 @@ from extractors.timesteps.motion_descriptors import (
     track_descriptors,
 )
 
-LONGEST_LAG_S = 0.5
-"""Two divers who are further apart than half a second do not dive together."""
-
+LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together
 _POSITION = re.compile(r"(left|right)_(?:pos_)?([xyz])_m", re.ASCII)
 _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
 _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)

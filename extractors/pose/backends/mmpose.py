@@ -17,8 +17,7 @@ from data.mmpose_package import import_mmpose, load_model
 from data.pose_weights import PoseNetwork
 from extractors.pose.detections import Detections, Image
 
-MAX_PEOPLE = 20
-"""More people than this in one picture are not returned."""
+MAX_PEOPLE = 20  # more people than this in one picture are not returned
 
 
 class MMPose:

@@ -16,8 +16,7 @@ from data.weights import read_network
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
 
-STEP = 32
-"""Both sides of the input are multiples of this."""
+STEP = 32  # both sides of the input are multiples of this
 
 
 class MoveNet:
