@@ -18,8 +18,7 @@ from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
 def import_mmpose() -> None:
     """Make `mmpose.apis` importable without compiled operators.
 
-    Raises:
-        UsageError: mmpose is not installed, or one of its parts is missing.
+    Raises UsageError: mmpose is not installed, or one of its parts is missing.
     """
     require("mmpose")
     try:

@@ -51,8 +51,7 @@ class PoseNetwork:
     def path(self) -> Path:
         """The file of weights.
 
-        Raises:
-            DataError: it is not here; the message says what to download and where to put it.
+        Raises DataError: it is not here; the message says what to download and where to put it.
         """
         given = Path(self.weights).expanduser()
         if not self._is_named:
@@ -92,11 +91,7 @@ class PoseNetwork:
 
     @property
     def settings(self) -> Any:
-        """The configuration with its bases, as an `mmengine.Config`.
-
-        Raises:
-            DataError: not readable.
-        """
+        """The configuration with its bases, as an `mmengine.Config`. Raises DataError: not readable."""
         from mmengine.config import Config
 
         try:
@@ -107,8 +102,7 @@ class PoseNetwork:
     def fetch(self, progress: Progress) -> None:
         """Download the weights that the library names, where they are not here.
 
-        Raises:
-            DataError: it failed; the message says what to download and where to put it.
+        Raises DataError: it failed; the message says what to download and where to put it.
         """
         if not self._is_named or self._target.is_file():
             return
@@ -148,11 +142,7 @@ def _name(value: Any) -> str:
 
 
 def require(package: Literal["rtmlib", "mmpose"]) -> None:
-    """Refuse where a package is not installed.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """Refuse where a package is not installed. Raises UsageError: it is not."""
     if util.find_spec(package) is None:
         raise UsageError(f"the {package} backend is not installed here", fix=INSTALL[package])
 
@@ -160,8 +150,7 @@ def require(package: Literal["rtmlib", "mmpose"]) -> None:
 def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwork]:
     """The networks of the rtmlib backend: those of its own table for a mode, or ONNX files.
 
-    Raises:
-        UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
+    Raises UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
     """
     if bool(mode) == bool(model or detector):
         raise UsageError(
@@ -269,8 +258,7 @@ def load_checkpoint(model: Any, path: Path) -> None:
     Published checkpoints carry training logs: numpy scalars and mmengine's HistoryBuffer. Numpy's constructors are
     admitted, the logs are replaced by empty objects, everything else that is no tensor is refused by torch.
 
-    Raises:
-        DataError: not such a checkpoint, or one of another model.
+    Raises DataError: not such a checkpoint, or one of another model.
     """
     import pickle
 

@@ -148,8 +148,7 @@ class Interaction(nn.Module):
 class Aim(nn.Module):
     """The whole model; `layers` decides whether it is one network or a stack of many.
 
-    Raises:
-        ValueError: the sizes do not allow the configured parts.
+    Raises ValueError: the sizes do not allow the configured parts.
     """
 
     def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers | None = None) -> None:

@@ -77,8 +77,7 @@ class AimSizes:
     def check(self, config: AimConfig) -> None:
         """Check that a configuration can be built on these sizes.
 
-        Raises:
-            ValueError: the sizes do not allow the configured parts; the message names the setting.
+        Raises ValueError: the sizes do not allow the configured parts; the message names the setting.
         """
         if config.system == "combined":
             raise ValueError("system 'combined' is no network; its network is 'aim'")

@@ -23,8 +23,7 @@ _COMPARISONS: dict[str, Callable[[ComparisonConfig, AimSizes, Layers], Compariso
 def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
     """The network of these settings; `layers` decides whether it is one or a stack of many.
 
-    Raises:
-        ValueError: the sizes do not allow it.
+    Raises ValueError: the sizes do not allow it.
     """
     check(config, sizes)
     if isinstance(config, AimConfig):
@@ -33,11 +32,7 @@ def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
 
 
 def check(config: NetworkConfig, sizes: AimSizes) -> None:
-    """Check that the network fits features of these sizes.
-
-    Raises:
-        ValueError: it does not fit; names the setting.
-    """
+    """Check that the network fits features of these sizes. Raises ValueError: it does not fit; names the setting."""
     if isinstance(config, AimConfig):
         sizes.check(config)
     else:

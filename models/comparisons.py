@@ -48,8 +48,7 @@ class ComparisonConfig:
     def check(self, sizes: AimSizes) -> None:
         """Check that the features have what this network reads.
 
-        Raises:
-            ValueError: the features lack an input of this network.
+        Raises ValueError: the features lack an input of this network.
         """
         if self.kind in ("clip_lstm", "snippets") and sizes.scene == 0:
             raise ValueError(f"'{self.kind}' reads the whole-scene feature and these features have none")

@@ -179,8 +179,7 @@ class I3D(nn.Module):
 def load(tensors: Mapping[str, Tensor]) -> I3D:
     """The network with the given weights, in evaluation mode; the layout (TensorFlow or PyTorch) is recognised.
 
-    Raises:
-        ValueError: keys or shapes that are not those of Inception I3D.
+    Raises ValueError: keys or shapes that are not those of Inception I3D.
     """
     state = from_tf(tensors) if any(key.startswith("params/") for key in tensors) else from_torch(tensors)
     if "logits.conv3d.weight" not in state:
@@ -230,8 +229,7 @@ def from_tf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Kernels (frame, row, column, in, out) become (out, in, frame, row, column); statistics of any shape become
     (channel,); the scale that the published batch normalisation does not have becomes 1.
 
-    Raises:
-        ValueError: a key that the published network does not have.
+    Raises ValueError: a key that the published network does not have.
     """
     state: dict[str, Tensor] = {}
     for key, value in tensors.items():

@@ -527,8 +527,7 @@ METHOD_CLASSES: dict[MethodKind, type[Method]] = {
 def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> Method:
     """The network of these settings for steps of `features` entries; `judges` for MUSDL.
 
-    Raises:
-        ValueError: MUSDL without judges.
+    Raises ValueError: MUSDL without judges.
     """
     if config.kind == "musdl":
         if judges == 0:

@@ -63,11 +63,7 @@ class Dive:
 
 
 def plan_dives(count: int, seed: int) -> list[Dive]:
-    """Decide on `count` dives without rendering them.
-
-    Raises:
-        ValueError: `count` is negative.
-    """
+    """Decide on `count` dives without rendering them. Raises ValueError: `count` is negative."""
     if count < 0:
         raise ValueError(f"cannot make {count} dives")
     dives = []
@@ -100,8 +96,7 @@ def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
 def render_dive(dive: Dive, folder: Path, options: Options) -> None:
     """Write one dive's video and truth below `folder`; can run in any process.
 
-    Raises:
-        OSError: the folder cannot be written to.
+    Raises OSError: the folder cannot be written to.
     """
     rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
     film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)

@@ -27,8 +27,7 @@ OPTIONS = Options(frames=50, size=(320, 240), divers=1)
 def make_practice_clips(folder: Path, seed: int = 0) -> tuple[Path, Path]:
     """Render the clips and return both folders; `scores.csv` is written last.
 
-    Raises:
-        OSError: the folder cannot be written to.
+    Raises OSError: the folder cannot be written to.
     """
     videos, new = folder / "videos", folder / "new"
     named = [f"{day}/{person}_{1 + turn}.mp4" for turn, day in enumerate(DAYS) for person in PEOPLE]

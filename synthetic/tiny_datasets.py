@@ -55,11 +55,7 @@ class Shown:
 
 
 def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
-    """An AVI file, as the official copies have them.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """An AVI file, as the official copies have them. Raises OSError: the folder cannot be written."""
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 

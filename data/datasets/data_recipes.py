@@ -146,8 +146,7 @@ class DataReport:
 def kind_of(root: Path) -> str:
     """The kind of data set that a folder shows itself to be.
 
-    Raises:
-        UsageError: none or several; says how to name it.
+    Raises UsageError: none or several; says how to name it.
     """
     kinds = [kind for kind, recipe in RECIPES.items() if any(next(root.glob(m), None) for m in recipe.marks)]
     if len(kinds) == 1:

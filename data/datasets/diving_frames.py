@@ -159,10 +159,6 @@ def _list(root: Path, layout: DivingLayout, kinds: tuple[type, type], score: str
         kinds: types of the two keys of a dive.
         score: "final" (default) or "execution".
         frame_rate: frames per second; 0: `FRAME_RATE`.
-
-    Raises:
-        UsageError: no annotation or list, or an unknown score.
-        DataError: a damaged or contradicting annotation, or no dive at all.
     """
     if (score or SCORES[0]) not in SCORES:
         raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(SCORES)}")

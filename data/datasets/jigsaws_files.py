@@ -68,10 +68,8 @@ class Rating:
 def parse_kinematics(path: Path) -> NDArray[np.float64]:
     """The (rows, 76) float64 numbers of a kinematics file, in file order.
 
-    Raises:
-        DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
-            number; names the file and the line. A file cut inside the last number of its last row looks whole and
-            is read.
+    Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
+    number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
     """
     content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
     if not content:
@@ -118,9 +116,8 @@ def _finite(cell: bytes) -> bool:
 def parse_meta(path: Path) -> tuple[Rating, ...]:
     """The ratings of a meta file, in file order; empty columns and CRLF are ignored.
 
-    Raises:
-        DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole
-            number, items that do not sum to the GRS; names the file and the line.
+    Raises DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole number,
+    items that do not sum to the GRS; names the file and the line.
     """
     ratings = []
     for index, line in enumerate(read_text(path).split("\n"), start=1):

@@ -29,8 +29,7 @@ SUGGESTED = 20  # unknown videos for which a similar name is looked up, which ta
 def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:
     """The label file: `given` (below `root`, else as the path it is), or the one candidate below `root` that exists.
 
-    Raises:
-        UsageError: the given file does not exist, or several candidates do.
+    Raises UsageError: the given file does not exist, or several candidates do.
     """
     if given is not None:
         path = root / given if (root / given).is_file() else Path(given)
@@ -73,11 +72,7 @@ def found_labels(
 
 
 def split_of(row: Row) -> str | None:
-    """The row's fixed split, None where the cell is empty.
-
-    Raises:
-        DataError: neither "train" nor "test".
-    """
+    """The row's fixed split, None where the cell is empty. Raises DataError: neither "train" nor "test"."""
     text = row.text("split").lower()
     if not text:
         return None

@@ -104,11 +104,7 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
 
 
 def _assessment(path: Path) -> dict[str, float]:
-    """The numbers of an assessment's second row, by the names in its first; empty cells are left out.
-
-    Raises:
-        DataError: not a workbook with such a sheet.
-    """
+    """The numbers of an assessment's second row, by the names in its first; empty cells are left out."""
     try:
         with zipfile.ZipFile(path) as book:
             texts = (

@@ -40,8 +40,7 @@ _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 def read_pickle(path: Path) -> Any:
     """The dicts, lists, tuples, texts, numbers, bytes and numpy arrays of a pickle.
 
-    Raises:
-        DataError: not a pickle, too large, or one that asks for anything else; says what was refused.
+    Raises DataError: not a pickle, too large, or one that asks for anything else; says what was refused.
     """
     content = read_bytes(path, MAX_BYTES)
     try:

@@ -161,11 +161,7 @@ def _unlv_row(index: int, final: np.ndarray, levels: np.ndarray | None, path: Pa
 
 
 def checked_score(score: str, names: list[str]) -> str:
-    """`score`, which must be among the `names`.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """`score`, which must be among the `names`. Raises UsageError: it is not."""
     if score not in names:
         raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(names)}")
     return score

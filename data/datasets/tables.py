@@ -27,8 +27,7 @@ DELIMITERS = (",", ";", "\t", "|")
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
-    Raises:
-        DataError: the file is missing, unreadable, no regular file, or larger than `limit`.
+    Raises DataError: the file is missing, unreadable, no regular file, or larger than `limit`.
     """
     try:
         return read_regular(path, limit)
@@ -67,8 +66,7 @@ def at_line(path: Path, line: int) -> str:
 def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> float:
     """The finite number written in `cell`; with `decimal_comma`, "7,5" is 7.5.
 
-    Raises:
-        DataError: not a number, or not finite; `what` names the column.
+    Raises DataError: not a number, or not finite; `what` names the column.
     """
     if decimal_comma and DECIMAL_COMMA.fullmatch(cell):
         cell = cell.replace(",", ".")
@@ -93,8 +91,7 @@ def inner_path(cell: str, *, where: str) -> str:
 
     Backslashes count as separators, since tables are often written on Windows.
 
-    Raises:
-        DataError: empty, absolute, or leading out of the folder.
+    Raises DataError: empty, absolute, or leading out of the folder.
     """
     parts = PurePosixPath(cell.replace("\\", "/")).parts
     if PureWindowsPath(cell).drive or PureWindowsPath(cell).root or ".." in parts:
@@ -127,11 +124,7 @@ class Row:
         return self.cells.get(column, "")
 
     def number(self, column: str) -> float | None:
-        """The cell's number, None where it is empty.
-
-        Raises:
-            DataError: not a finite number.
-        """
+        """The cell's number, None where it is empty. Raises DataError: not a finite number."""
         cell = self.text(column)
         if not cell:
             return None
@@ -152,8 +145,7 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
     The delimiter is the one of comma, semicolon, tab and bar that makes the header hold that first column;
     names are compared without case and surrounding blanks, `aliases` are other names of known columns.
 
-    Raises:
-        DataError: no such header, a column twice, a row of another length than the header, broken quoting.
+    Raises DataError: no such header, a column twice, a row of another length than the header, broken quoting.
     """
     lines = io.StringIO(read_text(path))
     header_line = next((line for line in lines if line.strip()), "")

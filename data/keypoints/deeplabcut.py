@@ -62,8 +62,7 @@ def of_table(
 def of_h5(path: Path) -> Entries:
     """The table that pandas wrote. Its column names are pickled: only plain lists, tuples, texts and numbers are taken.
 
-    Raises:
-        DataError: not such a file, or its column names need more than that.
+    Raises DataError: not such a file, or its column names need more than that.
     """
     import h5py
 
@@ -109,9 +108,5 @@ class _PlainUnpickler(pickle.Unpickler):
     """Admits lists, tuples, texts and numbers only, so that a pickle cannot run code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse every class and function.
-
-        Raises:
-            UnpicklingError: always.
-        """
+        """Refuse every class and function. Raises UnpicklingError: always."""
         raise pickle.UnpicklingError(f"{module}.{name} is not allowed here")

@@ -19,8 +19,7 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     In `folder`, below the same subfolders as in the video's id: `<name><ending>.json|.csv|.h5`,
     `<name>DLC*.csv|.h5` as DeepLabCut names it, else the folder `<name><ending>`.
 
-    Raises:
-        DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
+    Raises DataError: several files fit. DeepLabCut's CSV and H5 of one name are one file: the CSV is taken.
     """
     relative = PurePosixPath(video_id)
     place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem

@@ -108,8 +108,7 @@ def read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
 
     `angles` is the second file of UI-PRMD.
 
-    Raises:
-        DataError, OSError: see `read_keypoints`.
+    Raises DataError, OSError: see `read_keypoints`.
     """
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     total = 0
@@ -160,8 +159,7 @@ def _check_frames(entries: Entries, frames: int) -> None:
 def joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
     """The file's joint by COCO-17 joint, and the (17,) row of each in the file's joints, -1 where it has none.
 
-    Raises:
-        DataError: too few joints of COCO-17, or two of one meaning.
+    Raises DataError: too few joints of COCO-17, or two of one meaning.
     """
     joint_map = _joint_map(entries)
     return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]

@@ -54,8 +54,7 @@ def local_path(path: Path) -> Path:
 def refuse_unknown(path: Path) -> None:
     """Refuse an address of an unsupported kind.
 
-    Raises:
-        UsageError: `path` has a scheme that is neither a store's nor `file`.
+    Raises UsageError: `path` has a scheme that is neither a store's nor `file`.
     """
     scheme = scheme_of(path)
     if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
@@ -65,8 +64,7 @@ def refuse_unknown(path: Path) -> None:
 def refuse_ambiguous(path: Path) -> None:
     """Refuse an address that is also the name of a local file or folder, such as `file:/a.mp4` in a folder `file:`.
 
-    Raises:
-        UsageError: `path` has a scheme, and a local file of exactly this name exists.
+    Raises UsageError: `path` has a scheme, and a local file of exactly this name exists.
     """
     if scheme_of(path) and os.path.lexists(path):
         raise UsageError(

@@ -36,8 +36,7 @@ MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 def open_regular(path: Path) -> BinaryIO:
     """A regular file opened for reading; pipes and devices, which may never end, are refused at once.
 
-    Raises:
-        OSError: it cannot be opened, or is no regular file.
+    Raises OSError: it cannot be opened, or is no regular file.
     """
     flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
     handle = os.open(path, os.O_RDONLY | sum(flags))
@@ -50,8 +49,7 @@ def open_regular(path: Path) -> BinaryIO:
 def read_regular(path: Path, limit: int) -> bytes:
     """The content of a regular file of at most `limit` bytes.
 
-    Raises:
-        OSError: it cannot be read, is no regular file, is larger, or grew while it was read.
+    Raises OSError: it cannot be read, is no regular file, is larger, or grew while it was read.
     """
     with open_regular(path) as stream:
         expected = min(limit, os.fstat(stream.fileno()).st_size)
@@ -63,11 +61,7 @@ def read_regular(path: Path, limit: int) -> bytes:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: not JSON, or nested too deeply.
-    """
+    """The value of a JSON text. Raises ValueError: not JSON, or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -75,12 +69,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def read_json(path: Path, limit: int = MAX_JSON_BYTES) -> Any:
-    """The value of a JSON file.
-
-    Raises:
-        OSError: as `read_regular`.
-        ValueError: not JSON.
-    """
+    """The value of a JSON file. Raises OSError: as `read_regular`; ValueError: not JSON."""
     return parse_json(read_regular(path, limit))
 
 
@@ -142,8 +131,7 @@ def lock(handle: int) -> bool | None:
 def write_bytes(target: Path, content: bytes) -> int:
     """Write a whole file atomically; returns its inode number, which differs from that of a later file.
 
-    Raises:
-        OSError: the folder cannot be written.
+    Raises OSError: the folder cannot be written.
     """
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
@@ -153,8 +141,7 @@ def write_bytes(target: Path, content: bytes) -> int:
 def write_text(target: Path, text: str) -> None:
     """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped.
 
-    Raises:
-        OSError: the folder cannot be written.
+    Raises OSError: the folder cannot be written.
     """
     write_bytes(target, text.encode("utf-8", "backslashreplace"))
 
@@ -219,8 +206,7 @@ def abandoned(path: Path, prefix: str) -> Iterator[bool]:
     The lock says who is alive. Names of hosts and numbers of processes do not: containers share them, and systems use
     them again.
 
-    Raises:
-        OSError: it is gone, or not this user's.
+    Raises OSError: it is gone, or not this user's.
     """
     writable = os.O_RDONLY if path.is_dir() else os.O_RDWR  # network file systems lock only what may be written
     handle = os.open(path, writable | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -73,8 +73,7 @@ class RemoteFile:
     def opened(self) -> tuple[int, Iterator[bytes]]:
         """Size, and content in blocks, all of one version of the object; memory stays at one block.
 
-        Raises:
-            StorageError: gone, not available, or (while the blocks are taken) replaced.
+        Raises StorageError: gone, not available, or (while the blocks are taken) replaced.
         """
         stream = self._ask(lambda: _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none"))
         return int(stream.size), self._blocks(stream)
@@ -107,11 +106,7 @@ class RemoteFolder:
         self.storage = storage
 
     def require_bucket(self) -> None:
-        """Refuse a folder in a missing bucket.
-
-        Raises:
-            UsageError: no such bucket.
-        """
+        """Refuse a folder in a missing bucket. Raises UsageError: no such bucket."""
         bucket = self.url.partition("://")[2].partition("/")[0]
         if not self._ask("", lambda system, _: system.exists(bucket)):
             fix = "Check its name, storage.endpoint_url and the account"
@@ -122,8 +117,7 @@ class RemoteFolder:
 
         An object at this very address has the name "".
 
-        Raises:
-            UsageError: no such bucket.
+        Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
         listed = self._ask(below, lambda system, url: system.find(url.partition("://")[2], detail=True)) or {}

@@ -14,8 +14,7 @@ AGAIN = "Run the same command again"
 def asking(url: str) -> Iterator[None]:
     """Turn the errors of a store's package into a StorageError.
 
-    Raises:
-        StorageError: no bucket, no permission, no credentials, no answer, or refused otherwise.
+    Raises StorageError: no bucket, no permission, no credentials, no answer, or refused otherwise.
     """
     try:
         yield

@@ -18,8 +18,7 @@ _WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors by name of a safetensors file or a PyTorch checkpoint (which may wrap them once), on the CPU.
 
-    Raises:
-        DataError: missing, damaged, or holding anything other than tensors.
+    Raises DataError: missing, damaged, or holding anything other than tensors.
     """
     try:
         if path.suffix == ".safetensors":

@@ -36,8 +36,7 @@ def ffmpeg_url(path: Path) -> str:
 def open_video(path: Path) -> av.container.InputContainer:
     """A video file opened for reading; the caller closes it.
 
-    Raises:
-        VideoError: no regular file, empty, not readable, or not one of `CONTAINERS`.
+    Raises VideoError: no regular file, empty, not readable, or not one of `CONTAINERS`.
     """
     import av
 

@@ -135,11 +135,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
 
 
 def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
-    """The same of a folder of frames; only the pictures at `indices` and the first are opened.
-
-    Raises:
-        VideoError: a picture is damaged, or has not the size of the first; names its file.
-    """
+    """The same of a folder of frames; only the pictures at `indices` and the first are opened."""
     files, times = source.files(), source.times()
     size, orientation = _still(files[0])
     for index in map(int, range(len(files)) if indices is None else indices):
@@ -237,9 +233,6 @@ def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
     In an AVI file the places of the pictures are the only times there are. What FFmpeg gives as presentation stamps is
     a guess, which fails for H.264 with B-frames and for packed B-frames (DivX). The decoder gives the pictures in
     order, so the k-th is shown at the k-th place.
-
-    Raises:
-        VideoError: damaged, without a frame, or shorter than its header says.
     """
     import av
 

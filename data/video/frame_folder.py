@@ -55,8 +55,7 @@ class FrameFolder:
     def files(self) -> list[Path]:
         """The pictures in the order of their numbers; they are not opened.
 
-        Raises:
-            VideoError: no such folder, no picture of these numbers, or two of one number.
+        Raises VideoError: no such folder, no picture of these numbers, or two of one number.
         """
         return [self.folder / name for name in self._names()]
 
@@ -129,8 +128,7 @@ def frame_fault(names: Iterable[str], rate: float) -> str:
 def read_picture(path: Path, max_pixels: int) -> av.VideoFrame:
     """A JPEG or PNG picture as FFmpeg decodes it, so that its colours are those of a video of the same pictures.
 
-    Raises:
-        VideoError: not a regular file, not such a picture, damaged, or larger than `max_pixels`.
+    Raises VideoError: not a regular file, not such a picture, damaged, or larger than `max_pixels`.
     """
     import av
 

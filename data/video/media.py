@@ -53,8 +53,7 @@ class Embedded:
 def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
     """The video at `path` as a `data:` URI, or None where no playable copy fits in `limit_bytes`.
 
-    Raises:
-        VideoError: the video cannot be decoded.
+    Raises VideoError: the video cannot be decoded.
     """
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
         return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
@@ -76,8 +75,7 @@ def playable_type(path: Path) -> str | None:
 
     That is H.264 with 8-bit 4:2:0 colour in MP4, and VP8 or VP9 in WebM.
 
-    Raises:
-        VideoError: not a readable video.
+    Raises VideoError: not a readable video.
     """
     with open_video(path) as container:
         stream = video_stream(container)
@@ -99,8 +97,7 @@ def playable_type(path: Path) -> str | None:
 def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 180) -> list[str]:
     """JPEG stills as `data:` URIs, one per time in seconds: the frame shown at that time, in the order given.
 
-    Raises:
-        VideoError: the video cannot be decoded.
+    Raises VideoError: the video cannot be decoded.
     """
     if not times:
         return []

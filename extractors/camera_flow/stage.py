@@ -104,8 +104,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
         A video of one frame has no pair: it gives one row of zeros, all of it masked.
 
-        Raises:
-            VideoError: the stream is damaged, or gives no frame.
+        Raises VideoError: the stream is damaged, or gives no frame.
         """
         from extractors.camera_flow.pairs import PairTable
 

@@ -80,11 +80,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def backbone(name: str) -> Backbone:
-    """The entry of the table.
-
-    Raises:
-        UsageError: no such network; names the nearest known one.
-    """
+    """The entry of the table. Raises UsageError: no such network; names the nearest known one."""
     if name not in BACKBONES:
         raise UsageError(f"unknown clip network '{name}'", fix=nearest(name, BACKBONES))
     return BACKBONES[name]
@@ -93,8 +89,7 @@ def backbone(name: str) -> Backbone:
 def weights_identity(name: str, given: str, seed: int) -> str:
     """Identity of the weights: a SHA-256, the seed, or the library's own choice.
 
-    Raises:
-        DataError: a path that names no file.
+    Raises DataError: a path that names no file.
     """
     if given == RANDOM:
         return f"{RANDOM}:{seed}"

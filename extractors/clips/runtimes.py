@@ -82,8 +82,7 @@ def resolve(runtime: str, device: str) -> tuple[str, str]:
     >>> resolve("torch", "cpu"), resolve("auto", "cuda:1")
     (('torch', 'cpu'), ('torch', 'cuda:1'))
 
-    Raises:
-        UsageError: OpenVINO on a GPU, or OpenVINO that is not installed.
+    Raises UsageError: OpenVINO on a GPU, or OpenVINO that is not installed.
     """
     if device == "auto":
         device = "cuda" if runtime != "openvino" and gpu_present() else "cpu"

@@ -97,8 +97,7 @@ class Clips(Extractor[ClipsConfig]):
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
         """The content of the weights; below fp32 also where they run, since roundings then differ.
 
-        Raises:
-            DataError: the weights are a path that names no file.
+        Raises DataError: the weights are a path that names no file.
         """
         identity = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
         if config.precision != "fp32":
@@ -206,8 +205,7 @@ def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) ->
 
     Every frame is decoded and cut once, however many clips share it, and dropped after the last of them.
 
-    Raises:
-        VideoError: the source ended before the last clip.
+    Raises VideoError: the source ended before the last clip.
     """
     held: dict[int, Picture] = {}
     done = 0

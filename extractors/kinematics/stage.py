@@ -87,11 +87,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     seconds_per_unit: ClassVar[float] = 0.001
 
     def extract(self, source: Source) -> StageOutput:
-        """The arrays of one trial.
-
-        Raises:
-            DataError: the record has no kinematics file, or a damaged one.
-        """
+        """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""
         path = source.record.sidecars.get("kinematics")
         if path is None:
             raise DataError(

@@ -73,11 +73,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
         return None
 
     def extract(self, source: Source) -> StageOutput:
-        """The arrays of one file.
-
-        Raises:
-            DataError: the record has no keypoint file, or one that cannot be used.
-        """
+        """The arrays of one file. Raises DataError: the record has no keypoint file, or one that cannot be used."""
         from data.keypoints import read_motion
 
         path = source.record.sidecars.get("keypoints")

@@ -47,11 +47,7 @@ class Channels:
         return row_cells(self.time, self.span)
 
     def column(self, name: str) -> tuple[Floats, Floats]:
-        """Values (row,) and weights (row,) of one channel.
-
-        Raises:
-            KeyError: no channel of that name.
-        """
+        """Values (row,) and weights (row,) of one channel. Raises KeyError: no channel of that name."""
         if name not in self.names:
             raise KeyError(name)
         column = self.names.index(name)

@@ -45,8 +45,7 @@ def mirror_plan(names: Sequence[str]) -> Plan:
 def exchange_plan(names: Sequence[str]) -> Plan:
     """How trial-level descriptors of these names change when primary and (one) secondary agent change roles.
 
-    Raises:
-        ValueError: the two agents have different descriptors.
+    Raises ValueError: the two agents have different descriptors.
     """
 
     def image(name: str) -> tuple[str, bool]:

@@ -52,8 +52,7 @@ class Role:
 def parse_role(text: str) -> Role:
     """The role that `text` names, see the table in this module's docstring.
 
-    Raises:
-        ValueError: the text is not in the grammar.
+    Raises ValueError: the text is not in the grammar.
     """
     given = text.strip()
     if match := _POSE.fullmatch(given):
@@ -71,8 +70,7 @@ def parse_role(text: str) -> Role:
 def parse_scene(text: str) -> tuple[str, str]:
     """(stage, array) of the scene feature: `clips` is `clips/logits`; `stage/array` names another.
 
-    Raises:
-        ValueError: neither a stage's name nor `stage/array`.
+    Raises ValueError: neither a stage's name nor `stage/array`.
     """
     given = text.strip()
     if match := _GENERIC.fullmatch(given):
@@ -85,8 +83,7 @@ def parse_scene(text: str) -> tuple[str, str]:
 def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
     """Refuse parts that cannot be stacked: all secondaries must give the same channels.
 
-    Raises:
-        ValueError: secondaries of different kinds, a repeated role, or an exchange that would mix kinds.
+    Raises ValueError: secondaries of different kinds, a repeated role, or an exchange that would mix kinds.
     """
     if len({role.text for role in (primary, *secondary)}) <= len(secondary):
         raise ValueError("a role is given twice: each agent can play one part only")

@@ -58,8 +58,7 @@ class Steps:
 def equal_parts(start: float, end: float, steps: int) -> Floats:
     """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]].
 
-    Raises:
-        ValueError: no step, or an end that is not after the start.
+    Raises ValueError: no step, or an end that is not after the start.
     """
     if steps < 1 or not end > start:
         raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
@@ -75,8 +74,7 @@ def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps
 
     Example: 0 s to 10 s with a boundary at .2 in four is [[0, 1], [1, 2], [2, 6], [6, 10]].
 
-    Raises:
-        ValueError: more stretches than steps, or boundaries that do not ascend between 0 and 1.
+    Raises ValueError: more stretches than steps, or boundaries that do not ascend between 0 and 1.
     """
     edges = np.array([0.0, *boundaries, 1.0])
     stretches = len(edges) - 1

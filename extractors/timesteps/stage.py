@@ -102,8 +102,7 @@ class Timesteps(Extractor[TimestepsConfig]):
     def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
         """Refuse a role of a person whom the `pose` stage does not keep.
 
-        Raises:
-            UsageError: `pose:k` with k not below `pose.agents`.
+        Raises UsageError: `pose:k` with k not below `pose.agents`.
         """
         for role in (config.parts()[0], *config.parts()[1]):
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
@@ -126,9 +125,8 @@ class Timesteps(Extractor[TimestepsConfig]):
     def extract(self, source: Source) -> StageOutput:
         """Cut the upstream arrays into time steps.
 
-        Raises:
-            DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or
-                has another shape than its stage promises.
+        Raises DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or has
+        another shape than its stage promises.
         """
         primary_role, secondary_roles = self.config.parts()
         primary, *secondary = self._channels((primary_role, *secondary_roles), source.upstream)

@@ -13,8 +13,7 @@ from extractors.pose.detections import Detections
 class KeypointFile:
     """The people of every frame of a video, whose record names the file; `size` is (width, height) of the detections.
 
-    Raises:
-        DataError: no keypoint file belongs to this video, or it cannot be used.
+    Raises DataError: no keypoint file belongs to this video, or it cannot be used.
     """
 
     def __init__(self, source: Source, min_score: float, size: tuple[int, int]) -> None:

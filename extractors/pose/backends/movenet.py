@@ -27,11 +27,7 @@ class MoveNet:
         self._requests: dict[tuple[int, int], Any] = {}
 
     def detect(self, image: Image, long_side: int | None = None) -> Detections:
-        """The people in `image` (H, W, 3) uint8 RGB, best first.
-
-        Raises:
-            DataError: the file is not this network.
-        """
+        """The people in `image` (H, W, 3) uint8 RGB, best first. Raises DataError: the file is not this network."""
         import cv2
 
         height, width = image.shape[:2]

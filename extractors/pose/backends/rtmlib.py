@@ -25,8 +25,7 @@ Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 class RTMLib:
     """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones.
 
-    Raises:
-        DataError: a file is missing or is no such model.
+    Raises DataError: a file is missing or is no such model.
     """
 
     def __init__(self, networks: Mapping[str, PoseNetwork], *, min_score: float = 0.1, threads: int = 1) -> None:
@@ -59,11 +58,7 @@ class RTMLib:
 
 
 def _tool(kind: Any, network: PoseNetwork, threads: int, **options: Any) -> Callable[..., Any]:
-    """One of rtmlib's tools, whose network is compiled here: its base class would open the file by itself.
-
-    Raises:
-        DataError: not a model of this kind.
-    """
+    """One of rtmlib's tools, whose network is compiled here: its base class would open the file by itself."""
     from rtmlib.tools.base import BaseTool
 
     def keep(tool: Any, _: Any, size: Any, mean: Any = None, std: Any = None, *__: Any, **___: Any) -> None:
