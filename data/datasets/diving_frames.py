@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from data.datasets.restricted_pickle import read_pickle
-from data.datasets.tables import clip
+from data.datasets.tables import clip, read_bytes
 from data.errors import DataError, UsageError
+from data.store.restricted_pickle import load_plain
 from data.video import FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
@@ -163,7 +163,7 @@ def _list(root: Path, layout: DivingLayout, kinds: tuple[type, type], score: str
     if (score or SCORES[0]) not in SCORES:
         raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(SCORES)}")
     path = _find(root, layout.folders, layout.annotations)
-    annotations = read_pickle(path)
+    annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
         raise DataError("holds no dict of dives", where=path, fix="Get the file again from its publisher")
     folder = _folder_finder(root, layout.frames)
@@ -207,7 +207,7 @@ def _find(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path:
 
 
 def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
-    listed = read_pickle(path)
+    listed = load_plain(read_bytes(path), path)
     keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
     if None in keys or not keys:
         raise DataError("is no list of dives, each (competition, number)", where=path, fix="Get the list again")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
 from data.store import open_regular
+from data.store.restricted_pickle import load_plain
 
 CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 
@@ -95,18 +94,10 @@ def _columns(path: Path, text: bytes) -> list[tuple[str, ...]]:
     """Column names from pandas' attribute `non_index_axes`: [(1, [(scorer, joint, coordinate), ...])]."""
     fault = refuse(path, "non_index_axes: the pickled column names are more than lists of texts", CSV_INSTEAD)
     try:
-        ((axis, columns),) = _PlainUnpickler(BytesIO(text)).load()
+        ((axis, columns),) = load_plain(text)
         sound = axis == 1 and all(isinstance(c, tuple) and all(isinstance(p, str) for p in c) for c in columns)
-    except Exception:  # noqa: BLE001 -- a damaged pickle raises nearly any exception
+    except (DataError, TypeError, ValueError):
         raise fault from None
     if not sound:
         raise fault
     return list(columns)
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Admits lists, tuples, texts and numbers only, so that a pickle cannot run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Refuse every class and function. Raises UnpicklingError: always."""
-        raise pickle.UnpicklingError(f"{module}.{name} is not allowed here")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from data.errors import DataError
 from data.store import sha256_file, write_bytes
+from data.store.restricted_pickle import load_plain
 from data.weights.registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """
@@ -68,7 +68,7 @@ def download(entry: Weights, folder: Path, progress: Progress) -> Path:
                 from safetensors.numpy import save
 
                 progress("converting to safetensors")
-                content = save(flatten(read_pickle(content)), {SOURCE_KEY: entry.member_sha256})
+                content = save(flatten(load_plain(content)), {SOURCE_KEY: entry.member_sha256})
             write_bytes(target, content)
     except OSError as error:
         raise DataError(
@@ -136,45 +136,13 @@ def _read_member(archive: Path | BytesIO, name: str) -> bytes:
         return zipped.read(name)
 
 
-class _NumpyUnpickler(pickle.Unpickler):
-    """Admits the constructors of numpy arrays and nothing else, so that a pickle cannot run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """The numpy constructor of that name. Raises UnpicklingError: anything else was asked for."""
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return _empty
-        if (module, name) == ("numpy", "ndarray"):
-            return "ndarray"  # only ever the first argument of _reconstruct; a string cannot be called
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        raise pickle.UnpicklingError(f"{module}.{name} is not a numpy constructor")
-
-
-def _empty(kind: str, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
-    """What numpy's `_reconstruct` does for plain arrays; the pickle's state then gives shape, type and numbers."""
-    array: NDArray[Any] = np.ndarray((0,), np.int8)
-    return array
-
-
-def read_pickle(content: bytes) -> dict[str, Any]:
-    """A nested dict of numpy arrays from a pickle, without admitting any other constructor.
-
-    Raises DataError: the pickle is damaged or wants something other than numpy arrays.
-    """
-    try:
-        tree = _NumpyUnpickler(BytesIO(content)).load()
-    except Exception as error:  # a damaged pickle raises nearly any exception
-        raise DataError(f"not a plain pickle of numpy arrays ({error})") from error
-    if not isinstance(tree, dict):
-        raise DataError("not a plain pickle of numpy arrays (no dict at the top)")
-    return tree
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, NDArray[np.float32]]:
+def flatten(tree: Any, prefix: str = "") -> dict[str, NDArray[np.float32]]:
     """Nested dicts to one dict, names joined by `/`: `params/Conv3d_1a_7x7/Conv_0/kernel`.
 
-    Raises DataError: a leaf is not a float array.
+    Raises DataError: no dict, or a leaf is not a float array.
     """
+    if not isinstance(tree, Mapping):
+        raise DataError("no dict of arrays")
     flat: dict[str, NDArray[np.float32]] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"

@@ -18,28 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from data.datasets.restricted_pickle import INSTRUCTIONS, read_pickle
 from data.errors import DataError
+from data.store.restricted_pickle import INSTRUCTIONS, load_plain
 
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
 KEYS = st.text() | st.integers() | st.tuples(st.text(), st.integers())
 VALUES = st.recursive(ATOMS, lambda v: st.lists(v) | st.dictionaries(KEYS, v) | st.tuples(v, v), max_leaves=20)
 
 
-def read(content: bytes, folder: Path) -> Any:
-    """What the reader makes of these bytes."""
-    (folder / "a.pkl").write_bytes(content)
-    return read_pickle(folder / "a.pkl")
-
-
 @settings(max_examples=60, deadline=None)
 @given(value=VALUES, protocol=st.integers(0, 5))
-def test_plain_values_come_back_equal(tmp_path_factory: pytest.TempPathFactory, value: Any, protocol: int) -> None:
-    assert read(pickle.dumps(value, protocol), tmp_path_factory.getbasetemp()) == value
+def test_plain_values_come_back_equal(value: Any, protocol: int) -> None:
+    assert load_plain(pickle.dumps(value, protocol)) == value
 
 
 @pytest.mark.parametrize("protocol", range(5))
-def test_arrays_and_numpy_numbers_come_back_equal(tmp_path: Path, protocol: int) -> None:
+def test_arrays_and_numpy_numbers_come_back_equal(protocol: int) -> None:
     arrays = [
         np.arange(6).reshape(2, 3),
         np.asfortranarray(np.arange(6.0).reshape(2, 3)),
@@ -47,7 +41,7 @@ def test_arrays_and_numpy_numbers_come_back_equal(tmp_path: Path, protocol: int)
         np.array([], np.float32),
         np.array([True, False]),
     ]
-    made = read(pickle.dumps({"a": arrays, "n": [np.float64(1.5), np.int64(-2)]}, protocol), tmp_path)
+    made = load_plain(pickle.dumps({"a": arrays, "n": [np.float64(1.5), np.int64(-2)]}, protocol))
     assert made["n"] == [1.5, -2]
     for one, other in zip(made["a"], arrays, strict=True):
         assert_array_equal(one, other)
@@ -84,7 +78,7 @@ def test_other_objects_are_refused_by_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
-        read(pickle.dumps(value, protocol=4), tmp_path)
+        load_plain(pickle.dumps(value, protocol=4))
     assert named in str(caught.value)
     assert not (tmp_path / "hacked").exists()
 
@@ -118,21 +112,19 @@ EMPTY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR
         b"I" + b"9" * 100_000 + b"\n.",
     ],
 )
-def test_hostile_pickles_end_in_one_error_or_a_plain_value(tmp_path: Path, content: bytes) -> None:
+def test_hostile_pickles_end_in_one_error_or_a_plain_value(content: bytes) -> None:
     with contextlib.suppress(DataError):
-        assert read(content, tmp_path) is None
+        assert load_plain(content) is None
 
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
-def test_changed_bytes_end_in_a_value_or_an_error(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
+def test_changed_bytes_end_in_a_value_or_an_error(data: st.DataObject) -> None:
     content = bytearray(pickle.dumps({("a", 1): [1.5, np.arange(4), {"b": (1, b"c")}]}, data.draw(st.integers(0, 4))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(DataError):
-        read(bytes(content), tmp_path_factory.getbasetemp())
+        load_plain(bytes(content))
 
 
 def test_the_table_of_instructions_has_none_that_makes_objects() -> None:

@@ -1,4 +1,4 @@
-"""Pickles of annotations without running what they ask for: plain values and numpy arrays of numbers, nothing else.
+"""Pickles without running what they ask for: plain values and numpy arrays of numbers, nothing else.
 
 A pickle is a program. This reader knows only the instructions that build dicts, lists, tuples, texts, numbers and
 bytes, and a table of five names for numpy arrays and scalars, which it builds itself. Every other name or
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.datasets.tables import MAX_BYTES, clip, read_bytes
 from data.errors import DataError
 
 # fmt: off
@@ -37,28 +36,24 @@ _CODES = {opcode.name: ord(opcode.code) for opcode in pickletools.opcodes}
 _NUMBERS = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
-def read_pickle(path: Path) -> Any:
-    """The dicts, lists, tuples, texts, numbers, bytes and numpy arrays of a pickle.
+def load_plain(content: bytes, where: Path | None = None) -> Any:
+    """The dicts, lists, tuples, texts, numbers, bytes and numpy arrays of a pickle, of the file `where`.
 
-    Raises DataError: not a pickle, too large, or one that asks for anything else; says what was refused.
+    Raises DataError: not a pickle, or one that asks for anything else; says what was refused.
     """
-    content = read_bytes(path, MAX_BYTES)
     try:
         return _Reader(io.BytesIO(content), encoding="latin1").load()
     except _RefusedError as error:
-        fix = "Annotations need none of that; get the file again from its publisher"
-        raise DataError(
-            f"this pickle asks for {clip(str(error), 120)}, which is refused", where=path, fix=fix
-        ) from error
-    except (RecursionError, MemoryError) as error:
-        raise DataError("this pickle is nested too deeply or too large", where=path, fix="Get it again") from error
-    except Exception as error:  # a damaged pickle fails in many ways: EOFError, KeyError, IndexError, TypeError, ...
-        what = clip(f"{type(error).__name__}: {error}", 160)
-        raise DataError(f"is no usable pickle ({what})", where=path, fix="Get the file again") from error
+        what = f"this pickle asks for {str(error)[:120]}, which is refused"
+    except (RecursionError, MemoryError):
+        what = "this pickle is nested too deeply or too large"
+    except Exception as error:  # noqa: BLE001 -- a damaged pickle fails in many ways: EOFError, KeyError, TypeError, ...
+        what = f"is no usable pickle ({type(error).__name__}: {str(error)[:120]})"
+    raise DataError(what, where=where, fix="Get the file again from its publisher")
 
 
 class _RefusedError(Exception):
-    """Something that a pickle of annotations has no use for."""
+    """Something that plain values and arrays have no use for."""
 
 
 class _Name:
@@ -100,13 +95,7 @@ class _Array(np.ndarray[Any, Any]):
         if not isinstance(kind, _Type):
             raise _RefusedError("a numpy array without a type")
         values = kind.values(shape, raw, fortran=bool(fortran))
-        state = (1, values.shape, values.dtype, False, values.tobytes())
-        self.__setstate__(state)
-
-
-def _empty(*_: Any) -> _Array:
-    made: _Array = _Array((0,), np.uint8)
-    return made
+        self.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))
 
 
 def _scalar(kind: Any, raw: Any = b"") -> Any:
@@ -124,10 +113,8 @@ def _bytes(text: Any, encoding: Any) -> bytes:
 _TABLE = {
     "numpy dtype": lambda code, *_: _Type(code),
     "numpy ndarray": None,
-    "numpy.core.multiarray _reconstruct": _empty,
-    "numpy._core.multiarray _reconstruct": _empty,
-    "numpy.core.multiarray scalar": _scalar,
-    "numpy._core.multiarray scalar": _scalar,
+    **{f"numpy.{core}.multiarray _reconstruct": lambda *_: _Array((0,), np.uint8) for core in ("core", "_core")},
+    **{f"numpy.{core}.multiarray scalar": _scalar for core in ("core", "_core")},
     "_codecs encode": _bytes,
     "__builtin__ bytes": lambda: b"",
 }
@@ -161,8 +148,7 @@ class _Reader(_Python):
 
     def keyed(self, name: str) -> None:
         """Check keys before they are hashed: a tuple in a tuple in a tuple ... would end the process."""
-        keys = self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]
-        for key in keys:
+        for key in self.stack[-2:-1] if name == "SETITEM" else self.stack[::2]:
             parts = key if isinstance(key, tuple) else (key,)
             if any(not isinstance(part, str | int | float | bytes | None) for part in parts):
                 raise _RefusedError("a dict with keys that are no names or numbers")
