@@ -37,15 +37,10 @@ _DATASETS = ("body8", "body7", "coco")
 
 @dataclass(frozen=True)
 class PoseNetwork:
-    """One network of rtmlib or mmpose.
+    """One network of rtmlib or mmpose."""
 
-    Attributes:
-        weights: path, or the address from which its library downloads it; empty for random weights.
-        config: mmpose's or mmdet's configuration file.
-    """
-
-    weights: str
-    config: Path | None = None
+    weights: str  # path, or the address from which its library downloads it; empty for random weights
+    config: Path | None = None  # mmpose's or mmdet's configuration file
 
     @property
     def path(self) -> Path:

@@ -39,23 +39,14 @@ def keep(values: Tensor, rate: float) -> Tensor:
 
 @dataclass(frozen=True)
 class AimInputs:
-    """Normalised inputs of the network, unobserved entries zero.
+    """Normalised inputs of the network, unobserved entries zero."""
 
-    Attributes:
-        primary: (..., B, T, Np).
-        primary_mask: (..., B, T), 1 where observed.
-        secondary: (..., B, T, A, Ns).
-        secondary_mask: (..., B, T, A), 1 where observed.
-        scene: (..., B, T, Nc).
-        trial: (..., B, K).
-    """
-
-    primary: Tensor
-    primary_mask: Tensor
-    secondary: Tensor
-    secondary_mask: Tensor
-    scene: Tensor
-    trial: Tensor
+    primary: Tensor  # (..., B, T, Np)
+    primary_mask: Tensor  # (..., B, T), 1 where observed
+    secondary: Tensor  # (..., B, T, A, Ns)
+    secondary_mask: Tensor  # (..., B, T, A), 1 where observed
+    scene: Tensor  # (..., B, T, Nc)
+    trial: Tensor  # (..., B, K)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> AimInputs:
         """The inputs with `change` applied to every tensor."""
@@ -64,25 +55,15 @@ class AimInputs:
 
 @dataclass(frozen=True)
 class AimOutput:
-    """What the network predicts, in the scaled units of its training.
+    """What the network predicts, in the scaled units of its training."""
 
-    Attributes:
-        score: (..., B) final score S.
-        step_scores: (..., B, T) share of each step; they sum to S less the trial branch's part.
-        attention: (..., B, T, 2) weights of the scene and the interaction stream, summing to 1.
-        execution: (..., B) S_ex, or None without that head.
-        synchronisation: (..., B) S_sn, or None without that head.
-        execution_steps: (..., B, T), or None.
-        synchronisation_steps: (..., B, T), or None.
-    """
-
-    score: Tensor
-    step_scores: Tensor
-    attention: Tensor
-    execution: Tensor | None = None
-    synchronisation: Tensor | None = None
-    execution_steps: Tensor | None = None
-    synchronisation_steps: Tensor | None = None
+    score: Tensor  # (..., B) final score S
+    step_scores: Tensor  # (..., B, T) share of each step; they sum to S less the trial branch's part
+    attention: Tensor  # (..., B, T, 2) weights of the scene and the interaction stream, summing to 1
+    execution: Tensor | None = None  # (..., B) S_ex, or None without that head
+    synchronisation: Tensor | None = None  # (..., B) S_sn, or None without that head
+    execution_steps: Tensor | None = None  # (..., B, T), or None
+    synchronisation_steps: Tensor | None = None  # (..., B, T), or None
 
 
 class Regression(nn.Module):

@@ -58,21 +58,13 @@ class AimConfig:
 
 @dataclass(frozen=True)
 class AimSizes:
-    """Sizes of the inputs, a property of the features.
+    """Sizes of the inputs, a property of the features."""
 
-    Attributes:
-        primary: Np, channels of the primary agent.
-        secondary: Ns, channels of a secondary agent.
-        agents: A, number of secondary agents.
-        scene: Nc, entries of the whole-scene feature; 0 where there is none.
-        trial: K, trial-level descriptors; 0 where there are none.
-    """
-
-    primary: int
-    secondary: int
-    agents: int = 1
-    scene: int = 0
-    trial: int = 0
+    primary: int  # Np, channels of the primary agent
+    secondary: int  # Ns, channels of a secondary agent
+    agents: int = 1  # A, number of secondary agents
+    scene: int = 0  # Nc, entries of the whole-scene feature; 0 where there is none
+    trial: int = 0  # K, trial-level descriptors; 0 where there are none
 
     def check(self, config: AimConfig) -> None:
         """Check that a configuration can be built on these sizes.

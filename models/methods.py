@@ -60,32 +60,20 @@ class MethodConfig:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Time steps with labels.
+    """Time steps with labels."""
 
-    Attributes:
-        steps: (M, B, T, F).
-        score: (M, B).
-        judges: (M, B, J) scores of single judges; J may be 0.
-    """
-
-    steps: Tensor
-    score: Tensor
-    judges: Tensor
+    steps: Tensor  # (M, B, T, F)
+    score: Tensor  # (M, B)
+    judges: Tensor  # (M, B, J) scores of single judges; J may be 0
 
 
 @dataclass(frozen=True)
 class MethodOutput:
-    """Predicted scores.
+    """Predicted scores."""
 
-    Attributes:
-        score: (M, B); for MUSDL the mean of the judges.
-        deviation: (M, B) predicted standard deviation, or None.
-        judges: (M, B, J), or None.
-    """
-
-    score: Tensor
-    deviation: Tensor | None = None
-    judges: Tensor | None = None
+    score: Tensor  # (M, B); for MUSDL the mean of the judges
+    deviation: Tensor | None = None  # (M, B) predicted standard deviation, or None
+    judges: Tensor | None = None  # (M, B, J), or None
 
 
 class Method(nn.Module):

@@ -89,17 +89,11 @@ def mae(predicted: ArrayLike, true: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Average:
-    """A mean of correlations.
+    """A mean of correlations."""
 
-    Attributes:
-        value: the mean over the defined ones; NaN where none is.
-        undefined: how many entries were NaN and left out.
-        clipped: how many were clipped to +-`FISHER_CLIP`.
-    """
-
-    value: float
-    undefined: int
-    clipped: int = 0
+    value: float  # the mean over the defined ones; NaN where none is
+    undefined: int  # how many entries were NaN and left out
+    clipped: int = 0  # how many were clipped to +-`FISHER_CLIP`
 
 
 def fisher_average(correlations: Sequence[float]) -> Average:

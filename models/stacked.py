@@ -23,17 +23,11 @@ _UINT16 = 1 << 16
 
 @dataclass(frozen=True)
 class StackData:
-    """Normalised inputs and scaled labels of n performances under F normalisations (one per fold).
+    """Normalised inputs and scaled labels of n performances under F normalisations (one per fold)."""
 
-    Attributes:
-        inputs: `AimInputs` whose tensors have F and n as first axes.
-        targets: (F, n, 3) scaled labels, 0 where missing.
-        weights: (F, n, 3) 1 where the label exists.
-    """
-
-    inputs: AimInputs
-    targets: Tensor
-    weights: Tensor
+    inputs: AimInputs  # `AimInputs` whose tensors have F and n as first axes
+    targets: Tensor  # (F, n, 3) scaled labels, 0 where missing
+    weights: Tensor  # (F, n, 3) 1 where the label exists
 
     @classmethod
     def joined(cls, parts: Sequence[StackData]) -> StackData:

@@ -25,19 +25,12 @@ Keys = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Motion:
-    """One diver's movement on a regular clock of `STEP`.
+    """One diver's movement on a regular clock of `STEP`."""
 
-    Attributes:
-        time: (N,) seconds from his take-off.
-        points: (N, len(POINTS), 3) metres, in the frame of this module.
-        pitch: (N,) degrees turned to the front.
-        entry: seconds from take-off until the hands touch the water.
-    """
-
-    time: Floats
-    points: Floats
-    pitch: Floats
-    entry: float
+    time: Floats  # (N,) seconds from his take-off
+    points: Floats  # (N, len(POINTS), 3) metres, in the frame of this module
+    pitch: Floats  # (N,) degrees turned to the front
+    entry: float  # seconds from take-off until the hands touch the water
 
 
 def track(time: Floats, keys: Keys) -> Floats:

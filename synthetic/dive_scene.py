@@ -24,15 +24,10 @@ AFTER_ENTRY = 0.07  # seconds that a clip goes on after the first hands touch th
 
 @dataclass(frozen=True)
 class CameraView:
-    """A camera's direction.
+    """A camera's direction."""
 
-    Attributes:
-        azimuth: degrees from the side (0) to the front (90) of the platform.
-        elevation: degrees that the camera looks down.
-    """
-
-    azimuth: float
-    elevation: float
+    azimuth: float  # degrees from the side (0) to the front (90) of the platform
+    elevation: float  # degrees that the camera looks down
 
     def axes(self) -> Floats:
         """(3, 3) rows: right and up in the picture, towards the camera."""
@@ -50,17 +45,11 @@ class CameraView:
 
 @dataclass(frozen=True)
 class Scene:
-    """A pair's movement.
+    """A pair's movement."""
 
-    Attributes:
-        time: (N,) seconds from the clip's first frame, every `STEP`.
-        points: (N, divers, len(POINTS), 3) world metres.
-        entries: seconds from the clip's first frame at which each diver's hands touch the water.
-    """
-
-    time: Floats
-    points: Floats
-    entries: tuple[float, ...]
+    time: Floats  # (N,) seconds from the clip's first frame, every `STEP`
+    points: Floats  # (N, divers, len(POINTS), 3) world metres
+    entries: tuple[float, ...]  # seconds from the clip's first frame at which each diver's hands touch the water
 
     def world_at(self, time: Floats) -> Floats:
         """(len(time), divers, points, 3) world metres at any times, linear between steps."""

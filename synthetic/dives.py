@@ -36,25 +36,15 @@ TEST_SHARE = 3 / 11  # share of the dives that are held out: 24 of 88
 
 @dataclass(frozen=True)
 class Dive:
-    """One dive of the data set, before or after rendering.
+    """One dive of the data set, before or after rendering."""
 
-    Attributes:
-        name: file name without suffix, such as "dive_007".
-        shape: what is dived.
-        execution: hidden errors of the first (left) and second (right) diver.
-        pair: hidden errors of their synchronisation.
-        scores: what the judges gave.
-        split: "train" or "test".
-        key: (seed, number) that everything about the dive follows from.
-    """
-
-    name: str
-    shape: Shape
-    execution: tuple[ExecutionErrors, ExecutionErrors]
-    pair: SynchronisationErrors
-    scores: Scores
-    split: str
-    key: tuple[int, int]
+    name: str  # file name without suffix, such as "dive_007"
+    shape: Shape  # what is dived
+    execution: tuple[ExecutionErrors, ExecutionErrors]  # hidden errors of the first (left) and second (right) diver
+    pair: SynchronisationErrors  # hidden errors of their synchronisation
+    scores: Scores  # what the judges gave
+    split: str  # "train" or "test"
+    key: tuple[int, int]  # (seed, number) that everything about the dive follows from
 
     @property
     def video(self) -> str:

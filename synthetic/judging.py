@@ -39,17 +39,11 @@ JUDGE_NOISE = 0.25  # standard deviation of one judge's award before it is round
 
 @dataclass(frozen=True)
 class Shape:
-    """What is dived.
+    """What is dived."""
 
-    Attributes:
-        group: one of `GROUPS`: direction of take-off and of rotation.
-        halves: half somersaults, odd, so that every dive enters head first.
-        position: one of `POSITIONS`.
-    """
-
-    group: str
-    halves: int
-    position: str
+    group: str  # one of `GROUPS`: direction of take-off and of rotation
+    halves: int  # half somersaults, odd, so that every dive enters head first
+    position: str  # one of `POSITIONS`
 
     @property
     def code(self) -> str:
@@ -87,38 +81,23 @@ def difficulty(shape: Shape) -> float:
 
 @dataclass(frozen=True)
 class ExecutionErrors:
-    """What one diver does wrong; zeros are a flawless dive.
+    """What one diver does wrong; zeros are a flawless dive."""
 
-    Attributes:
-        knees: bend of the knees where they should be straight, degrees.
-        apart: angle of each leg (and arm at entry) from where they should touch, degrees.
-        entry: rotation too much (+) or too little (-) at entry, degrees.
-        loose: how far tuck or pike stays open, 0..1.
-        tilt: sideways tilt of the body, degrees, signed.
-        weak: take-off speed lost, m/s.
-    """
-
-    knees: float = 0.0
-    apart: float = 0.0
-    entry: float = 0.0
-    loose: float = 0.0
-    tilt: float = 0.0
-    weak: float = 0.0
+    knees: float = 0.0  # bend of the knees where they should be straight, degrees
+    apart: float = 0.0  # angle of each leg (and arm at entry) from where they should touch, degrees
+    entry: float = 0.0  # rotation too much (+) or too little (-) at entry, degrees
+    loose: float = 0.0  # how far tuck or pike stays open, 0..1
+    tilt: float = 0.0  # sideways tilt of the body, degrees, signed
+    weak: float = 0.0  # take-off speed lost, m/s
 
 
 @dataclass(frozen=True)
 class SynchronisationErrors:
-    """What the two do differently.
+    """What the two do differently."""
 
-    Attributes:
-        lag: seconds by which the second diver is later (negative: earlier) in everything.
-        tempo: seconds by which the second diver's somersault is later within his flight.
-        drift: metres by which the two drift apart (+) or together (-) until entry.
-    """
-
-    lag: float = 0.0
-    tempo: float = 0.0
-    drift: float = 0.0
+    lag: float = 0.0  # seconds by which the second diver is later (negative: earlier) in everything
+    tempo: float = 0.0  # seconds by which the second diver's somersault is later within his flight
+    drift: float = 0.0  # metres by which the two drift apart (+) or together (-) until entry
 
 
 @dataclass(frozen=True)

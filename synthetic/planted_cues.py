@@ -28,25 +28,15 @@ JUDGES = 5
 
 @dataclass(frozen=True)
 class PlantedCue:
-    """Time steps of n performances, T steps each.
+    """Time steps of n performances, T steps each."""
 
-    Attributes:
-        primary: (n, T, channel).
-        secondary: (n, T, 1, channel).
-        scene: (n, T, entry).
-        score: (n,) around 50.
-        judges: (n, 5) from 0 to 10 for "difficulty", else (n, 0).
-        difficulty: (n,) for "difficulty", else NaN.
-        noisy: (n,) true where the score is noisy ("noise").
-    """
-
-    primary: NDArray[np.float32]
-    secondary: NDArray[np.float32]
-    scene: NDArray[np.float32]
-    score: Floats
-    judges: Floats
-    difficulty: Floats
-    noisy: NDArray[np.bool_]
+    primary: NDArray[np.float32]  # (n, T, channel)
+    secondary: NDArray[np.float32]  # (n, T, 1, channel)
+    scene: NDArray[np.float32]  # (n, T, entry)
+    score: Floats  # (n,) around 50
+    judges: Floats  # (n, 5) from 0 to 10 for "difficulty", else (n, 0)
+    difficulty: Floats  # (n,) for "difficulty", else NaN
+    noisy: NDArray[np.bool_]  # (n,) true where the score is noisy ("noise")
 
 
 def planted_cue(

@@ -24,19 +24,12 @@ GAINS = (1.7, 3.3)  # bounds of the follower's magnification of each channel
 
 @dataclass(frozen=True)
 class Relation:
-    """What is the same in all performances of one data set.
+    """What is the same in all performances of one data set."""
 
-    Attributes:
-        gain: (channel,) how much the follower magnifies the leader.
-        direction: (channel,) unit vector in which a bad follower is off.
-        lag: seconds that the follower comes later.
-        symmetric: whether exchanging the two makes no difference.
-    """
-
-    gain: Floats
-    direction: Floats
-    lag: float
-    symmetric: bool
+    gain: Floats  # (channel,) how much the follower magnifies the leader
+    direction: Floats  # (channel,) unit vector in which a bad follower is off
+    lag: float  # seconds that the follower comes later
+    symmetric: bool  # whether exchanging the two makes no difference
 
     @classmethod
     def draw(cls, channels: int, seed: int, *, symmetric: bool = False) -> Relation:

@@ -26,17 +26,11 @@ SIZE = (96, 72)  # default width and height of the pictures
 
 @dataclass(frozen=True)
 class Shown:
-    """One video: a textured scene seen by a moving camera, with coloured spots in it.
+    """One video: a textured scene seen by a moving camera, with coloured spots in it."""
 
-    Attributes:
-        spots: (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves.
-        camera: (frame, 2) what the camera looks at, in the same measure.
-        seed: of the scene's texture.
-    """
-
-    spots: Floats
-    camera: Floats
-    seed: int
+    spots: Floats  # (frame, spot, 2) places in picture widths and heights from the centre, before the camera moves
+    camera: Floats  # (frame, 2) what the camera looks at, in the same measure
+    seed: int  # of the scene's texture
 
     def pictures(self, size: tuple[int, int]) -> Iterator[Picture]:
         """The frames (height, width, 3) uint8."""

@@ -138,7 +138,7 @@ def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -
             quality = _quality(seed, number + 100 * (task == "vault"))
             levels[number] = (1.5, 3.2, 3.4)[number % 3]
             final[number] = round(levels[number] * (10 + 20 * quality) if task == "diving" else 12 + 4 * quality, 2)
-            place = root / folder / videos[0] / f"{number + 1:03d}.avi"
+            place = root / folder / videos / f"{number + 1:03d}.avi"
             write_avi(place, _shown(quality, frames, seed, number).pictures(SIZE), RATE)
         _write_matrix(root / folder / scores, "overall_scores", final[:, None])
         if task == "diving":

@@ -10,6 +10,7 @@ hundredths of a point. The largest score shows which: none is above 105 points, 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,10 @@ MAX_POINTS = 150.0  # no score in points is larger (the largest is 104.88), none
 
 
 def list_aqa7(root: Path) -> Listing:
-    """The samples of an AQA-7 copy, each with its fixed split and the score in points.
+    """The samples of an AQA-7 copy below `root`, each with its fixed split and the score in points.
 
-    Ids are paths below `root`, such as "Actions/diving/001.avi"; the task is the action. A listed sample
-    without video is a problem line; so is a video that no list names.
-
-    Args:
-        root: the folder that holds Actions and Split_4.
+    Ids are paths such as "Actions/diving/001.avi"; the task is the action. A listed sample without video is a problem
+    line, and so is a video that no list names.
 
     Raises:
         UsageError: no lists in `root`.
@@ -68,10 +66,7 @@ def list_aqa7(root: Path) -> Listing:
 def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     """The (n, 3) rows [action, sample index, score] of an official .mat list.
 
-    Only a plain numeric matrix is read; structs, cells and objects are refused.
-
-    Raises:
-        DataError: not a MATLAB 5 file with that variable, or rows that cannot be true.
+    Raises DataError: not a MATLAB 5 file with that variable, or rows that cannot be true.
     """
     try:
         rows = read_matrix(read_bytes(path), variable)
@@ -85,15 +80,8 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
 
 
 def _check(rows: NDArray[np.float64], path: Path) -> None:
-    tame = np.where(np.isfinite(rows), rows, -1.0)
-    good = (
-        (tame[:, :2] % 1 == 0).all(axis=1)
-        & (tame[:, 0] >= 1)
-        & (tame[:, 0] <= len(ACTIONS))
-        & (tame[:, 1] >= 1)
-        & (tame[:, 1] < 1e6)
-    )
-    good &= (tame[:, 2] >= 0) & (tame[:, 2] < 1e6)
+    whole = np.modf(rows[:, :2])[0] == 0
+    good = whole.all(axis=1) & ((rows >= [1, 1, 0]) & (rows <= [len(ACTIONS), 999_999, 999_999])).all(axis=1)
     if not good.all():
         index = int(np.argmin(good))
         shown = [float(value) for value in rows[index]]
@@ -130,13 +118,7 @@ def _videos(root: Path) -> dict[tuple[int, int], Path]:
     for number, action in enumerate(ACTIONS, start=1):
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                stem = path.stem
-                if (
-                    path.suffix.lower() in VIDEO_SUFFIXES
-                    and path.is_file()
-                    and stem.isascii()
-                    and stem.isdigit()
-                    and len(stem) < 7
-                ):
-                    videos.setdefault((number, int(stem)), path)
+                named = re.fullmatch(r"\d{1,6}", path.stem, re.ASCII)
+                if named and path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
+                    videos.setdefault((number, int(path.stem)), path)
     return videos

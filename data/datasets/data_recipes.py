@@ -17,20 +17,12 @@ from data.errors import DataError, UsageError, printable
 
 @dataclass(frozen=True)
 class Recipe:
-    """One published set.
+    """One published set."""
 
-    Attributes:
-        source: what to request where.
-        counts: known numbers of performances: "all", by split ("train", "test") and by task.
-        marks: paths below the root, with `*`; any of them shows that a folder is this set.
-        hashes: SHA-256 of published files by path below one of `folders`.
-        folders: below the root.
-    """
-
-    source: str
-    counts: Mapping[str, int] = field(default_factory=dict)
-    marks: tuple[str, ...] = ()
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    source: str  # what to request where
+    counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
+    marks: tuple[str, ...] = ()  # paths below the root, with `*`; any of them shows that a folder is this set
+    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by path below one of `folders`
     folders: tuple[str, ...] = ("",)
 
 
@@ -120,21 +112,14 @@ RECIPES: Mapping[str, Recipe] = {
 
 @dataclass(frozen=True)
 class DataReport:
-    """How a copy compares.
-
-    Attributes:
-        kind, root, source: the set, the folder, and what to request where.
-        counts: what is counted, here, and as published (None: not known).
-        files: published files whose hash is known, each "agrees", "differs" or "missing".
-        problems: what the lists name and the copy lacks, or why it cannot be read; one line each.
-    """
+    """How a copy compares."""
 
     kind: str
     root: str
-    source: str
-    counts: tuple[tuple[str, int, int | None], ...]
-    files: tuple[tuple[str, str], ...]
-    problems: tuple[str, ...]
+    source: str  # what to request where
+    counts: tuple[tuple[str, int, int | None], ...]  # what is counted, here, and as published (None: not known)
+    files: tuple[tuple[str, str], ...]  # files whose hash is known, each "agrees", "differs" or "missing"
+    problems: tuple[str, ...]  # what the lists name and the copy lacks, or why it cannot be read; one line each
 
     @property
     def ok(self) -> bool:
@@ -144,10 +129,7 @@ class DataReport:
 
 
 def kind_of(root: Path) -> str:
-    """The kind of data set that a folder shows itself to be.
-
-    Raises UsageError: none or several; says how to name it.
-    """
+    """The kind of data set that a folder shows itself to be. Raises UsageError: none or several."""
     kinds = [kind for kind, recipe in RECIPES.items() if any(next(root.glob(m), None) for m in recipe.marks)]
     if len(kinds) == 1:
         return kinds[0]
@@ -156,13 +138,7 @@ def kind_of(root: Path) -> str:
 
 
 def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
-    """Compare a copy with what is published; every label file is read, no video is opened.
-
-    Args:
-        kind: key of `RECIPES`.
-        root: its folder.
-        options: those of `list_records`.
-    """
+    """Compare a copy with what is published; every label file is read, no video is opened."""
     recipe, here, problems = RECIPES[kind], Counter[str](), list[str]()
     try:
         listing = list_records(kind, root, **options)

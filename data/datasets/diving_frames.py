@@ -19,11 +19,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from data.datasets.score_lists import checked_score
 from data.datasets.tables import clip, read_bytes
 from data.errors import DataError, UsageError
 from data.store.restricted_pickle import load_plain
@@ -32,50 +34,33 @@ from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
 FRAME_RATE = 25.0
-SCORES = ("final", "execution")
-TASK = "diving"
+AGAIN = "Get the annotations and lists again from their publisher"
 
 
 @dataclass(frozen=True)
 class AnnotatedDive:
-    """One annotated dive.
+    """One annotated dive."""
 
-    Attributes:
-        score, difficulty: final score and degree of difficulty.
-        first, last: its numbers in the folder of frames; None: the whole folder.
-        boundaries: as of `Record`.
-        frames: number of frames that the annotation speaks of.
-    """
-
-    score: float
+    score: float  # final
     difficulty: float
-    first: int | None
+    first: int | None  # its numbers in the folder of frames; None: the whole folder
     last: int | None
-    boundaries: tuple[float, ...]
-    frames: int
+    boundaries: tuple[float, ...]  # as of `Record`
+    frames: int  # number of frames that the annotation speaks of
 
 
 @dataclass(frozen=True)
 class DivingLayout:
-    """Where a set has what, and how its annotation is read.
+    """Where a set has what, and how its annotation is read."""
 
-    Attributes:
-        annotations: names of the annotation file; the first that exists is read.
-        folders: below the root, where annotations and lists may be.
-        lists: names of the list of each side.
-        frames: below the root, what may hold the folders of frames.
-        id: the id of a dive from its two keys.
-        folder: its folder of frames below one of `frames`.
-        dive: a `AnnotatedDive` from one annotation; raises (KeyError, ValueError, ...) where it cannot be one.
-    """
-
-    annotations: tuple[str, ...]
-    folders: tuple[str, ...]
-    lists: Mapping[str, tuple[str, ...]]
-    frames: tuple[str, ...]
-    id: Callable[[Any, Any], str]
-    folder: Callable[[Any, Any], str]
-    dive: Callable[[Any], AnnotatedDive]
+    annotations: tuple[str, ...]  # names of the annotation file; the first that exists is read
+    folders: tuple[str, ...]  # below the root, where annotations and lists may be
+    lists: Mapping[str, tuple[str, ...]]  # names of the list of each side
+    frames: tuple[str, ...]  # below the root, what may hold the folders of frames
+    keys: tuple[type, type]  # types of the two keys of a dive
+    id: Callable[[Any, Any], str]  # the id of a dive from its two keys
+    folder: Callable[[Any, Any], str]  # its folder of frames below one of `frames`
+    dive: Callable[[Any], AnnotatedDive]  # from one annotation; raises KeyError, ValueError, ... where it cannot be one
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
@@ -117,6 +102,7 @@ MTL_AQA = DivingLayout(
     folders=("MTL-AQA_split_0_data", "Ready_2_Use/MTL-AQA_split_0_data", "info", ""),
     lists={"train": ("train_split_0.pkl", "train_split.pkl"), "test": ("test_split_0.pkl", "test_split.pkl")},
     frames=("whole_videos_frames", "frames", ""),
+    keys=(int, int),
     id="{:02d}/{:03d}".format,
     folder=lambda competition, _: f"{competition:02d}",
     dive=_mtl_dive,
@@ -126,12 +112,9 @@ FINEDIVING = DivingLayout(
     folders=("Annotations", "train_test_split", ""),
     lists={"train": ("train_split.pkl",), "test": ("test_split.pkl",)},
     frames=(
-        "FineDiving",
-        "FINADiving_MTL_256s",
-        "Trimmed_Video_Frames/FINADiving_MTL_256s",
-        "Trimmed_Video_Frames",
-        "",
+        *("FineDiving", "FINADiving_MTL_256s", "Trimmed_Video_Frames/FINADiving_MTL_256s", "Trimmed_Video_Frames", ""),
     ),
+    keys=(str, int),
     id="{}/{:03d}".format,
     folder="{}/{}".format,
     dive=_fine_dive,
@@ -140,43 +123,34 @@ FINEDIVING = DivingLayout(
 
 def list_mtl_aqa(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
     """The dives of an MTL-AQA copy, each with its official split; see `_list`."""
-    return _list(root, MTL_AQA, (int, int), score, frame_rate)
+    return _list(root, MTL_AQA, score, frame_rate)
 
 
 def list_finediving(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
     """The dives of a FineDiving copy, with official split and boundaries of sub-actions; see `_list`."""
-    return _list(root, FINEDIVING, (str, int), score, frame_rate)
+    return _list(root, FINEDIVING, score, frame_rate)
 
 
-def _list(root: Path, layout: DivingLayout, kinds: tuple[type, type], score: str, frame_rate: float) -> Listing:
+def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Listing:
     """The dives of one layout; what the lists name and the copy lacks becomes a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
-
-    Args:
-        root: the data set's folder.
-        layout: of the set.
-        kinds: types of the two keys of a dive.
-        score: "final" (default) or "execution".
-        frame_rate: frames per second; 0: `FRAME_RATE`.
+    `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
     """
-    if (score or SCORES[0]) not in SCORES:
-        raise UsageError(f"no score is called '{clip(score)}'", fix=f"dataset.score is one of {', '.join(SCORES)}")
+    score = checked_score(score or "final", ["final", "execution"])
     path = _find(root, layout.folders, layout.annotations)
     annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
-        raise DataError("holds no dict of dives", where=path, fix="Get the file again from its publisher")
+        raise DataError("holds no dict of dives", where=path, fix=AGAIN)
     folder = _folder_finder(root, layout.frames)
     sides: dict[Any, str] = {}
     records, problems = [], []
     for side, names in layout.lists.items():
         listed = _find(root, layout.folders, names)
-        for key in _dives(listed, kinds):
+        for key in _dives(listed, layout.keys):
             name = layout.id(*key)
             if sides.setdefault(key, side) != side:
-                raise DataError(
-                    f"'{name}' is listed for training and for test", where=listed, fix="Get the lists again"
-                )
+                raise DataError(f"'{name}' is listed for training and for test", where=listed, fix=AGAIN)
             place, pictures = folder(layout.folder(*key))
             dive = _dive(annotations, key, name, layout, path)
             have = len([n for n in pictures if dive.first is None or dive.first <= n <= (dive.last or 0)])
@@ -188,13 +162,9 @@ def _list(root: Path, layout: DivingLayout, kinds: tuple[type, type], score: str
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
             labels = Labels(score=_chosen(dive, score, name, path), difficulty=dive.difficulty)
             groups = {"competition": str(key[0])}
-            records.append(Record(name, place, {}, TASK, labels, groups, side, {}, frames, dive.boundaries))
+            records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
     if not records:
-        fix = (
-            f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
-            if sides
-            else None
-        )
+        fix = f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
         raise DataError("none of the listed dives has frames", where=root, fix=fix)
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
@@ -210,40 +180,37 @@ def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     listed = load_plain(read_bytes(path), path)
     keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
     if None in keys or not keys:
-        raise DataError("is no list of dives, each (competition, number)", where=path, fix="Get the list again")
+        raise DataError("is no list of dives, each (competition, number)", where=path, fix=AGAIN)
     return [key for key in dict.fromkeys(keys) if key is not None]
 
 
 def _dive(annotations: dict[Any, Any], key: Any, name: str, layout: DivingLayout, path: Path) -> AnnotatedDive:
     if key not in annotations:
-        raise DataError(f"no annotation of '{clip(name)}'", where=path, fix="Get the annotation and the lists again")
+        raise DataError(f"no annotation of '{clip(name)}'", where=path, fix=AGAIN)
     try:
         return layout.dive(annotations[key])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         what = f"the annotation of '{clip(name)}' cannot be used ({clip(str(error))})"
-        raise DataError(what, where=path, fix="Get the file again from its publisher") from error
+        raise DataError(what, where=path, fix=AGAIN) from error
 
 
 def _chosen(dive: AnnotatedDive, score: str, name: str, path: Path) -> float:
     if score != "execution":
         return dive.score
     if dive.difficulty <= 0:
-        raise DataError(
-            f"'{clip(name)}' has the difficulty {dive.difficulty:g}", where=path, fix="Use dataset.score=final"
-        )
+        what = f"'{clip(name)}' has the difficulty {dive.difficulty:g}"
+        raise DataError(what, where=path, fix="Use dataset.score=final")
     return dive.score / dive.difficulty
 
 
 def _folder_finder(root: Path, places: Sequence[str]) -> Callable[[str], tuple[Path, list[int]]]:
     """A function from a folder's name to its place and the numbers of its pictures; each folder is listed once."""
-    listed_folders: dict[str, tuple[Path, list[int]]] = {}
 
+    @cache
     def find(name: str) -> tuple[Path, list[int]]:
-        if name not in listed_folders:
-            paths = [root / place / name for place in places]
-            path = next((path for path in paths if path.is_dir()), paths[0])
-            names = os.listdir(path) if path.is_dir() else ()
-            listed_folders[name] = path, [number for number, _ in numbered_pictures(names)[0]]
-        return listed_folders[name]
+        paths = [root / place / name for place in places]
+        path = next((path for path in paths if path.is_dir()), paths[0])
+        names = os.listdir(path) if path.is_dir() else ()
+        return path, [number for number, _ in numbered_pictures(names)[0]]
 
     return find

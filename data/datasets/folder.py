@@ -13,23 +13,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from data.datasets.labelled import COPIES, found_labels, join, split_of
+from data.datasets.labelled import COPIES, found_labels, join_listing, split_of
 from data.datasets.tables import Row, number
 from data.store import Storage, address, is_remote
 from data.video import LABELS, Labels, Listing, Record, find_videos
 
-COLUMNS = (
-    "video",
-    "score",
-    "execution",
-    "synchronisation",
-    "difficulty",
-    "judges",
-    "group",
-    "subject",
-    "split",
-    "task",
-)
+COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
 
 
@@ -51,7 +40,7 @@ def list_folder(
     with found_labels(root, labels, CANDIDATES, storage) as path:
         if path is None:
             return find_videos([root], storage, frame_rate)
-        listing = join(root, path, COLUMNS, build_record, storage, frame_rate)
+        listing = join_listing(find_videos([root], storage, frame_rate), path, COLUMNS, build_record)
     copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
     if not is_remote(root) or not copies:
         return listing
@@ -61,10 +50,8 @@ def list_folder(
 def build_record(record: Record, row: Row) -> Record:
     """The record with what a row of the table says of it."""
     numbers = {name: row.number(name) for name in LABELS}
-    judges = tuple(
-        number(cell, where=row.where, what="judges", decimal_comma=row.decimal_comma)
-        for cell in row.text("judges").split()
-    )
+    cells = row.text("judges").split()
+    judges = tuple(number(c, where=row.where, what="judges", decimal_comma=row.decimal_comma) for c in cells)
     labelled = judges or any(value is not None for value in numbers.values())
     labels = Labels(**numbers, judges=judges) if labelled else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}

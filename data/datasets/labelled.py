@@ -13,16 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.tables import MAX_BYTES, Row, Table, clip, inner_path, read_table
+from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, read_table
 from data.errors import DataError, UsageError, nearest
 from data.store import RemoteFolder, Storage, address, is_remote, write_bytes
-from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
+from data.video import VIDEO_SUFFIXES, Listing, Record
 
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
 COPIES = "aim-labels-"  # prefix of the folder that holds the copy of a label file from a store
-SPLITS = ("train", "test")
 SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
 
 
@@ -74,11 +73,9 @@ def found_labels(
 def split_of(row: Row) -> str | None:
     """The row's fixed split, None where the cell is empty. Raises DataError: neither "train" nor "test"."""
     text = row.text("split").lower()
-    if not text:
-        return None
-    if text not in SPLITS:
+    if text not in ("", "train", "test"):
         raise DataError(f"the split is '{clip(text)}'", where=row.where, fix="Write train or test, or leave it empty")
-    return text
+    return text or None
 
 
 def key_of(name: str) -> str:
@@ -89,36 +86,18 @@ def key_of(name: str) -> str:
     return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else str(path)
 
 
-def join(
-    root: Path,
-    table_path: Path,
-    columns: tuple[str, ...],
-    build: Callable[[Record, Row], Record],
-    storage: Storage | None = None,
-    frame_rate: float = 0.0,
-) -> Listing:
-    """The videos below `root` with what the table says of them.
-
-    Args:
-        root: the data set's folder.
-        table_path: the label table.
-        columns: the columns that are read, "video" first.
-        build: gives the record of a video its labels, groups, task and split from a row.
-        storage: how a store is reached where `root` is an address.
-        frame_rate: frames per second of folders of frames; 0: unknown, and they are left out.
-
-    Raises:
-        UsageError: `root` holds no video.
-        DataError: a damaged table, or a row with an impossible cell; names the file and the line.
-    """
-    return join_listing(find_videos([root], storage, frame_rate), table_path, columns, build)
-
-
 def join_listing(
     listing: Listing, table_path: Path, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
 ) -> Listing:
-    """The performances of a listing with what the table says of them; arguments and errors as of `join`."""
-    table = read_table(table_path, columns, ALIASES)
+    """The performances of a listing with what the table says of them.
+
+    Args:
+        columns: the columns that are read, "video" first.
+        build: gives a record its labels, groups, task and split from a row.
+
+    Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
+    """
+    table, unread = read_table(table_path, columns, ALIASES)
     videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
     records = []
@@ -129,14 +108,14 @@ def join_listing(
         problems += said
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {table_path.name} does not list" for name in unlabelled]
-    return Listing(tuple(records), (*listing.problems, *table.problems, *problems))
+    return Listing(tuple(records), (*listing.problems, *unread, *problems))
 
 
-def _match(table: Table, videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
+def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
     by_form = {unicodedata.normalize("NFC", name): name for name in videos}
     rows: dict[str, list[Row]] = {}
     problems: list[str] = []
-    for row in table.rows:
+    for row in table:
         wanted = inner_path(row.text("video"), where=row.where)
         name = wanted if wanted in videos else by_form.get(unicodedata.normalize("NFC", wanted))
         if name is None:
@@ -152,8 +131,7 @@ def _choose(record: Record, built: list[Record], rows: list[Row]) -> tuple[Recor
     if not built:
         return record, []
     if all(other == built[0] for other in built):
-        again = [f"{row.where}: '{record.name}' is listed again with the same labels" for row in rows[1:]]
-        return built[0], again
+        return built[0], [f"{row.where}: '{record.name}' is listed again with the same labels" for row in rows[1:]]
     lines = ", ".join(row.where.rpartition(":")[2] for row in rows)
     said = f"{rows[0].where}: contradicting labels for '{record.name}' in lines {lines}; it has none now"
     return replace(built[0], labels=None, split=None), [said]

@@ -32,14 +32,10 @@ _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
-    """The segmented movements of the Kinect, correct and incorrect.
-
-    Args:
-        root: the folder that holds Segmented Movements.
-        score: "correct" (the only one).
+    """The segmented movements of the Kinect, correct and incorrect; the only `score` is "correct".
 
     Raises:
-        UsageError: none of the two folders, or an unknown score.
+        UsageError: an unknown score.
         DataError: no movement with both files.
     """
     checked_score(score or "correct", ["correct"])
@@ -71,7 +67,6 @@ def list_kimore(root: Path, *, score: str = "") -> Listing:
     Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke".
 
     Args:
-        root: the folder that holds CG and GPP.
         score: "ts" (total, default), "po" (primary outcomes) or "cf" (control factors).
 
     Raises:
@@ -107,14 +102,9 @@ def _assessment(path: Path) -> dict[str, float]:
     """The numbers of an assessment's second row, by the names in its first; empty cells are left out."""
     try:
         with zipfile.ZipFile(path) as book:
-            texts = (
-                [
-                    "".join(part.text or "" for part in item.iter(f"{_MAIN}t"))
-                    for item in _part(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")
-                ]
-                if "xl/sharedStrings.xml" in book.namelist()
-                else []
-            )
+            texts = list[str]()
+            if "xl/sharedStrings.xml" in book.namelist():
+                texts = [_text(item) for item in _part(book, "xl/sharedStrings.xml").iter(f"{_MAIN}si")]
             rows = list(_part(book, "xl/worksheets/sheet1.xml").iter(f"{_MAIN}row"))
             names, cells = (_cells(row, texts) for row in rows[:2])
     except (OSError, zipfile.BadZipFile, KeyError, IndexError, ValueError, ET.ParseError, RuntimeError) as error:
@@ -136,11 +126,15 @@ def _part(book: zipfile.ZipFile, name: str) -> ET.Element:
     return ET.fromstring(content)  # noqa: S314 -- no entities, and bounded
 
 
+def _text(element: ET.Element) -> str:
+    return "".join(part.text or "" for part in element.iter(f"{_MAIN}t"))
+
+
 def _cells(row: ET.Element, texts: list[str]) -> dict[str, str]:
     """Text by column letters."""
     cells = {}
     for cell in row.iter(f"{_MAIN}c"):
-        value = cell.findtext(f"{_MAIN}v") or "".join(part.text or "" for part in cell.iter(f"{_MAIN}t"))
+        value = cell.findtext(f"{_MAIN}v") or _text(cell)
         if cell.get("t") == "s":
             value = texts[int(value)]
         cells[re.sub(r"\d", "", cell.get("r", ""))] = value

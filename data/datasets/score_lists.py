@@ -25,51 +25,38 @@ Row = tuple[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class ListLayout:
-    """One set, or one part of a set that has several.
+    """One set, or one part of a set that has several."""
 
-    Attributes:
-        lists: each side's list; the first that exists, below the root or its folder "data" or "annotations".
-        columns: what the cells after the name mean; "" is not read.
-        videos: below the root, folders that may hold the videos, named as in the list.
-        header: whether the first line names the columns.
-        task: the task of a name.
-    """
-
-    lists: Mapping[str, tuple[str, ...]]
-    columns: tuple[str, ...]
-    videos: tuple[str, ...]
-    header: bool = False
-    task: Callable[[str], str] = lambda name: ""
+    lists: Mapping[str, tuple[str, ...]]  # by side; the first that exists in the root, "data" or "annotations"
+    columns: tuple[str, ...]  # what the cells after the name mean; "" is not read
+    videos: tuple[str, ...]  # below the root, folders that may hold the videos, named as in the list
+    task: Callable[[str], str]  # the task of a name
+    header: bool = False  # whether the first line names the columns
 
 
 _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
 
 LAYOUTS: Mapping[str, ListLayout] = {
-    "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), task=lambda _: "skating"),
+    "fis-v": ListLayout(_SIDES, ("tes", "pcs", ""), ("videos", "video", ""), lambda _: "skating"),
     "fs1000": ListLayout(
         {"train": _SIDES["train"], "test": ("test_dataset.txt", "test.txt", "val_dataset.txt", "val.txt")},
         ("tes", "pcs", "ss", "tr", "pe", "co", "in"),
         ("videos", "video", ""),
-        task=lambda _: "skating",
+        lambda _: "skating",
     ),
     "rhythmic-gymnastics": ListLayout(
         {side: (f"{side}.txt",) for side in ("train", "test")},
         ("difficulty", "execution", "total", "", ""),
         ("videos", "video", "RG_public", ""),
+        lambda name: name.partition("_")[0],
         header=True,
-        task=lambda name: name.partition("_")[0],
     ),
 }
 FIRST = {"rhythmic-gymnastics": "total"}  # the score where `dataset.score` is empty, if it is not the first column
 
 
 def list_scores(kind: str, root: Path, *, score: str = "") -> Listing:
-    """The performances of one of `LAYOUTS`, each with its official side.
-
-    Args:
-        kind: key of `LAYOUTS`.
-        root: the folder with the lists.
-        score: which column is the label.
+    """The performances of one of `LAYOUTS`, each with its official side; `score` is the column that is the label.
 
     Raises:
         UsageError: no list, or no such score.
@@ -97,45 +84,41 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
 
 
 UNLV = {
-    "diving": ("diving", "diving_overall_scores.mat", "split_300_70", ("diving_samples_len_ori",)),
-    "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", ("gym_vault_samples_len_ori",)),
+    "diving": ("diving", "diving_overall_scores.mat", "split_300_70", "diving_samples_len_ori"),
+    "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", "gym_vault_samples_len_ori"),
 }
-"""Task -> folder, scores, folder of the split, folders of the videos."""
+"""Task -> folder, scores, folder of the split, folder of the videos."""
 
 
 def list_unlv(root: Path, *, score: str = "") -> Listing:
-    """UNLV-Dive and UNLV-Vault (Parmar and Morris, CVPRW 2017); either may be missing.
+    """UNLV-Dive and UNLV-Vault (Parmar and Morris, CVPRW 2017); either may be missing. Raises as `list_scores`.
 
-    Args:
-        root: the folder that holds diving and gymnastic_vault.
-        score: "final" (default), or "execution", final / difficulty, which only the dives have.
-
-    Raises: as `list_scores`.
+    `score` is "final" (default), or "execution", final / difficulty, which only the dives have.
     """
     score = checked_score(score or "final", ["final", "execution"])
     records: list[Record] = []
     problems: list[str] = []
-    for task, (folder, scores, split, videos) in UNLV.items():
-        place = root / folder
-        if not place.is_dir() or (task == "vault" and score == "execution"):
-            continue
-        final = _matrix(place / scores, "overall_scores")
-        levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
-        sides = {side: place / split / f"{side}ing_idx.mat" for side in ("train", "test")}
-        rows = {
-            side: [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
-            for side, path in sides.items()
-        }
-        listing = _join(root, rows, sides, score, tuple(f"{folder}/{name}" for name in videos), partial(_named, task))
-        records += listing.records
-        problems += listing.problems
+    for task, (folder, *_) in UNLV.items():
+        if (root / folder).is_dir() and not (task == "vault" and score == "execution"):
+            listing = _list_unlv_task(root, task, score)
+            records += listing.records
+            problems += listing.problems
     if not records:
         raise UsageError("no folder diving or gymnastic_vault", where=root, fix="Give the folder that holds them")
     return Listing(tuple(records), tuple(problems))
 
 
-def _named(task: str, _: str) -> str:
-    return task
+def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
+    folder, scores, split, videos = UNLV[task]
+    place = root / folder
+    final = _matrix(place / scores, "overall_scores")
+    levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
+    sides = {side: place / split / f"{side}ing_idx.mat" for side in ("train", "test")}
+    rows = {
+        side: [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
+        for side, path in sides.items()
+    }
+    return _join(root, rows, sides, score, (f"{folder}/{videos}",), lambda _: task)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:

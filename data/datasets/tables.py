@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,10 +36,9 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`, NUL refused.
+    """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`.
 
-    Raises:
-        DataError: unreadable, too large, or not such a text; names the line.
+    Raises DataError: unreadable, too large, or not such a text; names the line.
     """
     content = read_bytes(path)
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
@@ -48,9 +46,8 @@ def read_text(path: Path) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            "holds bytes that are not UTF-8", where=at_line(path, line), fix="Save the file as UTF-8"
-        ) from error
+        where = at_line(path, line)
+        raise DataError("holds bytes that are not UTF-8", where=where, fix="Save the file as UTF-8") from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if (position := text.find("\0")) >= 0:
         line = text.count("\n", 0, position) + 1
@@ -73,8 +70,6 @@ def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> 
     if not NUMBER.fullmatch(cell):
         raise DataError(f"{what} is '{clip(cell)}', not a finite number", where=where, fix="Write it as 12.5")
     value = float(cell)
-    if not math.isfinite(value):
-        raise DataError(f"{what} is '{clip(cell)}', too large for a number", where=where, fix="Correct the cell")
     if abs(value) > MAX_LABEL:
         raise DataError(f"{what} is '{clip(cell)}', too large for a score", where=where, fix="Correct the cell")
     return value
@@ -95,11 +90,8 @@ def inner_path(cell: str, *, where: str) -> str:
     """
     parts = PurePosixPath(cell.replace("\\", "/")).parts
     if PureWindowsPath(cell).drive or PureWindowsPath(cell).root or ".." in parts:
-        raise DataError(
-            f"the video '{clip(cell)}' is outside the folder",
-            where=where,
-            fix="Write names relative to the data set's folder, without '..'",
-        )
+        fix = "Write names relative to the data set's folder, without '..'"
+        raise DataError(f"the video '{clip(cell)}' is outside the folder", where=where, fix=fix)
     if not parts:
         raise DataError("a row without a video name", where=where, fix="Fill in the column 'video'")
     return "/".join(parts)
@@ -107,17 +99,11 @@ def inner_path(cell: str, *, where: str) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a label table.
+    """One row of a label table."""
 
-    Attributes:
-        where: `file:line` of the row's last line.
-        cells: stripped text by column name; empty cells are left out.
-        decimal_comma: whether numbers may be written as "7,5" (the delimiter is not a comma).
-    """
-
-    where: str
-    cells: Mapping[str, str]
-    decimal_comma: bool = False
+    where: str  # `file:line` of the row's last line
+    cells: Mapping[str, str]  # stripped text by column name; empty cells are left out
+    decimal_comma: bool = False  # whether numbers may be written as "7,5" (the delimiter is not a comma)
 
     def text(self, column: str) -> str:
         """The cell's text, empty where it is missing."""
@@ -131,16 +117,8 @@ class Row:
         return number(cell, where=self.where, what=column, decimal_comma=self.decimal_comma)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A label table: its rows, and a line for every column that nothing reads."""
-
-    rows: tuple[Row, ...]
-    problems: tuple[str, ...]
-
-
-def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str]) -> Table:
-    """Read a delimited table with a header that has at least the first of `columns`.
+def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+    """The rows of a table whose header has at least the first of `columns`; a line for each column that is not read.
 
     The delimiter is the one of comma, semicolon, tab and bar that makes the header hold that first column;
     names are compared without case and surrounding blanks, `aliases` are other names of known columns.
@@ -154,8 +132,8 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
     lines.seek(0)
     delimiter, header = _header(path, header_line, columns, aliases)
     rows = _rows(path, lines, delimiter, header)
-    unused = [name for name in header if name and name not in columns]
-    return Table(rows, tuple(f"{path.name}: column '{clip(n)}' is not read ({nearest(n, columns)})" for n in unused))
+    unread = [name for name in header if name and name not in columns]
+    return rows, [f"{path.name}: column '{clip(name)}' is not read ({nearest(name, columns)})" for name in unread]
 
 
 def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -169,11 +147,8 @@ def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[st
                 raise DataError(f"column '{clip(min(twice))}' appears twice", where=at_line(path, 1), fix="Keep one")
             return delimiter, names
         longest = max(longest, raw, key=len)
-    raise DataError(
-        f"no column '{columns[0]}' in the header ({clip(', '.join(longest))})",
-        where=at_line(path, 1),
-        fix=f"The first line names the columns: {','.join(columns)}",
-    )
+    what = f"no column '{columns[0]}' in the header ({clip(', '.join(longest))})"
+    raise DataError(what, where=at_line(path, 1), fix=f"The first line names the columns: {','.join(columns)}")
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -184,28 +159,20 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _rows(path: Path, lines: io.StringIO, delimiter: str, header: list[str]) -> tuple[Row, ...]:
+def _rows(path: Path, lines: io.StringIO, delimiter: str, header: list[str]) -> list[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
+    filled = (cells for cells in reader if any(cell.strip() for cell in cells))
     rows: list[Row] = []
-    first = True
     try:
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if first:
-                first = False
-                continue
+        next(filled)  # the header
+        for cells in filled:
             where = at_line(path, reader.line_num)
             if len(cells) != len(header):
-                raise DataError(
-                    f"{len(cells)} cells where the header has {len(header)}",
-                    where=where,
-                    fix="Quote cells that hold the delimiter; keep empty cells",
-                )
-            filled = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
-            rows.append(Row(where, filled, decimal_comma=delimiter != ","))
+                what = f"{len(cells)} cells where the header has {len(header)}"
+                raise DataError(what, where=where, fix="Quote cells that hold the delimiter; keep empty cells")
+            texts = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if cell.strip()}
+            rows.append(Row(where, texts, decimal_comma=delimiter != ","))
     except csv.Error as error:
-        raise DataError(
-            f"broken table ({clip(str(error))})", where=at_line(path, reader.line_num), fix="Check the quotes"
-        ) from error
-    return tuple(rows)
+        what = f"broken table ({clip(str(error))})"
+        raise DataError(what, where=at_line(path, reader.line_num), fix="Check the quotes") from error
+    return rows

@@ -19,10 +19,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.labelled import find_labels, join, key_of, split_of
+from data.datasets.labelled import find_labels, join_listing, key_of, split_of
 from data.datasets.tables import Row, clip
 from data.errors import DataError, UsageError
-from data.video import Labels, Listing, Record
+from data.video import Labels, Listing, Record, find_videos
 
 COLUMNS = ("video", "score", "execution", "synchronisation", "difficulty", "split", "original", "event")
 EVENTS = {"3m": "SyncDiving-3m", "10m": "SyncDiving-10m"}
@@ -44,12 +44,9 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
     """
     path = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
     if path is None:
-        raise UsageError(
-            "no labels.csv",
-            where=root,
-            fix="Write it as docs/datasets/tasd2.md says (video,final,…), or name yours: --set dataset.labels=FILE",
-        )
-    listing = join(root, path, COLUMNS, _build)
+        fix = "Write it as docs/datasets/tasd2.md says (video,final,…), or name yours: --set dataset.labels=FILE"
+        raise UsageError("no labels.csv", where=root, fix=fix)
+    listing = join_listing(find_videos([root]), path, COLUMNS, _build)
     records, alone = _with_origin(listing.records)
     return Listing(tuple(records), (*listing.problems, *alone))
 

@@ -29,25 +29,15 @@ class Person:
 
 @dataclass
 class Entries:
-    """The frames of a file, in its own joints.
+    """The frames of a file, in its own joints."""
 
-    Attributes:
-        path: file or folder, for messages.
-        layout: name of the layout, empty until the first person is read.
-        joints: (K,) names of the joints, likewise.
-        complete: whether the layout has an entry for every frame, also for those without people.
-        normalised: whether x and y are parts of the picture's width and height.
-        frames: people by frame index.
-        times: seconds by frame index, where the file has them.
-    """
-
-    path: Path
-    layout: str = ""
-    joints: tuple[str, ...] = ()
-    complete: bool = False
-    normalised: bool = False
-    frames: dict[int, list[Person]] = field(default_factory=dict)
-    times: dict[int, float] = field(default_factory=dict)
+    path: Path  # file or folder, for messages
+    layout: str = ""  # name of the layout, empty until the first person is read
+    joints: tuple[str, ...] = ()  # (K,) names of the joints, likewise
+    complete: bool = False  # whether the layout has an entry for every frame, also for those without people
+    normalised: bool = False  # whether x and y are parts of the picture's width and height
+    frames: dict[int, list[Person]] = field(default_factory=dict)  # people by frame index
+    times: dict[int, float] = field(default_factory=dict)  # seconds by frame index, where the file has them
 
     def new_frame(self, index: int, where: str, path: Path | None = None) -> list[Person]:
         """The empty list of people of a frame that has not been read yet."""

@@ -38,17 +38,11 @@ class FramePeople:
 
 @dataclass(frozen=True)
 class ImportedKeypoints:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        layout: name of the layout, such as "OpenPose BODY_25".
-        frames: the people of every frame of the video.
-        joint_map: the file's joint by COCO-17 joint.
-    """
-
-    layout: str
-    frames: tuple[FramePeople, ...]
-    joint_map: Mapping[str, str]
+    layout: str  # name of the layout, such as "OpenPose BODY_25"
+    frames: tuple[FramePeople, ...]  # the people of every frame of the video
+    joint_map: Mapping[str, str]  # the file's joint by COCO-17 joint
 
     @property
     def missing(self) -> tuple[str, ...]:

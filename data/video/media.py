@@ -39,15 +39,10 @@ START_TOLERANCE = 0.002  # seconds by which the first frame may be off zero in a
 
 @dataclass(frozen=True)
 class Embedded:
-    """A video ready for a page.
+    """A video ready for a page."""
 
-    Attributes:
-        uri: the whole video as a `data:` URI.
-        note: empty where the bytes are the file's own, else how the copy was made.
-    """
-
-    uri: str
-    note: str = ""
+    uri: str  # the whole video as a `data:` URI
+    note: str = ""  # empty where the bytes are the file's own, else how the copy was made
 
 
 def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:

@@ -11,17 +11,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to show a picture: first transposed, then flipped.
+    """One of the eight ways to show a picture: first transposed, then flipped."""
 
-    Attributes:
-        transposed: rows and columns exchanged.
-        flip_rows: the last row is shown first.
-        flip_columns: the last column is shown first.
-    """
-
-    transposed: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
+    transposed: bool = False  # rows and columns exchanged
+    flip_rows: bool = False  # the last row is shown first
+    flip_columns: bool = False  # the last column is shown first
 
     @property
     def mirrored(self) -> bool:

@@ -60,21 +60,13 @@ class Ring:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Result of the direct alignment.
+    """Result of the direct alignment."""
 
-    Attributes:
-        motion: (4,) motion in pixels of the finest level.
-        light: gain and offset that take the first picture to the second.
-        residual: median absolute grey difference left on the ring.
-        contrast: median absolute deviation of the first picture's ring from its own median, for comparison.
-        agreement: correlation (-1..1) of the two pictures on the ring after alignment, outliers weighted down.
-    """
-
-    motion: Motion
-    light: tuple[float, float]
-    residual: float
-    contrast: float
-    agreement: float
+    motion: Motion  # (4,) motion in pixels of the finest level
+    light: tuple[float, float]  # gain and offset that take the first picture to the second
+    residual: float  # median absolute grey difference left on the ring
+    contrast: float  # median absolute deviation of the first picture's ring from its own median, for comparison
+    agreement: float  # correlation (-1..1) of the two pictures on the ring after alignment, outliers weighted down
 
 
 def pyramid(grey: NDArray[np.uint8] | Image) -> list[Image]:

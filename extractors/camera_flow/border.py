@@ -25,19 +25,12 @@ REFRESH = 4  # pairs between two updates of the mask of graphics
 
 @dataclass(frozen=True)
 class Border:
-    """The border of one video, in pixels of the working size.
+    """The border of one video, in pixels of the working size."""
 
-    Attributes:
-        area: y0, x0, y1, x1 of the picture without its bars.
-        strips: top, bottom, left and right rectangles.
-        cells: (cell, 4) y0, x0, y1, x1.
-        strip_of: (cell,) index of each cell's strip.
-    """
-
-    area: Box
-    strips: tuple[Box, ...]
-    cells: NDArray[np.int64]
-    strip_of: NDArray[np.int64]
+    area: Box  # y0, x0, y1, x1 of the picture without its bars
+    strips: tuple[Box, ...]  # top, bottom, left and right rectangles
+    cells: NDArray[np.int64]  # (cell, 4) y0, x0, y1, x1
+    strip_of: NDArray[np.int64]  # (cell,) index of each cell's strip
 
     def mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """(H, W) true on the border."""

@@ -34,25 +34,15 @@ MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from w
 
 @dataclass(frozen=True)
 class Pair:
-    """Motion of one frame pair, in pixels of the working size.
+    """Motion of one frame pair, in pixels of the working size."""
 
-    Attributes:
-        flow: (cell, 2).
-        mask: (cell,) usable.
-        weight: (cell,) weight in the fit, above 0 where usable.
-        covered: (cell,) true where graphics cover most textured pixels.
-        motion: (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`.
-        inliers: share of usable cells that agree.
-        kind: "ok", "cut" (the frames show different scenes) or "plain" (the border has no contrast).
-    """
-
-    flow: NDArray[np.float64]
-    mask: NDArray[np.bool_]
-    weight: NDArray[np.float64]
-    covered: NDArray[np.bool_]
-    motion: NDArray[np.float64]
-    inliers: float
-    kind: Kind
+    flow: NDArray[np.float64]  # (cell, 2)
+    mask: NDArray[np.bool_]  # (cell,) usable
+    weight: NDArray[np.float64]  # (cell,) weight in the fit, above 0 where usable
+    covered: NDArray[np.bool_]  # (cell,) true where graphics cover most textured pixels
+    motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`
+    inliers: float  # share of usable cells that agree
+    kind: Kind  # "ok", "cut" (the frames show different scenes) or "plain" (the border has no contrast)
 
 
 class PairTable:

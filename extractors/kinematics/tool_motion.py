@@ -20,25 +20,15 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool over `rows` rows.
+    """One tool over `rows` rows."""
 
-    Attributes:
-        time: (row,) seconds, ascending.
-        position: (row, 3) tooltip in m.
-        rotation: (row, 3, 3) rotation matrix.
-        velocity: (row, 3) m/s, as recorded.
-        turning: (row, 3) rotational velocity in rad/s, as recorded.
-        gripper: (row,) angle in rad.
-        smoothing: standard deviation in seconds of the fits that give derivatives.
-    """
-
-    time: Floats
-    position: Floats
-    rotation: Floats
-    velocity: Floats
-    turning: Floats
-    gripper: Floats
-    smoothing: float
+    time: Floats  # (row,) seconds, ascending
+    position: Floats  # (row, 3) tooltip in m
+    rotation: Floats  # (row, 3, 3) rotation matrix
+    velocity: Floats  # (row, 3) m/s, as recorded
+    turning: Floats  # (row, 3) rotational velocity in rad/s, as recorded
+    gripper: Floats  # (row,) angle in rad
+    smoothing: float  # standard deviation in seconds of the fits that give derivatives
 
     @classmethod
     def from_block(cls, time: Floats, block: Floats, smoothing: float) -> Tool:

@@ -76,17 +76,11 @@ class Detections:
 
 @dataclass(frozen=True)
 class View:
-    """What the network gets of a frame: all of it in a quarter turn, or a turned square of it.
+    """What the network gets of a frame: all of it in a quarter turn, or a turned square of it."""
 
-    Attributes:
-        matrix: (2, 3) affine map from frame pixels to view pixels.
-        size: (width, height) of the view in pixels.
-        turns: clockwise quarter turns of the whole frame; None for a square.
-    """
-
-    matrix: NDArray[np.float64]
-    size: tuple[int, int]
-    turns: int | None = None
+    matrix: NDArray[np.float64]  # (2, 3) affine map from frame pixels to view pixels
+    size: tuple[int, int]  # (width, height) of the view in pixels
+    turns: int | None = None  # clockwise quarter turns of the whole frame; None for a square
 
     @classmethod
     def whole(cls, image: Image, turns: int = 0) -> View:

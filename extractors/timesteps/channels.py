@@ -13,25 +13,15 @@ from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period
 
 @dataclass(frozen=True)
 class Channels:
-    """Channels of one agent, one row per frame, frame pair or sample.
+    """Channels of one agent, one row per frame, frame pair or sample."""
 
-    Attributes:
-        kind: their source: "pose", "camera_flow" or "array".
-        names: (channel,) names.
-        time: (row,) seconds, ascending.
-        span: seconds of the first row's begin and the last row's end.
-        values: (row, channel), finite, 0 where the weight is 0.
-        weight: (row, channel) trust from 0 (no value) to 1.
-        observed: (row,) true where the agent itself was seen; false where it is missing or filled in.
-    """
-
-    kind: str
-    names: tuple[str, ...]
-    time: Floats
-    span: tuple[float, float]
-    values: Floats
-    weight: Floats
-    observed: Bools
+    kind: str  # their source: "pose", "camera_flow" or "array"
+    names: tuple[str, ...]  # (channel,) names
+    time: Floats  # (row,) seconds, ascending
+    span: tuple[float, float]  # seconds of the first row's begin and the last row's end
+    values: Floats  # (row, channel), finite, 0 where the weight is 0
+    weight: Floats  # (row, channel) trust from 0 (no value) to 1
+    observed: Bools  # (row,) true where the agent itself was seen; false where it is missing or filled in
 
     @property
     def present(self) -> Bools:

@@ -19,21 +19,13 @@ _TINY = 1e-6
 
 @dataclass(frozen=True)
 class PointTrack:
-    """One moving point.
+    """One moving point."""
 
-    Attributes:
-        name: such as "left"; empty where an agent has one track only.
-        unit: of the positions, such as "m" or "body".
-        time: (row,) seconds.
-        position: (row, axis).
-        weight: (row,) trust, 0 where the position is unknown.
-    """
-
-    name: str
-    unit: str
-    time: Floats
-    position: Floats
-    weight: Floats
+    name: str  # such as "left"; empty where an agent has one track only
+    unit: str  # of the positions, such as "m" or "body"
+    time: Floats  # (row,) seconds
+    position: Floats  # (row, axis)
+    weight: Floats  # (row,) trust, 0 where the position is unknown
 
     def velocity(self) -> tuple[Floats, Floats]:
         """Velocity (row, axis) per second and its weight (row,)."""

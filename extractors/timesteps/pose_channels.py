@@ -44,17 +44,11 @@ _FAR = 6.0  # body-fixed coordinates are held within this many torso lengths: no
 
 @dataclass(frozen=True)
 class SharedFrame:
-    """The frame that all agents of a performance are placed in.
+    """The frame that all agents of a performance are placed in."""
 
-    Attributes:
-        origin: (frame, 2) px.
-        unit: px per unit, the mean of the agents' torso lengths.
-        torso: px, the torso length of the one agent whose channels are made.
-    """
-
-    origin: Floats
-    unit: float
-    torso: float = 1.0
+    origin: Floats  # (frame, 2) px
+    unit: float  # px per unit, the mean of the agents' torso lengths
+    torso: float = 1.0  # px, the torso length of the one agent whose channels are made
 
 
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:

@@ -64,21 +64,13 @@ class PoseSettings(StageConfig):
 
 @dataclass(frozen=True)
 class CleanPose:
-    """One person over time, in pixels with y pointing down; in 3-D, with three axes for two, in metres with y up.
+    """One person over time, in pixels with y pointing down; in 3-D, with three axes for two, in metres with y up."""
 
-    Attributes:
-        points: (frame, 13, 2) px, 0 where the weight is 0.
-        velocity: (frame, 13, 2) px per second.
-        weight: (frame, 13) trust 0..1; 0 where neither detected nor interpolated.
-        moving: (frame, 13) weight of the velocity.
-        observed: (frame,) true where the person was seen in the frame itself.
-    """
-
-    points: Floats
-    velocity: Floats
-    weight: Floats
-    moving: Floats
-    observed: Bools
+    points: Floats  # (frame, 13, 2) px, 0 where the weight is 0
+    velocity: Floats  # (frame, 13, 2) px per second
+    weight: Floats  # (frame, 13) trust 0..1; 0 where neither detected nor interpolated
+    moving: Floats  # (frame, 13) weight of the velocity
+    observed: Bools  # (frame,) true where the person was seen in the frame itself
 
     def rows(self, rows: slice) -> CleanPose:
         """Some of the frames."""

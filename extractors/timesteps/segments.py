@@ -40,19 +40,12 @@ Statistics = Literal["mean", "mean_std_absdiff", "samples", "dct"]
 
 @dataclass(frozen=True)
 class Steps:
-    """One agent over T time steps.
+    """One agent over T time steps."""
 
-    Attributes:
-        names: (feature,) names, `<channel>.<statistic>`.
-        values: (step, feature) float32, finite; 0 in masked steps.
-        mask: (step,) true where the agent was present for long enough.
-        share: (step,) share of the step's time in which it was present.
-    """
-
-    names: tuple[str, ...]
-    values: NDArray[np.float32]
-    mask: Bools
-    share: Floats
+    names: tuple[str, ...]  # (feature,) names, `<channel>.<statistic>`
+    values: NDArray[np.float32]  # (step, feature) float32, finite; 0 in masked steps
+    mask: Bools  # (step,) true where the agent was present for long enough
+    share: Floats  # (step,) share of the step's time in which it was present
 
 
 def equal_parts(start: float, end: float, steps: int) -> Floats:

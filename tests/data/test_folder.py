@@ -171,7 +171,7 @@ def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> Non
     place = tmp_path / "scores.csv"
     place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
     table = read_table(place, ("video", "score"), {})
-    assert [row.cells["score"] for row in table.rows] == ["7.5"]
+    assert [row.cells["score"] for row in table[0]] == ["7.5"]
 
 
 def test_an_address_that_is_also_a_local_path_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
