@@ -48,11 +48,9 @@ def list_jigsaws(
     _check_names("view", views, VIEWS)
     present = [task for task in tasks if (root / task).is_dir()]
     if not present:
-        fix = (
-            f"Give the folder above {root.name}"
-            if root.name in TASKS
-            else "Give the folder that holds them; for your own videos --config folder"
-        )
+        fix = "Give the folder that holds them; for your own videos --config folder"
+        if root.name in TASKS:
+            fix = f"Give the folder above {root.name}"
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
     records: list[Record] = []
@@ -62,11 +60,8 @@ def list_jigsaws(
         problems += listing.problems
     if not records:
         first = clip(problems[0], 200) if problems else "empty"
-        raise DataError(
-            f"no {'' if unscored else 'scored '}trial with any input ({first})",
-            where=root,
-            fix="Compare with the official layout",
-        )
+        what = f"no {'' if unscored else 'scored '}trial with any input ({first})"
+        raise DataError(what, where=root, fix="Compare with the official layout")
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
@@ -128,10 +123,9 @@ def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> L
         if not trial_records:
             problems.append(f"{trial}: listed in {meta.name}, but has no input")
     if not unscored:
+        left = {what: stems for what, stems in rest.items() if stems}
         problems += [
-            f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}"
-            for what, stems in rest.items()
-            if stems
+            f"{task}: {len(s)} {what}(s) without a score: {clip(', '.join(s), 400)}" for what, s in left.items()
         ]
     return Listing(tuple(records), tuple(problems))
 
@@ -141,15 +135,14 @@ def _unique(ratings: Sequence[Rating], task: str) -> tuple[list[Rating], list[st
     kept: dict[str, Rating] = {}
     problems = []
     for rating in ratings:
-        if rating.task != task:
+        if not rating.trial.startswith(f"{task}_"):
             raise DataError(f"'{rating.trial}' belongs to another task", where=rating.where, fix="Get the file again")
         first = kept.setdefault(rating.trial, rating)
         if first is rating:
             continue
         if (first.level, first.items) != (rating.level, rating.items):
-            raise DataError(
-                f"'{rating.trial}' has other scores than in {first.where}", where=rating.where, fix="Keep one"
-            )
+            what = f"'{rating.trial}' has other scores than in {first.where}"
+            raise DataError(what, where=rating.where, fix="Keep one")
         problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
     return list(kept.values()), problems
 
@@ -168,15 +161,12 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
     """Kinematics and transcription of a trial, and what is missing or empty."""
-    places = {
-        "kinematics": folder / "kinematics" / "AllGestures" / f"{trial}.txt",
-        "transcription": folder / "transcriptions" / f"{trial}.txt",
-    }
+    kinematics = folder / "kinematics" / "AllGestures" / f"{trial}.txt"
+    places = {"kinematics": kinematics, "transcription": folder / "transcriptions" / f"{trial}.txt"}
     kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
-    missing = []
-    if "kinematics" not in kept:
-        missing.append("empty kinematics file" if places["kinematics"].is_file() else "no kinematics file")
-    return kept, missing
+    if "kinematics" in kept:
+        return kept, []
+    return kept, ["empty kinematics file" if kinematics.is_file() else "no kinematics file"]
 
 
 def _trial_records(
@@ -196,14 +186,8 @@ def _trial_records(
     if match := TRIAL.fullmatch(trial):
         groups |= {"subject": match[2], "supertrial": str(int(match[3]))}
     for view, path in inputs.items():
-        yield Record(
-            id=(path or sidecars["kinematics"]).relative_to(root).as_posix(),
-            path=path,
-            sidecars=sidecars,
-            task=task,
-            labels=labels,
-            groups={**groups, "view": view},
-        )
+        record_id = (path or sidecars["kinematics"]).relative_to(root).as_posix()
+        yield Record(record_id, path, sidecars, task, labels, {**groups, "view": view})
 
 
 def _unscored_stems(folder: Path, scored: Collection[str], videos: Collection[str]) -> dict[str, list[str]]:

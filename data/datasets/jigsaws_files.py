@@ -34,35 +34,15 @@ _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 class Rating:
     """One line of a meta file.
 
-    Attributes:
-        trial: such as "Suturing_B001".
-        level: self-proclaimed, E (expert), I (intermediate) or N (novice).
-        grs: global rating score, the sum of `items`.
-        items: the six item scores, in the order of the file: respect for tissue, suture and needle handling, time and
-            motion, flow of operation, overall performance, quality of final product.
-        where: `file:line`.
+    The six items are, in this order: respect for tissue, suture and needle handling, time and motion, flow of
+    operation, overall performance, quality of final product.
     """
 
-    trial: str
-    level: str
-    grs: int
+    trial: str  # such as "Suturing_B001"
+    level: str  # self-proclaimed: E (expert), I (intermediate) or N (novice)
+    grs: int  # global rating score, the sum of `items`
     items: tuple[int, ...]
-    where: str
-
-    @property
-    def task(self) -> str:
-        """Suturing, Needle_Passing or Knot_Tying."""
-        return self.trial[:-5]
-
-    @property
-    def surgeon(self) -> str:
-        """The surgeon's letter, the same person in every task."""
-        return self.trial[-4]
-
-    @property
-    def supertrial(self) -> str:
-        """The trial's number, from 1."""
-        return str(int(self.trial[-3:]))
+    where: str  # `file:line`
 
 
 def parse_kinematics(path: Path) -> NDArray[np.float64]:
@@ -77,9 +57,12 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
     lines = content.split(b"\n")
     if content.translate(None, _ALLOWED):
         raise _odd_cell(path, lines)
-    counts = np.fromiter((len(line.split()) for line in lines), dtype=np.int64, count=len(lines))
-    if (counts != COLUMNS).any():
-        raise _odd_row(path, counts)
+    counts = [len(line.split()) for line in lines]
+    for index, count in enumerate(counts):
+        if count != COLUMNS:
+            cut = 0 < index == len(counts) - 1 and count < COLUMNS
+            what = f"{'the last row is truncated: ' if cut else ''}{count} columns instead of {COLUMNS}"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
     try:
         rows = np.array([float(cell) for cell in content.split()], dtype=np.float64).reshape(len(lines), COLUMNS)
     except ValueError:
@@ -87,13 +70,6 @@ def parse_kinematics(path: Path) -> NDArray[np.float64]:
     if not np.isfinite(rows).all():
         raise _odd_cell(path, lines)
     return rows
-
-
-def _odd_row(path: Path, counts: NDArray[np.int64]) -> DataError:
-    index = int(np.argmax(counts != COLUMNS))
-    cut = index == len(counts) - 1 and index > 0 and counts[index] < COLUMNS
-    what = f"{'the last row is truncated: ' if cut else ''}{counts[index]} columns instead of {COLUMNS}"
-    return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
 
 
 def _odd_cell(path: Path, lines: list[bytes]) -> DataError:

@@ -42,16 +42,13 @@ def of_file(path: Path) -> Entries:
         return _deeplabcut(path, rows)
     if {"x", "y"} <= set(head) and any(name in head for name in MARKS):
         return _long(path, head, rows[1:])
-    columns = _wide_columns(head)
-    if columns:
-        return _wide(path, head, columns, rows[1:])
+    if landmarks := _wide_columns(head):
+        entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
+        return _fill(entries, head, landmarks, rows[1:])
     if joints := _named_columns(head):
         return _named(path, rows[0], head, joints, rows[1:])
-    raise refuse(
-        path,
-        f"unknown layout of keypoints (columns {', '.join(head[:6])})",
-        "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md",
-    )
+    fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md"
+    raise refuse(path, f"unknown layout of keypoints (columns {', '.join(head[:6])})", fix)
 
 
 def _value(text: str, path: Path, where: str) -> float:
@@ -83,7 +80,7 @@ def _deeplabcut(path: Path, rows: Rows) -> Entries:
     return of_table(path, columns, [row[0] for row in rows[count:]], table)
 
 
-def _wide_columns(head: Sequence[str]) -> list[tuple[int, int, int]]:
+def _wide_columns(head: Sequence[str]) -> list[list[int]]:
     """Columns of x, y and visibility (-1: none) of the 33 landmarks; empty where these are not there.
 
     They are named `left_knee_x` or `x25`, counted from 0 or 1.
@@ -93,7 +90,7 @@ def _wide_columns(head: Sequence[str]) -> list[tuple[int, int, int]]:
     columns = []
     for mark, name in enumerate(MEDIAPIPE):
         x, y = (place.get(f"{name}_{axis}", place.get(f"{axis}{mark + first}", -1)) for axis in ("x", "y"))
-        columns.append((x, y, max(place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES)))
+        columns.append([x, y, max(place.get(f"{name}_{v}", place.get(f"{v}{mark + first}", -1)) for v in VISIBILITIES)])
     return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
 
 
@@ -109,24 +106,27 @@ def _named_columns(head: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _named(path: Path, given: Sequence[str], head: Sequence[str], joints: dict[str, list[int]], rows: Rows) -> Entries:
-    """One row a frame and person; the columns `frame`, `time` (seconds) and `person` may be missing."""
-    frame, time, who = _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
     names = tuple(  # capitals separate words, as in ShoulderLeft
         "nose" if joint == "head" and "nose" not in joints else given[columns[0]].strip()[:-2]
         for joint, columns in joints.items()
     )
-    entries = Entries(path, "named columns, " + ("3-D" if len(next(iter(joints.values()))) == 4 else "2-D"))
+    layout = "named columns, " + ("3-D" if len(next(iter(joints.values()))) == 4 else "2-D")
+    return _fill(Entries(path, layout, names), head, list(joints.values()), rows)
+
+
+def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: Rows) -> Entries:
+    """One row a frame and person; the columns `frame`, `time` (seconds) and `person` may be missing."""
+    path, frame, time, who = entries.path, _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
     entries.complete = frame < 0
-    entries.use(entries.layout, names, "header")
     for line, row in enumerate(rows, start=2):
         _width(path, row, len(head), line)
         where, index = f"row {line}", line - 2
         if frame >= 0:
             index = frame_number(row[frame], path, f"{where}, {head[frame]}")
-        points = [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns] for columns in joints.values()]
+        points = [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns] for columns in joints]
         group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, where)
         group.append(Person(np.array(points), id=row[who] if who >= 0 else ""))
-        if time >= 0:
+        if time >= 0 and not entries.normalised:
             entries.times[index] = _value(row[time], path, f"{where}, {head[time]}")
     return entries
 
@@ -134,21 +134,6 @@ def _named(path: Path, given: Sequence[str], head: Sequence[str], joints: dict[s
 def _column(head: Sequence[str], names: Sequence[str]) -> int:
     """The column that has one of these names; -1: none."""
     return next((head.index(name) for name in names if name in head), -1)
-
-
-def _wide(path: Path, head: Sequence[str], columns: Sequence[tuple[int, int, int]], rows: Rows) -> Entries:
-    frame, who = _column(head, FRAMES), _column(head, PEOPLE)
-    entries = Entries(path, "MediaPipe", MEDIAPIPE, complete=frame < 0, normalised=True)
-    for line, row in enumerate(rows, start=2):
-        _width(path, row, len(head), line)
-        index = line - 2 if frame < 0 else frame_number(row[frame], path, f"row {line}, {head[frame]}")
-        where = f"row {line}"
-        points = np.array(
-            [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns_of] for columns_of in columns]
-        )
-        group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, where)
-        group.append(Person(points, id=row[who] if who >= 0 else ""))
-    return entries
 
 
 def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:

@@ -20,13 +20,9 @@ CSV_INSTEAD = "Export the CSV: deeplabcut.analyze_videos(..., save_as_csv=True)"
 def of_table(
     path: Path, columns: Sequence[tuple[str, ...]], index: Sequence[Any], values: NDArray[np.float64]
 ) -> Entries:
-    """A table of (rows, columns) numbers.
+    """A table of numbers (row, column), NaN where nothing was found; `index` has the frame index of each row.
 
-    Args:
-        path: for messages.
-        columns: (scorer, joint, coordinate) or (scorer, individual, joint, coordinate) of each column.
-        index: frame index of each row.
-        values: (rows, columns), NaN where nothing was found.
+    Columns are named (scorer, joint, coordinate) or (scorer, individual, joint, coordinate).
     """
     place: dict[tuple[str, str, str], int] = {}
     for number, column in enumerate(columns):
@@ -41,15 +37,11 @@ def of_table(
     parts: dict[str, NDArray[np.float64]] = {}
     for name in dict.fromkeys(individual for individual, _, _ in place):
         # A joint that this individual does not have reads as NaN; without a likelihood every joint counts fully.
-        points = np.full((len(values), len(joints), 3), np.nan)
+        parts[name] = np.full((len(values), len(joints), 3), [np.nan, np.nan, 1.0])
         for k, joint in enumerate(joints):
             for axis, coordinate in enumerate(("x", "y", "likelihood")):
-                column_of_joint = place.get((name, joint, coordinate))
-                if column_of_joint is not None:
-                    points[:, k, axis] = values[:, column_of_joint]
-                elif axis == 2:
-                    points[:, k, axis] = 1.0
-        parts[name] = points
+                if (name, joint, coordinate) in place:
+                    parts[name][:, k, axis] = values[:, place[name, joint, coordinate]]
     for row, frame in enumerate(index):
         group = entries.new_frame(frame_number(frame, path, f"row {row + 1}"), f"row {row + 1}")
         for name, points in parts.items():

@@ -69,10 +69,8 @@ def _index_of(path: Path) -> int:
 
 def _unknown(path: Path, content: Any) -> DataError:
     keys = ", ".join(str(key) for key in list(content)[:6]) if isinstance(content, dict) else type(content).__name__
-    layouts = "OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON"
-    return refuse(
-        path, f"unknown layout of keypoints (at the top: {keys})", f"Known: {layouts}; docs/extend/keypoints.md"
-    )
+    fix = "Known: OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON; docs/extend/keypoints.md"
+    return refuse(path, f"unknown layout of keypoints (at the top: {keys})", fix)
 
 
 def _list(value: Any, path: Path, where: str) -> list[Any]:

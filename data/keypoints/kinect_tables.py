@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError
 from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.store import read_regular
 from data.store.arrays import Floats
@@ -39,8 +38,6 @@ PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 1
 CHAINS = (0, 6, 10, 14, 18)
 """Joints of UI-PRMD whose own chain begins with the parent's rotation alone, as in the publisher's program."""
 
-_CM = 0.01
-
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
     """KIMORE's JointPosition file from its rows; rows of another length, which some files have, are missing frames."""
@@ -64,7 +61,7 @@ def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
     if places.shape != turns.shape:
         raise refuse(angles, f"has {len(turns)} rows, the positions have {len(places)}", "Get both files again")
     entries = Entries(path, "UI-PRMD", UI_PRMD, complete=True)
-    points = absolute_positions(places.reshape(-1, 22, 3), turns.reshape(-1, 22, 3)) * _CM
+    points = absolute_positions(places.reshape(-1, 22, 3), turns.reshape(-1, 22, 3)) * 0.01
     for index, frame in enumerate(points):
         entries.frames[index] = [Person(np.column_stack([frame, np.ones(22)]))]
     return entries
@@ -78,9 +75,7 @@ def absolute_positions(places: Floats, degrees: Floats) -> Floats:
     """
     from scipy.spatial.transform import Rotation
 
-    turns = (
-        Rotation.from_euler("xyz", degrees.reshape(-1, 3), degrees=True).as_matrix().reshape(*degrees.shape[:2], 3, 3)
-    )
+    turns = Rotation.from_euler("xyz", degrees.reshape(-1, 3), degrees=True).as_matrix().reshape(*degrees.shape, 3)
     out, total = places.copy(), turns.copy()
     for joint, parent in enumerate(PARENTS[1:], start=1):
         axes = turns[:, parent] if joint in CHAINS else total[:, parent]
@@ -94,8 +89,6 @@ def _table(path: Path) -> Floats:
         text = read_regular(path, MAX_BYTES).decode("ascii")
     except UnicodeDecodeError:
         raise refuse(path, "is no table of numbers") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({error})", where=path, fix="Check the path") from None
     rows = [row for row in csv.reader(io.StringIO(text)) if row]
     for line, row in enumerate(rows):
         if len(row) != 66:

@@ -32,11 +32,9 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     fitting = [path for path in fitting if path.suffix != ".h5" or path.stem not in csv]
     fitting = fitting or [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
     if len(fitting) > 1:
-        raise DataError(
-            f"several keypoint files belong to this video: {', '.join(printable(path.name) for path in fitting)}",
-            where=place,
-            fix="Keep one of them in the folder",
-        )
+        names_shown = ", ".join(printable(path.name) for path in fitting)
+        what = f"several keypoint files belong to this video: {names_shown}"
+        raise DataError(what, where=place, fix="Keep one of them in the folder")
     return fitting[0] if fitting else None
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from data.errors import DataError
 from data.keypoints.entries import Entries, Person, refuse
 from data.keypoints.reading import joint_columns, joint_summary, read_entries
 from data.store.arrays import Floats
@@ -18,35 +16,21 @@ MAX_FRAMES = 5_000_000  # more frames are refused: two days at 30 per second
 
 @dataclass(frozen=True)
 class RecordedMotion:
-    """The people of a file over time.
+    """The people of a file over time, in COCO-17 joints: pixels in two axes, or the file's unit in three."""
 
-    Attributes:
-        keypoints: (frame, agent, 17, axes + 1) coordinates and score 0..1 of COCO-17 joints; NaN and score 0 where a
-            joint is missing. Two axes are pixels, three are in the file's unit.
-        times: (frame,) seconds, ascending; None where the file has none.
-        summary: the layout and the joint map in one line.
-    """
-
-    keypoints: Floats
-    times: Floats | None
-    summary: str
+    keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
+    times: Floats | None  # (frame,) seconds, ascending; None where the file has none
+    summary: str  # the layout and the joint map in one line
 
 
 def read_motion(path: Path, agents: int, angles: Path | None = None) -> RecordedMotion:
     """Read a keypoint file that has no video; the layout is recognised from the content.
 
-    Args:
-        path: the file.
-        agents: people that are kept, in the order in which the file names them.
-        angles: the file of angles that belongs to it, in UI-PRMD.
+    The first `agents` people that the file names are kept; `angles` is the second file of UI-PRMD.
 
-    Raises:
-        DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
+    Raises DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
     """
-    try:
-        entries = read_entries(path, path.stem, angles)
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
+    entries = read_entries(path, path.stem, angles)
     if entries.normalised:
         raise refuse(path, "x and y are parts of a picture whose size is not known", "Export pixels, or x, y and z")
     rows = sorted(entries.frames)
@@ -87,11 +71,9 @@ def _joints(person: Person, columns: list[int]) -> Floats:
 
 def _times(entries: Entries, count: int, first: int) -> Floats:
     """(count,) seconds; frames without an entry are interpolated."""
-    given: Mapping[int, float] = entries.times
-    rows = np.array(sorted(given))
-    seconds = np.array([given[row] for row in rows])
+    rows = np.array(sorted(entries.times))
+    seconds = np.array([entries.times[row] for row in rows])
     if not np.isfinite(seconds).all() or (np.diff(seconds) <= 0).any():
-        raise refuse(
-            entries.path, "the times do not ascend", "Give seconds in the column time, one frame after another"
-        )
+        fix = "Give seconds in the column time, one frame after another"
+        raise refuse(entries.path, "the times do not ascend", fix)
     return np.asarray(np.interp(np.arange(count) + first, rows, seconds), dtype=np.float64)

@@ -23,17 +23,11 @@ MIN_JOINTS = 4  # fewer joints than this of a person's are no pose
 
 @dataclass(frozen=True)
 class FramePeople:
-    """The people of one frame.
+    """The people of one frame."""
 
-    Attributes:
-        keypoints: (P, 17, 3) float32 x, y in pixels and score 0..1, COCO-17; NaN, NaN, 0 where there is no joint.
-        scores: (P,) float32 0..1.
-        ids: (P,) the file's own names of the people; empty strings where it has none.
-    """
-
-    keypoints: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    ids: tuple[str, ...]
+    keypoints: NDArray[np.float32]  # (P, 17, 3) COCO-17: x, y in pixels and score 0..1; NaN, NaN, 0 without a joint
+    scores: NDArray[np.float32]  # (P,) 0..1
+    ids: tuple[str, ...]  # (P,) the file's own names of the people; empty strings where it has none
 
 
 @dataclass(frozen=True)
@@ -45,13 +39,8 @@ class ImportedKeypoints:
     joint_map: Mapping[str, str]  # the file's joint by COCO-17 joint
 
     @property
-    def missing(self) -> tuple[str, ...]:
-        """COCO-17 joints that the file does not have."""
-        return tuple(name for name in COCO17 if name not in self.joint_map)
-
-    @property
     def summary(self) -> str:
-        """One line for people: the layout, which joint became which, and which are missing."""
+        """See `joint_summary`."""
         return joint_summary(self.layout, self.joint_map)
 
 
@@ -78,10 +67,7 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
         DataError: an unknown layout, a wrong count of numbers, a missing, repeated or impossible frame, a file that is
             too large. Named with file and field.
     """
-    try:
-        entries = read_entries(path, video_stem)
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=path, fix="Check the path") from None
+    entries = read_entries(path, video_stem)
     joint_map, columns = joint_columns(entries)
     _check_frames(entries, frames)
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
@@ -100,10 +86,16 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
 def read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
     """A file or folder in its own joints; `stem` is the name with which a folder's files begin.
 
-    `angles` is the second file of UI-PRMD.
-
-    Raises DataError, OSError: see `read_keypoints`.
+    `angles` is the second file of UI-PRMD. Raises DataError: see `read_keypoints`.
     """
+    try:
+        return _read_entries(path, stem, angles)
+    except OSError as error:
+        where = error.filename or path
+        raise DataError(f"cannot be read ({error.strerror or error})", where=where, fix="Check the path") from None
+
+
+def _read_entries(path: Path, stem: str, angles: Path | None) -> Entries:
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     total = 0
     for file in files:
@@ -135,19 +127,13 @@ def _json(path: Path) -> Any:
 def _check_frames(entries: Entries, frames: int) -> None:
     beyond = next((index for index in entries.frames if not 0 <= index < frames), None)
     if beyond is not None:
-        raise refuse(
-            entries.path,
-            f"has frame {beyond}, but the video has the frames 0 to {frames - 1}",
-            "Export the keypoints of this very video, with frames counted from 0",
-        )
+        what = f"has frame {beyond}, but the video has the frames 0 to {frames - 1}"
+        raise refuse(entries.path, what, "Export the keypoints of this very video, with frames counted from 0")
     missing = [index for index in range(frames) if index not in entries.frames] if entries.complete else []
     if missing:
         shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
-        raise refuse(
-            entries.path,
-            f"has no entry for {len(missing)} of {frames} frames: {shown}",
-            "Export every frame of this very video; a frame without people has an empty entry",
-        )
+        what = f"has no entry for {len(missing)} of {frames} frames: {shown}"
+        raise refuse(entries.path, what, "Export every frame; a frame without people has an empty entry")
 
 
 def joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
@@ -155,30 +141,19 @@ def joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
 
     Raises DataError: too few joints of COCO-17, or two of one meaning.
     """
-    joint_map = _joint_map(entries)
-    return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
-
-
-def _joint_map(entries: Entries) -> dict[str, str]:
-    if not entries.joints:
-        return {}  # nobody in any frame
     by_joint: dict[str, str] = {}
     for name in entries.joints:
         joint = coco_joint(name)
-        if joint is None:
-            continue
         if joint in by_joint:
-            raise refuse(
-                entries.path, f"the joints '{by_joint[joint]}' and '{name}' both mean {joint}", "Rename one of them"
-            )
-        by_joint[joint] = name
-    if len(by_joint) < MIN_JOINTS:
-        raise refuse(
-            entries.path,
-            f"of its joints {len(by_joint)} are joints of COCO-17: {', '.join(entries.joints[:8])}",
-            "Name the joints like left_shoulder or RKnee",
-        )
-    return {name: by_joint[name] for name in COCO17 if name in by_joint}
+            what = f"the joints '{by_joint[joint]}' and '{name}' both mean {joint}"
+            raise refuse(entries.path, what, "Rename one of them")
+        if joint is not None:
+            by_joint[joint] = name
+    if entries.joints and len(by_joint) < MIN_JOINTS:
+        what = f"of its joints {len(by_joint)} are joints of COCO-17: {', '.join(entries.joints[:8])}"
+        raise refuse(entries.path, what, "Name the joints like left_shoulder or RKnee")
+    joint_map = {name: by_joint[name] for name in COCO17 if name in by_joint}
+    return joint_map, [entries.joints.index(joint_map[name]) if name in joint_map else -1 for name in COCO17]
 
 
 def _frame(
@@ -211,10 +186,7 @@ def _check_picture(entries: Entries, frames: tuple[FramePeople, ...], size: tupl
     joints = np.concatenate(points) if points else np.zeros((0, 2))
     outside = ((joints < 0) | (joints > np.array(size))).any(axis=1)
     if len(joints) and (outside.mean() > 0.5 or (joints.max() <= 1 and min(size) > 8)):
-        raise refuse(
-            entries.path,
-            f"{int(outside.sum())} of {len(joints)} joints are outside the picture of {size[0]}x{size[1]} pixels"
-            if outside.any()
-            else f"all coordinates are at most 1, but the picture has {size[0]}x{size[1]} pixels",
-            "Export the keypoints in pixels of this very video",
-        )
+        what = f"all coordinates are at most 1, but the picture has {size[0]}x{size[1]} pixels"
+        if outside.any():
+            what = f"{outside.sum()} of {len(joints)} joints are outside the picture of {size[0]}x{size[1]} pixels"
+        raise refuse(entries.path, what, "Export the keypoints in pixels of this very video")
