@@ -103,10 +103,8 @@ class LeakReport:
             return
         shown = [str(leak) for leak in self.leaks[:SHOWN]]
         more = [f"and {len(self.leaks) - SHOWN} more"] if len(self.leaks) > SHOWN else []
-        raise DataError(
-            f"the split leaks from test to training: {'; '.join([*shown, *more])}",
-            fix="Mend the groups or the split; a result from this split would be too good",
-        )
+        fix = "Mend the groups or the split; a result from this split would be too good"
+        raise DataError(f"the split leaks from test to training: {'; '.join([*shown, *more])}", fix=fix)
 
 
 def audit(

@@ -64,9 +64,8 @@ def load_model(package: str, network: PoseNetwork, seed: int | None, device: str
     from mmpose.apis import init_model
 
     if not network.weights and seed is None:
-        raise UsageError(
-            f"no checkpoint for {network.config}", fix="Set its checkpoint, or pose.mmpose.seed for random weights"
-        )
+        fix = "Set its checkpoint, or pose.mmpose.seed for random weights"
+        raise UsageError(f"no checkpoint for {network.config}", fix=fix)
     settings = network.settings
     settings.model.backbone.init_cfg = None  # else pretrained weights of the backbone would be fetched
     if seed is not None:

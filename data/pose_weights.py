@@ -111,9 +111,8 @@ class PoseNetwork:
                     os.replace(_download(self.weights, scratch), target)
         except Exception as error:
             cause = str(getattr(error, "reason", None) or error).splitlines() or [type(error).__name__]
-            raise DataError(
-                f"the weights cannot be downloaded ({cause[0][:120]})", where=target, fix=self._by_hand
-            ) from error
+            what = f"the weights cannot be downloaded ({cause[0][:120]})"
+            raise DataError(what, where=target, fix=self._by_hand) from error
 
 
 def _download(address: str, folder: Path) -> Path:
@@ -148,10 +147,8 @@ def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwo
     Raises UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
     """
     if bool(mode) == bool(model or detector):
-        raise UsageError(
-            "pose.rtmlib.model is not set" if not mode else "pose.rtmlib.mode and pose.rtmlib.model are both set",
-            fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file",
-        )
+        what = "pose.rtmlib.mode and pose.rtmlib.model are both set" if mode else "pose.rtmlib.model is not set"
+        raise UsageError(what, fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file")
     if mode:
         require("rtmlib")
         from rtmlib import Body
@@ -222,9 +219,8 @@ def _of_index(alias: str) -> PoseNetwork:
     if alias not in names:
         raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
     weights = names[alias]["Weights"]
-    return PoseNetwork(
-        weights[0] if isinstance(weights, list) else weights, _root("mmpose") / ".mim" / names[alias]["Config"]
-    )
+    config = _root("mmpose") / ".mim" / names[alias]["Config"]
+    return PoseNetwork(weights[0] if isinstance(weights, list) else weights, config)
 
 
 def _people_detector() -> PoseNetwork:

@@ -57,10 +57,8 @@ class Fold:
         where = {name: index for index, name in enumerate(ids)}
         missing = [name for name in (*self.train, *self.test) if name not in where]
         if missing:
-            raise DataError(
-                f"fold {self.name} needs {len(missing)} record(s) that are not here, such as {clip(missing[0])}",
-                fix="Make the folds from the records that have features",
-            )
+            what = f"fold {self.name} needs {len(missing)} record(s) that are not here, such as {clip(missing[0])}"
+            raise DataError(what, fix="Make the folds from the records that have features")
         train, test = ([where[name] for name in part] for part in (self.train, self.test))
         return np.array(train, dtype=np.intp), np.array(test, dtype=np.intp)
 
@@ -99,11 +97,8 @@ def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -
     trials = _values(records, "trial")
     strange = sorted({trial for trial in trials.values() if trial not in fold_of})
     if strange:
-        raise DataError(
-            f"{len(strange)} trial(s) are in none of its folds: {clip(', '.join(strange), 200)}",
-            where=folds_file,
-            fix="Leave these records out, or type --set protocol=kfold",
-        )
+        what = f"{len(strange)} trial(s) are in none of its folds: {clip(', '.join(strange), 200)}"
+        raise DataError(what, where=folds_file, fix="Leave these records out, or type --set protocol=kfold")
     count = 1 + max(fold_of.values(), default=-1)
     parts = [{r.id for r in records if fold_of[trials[r.id]] == k} for k in range(count)]
     return [_fold(str(k + 1), records, test) for k, test in enumerate(parts) if test]
@@ -133,10 +128,8 @@ def fixed(records: Sequence[Record]) -> list[Fold]:
     """
     odd = [record for record in records if record.split not in ("train", "test")]
     if odd:
-        raise DataError(
-            f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}",
-            fix="Fill in the column 'split', or type --set protocol=kfold",
-        )
+        what = f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}"
+        raise DataError(what, fix="Fill in the column 'split', or type --set protocol=kfold")
     return [_fold("fixed", records, {r.id for r in records if r.split == "test"})]
 
 
@@ -153,9 +146,8 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
     bundles = tied(records, kinds)
     if len(bundles) < k:
-        fix = (
-            f"Make fewer: --set split.folds={len(bundles)}" if len(bundles) > 1 else "Add performances of other groups"
-        )
+        fewer = f"Make fewer: --set split.folds={len(bundles)}"
+        fix = fewer if len(bundles) > 1 else "Add performances of other groups"
         raise DataError(f"{len(bundles)} independent group(s) cannot make {k} folds", fix=fix)
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     parts: list[set[str]] = [set() for _ in range(k)]
@@ -246,9 +238,8 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
     accepted = set(make.__annotations__) - {"records", "return"}
     for name in options:
         if name not in accepted:
-            raise UsageError(
-                f"protocol '{protocol}' has no option '{clip(name)}'", fix=nearest(name, accepted or {"none"})
-            )
+            what = f"protocol '{protocol}' has no option '{clip(name)}'"
+            raise UsageError(what, fix=nearest(name, accepted or {"none"}))
     return make(records, **options)
 
 
@@ -279,10 +270,8 @@ def _fold(name: str, records: Sequence[Record], test: set[str]) -> Fold:
 def _values(records: Sequence[Record], kind: str) -> dict[str, str]:
     without = [record for record in records if kind not in record.groups]
     if without:
-        raise DataError(
-            f"{len(without)} record(s) have no {kind}, such as {without[0].name}",
-            fix=f"Fill in the column '{kind}', or choose another protocol",
-        )
+        what = f"{len(without)} record(s) have no {kind}, such as {without[0].name}"
+        raise DataError(what, fix=f"Fill in the column '{kind}', or choose another protocol")
     return {record.id: record.groups[kind] for record in records}
 
 

@@ -123,10 +123,9 @@ def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> L
         if not trial_records:
             problems.append(f"{trial}: listed in {meta.name}, but has no input")
     if not unscored:
-        left = {what: stems for what, stems in rest.items() if stems}
-        problems += [
-            f"{task}: {len(s)} {what}(s) without a score: {clip(', '.join(s), 400)}" for what, s in left.items()
-        ]
+        for what, stems in rest.items():
+            if stems:
+                problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
     return Listing(tuple(records), tuple(problems))
 
 

@@ -45,6 +45,13 @@ def address(path: str | Path) -> str:
     return f"{match[1].lower()}://{match[2].strip('/')}" if match and is_shared(path) else str(path)
 
 
+def not_installed(scheme: str) -> UsageError:
+    """The error for a scheme whose package is missing."""
+    package, extra = SHARING[scheme]
+    what = f"{scheme}:// needs the package '{package}', which is not installed"
+    return UsageError(what, fix=f'Type: python -m pip install -e ".[{extra}]"')
+
+
 def local_path(path: Path) -> Path:
     """The plain path of a `file://` address (percent signs decoded); every other path as it is."""
     match = _ADDRESS.match(str(path))
@@ -67,6 +74,5 @@ def refuse_ambiguous(path: Path) -> None:
     Raises UsageError: `path` has a scheme, and a local file of exactly this name exists.
     """
     if scheme_of(path) and os.path.lexists(path):
-        raise UsageError(
-            "both an address and a local path of this name", where=path, fix=f"For the local one: {path.absolute()}"
-        )
+        what = "both an address and a local path of this name"
+        raise UsageError(what, where=path, fix=f"For the local one: {path.absolute()}")

@@ -78,11 +78,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """A temporary path beside `target`; renamed to it when the block ends well, removed when it does not.
 
     The content is flushed to the disk before the rename, so that a killed process or a power cut leaves the old file or
-    the new file, never a part.
-
-    Raises:
-        OSError: the folder cannot be written.
-        UsageError: the address of a store, where only the local disk can be written.
+    the new file, never a part. Raises UsageError for the address of a store.
     """
     if is_remote(target):
         raise UsageError("only a cache can be on a store", where=address(target), fix="Name a local file or folder")
@@ -129,20 +125,14 @@ def lock(handle: int) -> bool | None:
 
 
 def write_bytes(target: Path, content: bytes) -> int:
-    """Write a whole file atomically; returns its inode number, which differs from that of a later file.
-
-    Raises OSError: the folder cannot be written.
-    """
+    """Write a whole file atomically; returns its inode number, which differs from that of a later file."""
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)
         return temporary.stat().st_ino
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped.
-
-    Raises OSError: the folder cannot be written.
-    """
+    """Write a whole UTF-8 text file atomically; undecodable file-name bytes are escaped."""
     write_bytes(target, text.encode("utf-8", "backslashreplace"))
 
 
@@ -204,9 +194,7 @@ def abandoned(path: Path, prefix: str) -> Iterator[bool]:
     """Whether nobody uses this file or folder, `<prefix><host>-<process>-<anything>`, any more; locked meanwhile.
 
     The lock says who is alive. Names of hosts and numbers of processes do not: containers share them, and systems use
-    them again.
-
-    Raises OSError: it is gone, or not this user's.
+    them again. Raises OSError: it is gone, or not this user's.
     """
     writable = os.O_RDONLY if path.is_dir() else os.O_RDWR  # network file systems lock only what may be written
     handle = os.open(path, writable | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -229,10 +217,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file, in flat memory."""
+def sha256_file(path: Path, start: int = 0) -> str:
+    """SHA-256 of a file, or of its bytes from `start` on, in flat memory."""
     total = hashlib.sha256()
     with open_regular(path) as stream:
+        stream.seek(start)
         while block := stream.read(1 << 20):
             total.update(block)
     return total.hexdigest()

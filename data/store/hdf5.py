@@ -30,7 +30,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,7 @@ MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "
 
 @dataclass(frozen=True)
 class Stored:
-    """One cache file as read: the header's fields and the output.
-
-    Attributes:
-        header: everything but the arrays, as in the format's specification.
-        output: arrays and quality values.
-    """
+    """One cache file as read: the header as in the format's specification, arrays and quality values."""
 
     header: Mapping[str, Any]
     output: StageOutput
@@ -158,8 +154,7 @@ def read(path: str | Path, content: bytes | None = None) -> Stored:
 
 def _describe(array: Array) -> dict[str, Any]:
     values = array.values
-    stored = {"shape": list(values.shape), "dtype": values.dtype.str, "sha256": _digest(values)}
-    return _labels(array) | stored
+    return _labels(array) | {"shape": list(values.shape), "dtype": values.dtype.str, "sha256": _digest(values)}
 
 
 def _labels(array: Array) -> dict[str, Any]:
@@ -188,37 +183,25 @@ def _write_array(file: Any, name: str, array: Array) -> None:
         dataset.attrs[label] = value
 
 
-class _opened:  # noqa: N801 -- reads as a verb in `with _opened(path)`
+@contextmanager
+def _opened(path: Path, content: bytes | None = None) -> Iterator[Any]:
     """An HDF5 file; every failure while it is open becomes a CacheError."""
+    import h5py
 
-    def __init__(self, path: Path, content: bytes | None = None) -> None:
-        self.path, self.content = path, content
-
-    def __enter__(self) -> Any:
-        import h5py
-
-        try:
-            if self.content is None:
-                open_regular(self.path).close()  # a pipe would never end
-                self.file = h5py.File(self.path, "r", locking=False)
-            else:
-                self.file = h5py.File(h5py.h5f.open_file_image(self.content))  # Python streams crash with threads
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(self.path) from None
-        except UNREADABLE as error:
-            raise self._damaged(error) from error
-        return self.file
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.file.close()
-        if isinstance(error, UNREADABLE):
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: BaseException) -> CacheError:
+    try:
+        if content is None:
+            open_regular(path).close()  # a pipe would never end
+            file = h5py.File(path, "r", locking=False)
+        else:
+            file = h5py.File(h5py.h5f.open_file_image(content))  # Python streams crash with threads
+        with file:
+            yield file
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
+    except UNREADABLE as error:
         words = str(getattr(error, "strerror", None) or error).splitlines() or [type(error).__name__]
-        return CacheError(
-            f"damaged cache file ({words[0][:200]})", where=address(self.path), fix="It is recomputed by `extract`"
-        )
+        what = f"damaged cache file ({words[0][:200]})"
+        raise CacheError(what, where=address(path), fix="It is recomputed by `extract`") from error
 
 
 def _header(file: Any) -> dict[str, Any]:

@@ -9,21 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from data.errors import UsageError
-from data.store.addresses import address
+from data.store.addresses import address, not_installed
 from data.store.remote_errors import asking
 
 
 def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
-    """Upload files as one commit; a repository that does not exist is made.
+    """Upload files to `hf://user/name` as one commit; returns its address. A missing repository is made.
 
     Args:
-        place: `hf://user/name`.
         contents: files by name.
-        message: of the commit.
         public: a new repository is open to everybody; an existing one stays as it is.
-
-    Returns:
-        The address of the commit.
 
     Raises:
         UsageError: `huggingface_hub` is not installed, or `place` names no repository.
@@ -36,10 +31,7 @@ def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, publ
     try:
         from huggingface_hub import CommitOperationAdd, HfApi
     except ImportError:
-        raise UsageError(
-            "hf:// needs the package 'huggingface_hub', which is not installed",
-            fix='Type: python -m pip install -e ".[hub]"',
-        ) from None
+        raise not_installed("hf") from None
     with asking(url):
         api = HfApi()
         api.create_repo(name, private=not public, exist_ok=True)

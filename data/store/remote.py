@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import StorageError, UsageError
-from data.store.addresses import SHARING, address
+from data.store.addresses import SHARING, address, not_installed
 from data.store.remote_errors import AGAIN, asking
 
 T = TypeVar("T")
@@ -51,19 +51,14 @@ class Storage:
 class RemoteFile:
     """One object as it was listed.
 
-    Attributes:
-        url: such as "s3://bucket/videos/a.mp4".
-        size: bytes.
-        stamp: changes whenever the content may have changed: size with the store's tag (ETag), else with its date.
-        storage: how it is reached.
-        written: when it was written, seconds since 1970; 0 where the store does not say.
+    `stamp` changes whenever the content may have changed: size with the store's tag (ETag), else with its date.
     """
 
-    url: str
-    size: int
+    url: str  # such as "s3://bucket/videos/a.mp4"
+    size: int  # bytes
     stamp: str
     storage: Storage = field(default_factory=Storage, repr=False)
-    written: float = field(default=0.0, compare=False)
+    written: float = field(default=0.0, compare=False)  # seconds since 1970; 0 where the store does not say
 
     @property
     def name(self) -> str:
@@ -95,10 +90,6 @@ class RemoteFolder:
     """Objects below an address, such as those of a cache; they are read and written whole.
 
     Every method raises StorageError where the store does not answer or refuses.
-
-    Args:
-        root: the address.
-        storage: how it is reached.
     """
 
     def __init__(self, root: str | Path, storage: Storage) -> None:
@@ -115,9 +106,7 @@ class RemoteFolder:
     def files(self, below: str = "") -> dict[str, RemoteFile]:
         """Every object below the folder `below`, by its name in this one: one request per thousand.
 
-        An object at this very address has the name "".
-
-        Raises UsageError: no such bucket.
+        An object at this very address has the name "". Raises UsageError: no such bucket.
         """
         scheme, _, root = self.url.partition("://")
         listed = self._ask(below, lambda system, url: system.find(url.partition("://")[2], detail=True)) or {}
@@ -154,8 +143,7 @@ class RemoteFolder:
     def write(self, name: str, content: bytes) -> str:
         """Write an object in one PUT: readers see the old object, the new object, or none.
 
-        Returns:
-            The stamp that the object has where the store's tag is the MD5 of the content, as it usually is.
+        Returns the stamp that the object has where the store's tag is the MD5 of the content, as it usually is.
         """
         options = {"chunksize": PUT_LIMIT // 2 + 1} if self.url.startswith("s3:") else {}
         if self._ask(name, lambda system, url: [system.pipe_file(url, content, **options)]) is None:
@@ -211,7 +199,6 @@ def _filesystem(url: str, storage: Storage) -> Any:
 @lru_cache(maxsize=8)
 def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -> Any:
     """One connection per process and store; listings are not kept, because other processes change them."""
-    package, extra = SHARING[scheme]
     try:
         fsspec = import_module("fsspec")
         options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
@@ -220,10 +207,7 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
             options |= {"anon": anonymous, "endpoint_url": endpoint_url or None, "config_kwargs": times}
         elif scheme == "gs" and anonymous:
             options |= {"token": "anon"}
-        import_module(package)
+        import_module(SHARING[scheme][0])
         return fsspec.filesystem(scheme, **options)
     except ImportError:
-        raise UsageError(
-            f"{scheme}:// needs the package '{package}', which is not installed",
-            fix=f'Type: python -m pip install -e ".[{extra}]"',
-        ) from None
+        raise not_installed(scheme) from None

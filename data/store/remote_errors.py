@@ -12,10 +12,7 @@ AGAIN = "Run the same command again"
 
 @contextmanager
 def asking(url: str) -> Iterator[None]:
-    """Turn the errors of a store's package into a StorageError.
-
-    Raises StorageError: no bucket, no permission, no credentials, no answer, or refused otherwise.
-    """
+    """Turn the errors of a store's package into a StorageError."""
     try:
         yield
     except (StorageError, UsageError):
@@ -35,6 +32,6 @@ def _described(error: Exception, url: str) -> StorageError:
     if kind == "FileExpired":
         return StorageError("the object was replaced while it was read", where=url, fix=AGAIN)
     if "Connect" in kind or "Timeout" in kind or "Endpoint" in kind or isinstance(error, (TimeoutError, ValueError)):
-        return StorageError(f"the store does not answer ({text})", where=url, fix="Check the network, "
-                            "storage.endpoint_url and AWS_ENDPOINT_URL")  # fmt: skip
+        fix = "Check the network, storage.endpoint_url and AWS_ENDPOINT_URL"
+        return StorageError(f"the store does not answer ({text})", where=url, fix=fix)
     return StorageError(f"the store refused ({kind}: {text})", where=url, fix=AGAIN)

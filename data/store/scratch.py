@@ -54,14 +54,14 @@ def sweep_scratch(storage: Storage) -> int:
     removed = 0
     with suppress(OSError):
         for entry in os.scandir(_base(storage)):
-            if entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False):
-                mine = not hasattr(os, "getuid") or entry.stat(follow_symlinks=False).st_uid == os.getuid()
-                if not mine:
-                    continue
-                with suppress(OSError), abandoned(Path(entry.path), PREFIX) as is_nobodys:
-                    if is_nobodys:
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                        removed += 1
+            if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
+                continue
+            if hasattr(os, "getuid") and entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                continue
+            with suppress(OSError), abandoned(Path(entry.path), PREFIX) as is_nobodys:
+                if is_nobodys:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                    removed += 1
     return removed
 
 
@@ -89,11 +89,8 @@ def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | No
     size, blocks = file.opened()
     limit = file.storage.scratch_gb * 1e9
     if limit and size + taken > limit:
-        raise StorageError(
-            f"{(size + taken) / 1e9:.3g} GB are more than a local copy may take ({file.storage.scratch_gb:g} GB)",
-            where=file.url,
-            fix="Raise storage.scratch_gb, or set it to 0 for no limit",
-        )
+        what = f"{(size + taken) / 1e9:.3g} GB are more than a local copy may take ({file.storage.scratch_gb:g} GB)"
+        raise StorageError(what, where=file.url, fix="Raise storage.scratch_gb, or set it to 0 for no limit")
     digest = Fingerprint(size)
     try:
         with place.open("wb") as stream:

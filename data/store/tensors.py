@@ -29,18 +29,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
         tree: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the libraries raise many kinds for a damaged file
-        reason = next(iter(str(error).splitlines()), "")
-        raise DataError(
-            f"cannot read tensors from this file ({type(error).__name__}: {reason})",
-            where=path,
-            fix="Give a .safetensors file or a PyTorch state dict",
-        ) from error
-    return _state_dict(tree, path)
-
-
-def _state_dict(tree: Any, path: Path) -> dict[str, Tensor]:
-    import torch
-
+        reason = str(error).split("\n", 1)[0]
+        what = f"cannot read tensors from this file ({type(error).__name__}: {reason})"
+        raise DataError(what, where=path, fix="Give a .safetensors file or a PyTorch state dict") from error
     for key in _WRAPPERS:
         if isinstance(tree, Mapping) and isinstance(tree.get(key), Mapping):
             tree = tree[key]

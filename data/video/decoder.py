@@ -33,6 +33,8 @@ MAX_PIXELS = 64 * 1024 * 1024
 TAIL_SHARE = 0.01
 """Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
 
+AGAIN = "Copy or download the video again"
+
 ASPECTS = (0.25, 4.0)
 """Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
@@ -113,7 +115,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
             while target is not None and target < index:  # a listed frame that the decoder left out
                 filled += 1
                 if last is None or max(filled, index - target) > _tolerated(total):
-                    raise VideoError(f"frame {target} is missing", where=path, fix="Copy or download the video again")
+                    raise VideoError(f"frame {target} is missing", where=path, fix=AGAIN)
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
             if target == index:
@@ -125,11 +127,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
-            raise VideoError(
-                f"the stream ends at frame {reached + 1} of {total}",
-                where=path,
-                fix="Copy or download the video again",
-            )
+            raise VideoError(f"the stream ends at frame {reached + 1} of {total}", where=path, fix=AGAIN)
         yield Frame(target, float(stamps.times[target]), last.image)
         target = next(pending, None)
 
@@ -141,12 +139,9 @@ def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int6
     for index in map(int, range(len(files)) if indices is None else indices):
         picture = read_picture(files[index], MAX_PIXELS)
         if (picture.width, picture.height) != size:
-            raise VideoError(
-                f"a picture of {picture.width} x {picture.height} pixels, but {printable(files[0].name)} has"
-                f" {size[0]} x {size[1]}",
-                where=files[index],
-                fix="Give all pictures of a folder of frames one size",
-            )
+            first = f"{printable(files[0].name)} has {size[0]} x {size[1]}"
+            what = f"a picture of {picture.width} x {picture.height} pixels, but {first}"
+            raise VideoError(what, where=files[index], fix="Give all pictures of a folder of frames one size")
         yield Frame(index, float(times[index]), _picture(files[index], picture, index, size, orientation))
 
 
@@ -162,15 +157,10 @@ def _info(size: tuple[int, int], orientation: Orientation) -> VideoInfo:
 
 @dataclass(frozen=True)
 class _Stamps:
-    """When the frames of a stream are shown.
+    """When the frames of a stream are shown."""
 
-    Attributes:
-        times: (N,) seconds from the first, ascending.
-        pts: (N,) presentation stamps, or None where they are missing or repeated: frames are then counted.
-    """
-
-    times: NDArray[np.float64]
-    pts: NDArray[np.int64] | None
+    times: NDArray[np.float64]  # (N,) seconds from the first, ascending
+    pts: NDArray[np.int64] | None  # (N,) presentation stamps; None, missing or repeated: frames are counted
 
     def index(self, position: int, pts: int | None) -> int | None:
         """Place of a decoded frame, the `position`-th; None for one that the stream does not list."""
@@ -182,20 +172,13 @@ class _Stamps:
         return place if place < len(self.pts) and self.pts[place] == pts else None
 
     def since(self, path: Path, first: int | None) -> _Stamps:
-        """Without the frames before the one with stamp `first`, which is the first that can be decoded.
-
-        Raises:
-            VideoError: more than half of the frames are before it.
-        """
+        """Without the frames before the one with stamp `first`, which is the first that can be decoded."""
         place = self.index(0, first)
         if self.pts is None or not place:
             return self
         if place > len(self.times) / 2:
-            raise VideoError(
-                f"the first {place} of {len(self.times)} frames cannot be decoded",
-                where=path,
-                fix="Copy or download the video again",
-            )
+            what = f"the first {place} of {len(self.times)} frames cannot be decoded"
+            raise VideoError(what, where=path, fix=AGAIN)
         return _Stamps(self.times[place:] - self.times[place], self.pts[place:])
 
 
@@ -212,19 +195,13 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
             raise VideoError(f"no video stream in it, only {', '.join(kinds)}", where=path, fix="Leave this file out")
         if stream.codec_context is None:
             raise VideoError("no decoder is known for its pictures", where=path, fix="Convert it to H.264 in MP4")
-        _refuse_large(path, stream.codec_context.width, stream.codec_context.height)
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MAX_PIXELS:
+            what = f"pictures of {width} x {height} pixels are larger than the limit of {MAX_PIXELS} pixels"
+            raise VideoError(what, where=path, fix="Scale the video down first")
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may claim more than the header
         yield container, stream
-
-
-def _refuse_large(path: Path, width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise VideoError(
-            f"pictures of {width} x {height} pixels are larger than the limit of {MAX_PIXELS} pixels",
-            where=path,
-            fix="Scale the video down first",
-        )
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
@@ -269,9 +246,9 @@ def _rate(stream: Any) -> float:
 
 def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
     """The header's number of frames, or in Matroska the stream's duration, is reached."""
-    promised, fix = int(stream.frames or 0), "Copy or download the video again"
+    promised = int(stream.frames or 0)
     if promised - listed > _tolerated(promised):
-        raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=fix)
+        raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=AGAIN)
     if "matroska" not in container.format.name or not stream.time_base:
         return
     durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
@@ -280,9 +257,8 @@ def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: in
     announced = min([*durations, (container.duration or 0) / 1e6]) if durations else 0.0
     present = end * float(stream.time_base)
     if announced - present > max(0.01 * announced, 3 / _rate(stream)):
-        raise VideoError(
-            f"the file ends early: {announced:.1f} s announced, {present:.1f} s present", where=path, fix=fix
-        )
+        what = f"the file ends early: {announced:.1f} s announced, {present:.1f} s present"
+        raise VideoError(what, where=path, fix=AGAIN)
 
 
 def _clock(text: str) -> float:
@@ -295,11 +271,7 @@ def _clock(text: str) -> float:
 
 
 def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
-    """The frames of a stream, as PyAV gives them.
-
-    Raises:
-        VideoError: the stream is damaged.
-    """
+    """The frames of a stream, as PyAV gives them. Raises VideoError: the stream is damaged."""
     import av
 
     try:
@@ -327,7 +299,7 @@ def _shown(stream: Any, frame: Any) -> tuple[int, int]:
 def _picture(path: Path, frame: Any, index: int, size: tuple[int, int], orientation: Orientation) -> NDArray[np.uint8]:
     """As shown: scaled to `size` where the stream changes its size or has pixels that are not square, then oriented."""
     if frame.is_corrupt:
-        raise VideoError(f"frame {index} is damaged", where=path, fix="Copy or download the video again")
+        raise VideoError(f"frame {index} is damaged", where=path, fix=AGAIN)
     image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     image = orientation.apply(image)
     image.flags.writeable = False

@@ -39,18 +39,12 @@ _NUMBER = re.compile(r"[0-9]+$")
 
 @dataclass(frozen=True)
 class FrameFolder:
-    """A video that is a folder of numbered pictures.
+    """A video that is a folder of numbered pictures."""
 
-    Attributes:
-        folder: holds the pictures directly.
-        rate: frames per second.
-        first, last: least and greatest number that belong to this video; None: no limit.
-    """
-
-    folder: Path
-    rate: float
-    first: int | None = None
-    last: int | None = None
+    folder: Path  # holds the pictures directly
+    rate: float  # frames per second
+    first: int | None = None  # least number that belongs to this video; None: no limit
+    last: int | None = None  # greatest number, likewise
 
     def files(self) -> list[Path]:
         """The pictures in the order of their numbers; they are not opened.
@@ -61,11 +55,8 @@ class FrameFolder:
 
     def stamps(self) -> list[tuple[str, int, int, int, int]]:
         """Name, size, both times in nanoseconds and inode number of every picture, in order; raises as `files`."""
-        listed = {}
         with os.scandir(self.folder) as entries:
-            for entry in entries:
-                if entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    listed[entry.name] = entry
+            listed = {entry.name: entry for entry in entries if entry.name.lower().endswith(IMAGE_SUFFIXES)}
         status = ((name, listed[name].stat()) for name in self._names(listed))
         return [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in status]
 

@@ -160,10 +160,9 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
         for video_id, place in expanded:
             first = places.setdefault(video_id, place)
             if not _same_place(first, place):
-                raise UsageError(
-                    f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}",
-                    fix="Give their common folder as the one input, so that the ids differ by folder",
-                )
+                what = f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}"
+                fix = "Give their common folder as the one input, so that the ids differ by folder"
+                raise UsageError(what, fix=fix)
     return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
 
 
@@ -179,9 +178,8 @@ def _record(video_id: str, place: _Place) -> Record:
 
 
 def _shown(place: _Place) -> str:
-    if isinstance(place, FrameFolder):
-        return printable(place.folder)
-    return printable(place.url if isinstance(place, RemoteFile) else place)
+    record = _record("", place)
+    return printable(record.path or record.remote["video"].url)
 
 
 def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
@@ -240,32 +238,25 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
 
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
     if problems:
-        why = "; ".join(problems[:3])
-        return UsageError(
-            f"no usable video in this folder ({why})",
-            where=given,
-            fix="Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ...",
-        )
-    suffixes = (
-        f"Name a folder with files that end in {' '.join(sorted(VIDEO_SUFFIXES))}; a file that you name may have any"
-    )
-    return UsageError("no video in this folder", where=given, fix=suffixes)
+        fix = "Name a folder with video files, or with folders of numbered pictures: 00001.jpg, 00002.jpg ..."
+        return UsageError(f"no usable video in this folder ({'; '.join(problems[:3])})", where=given, fix=fix)
+    suffixes = " ".join(sorted(VIDEO_SUFFIXES))
+    fix = f"Name a folder with files that end in {suffixes}; a file that you name may have any"
+    return UsageError("no video in this folder", where=given, fix=fix)
 
 
 def _is_usable(path: Path, problems: list[str]) -> bool:
     """Whether a file can be an input; every one that cannot is reported."""
     try:
-        kind = path.stat().st_mode
+        if stat.S_ISREG(path.stat().st_mode):
+            return True
+        fault = "not a regular file"
     except FileNotFoundError:
-        problems.append(f"{printable(path)}: left out, the link leads nowhere")
-        return False
+        fault = "the link leads nowhere"
     except OSError as error:
-        problems.append(f"{printable(path)}: left out, cannot be read ({error.strerror or error})")
-        return False
-    if not stat.S_ISREG(kind):
-        problems.append(f"{printable(path)}: left out, not a regular file")
-        return False
-    return True
+        fault = f"cannot be read ({error.strerror or error})"
+    problems.append(f"{printable(path)}: left out, {fault}")
+    return False
 
 
 def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], list[str]]]:

