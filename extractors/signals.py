@@ -41,19 +41,10 @@ def runs_between(time: Floats, cuts: Floats) -> list[slice]:
 
 
 def fill_gaps(time: Floats, values: Floats, weight: Floats, longest: float) -> tuple[Floats, Floats]:
-    """Interpolate gaps by straight lines.
+    """Values and weights (row, series) whose gaps, rows of weight 0, are interpolated by straight lines.
 
-    A run of rows without weight is filled between two rows with weight that are at most `longest` seconds
-    apart. Rows before the first and after the last row with weight stay empty.
-
-    Args:
-        time: (row,) seconds.
-        values: (row, series).
-        weight: (row, series); 0 marks a missing value.
-        longest: seconds between the two rows around the gap.
-
-    Returns:
-        values and weights of the same shapes.
+    A gap is filled between two rows with weight that are at most `longest` seconds apart. Rows before the first and
+    after the last row with weight stay empty.
     """
     values, weight = values.copy(), weight.copy()
     for column in np.flatnonzero(((weight <= 0).any(axis=0)) & ((weight > 0).sum(axis=0) >= 2)):
@@ -89,21 +80,17 @@ def exchanges(same: Floats, crossed: Floats, price: Floats) -> Bools:
 
 
 def local_line(time: Floats, values: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats, Bools]:
-    """Value and slope at every row of a straight line fitted to its neighbourhood.
+    """Value, slope per second and whether there is one (row, series) of a straight line fitted around every row.
 
-    Neighbours count by their weight times a Gaussian of their distance in time, so that doubtful values
-    are drawn to their surroundings, irregular frames are handled, and a signal that moves at constant
-    speed is returned unchanged, ends included. The Gaussian is at least .6 of a period wide.
+    Neighbours count by their weight times a Gaussian of `sigma` seconds over their distance in time, so that doubtful
+    values are drawn to their surroundings, irregular frames are handled, and a signal that moves at constant speed is
+    returned unchanged, ends included. The Gaussian is at least .6 of a period wide. There is a slope where at least two
+    different times carry weight.
 
     Args:
         time: (row,) seconds, ascending.
         values: (row, series), finite.
         weight: (row, series), 0 for a missing value.
-        sigma: standard deviation of the Gaussian in seconds.
-
-    Returns:
-        fitted values (row, series), slopes per second (row, series), and where there is a slope
-        (row, series): at least two different times carry weight.
     """
     sigma = max(sigma, 0.6 * row_period(time))
     fitted, slope, sloped = np.zeros(values.shape), np.zeros(values.shape), np.zeros(values.shape, bool)

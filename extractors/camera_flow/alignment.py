@@ -23,15 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from extractors.camera_flow.alignment_kernels import (
-    FEWEST,
-    NOISE,
-    TUKEY,
-    Motion,
-    gauss_newton,
-    residuals,
-    shift_costs,
-)
+from extractors.camera_flow.alignment_kernels import FEWEST, NOISE, TUKEY, Motion, gauss_newton, residuals, shift_costs
 from models.tvl1_kernels import Image
 
 LEVELS = 4  # pyramid levels: full, 1/2, 1/4, 1/8
@@ -46,12 +38,7 @@ FLASH = 5.0  # change of a picture's median, in grey levels, from which the sear
 
 @dataclass(frozen=True)
 class Ring:
-    """Border pixels of one pyramid level.
-
-    Attributes:
-        x, y: (n,) pixel coordinates.
-        centre: (cx, cy) of the picture on this level.
-    """
+    """Border pixels of one pyramid level: coordinates (n,), and the picture's centre (cx, cy) on this level."""
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
@@ -96,9 +83,7 @@ def rings(usable: NDArray[np.bool_]) -> list[Ring]:
     height, width = usable.shape
     for level in range(LEVELS):
         factor = 1 << level
-        part = usable[::factor, ::factor]
-        part = part[: (height + factor - 1) // factor, : (width + factor - 1) // factor]
-        y, x = np.nonzero(part)
+        y, x = np.nonzero(usable[::factor, ::factor])
         thin = (3, 2, 1, 1)[level]
         keep = (y % thin == 0) & (x % thin == 0)
         centre = ((width - 1) / 2 / factor, (height - 1) / 2 / factor)
@@ -109,13 +94,10 @@ def rings(usable: NDArray[np.bool_]) -> list[Ring]:
 def align(
     first: Sequence[Image], second: Sequence[Image], ring: Sequence[Ring], guesses: Sequence[Motion], reach: float
 ) -> Alignment:
-    """Global motion of the ring from `first` to `second`.
+    """Global motion of the ring (from `rings`) between two pyramids.
 
-    Args:
-        first, second: pyramids of `LEVELS`.
-        ring: from `rings`.
-        guesses: motions worth trying beside the search, such as the previous pair's.
-        reach: pixels of shift that the exhaustive search covers in each direction.
+    `guesses` are motions worth trying beside the search, such as the previous pair's; `reach` is the shift in pixels
+    that the exhaustive search covers in each direction.
     """
     options = [np.array([*guess, 1.0, 0.0]) for guess in guesses]
     for offset in _offsets(first[3], second[3]):
@@ -126,9 +108,7 @@ def align(
     tried = [_refine(first, second, ring, 2, options[k], 6) for k in np.argsort(costs)[:2]]
     best = tried[int(np.argmin([_cost(first, second, ring, 2, option) for option in tried]))]
     state = _refine(first, second, ring, 0, _refine(first, second, ring, 1, best, 4), 3)
-    place = ring[0]
-    residual, contrast, agreement = _agreement(first[0], second[0], place.x, place.y, *place.centre, state)
-    return Alignment(state[:4], (float(state[4]), float(state[5])), residual, contrast, agreement)
+    return Alignment(state[:4], (float(state[4]), float(state[5])), *_agreement(first[0], second[0], ring[0], state))
 
 
 def _offsets(first: Image, second: Image) -> tuple[float, ...]:
@@ -182,11 +162,9 @@ def _cost(first: Sequence[Image], second: Sequence[Image], ring: Sequence[Ring],
     return float(np.minimum(np.abs(residual), 40).mean())
 
 
-def _agreement(
-    first: Image, second: Image, xs: Image, ys: Image, cx: float, cy: float, state: Motion
-) -> tuple[float, float, float]:
+def _agreement(first: Image, second: Image, ring: Ring, state: Motion) -> tuple[float, float, float]:
     """Median absolute residual, the first picture's median deviation on the ring, and the weighted correlation."""
-    residual, values = residuals(first, second, xs, ys, cx, cy, state, 1)
+    residual, values = residuals(first, second, ring.x, ring.y, *ring.centre, state, 1)
     if not residual.size:
         return float("inf"), 0.0, 0.0
     middle = float(np.median(np.abs(residual)))

@@ -1,7 +1,6 @@
 """Compiled inner loops of the border's alignment; `extractors/camera_flow/alignment.py` uses them.
 
-Numba's disk cache notices a change of the file that defines a function, but not of functions called from other files.
-Functions compiled here therefore call none that are compiled elsewhere.
+Functions compiled here call none that are compiled elsewhere: see `models.numba_cpu`.
 
 States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels
 are (n,) `xs`, `ys`, about the centre (cx, cy).

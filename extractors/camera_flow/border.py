@@ -129,10 +129,8 @@ class Overlays:
         for box, field in zip(self.border.strips, flow, strict=True):
             _evidence(first, second, box, field, self.still, self.moved)
         self._added += 1
-        if self._added % REFRESH == 0:
-            free = self._free()
-            if (free != self.free).any():
-                self.free = free
+        if self._added % REFRESH == 0 and ((free := self._free()) != self.free).any():
+            self.free = free
 
     def _free(self) -> NDArray[np.float32]:
         """(H, W) 0 on and around graphics, else 1."""
@@ -181,17 +179,15 @@ def cell_flow(
     """Median flow of the cells.
 
     Args:
-        border: the layout.
-        flow: (2, h, w) flow of each strip in pixels.
-        camera: (2, h, w) flow of each strip by the camera's motion alone.
+        flow, camera: (2, h, w) flow of each strip in pixels, measured and by the camera's motion alone.
         first: (H, W) first picture.
         free: (H, W) 0 on graphics, else 1.
 
     Returns:
-        (cell, 2) median difference from the camera's flow over the textured usable pixels, or over all usable pixels
-        where none is textured; (cell,) share of textured usable pixels; (cell,) share of usable pixels. A pixel is
-        usable if no graphic covers it and its partner is inside the picture. The median is of differences, because
-        textured pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
+        (cell, 2) median difference of the two flows over the textured usable pixels, or over all usable pixels where
+        none is textured; (cell,) share of textured usable pixels; (cell,) share of usable pixels. A pixel is usable if
+        no graphic covers it and its partner is inside the picture. The median is of differences, because textured
+        pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
     """
     count = len(border.cells)
     values, textured, usable = np.zeros((count, 2)), np.zeros(count), np.zeros(count)

@@ -14,19 +14,17 @@ from extractors.camera_flow.similarity_fit import window
 def quality(
     arrays: Mapping[str, NDArray[Any]], moved: NDArray[np.bool_], allowed: NDArray[np.bool_], stride: int
 ) -> dict[str, float | int | str | bool]:
-    """Quality values of one video.
+    """Quality values of one video, from the arrays of the stage `camera_flow`.
+
+    They are: inliers_mean over usable pairs; static_share of the usable pairs; moving, true when more than a tenth of
+    the usable pairs move; masked_cells, cells never usable, and graphic_cells among them; cuts; unusable_share of the
+    pairs; pan_range in picture widths; shake, the pan's and tilt's root mean square difference from their half-second
+    running mean, in widths and heights per second; pairs and stride.
 
     Args:
-        arrays: values of the arrays of the stage `camera_flow`.
         moved: (pair,) true where the camera moves.
         allowed: (cell,) false where graphics cover a cell.
         stride: frames between two sampled pairs.
-
-    Returns:
-        inliers_mean over usable pairs; static_share of the usable pairs; moving, true when more than a tenth of the
-        usable pairs move; masked_cells, cells never usable, and graphic_cells among them; cuts; unusable_share of the
-        pairs; pan_range in picture widths; shake, the pan's and tilt's root mean square difference from their
-        half-second running mean, in widths and heights per second; pairs and stride.
     """
     inliers = np.asarray(arrays["inliers"], np.float64)
     mask = np.asarray(arrays["cell_mask"], bool)

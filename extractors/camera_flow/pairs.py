@@ -46,10 +46,7 @@ class Pair:
 
 
 class PairTable:
-    """The pairs of one video, one row each: no object per pair, since an hour has many.
-
-    `most` is the number of rows; `len` counts those that were added.
-    """
+    """The pairs of one video, at most `most`, one row each: no object per pair, since an hour has many."""
 
     def __init__(self, most: int, cells: int) -> None:
         self._flow, self._weight = np.zeros((most, cells, 2)), np.zeros((most, cells))
@@ -80,9 +77,7 @@ class PairFlow:
     """Computes pairs of one video. Keeps only the last frame's pyramid and motion and the mask of graphics.
 
     Args:
-        border: the layout.
         frames: some grey frames at the working size, for graphics that are there from the start.
-        solve: TV-L1 on the strips, from `extractors.camera_flow.solvers.solver`.
         reach: pixels of shift that the search for the global motion covers.
     """
 
@@ -116,8 +111,7 @@ class PairFlow:
         ]
 
     def _prepare(self, first: tuple[int, Grey], second: tuple[int, Grey]) -> Prepared:
-        is_last = self._last is not None and self._last[0] == first[0]
-        levels = self._last[1] if self._last is not None and is_last else pyramid(first[1])
+        levels = self._last[1] if self._last is not None and self._last[0] == first[0] else pyramid(first[1])
         further = pyramid(second[1])
         self._last = (second[0], further)
         free = self.overlays.free

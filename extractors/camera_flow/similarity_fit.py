@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 
 INLIER = 0.5  # pixels of the working size by which a cell may differ from the fit and still count as an inlier
 
-CUT = 3.0
-"""Tukey's cut-off in robust standard deviations; below the customary 4.7, because people on the border often move
-almost as the camera does."""
-
-CEILING = 0.5
-"""Pixels; largest robust scale. The start is good: cells far from it are people, even where they are the majority."""
-
+CUT = 3.0  # Tukey's cut-off in robust deviations, not 4.7: people on the border often move almost as the camera does
+CEILING = 0.5  # pixels; largest robust scale. Cells far from the start are people, even where they are the majority
 FLOOR = 0.05  # pixels; floor of the robust scale, the flow's own error
 
 

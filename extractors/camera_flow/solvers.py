@@ -14,27 +14,19 @@ from data.errors import UsageError
 from extractors.camera_flow.alignment import Alignment
 from extractors.camera_flow.border import Border
 from models.tvl1 import TVL1, rectangle_flow
-from models.tvl1_kernels import Image
+from models.tvl1_kernels import Box, Image
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame pair whose global motion is known.
+    """A frame pair whose global motion is known."""
 
-    Attributes:
-        frames: the two (H, W) grey frames.
-        first, second: their pyramids.
-        alignment: of their borders.
-        camera: (2, h, w) flow of each strip by that motion alone.
-        free: (H, W) 0 on graphics, else 1.
-    """
-
-    frames: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    first: list[Image]
+    frames: tuple[NDArray[np.uint8], NDArray[np.uint8]]  # the two (H, W) grey frames
+    first: list[Image]  # pyramid of the first
     second: list[Image]
-    alignment: Alignment
-    camera: list[Image]
-    free: Image
+    alignment: Alignment  # of their borders
+    camera: list[Image]  # (2, h, w) flow of each strip by that motion alone
+    free: Image  # (H, W) 0 on graphics, else 1
 
 
 Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]  # flow (2, h, w) of every strip, for every pair
@@ -47,10 +39,8 @@ def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
     """
     if backend == "opencv":
         if not hasattr(cv2, "optflow"):
-            raise UsageError(
-                "this OpenCV has no optflow module",
-                fix="Install opencv-contrib-python-headless and no other OpenCV, or set camera_flow.backend=strips",
-            )
+            fix = "Install opencv-contrib-python-headless and no other OpenCV, or set camera_flow.backend=strips"
+            raise UsageError("this OpenCV has no optflow module", fix=fix)
         return _opencv, 1
     if backend == "torch":
         return _torch(parameters, device), 16
@@ -58,16 +48,12 @@ def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
 
 
 def _strips(parameters: TVL1) -> Solver:
+    def strip(pair: Prepared, box: Box, start: Image) -> Image:
+        free, light = _cut(pair.free, box), pair.alignment.light
+        return rectangle_flow(pair.first, pair.second, box, start, free, parameters, light)
+
     def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
-        return [
-            [
-                rectangle_flow(
-                    pair.first, pair.second, box, start, _cut(pair.free, box), parameters, pair.alignment.light
-                )
-                for box, start in zip(border.strips, pair.camera, strict=True)
-            ]
-            for pair in pairs
-        ]
+        return [[strip(p, *one) for one in zip(border.strips, p.camera, strict=True)] for p in pairs]
 
     return solve
 
@@ -108,5 +94,5 @@ def _torch(parameters: TVL1, device: str) -> Solver:
     return solve
 
 
-def _cut(image: Image, box: tuple[int, int, int, int]) -> Image:
+def _cut(image: Image, box: Box) -> Image:
     return image[box[0] : box[2], box[1] : box[3]]

@@ -138,7 +138,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
             yield (
                 frame.index,
-                np.asarray(cv2.resize(grey, size, interpolation=how) if size != (width, height) else grey),
+                np.asarray(grey if size == (width, height) else cv2.resize(grey, size, interpolation=how)),
             )
 
     def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
@@ -160,11 +160,9 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         cells, mask = np.zeros((rows, count, 2), np.float32), np.zeros((rows, count), bool)
         pixels, inliers, cut = np.zeros((rows, 4)), np.zeros(rows, np.float32), np.zeros(rows, bool)
         allowed = pairs.covered() < OFTEN
-        when = (
-            np.stack([times[first_frames], times[first_frames + 1]], axis=1)
-            if len(pairs)
-            else np.full((1, 2), times[0] if len(times) else 0.0)
-        )
+        when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
+        if not len(pairs):
+            when = np.full((1, 2), times[0] if len(times) else 0.0)
         seconds = when[:, 1] - when[:, 0]
         for k in range(len(pairs)):
             pair = engine.refit(pairs[k], allowed)
@@ -199,16 +197,12 @@ def _look_ahead(
     informative: list[NDArray[np.uint8]] = []
     for index, grey in islice(frames, MAX_LEAD):
         ahead.append((index, grey))
-        if _has_content(grey):
+        low, high = np.percentile(grey[::4, ::4], [5, 95])
+        if high - low >= CONTENT:
             informative.append(grey)
         if len(informative) == LOOK_AHEAD:
             break
     return ahead, informative
-
-
-def _has_content(grey: NDArray[np.uint8]) -> bool:
-    low, high = np.percentile(grey[::4, ::4], [5, 95])
-    return bool(high - low >= CONTENT)
 
 
 def _wanted(pair: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:

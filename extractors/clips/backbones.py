@@ -26,26 +26,16 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Backbone:
-    """One clip network.
+    """One clip network."""
 
-    Attributes:
-        library: where it is built: this repository, pytorchvideo or torchvision.
-        features: channels of the pooled feature.
-        size: side of its square input in pixels.
-        short_side: the picture's short side before the centre of `size` is cut out.
-        least_frames: fewest frames it accepts.
-        mean, std: of RGB in 0..1, subtracted and divided by.
-        head: dotted name of its last linear layer, whose input is the feature.
-    """
-
-    library: Literal["aim", "pytorchvideo", "torchvision"]
-    features: int
-    size: int = 224
-    short_side: int = 256
-    least_frames: int = 1
-    mean: Triple = (0.45, 0.45, 0.45)
-    std: Triple = (0.225, 0.225, 0.225)
-    head: str = "blocks.6.proj"
+    library: Literal["aim", "pytorchvideo", "torchvision"]  # that builds it; aim: this repository
+    features: int  # channels of the pooled feature
+    size: int = 224  # side of its square input in pixels
+    short_side: int = 256  # the picture's short side before the centre of `size` is cut out
+    least_frames: int = 1  # fewest frames it accepts
+    mean: Triple = (0.45, 0.45, 0.45)  # of RGB in 0..1, subtracted
+    std: Triple = (0.225, 0.225, 0.225)  # divided by
+    head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 
 _KINETICS: tuple[Triple, Triple] = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
@@ -99,13 +89,9 @@ def weights_identity(name: str, given: str, seed: int) -> str:
 def build(name: str, given: str, seed: int) -> ClipNetwork:
     """A network in evaluation mode: uint8 (batch, frame, row, column, RGB) to logits and features, see `ClipNetwork`.
 
-    Args:
-        name: of the table.
-        given: name or path of the weights, `random` or `hub`.
-        seed: of random weights.
+    `given` is the name or path of the weights, `random` (by `seed`) or `hub`.
 
-    Raises:
-        DataError: the weights are missing, unreadable, or belong to another network.
+    Raises DataError: the weights are missing, unreadable, or belong to another network.
     """
     from models.clip_network import ClipNetwork, Tapped
 
@@ -137,26 +123,21 @@ def _library_network(name: str, entry: Backbone, given: str, seed: int) -> nn.Mo
         try:
             return _constructor(name, entry)(None)
         except Exception as error:  # the libraries raise whatever their downloader raises
-            raise DataError(
-                f"{entry.library} could not download its weights for {name} ({error})",
-                fix="Download them by hand and set clips.weights to the file",
-            ) from error
+            what = f"{entry.library} could not download its weights for {name} ({error})"
+            raise DataError(what, fix="Download them by hand and set clips.weights to the file") from error
     if given == RANDOM:
         with _seeded(seed):
             return _constructor(name, entry)(400)
     path, state = weights.whole(given), _tensors(given)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:
-        raise DataError(
-            f"not the weights of {name}: '{entry.head}.weight' is missing",
-            where=path,
-            fix="Set clips.backbone to the network that this file belongs to",
-        )
+        fix = "Set clips.backbone to the network that this file belongs to"
+        raise DataError(f"not the weights of {name}: '{entry.head}.weight' is missing", where=path, fix=fix)
     network = _constructor(name, entry)(int(classes.shape[0]))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if len(str(error).splitlines()) > 1 else str(error)
+        first = str(error).splitlines()[:2][-1].strip()
         raise DataError(f"not the weights of {name}: {first}", where=path) from error
     return network
 
@@ -166,11 +147,10 @@ def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module
     if entry.library == "torchvision":
         from torchvision.models import get_model
 
-        return lambda classes: (
-            get_model(name, weights="DEFAULT")
-            if classes is None
-            else get_model(name, weights=None, num_classes=classes)
-        )
+        def build_(classes: int | None) -> nn.Module:
+            return get_model(name, weights="DEFAULT") if classes is None else get_model(name, num_classes=classes)
+
+        return build_
     from pytorchvideo.models import hub
 
     make = getattr(hub, name)

@@ -29,15 +29,10 @@ Layout = Literal["uniform", "windows", "dense", "sliding"]
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """Clips of one video.
+    """Clips of one video. Step k is the average of the clips from `spans[k, 0]` up to before `spans[k, 1]`."""
 
-    Attributes:
-        clips: (clip, frame) int32 frame numbers, ascending along both axes.
-        spans: (step, 2) int32; step k is the average of the clips from `spans[k, 0]` up to before `spans[k, 1]`.
-    """
-
-    clips: NDArray[np.int32]
-    spans: NDArray[np.int32]
+    clips: NDArray[np.int32]  # (clip, frame) frame numbers, ascending along both axes
+    spans: NDArray[np.int32]  # (step, 2)
 
     @property
     def wanted(self) -> NDArray[np.int32]:
@@ -90,9 +85,8 @@ def plan_clips(count: int, *, layout: Layout, steps: int, frames: int, stride: i
         ValueError: a number below 1.
     """
     if min(count, steps, frames, stride, hop) < 1:
-        raise ValueError(
-            f"count, steps, frames, stride and hop must be at least 1: {(count, steps, frames, stride, hop)}"
-        )
+        given = (count, steps, frames, stride, hop)
+        raise ValueError(f"count, steps, frames, stride and hop must be at least 1: {given}")
     if layout == "uniform":
         return _one_per_step(uniform_positions(count, steps * frames).reshape(steps, frames))
     last = max(count - ((frames - 1) * stride + 1), 0)

@@ -35,25 +35,16 @@ MODEL_VERSION = 1  # increased whenever the traced network changes, so that mode
 
 @dataclass(frozen=True)
 class Network:
-    """Key of a compiled network: equal ones share it.
-
-    Attributes:
-        backbone, weights, seed: see `extractors.clips.backbones.build`.
-        frames: frames of a clip.
-        precision: what the arithmetic may be rounded to.
-        runtime: "openvino" or "torch".
-        device: "cpu", "cuda" or "cuda:1".
-        threads: threads of one inference; 0 lets the runtime choose.
-    """
+    """Key of a compiled network: equal ones share it."""
 
     backbone: str
     weights: str
     seed: int
-    frames: int
-    precision: Precision = "fp32"
-    runtime: str = "openvino"
-    device: str = "cpu"
-    threads: int = 0
+    frames: int  # of a clip
+    precision: Precision = "fp32"  # what the arithmetic may be rounded to
+    runtime: str = "openvino"  # or "torch"
+    device: str = "cpu"  # or "cuda", "cuda:1"
+    threads: int = 0  # of one inference; 0 lets the runtime choose
 
 
 class Running(Protocol):
@@ -107,12 +98,12 @@ def running(network: Network) -> Running:
         DataError: the weights are missing or belong to another network.
         UsageError: the device is not there.
     """
+    on_openvino = network.runtime == "openvino"
     with _LOCK:
         if network not in _RUNNING:
-            make = _compile_openvino if network.runtime == "openvino" else _place_torch
-            _RUNNING[network] = make(network)
+            _RUNNING[network] = _compile_openvino(network) if on_openvino else _place_torch(network)
         compiled = _RUNNING[network]
-    return OpenVinoRunning(compiled) if network.runtime == "openvino" else TorchRunning(compiled, network)
+    return OpenVinoRunning(compiled) if on_openvino else TorchRunning(compiled, network)
 
 
 class OpenVinoRunning:

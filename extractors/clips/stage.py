@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
-from extractors.clips.runtimes import Network, Precision, resolve, running
+from extractors.clips.runtimes import Network, Pair, Precision, resolve, running
 from extractors.signals import row_period
 
 Picture = NDArray[np.uint8]
@@ -134,21 +135,19 @@ class Clips(Extractor[ClipsConfig]):
         batch = config.batch if network.device != "cpu" else 1
         logits, features = _averaged(clips, plan, network, batch)
         repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
-        return StageOutput.of(
-            self.arrays,
-            {
-                "logits": logits,
-                "features": features,
-                "frame_index": plan.step_frames(),
-                "bounds": times[plan.bounds],
-            },
-            {
-                "frames": len(times),
-                "frames_per_s": round(1 / row_period(times), 3),
-                "clips": len(plan.clips),
-                "repeated_frames": round(repeated, 4),
-            },
-        )
+        values = {
+            "logits": logits,
+            "features": features,
+            "frame_index": plan.step_frames(),
+            "bounds": times[plan.bounds],
+        }
+        quality = {
+            "frames": len(times),
+            "frames_per_s": round(1 / row_period(times), 3),
+            "clips": len(plan.clips),
+            "repeated_frames": round(repeated, 4),
+        }
+        return StageOutput.of(self.arrays, values, quality)
 
     def _network(self) -> Network:
         config = self.config
@@ -229,7 +228,7 @@ def _averaged(clips: Iterator[Picture], plan: ClipPlan, network: Network, batch:
     sums: list[NDArray[np.float64]] = []
     done = 0
 
-    def add(pair: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+    def add(pair: Pair) -> None:
         nonlocal done
         if not sums:
             sums.extend(np.zeros((len(plan.spans), values.shape[1])) for values in pair)
@@ -239,25 +238,14 @@ def _averaged(clips: Iterator[Picture], plan: ClipPlan, network: Network, batch:
                 total[steps] += values[row]
             done += 1
 
-    pending: Callable[[], tuple[NDArray[np.float32], NDArray[np.float32]]] | None = None
-    for group in _batches(clips, batch):
+    pending: Callable[[], Pair] | None = None
+    while group := list(islice(clips, batch)):
+        stacked = np.stack(group) if len(group) > 1 else group[0][None]
         if pending is not None:
             add(pending())
-        pending = runner.start(group)
+        pending = runner.start(stacked)
     if pending is not None:
         add(pending())
     counts = (plan.spans[:, 1] - plan.spans[:, 0])[:, None]
     logits, features = ((total / counts).astype(np.float32) for total in sums)
     return logits, features
-
-
-def _batches(clips: Iterator[Picture], size: int) -> Iterator[Picture]:
-    """(batch, frame, row, column, RGB) of up to `size` clips."""
-    group: list[Picture] = []
-    for clip in clips:
-        group.append(clip)
-        if len(group) == size:
-            yield np.stack(group) if size > 1 else clip[None]
-            group = []
-    if group:
-        yield np.stack(group)

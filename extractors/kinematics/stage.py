@@ -90,11 +90,8 @@ class Kinematics(Extractor[KinematicsConfig]):
         """The arrays of one trial. Raises DataError: the record has no kinematics file, or a damaged one."""
         path = source.record.sidecars.get("kinematics")
         if path is None:
-            raise DataError(
-                "no kinematics file",
-                where=source.record.name,
-                fix="Put it where the data set has it, or leave out the stage kinematics",
-            )
+            fix = "Put it where the data set has it, or leave out the stage kinematics"
+            raise DataError("no kinematics file", where=source.record.name, fix=fix)
         rows = parse_kinematics(path)
         time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
         values: dict[str, NDArray[Any]] = {"time": time}
@@ -112,10 +109,7 @@ class Kinematics(Extractor[KinematicsConfig]):
     ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
         """Names and (row, channel) values of the left and the right tool.
 
-        Args:
-            time: (row,) seconds.
-            rows: (row, 76) as parsed.
-            columns: columns of the left and of the right tool.
+        `time` has the seconds of the parsed `rows` (row, 76); `columns` are those of the left and of the right tool.
         """
         left, right = (Tool.from_block(time, rows[:, part], self.config.smoothing_s) for part in columns)
         groups = self.config.groups()

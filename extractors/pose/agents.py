@@ -49,15 +49,10 @@ Seconds: TypeAlias = "array[float] | Floats"
 
 @dataclass(frozen=True)
 class Agents:
-    """The agents of a video.
+    """The agents of a video."""
 
-    Attributes:
-        shots: for each shot, for each agent in order, its tracks in order of time.
-        table: (tracks, len(TRACK_COLUMNS)) float64, one row per track.
-    """
-
-    shots: tuple[tuple[tuple[Track, ...], ...], ...]
-    table: Floats
+    shots: tuple[tuple[tuple[Track, ...], ...], ...]  # by shot, then agent: its tracks in order of time
+    table: Floats  # (tracks, len(TRACK_COLUMNS)), one row per track
 
 
 @dataclass(frozen=True)
@@ -190,11 +185,7 @@ def _left_to_right(agents: list[list[Track]]) -> tuple[tuple[Track, ...], ...]:
 
 
 def rival(table: Floats) -> float:
-    """Greatest salience of a person who is no agent, as a share of the least agent's, over the shots; 0 without one.
-
-    Args:
-        table: (tracks, len(TRACK_COLUMNS)).
-    """
+    """Greatest salience of a person who is no agent, as a share of the least agent's, over the shots; 0 without one."""
     greatest = 0.0
     for shot in np.unique(table[:, 0]):
         salience, agent = table[table[:, 0] == shot][:, 8:10].T

@@ -15,15 +15,10 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Detections:
-    """The people that a network detects in one picture.
+    """The people that a network detects in one picture."""
 
-    Attributes:
-        keypoints: (P, 17, 3) float32, x and y in pixels of the picture (pixel centres at .5) and score 0..1, COCO-17.
-        scores: (P,) float32 score of each person, 0..1.
-    """
-
-    keypoints: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    keypoints: NDArray[np.float32]  # (P, 17, 3) COCO-17: x, y in pixels (pixel centres at .5) and score 0..1
+    scores: NDArray[np.float32]  # (P,) score of each person, 0..1
 
     def __len__(self) -> int:
         return len(self.scores)

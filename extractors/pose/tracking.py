@@ -21,27 +21,16 @@ MAX_EXTRAPOLATION_S = 0.2  # a person who is missing for longer is expected wher
 
 @dataclass
 class Track:
-    """One person of one shot. Detections are kept as numbers, without an object for each: an hour has many.
+    """One person of one shot. Detections are kept as numbers, without an object for each: an hour has many."""
 
-    Attributes:
-        number: counts tracks from 0 over the video.
-        frames: positions (in the sequence of processed frames) with a detection, ascending.
-        joints: the numbers of `keypoints`.
-        scores: person score for each of `frames`.
-        time: seconds of the latest detection.
-        size: running mean of the body size in pixels.
-        velocity: (2,) pixels per second of the centre in the picture.
-        spin: radians per second clockwise of the orientation.
-    """
-
-    number: int
-    frames: array[int] = field(default_factory=lambda: array("q"))
-    joints: array[float] = field(default_factory=lambda: array("f"))
-    scores: array[float] = field(default_factory=lambda: array("d"))
-    time: float = 0.0
-    size: float = 0.0
-    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
-    spin: float = 0.0
+    number: int  # counts tracks from 0 over the video
+    frames: array[int] = field(default_factory=lambda: array("q"))  # processed frames with a detection, ascending
+    joints: array[float] = field(default_factory=lambda: array("f"))  # the numbers of `keypoints`
+    scores: array[float] = field(default_factory=lambda: array("d"))  # person score for each of `frames`
+    time: float = 0.0  # seconds of the latest detection
+    size: float = 0.0  # running mean of the body size in pixels
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # pixels per second of the centre
+    spin: float = 0.0  # radians per second clockwise of the orientation
 
     def add(self, frame: int, time: float, pose: NDArray[np.float32], score: float) -> None:
         """Take the detection of the frame at `time`."""

@@ -10,16 +10,11 @@ from extractors.timesteps.channels import Channels, make_channels
 
 
 def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
-    """Channels of the array `array` of a stage: its columns as they are, named by `Array.names`.
+    """Channels of the array `array` (row, …) of a stage: its columns as they are, named by `Array.names`.
 
     Further axes are flattened. A number that is not finite is a missing value.
 
-    Args:
-        output: arrays `time` (row,) in seconds and `array` (row, …).
-        stage: name of the stage, for messages.
-
-    Raises:
-        DataError: no such array, no `time`, or another number of rows.
+    Raises DataError: no such array, no `time` (row,), or another number of rows.
     """
     arrays = output.arrays
     for name in ("time", array):

@@ -29,11 +29,7 @@ class Channels:
         return np.asarray((self.weight > 0).any(axis=1))
 
     def cells(self) -> Floats:
-        """(row, 2) begin and end in seconds of the time that each row represents.
-
-        A row represents the time that is nearer to it than to any other row. The first row begins with the
-        span, and the last row ends with it.
-        """
+        """(row, 2) begin and end in seconds of the time that each row represents, see `row_cells`."""
         return row_cells(self.time, self.span)
 
     def column(self, name: str) -> tuple[Floats, Floats]:
@@ -76,7 +72,7 @@ def row_span(time: Floats) -> tuple[float, float]:
 
 
 def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
-    """(row, 2) begin and end in seconds of each row's time, see `Channels.cells`.
+    """(row, 2) begin and end in seconds of the time that is nearer to a row than to any other, within the span.
 
     Example: rows at 0, 1, 4 in the span 0..5 represent 0..0.5, 0.5..2.5 and 2.5..5.
     """

@@ -39,9 +39,8 @@ def half_of(channels: Channels, half: str) -> Channels:
             named.append((renamed, column))
     names, columns = zip(*sorted(named), strict=True)  # arms and legs are listed in different orders
     picked = list(columns)
-    return replace(
-        channels, kind="half", names=names, values=channels.values[:, picked], weight=channels.weight[:, picked]
-    )
+    values, weight = channels.values[:, picked], channels.weight[:, picked]
+    return replace(channels, kind="half", names=names, values=values, weight=weight)
 
 
 def _renamed(name: str, side: str, joint: str, half: str) -> str:

@@ -22,13 +22,9 @@ _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotati
 
 
 def mirror_plan(names: Sequence[str]) -> Plan:
-    """How features of these names change when the picture is mirrored.
+    """How features of these names, `<channel>.<statistic>`, change when the picture is mirrored.
 
-    Args:
-        names: `<channel>.<statistic>`, as in `primary` and `secondary`.
-
-    Raises:
-        ValueError: a channel that has no mirror image, or whose counterpart is missing.
+    Raises ValueError: a channel that has no mirror image, or whose counterpart is missing.
     """
 
     def image(name: str) -> tuple[str, bool]:

@@ -54,11 +54,8 @@ class SharedFrame:
 def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> list[Channels]:
     """Channels of the `agents` of a `pose` output, all in one shared frame.
 
-    An agent that the stage did not detect has all its channels, with weight 0.
-
-    Args:
-        output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and
-            `filled` (frame, agent), true where the stage has interpolated a gap.
+    An agent that the stage did not detect has all its channels, with weight 0. Read are the arrays `time` (frame,),
+    `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
     arrays = output.arrays
     time = np.asarray(arrays["time"].values, dtype=np.float64)
@@ -196,12 +193,8 @@ def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats,
     along, change = _upright(top - low), _upright(top_speed - low_speed)
     length = np.linalg.norm(along, axis=1)
     least = _SHORT_TORSO * frame.torso
-    spine = np.divide(
-        along,
-        length[:, None],
-        out=np.tile([0.0, 1.0, 0.0][: along.shape[1]], (len(along), 1)),
-        where=length[:, None] > 0,
-    )
+    up = np.tile([0.0, 1.0, 0.0][: along.shape[1]], (len(along), 1))
+    spine = np.divide(along, length[:, None], out=up, where=length[:, None] > 0)
     turn = _cross(along, change) / np.square(np.maximum(length, least))
     trust = np.minimum(top_weight, low_weight) * np.clip(length / least, 0.0, 1.0)
     return spine, turn, _upright((top + low) / 2), trust

@@ -29,24 +29,14 @@ GRAMMAR = (
 
 @dataclass(frozen=True)
 class Role:
-    """One role, parsed.
+    """One role, parsed. Roles of one kind (and one array) have the same channels in the same order."""
 
-    Attributes:
-        text: as written in the configuration.
-        kind: "pose", "camera_flow" or "array": which channels are made. Roles of one kind (and one array)
-            have the same channels in the same order.
-        stage: the upstream stage that the role reads.
-        array: name of the array for kind "array", else empty.
-        agent: index of the tracked person for kind "pose", else 0.
-        half: "left", "right", "upper" or "lower" half of that person; empty for the whole body.
-    """
-
-    text: str
-    kind: str
-    stage: str
-    array: str = ""
-    agent: int = 0
-    half: str = ""
+    text: str  # as written in the configuration
+    kind: str  # "pose", "camera_flow" or "array": which channels are made
+    stage: str  # the upstream stage that the role reads
+    array: str = ""  # name of the array for kind "array"
+    agent: int = 0  # index of the tracked person for kind "pose"
+    half: str = ""  # "left", "right", "upper" or "lower" half of that person; empty for the whole body
 
 
 def parse_role(text: str) -> Role:

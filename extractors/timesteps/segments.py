@@ -76,12 +76,8 @@ def annotated_parts(start: float, end: float, boundaries: Sequence[float], steps
     if not (np.diff(edges) > 0).all():
         raise ValueError("the annotated boundaries do not ascend between 0 and 1")
     whole, rest = divmod(steps, stretches)
-    return np.concatenate(
-        [
-            equal_parts(start + first * (end - start), start + last * (end - start), whole + (number < rest))
-            for number, (first, last) in enumerate(pairwise(edges.tolist()))
-        ]
-    )
+    ends = pairwise(start + edge * (end - start) for edge in edges.tolist())
+    return np.concatenate([equal_parts(*two, whole + (number < rest)) for number, two in enumerate(ends)])
 
 
 def overlap(cells: Floats, part: Floats) -> Floats:
@@ -113,12 +109,8 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     enough = (seconds >= least * length[:, None, None]) & (seconds > 0)
     centre = bounds.mean(axis=1)
     flat = _interpolate(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
-    return Steps(
-        names,
-        np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE).astype(np.float32),
-        mask,
-        share.clip(0.0, 1.0),
-    )
+    tame = np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE)
+    return Steps(names, tame.astype(np.float32), mask, share.clip(0.0, 1.0))
 
 
 def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:

@@ -107,10 +107,9 @@ class Timesteps(Extractor[TimestepsConfig]):
         for role in (config.parts()[0], *config.parts()[1]):
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
-                raise UsageError(
-                    f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}",
-                    fix=f"Use {stage}:0 to {stage}:{agents - 1}, or --set {stage}.agents={role.agent + 1} (6 at most)",
-                )
+                what = f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}"
+                fix = f"Use {stage}:0 to {stage}:{agents - 1}, or --set {stage}.agents={role.agent + 1} (6 at most)"
+                raise UsageError(what, fix=fix)
 
     @classmethod
     def ticks(cls, config: TimestepsConfig, frames: int) -> int | None:

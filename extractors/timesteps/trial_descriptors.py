@@ -154,10 +154,9 @@ def _one_body(channels: Channels) -> dict[str, float]:
             continue
         value, weight = np.mean([a for a, _ in angles], axis=0), np.min([w for _, w in angles], axis=0)
         weighted = weight > 0
-        descriptors[f"{joint}_mean"] = (
-            float(np.average(value[weighted], weights=weight[weighted])) if weighted.any() else 0.0
-        )
-        descriptors[f"{joint}_low"] = float(np.percentile(value[weighted], 5)) if weighted.any() else 0.0
+        present = weighted.any()
+        descriptors[f"{joint}_mean"] = float(np.average(value[weighted], weights=weight[weighted])) if present else 0.0
+        descriptors[f"{joint}_low"] = float(np.percentile(value[weighted], 5)) if present else 0.0
     return descriptors
 
 

@@ -19,11 +19,8 @@ class KeypointFile:
     def __init__(self, source: Source, min_score: float, size: tuple[int, int]) -> None:
         path = source.record.sidecars.get("keypoints")
         if path is None:
-            raise DataError(
-                "no keypoint file belongs to this video",
-                where=source.record.name,
-                fix="Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md",
-            )
+            fix = "Name its folder (pose.import.dir) and the file like the video: docs/extend/keypoints.md"
+            raise DataError("no keypoint file belongs to this video", where=source.record.name, fix=fix)
         name, full_size = source.record.id.rpartition("/")[2], (source.info.width, source.info.height)
         stem = name if source.record.frames else name.rpartition(".")[0] or name
         self._content = read_keypoints(path, stem, full_size, len(source.times))

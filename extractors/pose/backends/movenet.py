@@ -51,11 +51,8 @@ class MoveNet:
                 model.reshape([1, size[1], size[0], 3])
                 self._requests[size] = compile_for_cpu(model, threads=self.threads).create_infer_request()
             except (RuntimeError, ValueError) as error:
-                raise DataError(
-                    f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})",
-                    where=self.path,
-                    fix="Type: python run_pipeline.py weights fetch",
-                ) from error
+                what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
+                raise DataError(what, where=self.path, fix="Type: python run_pipeline.py weights fetch") from error
         return self._requests[size]
 
 
