@@ -33,7 +33,7 @@ Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with e
 
 
 def keep(values: Tensor, rate: float) -> Tensor:
-    """No dropout: `values` unchanged."""
+    """`values` without dropout."""
     return values
 
 
@@ -81,6 +81,11 @@ class Regression(nn.Module):
         out: Tensor = self.out(hidden)
         return out.squeeze(-1)
 
+    def start_at(self, scores: Tensor) -> None:
+        """Set the last bias of each member to `scores` (M,); NaN leaves it."""
+        bias = self.out.get_parameter("bias")  # (M, 1)
+        bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
+
 
 class Interaction(nn.Module):
     """The asymmetric interaction module (section 3.1), or one layer in its place for `no_aim`."""
@@ -127,10 +132,7 @@ class Interaction(nn.Module):
 
 
 class Aim(nn.Module):
-    """The whole model; `layers` decides whether it is one network or a stack of many.
-
-    Raises ValueError: the sizes do not allow the configured parts.
-    """
+    """The whole model; `layers` decides whether it is one network or a stack of many."""
 
     def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers | None = None) -> None:
         super().__init__()
@@ -186,9 +188,7 @@ class Aim(nn.Module):
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
         """Draw the start values of a stack, each member's from its own generator.
 
-        Args:
-            generators: one per member.
-            scores: (M,) score of one time step that the last layer's bias starts at; NaN leaves it as drawn.
+        The last layer's bias starts at `scores` (M,), those of one time step; NaN leaves it as drawn.
         """
         start_values(self, generators)
         if self.config.system == "aim" and self.config.identity_start and self.config.transformation:
@@ -196,8 +196,7 @@ class Aim(nn.Module):
             if weight.shape[-1] == weight.shape[-2]:
                 weight.copy_(torch.eye(weight.shape[-1]).expand_as(weight))
                 bias.zero_()
-        bias = self.get_parameter("regression.out.bias")  # (M, 1)
-        bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
+        self.regression.start_at(scores)
 
     def _scene(self, x: AimInputs) -> Tensor:
         inputs = x.scene  # (..., B, T, Nc)
@@ -214,25 +213,16 @@ class Aim(nn.Module):
             return only, fixed.expand(*only.shape[:-1], 2)
         if self.config.fusion == "halves":
             return (scene + agents) / 2, scene.new_full((1,), 0.5).expand(*scene.shape[:-1], 2)
-        key = self.key(whole)  # O (..., B, T, d)
-        fused, weights = attend(scene, agents, key)
-        return fused, weights
+        return attend(scene, agents, self.key(whole))
 
     def _trial(self, descriptors: Tensor, drop: Dropout) -> Tensor:
-        if isinstance(self.trial, Regression):
-            out: Tensor = self.trial(descriptors, drop)
-            return out
-        linear: Tensor = self.trial(descriptors)
-        return linear.squeeze(-1)
+        mlp = isinstance(self.trial, Regression)
+        out: Tensor = self.trial(descriptors, drop) if mlp else self.trial(descriptors).squeeze(-1)
+        return out
 
 
 def _exchanged(x: AimInputs) -> AimInputs:
     """The one secondary as primary and the reverse."""
-    return AimInputs(
-        primary=x.secondary.squeeze(-2),
-        primary_mask=x.secondary_mask.squeeze(-1),
-        secondary=x.primary.unsqueeze(-2),
-        secondary_mask=x.primary_mask.unsqueeze(-1),
-        scene=x.scene,
-        trial=x.trial,
-    )
+    primary, primary_mask = x.secondary.squeeze(-2), x.secondary_mask.squeeze(-1)
+    secondary, secondary_mask = x.primary.unsqueeze(-2), x.primary_mask.unsqueeze(-1)
+    return AimInputs(primary, primary_mask, secondary, secondary_mask, x.scene, x.trial)

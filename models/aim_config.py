@@ -67,10 +67,7 @@ class AimSizes:
     trial: int = 0  # K, trial-level descriptors; 0 where there are none
 
     def check(self, config: AimConfig) -> None:
-        """Check that a configuration can be built on these sizes.
-
-        Raises ValueError: the sizes do not allow the configured parts; the message names the setting.
-        """
+        """Raise ValueError, which names the setting, where the sizes do not allow the configured parts."""
         if config.system == "combined":
             raise ValueError("system 'combined' is no network; its network is 'aim'")
         if config.system in ("scene", "scene_agents") and self.scene == 0:
@@ -81,8 +78,7 @@ class AimSizes:
             raise ValueError(f"exchange needs one secondary agent, these features have {self.agents}")
         plain = config.system == "aim" and not config.transformation
         if plain and config.difference != "none" and self.primary != self.secondary:
-            raise ValueError(
-                f"a difference without transformation needs equal sizes, these are {self.primary} and {self.secondary}"
-            )
+            sizes = f"{self.primary} and {self.secondary}"
+            raise ValueError(f"a difference without transformation needs equal sizes, these are {sizes}")
         if config.trial != "none" and self.trial == 0:
             raise ValueError("trial is on and these features have no trial-level descriptors")

@@ -21,10 +21,7 @@ _COMPARISONS: dict[str, Callable[[ComparisonConfig, AimSizes, Layers], Compariso
 
 
 def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
-    """The network of these settings; `layers` decides whether it is one or a stack of many.
-
-    Raises ValueError: the sizes do not allow it.
-    """
+    """The network of these settings; `layers` decides whether it is one or a stack of many. Raises as `check`."""
     check(config, sizes)
     if isinstance(config, AimConfig):
         return Aim(config, sizes, layers)
@@ -32,7 +29,7 @@ def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Network:
 
 
 def check(config: NetworkConfig, sizes: AimSizes) -> None:
-    """Check that the network fits features of these sizes. Raises ValueError: it does not fit; names the setting."""
+    """Raise ValueError, which names the setting, where the network does not fit features of these sizes."""
     if isinstance(config, AimConfig):
         sizes.check(config)
     else:

@@ -27,9 +27,7 @@ class ClipNetwork(nn.Module):
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (batch, class) and features (batch, channel), float32, of uint8 (batch, frame, row, column, RGB)."""
         x = (clips.to(self.mean.dtype) - self.mean) * self.scale
-        kind = next(
-            self.network.parameters()
-        ).dtype  # half precision is the network's own; pictures are not rounded twice
+        kind = next(self.network.parameters()).dtype  # pictures are not rounded twice in half precision
         logits, features = self.network(x.permute(0, 4, 1, 2, 3).to(kind))
         return logits.float(), features.float()
 

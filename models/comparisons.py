@@ -46,10 +46,7 @@ class ComparisonConfig:
     snippet_share: float = 0.3
 
     def check(self, sizes: AimSizes) -> None:
-        """Check that the features have what this network reads.
-
-        Raises ValueError: the features lack an input of this network.
-        """
+        """Raise ValueError where the features lack an input of this network."""
         if self.kind in ("clip_lstm", "snippets") and sizes.scene == 0:
             raise ValueError(f"'{self.kind}' reads the whole-scene feature and these features have none")
         if self.kind in ("st_gcn", "jr_gcn") and not self.primary_nodes:
@@ -68,8 +65,7 @@ class Comparison(nn.Module):
     def start(self, generators: list[torch.Generator], scores: Tensor) -> None:
         """Draw the start values of a stack; `scores` as in `Aim.start`."""
         start_values(self, generators)
-        bias = self.get_parameter("regression.out.bias")  # (M, 1)
-        bias.copy_(torch.where(torch.isnan(scores).unsqueeze(1), bias, scores.unsqueeze(1)))
+        self.regression.start_at(scores)
 
 
 def _of_steps(step_scores: Tensor, *, on_agents: bool) -> AimOutput:
@@ -161,8 +157,9 @@ class StGcn(_Graph):
     def forward(self, x: AimInputs, drop: Dropout = keep) -> AimOutput:
         """Scores of a batch."""
         h = self.nodes(x)
-        layers = zip(self.own, self.near, self.importance, self.temporal, strict=True)
-        for own_layer, near, importance, temporal in layers:
+        for own_layer, near, importance, temporal in zip(
+            self.own, self.near, self.importance, self.temporal, strict=True
+        ):
             h = torch.relu(own_layer(h) + near(importance(h, self.edges)))  # (..., B, T, V, d)
             h = torch.relu(temporal(_with_neighbouring_steps(h))) + h
         pooled = h.mean((-3, -2))  # (..., B, d)

@@ -13,18 +13,10 @@ from models.layers import on_cpu
 
 
 def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sum of two streams; the key determines the weight of each in a time step.
+    """Z (..., d), the weighted sum of two streams X and Y, and the weights W (..., 2) by the key O (..., d).
 
-        W = softmax over the two of (X·O, Y·O)    equation 5
-        Z = W_X X + W_Y Y                         equation 4
-
-    Args:
-        scene: X (..., d).
-        agents: Y (..., d).
-        key: O (..., d).
-
-    Returns:
-        Z (..., d) and W (..., 2).
+    W = softmax over the two of (X·O, Y·O)    equation 5
+    Z = W_X X + W_Y Y                         equation 4
     """
     fused, weights = _Attend.apply(scene, agents, key)
     return fused, weights

@@ -71,10 +71,7 @@ def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
 
 
 class Unit3D(nn.Module):
-    """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has a bias and neither.
-
-    Shapes: (batch, inputs, frame, row, column) to (batch, outputs, ceil(frame / stride), ...).
-    """
+    """Convolution with "SAME" padding, batch normalisation and ReLU; the class layer has a bias and neither."""
 
     def __init__(self, inputs: int, outputs: int, kernel: Triple, stride: Triple = (1, 1, 1), *, last: bool = False):
         super().__init__()
@@ -83,7 +80,7 @@ class Unit3D(nn.Module):
         self.bn: nn.Module = nn.Identity() if last else nn.BatchNorm3d(outputs, eps=BATCH_NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """(batch, inputs, frame, row, column) to (batch, outputs, ceil(frame / stride), ...)."""
         pads = [same_padding(int(n), k, s) for n, k, s in zip(x.shape[2:], self.kernel, self.stride, strict=True)]
         if all(before == after for before, after in pads):  # let the convolution pad: one copy less
             x = functional.conv3d(x, self.conv3d.weight, self.conv3d.bias, self.stride, [before for before, _ in pads])
@@ -108,11 +105,7 @@ class Unit3D(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1.
-
-    Shapes: (batch, inputs, frame, row, column) to the same with `widths[0] + widths[2] + widths[4] + widths[5]`
-    channels.
-    """
+    """Four branches side by side: 1x1; 1x1 then 3x3x3; 1x1 then 3x3x3; pooling then 1x1."""
 
     def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
         super().__init__()
@@ -123,17 +116,13 @@ class Inception(nn.Module):
         self.b3b = Unit3D(inputs, widths[5], one)
 
     def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
+        """(batch, inputs, frame, row, column) to the same with widths 0, 2, 4 and 5 in all."""
         pooled = max_pool(x, (3, 3, 3), (1, 1, 1))
         return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(pooled)], dim=1)
 
 
 class I3D(nn.Module):
-    """The published network.
-
-    Args:
-        classes: classes of the last layer, 400 for Kinetics-400.
-    """
+    """The published network; `classes` of the last layer, 400 for Kinetics-400."""
 
     def __init__(self, classes: int = 400) -> None:
         super().__init__()
@@ -185,9 +174,7 @@ def load(tensors: Mapping[str, Tensor]) -> I3D:
     if "logits.conv3d.weight" not in state:
         raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")
     network = I3D(classes=int(state["logits.conv3d.weight"].shape[0]))
-    wanted = {
-        key: value.shape for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")
-    }
+    wanted = {key: value.shape for key, value in from_torch(network.state_dict()).items()}
     wrong = [f"'{key}' is missing" for key in wanted if key not in state]
     wrong += [f"'{key}' is unknown" for key in state if key not in wanted]
     wrong += [

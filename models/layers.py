@@ -169,15 +169,8 @@ class _Recurrence(torch.autograd.Function):
         hidden, cells, squashed = (inputs.new_empty(members, steps, batch, width) for _ in range(3))
         recurrent = weight.transpose(1, 2)
         gates = inputs.unflatten(-1, (4, width))  # i, f, g, o
-        views = zip(
-            inputs.unbind(1),
-            inputs[..., : 2 * width].unbind(1),
-            *(gate.unbind(1) for gate in gates.unbind(-2)),
-            cells.unbind(1),
-            squashed.unbind(1),
-            hidden.unbind(1),
-            strict=True,
-        )
+        parts = (inputs, inputs[..., : 2 * width], *gates.unbind(-2), cells, squashed, hidden)
+        views = zip(*(part.unbind(1) for part in parts), strict=True)
         before: tuple[Tensor, Tensor] | None = None
         for raw, first_two, i, f, g, o, cell, tanh, out in views:
             if before is not None:
@@ -203,11 +196,9 @@ class _Recurrence(torch.autograd.Function):
         step = _compiled_step(inputs, cells, squashed, grad_inputs) or _plain_step(inputs, cells, squashed, grad_inputs)
         grad_hidden, out = grads[0].unbind(1), grad_inputs.unbind(1)
         grad_cell = hidden.new_zeros(members, batch, width)
-        for t in range(steps - 1, -1, -1):
-            last = t == steps - 1
-            step(
-                t, grad_hidden[t].contiguous() if last else torch.baddbmm(grad_hidden[t], out[t + 1], weight), grad_cell
-            )
+        step(steps - 1, grad_hidden[-1].contiguous(), grad_cell)
+        for t in range(steps - 2, -1, -1):
+            step(t, torch.baddbmm(grad_hidden[t], out[t + 1], weight), grad_cell)
         rest = (steps - 1) * batch
         after = grad_inputs[:, 1:].reshape(members, rest, 4 * width)
         grad_weight = torch.bmm(after.transpose(1, 2), hidden[:, :-1].reshape(members, rest, width))

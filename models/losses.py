@@ -9,33 +9,19 @@ from models.aim import AimOutput
 
 
 def mean_squared_error(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean squared error over the samples of each member (section 3.3).
+    """(...) mean squared error over the samples (..., B) of each member (section 3.3); 0 where no sample counts.
 
-    Args:
-        predicted: (..., B).
-        target: (..., B), any finite value where `weight` is 0.
-        weight: (..., B), 1 for a sample that counts, 0 for padding and missing labels.
-
-    Returns:
-        (...), 0 where no sample counts.
+    `weight` is 1 for a sample that counts, 0 for padding and missing labels, whose target is any finite value.
     """
     error = (predicted - target) ** 2 * weight
     return error.sum(-1) / weight.sum(-1).clamp(min=1)
 
 
 def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Ranking loss over all ordered pairs of a batch, weighted by the difference of their targets.
+    """(...) ranking loss over all ordered pairs of a batch, weighted by the difference of their targets; else 0.
 
     log(1 + exp(-(p_i - p_j))) for every pair with y_i > y_j (Burges et al., RankNet, 2005), averaged with
-    weight y_i - y_j. Not in the paper.
-
-    Args:
-        predicted: (..., B).
-        target: (..., B), any finite value where `weight` is 0.
-        weight: (..., B), 1 for a sample that counts.
-
-    Returns:
-        (...), 0 where no pair counts.
+    weight y_i - y_j. Not in the paper. Arguments as of `mean_squared_error`.
     """
     margin = predicted.unsqueeze(-1) - predicted.unsqueeze(-2)  # (..., B, B)
     apart = (target.unsqueeze(-1) - target.unsqueeze(-2)).clamp(min=0)
@@ -45,17 +31,12 @@ def pairwise_logistic(predicted: Tensor, target: Tensor, weight: Tensor) -> Tens
 
 
 def aim_loss(output: AimOutput, targets: Tensor, weights: Tensor, theta: float, rank_weight: float = 0.0) -> Tensor:
-    """L = L_fn + theta L_ex + (1 - theta) L_sn (equation 8), for the heads that exist, plus a ranking part.
+    """L = L_fn + theta L_ex + (1 - theta) L_sn (equation 8) of each member, for its heads, plus a ranking part.
 
     Args:
-        output: of the network.
         targets: (..., B, 3) final, execution and synchronisation score, scaled.
         weights: (..., B, 3), 1 where that label exists and the sample counts.
-        theta: trade-off of equation 8.
         rank_weight: weight of `pairwise_logistic` on the final score; 0 in the paper.
-
-    Returns:
-        (...), one loss per member.
     """
     loss = mean_squared_error(output.score, targets[..., 0], weights[..., 0])
     if output.execution is not None:

@@ -349,7 +349,7 @@ class Tpt(Core):
         self.compare = layers.linear(2 * config.width, config.width)
 
     def relation_width(self) -> int:
-        """See `Core.relation_width`."""
+        """Entries of a relation."""
         return self.config.width
 
     def parts(self, steps: Tensor, drop: MemberDropout | None) -> tuple[Tensor, Tensor]:
@@ -513,10 +513,7 @@ METHOD_CLASSES: dict[MethodKind, type[Method]] = {
 
 
 def build_method(config: MethodConfig, features: int, judges: int, layers: Layers) -> Method:
-    """The network of these settings for steps of `features` entries; `judges` for MUSDL.
-
-    Raises ValueError: MUSDL without judges.
-    """
+    """The network of these settings for steps of `features` entries. Raises ValueError: MUSDL without `judges`."""
     if config.kind == "musdl":
         if judges == 0:
             raise ValueError("'musdl' needs the scores of single judges")

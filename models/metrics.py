@@ -117,17 +117,10 @@ def arithmetic_average(correlations: Sequence[float]) -> Average:
 def bootstrap_interval(
     statistic: Callable[[NDArray[np.intp]], float], count: int, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic over samples drawn with replacement.
+    """Lower and upper end of the percentile interval of a statistic over samples drawn with replacement.
 
-    Args:
-        statistic: of an array of row numbers; may return NaN for a draw in which it is undefined.
-        count: number of rows.
-        level: share of draws inside the interval.
-        draws: number of resamples.
-        seed: of the resampling.
-
-    Returns:
-        Lower and upper end; NaN where no draw was defined.
+    `statistic` takes an array of row numbers, of `count` rows, and may return NaN for a draw in which it is undefined.
+    `level` is the share of draws inside the interval. The ends are NaN where no draw was defined.
     """
     rng = np.random.default_rng(seed)
     if count == 0:

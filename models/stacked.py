@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import torch
@@ -48,11 +47,8 @@ class StackData:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> StackData:
         """The same data on a device, with a type."""
-
-        def move(values: Tensor) -> Tensor:
-            return values.to(device, dtype)
-
-        return StackData(self.inputs.map(move), move(self.targets), move(self.weights))
+        parts = (self.targets.to(device, dtype), self.weights.to(device, dtype))
+        return StackData(self.inputs.map(lambda values: values.to(device, dtype)), *parts)
 
 
 class MemberDropout:
@@ -99,22 +95,14 @@ def predict_members(
     """Outputs of every member, (M, k, ...), computed `chunk` performances at a time.
 
     Args:
-        net: of M members.
-        data: of n performances.
         folds: (M,) normalisation of each member.
-        rows: (M, k) performances of each member; all n where left out.
-        chunk: performances at a time.
+        rows: (M, k) performances of each member; all where left out.
     """
     if rows is None:
         rows = torch.arange(data.targets.shape[1], device=folds.device).expand(len(folds), -1)
     parts = [net(data.gather(folds, some)[0]) for some in rows.split(chunk, dim=1)]
-    joined: dict[str, Any] = {
-        field.name: None
-        if getattr(parts[0], field.name) is None
-        else torch.cat([getattr(p, field.name) for p in parts], 1)
-        for field in fields(AimOutput)
-    }
-    return AimOutput(**joined)
+    joined = {field.name: [getattr(part, field.name) for part in parts] for field in fields(AimOutput)}
+    return AimOutput(**{name: None if v[0] is None else torch.cat(v, 1) for name, v in joined.items()})
 
 
 def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:

@@ -65,36 +65,24 @@ def rectangle_flow(
     parameters: TVL1,
     light: tuple[float, float] = (1.0, 0.0),
 ) -> Image:
-    """Flow from `first` to `second` on a rectangle.
+    """(2, h, w) flow in pixels from `first` to `second` on a rectangle.
 
     Args:
         first, second: pyramids, finest first; level k is (H/2^k, W/2^k) with pixel i at pixel 2i of the level below.
         box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded.
         start: (2, h, w) start (u, v) in pixels; u to the right, v down.
         weight: (h, w) 0 where a pixel must not be used (its flow is filled in from its neighbours), else 1.
-        parameters: of the solver.
         light: gain and offset; gain * I0 + offset is compared with I1.
 
-    Returns:
-        (2, h, w) flow in pixels.
-
-    Raises:
-        ValueError: the rectangle is empty or leaves the picture, or shapes disagree.
+    Raises ValueError: the rectangle is empty or leaves the picture, or shapes disagree.
     """
     _check(first[0], second[0], box, start, weight)
     ladder = [(box, np.asarray(start, np.float32), np.asarray(weight, np.float32))]
     while len(ladder) < min(parameters.levels, len(first), len(second)):
         ladder.append(coarser(*ladder[-1]))
-    scalars = np.array(
-        [
-            parameters.data_weight * parameters.coupling,
-            parameters.coupling,
-            parameters.step / parameters.coupling,
-            parameters.epsilon,
-            *light,
-        ],
-        np.float32,
-    )
+    coupling = parameters.coupling
+    numbers = (parameters.data_weight * coupling, coupling, parameters.step / coupling, parameters.epsilon, *light)
+    scalars = np.array(numbers, np.float32)
     correction = np.zeros_like(ladder[-1][1])
     for level in reversed(range(len(ladder))):
         part, begin, use = ladder[level]
@@ -103,8 +91,8 @@ def rectangle_flow(
         flow = np.zeros((2, begin.shape[1] + 1, begin.shape[2] + 1), np.float32)
         flow[:, :-1, :-1] = begin + correction
         warps = parameters.warps[min(level, len(parameters.warps) - 1)]
-        use = np.ascontiguousarray(use)
-        solve_level(first[level], second[level], part, flow, use, warps, parameters.iterations, scalars)
+        weights = np.ascontiguousarray(use)
+        solve_level(first[level], second[level], part, flow, weights, warps, parameters.iterations, scalars)
         correction = flow[:, :-1, :-1] - begin
     return np.asarray(ladder[0][1] + correction, np.float32)
 

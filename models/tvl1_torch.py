@@ -27,22 +27,7 @@ def rectangle_flow_batch(
     parameters: TVL1,
     light: Tensor,
 ) -> Tensor:
-    """Flow from `first` to `second` on the same rectangle of N pairs.
-
-    Args:
-        first, second: pyramids, finest first, of (N, H/2^k, W/2^k) float grey levels.
-        box: y0, x0, y1, x1 of the rectangle in pixels of the finest level, end excluded.
-        start: (N, 2, h, w) start (u, v) in pixels.
-        weight: (N, h, w) 0 where a pixel must not be used, else 1.
-        parameters: of the solver; `epsilon` is ignored.
-        light: (N, 2) gain and offset; gain * I0 + offset is compared with I1.
-
-    Returns:
-        (N, 2, h, w) flow in pixels, on the device of `start`.
-
-    Raises:
-        ValueError: the rectangle leaves the picture, or shapes disagree.
-    """
+    """(N, 2, h, w) flow in pixels on the same rectangle of N pairs; all as in `rectangle_flow`, with a first axis N."""
     y0, x0, y1, x1 = box
     count, height, width = first[0].shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width) or start.shape != (count, 2, y1 - y0, x1 - x0):

@@ -55,30 +55,19 @@ MASSES = (
 
 @dataclass(frozen=True)
 class BodyPose:
-    """Joint angles over N moments, degrees unless stated.
+    """Joint angles over N moments, degrees unless stated."""
 
-    Attributes:
-        spine: (N,) bend of the trunk to the front.
-        neck: (N,) bend of the head to the front.
-        hip, knee: (N, 2) flexion; `split`: (N, 2) legs sideways; `foot`: (N,) toes pointed, 0 is a right angle.
-        arm: (N,) arms from hanging (0) over the front (90) to overhead (180).
-        arm_out: (N,) arms sideways.
-        reach: (N,) distance of the wrists from the shoulders as a share of the arm's length.
-        grab: (N,) 0..1, how far the hands have gone from there to the legs.
-        grab_at: place on the shank that hands go to, 0 knee to 1 ankle.
-    """
-
-    spine: Floats
-    neck: Floats
-    hip: Floats
-    knee: Floats
-    split: Floats
-    foot: Floats
-    arm: Floats
-    arm_out: Floats
-    reach: Floats
-    grab: Floats
-    grab_at: float
+    spine: Floats  # (N,) bend of the trunk to the front
+    neck: Floats  # (N,) bend of the head to the front
+    hip: Floats  # (N, 2) flexion
+    knee: Floats  # (N, 2) flexion
+    split: Floats  # (N, 2) legs sideways
+    foot: Floats  # (N,) toes pointed, 0 is a right angle
+    arm: Floats  # (N,) arms from hanging (0) over the front (90) to overhead (180)
+    arm_out: Floats  # (N,) arms sideways
+    reach: Floats  # (N,) distance of the wrists from the shoulders as a share of the arm's length
+    grab: Floats  # (N,) 0..1, how far the hands have gone from there to the legs
+    grab_at: float  # place on the shank that hands go to, 0 knee to 1 ankle
 
 
 def rotate(vectors: Floats, degrees: Floats) -> Floats:

@@ -48,54 +48,41 @@ def flight_time(errors: ExecutionErrors, start: float = PLATFORM + 1.12) -> floa
     return (speed + float(np.sqrt(speed**2 + 2 * GRAVITY * (start - ENTRY_HEIGHT)))) / GRAVITY
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """When the shape is entered and opened, seconds from take-off."""
-
-    enter: tuple[float, float]
-    open: tuple[float, float]
-    entry: float
-
-
-def _plan(shape: Shape, errors: ExecutionErrors, tempo: float) -> _Plan:
+def _shape_keys(shape: Shape, errors: ExecutionErrors, tempo: float) -> Keys:
+    """When the shape is entered and opened: 0 stretched to 1 in tuck, pike or layout."""
     entry = flight_time(errors)
     if shape.halves == 1:
         enter, opened = (0.22, 0.58), (0.56 * entry, 0.82 * entry)
     else:
         hold = {3: 0.56, 5: 0.62, 7: 0.69}[shape.halves]
         enter, opened = (0.10, 0.34), (hold * entry, hold * entry + 0.24)
-    shift = tempo
-    return _Plan((enter[0] + 0.6 * shift, enter[1] + shift), (opened[0] + shift, opened[1] + shift), entry)
+    times = (enter[0] + 0.6 * tempo, enter[1] + tempo, opened[0] + tempo, opened[1] + tempo)
+    return list(zip(times, (0.0, 1.0, 1.0, 0.0), strict=True))
 
 
-def _in_shape(time: Floats, plan: _Plan) -> Floats:
-    """(N,) 0 stretched to 1 in tuck, pike or layout."""
-    return track(time, [(plan.enter[0], 0.0), (plan.enter[1], 1.0), (plan.open[0], 1.0), (plan.open[1], 0.0)])
-
-
-def _launch(time: Floats, low: float, high: float, back: float, down: float) -> Floats:
+def _launch(time: Floats, low: float, high: float, back: float) -> Floats:
     """From `high` to `low` in the crouch and up again ever faster until take-off: the legs' push."""
     crouch = track(time, [(-0.80, high), (-0.32, low)])
-    push = np.clip((time + 0.32) / 0.32, 0.0, 1.0) ** down
+    push = np.clip((time + 0.32) / 0.32, 0.0, 1.0) ** 2.0
     return crouch + (back - low) * push
 
 
 def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: float) -> BodyPose:
     """The joint angles of a dive with its execution errors at `time` (N,) from take-off."""
-    plan = _plan(shape, errors, tempo)
-    held = _in_shape(time, plan)
+    keys = _shape_keys(shape, errors, tempo)
+    held = track(time, keys)
     bent, flat = held * (shape.position != "straight"), held * (shape.position == "straight")
     tucked = held * (shape.position == "tuck")
     air = track(time, [(0.0, 0.0), (0.22, 1.0)])
     loose = errors.loose
     arch = 9.0 if shape.rotation < 0 else -2.0
-    hip = _launch(time, 78.0, 2.0, 2.0, 2.0) - arch * air * (1 - bent) * 0.6 + bent * (132.0 - 52.0 * loose)
-    knee = _launch(time, 86.0, 3.0, 2.0, 2.0) + tucked * (138.0 - 42.0 * loose) + air * (1 - tucked) * errors.knees
+    hip = _launch(time, 78.0, 2.0, 2.0) - arch * air * (1 - bent) * 0.6 + bent * (132.0 - 52.0 * loose)
+    knee = _launch(time, 86.0, 3.0, 2.0) + tucked * (138.0 - 42.0 * loose) + air * (1 - tucked) * errors.knees
     split = 1.0 + air * errors.apart + tucked * 6.0
     leg_scale = np.stack([np.ones_like(time), np.full_like(time, 0.86)], axis=1)
-    arm, out, reach = _arms(time, shape, errors, plan, held, flat)
+    arm, out, reach = _arms(time, shape, errors, keys[-1][0], flat)
     return BodyPose(
-        spine=_launch(time, 16.0, 2.0, -2.0, 2.0) - arch * air * (1 - bent) * 0.7 + bent * (42.0 - 16.0 * loose),
+        spine=_launch(time, 16.0, 2.0, -2.0) - arch * air * (1 - bent) * 0.7 + bent * (42.0 - 16.0 * loose),
         neck=track(time, [(-2.0, -2.0), (-0.32, -12.0), (0.0, -14.0), (0.25, 0.0)]) + bent * 14.0,
         hip=hip[:, None] * np.ones((1, 2)),
         knee=knee[:, None] * leg_scale,
@@ -110,16 +97,16 @@ def pose_over_time(time: Floats, shape: Shape, errors: ExecutionErrors, tempo: f
 
 
 def _arms(
-    time: Floats, shape: Shape, errors: ExecutionErrors, plan: _Plan, held: Floats, flat: Floats
+    time: Floats, shape: Shape, errors: ExecutionErrors, opened: float, flat: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Forward angle, outward angle and reach of the arms: raised, swung down and up, then by the shape, then joined."""
-    joined = plan.open[1] + 0.10
+    joined = opened + 0.10
     arm = track(time, [(-1.95, 2.0), (-1.40, 172.0), (-0.85, 172.0), (-0.50, -28.0), (-0.34, -10.0), (0.0, 168.0),
-                       (plan.open[1], 168.0), (joined, 179.0)])  # fmt: skip
+                       (opened, 168.0), (joined, 179.0)])  # fmt: skip
     side = 75.0 if shape.facing < 0 else 20.0
     out = track(time, [(-1.95, 5.0), (-1.68, side), (-1.40, 4.0), (-0.85, 4.0), (-0.50, 14.0), (0.0, 6.0),
-                       (plan.open[1], 10.0), (joined, -14.0 + 1.6 * errors.apart)])  # fmt: skip
-    wave = np.exp(-(((time - plan.open[1] + 0.04) / 0.09) ** 2)) * (shape.halves > 1)
+                       (opened, 10.0), (joined, -14.0 + 1.6 * errors.apart)])  # fmt: skip
+    wave = np.exp(-(((time - opened + 0.04) / 0.09) ** 2)) * (shape.halves > 1)
     out = out + wave * 55.0
     reach = np.full_like(time, 0.98)
     if shape.position == "straight" and shape.halves == 1:

@@ -72,7 +72,9 @@ def set_scene(
         local = _between_steps(motion.points, clock - lags[index] - motion.time[0])
         side = (0.5, -0.5)[index] if len(execution) > 1 else 0.0
         apart = SPACING + pair.drift * np.clip((clock - lags[index]) / motion.entry, 0.0, 1.0)
-        placed.append(_place(local, shape.facing, side * apart))
+        world = local * np.array([shape.facing, 1.0, shape.facing])
+        world[..., 2] += (side * apart)[:, None]
+        placed.append(world)
         entries.append(motion.entry + lags[index] - start)
     return Scene(clock - start, np.stack(placed, axis=1), tuple(entries))
 
@@ -85,21 +87,11 @@ def _between_steps(points: Floats, time: Floats) -> Floats:
     return np.asarray(points[left] * (1 - share) + points[left + 1] * share)
 
 
-def _place(local: Floats, facing: int, z: Floats) -> Floats:
-    """From the diver's own frame to the world."""
-    world = local * np.array([facing, 1.0, facing])
-    world[..., 2] += z[:, None]
-    return np.asarray(world)
-
-
 def follow(flat: Floats, above: NDArray[np.bool_], size: tuple[int, int], rng: np.random.Generator) -> Floats:
     """A cameraman: (F, 3) picture centre (m, right and up) and scale (px/m) that keep the divers in the picture.
 
-    Args:
-        flat: (F, divers, P, 2) metres in the picture's plane.
-        above: (F, divers, P) what is above the water.
-        size: picture width and height in pixels.
-        rng: his style: how tight, how late, how steady, how much he zooms.
+    `flat` (F, divers, P, 2) are metres in the picture's plane, `above` (F, divers, P) is what is above the water, and
+    `rng` is his style: how tight, how late, how steady, how much he zooms.
     """
     count = len(flat)
     middle = flat[:, :, [P["pelvis"], P["waist"], P["neck"]]].mean(axis=(1, 2))

@@ -11,8 +11,7 @@ over the whole set, so held-out dives span the same range of scores.
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import numpy as np
 from data.store import atomic_path, write_text
 from data.video import write_video
 from synthetic.judging import ExecutionErrors, Scores, Shape, SynchronisationErrors, draw_errors, judge, shapes
-from synthetic.rendering import Options, Truth, film_dive
+from synthetic.rendering import Film, Options, Truth, film_dive
 
 COLUMNS = ("video", "final", "execution", "synchronisation", "difficulty", "split", "original", "event")
 
@@ -53,7 +52,7 @@ class Dive:
 
 
 def plan_dives(count: int, seed: int) -> list[Dive]:
-    """Decide on `count` dives without rendering them. Raises ValueError: `count` is negative."""
+    """Decide on `count` dives without rendering them. Raises ValueError: a negative count."""
     if count < 0:
         raise ValueError(f"cannot make {count} dives")
     dives = []
@@ -84,28 +83,23 @@ def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
 
 
 def render_dive(dive: Dive, folder: Path, options: Options) -> None:
-    """Write one dive's video and truth below `folder`; can run in any process.
+    """Write one dive's video and truth below `folder`; can run in any process."""
+    film = write_film(dive, folder / dive.video, options)
+    _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
 
-    Raises OSError: the folder cannot be written to.
-    """
+
+def write_film(dive: Dive, path: Path, options: Options) -> Film:
+    """Render one dive to a video."""
     rng = np.random.default_rng([dive.key[0], 4, dive.key[1]])
     film = film_dive(dive.shape, dive.execution, dive.pair, rng, options)
-    write_video(folder / dive.video, film.frames(), options.rate, options=ENCODING)
-    _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
+    write_video(path, film.frames(), options.rate, options=ENCODING)
+    return film
 
 
 def render_dives(folder: Path, count: int, seed: int, **options: Any) -> list[Dive]:
     """Render a data set (layout in the module's docstring); `labels.csv` is written last, so it means "complete".
 
-    Args:
-        folder: output folder; created if missing, existing files are replaced.
-        count: number of dives.
-        seed: equal seeds give equal bytes on one machine.
-        options: fields of `Options`, such as frames=51.
-
-    Raises:
-        OSError: the folder cannot be written to.
-        ValueError: a negative count.
+    Equal seeds give equal bytes on one machine. `options` are fields of `Options`, such as frames=51.
     """
     dives = plan_dives(count, seed)
     for dive in dives:
@@ -116,16 +110,19 @@ def render_dives(folder: Path, count: int, seed: int, **options: Any) -> list[Di
 
 def write_labels(folder: Path, dives: list[Dive]) -> Path:
     """Write `labels.csv` of `dives` in one step and return its path."""
-    text = io.StringIO(newline="")
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    rows: list[Sequence[str]] = [COLUMNS]
     for dive in dives:
         s = dive.scores
         numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
-        table.writerow((dive.video, *numbers, dive.split, dive.name, EVENT))
+        rows.append((dive.video, *numbers, dive.split, dive.name, EVENT))
     path = folder / "labels.csv"
-    write_text(path, text.getvalue())
+    write_table(path, rows)
     return path
+
+
+def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write a table of scores whose cells hold no comma."""
+    write_text(path, "".join(f"{','.join(row)}\n" for row in rows))
 
 
 def _write_truth(path: Path, truth: Truth, dive: Dive) -> None:

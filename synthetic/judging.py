@@ -49,7 +49,7 @@ class Shape:
     def code(self) -> str:
         """The code that divers use, such as "105B"."""
         letter = {"straight": "A", "pike": "B", "tuck": "C"}[self.position]
-        return f"{1 + ('forward', 'back', 'reverse', 'inward').index(self.group)}0{self.halves}{letter}"
+        return f"{1 + GROUPS.index(self.group)}0{self.halves}{letter}"
 
     @property
     def facing(self) -> int:
@@ -102,21 +102,13 @@ class SynchronisationErrors:
 
 @dataclass(frozen=True)
 class Scores:
-    """The labels of one dive.
+    """The labels of one dive."""
 
-    Attributes:
-        awards: execution first diver, execution second diver, three of synchronisation; 0..10 in half points.
-        execution: sum of the two execution awards, 0..20.
-        synchronisation: sum of the three synchronisation awards, 0..30.
-        difficulty: degree of difficulty.
-        final: 0.6 x difficulty x sum of awards.
-    """
-
-    awards: tuple[float, float, float, float, float]
-    execution: float
-    synchronisation: float
+    awards: tuple[float, float, float, float, float]  # execution of each diver, three of synchronisation; 0..10
+    execution: float  # sum of the two execution awards, 0..20
+    synchronisation: float  # sum of the three synchronisation awards, 0..30
     difficulty: float
-    final: float
+    final: float  # 0.6 x difficulty x sum of awards
 
 
 def _award(sizes: Mapping[str, float], cost: Mapping[str, float], largest: Mapping[str, float]) -> float:

@@ -44,10 +44,7 @@ def planted_cue(
 ) -> PlantedCue:
     """Performances whose quality, from 0 to 1, is shown by one cue of `CUES`; the rest is noise.
 
-    Args:
-        cue: which one.
-        count: n. steps: T. channels: of either agent. entries: of the scene.
-        seed: of everything.
+    `channels` are those of either agent, `entries` those of the scene.
     """
     rng = np.random.default_rng([seed, list(CUES).index(cue), count])
     quality = rng.uniform(0, 1, count)

@@ -14,18 +14,12 @@ USEFUL = 6  # descriptors that show the quality of a trial; the others show the 
 
 @dataclass(frozen=True)
 class PlantedPeople:
-    """Trials of several people in several tasks.
+    """Trials of several people in several tasks."""
 
-    Attributes:
-        trial: (n, descriptor).
-        person, task: (n,) numbers.
-        score: (n,).
-    """
-
-    trial: NDArray[np.float32]
-    person: NDArray[np.intp]
-    task: NDArray[np.intp]
-    score: Floats
+    trial: NDArray[np.float32]  # (n, descriptor)
+    person: NDArray[np.intp]  # (n,) numbers
+    task: NDArray[np.intp]  # (n,) numbers
+    score: Floats  # (n,)
 
 
 def planted_people(
@@ -34,14 +28,9 @@ def planted_people(
     """Trials whose score is the person's skill plus the trial's luck, each task with an offset of its own.
 
     The first `USEFUL` descriptors move with the quality of the trial, in the same direction in every task. All carry
-    the person's style, the task's level and noise. With few people style and skill agree by chance, so a model that
-    reads the style is right about people of the training part and wrong about others.
-
-    Args:
-        people, tasks, trials: number of people, of tasks, and of trials of each person in each.
-        descriptors: number of descriptors.
-        style: deviation of the style, in units of the effect of the quality.
-        seed: of everything.
+    the person's style (its deviation `style` is in units of the effect of the quality), the task's level and noise.
+    With few people style and skill agree by chance, so a model that reads the style is right about people of the
+    training part and wrong about others. `trials` are of each person in each task.
     """
     rng = np.random.default_rng([seed, people, tasks, trials, descriptors])
     task, person, _ = (index.ravel() for index in np.indices((tasks, people, trials)))

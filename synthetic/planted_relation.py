@@ -43,19 +43,14 @@ class Relation:
 def follow(
     rng: np.random.Generator, relation: Relation, quality: float, rows: int, rate: float
 ) -> tuple[Floats, Floats]:
-    """Leader and follower (row, channel) of one performance.
+    """Leader and follower (row, channel) of one performance, of a quality from 0 (worst) to 1 (no error but noise).
 
-    Args:
-        rng: what is particular about this performance.
-        relation: what all performances share.
-        quality: from 0 (worst) to 1 (no error but noise).
-        rows: length.
-        rate: rows a second.
+    `rng` decides what is particular about this performance; `rate` is in rows a second.
     """
     channels = len(relation.direction)
     time = np.arange(rows) / rate
-    wander = _wander(rng, channels)
-    wobble = 0.3 * _wander(rng, channels)(time) / np.sqrt(channels)
+    wander = _Wander(rng, channels)
+    wobble = 0.3 * _Wander(rng, channels)(time) / np.sqrt(channels)
     error = ERROR * (1 - quality) * (relation.direction + wobble)
     noise = 0.003 * rng.normal(size=(2, rows, channels))
     if relation.symmetric:
@@ -63,25 +58,14 @@ def follow(
     return wander(time) + noise[0], relation.gain * wander(time - relation.lag) + error + noise[1]
 
 
-@dataclass(frozen=True)
 class _Wander:
     """A smooth motion: a resting point and three swings per channel."""
 
-    rest: Floats
-    size: Floats
-    speed: Floats
-    phase: Floats
+    def __init__(self, rng: np.random.Generator, channels: int) -> None:
+        self.rest, shape = rng.normal(size=channels), (channels, 3)
+        self.size, self.speed = rng.uniform(0.1, 0.6, shape), rng.uniform(0.1, 1.0, shape)
+        self.phase = rng.uniform(0, 6.3, shape)
 
     def __call__(self, time: Floats) -> Floats:
         angle = 2 * np.pi * self.speed * time[:, None, None] + self.phase
         return np.asarray(self.rest + (self.size * np.sin(angle)).sum(axis=2))
-
-
-def _wander(rng: np.random.Generator, channels: int) -> _Wander:
-    shape = (channels, 3)
-    return _Wander(
-        rng.normal(size=channels),
-        rng.uniform(0.1, 0.6, shape),
-        rng.uniform(0.1, 1.0, shape),
-        rng.uniform(0, 6.3, shape),
-    )

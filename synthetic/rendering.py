@@ -24,38 +24,24 @@ BLUR_SAMPLES = 6  # pictures that are averaged for one with motion blur
 
 @dataclass(frozen=True)
 class Options:
-    """How a dive is filmed, beyond the plain way.
-
-    Attributes:
-        frames, rate, size: length in frames, frames per second, (width, height) in pixels, both even.
-        divers: 1 or 2.
-        spectators: people on the stands.
-        motion_blur: share of the frame time that the shutter is open, 0 (sharp) to 1.
-    """
+    """How a dive is filmed, beyond the plain way."""
 
     frames: int = 102
-    rate: int = 25
-    size: tuple[int, int] = (448, 256)
-    divers: int = 2
-    spectators: bool = False
-    motion_blur: float = 0.0
+    rate: int = 25  # frames per second
+    size: tuple[int, int] = (448, 256)  # (width, height) in pixels, both even
+    divers: int = 2  # 1 or 2
+    spectators: bool = False  # people on the stands
+    motion_blur: float = 0.0  # share of the frame time that the shutter is open, 0 (sharp) to 1
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Truth of a rendered clip.
+    """Truth of a rendered clip. A body part behind another one counts as visible."""
 
-    Attributes:
-        time: (frame,) seconds.
-        keypoints: (frame, diver, 17, 2) pixels, COCO order, continuous (0, 0 is the picture's outer corner).
-        visible: (frame, diver, 17) inside the picture and above the water (a body part in front does not count).
-        camera: (frame, 3) centre right and up in metres, scale in px/m; pan and zoom of the background follow.
-    """
-
-    time: Floats
-    keypoints: Floats
-    visible: NDArray[np.bool_]
-    camera: Floats
+    time: Floats  # (frame,) seconds
+    keypoints: Floats  # (frame, diver, 17, 2) pixels, COCO order, continuous (0, 0 is the picture's outer corner)
+    visible: NDArray[np.bool_]  # (frame, diver, 17) inside the picture and above the water
+    camera: Floats  # (frame, 3) centre right and up in metres, scale in px/m; the background moves with it
 
 
 @dataclass(frozen=True)

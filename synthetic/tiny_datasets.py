@@ -49,7 +49,7 @@ class Shown:
 
 
 def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
-    """An AVI file, as the official copies have them. Raises OSError: the folder cannot be written."""
+    """An AVI file, as the official copies have them."""
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 
@@ -58,15 +58,6 @@ def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int =
 
     Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
     difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m; every fourth tests.
-
-    Args:
-        root: where to.
-        originals: number of originals; twice as many videos.
-        frames: of each video, at 25 a second.
-        seed: of everything.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
@@ -95,16 +86,8 @@ def _two_divers(signals: tuple[Floats, Floats], seed: int) -> Shown:
 def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) -> Path:
     """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
 
-    The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video.
-
-    Args:
-        root: where to.
-        samples: of each of the six actions; the second of every three tests.
-        frames: of each video, at 25 a second.
-        seed: of everything.
-
-    Raises:
-        OSError: the folder cannot be written.
+    The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video. The second
+    of every three of an action's `samples` tests.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
@@ -119,13 +102,14 @@ def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) 
             shown = Shown(athlete[:, None], camera, seed=action)
             write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(SIZE), 25.0)
     for side, listed in rows.items():
-        _write_list(root / "Split_4" / f"split_4_{side}_list.mat", f"consolidated_{side}_list", [*listed, *listed[:1]])
+        matrix = np.array([*listed, *listed[:1]], dtype=np.float64)
+        write_matrix(root / "Split_4" / f"split_4_{side}_list.mat", f"consolidated_{side}_list", matrix)
     return root
 
 
-def _write_list(path: Path, variable: str, rows: list[tuple[int, int, int]]) -> None:
+def write_matrix(path: Path, variable: str, values: Floats) -> None:
+    """A MATLAB file with one matrix."""
     import scipy.io
 
     with atomic_path(path) as temporary:
-        matrix = {variable: np.array(rows, dtype=np.float64)}
-        scipy.io.savemat(str(temporary), matrix, appendmat=False, do_compression=True)
+        scipy.io.savemat(str(temporary), {variable: values}, appendmat=False, do_compression=True)

@@ -42,19 +42,8 @@ def make_jigsaws(
 ) -> Path:
     """A JIGSAWS copy; returns `root`.
 
-    Beside the scored trials there are an empty, unscored kinematics file (Knot_Tying_H002) and transcriptions.
-
-    Args:
-        root: where to.
-        trials: of each task, spread over the four folds; None makes all 103.
-        tasks: which tasks.
-        rows: about how many kinematics rows a trial has, at 30 a second.
-        seed: of everything.
-        videos: False makes a kinematics-only copy.
-        size: width and height of the pictures.
-
-    Raises:
-        OSError: the folder cannot be written.
+    Beside the scored trials there are an empty, unscored kinematics file (Knot_Tying_H002) and transcriptions. `trials`
+    of each task are spread over the four folds, None makes all 103; each has about `rows` kinematics rows.
     """
     relation = Relation.draw(2 * LATENT, seed)
     for task in tasks:

@@ -17,11 +17,11 @@ import numpy as np
 
 from data.datasets.score_lists import LAYOUTS, UNLV
 from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
-from data.store import atomic_path, write_bytes
+from data.store import write_bytes
 from data.store.arrays import Floats
 from data.video import write_video
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, Shown, write_avi
+from synthetic.tiny_datasets import SIZE, Shown, write_avi, write_matrix
 
 RATE = 25.0
 
@@ -50,14 +50,7 @@ def _quality(seed: int, number: int) -> float:
 
 
 def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """MTL-AQA: two competitions as folders of frames; the last listed dive has no frames.
-
-    Args:
-        root: where to.
-        count: dives; every fourth tests.
-        frames: of each dive.
-        seed: of everything.
-    """
+    """MTL-AQA: two competitions as folders of frames; every fourth dive tests, the last listed one has no frames."""
     annotations: dict[tuple[int, int], dict[str, Any]] = {}
     sides: dict[str, list[tuple[int, int]]] = {"train": [], "test": []}
     for number in range(count):
@@ -79,10 +72,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
 
 
 def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """FineDiving: a folder of frames a dive, of three to five sub-actions; the last dive lacks its last two frames.
-
-    Args: as of `make_mtl_aqa`.
-    """
+    """FineDiving: a folder of frames a dive, of three to five sub-actions; the last dive lacks its last two frames."""
     annotations: dict[tuple[str, int], list[Any]] = {}
     sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
     for number in range(count):
@@ -102,10 +92,7 @@ def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int 
 
 
 def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """Fis-V, FS1000 or rhythmic gymnastics: videos and a text list a side; the last listed performance has no video.
-
-    Args: kind is one of `data.datasets.score_lists.LAYOUTS`; the others are as of `make_mtl_aqa`.
-    """
+    """One of `score_lists.LAYOUTS`: videos and a text list a side; the last listed performance has no video."""
     lines: dict[str, list[str]] = {"train": [], "test": []}
     apparatus = kind == "rhythmic-gymnastics"
     if apparatus:
@@ -131,7 +118,7 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
 
 
 def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
-    """UNLV-Dive and Vault: videos 001.avi ..., scores and splits as MATLAB matrices; arguments as of `make_mtl_aqa`."""
+    """UNLV-Dive and Vault: videos 001.avi ..., scores and splits as MATLAB matrices."""
     for task, (folder, scores, split, videos) in UNLV.items():
         final, levels = np.zeros(count), np.zeros(count)
         for number in range(count):
@@ -140,20 +127,13 @@ def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -
             final[number] = round(levels[number] * (10 + 20 * quality) if task == "diving" else 12 + 4 * quality, 2)
             place = root / folder / videos / f"{number + 1:03d}.avi"
             write_avi(place, _shown(quality, frames, seed, number).pictures(SIZE), RATE)
-        _write_matrix(root / folder / scores, "overall_scores", final[:, None])
+        write_matrix(root / folder / scores, "overall_scores", final[:, None])
         if task == "diving":
-            _write_matrix(root / folder / "diving_difficulty_level.mat", "difficulty_level", levels[:, None])
+            write_matrix(root / folder / "diving_difficulty_level.mat", "difficulty_level", levels[:, None])
         tests = np.arange(count) % 4 == 3
         for side, chosen in (("training", ~tests), ("testing", tests)):
-            _write_matrix(root / folder / split / f"{side}_idx.mat", f"{side}_idx", np.flatnonzero(chosen)[None] + 1.0)
+            write_matrix(root / folder / split / f"{side}_idx.mat", f"{side}_idx", np.flatnonzero(chosen)[None] + 1.0)
     return root
-
-
-def _write_matrix(path: Path, variable: str, values: Any) -> None:
-    import scipy.io
-
-    with atomic_path(path) as temporary:
-        scipy.io.savemat(str(temporary), {variable: values}, appendmat=False, do_compression=True)
 
 
 def _body(quality: float, frames: int, seed: int, number: int) -> Floats:

@@ -136,10 +136,9 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             size = size or working_size(width, height, self.config.short_side)
             grey = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
             how = cv2.INTER_AREA if size[0] <= width else cv2.INTER_LINEAR
-            yield (
-                frame.index,
-                np.asarray(grey if size == (width, height) else cv2.resize(grey, size, interpolation=how)),
-            )
+            if size != (width, height):
+                grey = cv2.resize(grey, size, interpolation=how)
+            yield frame.index, np.asarray(grey)
 
     def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
         """The solver of the pairs, and how many it takes at a time."""
