@@ -17,6 +17,8 @@ from extractors.signals import ROWS, blocks
 
 Measured = TypeVar("Measured", np.float32, np.float64)
 
+INTERPOLATED_SCORE = 0.05  # score of an interpolated joint: below what any reader takes for detected
+
 MIRRORED = np.array([0, *(joint + 1 if joint % 2 else joint - 1 for joint in range(1, 17))])
 """(17,) index of each joint's left/right counterpart."""
 

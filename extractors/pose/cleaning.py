@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from extractors.base import StageConfig, setting
-from extractors.keypoints import MIRRORED, centres_of, in_blocks, orientations_of, sizes_of, torsos_of
+from extractors.keypoints import (
+    INTERPOLATED_SCORE,
+    MIRRORED,
+    centres_of,
+    in_blocks,
+    orientations_of,
+    sizes_of,
+    torsos_of,
+)
 from extractors.signals import BLOCK, blocks, exchanges, fill_gaps, local_line
 
-INTERPOLATED_SCORE = 0.05  # score of an interpolated joint: below what any reader takes for detected
 MIRROR_COST = 0.02  # cost of exchanging left and right in one frame, in body sizes of movement a joint
 MAX_SIDE_GAP_S = 0.3  # seconds without detection after which left and right start afresh
 

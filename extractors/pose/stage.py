@@ -18,9 +18,9 @@ import numpy as np
 from data.store.arrays import ArraySpec, StageOutput
 from data.video.records import Record
 from extractors.base import Extractor, Source, StageConfig
+from extractors.keypoints import INTERPOLATED_SCORE
 from extractors.pose.agents import TRACK_COLUMNS, Chooser
 from extractors.pose.backends import identity, load_backend, networks
-from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 from extractors.pose.output import output
 from extractors.pose.search import Search

@@ -17,9 +17,9 @@ from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
+from extractors.keypoints import INTERPOLATED_SCORE
 from extractors.signals import fill_gaps, local_line
 
-INTERPOLATED_SCORE = 0.05  # score of an interpolated joint, as in the stage `pose`
 METRES = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 
 _TRUNK = [5, 6, 11, 12]  # COCO's shoulders and hips

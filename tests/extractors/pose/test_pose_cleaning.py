@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.keypoints import MIRRORED
-from extractors.pose.cleaning import INTERPOLATED_SCORE, CleaningConfig, clean_poses, exchanged_sides, smooth
+from extractors.keypoints import INTERPOLATED_SCORE, MIRRORED
+from extractors.pose.cleaning import CleaningConfig, clean_poses, exchanged_sides, smooth
 from tests.helpers.drawn_people import person
 
 NOTHING = CleaningConfig(fix_sides=False, max_gap_s=0, smoothing_s=0)

@@ -12,13 +12,12 @@ import pytest
 
 from data.errors import DataError, UsageError
 from data.store.arrays import StageOutput
-from extractors.keypoints import oks
+from extractors.keypoints import INTERPOLATED_SCORE, oks
 from extractors.pose import stage as pose_stage
 from extractors.pose import tracking
 from extractors.pose.agents import TRACK_COLUMNS
 from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
-from extractors.pose.cleaning import INTERPOLATED_SCORE
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
 from extractors.pose.output import output
