@@ -76,14 +76,7 @@ def finer(coarse: Image, coarse_box: Box, box: Box, out: Image) -> Image:
 
 @compiled
 def solve_level(
-    first: Image,
-    second: Image,
-    box: Box,
-    flow: Image,
-    weight: Image,
-    warps: int,
-    iterations: int,
-    scalars: Image,
+    first: Image, second: Image, box: Box, flow: Image, weight: Image, warps: int, iterations: int, scalars: Image
 ) -> None:
     """Solve one level in place; `flow` is (2, h + 1, w + 1), its last row and column are scratch.
 

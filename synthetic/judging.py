@@ -134,11 +134,7 @@ def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors,
 
 
 def judge(
-    shape: Shape,
-    first: ExecutionErrors,
-    second: ExecutionErrors,
-    pair: SynchronisationErrors,
-    rng: np.random.Generator,
+    shape: Shape, first: ExecutionErrors, second: ExecutionErrors, pair: SynchronisationErrors, rng: np.random.Generator
 ) -> Scores:
     """The five awards and what follows from them (formula in the module's docstring)."""
     synchronisation = synchronisation_quality(pair, first, second)
@@ -150,9 +146,7 @@ def judge(
     return Scores((a, b, c, d, e), a + b, c + d + e, level, round(0.6 * level * (a + b + c + d + e), 2))
 
 
-def draw_errors(
-    rng: np.random.Generator,
-) -> tuple[ExecutionErrors, ExecutionErrors, SynchronisationErrors]:
+def draw_errors(rng: np.random.Generator) -> tuple[ExecutionErrors, ExecutionErrors, SynchronisationErrors]:
     """Hidden errors of a pair: good pairs err little in everything, with chance on top.
 
     One severity is drawn per pair, from it one per diver and one for their synchronisation; each error is a

@@ -88,11 +88,7 @@ class CleanPose:
 
 
 def clean_pose(
-    time: Floats,
-    keypoints: NDArray[np.floating],
-    cuts: Floats,
-    settings: PoseSettings,
-    filled: Bools | None = None,
+    time: Floats, keypoints: NDArray[np.floating], cuts: Floats, settings: PoseSettings, filled: Bools | None = None
 ) -> CleanPose:
     """One person's points with weights and velocities. Positions stay as the `pose` stage cleaned them.
 
