@@ -94,11 +94,7 @@ class LeakReport:
         }
 
     def require(self) -> None:
-        """Refuse to go on when there is a leak.
-
-        Raises:
-            DataError: lists the leaks.
-        """
+        """Refuse to continue when there is a leak. Raises DataError, which lists the leaks."""
         if self.ok:
             return
         shown = [str(leak) for leak in self.leaks[:SHOWN]]

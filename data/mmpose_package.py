@@ -16,10 +16,7 @@ from data.pose_weights import INSTALL, PoseNetwork, load_checkpoint, require
 
 
 def import_mmpose() -> None:
-    """Make `mmpose.apis` importable without compiled operators.
-
-    Raises UsageError: mmpose is not installed, or one of its parts is missing.
-    """
+    """Make `mmpose.apis` importable without compiled operators. Raises UsageError: mmpose, or a part, is missing."""
     require("mmpose")
     try:
         if "mmcv._ext" not in sys.modules and util.find_spec("mmcv._ext") is None:

@@ -44,10 +44,7 @@ class PoseNetwork:
 
     @property
     def path(self) -> Path:
-        """The file of weights.
-
-        Raises DataError: it is not here; the message says what to download and where to put it.
-        """
+        """The file of weights. Raises DataError where it is missing; says what to download and where to put it."""
         given = Path(self.weights).expanduser()
         if not self._is_named:
             if not given.is_file():
@@ -95,10 +92,7 @@ class PoseNetwork:
             raise DataError(f"no readable configuration ({error})", where=self.config) from error
 
     def fetch(self, progress: Progress) -> None:
-        """Download the weights that the library names, where they are not here.
-
-        Raises DataError: it failed; the message says what to download and where to put it.
-        """
+        """Download the weights that the library names, where missing. Raises DataError, which says how by hand."""
         if not self._is_named or self._target.is_file():
             return
         target = self._target
@@ -142,10 +136,7 @@ def require(package: Literal["rtmlib", "mmpose"]) -> None:
 
 
 def rtmlib_networks(mode: str, model: str, detector: str) -> dict[str, PoseNetwork]:
-    """The networks of the rtmlib backend: those of its own table for a mode, or ONNX files.
-
-    Raises UsageError: nothing or too much is named, or rtmlib, whose table says what a mode is, is not installed.
-    """
+    """The networks of the rtmlib backend: of its own table for a mode, or ONNX files. Raises UsageError: not one."""
     if bool(mode) == bool(model or detector):
         what = "pose.rtmlib.mode and pose.rtmlib.model are both set" if mode else "pose.rtmlib.model is not set"
         raise UsageError(what, fix="Set pose.rtmlib.mode, or the path of an RTMO or RTMPose .onnx file")

@@ -49,11 +49,7 @@ class Fold:
     test: tuple[str, ...]
 
     def indices(self, ids: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Positions in `ids` of the training and of the test part.
-
-        Raises:
-            DataError: an id of the fold is not in `ids`.
-        """
+        """Positions in `ids` of training and test part. Raises DataError: an id of the fold is not in `ids`."""
         where = {name: index for index, name in enumerate(ids)}
         missing = [name for name in (*self.train, *self.test) if name not in where]
         if missing:
@@ -64,11 +60,7 @@ class Fold:
 
 
 def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
-    """One fold per value of the group `kind`: that value tests, the others train.
-
-    Raises:
-        DataError: a record without that group, or fewer than two values.
-    """
+    """One fold per value of the group `kind`, which tests. Raises DataError: a record without it, or one value only."""
     values = _values(records, kind)
     names = sorted(set(values.values()), key=_natural)
     if len(names) < 2:
@@ -121,11 +113,7 @@ def _read_list(path: Path) -> dict[str, int]:
 
 
 def fixed(records: Sequence[Record]) -> list[Fold]:
-    """The data set's own split into "train" and "test".
-
-    Raises:
-        DataError: a record without a split, or a side without records.
-    """
+    """The data set's own "train" and "test". Raises DataError: a record without a split, or a side without records."""
     odd = [record for record in records if record.split not in ("train", "test")]
     if odd:
         what = f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}"

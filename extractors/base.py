@@ -74,19 +74,11 @@ class Source(Protocol):
 
     @property
     def info(self) -> VideoInfo:
-        """Size as shown.
-
-        Raises:
-            VideoError: the record has no video, or it cannot be opened.
-        """
+        """Size as shown. Raises VideoError: the record has no video, or it cannot be opened."""
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """(N,) presentation time of every frame in seconds from the first, read from the stream.
-
-        Raises:
-            VideoError: as for `info`.
-        """
+        """(N,) presentation time of every frame in seconds from the first, read from the stream. Raises as `info`."""
 
     @property
     def upstream(self) -> Mapping[str, StageOutput]:
@@ -143,11 +135,7 @@ class Extractor(ABC, Generic[C]):
 
     @classmethod
     def check_inputs(cls, config: C, configs: Mapping[str, StageConfig]) -> None:
-        """Check the settings against those of all stages, by name; called when a plan is made.
-
-        Raises:
-            UsageError: with these settings the stages that this one needs cannot give what it reads.
-        """
+        """Raise UsageError where, with all these settings, the stages needed cannot give what this one reads."""
 
     @classmethod
     def identity(cls, config: C) -> Mapping[str, str]:

@@ -166,10 +166,7 @@ class I3D(nn.Module):
 
 
 def load(tensors: Mapping[str, Tensor]) -> I3D:
-    """The network with the given weights, in evaluation mode; the layout (TensorFlow or PyTorch) is recognised.
-
-    Raises ValueError: keys or shapes that are not those of Inception I3D.
-    """
+    """I3D in evaluation mode, with weights in TensorFlow's or PyTorch's layout. Raises ValueError: other weights."""
     state = from_tf(tensors) if any(key.startswith("params/") for key in tensors) else from_torch(tensors)
     if "logits.conv3d.weight" not in state:
         raise ValueError("no class layer: neither 'params/Logits/Conv3d_0c_1x1/...' nor 'logits.conv3d.weight'")

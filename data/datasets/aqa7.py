@@ -64,10 +64,7 @@ def list_aqa7(root: Path) -> Listing:
 
 
 def read_list(path: Path, variable: str) -> NDArray[np.float64]:
-    """The (n, 3) rows [action, sample index, score] of an official .mat list.
-
-    Raises DataError: not a MATLAB 5 file with that variable, or rows that cannot be true.
-    """
+    """The (n, 3) rows [action, sample index, score] of an official .mat list. Raises DataError: impossible rows."""
     try:
         rows = read_matrix(read_bytes(path), variable)
         if rows.shape[1] != 3 or not 0 < len(rows) <= MAX_ROWS:

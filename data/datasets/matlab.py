@@ -27,10 +27,7 @@ _COMPLEX = 0x0800
 
 
 def read_matrix(content: bytes, name: str) -> NDArray[np.float64]:
-    """The two-dimensional real matrix `name` of a MATLAB 5 file as float64.
-
-    Raises ValueError: not such a file, no such variable, another kind of variable, or damage; says what.
-    """
+    """The (row, column) real matrix `name` of a MATLAB 5 file as float64. Raises ValueError: no such file or matrix."""
     if len(content) < HEADER or content[124:128] not in (b"\x00\x01IM", b"\x01\x00MI"):
         raise ValueError("not a MATLAB 5 file (save it with '-v7')")
     order = "<" if content[126:128] == b"IM" else ">"

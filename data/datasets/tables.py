@@ -24,10 +24,7 @@ DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a regular file of at most `limit` bytes.
-
-    Raises DataError: the file is missing, unreadable, no regular file, or larger than `limit`.
-    """
+    """The content of a regular file of at most `limit` bytes. Raises DataError: it cannot be read, or is larger."""
     try:
         return read_regular(path, limit)
     except (OSError, ValueError) as error:
@@ -61,10 +58,7 @@ def at_line(path: Path, line: int) -> str:
 
 
 def number(cell: str, *, where: str, what: str, decimal_comma: bool = False) -> float:
-    """The finite number written in `cell`; with `decimal_comma`, "7,5" is 7.5.
-
-    Raises DataError: not a number, or not finite; `what` names the column.
-    """
+    """The finite number written in `cell`; with `decimal_comma`, "7,5" is 7.5. Raises DataError, which names `what`."""
     if decimal_comma and DECIMAL_COMMA.fullmatch(cell):
         cell = cell.replace(",", ".")
     if not NUMBER.fullmatch(cell):

@@ -51,10 +51,7 @@ def of_table(
 
 
 def of_h5(path: Path) -> Entries:
-    """The table that pandas wrote. Its column names are pickled: only plain lists, tuples, texts and numbers are taken.
-
-    Raises DataError: not such a file, or its column names need more than that.
-    """
+    """The table that pandas wrote. Raises DataError: not such a file, or column names that are more than texts."""
     import h5py
 
     try:

@@ -51,10 +51,7 @@ def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
 
 
 def ui_prmd_entries(path: Path, angles: Path | None) -> Entries:
-    """UI-PRMD's file of positions with its file of angles, in metres.
-
-    Raises DataError: no file of angles, or one of other size.
-    """
+    """UI-PRMD's positions with its angles, in metres. Raises DataError: no file of angles, or one of another size."""
     if angles is None:
         raise refuse(path, "has positions relative to each parent, and no file of angles", "Add the folder Angles")
     places, turns = (_table(name) for name in (path, angles))

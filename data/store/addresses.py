@@ -59,20 +59,14 @@ def local_path(path: Path) -> Path:
 
 
 def refuse_unknown(path: Path) -> None:
-    """Refuse an address of an unsupported kind.
-
-    Raises UsageError: `path` has a scheme that is neither a store's nor `file`.
-    """
+    """Raise UsageError for an address whose scheme is neither a store's nor `file`."""
     scheme = scheme_of(path)
     if scheme and scheme != "file" and scheme not in PACKAGES and not path.parents[-2].exists():
         raise UsageError(f"'{scheme}://' is not read", where=path, fix="Use s3://, gs://, file://, or copy it here")
 
 
 def refuse_ambiguous(path: Path) -> None:
-    """Refuse an address that is also the name of a local file or folder, such as `file:/a.mp4` in a folder `file:`.
-
-    Raises UsageError: `path` has a scheme, and a local file of exactly this name exists.
-    """
+    """Raise UsageError for an address that is also a local file or folder, such as `file:/a.mp4` in a folder."""
     if scheme_of(path) and os.path.lexists(path):
         what = "both an address and a local path of this name"
         raise UsageError(what, where=path, fix=f"For the local one: {path.absolute()}")

@@ -34,10 +34,7 @@ MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A regular file opened for reading; pipes and devices, which may never end, are refused at once.
-
-    Raises OSError: it cannot be opened, or is no regular file.
-    """
+    """A regular file opened for reading. Raises OSError, also for pipes and devices, which may never end."""
     flags = (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
     handle = os.open(path, os.O_RDONLY | sum(flags))
     if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -47,10 +44,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_regular(path: Path, limit: int) -> bytes:
-    """The content of a regular file of at most `limit` bytes.
-
-    Raises OSError: it cannot be read, is no regular file, is larger, or grew while it was read.
-    """
+    """The content of a regular file of at most `limit` bytes. Raises OSError: larger, growing, or it cannot be read."""
     with open_regular(path) as stream:
         expected = min(limit, os.fstat(stream.fileno()).st_size)
         content = stream.read(expected + 1)

@@ -87,11 +87,7 @@ def write(
 def encode(
     header: Mapping[str, Any], output: StageOutput, promise: OutputSpec | None = None
 ) -> tuple[dict[str, Any], bytes]:
-    """The header as stored, and the whole content of the file; refuses what differs from `promise`.
-
-    Raises:
-        ContractError: an array is missing, undeclared, or not as declared.
-    """
+    """The header as stored, and the whole content of the file. Raises ContractError where `promise` is not kept."""
     import h5py
 
     if promise is not None:

@@ -66,10 +66,7 @@ class RemoteFile:
         return self.url.rpartition("/")[2]
 
     def opened(self) -> tuple[int, Iterator[bytes]]:
-        """Size, and content in blocks, all of one version of the object; memory stays at one block.
-
-        Raises StorageError: gone, not available, or (while the blocks are taken) replaced.
-        """
+        """Size, and content in blocks, all of one version of the object. Raises StorageError: gone or replaced."""
         stream = self._ask(lambda: _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none"))
         return int(stream.size), self._blocks(stream)
 

@@ -16,10 +16,7 @@ _WRAPPERS = ("state_dict", "model_state", "model_state_dict", "model")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors by name of a safetensors file or a PyTorch checkpoint (which may wrap them once), on the CPU.
-
-    Raises DataError: missing, damaged, or holding anything other than tensors.
-    """
+    """The tensors by name of a safetensors or PyTorch file, on the CPU. Raises DataError: anything but tensors."""
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

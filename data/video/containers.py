@@ -34,10 +34,7 @@ def ffmpeg_url(path: Path) -> str:
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """A video file opened for reading; the caller closes it.
-
-    Raises VideoError: no regular file, empty, not readable, or not one of `CONTAINERS`.
-    """
+    """A video file opened for reading; the caller closes it. Raises VideoError: unreadable or no known container."""
     import av
 
     try:

@@ -47,10 +47,7 @@ class FrameFolder:
     last: int | None = None  # greatest number, likewise
 
     def files(self) -> list[Path]:
-        """The pictures in the order of their numbers; they are not opened.
-
-        Raises VideoError: no such folder, no picture of these numbers, or two of one number.
-        """
+        """The pictures in the order of their numbers, unopened. Raises VideoError: no picture, or two of one number."""
         return [self.folder / name for name in self._names()]
 
     def stamps(self) -> list[tuple[str, int, int, int, int]]:

@@ -46,10 +46,7 @@ class Embedded:
 
 
 def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> Embedded | None:
-    """The video at `path` as a `data:` URI, or None where no playable copy fits in `limit_bytes`.
-
-    Raises VideoError: the video cannot be decoded.
-    """
+    """The video as a `data:` URI, or None where no playable copy fits in `limit_bytes`. Raises VideoError."""
     if isinstance(path, Path) and (mime := playable_type(path)) and path.stat().st_size <= limit_bytes:
         return Embedded(as_uri(mime, read_regular(path, limit_bytes)))
     info, times = probe(path)
@@ -90,10 +87,7 @@ def playable_type(path: Path) -> str | None:
 
 
 def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 180) -> list[str]:
-    """JPEG stills as `data:` URIs, one per time in seconds: the frame shown at that time, in the order given.
-
-    Raises VideoError: the video cannot be decoded.
-    """
+    """JPEG stills as `data:` URIs of the frames shown at `times` (seconds), in the order given. Raises VideoError."""
     if not times:
         return []
     _, stamps = probe(path)

@@ -316,9 +316,5 @@ def fingerprint_frames(frames: FrameFolder) -> str:
 
 
 def fingerprint_remote(file: RemoteFile) -> str:
-    """The same of an object, which is read once.
-
-    Raises:
-        StorageError: it is gone, not available, or replaced while it is read.
-    """
+    """The same of an object, which is read once. Raises StorageError: gone, not available, or replaced meanwhile."""
     return fingerprint(*file.opened())

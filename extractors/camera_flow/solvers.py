@@ -33,10 +33,7 @@ Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]  # flow (2, h
 
 
 def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
-    """The solver of a backend, and how many pairs it takes at a time.
-
-    Raises UsageError: a CUDA device or OpenCV's contrib modules are needed and missing.
-    """
+    """The solver of a backend, and how many pairs it takes at a time. Raises UsageError: it cannot run here."""
     if backend == "opencv":
         if not hasattr(cv2, "optflow"):
             fix = "Install opencv-contrib-python-headless and no other OpenCV, or set camera_flow.backend=strips"

@@ -77,10 +77,7 @@ def backbone(name: str) -> Backbone:
 
 
 def weights_identity(name: str, given: str, seed: int) -> str:
-    """Identity of the weights: a SHA-256, the seed, or the library's own choice.
-
-    Raises DataError: a path that names no file.
-    """
+    """Identity of the weights: a SHA-256, the seed, or the library's own choice. Raises DataError: no such file."""
     if given == RANDOM:
         return f"{RANDOM}:{seed}"
     return f"{HUB}:{backbone(name).library}/{name}" if given == HUB else weights.digest(given)

@@ -96,10 +96,7 @@ class Clips(Extractor[ClipsConfig]):
 
     @classmethod
     def identity(cls, config: ClipsConfig) -> Mapping[str, str]:
-        """The content of the weights; below fp32 also where they run, since roundings then differ.
-
-        Raises DataError: the weights are a path that names no file.
-        """
+        """The content of the weights; below fp32 also where they run, since roundings then differ. Raises DataError."""
         identity = {"weights": weights_identity(config.backbone, config.weights, config.seed)}
         if config.precision != "fp32":
             runtime, device = resolve(config.runtime, config.device)

@@ -22,10 +22,7 @@ _SIDEWAYS = ("place.vx", "torso.x", "torso.turn", "motion.pan_x", "motion.rotati
 
 
 def mirror_plan(names: Sequence[str]) -> Plan:
-    """How features of these names, `<channel>.<statistic>`, change when the picture is mirrored.
-
-    Raises ValueError: a channel that has no mirror image, or whose counterpart is missing.
-    """
+    """How features `<channel>.<statistic>` change when the picture is mirrored. Raises ValueError: no mirror image."""
 
     def image(name: str) -> tuple[str, bool]:
         channel, _, statistic = name.rpartition(".")
@@ -39,10 +36,7 @@ def mirror_plan(names: Sequence[str]) -> Plan:
 
 
 def exchange_plan(names: Sequence[str]) -> Plan:
-    """How trial-level descriptors of these names change when primary and (one) secondary agent change roles.
-
-    Raises ValueError: the two agents have different descriptors.
-    """
+    """How trial-level descriptors change when primary and (one) secondary agent exchange roles. Raises as `mirror_plan`."""
 
     def image(name: str) -> tuple[str, bool]:
         part, _, rest = name.partition(".")

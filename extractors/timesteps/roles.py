@@ -40,10 +40,7 @@ class Role:
 
 
 def parse_role(text: str) -> Role:
-    """The role that `text` names, see the table in this module's docstring.
-
-    Raises ValueError: the text is not in the grammar.
-    """
+    """The role that `text` names, see the table in this module's docstring. Raises ValueError: not in the grammar."""
     given = text.strip()
     if match := _POSE.fullmatch(given):
         return Role(given, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
@@ -58,10 +55,7 @@ def parse_role(text: str) -> Role:
 
 
 def parse_scene(text: str) -> tuple[str, str]:
-    """(stage, array) of the scene feature: `clips` is `clips/logits`; `stage/array` names another.
-
-    Raises ValueError: neither a stage's name nor `stage/array`.
-    """
+    """(stage, array) of the scene feature: `clips` is `clips/logits`, `stage/array` another. Raises ValueError."""
     given = text.strip()
     if match := _GENERIC.fullmatch(given):
         return match[1], match[2]
@@ -71,10 +65,7 @@ def parse_scene(text: str) -> tuple[str, str]:
 
 
 def check_parts(primary: Role, secondary: tuple[Role, ...], exchange: bool) -> None:
-    """Refuse parts that cannot be stacked: all secondaries must give the same channels.
-
-    Raises ValueError: secondaries of different kinds, a repeated role, or an exchange that would mix kinds.
-    """
+    """Raise ValueError for a repeated role, secondaries of different channels, or an exchange that would mix kinds."""
     if len({role.text for role in (primary, *secondary)}) <= len(secondary):
         raise ValueError("a role is given twice: each agent can play one part only")
     if len({(role.kind, role.stage, _family(role)) for role in secondary}) > 1:

@@ -49,10 +49,7 @@ class Steps:
 
 
 def equal_parts(start: float, end: float, steps: int) -> Floats:
-    """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]].
-
-    Raises ValueError: no step, or an end that is not after the start.
-    """
+    """(steps, 2) begin and end of equal parts: 0..4 in two is [[0, 2], [2, 4]]. Raises ValueError: no time."""
     if steps < 1 or not end > start:
         raise ValueError(f"cannot cut {start} s to {end} s into {steps} parts")
     edges = np.linspace(start, end, steps + 1)

@@ -100,10 +100,7 @@ class Timesteps(Extractor[TimestepsConfig]):
 
     @classmethod
     def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
-        """Refuse a role of a person whom the `pose` stage does not keep.
-
-        Raises UsageError: `pose:k` with k not below `pose.agents`.
-        """
+        """Raise UsageError for a role of a person whom the `pose` stage does not keep."""
         for role in (config.parts()[0], *config.parts()[1]):
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:

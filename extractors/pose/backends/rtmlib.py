@@ -23,10 +23,7 @@ Forward = Callable[[NDArray[np.generic]], list[NDArray[np.float32]]]
 
 
 class RTMLib:
-    """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones.
-
-    Raises DataError: a file is missing or is no such model.
-    """
+    """The backend from ONNX files: the pose network `weights`, and a `detector` for top-down ones. Raises DataError."""
 
     def __init__(self, networks: Mapping[str, PoseNetwork], *, min_score: float = 0.1, threads: int = 1) -> None:
         import rtmlib
