@@ -26,7 +26,7 @@ SUGGESTED = 20  # unknown videos for which a similar name is looked up, which ta
 
 
 def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:
-    """The label file: `given`, below `root` or as a path, or the one candidate. Raises UsageError: missing, or several."""
+    """The label file: `given`, below `root` or as a path, or the candidate. Raises UsageError: missing, or several."""
     if given is not None:
         path = root / given if (root / given).is_file() else Path(given)
         if not path.is_file():

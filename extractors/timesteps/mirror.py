@@ -36,7 +36,7 @@ def mirror_plan(names: Sequence[str]) -> Plan:
 
 
 def exchange_plan(names: Sequence[str]) -> Plan:
-    """How trial-level descriptors change when primary and (one) secondary agent exchange roles. Raises as `mirror_plan`."""
+    """How trial-level descriptors change when primary and (one) secondary exchange roles. Raises as `mirror_plan`."""
 
     def image(name: str) -> tuple[str, bool]:
         part, _, rest = name.partition(".")
