@@ -27,7 +27,7 @@ from data.store import parse_json
 from data.video import Record
 
 SAME_PERFORMANCE = ("trial", "original")
-"""Groups whose members are the same performance again: another view, a mirrored copy."""
+"""Groups whose members are the same performance: another view, a mirrored copy."""
 
 TIED = (*SAME_PERFORMANCE, "group")
 """What a grouped split keeps together where nothing else is asked for."""
@@ -87,9 +87,9 @@ def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -
     """
     fold_of = _read_list(folds_file)
     trials = _values(records, "trial")
-    strange = sorted({trial for trial in trials.values() if trial not in fold_of})
-    if strange:
-        what = f"{len(strange)} trial(s) are in none of its folds: {clip(', '.join(strange), 200)}"
+    unlisted = sorted({trial for trial in trials.values() if trial not in fold_of})
+    if unlisted:
+        what = f"{len(unlisted)} trial(s) are in none of its folds: {clip(', '.join(unlisted), 200)}"
         raise DataError(what, where=folds_file, fix="Leave these records out, or type --set protocol=kfold")
     count = 1 + max(fold_of.values(), default=-1)
     parts = [{r.id for r in records if fold_of[trials[r.id]] == k} for k in range(count)]
@@ -114,9 +114,9 @@ def _read_list(path: Path) -> dict[str, int]:
 
 def fixed(records: Sequence[Record]) -> list[Fold]:
     """The data set's own "train" and "test". Raises DataError: a record without a split, or a side without records."""
-    odd = [record for record in records if record.split not in ("train", "test")]
-    if odd:
-        what = f"{len(odd)} record(s) belong to neither 'train' nor 'test', such as {odd[0].name}"
+    unassigned = [record for record in records if record.split not in ("train", "test")]
+    if unassigned:
+        what = f"{len(unassigned)} record(s) belong to neither 'train' nor 'test', such as {unassigned[0].name}"
         raise DataError(what, fix="Fill in the column 'split', or type --set protocol=kfold")
     return [_fold("fixed", records, {r.id for r in records if r.split == "test"})]
 

@@ -100,9 +100,9 @@ def join_listing(
     records = []
     for name, record in videos.items():
         built = [build(record, row) for row in rows.get(name, [])]
-        chosen, said = _choose(record, built, rows.get(name, []))
+        chosen, faults = _choose(record, built, rows.get(name, []))
         records.append(chosen)
-        problems += said
+        problems += faults
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {table_path.name} does not list" for name in unlabelled]
     return Listing(tuple(records), (*listing.problems, *unread, *problems))
@@ -130,5 +130,5 @@ def _choose(record: Record, built: list[Record], rows: list[Row]) -> tuple[Recor
     if all(other == built[0] for other in built):
         return built[0], [f"{row.where}: '{record.name}' is listed again with the same labels" for row in rows[1:]]
     lines = ", ".join(row.where.rpartition(":")[2] for row in rows)
-    said = f"{rows[0].where}: contradicting labels for '{record.name}' in lines {lines}; it has none now"
-    return replace(built[0], labels=None, split=None), [said]
+    fault = f"{rows[0].where}: contradicting labels for '{record.name}' in lines {lines}; it has none now"
+    return replace(built[0], labels=None, split=None), [fault]

@@ -47,8 +47,8 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
         fix = "Write it as docs/datasets/tasd2.md says (video,final,…), or name yours: --set dataset.labels=FILE"
         raise UsageError("no labels.csv", where=root, fix=fix)
     listing = join_listing(find_videos([root]), path, COLUMNS, _build)
-    records, alone = _with_origin(listing.records)
-    return Listing(tuple(records), (*listing.problems, *alone))
+    records, missing = _with_origin(listing.records)
+    return Listing(tuple(records), (*listing.problems, *missing))
 
 
 def _build(record: Record, row: Row) -> Record:
@@ -77,8 +77,8 @@ def _with_origin(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
     origin = {key_of(r.id): _resolve(r.groups.get("original", ""), key_of(r.id), keys) for r in records}
     done = [replace(r, groups={**r.groups, "original": _first(key_of(r.id), origin)}) for r in records]
     uses = Counter(record.groups["original"] for record in done)
-    lonely = [r for r in done if uses[r.groups["original"]] == 1 and r.groups["original"] not in keys]
-    return done, [f"{r.name}: its original '{clip(r.groups['original'])}' is not here" for r in lonely]
+    missing = [r for r in done if uses[r.groups["original"]] == 1 and r.groups["original"] not in keys]
+    return done, [f"{r.name}: its original '{clip(r.groups['original'])}' is not here" for r in missing]
 
 
 def _resolve(named: str, name: str, keys: Collection[str]) -> str:
@@ -88,7 +88,7 @@ def _resolve(named: str, name: str, keys: Collection[str]) -> str:
 
 
 def _first(name: str, origin: Mapping[str, str]) -> str:
-    """The end of the chain of originals; for a chain that bites its tail, the least name of the loop."""
+    """The end of the chain of originals; for a cycle, its least name."""
     passed = [name]
     while (following := origin.get(passed[-1], passed[-1])) not in passed:
         passed.append(following)

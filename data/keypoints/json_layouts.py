@@ -22,8 +22,8 @@ def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
 
     Where files begin with the video's name, the others are left out.
     """
-    mine = re.compile(re.escape(stem) + r"_[0-9]{1,15}(_keypoints)?")
-    kept = [path for path in contents if mine.fullmatch(path.stem)] or list(contents)
+    of_video = re.compile(re.escape(stem) + r"_[0-9]{1,15}(_keypoints)?")
+    kept = [path for path in contents if of_video.fullmatch(path.stem)] or list(contents)
     entries = Entries(folder, complete=True)
     for path in kept:
         index, content = _index_of(path), contents[path]
@@ -111,8 +111,8 @@ def _flat(entries: Entries, item: dict[str, Any], where: str, layout: str, flags
     values = numbers(item.get("keypoints"), entries.path, f"{where}.keypoints")
     count = len(values) // 3
     if len(values) % 3 or count not in BEGINS_WITH_COCO17:
-        wanted = ", ".join(str(3 * count) for count in BEGINS_WITH_COCO17)
-        raise refuse(entries.path, f"{where}.keypoints: {len(values)} numbers, not {wanted}")
+        expected = ", ".join(str(3 * count) for count in BEGINS_WITH_COCO17)
+        raise refuse(entries.path, f"{where}.keypoints: {len(values)} numbers, not {expected}")
     entries.use(f"{layout}, {BEGINS_WITH_COCO17[count]}", COCO17, f"{where}.keypoints")
     points = values.reshape(-1, 3)[:17]
     if flags:
@@ -165,8 +165,8 @@ def _instances(entries: Entries, path: Path, items: Any, index: int, where: str,
         pairs = [numbers(pair, path, f"{field}.keypoints[{joint}]") for joint, pair in enumerate(rows)]
         scores = numbers(item.get("keypoint_scores"), path, f"{field}.keypoint_scores")
         if len(scores) != len(pairs) or not (len(joints) == len(pairs) if joints else len(pairs) in BEGINS_WITH_COCO17):
-            wanted = str(len(joints)) if joints else ", ".join(str(count) for count in BEGINS_WITH_COCO17)
-            raise refuse(path, f"{field}: {len(pairs)} keypoints and {len(scores)} scores, not {wanted} of each")
+            expected = str(len(joints)) if joints else ", ".join(str(count) for count in BEGINS_WITH_COCO17)
+            raise refuse(path, f"{field}: {len(pairs)} keypoints and {len(scores)} scores, not {expected} of each")
         short = next((joint for joint, pair in enumerate(pairs) if len(pair) != 2), None)
         if short is not None:
             raise refuse(path, f"{field}.keypoints[{short}]: {len(pairs[short])} numbers, not x and y")

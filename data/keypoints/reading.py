@@ -46,7 +46,7 @@ class ImportedKeypoints:
 
 def joint_summary(layout: str, joint_map: Mapping[str, str]) -> str:
     """One line for people: the layout, which joint became which, and which COCO-17 joints the file does not have."""
-    parts = [f"{mine} <- {printable(theirs)}" for mine, theirs in joint_map.items() if mine != theirs]
+    parts = [f"{ours} <- {printable(given)}" for ours, given in joint_map.items() if ours != given]
     same = len(joint_map) - len(parts)
     parts += [f"{same} joints under their COCO names"] if same else []
     missing = [name for name in COCO17 if name not in joint_map]

@@ -78,7 +78,7 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     with _opened(path) as (container, stream):
         stamps = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
-        first, _ = _begun(path, container, stream)
+        first, _ = _first_frame(path, container, stream)
         info = _info(_shown(stream, first), orientation_of(first))
     return info, stamps.since(path, first.pts).times
 
@@ -98,7 +98,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     with _opened(path) as (container, stream):
         listed = _packet_times(path, container, stream)
     with _opened(path) as (container, stream):
-        first, frames = _begun(path, container, stream)
+        first, frames = _first_frame(path, container, stream)
         # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
         stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
         total = len(stamps.times)
@@ -246,9 +246,9 @@ def _rate(stream: Any) -> float:
 
 def _require_whole(path: Path, container: Any, stream: Any, listed: int, end: int) -> None:
     """The header's number of frames, or in Matroska the stream's duration, is reached."""
-    promised = int(stream.frames or 0)
-    if promised - listed > _tolerated(promised):
-        raise VideoError(f"the file ends early: {promised} frames announced, {listed} present", where=path, fix=AGAIN)
+    total = int(stream.frames or 0)
+    if total - listed > _tolerated(total):
+        raise VideoError(f"the file ends early: {total} frames announced, {listed} present", where=path, fix=AGAIN)
     if "matroska" not in container.format.name or not stream.time_base:
         return
     durations = [_clock(value) for key, value in stream.metadata.items() if key.upper().startswith("DURATION")]
@@ -280,7 +280,7 @@ def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
 
 
-def _begun(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
+def _first_frame(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
     """The first frame that can be decoded, and all of them with it."""
     frames = decoded(path, container, stream)
     first = next(frames, None)

@@ -91,10 +91,10 @@ def key_frames(path: Path | FrameFolder, times: Sequence[float], height: int = 1
     if not times:
         return []
     _, stamps = probe(path)
-    asked = [shown_at(stamps, time) for time in times]
-    wanted = sorted(set(asked))
-    stills = {frame.index: jpeg(shrink(frame.image, height=height)) for frame in decode(path, wanted)}
-    return [as_uri("image/jpeg", stills[index]) for index in asked]
+    indices = [shown_at(stamps, time) for time in times]
+    distinct = sorted(set(indices))
+    stills = {frame.index: jpeg(shrink(frame.image, height=height)) for frame in decode(path, distinct)}
+    return [as_uri("image/jpeg", stills[index]) for index in indices]
 
 
 def jpeg(image: NDArray[np.uint8], quality: int = 80) -> bytes:

@@ -174,8 +174,8 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
 
 def _threads_of_environment() -> int:
     """Value of `OMP_NUM_THREADS`, which OpenVINO does not read by itself; 0 where it is unset."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return int(said) if said.isdigit() else 0
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return int(threads) if threads.isdigit() else 0
 
 
 def prepare(image: Picture, short_side: int, size: int) -> Picture:

@@ -106,8 +106,8 @@ def step_features(channels: Channels, bounds: Floats, kind: Statistics, k: int, 
     enough = (seconds >= least * length[:, None, None]) & (seconds > 0)
     centre = bounds.mean(axis=1)
     flat = _interpolate(centre, values.reshape(len(bounds), len(names)), enough.reshape(len(bounds), len(names)))
-    tame = np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE)
-    return Steps(names, tame.astype(np.float32), mask, share.clip(0.0, 1.0))
+    finite = np.where(mask[:, None], np.nan_to_num(flat), 0.0).clip(-_HUGE, _HUGE)
+    return Steps(names, finite.astype(np.float32), mask, share.clip(0.0, 1.0))
 
 
 def statistic_names(kind: Statistics, k: int) -> tuple[str, ...]:
