@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -102,7 +103,8 @@ def predict_members(
         rows = torch.arange(data.targets.shape[1], device=folds.device).expand(len(folds), -1)
     parts = [net(data.gather(folds, some)[0]) for some in rows.split(chunk, dim=1)]
     joined = {field.name: [getattr(part, field.name) for part in parts] for field in fields(AimOutput)}
-    return AimOutput(**{name: None if v[0] is None else torch.cat(v, 1) for name, v in joined.items()})
+    outputs: dict[str, Any] = {name: None if v[0] is None else torch.cat(v, 1) for name, v in joined.items()}
+    return AimOutput(**outputs)
 
 
 def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:

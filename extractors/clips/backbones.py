@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from data.errors import DataError, UsageError, nearest
@@ -144,10 +145,8 @@ def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module
     if entry.library == "torchvision":
         from torchvision.models import get_model
 
-        def build_(classes: int | None) -> nn.Module:
-            return get_model(name, weights="DEFAULT") if classes is None else get_model(name, num_classes=classes)
-
-        return build_
+        make = partial(get_model, name)
+        return lambda classes: make(weights="DEFAULT") if classes is None else make(num_classes=classes)
     from pytorchvideo.models import hub
 
     make = getattr(hub, name)
