@@ -17,7 +17,7 @@ from data.video import Listing, Record
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
-    """The keypoint files below `root` with the labels of its CSV; None takes "scores.csv" or "labels.csv", if any.
+    """The keypoint files below `root` with the labels of a CSV: `labels`, else "scores.csv" or "labels.csv", if any.
 
     Raises:
         UsageError: no keypoint file, no such label file, or two of them and none named.
