@@ -107,7 +107,7 @@ def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) 
     return root
 
 
-def write_matrix(path: Path, variable: str, values: Floats) -> None:
+def write_matrix(path: Path, variable: str, values: NDArray[np.floating]) -> None:
     """A MATLAB file with one matrix."""
     import scipy.io
 

@@ -95,7 +95,8 @@ class _Array(np.ndarray[Any, Any]):
         if not isinstance(kind, _Type):
             raise _RefusedError("a numpy array without a type")
         values = kind.values(shape, raw, fortran=bool(fortran))
-        self.__setstate__((1, values.shape, values.dtype, False, values.tobytes()))
+        state = (1, values.shape, values.dtype, False, values.tobytes())
+        self.__setstate__(state)
 
 
 def _scalar(kind: Any, raw: Any = b"") -> Any:
