@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,6 +45,27 @@ class Result:
     frames: int = 0
     cancelled: bool = False
     retry: bool = False
+
+
+class Upstream(Mapping[str, StageOutput]):
+    """Outputs of the stages before, each read when it is asked for, so that none is held longer than it is used."""
+
+    def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
+        self._names, self._read = names, read
+
+    def __getitem__(self, name: str) -> StageOutput:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 class PlanRunner:
@@ -135,7 +156,7 @@ class PlanRunner:
         record = shared.record
         try:
             _require_inputs(record, step)
-            upstream = {name: self._upstream(step, name, record, result) for name in step.computation.upstream}
+            upstream = Upstream(step.computation.upstream, lambda name: self._upstream(step, name, record, result))
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
