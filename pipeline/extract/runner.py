@@ -17,7 +17,7 @@ from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, StageFrames
 from pipeline.extract.failures import passing_fault
-from pipeline.extract.heap import trim_heap
+from pipeline.extract.heap import map_pictures, trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
 
@@ -86,6 +86,7 @@ class PlanRunner:
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
         """Run the plan's stages; a stage that fails is left out with those that need it, nothing else."""
+        map_pictures()  # each time: training in this process wants the contrary
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
