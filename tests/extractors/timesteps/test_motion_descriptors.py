@@ -111,7 +111,7 @@ def test_a_gripper_that_closes_five_times() -> None:
 @given(st.floats(0.5, 10), st.floats(0.5, 10))
 @settings(max_examples=30, deadline=None)
 def test_two_tones_have_their_mean_frequency(first: float, second: float) -> None:
-    both = np.sin(2 * np.pi * first * TIME) + np.cos(2 * np.pi * second * TIME)
+    tones = np.sin(2 * np.pi * first * TIME) + np.cos(2 * np.pi * second * TIME)
     if abs(first - second) > 0.5:  # else they beat
-        assert spectral_centroid(TIME, both) == pytest.approx((first + second) / 2, abs=0.15)
-    assert spectral_centroid(TIME[:3], both[:3]) == 0
+        assert spectral_centroid(TIME, tones) == pytest.approx((first + second) / 2, abs=0.15)
+    assert spectral_centroid(TIME[:3], tones[:3]) == 0

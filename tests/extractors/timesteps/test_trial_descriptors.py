@@ -87,7 +87,7 @@ def test_a_body_in_three_dimensions_has_the_descriptors_of_one_in_a_picture() ->
     flat = [moving(40, seed) * [1, 1, 0] + [seed, 0, 0] for seed in (0, 1)]
     pictured = [100 * points[..., :2] * [1, -1] for points in flat]
     deep, shown = (
-        described(people(*both), "skeleton:0", "skeleton:1", "place", "camera", "angle") for both in (flat, pictured)
+        described(people(*pair), "skeleton:0", "skeleton:1", "place", "camera", "angle") for pair in (flat, pictured)
     )
     assert deep.keys() == shown.keys()
     assert deep["primary.turned_rad"] > 0.01
@@ -126,13 +126,13 @@ def test_hands_that_move_in_turn_are_never_busy_together() -> None:
     sway = 0.05 * np.sin(2 * np.pi * time)[:, None] * [1, 0.5, 0.2]
     first, second = (np.where(half[:, None], sway, 0.0) for half in (time < 5, time >= 5))
     _, turns = trial_descriptors(tools(first, second), [tools(first, second)], 10)
-    names, both = trial_descriptors(tools(first, first), [tools(first, first)], 10)
+    names, together = trial_descriptors(tools(first, first), [tools(first, first)], 10)
     row = {name: place for place, name in enumerate(names)}
     assert turns[row["primary.hands.both_share"]] == pytest.approx(0, abs=0.05)
-    assert both[row["primary.hands.both_share"]] == pytest.approx(0.5, abs=0.2)
+    assert together[row["primary.hands.both_share"]] == pytest.approx(0.5, abs=0.2)
     assert turns[row["primary.hands.speed_correlation"]] < -0.5
-    assert both[row["primary.hands.speed_correlation"]] == pytest.approx(1)
-    assert both[row["primary.hands.log_speed_ratio"]] == pytest.approx(0, abs=1e-6)
+    assert together[row["primary.hands.speed_correlation"]] == pytest.approx(1)
+    assert together[row["primary.hands.log_speed_ratio"]] == pytest.approx(0, abs=1e-6)
     _, faster = trial_descriptors(tools(3 * first, first), [tools(first, first)], 10)
     assert faster[row["primary.hands.log_speed_ratio"]] == pytest.approx(np.log(3), abs=1e-3)
 
@@ -140,9 +140,9 @@ def test_hands_that_move_in_turn_are_never_busy_together() -> None:
 def test_several_secondary_agents_are_averaged_and_other_kinds_have_no_pair() -> None:
     rng = np.random.default_rng(0)
     one, two, three = (tools(*np.cumsum(rng.normal(0, 0.01, (2, 80, 3)), axis=1)) for _ in range(3))
-    names, both = trial_descriptors(one, [two, three], 2)
+    names, together = trial_descriptors(one, [two, three], 2)
     alone = [trial_descriptors(one, [other], 2)[1] for other in (two, three)]
-    np.testing.assert_allclose(both, np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(together, np.mean(alone, axis=0), rtol=1e-4, atol=1e-6)
     assert sum(name.startswith("pair.") for name in names) == 4
     observed = np.ones(80, dtype=bool)
     level = make_channels("array", ("level",), one.time, lambda r: (np.ones((80, 1))[r],) * 2, observed=observed)

@@ -129,12 +129,12 @@ def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: 
             (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
             assert (cells[:2], cells[-1]) == ([shown(value) for value in values], error)
     terms = Page(page).terms
-    told = dict(zip(terms[::2], terms[1::2], strict=True))
-    assert told["held-out performances"] == "40"
-    assert told["folds"] == "2"
+    summary = dict(zip(terms[::2], terms[1::2], strict=True))
+    assert summary["held-out performances"] == "40"
+    assert summary["folds"] == "2"
     average = evaluated["systems"][SYSTEM]["average"]
-    assert told["Spearman's rho, Fisher average"] == f"{average['folds_fisher']['fisher']['value']:.3f}"
-    assert told["ranked together"] == f"{average['together']['fisher']['value']:.3f}"
+    assert summary["Spearman's rho, Fisher average"] == f"{average['folds_fisher']['fisher']['value']:.3f}"
+    assert summary["ranked together"] == f"{average['together']['fisher']['value']:.3f}"
 
 
 def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:

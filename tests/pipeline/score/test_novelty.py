@@ -16,8 +16,8 @@ def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:
     features = made_features(5, steps=4, channels=3, agents=2, scene=4, trial=2, missing=0.4)
     got = trial_level(features)
     for row in range(5):
-        seen = features.primary[row][features.primary_mask[row]].astype(float)
-        expected = np.concatenate([seen.mean(0), seen.std(0)]) if len(seen) else np.zeros(6)
+        observed = features.primary[row][features.primary_mask[row]].astype(float)
+        expected = np.concatenate([observed.mean(0), observed.std(0)]) if len(observed) else np.zeros(6)
         np.testing.assert_allclose(got["the primary agent"][row], expected, atol=1e-6)
         others = features.secondary[row][features.secondary_mask[row]].astype(float)
         np.testing.assert_allclose(
@@ -33,14 +33,14 @@ def test_blocks_are_means_and_deviations_over_what_was_observed() -> None:
 
 def test_distances_are_those_of_a_slow_loop() -> None:
     rng = np.random.default_rng(0)
-    known = {"a": rng.normal(size=(12, 3)), "b": rng.normal(5, 2, (12, 2))}
-    known["a"][:, 1] = 7.0  # constant: not compared
+    reference = {"a": rng.normal(size=(12, 3)), "b": rng.normal(5, 2, (12, 2))}
+    reference["a"][:, 1] = 7.0  # constant: not compared
     new = {"a": rng.normal(size=(4, 3)), "b": np.full((4, 2), 1e6)}
-    got = distances(known, new)
+    got = distances(reference, new)
     for row in range(4):
-        squares = {name: [] for name in known}  # type: ignore[var-annotated]
+        squares = {name: [] for name in reference}  # type: ignore[var-annotated]
         for other in range(12):
-            for name, values in known.items():
+            for name, values in reference.items():
                 parts = []
                 for column in range(values.shape[1]):
                     mean, deviation = values[:, column].mean(), values[:, column].std()
@@ -53,8 +53,8 @@ def test_distances_are_those_of_a_slow_loop() -> None:
                 squares[name].append(np.mean(parts))
         for name, each in squares.items():
             assert got.blocks[name][row] == pytest.approx(np.sqrt(sorted(each)[:NEIGHBOURS]).mean())
-        both = sorted((np.array(squares["a"]) + squares["b"]) / 2)
-        assert got.whole[row] == pytest.approx(np.sqrt(both[:NEIGHBOURS]).mean())
+        squares_of_all = sorted((np.array(squares["a"]) + squares["b"]) / 2)
+        assert got.whole[row] == pytest.approx(np.sqrt(squares_of_all[:NEIGHBOURS]).mean())
 
 
 def test_the_camera_of_a_tripod_has_a_floor() -> None:

@@ -28,6 +28,6 @@ def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
     assert "no annotated boundaries" in row.error
     assert "timesteps.bounds=equal" in row.error
     scorer = load_scorer(tmp_path / "run", workers=0)
-    known = scorer.score_records(dataset_records(scorer.config).records)
-    assert len(known) == 8
-    assert all(one.score is not None for one in known)
+    own_rows = scorer.score_records(dataset_records(scorer.config).records)
+    assert len(own_rows) == 8
+    assert all(one.score is not None for one in own_rows)
