@@ -22,7 +22,7 @@ SHARED = ROOT.parent / "shared"
 # The property tests draw the same examples on every run, so that a change is judged by what it changed;
 # `pytest --hypothesis-profile=explore` draws new ones, and prints what to paste as an `@example`.
 # A busy machine is no failure, so examples have no time limit.
-PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("repeatable", derandomize=True, **PATIENT)
 settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)
 settings.load_profile("repeatable")
