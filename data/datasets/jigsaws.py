@@ -59,8 +59,8 @@ def list_jigsaws(
         records += listing.records
         problems += listing.problems
     if not records:
-        first = clip(problems[0], 200) if problems else "empty"
-        what = f"no {'' if unscored else 'scored '}trial with any input ({first})"
+        why = clip("; ".join(problems), 300) or "empty"
+        what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
         raise DataError(what, where=root, fix="Compare with the official layout")
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
