@@ -65,7 +65,7 @@ from pipeline.evaluate.fold_summary import (
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, WithEpochs
+from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, TimesDifficulty, WithEpochs
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
@@ -251,7 +251,7 @@ def _system(
         {t: _uncertainty(parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
     )
     out["settings"] = None
-    trained = system.system if isinstance(system, WithEpochs) else system
+    trained = system.system if isinstance(system, (WithEpochs, TimesDifficulty)) else system
     if isinstance(trained, (AimSystem, MethodSystem)):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out

@@ -141,7 +141,7 @@ def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> 
     aim = WithEpochs(AimSystem("AIM (ours)", MODEL, RECIPE))
     pooled = AimSystem("pooled", MODEL, RECIPE, pool=True)
     choice = Combined((replace(aim, system=AimSystem("one", MODEL, RECIPE)), pooled), name="choice")
-    systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines()]
+    systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines(made)]
     here = evaluate(made, folds, systems, draws=20)
     for workers in (1, 2):
         there = evaluate(made, folds, systems, draws=20, run=on_ray(workers))
@@ -194,7 +194,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     run = on_ray() if engine == "ray" else run_here
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(JobError, match=r"^test_spread.py:\d+: counts badly: ZeroDivisionError: by nought"):
-        evaluate(made, folds, [*trivial_baselines(), SimpleSystem("counts badly", broken)], run=run)
+        evaluate(made, folds, [*trivial_baselines(made), SimpleSystem("counts badly", broken)], run=run)
     absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):
