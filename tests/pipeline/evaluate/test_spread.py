@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
+from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.video.records import Labels
@@ -25,6 +26,7 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_grid
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
 from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
@@ -36,6 +38,7 @@ from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
 from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
+from pipeline.systems.method_system import METHODS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table
@@ -149,6 +152,16 @@ def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> 
     assert {"AIM (ours), epoch by inner validation", "choice", "one", "pooled"} < set(here["systems"])
 
 
+def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
+    judged = cue_features("difficulty", 24)
+    systems = list(all_systems(judged, MODEL, fast(runs=2, epochs=2)).values())
+    systems = [WithEpochs(one) if isinstance(one, MethodSystem) else one for one in systems]
+    folds = make_folds("kfold", judged.records, k=2)
+    here = evaluate(judged, folds, systems, draws=0)
+    assert without_time(evaluate(judged, folds, systems, draws=0, run=on_ray())) == without_time(here)
+    assert {*METHODS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(here["systems"])
+
+
 def test_nothing_depends_on_the_number_of_cores() -> None:
     made = features(120)
     system = AimSystem("one network", model_for("fast", width=32), fast(runs=1, epochs=2, batch=0))
@@ -164,6 +177,7 @@ def test_cut_into_trainings_and_put_together_is_the_same_as_whole() -> None:
         Selected("not shown", (one, two), TIED),
         SimpleSystem("counts", predicted, runs=2),
         WithEpochs(one),
+        replace(one, name="one by another name", checkpoints=Path("elsewhere")),
     ]
     jobs, noting = noted()
     for system, held in zip(whole, run_systems(made, parts, whole, noting), strict=True):
