@@ -80,7 +80,11 @@ def run_systems(
 def _place(jobs: list[Job], new: Job) -> int:
     """Where in `jobs` the same training is; a new one is added. So what several systems need is trained once."""
     for place, job in enumerate(jobs):
-        if _serves(job.system, new.system) and len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts)):
+        if (
+            _serves(job.system, new.system)
+            and len(job.parts) == len(new.parts)
+            and all(map(same_part, job.parts, new.parts))
+        ):
             return place
     jobs.append(new)
     return len(jobs) - 1

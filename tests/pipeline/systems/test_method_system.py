@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
-from data.splits import kfold
+from data.splits import Fold, kfold
 from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
@@ -23,6 +23,7 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
+from pipeline.systems.interface import errors_and_deviations
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
@@ -73,7 +74,21 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     deviation = method(features, "RICA2", epochs=EPOCHS).held_out(features, [part]).deviation[0].mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
     result = evaluate(features, kfold(features.records, k=2), [method(features, "RICA2")], draws=0)["systems"]["RICA2"]
-    assert set(result["uncertainty"]["noise"]) == {"spearman", "within90", "mean"}
+    plain = result["uncertainty"]["noise"]
+    assert set(plain) == {"spearman", "within90", "mean", "calibrated90", "factor"}
+    assert plain["factor"] is None, "nothing was held out inside the training part"
+
+
+def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
+    system, folds = WithEpochs(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
+    found = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
+    held = system.held_out(judged, [PART])
+    rows, ratios = held.inside[0]
+    assert sorted(rows) == list(TRAIN), "the test part decides nothing"
+    assert found["factor"] == pytest.approx(np.sort(ratios)[54]), "of 61 with the new one, 90 % are 55"
+    error, deviation = errors_and_deviations(held, 0, label_table(judged.records)[TEST, 0])
+    assert found["calibrated90"] == pytest.approx((error <= found["factor"] * deviation).mean())
+    assert found["within90"] < 0.75 < found["calibrated90"]
 
 
 @pytest.mark.parametrize("name", METHODS)
