@@ -124,7 +124,7 @@ def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[s
     """Seconds and correlations of one command, and its seconds where it resumes after its last training."""
     target, _, words = COMMANDS[name]
     settings = ["--config", "jigsaws", "--pack", str(pack), "--set", f"train.seed={seed}", "--out", str(out)]
-    command = [sys.executable, "run_pipeline.py", *words, *settings]
+    command = started(*words, *settings)
     shutil.rmtree(out, ignore_errors=True)
     seconds, cpu = seconds_of(command, checkout, out.parent / f"{out.name}.log")
     resumed, _ = seconds_of(command, checkout, out.parent / f"{out.name}.log")
@@ -132,6 +132,11 @@ def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[s
     systems = {name: figures(system) for name, system in results["systems"].items()}
     times = {"seconds": seconds, "cpu_seconds": cpu, "target": target, "resumed_seconds": resumed}
     return {"command": name, **times, "systems": systems}
+
+
+def started(*words: str) -> list[str]:
+    """The command line that starts the program."""
+    return [sys.executable, "run_pipeline.py", *words]
 
 
 def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float, float]:

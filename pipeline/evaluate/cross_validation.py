@@ -17,9 +17,9 @@
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of a system with networks, or null
         uncertainty       {task: {spearman, within90, mean, calibrated90, factor}} of a system that predicts a
-                          deviation: its rank correlation with the absolute error, share of true scores within 1.645 deviations,
-                          mean deviation; the share within calibrated 90 % intervals and the deviations that these
-                          extend, mean over the folds, null without inner validation (`_uncertainty`); or null
+                          deviation: its rank correlation with the absolute error, share of true scores within 1.645
+                          deviations, mean deviation; the share within calibrated 90 % intervals and the deviations that
+                          these extend, mean over the folds, null without inner validation (`_uncertainty`); or null
         chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
         inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
                           figures that it had inside the training part (`pipeline.systems.combination`); or null

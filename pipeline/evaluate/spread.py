@@ -80,11 +80,8 @@ def run_systems(
 def _place(jobs: list[Job], new: Job) -> int:
     """Where in `jobs` the same training is; a new one is added. So what several systems need is trained once."""
     for place, job in enumerate(jobs):
-        if (
-            _serves(job.system, new.system)
-            and len(job.parts) == len(new.parts)
-            and all(map(same_part, job.parts, new.parts))
-        ):
+        alike = len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts))
+        if alike and _serves(job.system, new.system):
             return place
     jobs.append(new)
     return len(jobs) - 1
