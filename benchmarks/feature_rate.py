@@ -54,7 +54,9 @@ def main() -> None:
     _, times = probe(given.video)
     duration = float(times[-1] - times[0]) * len(times) / (len(times) - 1)
     measured = []
-    grid = Table(title=f"{given.video.name}: {duration:.2f} s, {len(times)} frames, {given.layout}", title_justify="left")
+    grid = Table(
+        title=f"{given.video.name}: {duration:.2f} s, {len(times)} frames, {given.layout}", title_justify="left"
+    )
     for column in ("hop", "processor seconds per second", "wall seconds per second", "MiB per hour"):
         grid.add_column(column)
     for hop in map(int, given.hops.split(",")):

@@ -163,9 +163,9 @@ all of them (`pipeline/systems/method_system.py`): 100 epochs of AdamW, or fewer
 batches, seed and normalisation are those of the recipe. Finished folds are kept, so the same command resumes. These are
 our versions on precomputed features. They do not reproduce published numbers, where a video network is trained along.
 
-MUSDL needs `judges` for every performance: the items of the JIGSAWS rating, or column `judges` of a
-[folder](datasets/folder.md). MUSDL, CoRe and TPT also read the difficulty of a test performance, which is announced
-before it.
+MUSDL needs `judges` for every performance: the items of the JIGSAWS rating, FineDiving's judges, or column `judges` of
+a [folder](datasets/folder.md). Panels of different sizes are reduced to the middle judges. MUSDL, CoRe and TPT also
+read the difficulty of a test performance, which is announced before it.
 
 ## What each finds
 

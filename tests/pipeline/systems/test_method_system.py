@@ -24,7 +24,7 @@ from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from pipeline.systems.interface import errors_and_deviations
-from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters
+from pipeline.systems.method_system import EPOCHS, JudgesRule, _Extras, _partners, _voters, has_judges
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 
@@ -136,9 +136,20 @@ def test_the_rule_of_the_judges_is_found() -> None:
     judges, difficulty = rng.uniform(0, 10, (40, 5)), rng.choice([1.5, 3.0], 40)
     middle = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
     rule = JudgesRule.fit(judges, difficulty, middle)
-    assert (rule.dropped, rule.factor, rule.constant) == (1, pytest.approx(1), pytest.approx(0, abs=1e-6))
+    assert (rule.dropped, rule.divided) == (1, False)
+    assert (rule.factor, rule.constant) == (pytest.approx(1), pytest.approx(0, abs=1e-6))
     assert rule(np.arange(10.0).reshape(1, 2, 5), np.array(2.0)) == pytest.approx(np.array([[12.0, 42.0]]))
     assert JudgesRule.fit(judges, np.ones(40), judges.sum(1)).dropped == 0
+    assert JudgesRule.fit(judges, difficulty, middle / difficulty).divided
+
+
+def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: FeatureSet) -> None:
+    panels = ((9.0, 1.0, 5.0, 6.0, 7.0), (8.0, 2.0, 3.0), ())
+    records = tuple(replace(r, labels=Labels(1.0, judges=p)) for r, p in zip(judged.records, panels, strict=False))
+    some = replace(judged.take(np.arange(3)), records=records)
+    assert np.array_equal(_Extras.of(some).judges, [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
+    assert not has_judges(some)
+    assert has_judges(some.take(np.arange(2)))
 
 
 def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path) -> None:
