@@ -194,7 +194,8 @@ oracle's value less that of the last epoch is what the choice alone is worth.
 
 Rank correlation of its predicted deviation with the absolute error, and the share of scores inside 90 % intervals.
 Intervals of 1.645 deviations, as of a normal distribution, are too narrow. Calibrated ones extend as many deviations as
-90 % of the errors that inner validation holds out of the training part. Chance alone gives 82 to 97 % of 60:
+90 % of the errors that inner validation holds out of the training part. Networks of inner validation learn from two
+thirds of that part and err more, so these intervals are rather too wide. Chance alone gives 82 to 97 % of 60:
 
 {uncertain}
 
