@@ -271,14 +271,14 @@ def _uncertainty(features: FeatureSet, parts: Sequence[Part], held_out: HeldOut,
     pairs = [errors_and_deviations(held_out, i, true[parts[i].test]) for i in mine]
     error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
     factors = [_factor(features, *held_out.inside[i]) for i in mine] if held_out.inside else [np.inf]
-    known = bool(np.isfinite(factors).all())
-    within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if known else []
+    finite = bool(np.isfinite(factors).all())
+    within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return {
         "spearman": or_none(spearman(deviation, error)),
         "within90": float((error <= 1.645 * deviation).mean()),
         "mean": float(deviation.mean()),
-        "calibrated90": float(np.concatenate(within).mean()) if known else None,
-        "factor": float(np.mean(factors)) if known else None,
+        "calibrated90": float(np.concatenate(within).mean()) if finite else None,
+        "factor": float(np.mean(factors)) if finite else None,
     }
 
 

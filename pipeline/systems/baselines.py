@@ -45,10 +45,10 @@ def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
 def difficulty_alone(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
     """(m,) straight line through training scores over the announced difficulty; the mean where there is none."""
     level, mean = difficulties(features), training_mean(features, train, test)
-    known = train[np.isfinite(level[train])]
-    if len(known) == 0 or np.ptp(level[known]) == 0:
+    with_level = train[np.isfinite(level[train])]
+    if len(with_level) == 0 or np.ptp(level[with_level]) == 0:
         return mean
-    slope, offset = np.polyfit(level[known], _scores(features)[known], 1)
+    slope, offset = np.polyfit(level[with_level], _scores(features)[with_level], 1)
     return np.where(np.isfinite(level[test]), slope * level[test] + offset, mean)
 
 

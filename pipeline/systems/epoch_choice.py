@@ -115,14 +115,15 @@ class WithEpochs(Composed):
         inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
         cuts = [part for each in inner.values() for part in each]
         pairs = [errors_and_deviations(held, i, true[part.test]) for i, part in enumerate(cuts)]
-        by_fold, found = by_outer(inner, [error / deviation for error, deviation in pairs]), []
+        by_fold = by_outer(inner, [error / deviation for error, deviation in pairs])
+        of_parts: list[tuple[Rows, Floats]] = []
         for part in parts:
             mine = [
                 (c.test, r) for c, r in zip(inner[part.fold], by_fold[part.fold], strict=True) if c.task == part.task
             ]
             rows, ratios = zip(*mine, strict=True) if mine else ([part.train[:0]], [np.zeros(0)])
-            found.append((np.concatenate(rows), np.concatenate(ratios)))
-        return tuple(found)
+            of_parts.append((np.concatenate(rows), np.concatenate(ratios)))
+        return tuple(of_parts)
 
     def _row(self, ending: str, held: HeldOut, places: Sequence[int]) -> tuple[System, HeldOut]:
         """One more row: part i by the epoch at `places[i]`."""

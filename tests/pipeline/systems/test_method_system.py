@@ -81,14 +81,14 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
 
 def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
     system, folds = WithEpochs(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
-    found = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
+    shown = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
     held = system.held_out(judged, [PART])
     rows, ratios = held.inside[0]
     assert sorted(rows) == list(TRAIN), "the test part decides nothing"
-    assert found["factor"] == pytest.approx(np.sort(ratios)[54]), "of 61 with the new one, 90 % are 55"
+    assert shown["factor"] == pytest.approx(np.sort(ratios)[54]), "of 61 with the new one, 90 % are 55"
     error, deviation = errors_and_deviations(held, 0, label_table(judged.records)[TEST, 0])
-    assert found["calibrated90"] == pytest.approx((error <= found["factor"] * deviation).mean())
-    assert found["within90"] < 0.75 < found["calibrated90"]
+    assert shown["calibrated90"] == pytest.approx((error <= shown["factor"] * deviation).mean())
+    assert shown["within90"] < 0.75 < shown["calibrated90"]
 
 
 @pytest.mark.parametrize("name", METHODS)
