@@ -184,7 +184,9 @@ def combination(
 def _kept(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
     if isinstance(system, TimesDifficulty):
-        return replace(system, system=_kept(system.system, checkpoints))
+        network = _kept(system.system, checkpoints)
+        assert isinstance(network, AimSystem)
+        return replace(system, system=network)
     if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
