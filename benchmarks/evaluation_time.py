@@ -1,17 +1,20 @@
-"""Seconds that `evaluate` takes on a set of the size of JIGSAWS, and the correlations that it gives.
+"""Seconds that `evaluate` and `leaderboard` take on sets like JIGSAWS, and the correlations that they give.
 
     python -m benchmarks.evaluation_time [--only 4fold] [--seeds 1] [--checkout DIR] [--out FILE]
 
 The set: 103 trials of 3 tasks by 8 users in two views, 50 to 130 seconds each. Its kinematics are synthetic
 (`synthetic.tiny_jigsaws`) and pass the stages `kinematics` and `timesteps`. Some channels, and the scene of a view, are
 moved by the score; the views share most of the scene's noise. The set is packed once a seed and evaluated by the
-command line:
+command line, each command twice: the second time it finds all trainings in the folder of the first.
 
     4fold   evaluate --config jigsaws                                     target 180 s on two quiet cores
     louo    evaluate --config jigsaws --set protocol=louo                 target 480 s
     quick   evaluate --config jigsaws --quick                             target  60 s
+    board   leaderboard --config jigsaws, on the 39 trials of Suturing    target 600 s
+    boards  leaderboard --config jigsaws, on 14 trials of each task       target 600 s
 
-`--checkout` evaluates with the program in another folder, such as an older version, on the same set.
+On a machine with other work, compare processor time with the target times the number of cores. `--checkout` evaluates
+with the program in another folder, such as an older version, on the same set.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,12 +40,25 @@ from data.store.arrays import Floats
 from pipeline.api import extract
 from pipeline.api import pack as pack_features
 from pipeline.features import FeatureSet
-from pipeline.pack import write_pack
+from pipeline.pack import read_pack, write_pack
 from pipeline.train import label_table
 from synthetic.tiny_jigsaws import make_jigsaws
 
-COMMANDS = {"4fold": (180, ()), "louo": (480, ("--set", "protocol=louo")), "quick": (60, ("--quick",))}
-"""By name: target in seconds, and what follows `evaluate --config jigsaws`."""
+COMMANDS = {
+    "4fold": (180, "jigsaws", ("evaluate",)),
+    "louo": (480, "jigsaws", ("evaluate", "--set", "protocol=louo")),
+    "quick": (60, "jigsaws", ("evaluate", "--quick")),
+    "board": (600, "suturing", ("leaderboard",)),
+    "boards": (600, "short", ("leaderboard",)),
+}
+"""By name: target in seconds, the set, and the words of the command beside `--config jigsaws`."""
+
+SETS = {
+    "jigsaws": {"Knot_Tying": None, "Needle_Passing": None, "Suturing": None},
+    "suturing": {"Suturing": None},
+    "short": {"Knot_Tying": 14, "Needle_Passing": 14, "Suturing": 14},
+}
+"""By name: tasks and the number of their trials; None: all of JIGSAWS."""
 
 ROWS = {"Knot_Tying": 1500, "Needle_Passing": 2700, "Suturing": 2900}
 """Least kinematics rows of a trial, at 30 a second; a trial has up to a third more."""
@@ -49,18 +67,19 @@ SCENE, PATTERNS, SHOWN = 400, 24, 12
 """Entries of the scene, how many patterns make them, and channels of an agent that show the score."""
 
 
-def made_jigsaws(folder: Path, seed: int) -> Path:
-    """The packed features of a made JIGSAWS; made once."""
-    place = folder / f"jigsaws-{seed}.h5"
+def made_jigsaws(folder: Path, name: str, seed: int) -> Path:
+    """The packed features of a synthetic JIGSAWS, one of `SETS`; made once."""
+    place = folder / f"{name}-{seed}.h5"
     if place.exists():
         return place
-    root = folder / f"jigsaws-{seed}"
-    for task, rows in ROWS.items():
-        make_jigsaws(root, trials=None, tasks=(task,), rows=rows, seed=seed, videos=False)
+    root = folder / f"{name}-{seed}"
+    for task, trials in SETS[name].items():
+        make_jigsaws(root, trials=trials, tasks=(task,), rows=ROWS[task], seed=seed, videos=False)
     settings = {"dataset.root": str(root), "stages": ["kinematics", "timesteps"], "timesteps.scene": ""}
-    common: dict[str, Any] = {"config": "jigsaws", "overrides": settings, "cache": folder / f"cache-{seed}"}
+    common: dict[str, Any] = {"config": "jigsaws", "overrides": settings, "cache": folder / f"cache-{name}-{seed}"}
     extract(workers=0, **common)
-    write_pack(place, two_views(with_skill(pack_features(out=folder / "one-view.h5", **common), seed), seed))
+    kinematics = read_pack(pack_features(out=folder / "one-view.h5", **common).path)
+    write_pack(place, two_views(with_skill(kinematics, seed), seed))
     return place
 
 
@@ -102,17 +121,31 @@ def two_views(trials: FeatureSet, seed: int) -> FeatureSet:
 
 
 def timed(pack: Path, name: str, seed: int, out: Path, checkout: Path) -> dict[str, Any]:
-    """Seconds and correlations of one command."""
-    settings = ["--pack", str(pack), "--set", f"train.seed={seed}", "--out", str(out)]
-    command = [sys.executable, "run_pipeline.py", "evaluate", "--config", "jigsaws", *COMMANDS[name][1], *settings]
-    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with (out.parent / f"{out.name}.log").open("w", encoding="utf-8") as log:
-        subprocess.run(command, cwd=checkout, check=True, stdout=log, stderr=subprocess.STDOUT)
-    seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    """Seconds and correlations of one command, and its seconds where it resumes after its last training."""
+    target, _, words = COMMANDS[name]
+    settings = ["--config", "jigsaws", "--pack", str(pack), "--set", f"train.seed={seed}", "--out", str(out)]
+    command = started(*words, *settings)
+    shutil.rmtree(out, ignore_errors=True)
+    seconds, cpu = seconds_of(command, checkout, out.parent / f"{out.name}.log")
+    resumed, _ = seconds_of(command, checkout, out.parent / f"{out.name}.log")
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     systems = {name: figures(system) for name, system in results["systems"].items()}
-    return {"command": name, "seconds": seconds, "cpu_seconds": cpu, "target": COMMANDS[name][0], "systems": systems}
+    times = {"seconds": seconds, "cpu_seconds": cpu, "target": target, "resumed_seconds": resumed}
+    return {"command": name, **times, "systems": systems}
+
+
+def started(*words: str) -> list[str]:
+    """The command line that starts the program."""
+    return [sys.executable, "run_pipeline.py", *words]
+
+
+def seconds_of(command: Sequence[str], checkout: Path, log: Path) -> tuple[float, float]:
+    """Wall and processor time of a command, in seconds."""
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    with log.open("w", encoding="utf-8") as lines:
+        subprocess.run(command, cwd=checkout, check=True, stdout=lines, stderr=subprocess.STDOUT)
+    seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return seconds, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
 def figures(system: dict[str, Any]) -> dict[str, Any]:
@@ -140,8 +173,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     measured = []
     for seed in range(given.seeds):
-        pack = made_jigsaws(folder, seed)
         for name in given.only or COMMANDS:
+            pack = made_jigsaws(folder, COMMANDS[name][1], seed)
             out = folder / f"{given.checkout.resolve().name}-{name}-{seed}"
             measured.append({"seed": seed, **timed(pack, name, seed, out, given.checkout)})
             show(measured[-1])
@@ -153,6 +186,7 @@ def main() -> None:
 def show(one: dict[str, Any]) -> None:
     """One command's table."""
     took = f"{one['seconds']:.0f} s (target {one['target']}), {one['cpu_seconds']:.0f} s of processor time"
+    took += f", resumed in {one['resumed_seconds']:.0f} s"
     grid = Table(title=f"{one['command']}, seed {one['seed']}: {took}", title_justify="left")
     for column in ("system", "fisher", "mean", "together", "deviation of runs"):
         grid.add_column(column)

@@ -125,11 +125,13 @@ class StackedLSTM(nn.Module):
     def forward(self, x: Tensor, constant: int = 0) -> Tensor:
         """Hidden state of every step, from zero start states.
 
-        The first `constant` entries of the inputs need no gradient, which saves its multiplications.
+        The first `constant` entries of the inputs need no gradient, which saves its multiplications. Last inputs that
+        are left out are 0, as in `StackedLinear`.
         """
         members, batch, steps, inputs = x.shape
+        weight = self.weight_ih_l0 if inputs == self.weight_ih_l0.shape[-1] else self.weight_ih_l0[..., :inputs]
         flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)  # (M, T*B, in), time outermost
-        gates = _Linear.apply(flat, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0, constant)  # (M, T*B, 4d)
+        gates = _Linear.apply(flat, weight, self.bias_ih_l0 + self.bias_hh_l0, constant)  # (M, T*B, 4d)
         hidden: Tensor = _Recurrence.apply(gates.view(members, steps, batch, -1), self.weight_hh_l0)
         return hidden.transpose(1, 2).contiguous()  # (M, B, T, d)
 

@@ -74,18 +74,23 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
 def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -> Path:
     """FineDiving: a folder of frames a dive, of three to five sub-actions; the last dive lacks its last two frames."""
     annotations: dict[tuple[str, int], list[Any]] = {}
+    coarse: dict[tuple[str, int], dict[str, Any]] = {}
     sides: dict[str, list[tuple[str, int]]] = {"train": [], "test": []}
     for number in range(count):
         rng, quality = np.random.default_rng([seed, 13, number]), _quality(seed, number)
         key, difficulty = (f"MadeWorldCup_{number % 2}", number // 2), (1.5, 3.2, 3.4)[number % 3]
         starts = np.sort(rng.choice(np.arange(2, frames - 2), 2 + number % 3, replace=False))
         labels = np.searchsorted(starts, np.arange(frames), side="right") + 4
-        annotations[key] = ["407c", round(difficulty * (10 + 20 * quality), 2), difficulty, starts - 1, labels]
+        score, award = round(difficulty * (10 + 20 * quality), 2), (10 + 20 * quality) / 3
+        annotations[key] = ["407c", score, difficulty, starts - 1, labels]
+        panel = [award] * 3 if number % 2 else [0.0, award, award, award, 10.0]
+        coarse[key] = {"dive_score": score, "difficulty": difficulty, "judge_scores": panel}
         sides["test" if number % 4 == 3 else "train"].append(key)
         missing = 2 * (number == count - 1)
         shown = _shown(quality, frames - missing, seed, number)
         _write_frames(root / f"FineDiving/{key[0]}/{key[1]}", shown, 400 + number)
     _write_pickle(root / "Annotations/fine-grained_annotation_aqa.pkl", annotations)
+    _write_pickle(root / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
     for side, keys in sides.items():
         _write_pickle(root / f"Annotations/{side}_split.pkl", keys)
     return root

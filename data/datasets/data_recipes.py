@@ -65,6 +65,7 @@ RECIPES: Mapping[str, Recipe] = {
             "FineDiving_fine-grained_annotation.pkl": (
                 "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd"
             ),
+            "FineDiving_coarse_annotation.pkl": "8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",
             "train_split.pkl": "a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",
             "test_split.pkl": "bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",
         },

@@ -8,6 +8,7 @@ MTL-AQA (Parmar and Morris, CVPR 2019): frames of whole competitions, of which a
 FineDiving (Xu et al., CVPR 2022): one folder of frames a dive, and the sub-action of every frame.
 
     ROOT/Annotations/{fine-grained_annotation_aqa,train_split,test_split}.pkl
+    ROOT/Annotations/FineDiving_coarse_annotation.pkl          may be absent: single judges' scores
     ROOT/FineDiving/FINADivingWorldCup2021_Men3m_final_r1/0/00489.jpg ...
 
 Neither states a frame rate: 25 per second unless `frames.fps` says otherwise. Score "final" is the judges' final
@@ -34,6 +35,7 @@ from data.video.frame_folder import numbered_pictures
 from data.video.records import MAX_LABEL
 
 FRAME_RATE = 25.0
+MAX_AWARD = 10.0  # the highest score of a single judge
 AGAIN = "Get the annotations and lists again from their publisher"
 
 
@@ -61,6 +63,7 @@ class DivingLayout:
     id: Callable[[Any, Any], str]  # the id of a dive from its two keys
     folder: Callable[[Any, Any], str]  # its folder of frames below one of `frames`
     dive: Callable[[Any], AnnotatedDive]  # from one annotation; raises KeyError, ValueError, ... where it cannot be one
+    judges: tuple[str, ...] = ()  # names of the annotation that has the scores of single judges
 
 
 def _mtl_dive(row: Any) -> AnnotatedDive:
@@ -118,6 +121,7 @@ FINEDIVING = DivingLayout(
     id="{}/{:03d}".format,
     folder="{}/{}".format,
     dive=_fine_dive,
+    judges=("FineDiving_coarse_annotation.pkl",),
 )
 
 
@@ -144,6 +148,7 @@ def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Li
         raise DataError("holds no dict of dives", where=path, fix=AGAIN)
     folder = _folder_finder(root, layout.frames)
     sides: dict[Any, str] = {}
+    panels = _panels(root, layout, kinds)
     records, problems = [], []
     for side, names in layout.lists.items():
         listed = _find(root, layout.folders, names)
@@ -160,13 +165,33 @@ def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Li
             if have != dive.frames:
                 problems.append(f"{name}: {have} frames where the annotation has {dive.frames}")
             frames = FrameFolder(place, frame_rate or FRAME_RATE, dive.first, dive.last)
-            labels = Labels(score=_chosen(dive, score, name, path), difficulty=dive.difficulty)
+            panel = panels.get(key, ())
+            if panel and max(panel) > MAX_AWARD:
+                problems.append(f"{name}: a judge's score of {max(panel):g}, read as {MAX_AWARD:g}")
+            judges = tuple(min(award, MAX_AWARD) for award in panel)
+            labels = Labels(_chosen(dive, score, name, path), difficulty=dive.difficulty, judges=judges)
             groups = {"competition": str(key[0])}
             records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
     if not records:
-        fix = f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
+        example = layout.folder(*next(iter(sides))) if sides else ""
+        fix = f"Expected the frames of a dive in {layout.frames[0]}/{example}"
         raise DataError("none of the listed dives has frames", where=root, fix=fix)
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+
+
+def _panels(root: Path, layout: DivingLayout, kinds: tuple[type, type]) -> dict[Any, tuple[float, ...]]:
+    """The scores of single judges by dive; empty where the copy has none."""
+    paths = [root / folder / name for name in layout.judges for folder in layout.folders]
+    path = next(filter(Path.is_file, paths), None)
+    given = {} if path is None else read_pickle(path)
+    try:
+        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in given.items() if _key(key, kinds)}
+        if any(award < 0 for panel in panels.values() for award in panel):
+            raise ValueError("a judge's score is below 0")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f"the judges' scores cannot be used ({clip(str(error))})"
+        raise DataError(what, where=path, fix="Get the file again from its publisher, or remove it") from error
+    return panels
 
 
 def _find(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path:

@@ -16,8 +16,10 @@
                           (`pipeline.evaluate.fold_summary.user_summary`), else null
         losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
         settings          model and recipe of a system with networks, or null
-        uncertainty       {task: {spearman, within90, mean}} of a system that predicts a deviation: its rank correlation
-                          with the absolute error, share of true scores within 1.645 deviations, mean deviation; or null
+        uncertainty       {task: {spearman, within90, mean, calibrated90, factor}} of a system that predicts a
+                          deviation: its rank correlation with the absolute error, share of true scores within 1.645
+                          deviations, mean deviation; the share within calibrated 90 % intervals and the deviations that
+                          these extend, mean over the folds, null without inner validation (`_uncertainty`); or null
         chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
         inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
                           figures that it had inside the training part (`pipeline.systems.combination`); or null
@@ -53,6 +55,7 @@ from data.splits import Fold
 from data.store import read_json, write_text
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
+from pipeline.evaluate.conformal import group_weights, upper_quantile
 from pipeline.evaluate.fold_summary import (
     average_summary,
     difference,
@@ -65,7 +68,8 @@ from pipeline.evaluate.fold_summary import (
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, WithEpochs
+from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, TimesDifficulty, WithEpochs
+from pipeline.systems.interface import errors_and_deviations
 from pipeline.train import SCORES, Stop, label_table
 
 FORMAT = 1
@@ -248,25 +252,42 @@ def _system(
     ] or None
     out["inner"] = list(held_out.inner) or None
     out["uncertainty"] = (
-        {t: _uncertainty(parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
+        {t: _uncertainty(features, parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
     )
     out["settings"] = None
-    trained = system.system if isinstance(system, WithEpochs) else system
+    trained = system.system if isinstance(system, (WithEpochs, TimesDifficulty)) else system
     if isinstance(trained, (AimSystem, MethodSystem)):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 
 
-def _uncertainty(parts: Sequence[Part], held_out: HeldOut, true: Floats, task: str) -> Results:
-    """How the predicted deviations of a task agree with the errors; runs are averaged, deviations as variances."""
+def _uncertainty(features: FeatureSet, parts: Sequence[Part], held_out: HeldOut, true: Floats, task: str) -> Results:
+    """How the predicted deviations of a task agree with the errors.
+
+    A calibrated interval extends as many deviations as 90 % of the inner held-out errors of the fold's training part,
+    by the conformal quantile with views and copies counted once (`pipeline.evaluate.conformal`).
+    """
     mine = [i for i, part in enumerate(parts) if part.task == task]
-    error = np.concatenate([np.abs(held_out.score[i].mean(0) - true[parts[i].test]) for i in mine])
-    deviation = np.concatenate([np.sqrt(np.square(held_out.deviation[i]).mean(0)) for i in mine])
+    pairs = [errors_and_deviations(held_out, i, true[parts[i].test]) for i in mine]
+    error, deviation = (np.concatenate(values) for values in zip(*pairs, strict=True))
+    factors = [_factor(features, *held_out.inside[i]) for i in mine] if held_out.inside else [np.inf]
+    finite = bool(np.isfinite(factors).all())
+    within = [e <= f * d for (e, d), f in zip(pairs, factors, strict=True)] if finite else []
     return {
         "spearman": or_none(spearman(deviation, error)),
         "within90": float((error <= 1.645 * deviation).mean()),
         "mean": float(deviation.mean()),
+        "calibrated90": float(np.concatenate(within).mean()) if finite else None,
+        "factor": float(np.mean(factors)) if finite else None,
     }
+
+
+def _factor(features: FeatureSet, rows: Rows, ratios: Floats) -> float:
+    """Deviations that a 90 % interval extends, from |error| / deviation (k,) of rows (k,); infinite for too few."""
+    if len(rows) == 0:
+        return np.inf
+    groups = np.unique([performance(features.records[row]) for row in rows], return_inverse=True)[1]
+    return float(upper_quantile(ratios[:, None], group_weights(groups), 0.9)[0])
 
 
 def _differences(

@@ -15,13 +15,26 @@ from models.aim_config import AimConfig
 from models.comparisons import ComparisonConfig, Kind
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.systems import METHODS, AimSystem, Combined, MethodSystem, System, method_systems, trivial_baselines
+from pipeline.systems import (
+    METHODS,
+    AimSystem,
+    Combined,
+    MethodSystem,
+    System,
+    TimesDifficulty,
+    can_divide,
+    method_systems,
+    trivial_baselines,
+)
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import label_table
 
 OURS = "AIM (ours)"
+
+TIMES_DIFFICULTY = "AIM times difficulty"
+"""Row of AIM trained on score / difficulty."""
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "w/o AIM": {"system": "no_aim"},
@@ -69,7 +82,7 @@ def all_systems(
         config: the recipe of every network.
         checkpoints: folder of the checkpoints; every system has a subfolder.
     """
-    systems: list[System] = [*trivial_baselines(), *regression_systems(features)]
+    systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *method_systems(features, config)]
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
@@ -87,6 +100,8 @@ def all_systems(
                 systems.append(AimSystem(name, replace(model, **changes), config))
         if has_scene:
             systems.append(AimSystem("scene + agents", replace(model, system="scene_agents"), config))
+        if can_divide(features):
+            systems.append(TimesDifficulty(AimSystem(TIMES_DIFFICULTY, model, config)))
         if len({record.task for record in features.records}) > 1:
             ranking = config.model_copy(update={"rank_weight": 3.0})
             systems.append(AimSystem("AIM, all tasks", model, config, pool=True))
@@ -168,6 +183,10 @@ def combination(
 
 def _kept(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
+    if isinstance(system, TimesDifficulty):
+        network = _kept(system.system, checkpoints)
+        assert isinstance(network, AimSystem)
+        return replace(system, system=network)
     if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))

@@ -15,7 +15,14 @@ from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
-from pipeline.evaluate.leaderboard import OURS, all_systems, chosen_systems, combination, table_systems
+from pipeline.evaluate.leaderboard import (
+    OURS,
+    TIMES_DIFFICULTY,
+    all_systems,
+    chosen_systems,
+    combination,
+    table_systems,
+)
 from pipeline.evaluate.paper_tables import TABLES, paper_row
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
@@ -95,10 +102,12 @@ def _chosen(
     model, recipe = config.scorer
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines()]
+    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines(features)]
     if systems == "all":
         names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
+        if config.dataset.score == "execution":  # divided already
+            possible.pop(TIMES_DIFFICULTY, None)
         kinds, seed = forbidden(config.protocol), config.split.seed
         chosen += [
             WithEpochs(system, kinds, oracle, seed=seed) if isinstance(system, MethodSystem) else system

@@ -23,7 +23,7 @@ from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import HeldOut, Part, System
+from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System
 from pipeline.systems.interface import Composed, same_part
 from pipeline.train import Stop
 from pipeline.workers import Pool, Report, Task, run_jobs
@@ -80,10 +80,18 @@ def run_systems(
 def _place(jobs: list[Job], new: Job) -> int:
     """Where in `jobs` the same training is; a new one is added. So what several systems need is trained once."""
     for place, job in enumerate(jobs):
-        if job.system == new.system and len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts)):
+        alike = len(job.parts) == len(new.parts) and all(map(same_part, job.parts, new.parts))
+        if alike and _serves(job.system, new.system):
             return place
     jobs.append(new)
     return len(jobs) - 1
+
+
+def _serves(one: System, other: System) -> bool:
+    """Whether the result of `one` is that of `other`: name, checkpoints and epochs watched change no prediction."""
+    if not isinstance(one, (AimSystem, MethodSystem)) or type(one) is not type(other):
+        return one == other
+    return replace(other, name=one.name, checkpoints=one.checkpoints, watch=other.watch or one.watch) == one
 
 
 def _cut(system: System, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:

@@ -2,6 +2,7 @@
 
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.by_difficulty import TimesDifficulty, can_divide
 from pipeline.systems.combination import COMBINED, Combined
 from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.fitted_combination import FittedCombination
@@ -21,7 +22,9 @@ __all__ = [
     "Selected",
     "SimpleSystem",
     "System",
+    "TimesDifficulty",
     "WithEpochs",
+    "can_divide",
     "method_systems",
     "trivial_baselines",
 ]

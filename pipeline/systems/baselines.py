@@ -42,14 +42,33 @@ def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
     return np.random.default_rng([run, len(test), *test.tolist()]).uniform(low, high, len(test))
 
 
-def trivial_baselines() -> tuple[System, ...]:
-    """The baselines of every evaluation."""
-    return (
+def difficulty_alone(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+    """(m,) straight line through training scores over the announced difficulty; the mean where there is none."""
+    level, mean = difficulties(features), training_mean(features, train, test)
+    with_level = train[np.isfinite(level[train])]
+    if len(with_level) == 0 or np.ptp(level[with_level]) == 0:
+        return mean
+    slope, offset = np.polyfit(level[with_level], _scores(features)[with_level], 1)
+    return np.where(np.isfinite(level[test]), slope * level[test] + offset, mean)
+
+
+def difficulties(features: FeatureSet) -> Floats:
+    """(n,) degree of difficulty, NaN where unknown."""
+    given = [record.labels.difficulty if record.labels else None for record in features.records]
+    return np.array(given, dtype=np.float64)
+
+
+def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
+    """The baselines of every evaluation; the difficulty only where performances have one."""
+    baselines = (
         SimpleSystem("training mean", training_mean, baseline=True),
         SimpleSystem("duration", duration, baseline=True),
         SimpleSystem("subject mean", subject_mean, baseline=True),
         SimpleSystem("random", random_scores, runs=10, baseline=True),
     )
+    if not np.isfinite(difficulties(features)).any():
+        return baselines
+    return (*baselines, SimpleSystem("difficulty", difficulty_alone, baseline=True))
 
 
 def _scores(features: FeatureSet) -> Floats:

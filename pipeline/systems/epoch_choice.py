@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.splits import TIED
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.interface import Composed, HeldOut, Part, System
+from pipeline.systems.interface import Composed, HeldOut, Part, System, errors_and_deviations
 from pipeline.systems.method_system import MethodSystem
 from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
 from pipeline.train import label_table
@@ -76,6 +76,8 @@ class WithEpochs(Composed):
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
         """The row of the last epoch and its variants, from the results of `trainings`."""
         last, *inside = held
+        if last.deviation and inside:
+            last = replace(last, inside=self._errors_inside(features, parts, inside[0]))
         rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
         if self.oracle:
             best = [
@@ -105,6 +107,23 @@ class WithEpochs(Composed):
             rhos = [agreement([(p, v[k]) for p, v in zip(cuts, ensembles, strict=True)], true) for k in range(last + 1)]
             best[fold] = _latest_best(rhos) if cuts else last
         return [best[part.fold] for part in parts]
+
+    def _errors_inside(
+        self, features: FeatureSet, parts: Sequence[Part], held: HeldOut
+    ) -> tuple[tuple[Rows, Floats], ...]:
+        """`HeldOut.inside` of each part, by the last epoch."""
+        inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
+        cuts = [part for each in inner.values() for part in each]
+        pairs = [errors_and_deviations(held, i, true[part.test]) for i, part in enumerate(cuts)]
+        by_fold = by_outer(inner, [error / deviation for error, deviation in pairs])
+        of_parts: list[tuple[Rows, Floats]] = []
+        for part in parts:
+            mine = [
+                (c.test, r) for c, r in zip(inner[part.fold], by_fold[part.fold], strict=True) if c.task == part.task
+            ]
+            rows, ratios = zip(*mine, strict=True) if mine else ([part.train[:0]], [np.zeros(0)])
+            of_parts.append((np.concatenate(rows), np.concatenate(ratios)))
+        return tuple(of_parts)
 
     def _row(self, ending: str, held: HeldOut, places: Sequence[int]) -> tuple[System, HeldOut]:
         """One more row: part i by the epoch at `places[i]`."""

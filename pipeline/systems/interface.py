@@ -57,6 +57,8 @@ class HeldOut:
         variants: further rows of the same training, each with its system.
         inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
         deviation: one (runs, m) array per part: predicted standard deviation of the score, or empty.
+        inside: per part, of its training rows that inner validation held out, the rows (k,) and |error| / deviation
+            (k,); empty where the system predicts no deviation or had no inner validation.
     """
 
     score: tuple[Floats, ...]
@@ -70,6 +72,15 @@ class HeldOut:
     variants: tuple[tuple[System, HeldOut], ...] = ()
     inner: tuple[dict[str, Any], ...] = ()
     deviation: tuple[Floats, ...] = ()
+    inside: tuple[tuple[Rows, Floats], ...] = ()
+
+
+def errors_and_deviations(held: HeldOut, part: int, true: Floats) -> tuple[Floats, Floats]:
+    """Absolute errors (m,) and predicted deviations (m,) for a part with true scores (m,): of the mean of the runs.
+
+    The runs' variances are averaged.
+    """
+    return np.abs(held.score[part].mean(0) - true), np.sqrt(np.square(held.deviation[part]).mean(0))
 
 
 class System(Protocol):

@@ -19,6 +19,7 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,6 @@ from torch import Tensor
 
 from data.errors import Cancelled
 from data.store.arrays import Floats, Rows
-from data.video import Record
 from models.aim import AimInputs
 from models.layers import StackedLayers
 from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
@@ -36,6 +36,7 @@ from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
+from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import HeldOut, Part
 from pipeline.train import Stop, fit_normaliser, label_table, stack_data, training_set
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -70,28 +71,36 @@ class JudgesRule:
 
     Attributes:
         dropped: judges left out at either end, after sorting.
+        divided: the score is without the difficulty, which is left out then.
         factor, constant: fitted to the training part by least squares.
     """
 
     dropped: int
+    divided: bool
     factor: float
     constant: float
 
     @classmethod
     def fit(cls, judges: Floats, difficulty: Floats, score: Floats) -> JudgesRule:
-        """The rule that fits best among all numbers of judges left out; judges (n, J), the others (n,)."""
+        """The rule that fits best, over all numbers of judges left out and both uses of the difficulty.
+
+        Args:
+            judges: (n, J).
+            difficulty, score: (n,).
+        """
         fits = []
-        for dropped in range((judges.shape[1] + 1) // 2):
-            total = difficulty * _middle(judges, dropped)
+        for dropped, divided in product(range((judges.shape[1] + 1) // 2), (False, True)):
+            total = (1.0 if divided else difficulty) * _middle(judges, dropped)
             line = np.stack([total, np.ones_like(total)], axis=1)
             solution = np.linalg.lstsq(line, score, rcond=None)[0]
-            fits.append((float(np.square(line @ solution - score).sum()), dropped, solution))
-        _, dropped, (factor, constant) = min(fits, key=lambda fit: fit[:2])
-        return cls(dropped, float(factor), float(constant))
+            fits.append((float(np.square(line @ solution - score).sum()), dropped, divided, solution))
+        _, dropped, divided, (factor, constant) = min(fits, key=lambda fit: fit[:3])
+        return cls(dropped, divided, float(factor), float(constant))
 
     def __call__(self, judges: Floats, difficulty: Floats) -> Floats:
         """Final scores (...) of judges (..., J) and difficulty (...)."""
-        return np.asarray(self.factor * difficulty * _middle(judges, self.dropped) + self.constant)
+        level = 1.0 if self.divided else difficulty
+        return np.asarray(self.factor * level * _middle(judges, self.dropped) + self.constant)
 
 
 def _middle(judges: Floats, dropped: int) -> Floats:
@@ -100,24 +109,29 @@ def _middle(judges: Floats, dropped: int) -> Floats:
 
 @dataclass(frozen=True)
 class _Extras:
-    """Further labels of n performances: judges (n, J) NaN where unknown, difficulty (n,) NaN where unknown."""
+    """Further labels of n performances: judges (n, J) NaN where unknown, difficulty (n,) NaN where unknown.
+
+    Where panels differ in size, each is reduced to as many middle judges, sorted, as the smallest has.
+    """
 
     judges: Floats
     difficulty: Floats
 
     @classmethod
-    def of(cls, records: Sequence[Record]) -> _Extras:
-        given = [record.labels.judges if record.labels else () for record in records]
-        count = max(map(len, given), default=0)
-        judges = np.array([one if len(one) == count else [np.nan] * count for one in given]).reshape(len(given), count)
-        levels = [record.labels.difficulty if record.labels else None for record in records]
-        return cls(judges, np.array(levels, dtype=np.float64))
+    def of(cls, features: FeatureSet) -> _Extras:
+        given = [record.labels.judges if record.labels else () for record in features.records]
+        sizes = {len(one) for one in given if one}
+        count = min(sizes, default=0)
+        if len(sizes) > 1:
+            given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
+        judges = np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
+        return cls(judges, difficulties(features))
 
 
 def has_judges(features: FeatureSet) -> bool:
-    """Whether every labelled performance has the scores of equally many judges, as MUSDL needs."""
+    """Whether every labelled performance has the scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
-    judges = _Extras.of(features.records).judges[labelled]
+    judges = _Extras.of(features).judges[labelled]
     return bool(judges.size and np.isfinite(judges).all())
 
 
@@ -213,7 +227,7 @@ class MethodSystem:
 
     def _part(self, features: FeatureSet, train: Rows, test: Rows, stop: Stop) -> _Scored:
         """Train on `train` and score `test`, unless a checkpoint has the result."""
-        extras, normaliser = _Extras.of(features.records), fit_normaliser(features, train, self.config)
+        extras, normaliser = _Extras.of(features), fit_normaliser(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])
         count, size = len(train), self.config.runs

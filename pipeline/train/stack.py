@@ -240,7 +240,7 @@ class Stack:
 
 def _narrow(data: StackData, model: NetworkConfig) -> StackData:
     """Without the last scene entries, where they are 0 in every row (`scene_components`) and the network allows it."""
-    if not isinstance(model, AimConfig) or model.system == "scene_agents":
+    if isinstance(model, AimConfig) and model.system == "scene_agents":
         return data
     used = data.inputs.scene.flatten(0, -2).any(0).nonzero()
     width = int(used.max()) + 1 if len(used) else min(1, data.inputs.scene.shape[-1])

@@ -56,6 +56,25 @@ def test_finediving_hands_over_boundaries(tmp_path: Path) -> None:
     assert listing.problems == ("MadeWorldCup_1/001: 18 frames where the annotation has 20",)
 
 
+def test_finediving_hands_over_judges_where_the_copy_has_them(tmp_path: Path) -> None:
+    make_finediving(tmp_path, count=4, frames=12)
+    path = tmp_path / "Annotations/FineDiving_coarse_annotation.pkl"
+    given = pickle.loads(path.read_bytes())
+    given["MadeWorldCup_0", 1]["judge_scores"][0] = 55.5
+    path.write_bytes(pickle.dumps(given))
+    listing = list_records("finediving", tmp_path)
+    judges = {record.id: record.labels.judges for record in listing.records if record.labels}
+    assert judges["MadeWorldCup_1/000"] == tuple(given["MadeWorldCup_1", 0]["judge_scores"])
+    assert judges["MadeWorldCup_0/001"][0] == 10.0
+    assert "MadeWorldCup_0/001: a judge's score of 55.5, read as 10" in listing.problems
+    for damaged in ({("MadeWorldCup_0", 1): {}}, {("MadeWorldCup_0", 1): {"judge_scores": [-1.0]}}, [1]):
+        path.write_bytes(pickle.dumps(damaged))
+        with pytest.raises(AimError, match="judges' scores cannot be used"):
+            list_records("finediving", tmp_path)
+    path.unlink()
+    assert {record.labels.judges for record in list_records("finediving", tmp_path).records if record.labels} == {()}
+
+
 @pytest.mark.parametrize(
     ("kind", "score", "cells"),
     [("fis-v", "", 0), ("fis-v", "pcs", 1), ("fs1000", "co", 5), ("rhythmic-gymnastics", "", 2)],

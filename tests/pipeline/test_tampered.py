@@ -248,7 +248,10 @@ def test_tampered_caches(features: FeatureSet, tmp_path: Path) -> None:
 
 def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
     folds, place, page, refused = kfold(features.records, k=3), tmp_path / "results.json", tmp_path / "page.html", 0
-    systems = (AimSystem("AIM", AimConfig(width=4, regression_width=4), fast(runs=2, epochs=4)), *trivial_baselines())
+    systems = (
+        AimSystem("AIM", AimConfig(width=4, regression_width=4), fast(runs=2, epochs=4)),
+        *trivial_baselines(features),
+    )
     results = evaluate(features, folds, systems, protocol="kfold", audit=audit(folds, features.records), draws=9)
     results["predictions"] = results["predictions"][:3]
     whole = json.dumps(results)

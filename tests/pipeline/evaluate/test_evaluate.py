@@ -48,7 +48,7 @@ def features() -> FeatureSet:
 @pytest.fixture(scope="module")
 def results(features: FeatureSet) -> dict[str, Any]:
     folds = kfold(features.records, k=3)
-    systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines())
+    systems = (AimSystem("AIM", MODEL, fast(runs=3, epochs=4)), *trivial_baselines(features))
     report = audit(folds, features.records, forbid=("trial",))
     return evaluate(features, folds, systems, protocol="kfold", audit=report, draws=50)
 
@@ -120,7 +120,7 @@ def test_no_label_of_a_test_part_is_read(features: FeatureSet) -> None:
         AimSystem("AIM", MODEL, fast(runs=2, epochs=3)),
         AimSystem("pooled", MODEL, fast(runs=2, epochs=3), pool=True),
     )
-    for system in (*systems, *trivial_baselines()):
+    for system in (*systems, *trivial_baselines(features)):
         parts = make_parts(features, folds)
         honest = system.held_out(features, parts)
         other = system.held_out(replace(features, records=spoiled), parts)
@@ -188,7 +188,7 @@ def test_perfect_and_unlabelled(features: FeatureSet) -> None:
 
 
 def test_intervals_resample_performances_not_views(features: FeatureSet) -> None:
-    results = evaluate(features, kfold(features.records, k=3), trivial_baselines()[1:2], draws=20)
+    results = evaluate(features, kfold(features.records, k=3), trivial_baselines(features)[1:2], draws=20)
     assert results["systems"]["duration"]["tasks"]["a"]["interval"]["clusters"] == 8
     assert not math.isnan(results["systems"]["duration"]["tasks"]["a"]["interval"]["low"])
 
@@ -199,7 +199,7 @@ def test_views_that_share_their_agents_are_trained_on_and_scored_once(features: 
     trials = tuple(replace(r, groups={"trial": r.id.removesuffix("-2")}) for r in (*half.records, *other.records))
     two_tasks = replace(half.followed_by(other), records=trials)
     mean = replace(half, records=trials[:16], scene=half.scene + np.float32(0.5))
-    systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines())
+    systems = (AimSystem("AIM", MODEL, fast(runs=1, epochs=2)), *trivial_baselines(features))
     twice, once = (evaluate(f, kfold(f.records, k=2), systems, draws=0) for f in (two_tasks, mean))
     assert (twice["videos"], twice["performances"], once["videos"]) == (32, 16, 16)
     assert [row["id"] for row in twice["predictions"]] == [row["id"] for row in once["predictions"]]

@@ -37,7 +37,7 @@ def test_the_cost_is_that_of_the_trainings(features: FeatureSet) -> None:
         assert expected.trainings == 1
     assert passes == [4 * 30 * 2 * 50, 4 * 30 * 2 * 500]
     assert 0 < seconds[0] < seconds[1]
-    more = expected_time(partial(_evaluated, features, folds, [system, *trivial_baselines()]))
+    more = expected_time(partial(_evaluated, features, folds, [system, *trivial_baselines(features)]))
     assert more.trainings > 1
     assert more.row_passes > passes[1]
 

@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.made_features import made_features
+from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.video.records import Labels
@@ -25,6 +26,7 @@ from pipeline.config import BaseConfig, load_config, validate
 from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_grid
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
 from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
 from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
@@ -36,6 +38,7 @@ from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
 from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
+from pipeline.systems.method_system import METHODS, MethodSystem
 from pipeline.systems.regressors import regression_systems
 from pipeline.systems.selection import Selected
 from pipeline.train.normalise import label_table
@@ -141,12 +144,22 @@ def test_the_same_bits_as_here_whatever_the_number_of_workers(cluster: None) -> 
     aim = WithEpochs(AimSystem("AIM (ours)", MODEL, RECIPE))
     pooled = AimSystem("pooled", MODEL, RECIPE, pool=True)
     choice = Combined((replace(aim, system=AimSystem("one", MODEL, RECIPE)), pooled), name="choice")
-    systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines()]
+    systems: list[System] = [aim, choice, *regression_systems(made), *trivial_baselines(made)]
     here = evaluate(made, folds, systems, draws=20)
     for workers in (1, 2):
         there = evaluate(made, folds, systems, draws=20, run=on_ray(workers))
         assert without_time(there) == without_time(here)
     assert {"AIM (ours), epoch by inner validation", "choice", "one", "pooled"} < set(here["systems"])
+
+
+def test_every_system_of_the_leaderboard_is_the_same_on_ray(cluster: None) -> None:
+    judged = cue_features("difficulty", 24)
+    systems = list(all_systems(judged, MODEL, fast(runs=2, epochs=2)).values())
+    systems = [WithEpochs(one) if isinstance(one, MethodSystem) else one for one in systems]
+    folds = make_folds("kfold", judged.records, k=2)
+    here = evaluate(judged, folds, systems, draws=0)
+    assert without_time(evaluate(judged, folds, systems, draws=0, run=on_ray())) == without_time(here)
+    assert {*METHODS, "RICA2, epoch by inner validation", TIMES_DIFFICULTY, "ST-GCN", "JR-GCN"} < set(here["systems"])
 
 
 def test_nothing_depends_on_the_number_of_cores() -> None:
@@ -164,6 +177,7 @@ def test_cut_into_trainings_and_put_together_is_the_same_as_whole() -> None:
         Selected("not shown", (one, two), TIED),
         SimpleSystem("counts", predicted, runs=2),
         WithEpochs(one),
+        replace(one, name="one by another name", checkpoints=Path("elsewhere")),
     ]
     jobs, noting = noted()
     for system, held in zip(whole, run_systems(made, parts, whole, noting), strict=True):
@@ -194,7 +208,7 @@ def test_a_failing_system_names_itself(request: pytest.FixtureRequest, engine: s
     run = on_ray() if engine == "ray" else run_here
     folds = make_folds("kfold", made.records, k=2)
     with pytest.raises(JobError, match=r"^test_spread.py:\d+: counts badly: ZeroDivisionError: by nought"):
-        evaluate(made, folds, [*trivial_baselines(), SimpleSystem("counts badly", broken)], run=run)
+        evaluate(made, folds, [*trivial_baselines(made), SimpleSystem("counts badly", broken)], run=run)
     absent = AimSystem("w/o transformation", model_for("fast", transformation=False), RECIPE)
     uneven = replace(made, secondary=made.secondary[..., :4])
     with pytest.raises(UsageError, match=r"^w/o transformation: "):

@@ -103,7 +103,7 @@ def evaluated() -> Results:
         return label_table(given.records)[test, 0] + noise[test]
 
     folds = kfold(records, k=2)
-    systems = (SimpleSystem(SYSTEM, scores), *trivial_baselines())
+    systems = (SimpleSystem(SYSTEM, scores), *trivial_baselines(features))
     report = audit(folds, records, forbid=("trial",))
     return {**evaluate(features, folds, systems, protocol="kfold", audit=report, against=SYSTEM, draws=20), "paper": {}}
 

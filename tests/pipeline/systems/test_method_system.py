@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.method_comparison import cue_features
 from data.errors import Cancelled, UsageError
-from data.splits import kfold
+from data.splits import Fold, kfold
 from data.video import Labels
 from models.aim_config import AimConfig
 from models.metrics import spearman
@@ -23,7 +23,8 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
-from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters
+from pipeline.systems.interface import errors_and_deviations
+from pipeline.systems.method_system import EPOCHS, JudgesRule, _Extras, _partners, _voters, has_judges
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 
@@ -73,7 +74,21 @@ def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
     deviation = method(features, "RICA2", epochs=EPOCHS).held_out(features, [part]).deviation[0].mean(0)
     assert deviation[noisy[110:]].mean() > 1.2 * deviation[~noisy[110:]].mean()
     result = evaluate(features, kfold(features.records, k=2), [method(features, "RICA2")], draws=0)["systems"]["RICA2"]
-    assert set(result["uncertainty"]["noise"]) == {"spearman", "within90", "mean"}
+    plain = result["uncertainty"]["noise"]
+    assert set(plain) == {"spearman", "within90", "mean", "calibrated90", "factor"}
+    assert plain["factor"] is None, "nothing was held out inside the training part"
+
+
+def test_inner_validation_calibrates_the_intervals_of_rica2(judged: FeatureSet) -> None:
+    system, folds = WithEpochs(method(judged, "RICA2", epochs=40)), [Fold("fixed", judged.ids[:60], judged.ids[60:])]
+    shown = evaluate(judged, folds, [system], draws=0)["systems"]["RICA2"]["uncertainty"]["difficulty"]
+    held = system.held_out(judged, [PART])
+    rows, ratios = held.inside[0]
+    assert sorted(rows) == list(TRAIN), "the test part decides nothing"
+    assert shown["factor"] == pytest.approx(np.sort(ratios)[54]), "of 61 with the new one, 90 % are 55"
+    error, deviation = errors_and_deviations(held, 0, label_table(judged.records)[TEST, 0])
+    assert shown["calibrated90"] == pytest.approx((error <= shown["factor"] * deviation).mean())
+    assert shown["within90"] < 0.75 < shown["calibrated90"]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -121,9 +136,20 @@ def test_the_rule_of_the_judges_is_found() -> None:
     judges, difficulty = rng.uniform(0, 10, (40, 5)), rng.choice([1.5, 3.0], 40)
     middle = difficulty * np.sort(judges, axis=1)[:, 1:-1].sum(1)
     rule = JudgesRule.fit(judges, difficulty, middle)
-    assert (rule.dropped, rule.factor, rule.constant) == (1, pytest.approx(1), pytest.approx(0, abs=1e-6))
+    assert (rule.dropped, rule.divided) == (1, False)
+    assert (rule.factor, rule.constant) == (pytest.approx(1), pytest.approx(0, abs=1e-6))
     assert rule(np.arange(10.0).reshape(1, 2, 5), np.array(2.0)) == pytest.approx(np.array([[12.0, 42.0]]))
     assert JudgesRule.fit(judges, np.ones(40), judges.sum(1)).dropped == 0
+    assert JudgesRule.fit(judges, difficulty, middle / difficulty).divided
+
+
+def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: FeatureSet) -> None:
+    panels = ((9.0, 1.0, 5.0, 6.0, 7.0), (8.0, 2.0, 3.0), ())
+    records = tuple(replace(r, labels=Labels(1.0, judges=p)) for r, p in zip(judged.records, panels, strict=False))
+    some = replace(judged.take(np.arange(3)), records=records)
+    assert np.array_equal(_Extras.of(some).judges, [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
+    assert not has_judges(some)
+    assert has_judges(some.take(np.arange(2)))
 
 
 def test_finished_folds_are_not_trained_again(judged: FeatureSet, tmp_path: Path) -> None:

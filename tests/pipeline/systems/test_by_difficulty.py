@@ -1,0 +1,71 @@
+"""The difficulty alone as a baseline, and AIM on score / difficulty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.made_features import made_features
+from data.video import Labels, Record
+from models.metrics import spearman
+from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
+from pipeline.features import FeatureSet
+from pipeline.recipes import fast, model_for
+from pipeline.systems import AimSystem, Part, TimesDifficulty, can_divide, trivial_baselines
+from pipeline.systems.baselines import difficulty_alone
+from pipeline.train import label_table
+
+TRAIN, TEST = np.arange(40), np.arange(40, 60)
+LEVELS = np.random.default_rng(0).choice([1.5, 2.5, 3.5], 60)
+MODEL = model_for("fast", width=16, regression_width=16)
+
+
+def relabelled(features: FeatureSet, labels: Callable[[int, Labels], Labels | None]) -> FeatureSet:
+    def change(row: int, record: Record) -> Record:
+        assert record.labels is not None
+        return replace(record, labels=labels(row, record.labels))
+
+    return replace(features, records=tuple(change(*pair) for pair in enumerate(features.records)))
+
+
+@pytest.fixture(scope="module")
+def dives() -> FeatureSet:
+    """Score: what the features show, times a difficulty that no feature shows."""
+    made = made_features(60, channels=6, scene=5, missing=0.0)
+    return relabelled(made, lambda i, one: Labels((one.score or 0.0) * LEVELS[i], difficulty=float(LEVELS[i])))
+
+
+def test_the_difficulty_alone_by_hand(dives: FeatureSet) -> None:
+    line = relabelled(dives, lambda i, one: replace(one, score=3 * LEVELS[i] + 1))
+    assert np.allclose(difficulty_alone(line, TRAIN, TEST), 3 * LEVELS[TEST] + 1)
+    unknown = relabelled(line, lambda i, one: replace(one, difficulty=None) if i in (0, 40) else one)
+    mean = label_table(line.records)[TRAIN, 0].mean()
+    assert np.allclose(difficulty_alone(unknown, TRAIN, TEST)[:2], [mean, 3 * LEVELS[41] + 1])
+    equal = relabelled(line, lambda i, one: replace(one, difficulty=2.0))
+    assert np.allclose(difficulty_alone(equal, TRAIN, TEST), mean)
+
+
+def test_systems_of_the_difficulty_only_where_there_is_one(dives: FeatureSet) -> None:
+    without = relabelled(dives, lambda i, one: replace(one, difficulty=None))
+    assert [s.name for s in trivial_baselines(dives)] == [*(s.name for s in trivial_baselines(without)), "difficulty"]
+    assert TIMES_DIFFICULTY in all_systems(dives, MODEL, fast())
+    assert TIMES_DIFFICULTY not in all_systems(without, MODEL, fast())
+    assert "difficulty" in [system.name for system in table_systems("7", all_systems(dives, MODEL, fast()))]
+    assert not can_divide(relabelled(dives, lambda i, one: replace(one, difficulty=0.0) if i == 50 else one))
+    assert can_divide(relabelled(dives, lambda i, one: None if i == 50 else one))
+
+
+def test_what_is_multiplied_is_ranked_better_and_no_score_of_the_test_part_is_read(dives: FeatureSet) -> None:
+    true, config = label_table(dives.records)[TEST, 0], fast(runs=2, epochs=40)
+    part = Part("made", "fixed", TRAIN, TEST)
+    times = TimesDifficulty(AimSystem(TIMES_DIFFICULTY, MODEL, config))
+    assert times.cost([part]) == times.system.cost([part])
+    score = times.held_out(dives, [part]).score[0]
+    whole = AimSystem(OURS, MODEL, config).held_out(dives, [part]).score[0]
+    assert spearman(score.mean(0), true) > 0.9 > spearman(whole.mean(0), true)
+    assert np.abs(score.mean(0) - true).mean() < 0.5 * np.abs(whole.mean(0) - true).mean()
+    blind = relabelled(dives, lambda i, one: replace(one, score=-1e6) if i in TEST else one)
+    assert np.array_equal(times.held_out(blind, [part]).score[0], score)
