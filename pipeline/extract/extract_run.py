@@ -34,21 +34,13 @@ from pipeline.workers import Pool
 
 @dataclass(frozen=True)
 class ExtractRun:
-    """What `extract` did, or would do.
+    """What `extract` did, or would do."""
 
-    Attributes:
-        cache: where the outputs are.
-        summary: the videos and what happened to each.
-        costs: of a dry run: what would run, why, and at what cost, as JSON types; else None.
-        preview: `written`, `fresh` and `failed` previews, as JSON types; empty where none were asked for.
-        flags: titles of the flags by the name of each flagged video (`pipeline.score.video_flags`).
-    """
-
-    cache: str
+    cache: str  # where the outputs are
     summary: Summary
-    costs: dict[str, Any] | None = None
-    preview: dict[str, Any] = field(default_factory=dict)
-    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    costs: dict[str, Any] | None = None  # of a dry run: what would run, why, and at what cost, as JSON types
+    preview: dict[str, Any] = field(default_factory=dict)  # `written`, `fresh` and `failed`; empty without previews
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
 
     @property
     def ok(self) -> bool:
@@ -58,15 +50,10 @@ class ExtractRun:
 
 @dataclass(frozen=True)
 class Status:
-    """State of every video and stage.
+    """State of every video and stage."""
 
-    Attributes:
-        cache: where the outputs are.
-        rows: `video`, `stage`, `state` ("fresh", "stale", "missing" or "failed"), `reason`, `quality`.
-    """
-
-    cache: str
-    rows: tuple[dict[str, Any], ...]
+    cache: str  # where the outputs are
+    rows: tuple[dict[str, Any], ...]  # `video`, `stage`, `state` ("fresh", "stale", ...), `reason`, `quality`
 
     @property
     def ok(self) -> bool:
@@ -91,9 +78,7 @@ class ExtractJob:
 def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
     """The videos of the inputs, or of the configuration's data set where there are none.
 
-    Raises:
-        UsageError: no such file or folder, or no data set given.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
     """
     if inputs:
         listing = find_videos(list(inputs), config.storage.reach(), config.frames.fps)
@@ -104,12 +89,7 @@ def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) 
 
 
 def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
-    """The performances of the configuration's data set that have labels.
-
-    Raises:
-        UsageError: no data set given.
-        DataError: the data set's own files cannot be used, or no performance has a score.
-    """
+    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
     records = list_inputs((), config, observer).records
     labelled = [record for record in records if record.labels is not None]
     if records and not labelled:
@@ -162,9 +142,7 @@ def plan_job(
 ) -> ExtractJob:
     """The videos of a run with their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
 
-    Raises:
-        UsageError: no such input, stage or shard.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError for an unknown input, stage or shard, DataError where the data set's own files cannot be used.
     """
     listing = list_inputs(inputs, config, observer)
     if shard_text is not None:
@@ -176,22 +154,14 @@ def plan_job(
 def prune(
     config: BaseConfig, inputs: Sequence[Path], stages: str | Sequence[str], yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Delete, or only list, outputs that the configuration and its videos do not use.
-
-    Raises:
-        UsageError: no such cache, input or stage.
-    """
+    """Delete, or only list, outputs that the configuration and its videos do not use. Raises UsageError: no cache."""
     planner = make_planner(config, stages)
     cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
 def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
-    """The records of this machine: those of shard `i/n`, or of this task of a Slurm job array, or all.
-
-    Raises:
-        UsageError: the shard is not of the form i/n, or i is not in 1..n.
-    """
+    """The records of shard `i/n`, of this task of a Slurm job array, or all. Raises UsageError for another shard."""
     part = parse_shard(text) if text else slurm_shard()
     if part is None:
         return tuple(records)
@@ -205,11 +175,7 @@ SHARD_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`"2/4"` to (2, 4).
-
-    Raises:
-        UsageError: not of this form.
-    """
+    """`"2/4"` to (2, 4). Raises UsageError for another form."""
     part, slash, parts = text.partition("/")
     if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
         raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
@@ -240,7 +206,7 @@ def extract_videos(
 
 
 def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> None:
-    """Which joint of an imported keypoint file became which, one line for every map that occurs."""
+    """Note how joints of an imported keypoint file were mapped, one line for every map that occurs."""
     planner = job.planner
     if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
         return
@@ -261,11 +227,7 @@ def extract_missing(
     observer: Observer,
     stop: threading.Event,
 ) -> None:
-    """Extract what the features of `records` still lack; videos that fail are reported and left out.
-
-    Raises:
-        Cancelled: `stop` was set.
-    """
+    """Extract what `records` still lack; failed videos are reported and left out. Raises Cancelled after `stop`."""
     planner = make_planner(config, ("timesteps",))
     pool = pick_pool(engine, config.run, address)
     with observer.progress("videos") as progress:

@@ -81,15 +81,12 @@ class Planner:
     """Works out what records need under one configuration.
 
     Args:
-        config: the configuration.
-        cache: where outputs are.
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
         fetch: gets a message for each download of weights that a stage's own library names; None: no download.
 
-    Raises:
-        UsageError: an unknown stage, or settings of two stages that do not fit together.
+    Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
     def __init__(

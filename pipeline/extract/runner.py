@@ -48,13 +48,7 @@ class Result:
 
 
 class PlanRunner:
-    """Runs plans in this process. Holds one extractor per stage, so that models load once.
-
-    Args:
-        config: the configuration.
-        cache: where outputs go.
-        stop: set when the user asks to stop.
-    """
+    """Runs plans in this process. Holds one extractor per stage, so that models load once."""
 
     def __init__(self, config: BaseConfig, cache: Cache, stop: threading.Event | None = None) -> None:
         self.cache = cache
@@ -64,7 +58,7 @@ class PlanRunner:
         self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
-        """Run the plan's stages; a stage that fails is left out with those that need it, nothing else."""
+        """Run the plan's stages; a stage that fails is left out with those that need it."""
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
