@@ -96,17 +96,13 @@ def evaluate(
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
         folds: over the ids of `features`, all tasks at once.
-        systems: the systems to compare, including baselines.
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress: over the trainings. stop: called during training; true ends it.
 
-    Raises:
-        DataError: no fold has labelled performances on both sides.
-        AimError: a system failed; the message begins with its name.
-        Cancelled: `stop` returned true.
+    Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
+    begins with its name), Cancelled after `stop`.
     """
     videos = len(features)
     features = one_per_trial(features)[0]
@@ -185,8 +181,7 @@ def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str,
 def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
     """Folds by task, as rows of `features`, labelled performances only.
 
-    Raises:
-        DataError: none has at least two training rows and one test row.
+    Raises DataError where none has at least two training rows and one test row.
     """
     parts = [
         Part(task, fold, train, test)
@@ -206,11 +201,7 @@ def write_results(results: Results, place: str | Path) -> None:
 
 
 def read_results(place: str | Path) -> Results:
-    """Read what `write_results` wrote.
-
-    Raises:
-        DataError: it is absent, damaged or of another format.
-    """
+    """Read what `write_results` wrote. Raises DataError where it is absent, damaged or of another format."""
     try:
         results = read_json(Path(place))
     except (OSError, ValueError) as error:

@@ -35,23 +35,14 @@ TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an evaluation.
+    """Result of an evaluation."""
 
-    Attributes:
-        results: content of `results.json` (`pipeline.evaluate.cross_validation`).
-        folder: holds `results.json`, `config.json` and `report.html`.
-        config: the configuration.
-        systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
-        quick: there was no inner validation.
-        expected: the time that it would take, where nothing was run.
-    """
-
-    results: Results
-    folder: Path
+    results: Results  # content of `results.json` (`pipeline.evaluate.cross_validation`)
+    folder: Path  # holds `results.json`, `config.json` and `report.html`
     config: BaseConfig
-    systems: str = "aim"
-    quick: bool = False
-    expected: ExpectedTime | None = None
+    systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
+    quick: bool = False  # there was no inner validation
+    expected: ExpectedTime | None = None  # the time that it would take, where nothing was run
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
@@ -87,19 +78,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """Result of a search.
+    """Result of a search."""
 
-    Attributes:
-        found: content of `search.json` (`pipeline.evaluate.grid_search`).
-        table: `search.json`.
-        best: `best.yaml`, a whole configuration.
-        config: of the first candidate.
-    """
-
-    found: dict[str, Any]
-    table: Path
-    best: Path
-    config: BaseConfig
+    found: dict[str, Any]  # content of `search.json` (`pipeline.evaluate.grid_search`)
+    table: Path  # `search.json`
+    best: Path  # `best.yaml`, a whole configuration
+    config: BaseConfig  # of the first candidate
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the table needs."""
@@ -114,11 +98,7 @@ class SearchRun:
 
 
 def table_protocol(table: str) -> tuple[str, str]:
-    """The kind of data set and the protocol of a results table of the paper.
-
-    Raises:
-        UsageError: no such table.
-    """
+    """The kind of data set and the protocol of a results table of the paper. Raises UsageError: no such table."""
     if table not in PAPER:
         raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
     return PAPER[table].kind, PAPER[table].protocol
@@ -142,10 +122,7 @@ def evaluate_features(
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
     `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
-
-    Raises:
-        DataError: the performances cannot be split, or the split leaks.
-        Cancelled: `stop` was set.
+    Raises DataError where the performances cannot be split or the split leaks, Cancelled after `stop`.
     """
     if quick:
         recipe = config.scorer[1]
@@ -174,12 +151,7 @@ def search_features(
     observer: Observer,
     stop: threading.Event,
 ) -> SearchRun:
-    """Try every candidate by inner validation; writes `search.json` and `best.yaml`.
-
-    Raises:
-        DataError: no training part can be split, or an inner fold leaks.
-        Cancelled: `stop` was set.
-    """
+    """Try every candidate by inner validation; writes `search.json` and `best.yaml`. Raises as `search_grid`."""
     with observer.progress("trainings") as progress:
         results = search_grid(
             features, tried, folds=folds, runs=runs,

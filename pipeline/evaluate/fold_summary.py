@@ -32,11 +32,9 @@ CLUSTERS = ("original", "trial")
 
 
 def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metrics:
-    """Every metric of one set of predictions; undefined ones are None.
+    """Every metric of one set of predictions (m,); undefined ones are None.
 
-    Args:
-        predicted: (m,). true: (m,).
-        low, high: least and greatest training score, the range of the relative L2.
+    `low` and `high` are the least and greatest training score, the range of the relative L2.
     """
     values = {
         "spearman": metrics.spearman(predicted, true),
@@ -59,7 +57,6 @@ def task_summary(
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
         draws: bootstrap resamples; 0 leaves the interval out.
-        seed: of the resampling.
     """
     parts, predicted = _labelled(parts, predicted, true)
     ensemble = [values.mean(0) for values in predicted]
@@ -154,13 +151,7 @@ def difference(
 ) -> Metrics:
     """The lead of one system over another in ranking the same held-out performances of one task.
 
-    Args:
-        features: for the groups of the records.
-        parts: the folds of this task.
-        ours: (runs, m) per part. other: likewise.
-        true: (n,) labels of all rows.
-        draws: bootstrap resamples of whole performances, the same for both systems.
-        seed: of the resampling.
+    Args as for `task_summary`; `other` is like `ours`, and both are resampled alike.
 
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
@@ -169,7 +160,6 @@ def difference(
     b = _labelled(parts, other, true)[1]
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
-
     lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
 
     def statistic(chosen: Rows) -> float:
@@ -191,7 +181,6 @@ def _interval(
     if draws == 0:
         return None
     rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
-
     statistic = metrics.spearman_of_rows(predicted, true[rows])
     low, high = _resampled(statistic, features, rows, draws, seed)
     clusters = len(_clusters(features, rows))
@@ -199,11 +188,7 @@ def _interval(
 
 
 def _resampled(
-    statistic: Callable[[Rows], float],
-    features: FeatureSet,
-    rows: Rows,
-    draws: int,
-    seed: int,
+    statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int, seed: int
 ) -> tuple[float, float]:
     """Bootstrap interval of a statistic of positions in `rows`, resampling performances."""
     members = _clusters(features, rows)
@@ -222,10 +207,7 @@ def user_summary(
 
     With a few trials a person, each person's own correlation is mostly noise, so read the intervals.
 
-    Args:
-        parts: of all tasks, one fold for each person.
-        predicted: (runs, m) per part. true: (n,) labels of all rows.
-        draws: bootstrap resamples. seed: of the resampling.
+    Args as for `task_summary`; `parts` are of all tasks, one fold for each person.
 
     Returns:
         `count` of people; `mean`, over people and then tasks, and `together`, of all people of a task ranked together

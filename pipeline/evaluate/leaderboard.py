@@ -66,7 +66,6 @@ def all_systems(
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
-        config: the recipe of every network.
         checkpoints: folder of the checkpoints; every system has a subfolder.
     """
     systems: list[System] = [*trivial_baselines(), *regression_systems(features)]
@@ -97,11 +96,7 @@ def all_systems(
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """The trivial baselines and the systems of one of the paper's tables; impossible ones are left out.
-
-    Raises:
-        UsageError: no such table.
-    """
+    """The trivial baselines and the possible systems of one of the paper's tables. Raises UsageError: no such table."""
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
     baselines = [system for system in systems.values() if system.baseline]
@@ -125,12 +120,8 @@ PUBLISHED = "methods"
 def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
     """The trivial baselines and what is asked for; also what a combination among `systems` consists of.
 
-    Args:
-        asked: names or their beginnings, separated by commas, in any case; `PUBLISHED`.
-        systems: to choose from.
-
-    Raises:
-        UsageError: nothing has such a name.
+    `asked` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
+    others.
     """
     possible = {one.name: one for system in systems for one in (system, *getattr(system, "candidates", ()))}
     wanted: set[str] = set()
@@ -155,13 +146,8 @@ def combination(
 ) -> Combined:
     """AIM and the regressions that go with it, as one system; each has its own row.
 
-    Args:
-        features: decides what is possible.
-        ours: AIM as every other protocol trains it.
-        kinds: groups that stay on one side of an inner fold; with "subject" among them, regressions that carry over
-            between people are candidates too.
-        seed: of the inner folds.
-        validate: False leaves out the inner validation: equal weights.
+    `kinds` are the groups that stay on one side of an inner fold; with "subject" among them, regressions that carry
+    over between people are candidates too. `validate` False leaves out the inner validation: equal weights.
     """
     return Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate)
 
@@ -174,14 +160,10 @@ def _kept(system: System, checkpoints: Path | None) -> System:
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:
-
     def network(kind: Kind, **shape: Any) -> ComparisonConfig:
-        size: dict[str, Any] = {
-            "width": model.width,
-            "regression_width": model.regression_width,
-            "dropout": model.dropout,
-        }
-        return ComparisonConfig(kind, **size, **shape)
+        return ComparisonConfig(
+            kind, width=model.width, regression_width=model.regression_width, dropout=model.dropout, **shape
+        )
 
     networks: list[System] = []
     if features.scene.shape[-1]:

@@ -42,11 +42,9 @@ class WithEpochs(Composed):
     the fold. Its predictions come from the same training as the last epoch's.
 
     Attributes:
-        system: trained on the parts.
         kinds: groups that stay on one side of an inner fold, as in `pipeline.systems.selection.Selected`.
         oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels, so
             it is an upper bound for comparison with published numbers, and no result.
-        seed: of the inner folds.
     """
 
     system: AimSystem | MethodSystem

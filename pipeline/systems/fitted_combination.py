@@ -19,17 +19,11 @@ NETWORK = "AIM"
 
 @dataclass(frozen=True)
 class FittedCombination:
-    """Weights and fitted regressions.
+    """Weights and fitted regressions."""
 
-    Attributes:
-        names: of the network, then of the regressions.
-        weights: (1 + k,), of sum 1.
-        regressions: k.
-    """
-
-    names: tuple[str, ...]
-    weights: Floats
-    regressions: tuple[FittedRegression, ...]
+    names: tuple[str, ...]  # of the network, then of the regressions
+    weights: Floats  # (1 + k,), of sum 1
+    regressions: tuple[FittedRegression, ...]  # k
 
     @classmethod
     def fit(
@@ -59,7 +53,7 @@ class FittedCombination:
         return np.asarray(total)
 
     def description(self) -> dict[str, Any]:
-        """What is no number, and the weights, as JSON types."""
+        """Everything but the arrays, as JSON types."""
         return {
             "names": list(self.names),
             "weights": self.weights.tolist(),
@@ -72,11 +66,7 @@ class FittedCombination:
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
-        """The combination that `description` and `arrays` came from.
-
-        Raises:
-            ValueError: they do not fit together; and other errors of damaged values.
-        """
+        """The combination that `description` and `arrays` came from; ValueError and others where they do not fit."""
         regressions = tuple(
             FittedRegression.from_arrays(
                 one, {n.removeprefix(f"{i}."): v for n, v in arrays.items() if n.startswith(f"{i}.")}

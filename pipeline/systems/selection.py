@@ -36,12 +36,9 @@ class Selected:
     task ranked together and averaged over the tasks by Fisher's z, is trained on the whole training part.
 
     Attributes:
-        name: shown in tables.
-        candidates: with different names.
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
         folds: inner folds; fewer where there are fewer independent groups.
-        seed: of the split.
     """
 
     name: str
@@ -117,13 +114,7 @@ def inner_parts(
     the folds of both blocks: six trainings in place of three for every outer fold. The other folds of its own block
     are tested in the first inner fold.
 
-    Args:
-        features: whose rows the parts are.
-        parts: the outer ones.
-        kinds: groups that stay on one side of an inner fold.
-        folds: number of inner folds.
-        seed: of the split.
-        shared: False splits every training part by itself.
+    `kinds` are the groups that stay on one side of an inner fold; `shared` False splits every training part by itself.
     """
     blocks = _blocks(parts, folds + 1, seed) if shared else []
     return {
