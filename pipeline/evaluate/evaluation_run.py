@@ -19,7 +19,7 @@ from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
 from pipeline.evaluate.leaderboard import TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
-from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
+from pipeline.evaluate.protocols import TableRows, audit_lines, results_tables, run_protocol
 from pipeline.evaluate.spread import Run
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -28,9 +28,6 @@ from pipeline.systems import System
 
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
-
-TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
-"""Title, columns and rows of a table."""
 
 
 @dataclass(frozen=True)

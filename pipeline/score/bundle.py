@@ -78,13 +78,7 @@ class Predictions:
 
 
 class Bundle:
-    """A trained run ready to score.
-
-    Args:
-        run: the trained run.
-        notes: what a user should know of its files.
-        combination: regressions that its score is averaged with, or None.
-    """
+    """A trained run ready to score; `notes` say what a user should know of its files."""
 
     def __init__(
         self, run: TrainedRun, notes: tuple[str, ...] = (), combination: FittedCombination | None = None
@@ -98,12 +92,7 @@ class Bundle:
         self._net.double().eval()
 
     def predict(self, features: FeatureSet) -> Predictions:
-        """Score performances, at least one.
-
-        Raises:
-            UsageError: no performance, or the features were made with other settings than the model's; the
-                message names the keys that differ.
-        """
+        """Score performances, at least one. Raises UsageError for none, or as `check`."""
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
@@ -144,11 +133,7 @@ class Bundle:
         return replace(made, other_share=made.score - low - made.step_scores.sum(1))
 
     def check(self, features: FeatureSet) -> None:
-        """Check that the features match the model.
-
-        Raises:
-            UsageError: settings, channel names or sizes differ; the message lists the differences.
-        """
+        """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
         differing = list(differences(_plain(self.run.settings), _plain(features.settings)))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
@@ -168,9 +153,6 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
     """Write a run, and the regressions that its score is averaged with.
 
     The settings file is written last: a folder with this file is complete.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"state.{name}": values.contiguous() for name, values in run.state.items()}
@@ -201,11 +183,7 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
 
 
 def load(folder: Path) -> Bundle:
-    """Read a run that `save` wrote.
-
-    Raises:
-        DataError: there is none, it is damaged, or it is of another format.
-    """
+    """Read a run that `save` wrote. Raises DataError where there is none, it is damaged, or of another format."""
     place = folder / SETTINGS
     try:
         hashed = (folder / SETTINGS).exists() and check_hashes(folder)
@@ -271,11 +249,7 @@ def _check_shapes(run: TrainedRun) -> None:
 
 
 def model_sha256(folder: Path) -> str:
-    """SHA-256 that names a saved model: over the content of its two files, wherever they are.
-
-    Raises:
-        OSError: one of the files is not there.
-    """
+    """SHA-256 that names a saved model: over the content of its two files, wherever they are."""
     contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in (SETTINGS, WEIGHTS))
     return hashlib.sha256(contents.encode()).hexdigest()
 

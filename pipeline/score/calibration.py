@@ -86,9 +86,7 @@ class FoldNetworks:
     """Networks for each fold, trained on the other folds.
 
     Attributes:
-        model, sizes: as of the run.
         state: parameter name to stacked values (folds * runs, ...), folds outermost.
-        normalisers: one per fold.
         combinations: regressions that the score is averaged with, one per fold, or none.
     """
 
@@ -180,9 +178,7 @@ class Calibration:
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        Args:
-            features: m performances.
-            scores: (m,) the run's mirrored scores; an interval that does not contain its score is widened.
+        `scores` (m,) are the run's mirrored scores; an interval that does not contain its score is widened.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
@@ -211,19 +207,14 @@ def calibrate(
 
     Args:
         features: holds the performances that `run` was trained on.
-        run: of `pipeline.train.trainer.train`.
         folds: number of folds; fewer where there are fewer independent performances.
         runs: networks per fold, at most those of the run.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        checkpoints: folder of the checkpoints, for resuming.
-        progress: called with (epochs done, epochs in all).
-        stop: asked after every epoch.
         systems: regressions that the score is averaged with. Those of a fold are weighted by the predictions for the
             other folds; `facts["combination"]` has the weights by all of them.
 
-    Raises:
-        DataError: all training performances are tied together, or one is not in `features`.
-        Cancelled: `stop` returned true.
+    Raises DataError where all training performances are tied together or one is not in `features`, Cancelled after
+    `stop`.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
@@ -311,11 +302,7 @@ def _folds(
 
 
 def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete.
-
-    Raises:
-        OSError: the folder cannot be written, or holds no model.
-    """
+    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete."""
     networks, novelty = calibration.networks, calibration.novelty
     tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
@@ -343,11 +330,9 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
 
 
 def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
-    """The calibration of the model in `folder`.
+    """The calibration of the model in `folder`. Raises DataError where it is damaged.
 
-    Raises:
-        UsageError: it is missing, or belongs to another training; the scores then have no intervals.
-        DataError: it is damaged.
+    Raises UsageError where it is missing or of another training; the scores then have no intervals.
     """
     place = folder / FACTS_FILE
     fix = "Train again with `train`, or score without intervals"
@@ -367,11 +352,7 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
 
 
 def _check(calibration: Calibration, run: TrainedRun) -> None:
-    """Compute with zeros: parts that do not fit together fail here, not with the first video.
-
-    Raises:
-        ValueError: and other errors of numpy and torch.
-    """
+    """Compute with zeros: parts that do not fit together raise here (ValueError and others), not with a video."""
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")

@@ -54,7 +54,7 @@ REGRESSIONS = (
 
 
 def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination; where `kinds` keeps subjects apart, also those that carry over to others best."""
+    """The regressions of a combination; where `kinds` keeps subjects apart, also those that fit new people best."""
     systems = {system.name: system for system in regression_systems(features)}
     chosen = [systems[name] for name in REGRESSIONS if name in systems]
     more = trial_regressions() if "subject" in kinds and features.trial.shape[-1] else ()
