@@ -147,7 +147,7 @@ def extract(
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        flagged = report_flags(job.records, job.planner, observer, strict=strict)
+        flagged = report_flags(job.planner.plan_all(job.records), len(job.records), observer, strict=strict)
     job.planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
@@ -550,7 +550,7 @@ def score(
     places = _paths(inputs)
     user = _scored_dataset(places, config, overrides)
     return score_videos(
-        places, local_run(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        places, local_run(model), kinematics=_path(kinematics), out=_path(out), cache=_path(cache),
         workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
 

@@ -170,7 +170,8 @@ def train_on(
         trained = train(features, recipe, model, progress=progress.steps, stop=stop.is_set)
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
-        finish_run(trained, features, config, run, planner=planner, progress=progress.steps, stop=stop.is_set)
+        plans = list(planner.plan_all(records))
+        finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop.is_set)
 
 
 def write_page(

@@ -46,9 +46,6 @@ def write_csv(path: Path, rows: Sequence[Score], *, origin: bool = False) -> Non
     """One line per video: `NUMBERS`, the parts of the score, the worst level, the flags, the error, the model.
 
     Cells cannot start a spreadsheet formula. Only with `origin` do flags and errors name folders of this machine.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     write_text(path, csv_text(rows, origin=origin))
 

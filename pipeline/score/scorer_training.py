@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import BaseConfig
-from pipeline.extract import make_planner
+from pipeline.extract import Plan, make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
@@ -26,19 +26,12 @@ MOST_SHOWN = 2
 
 @dataclass(frozen=True)
 class TrainedScorer:
-    """What `train` made.
+    """What `train` made."""
 
-    Attributes:
-        folder: the run: `load_scorer`, `score`, `report` and `export` take it.
-        run: the networks and what they were trained on.
-        calibration: gives scores their intervals; None where there is none.
-        not_calibrated: why there is no calibration, else None.
-    """
-
-    folder: Path
-    run: TrainedRun
-    calibration: Calibration | None
-    not_calibrated: str | None
+    folder: Path  # the run: `load_scorer`, `score`, `report` and `export` take it
+    run: TrainedRun  # the networks and what they were trained on
+    calibration: Calibration | None  # gives scores their intervals
+    not_calibrated: str | None  # why there is no calibration
 
 
 def train_scorer(
@@ -55,23 +48,20 @@ def train_scorer(
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
 
     Args:
-        features: labelled performances.
-        config: names the network, the recipe and the protocol.
-        folder: the run's folder.
         folds: of the calibration; 0 leaves it out.
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
-        observer, stop: progress, and how to end it.
 
-    Raises:
-        Cancelled: `stop` was set.
-        DataError: the features cannot be trained on, or `strict` and a video is flagged.
-        UsageError: the folder cannot be written.
+    Raises Cancelled after `stop`, DataError where the features cannot be trained on, or `strict` and a video is
+    flagged, UsageError where the folder cannot be written.
     """
-    planner = make_planner(config, ("timesteps",)) if cached else None
-    if planner is not None:
-        report_flags(features.records, planner, observer, strict=strict)
-        if advice := still_camera_advice(features.records, planner, config, folder):
+    plans: list[Plan] = []
+    if cached:
+        planner = make_planner(config, ("timesteps",))
+        plans = list(planner.plan_all(features.records))
+        planner.cache.close()
+        report_flags(plans, len(plans), observer, strict=strict)
+        if advice := still_camera_advice(plans, config, folder):
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
@@ -84,11 +74,9 @@ def train_scorer(
         save(run, folder)
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
-            run, features, config, folder, planner=planner,
+            run, features, config, folder, plans=plans,
             folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop.is_set,
         )  # fmt: skip
-    if planner is not None:
-        planner.cache.close()
     return TrainedScorer(folder, run, calibration, why_not)
 
 
