@@ -389,15 +389,16 @@ def report(
         UsageError: the run has nothing to show, or the page cannot be written.
     """
     from pipeline.outputs import check_file, writing
-    from pipeline.report import write_run_report
+    from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
 
     folder = local_run(run)
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     with writing(page):
-        stop = observer.stop_event()
-        return write_run_report(folder, _paths(inputs), page, sections, workers, stop, observer, origin=origin)
+        data = run_report_data(folder, _paths(inputs), page, sections, workers, observer, origin=origin)
+        write_report(page, data)
+    return page
 
 
 def compare(
@@ -429,7 +430,7 @@ def compare(
     page = Path(out)
     check_file(page)
     with writing(page):
-        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
+        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer)
 
 
 def plot(
@@ -459,9 +460,7 @@ def plot(
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(
-        local_run(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer
-    )
+    data = run_report_data(local_run(run), _paths(inputs), out / "report.html", 12, None, observer)
     with writing(out):
         return plot_report(data, out, _names(formats))
 

@@ -9,5 +9,5 @@ from pipeline.report.evaluation_page import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
-from pipeline.report.run_report import run_report_data, write_run_report
+from pipeline.report.run_report import run_report_data
 from pipeline.report.score_page import report_scores

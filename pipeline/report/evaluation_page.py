@@ -13,11 +13,7 @@ from pipeline.score.scorer import save_config
 
 
 def write_evaluation(done: Evaluation, performances: int) -> None:
-    """Write results.json, config.json and report.html into the evaluation's folder.
-
-    Raises:
-        UsageError: the folder cannot be written.
-    """
+    """Write results.json, config.json and report.html into the evaluation's folder; UsageError where that fails."""
     config, folder = done.config, done.folder
     page = ReportData(
         f"Evaluation: {config.name}, {config.protocol}",
