@@ -46,18 +46,12 @@ WORKERS = min(os.cpu_count() or 1, 8)
 
 @dataclass(frozen=True)
 class Size:
-    """How large a demo is.
-
-    Attributes:
-        dives: dives that are rendered.
-        settings: what differs from the preset.
-        minutes, megabytes: time on two cores and disk, as measured (docs/benchmarks.md).
-    """
+    """How large a demo is."""
 
     dives: int
-    settings: tuple[str, ...]
-    minutes: int
-    megabytes: int
+    settings: tuple[str, ...]  # what differs from the preset
+    minutes: int  # on two cores, as measured (docs/benchmarks.md)
+    megabytes: int  # on disk
 
 
 QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=40)
@@ -66,29 +60,17 @@ FULL = Size(88, (), minutes=7, megabytes=80)
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Results of the demo.
-
-    Attributes:
-        page: the report page.
-        run: folder of the trained run.
-        extraction: summary of the extraction.
-        pose_figures: agreement of the detected people with the rendered truth over all dives.
-        leaks: audit of training and held-out dives.
-        scored: the held-out dives with their predicted scores.
-        truth: (n,) the judges' final scores of these dives.
-        metrics: rank correlation and errors of the model and of each trivial baseline, by name.
-        seconds: time of each part.
-    """
+    """Results of the demo."""
 
     page: Path
-    run: Path
+    run: Path  # folder of the trained run
     extraction: Summary
-    pose_figures: dict[str, float]
-    leaks: LeakReport
-    scored: tuple[Score, ...]
-    truth: tuple[float, ...]
-    metrics: dict[str, dict[str, float]]
-    seconds: dict[str, float]
+    pose_figures: dict[str, float]  # agreement of the detected people with the rendered truth over all dives
+    leaks: LeakReport  # of training and held-out dives
+    scored: tuple[Score, ...]  # the held-out dives with their predicted scores
+    truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
+    metrics: dict[str, dict[str, float]]  # rank correlation and errors of the model and each trivial baseline, by name
+    seconds: dict[str, float]  # time of each part
 
 
 def run_demo(
@@ -105,12 +87,8 @@ def run_demo(
         out: folder of the dives, the cache, the run and the page.
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
-        observer: notes and progress.
-        stop: set it to end after the current writes.
 
-    Raises:
-        AimError: weights cannot be had, or dives failed.
-        Cancelled: `stop` was set.
+    Raises AimError where weights cannot be had or dives failed, Cancelled after `stop`.
     """
     stop, clock, size = stop or threading.Event(), _Clock(), FULL if full else QUICK
     observer.note(announcement(size, out))
@@ -235,11 +213,7 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
-    """Download the weights that the demo needs and that are missing.
-
-    Raises:
-        AimError: they cannot be downloaded.
-    """
+    """Download the weights that the demo needs and that are missing. Raises AimError where that fails."""
     for name in ("i3d-kinetics400", "movenet-multipose"):
         try:
             weights.locate(name)

@@ -66,23 +66,14 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the server.
+    """Limits of the server."""
 
-    Attributes:
-        file_bytes: largest upload.
-        waiting: most jobs that are queued or running, including running uploads.
-        spare_bytes: space that must stay free on the disk.
-        uploads: most uploads at the same time; a browser sends at most six to one server.
-        stall_s: an upload that sends nothing for this long is dropped.
-        upload_s: longest time for one upload.
-    """
-
-    file_bytes: int = 512 << 20
-    waiting: int = 50
-    spare_bytes: int = 256 << 20
-    uploads: int = 8
-    stall_s: float = 30.0
-    upload_s: float = 900.0
+    file_bytes: int = 512 << 20  # largest upload
+    waiting: int = 50  # most jobs that are queued or running, including running uploads
+    spare_bytes: int = 256 << 20  # space that must stay free on the disk
+    uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server
+    stall_s: float = 30.0  # an upload that sends nothing for this long is dropped
+    upload_s: float = 900.0  # longest time for one upload
 
 
 def create_app(
@@ -93,19 +84,14 @@ def create_app(
     token: str | None = None,
     reads: Collection[str] = ("video",),
 ) -> FastAPI:
-    """The application.
+    """The application; `folder` holds uploads, reports and the history, `work` scores one video.
 
     Args:
-        folder: folder of uploads, reports and the history.
-        work: scores one video.
-        limits: see `Limits`.
         facts: shown at the bottom of the page: model, data, results.
         token: admits whoever has it; default: a random one, in `app.state.token`.
         reads: input files of the model: "video", "kinematics".
 
-    Raises:
-        UsageError: another server uses the folder.
-        CacheError: its history cannot be used.
+    Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
     """
     bounds = limits or Limits()
     history = History(folder / "history.sqlite")

@@ -35,21 +35,13 @@ LEAST_S, LEAST_SHARE = 1.0, 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a job; its report is at the path given to the work.
-
-    Attributes:
-        score: the score.
-        flags: number of flags.
-        note: names the serious flags.
-        interval80: of the score, or None.
-        level: the worst level of the flags, or "".
-    """
+    """Result of a job; its report is at the path given to the work."""
 
     score: float | None
-    flags: int = 0
-    note: str = ""
+    flags: int = 0  # number of flags
+    note: str = ""  # names the serious flags
     interval80: Interval | None = None
-    level: str = ""
+    level: str = ""  # the worst level of the flags
 
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
@@ -60,13 +52,7 @@ Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`
 
 
 class Queue:
-    """Runs the queued jobs of a history.
-
-    Args:
-        history: the jobs.
-        folder: job folders.
-        work: scores one video.
-    """
+    """Runs the queued jobs of a history, each in a folder of its own below `folder`; `work` scores one video."""
 
     def __init__(self, history: History, folder: Path, work: Work) -> None:
         self.history = history
@@ -203,7 +189,7 @@ class Queue:
                 self.history.update(job.id, stage=stage, share=share, left_s=time_left(now - begun, share))
             except (
                 sqlite3.OperationalError
-            ):  # loses displayed progress only; waiting at every frame would stall the job
+            ):  # loses displayed progress only; waiting would stall the job at every frame
                 mute = time.monotonic() + RETRY_SECONDS
 
         try:
