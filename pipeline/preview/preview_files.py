@@ -53,17 +53,11 @@ MOST_NAMED = 20
 
 @dataclass
 class Previews:
-    """What `write_previews` did.
+    """What `write_previews` did."""
 
-    Attributes:
-        written: films and sheets drawn, two per video.
-        fresh: videos whose preview was newer than their outputs.
-        failed: why there is no preview, by the video's printable name.
-    """
-
-    written: list[Path] = field(default_factory=list)
-    fresh: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
+    written: list[Path] = field(default_factory=list)  # films and sheets drawn, two per video
+    fresh: int = 0  # videos whose preview was newer than their outputs
+    failed: dict[str, str] = field(default_factory=dict)  # why there is no preview, by the video's printable name
 
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
@@ -81,11 +75,7 @@ def mark_previews(cache: Cache) -> None:
 
 
 def refuse_far(records: Sequence[Record], planner: Planner) -> None:
-    """Refuse what no preview can be drawn of.
-
-    Raises:
-        UsageError: the cache or a video is on a store.
-    """
+    """Raise UsageError where the cache or a video is on a store: no preview can be drawn of it."""
     far = [record.name for record in records if record.remote]
     if far or is_remote(planner.cache.root):
         raise UsageError(
@@ -117,11 +107,7 @@ def write_previews(
 ) -> Previews:
     """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 
-    Args:
-        records: the videos.
-        planner: knows which outputs are fresh, and their paths. With its `force`, everything is drawn again.
-        stop: set when the user asks to stop; what is drawn stays.
-        progress: called after every video.
+    `stop` leaves what is drawn. With the planner's `force`, everything is drawn again.
     """
     stop = stop or threading.Event()
     done = Previews()
@@ -149,10 +135,8 @@ def write_previews(
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
     """The fresh outputs of a video; one that is damaged, or replaced by another run, is extracted again.
 
-    Raises:
-        DataError: the performance has no video, or no output is fresh.
-        VideoError: the video cannot be read.
-        CacheError: an output is damaged.
+    Raises DataError without a video or a fresh output, VideoError where the video cannot be read, CacheError for a
+    damaged output.
     """
     if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
@@ -176,10 +160,7 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
 def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threading.Event | None = None) -> None:
     """Write the contact sheet and the film of a video from one decode; holds the pictures of the sheet in memory.
 
-    Raises:
-        VideoError: the video cannot be decoded.
-        OSError: the folder cannot be written.
-        Cancelled: `stop` was set; nothing is left half written.
+    Raises VideoError where the video cannot be decoded, Cancelled after `stop`; nothing is left half written.
     """
     path = scene.record.video
     if path is None:
