@@ -638,11 +638,7 @@ def weights_path(name: str) -> Path:
 
 
 def weights_rm(
-    names: Sequence[str] = (),
-    *,
-    all: bool = False,
-    yes: bool = False,
-    observer: Observer = SILENT,
+    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
 ) -> CacheFiles:
     """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
 

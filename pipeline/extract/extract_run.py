@@ -16,15 +16,7 @@ from data.video import Listing, Record, find_videos
 from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
-from pipeline.extract.batch import (
-    Summary,
-    dataset_records,
-    plan_all,
-    run_extract,
-    shard,
-    slurm_shard,
-    status_rows,
-)
+from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, shard, slurm_shard, status_rows
 from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.unneeded import unneeded
@@ -183,11 +175,7 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 
 def extract_videos(
-    job: ExtractJob,
-    pool: Pool | None,
-    observer: Observer,
-    stop: threading.Event,
-    before: Callable[[], None],
+    job: ExtractJob, pool: Pool | None, observer: Observer, stop: threading.Event, before: Callable[[], None]
 ) -> Summary:
     """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
     planner, workers = job.planner, job.config.run.workers

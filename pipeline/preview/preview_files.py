@@ -99,11 +99,7 @@ def draw_previews(
 
 
 def write_previews(
-    records: Sequence[Record],
-    planner: Planner,
-    *,
-    stop: threading.Event | None = None,
-    progress: Steps | None = None,
+    records: Sequence[Record], planner: Planner, *, stop: threading.Event | None = None, progress: Steps | None = None
 ) -> Previews:
     """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 

@@ -42,10 +42,7 @@ NAMES: Mapping[str, frozenset[str] | None] = {
 }
 """Settings outside the cache key that name a published network, with the names allowed; None: the value is no path."""
 
-EXCLUDING = {
-    "pose.mmpose.alias": ("config", "checkpoint"),
-    "pose.rtmlib.mode": ("model", "detector"),
-}
+EXCLUDING = {"pose.mmpose.alias": ("config", "checkpoint"), "pose.rtmlib.mode": ("model", "detector")}
 """Names that a user's own files replace."""
 
 

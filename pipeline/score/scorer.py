@@ -221,11 +221,7 @@ class Scorer:
         )
 
     def _facts(
-        self,
-        inputs: _Inputs,
-        duration: float,
-        distance: tuple[float, str] | None,
-        intervals: Mapping[float, Any],
+        self, inputs: _Inputs, duration: float, distance: tuple[float, str] | None, intervals: Mapping[float, Any]
     ) -> Facts:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))

@@ -21,14 +21,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.interface import Composed, HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import (
-    INNER_FOLDS,
-    as_many_runs,
-    by_outer,
-    inner_parts,
-    inner_version,
-    names,
-)
+from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, inner_parts, inner_version, names
 from pipeline.train import Stop, label_table
 
 Texts = NDArray[np.str_]
