@@ -80,9 +80,8 @@ def demo(
     out = Path(out)
     check_folder(out)
     check_opencv()
-    given, stop = parse_overrides(overrides), observer.stop_event()
     with writing(out):
-        return run_demo(out, full=full, overrides=given, observer=observer, stop=stop)
+        return run_demo(out, full=full, overrides=parse_overrides(overrides), observer=observer)
 
 
 def extract(
@@ -133,13 +132,12 @@ def extract(
         planned = plan_costs(job)
         job.planner.cache.close()
         return planned
-    stop = observer.stop_event()
-    summary = extract_videos(job, pool=pool, observer=observer, stop=stop, before=check_opencv)
+    summary = extract_videos(job, pool=pool, observer=observer, before=check_opencv)
     drawn = {}
     if preview:
         from pipeline.preview import draw_previews
 
-        drawn = draw_previews(job.records, job.planner, observer, stop)
+        drawn = draw_previews(job.records, job.planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
@@ -195,10 +193,8 @@ def train(
     check_folder(Path(out))
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
-    stop = observer.stop_event()
-    return train_scorer(
-        features, settings, Path(out), folds=folds, cached=pack is None, strict=strict, observer=observer, stop=stop
-    )
+    cached = pack is None
+    return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
 
 
 def evaluate(
@@ -332,9 +328,9 @@ def search(
     check_folder(Path(out))
     tried = _candidates(grids, config, overrides, cache, workers, sample)
     settings = tried[0].config
-    run, stop = pick_run(engine, settings, address), observer.stop_event()
-    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
-    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer, stop=stop)
+    run = pick_run(engine, settings, address)
+    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer)
+    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer)
 
 
 def report(
@@ -822,11 +818,11 @@ def _evaluate(
     from pipeline.report import write_evaluation
 
     check_folder(Path(out))
-    run, stop = pick_run(engine, config, address), observer.stop_event()
-    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
+    run = pick_run(engine, config, address)
+    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
     done = evaluate_features(
         features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
-        more=more, run=run, observer=observer, stop=stop,
+        more=more, run=run, observer=observer,
     )  # fmt: skip
     if not dry_run:
         write_evaluation(done, len(features))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,23 +46,17 @@ def training_features(config: BaseConfig, pack: Path | None, observer: Observer)
 
 
 def all_features(
-    config: BaseConfig,
-    pack: Path | None,
-    *,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    stop: threading.Event,
+    config: BaseConfig, pack: Path | None, *, engine: str, address: str | None, observer: Observer
 ) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted.
 
-    Raises as `training_features`, and Cancelled after `stop`.
+    Raises as `training_features`, and Cancelled where the observer says so.
     """
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
     else:
         records = labelled_records(config, observer)
-        extract_missing(records, config, engine=engine, address=address, observer=observer, stop=stop)
+        extract_missing(records, config, engine=engine, address=address, observer=observer)
         features = cached_features(records, config, observer)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], observer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -74,12 +73,7 @@ class DemoResult:
 
 
 def run_demo(
-    out: Path,
-    *,
-    full: bool = False,
-    overrides: Sequence[str | tuple[str, Any]] = (),
-    observer: Observer,
-    stop: threading.Event | None = None,
+    out: Path, *, full: bool = False, overrides: Sequence[str | tuple[str, Any]] = (), observer: Observer
 ) -> DemoResult:
     """Run all steps on rendered dives; finished steps are skipped.
 
@@ -88,9 +82,9 @@ def run_demo(
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
 
-    Raises AimError where weights cannot be had or dives failed, Cancelled after `stop`.
+    Raises AimError where weights cannot be had or dives failed, Cancelled where the observer says so.
     """
-    stop, clock, size = stop or threading.Event(), _Clock(), FULL if full else QUICK
+    stop, clock, size = observer.stop_event(), _Clock(), FULL if full else QUICK
     observer.note(announcement(size, out))
     fetch_weights(observer.note)
     clock.lap("fetch weights")
@@ -111,7 +105,7 @@ def run_demo(
     unseen = [record for record in records if record.split == "test"]
     leaks = leak_audit(learn, unseen, cache)
     observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-    train_on(learn, config, cache, out / "run", observer, stop)
+    train_on(learn, config, cache, out / "run", observer)
     cache.close()
     clock.lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
@@ -137,19 +131,17 @@ def announcement(size: Size, out: Path) -> str:
     )
 
 
-def train_on(
-    records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer, stop: threading.Event
-) -> None:
+def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer) -> None:
     """Train on these performances and keep the run with its configuration."""
     planner = Planner(config, cache)
     features = gather(records, planner).features
-    model, recipe = config.scorer
+    (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
-        trained = train(features, recipe, model, progress=progress.steps, stop=stop.is_set)
+        trained = train(features, recipe, model, progress=progress.steps, stop=stop)
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
         plans = list(planner.plan_all(records))
-        finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop.is_set)
+        finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop)
 
 
 def write_page(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -114,23 +113,23 @@ def evaluate_features(
     more: Sequence[System],
     run: Run,
     observer: Observer,
-    stop: threading.Event,
 ) -> Evaluation:
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
     `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
-    Raises DataError where the performances cannot be split or the split leaks, Cancelled after `stop`.
+    Raises DataError where the performances cannot be split or the split leaks, Cancelled where the observer says so.
     """
+    stop = observer.stop_event().is_set
     if quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
     protocol = partial(
         run_protocol, config, features, systems=systems, only=only, oracle=oracle, quick=quick,
-        checkpoints=folder / "checkpoints", more=more, stop=stop.is_set,
+        checkpoints=folder / "checkpoints", more=more, stop=stop,
     )  # fmt: skip
     if dry_run:
-        expected = expected_time(lambda noting: protocol(run=noting), stop.is_set)
+        expected = expected_time(lambda noting: protocol(run=noting), stop)
         return Evaluation({}, folder, config, systems, quick, expected)
     with observer.progress("trainings") as progress:
         results = protocol(run=run, progress=progress)
@@ -146,13 +145,12 @@ def search_features(
     runs: int,
     run: Run,
     observer: Observer,
-    stop: threading.Event,
 ) -> SearchRun:
     """Try every candidate by inner validation; writes `search.json` and `best.yaml`. Raises as `search_grid`."""
     with observer.progress("trainings") as progress:
         results = search_grid(
             features, tried, folds=folds, runs=runs,
-            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,
+            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=observer.stop_event().is_set,
         )  # fmt: skip
     with writing(folder):
         table, best = write_search(results, tried, folder)

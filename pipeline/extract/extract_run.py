@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -174,9 +173,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def extract_videos(
-    job: ExtractJob, pool: Pool | None, observer: Observer, stop: threading.Event, before: Callable[[], None]
-) -> Summary:
+def extract_videos(job: ExtractJob, pool: Pool | None, observer: Observer, before: Callable[[], None]) -> Summary:
     """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
     planner, workers = job.planner, job.config.run.workers
     with observer.progress("videos") as progress:
@@ -188,7 +185,8 @@ def extract_videos(
                 observer.note(in_a_line(estimate(plans, planner, workers, frames)))
             hooks["on_plan"](plans, fresh, frames)
 
-        summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
+        hooks |= {"stop": observer.stop_event(), "pool": pool}
+        summary = run_extract(job.records, planner, **{**hooks, "on_plan": on_plan})
     _note_joint_maps(job, summary, observer)
     return replace(summary, problems=job.listing.problems)
 
@@ -207,19 +205,13 @@ def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> N
 
 
 def extract_missing(
-    records: Sequence[Record],
-    config: BaseConfig,
-    *,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    stop: threading.Event,
+    records: Sequence[Record], config: BaseConfig, *, engine: str, address: str | None, observer: Observer
 ) -> None:
-    """Extract what `records` still lack; failed videos are reported and left out. Raises Cancelled after `stop`."""
+    """Extract what `records` still lack; failed videos are reported and left out. Raises Cancelled after a stop."""
     planner = make_planner(config, ("timesteps",))
     pool = pick_pool(engine, config.run, address)
     with observer.progress("videos") as progress:
-        summary = run_extract(records, planner, stop=stop, pool=pool, **progress.hooks())
+        summary = run_extract(records, planner, stop=observer.stop_event(), pool=pool, **progress.hooks())
     planner.cache.close()
     if summary.failed:
         observer.failures(summary.failed)

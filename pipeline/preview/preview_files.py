@@ -85,12 +85,10 @@ def refuse_far(records: Sequence[Record], planner: Planner) -> None:
         )
 
 
-def draw_previews(
-    records: Sequence[Record], planner: Planner, observer: Observer, stop: threading.Event
-) -> dict[str, Any]:
+def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
     """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
     with observer.progress("previews") as progress:
-        drawn = write_previews(records, planner, stop=stop, progress=progress.steps)
+        drawn = write_previews(records, planner, stop=observer.stop_event(), progress=progress.steps)
     for name, why in list(drawn.failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     videos = len(drawn.written) // 2

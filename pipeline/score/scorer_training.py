@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +42,6 @@ def train_scorer(
     cached: bool = True,
     strict: bool = False,
     observer: Observer,
-    stop: threading.Event,
 ) -> TrainedScorer:
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
 
@@ -52,8 +50,8 @@ def train_scorer(
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
 
-    Raises Cancelled after `stop`, DataError where the features cannot be trained on, or `strict` and a video is
-    flagged, UsageError where the folder cannot be written.
+    Raises Cancelled where the observer says so, DataError where the features cannot be trained on, or `strict` and a
+    video is flagged, UsageError where the folder cannot be written.
     """
     plans: list[Plan] = []
     if cached:
@@ -65,17 +63,17 @@ def train_scorer(
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    model, recipe = config.scorer
+    (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
         run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop.is_set
+            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
         )
     with writing(folder):
         save(run, folder)
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
             run, features, config, folder, plans=plans,
-            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop.is_set,
+            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
     return TrainedScorer(folder, run, calibration, why_not)
 
