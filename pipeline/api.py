@@ -124,9 +124,9 @@ def extract(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
     if preview:
-        from pipeline.preview import refuse_far
+        from pipeline.preview import refuse_remote
 
-        refuse_far(job.records, job.planner)
+        refuse_remote(job.records, job.planner)
     pool = pick_pool(engine, job.config.run, address)
     if dry_run:
         planned = plan_costs(job)
@@ -436,13 +436,13 @@ def serve(
     from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork, refuse_unfed
+    from pipeline.serve.score_work import ScoreWork, refuse_keypoint_models
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
-    refuse_unfed(scorer)
+    refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(model), "reads": " and ".join(reads)}
     if scorer.calibration is not None:

@@ -108,33 +108,33 @@ def run_jobs(
     """
     waiting = iter(jobs)
     deadline, exit_seconds = float("inf"), pool.exit_seconds
-    with pool.opened(task.start, task.arguments) as (places, hire):
-        seats = [_Seat(pool, task, hire, job) for job in islice(waiting, places)]
+    with pool.opened(task.start, task.arguments) as (places, new_worker):
+        slots = [_Slot(pool, task, new_worker, job) for job in islice(waiting, places)]
         try:
-            while busy := [seat for seat in seats if seat.job is not None]:
+            while busy := [slot for slot in slots if slot.job is not None]:
                 if stop() and deadline == float("inf"):
                     deadline = time.monotonic() + GRACE_SECONDS
-                    for seat in busy:
-                        seat.worker.halt()
+                    for slot in busy:
+                        slot.worker.halt()
                 if time.monotonic() > deadline:
                     exit_seconds = 0.0
                     return
-                pool.wait([seat.worker for seat in busy])
-                for seat in busy:
-                    for result in seat.collect(stop(), on_report):
+                pool.wait([slot.worker for slot in busy])
+                for slot in busy:
+                    for result in slot.collect(stop(), on_report):
                         yield result
-                        seat.give(None if stop() else next(waiting, None))
+                        slot.give(None if stop() else next(waiting, None))
         finally:
-            for seat in seats:
-                seat.worker.end(exit_seconds)
+            for slot in slots:
+                slot.worker.end(exit_seconds)
 
 
-class _Seat(Generic[J, R]):
+class _Slot(Generic[J, R]):
     """One place of a pool: its worker, and the job that runs there."""
 
-    def __init__(self, pool: Pool, task: Task[J, R], hire: Callable[[], Worker], job: J) -> None:
-        self.pool, self.task, self.hire = pool, task, hire
-        self.worker, self.alive = hire(), True
+    def __init__(self, pool: Pool, task: Task[J, R], new_worker: Callable[[], Worker], job: J) -> None:
+        self.pool, self.task, self.new_worker = pool, task, new_worker
+        self.worker, self.alive = new_worker(), True
         self.give(job)
 
     def give(self, job: J | None, lost_workers: int = 0) -> None:
@@ -143,7 +143,7 @@ class _Seat(Generic[J, R]):
         if job is None:
             return
         if not self.alive:
-            self.worker, self.alive = self.hire(), True
+            self.worker, self.alive = self.new_worker(), True
         self.worker.give(job)
 
     def collect(self, stopped: bool, on_report: Callable[..., None] | None) -> tuple[R, ...]:

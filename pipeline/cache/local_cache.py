@@ -70,7 +70,7 @@ class Cache:
     The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
     """
 
-    lanes = 1
+    plan_threads = 1
     """Number of threads that plan in parallel."""
 
     def __init__(self, root: Path, local: Path | None = None) -> None:

@@ -51,7 +51,7 @@ class RemoteCache(Cache):
     Methods raise `StorageError` (which is an OSError) where the store does not answer or refuses.
     """
 
-    lanes = 8
+    plan_threads = 8
 
     def __init__(self, root: Path, storage: Storage) -> None:
         self.folder = RemoteFolder(root, storage)

@@ -92,7 +92,7 @@ def all_systems(
             if features.trial.shape[-1]:
                 trial = replace(model, trial="linear")
                 systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, pool=True))
-    return {system.name: _kept(system, checkpoints) for system in systems}
+    return {system.name: _with_checkpoints(system, checkpoints) for system in systems}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
@@ -152,7 +152,7 @@ def combination(
     return Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate)
 
 
-def _kept(system: System, checkpoints: Path | None) -> System:
+def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
     if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
         return system

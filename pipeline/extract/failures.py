@@ -25,7 +25,7 @@ CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 """Signals by which a decoder ends on a hostile video; others come from outside, such as the memory guard's."""
 
 
-def passing_fault(error: BaseException, record: Record) -> str | None:
+def temporary_failure(error: BaseException, record: Record) -> str | None:
     """One line why a failure may not occur again; None where the video's own content or a program fault explains it."""
     chain = list(_chain(error))
     if isinstance(error, AimError) and error.momentary:

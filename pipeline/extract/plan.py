@@ -12,7 +12,7 @@ from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
-FAR_LANES = 8
+REMOTE_THREADS = 8
 """Number of records that are planned in parallel where inputs are on a store and may have to be read."""
 
 
@@ -145,11 +145,11 @@ class Planner:
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""
         with self.cache.snapshot(len(records) * len(self.stages)):
-            lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
-            if lanes == 1:
+            threads = REMOTE_THREADS if any(record.remote for record in records) else self.cache.plan_threads
+            if threads == 1:
                 yield from map(self.plan, records)
                 return
-            with ThreadPoolExecutor(lanes) as pool:
+            with ThreadPoolExecutor(threads) as pool:
                 yield from pool.map(self.plan, records)
 
     def describe(self, name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, StageFrames
-from pipeline.extract.failures import passing_fault
+from pipeline.extract.failures import temporary_failure
 from pipeline.extract.heap import trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
@@ -148,9 +148,9 @@ class PlanRunner:
         """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        passing = passing_fault(error, record)
-        if passing is not None:
-            return passing
+        temporary = temporary_failure(error, record)
+        if temporary is not None:
+            return temporary
         try:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:

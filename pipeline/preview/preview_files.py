@@ -74,7 +74,7 @@ def mark_previews(cache: Cache) -> None:
         write_text(mark, "Films that `extract --preview` drew; they are no inputs\n")
 
 
-def refuse_far(records: Sequence[Record], planner: Planner) -> None:
+def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
     """Raise UsageError where the cache or a video is on a store: no preview can be drawn of it."""
     far = [record.name for record in records if record.remote]
     if far or is_remote(planner.cache.root):

@@ -35,7 +35,7 @@ from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.fitted_combination import FittedCombination, part_of
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMATS = (1, 2)
@@ -277,15 +277,13 @@ def _plain(settings: Mapping[str, Any]) -> Any:
 
 
 def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> TrainedRun:
-    def part(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
-
+    normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
     return TrainedRun(
         model=AimConfig(**description["model"]),
         sizes=AimSizes(**description["sizes"]),
         config=TrainConfig(**_tuples(description["train"])),
-        normaliser=Normaliser.from_arrays({name: values.numpy() for name, values in part("normaliser.").items()}),
-        state=part("state."),
+        normaliser=Normaliser.from_arrays(normaliser),
+        state=part_of(tensors, "state."),
         settings=description["settings"],
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
@@ -298,8 +296,7 @@ def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
 def _combination(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> FittedCombination | None:
     if "combination" not in description:
         return None
-    prefix = "combination."
-    arrays = {name.removeprefix(prefix): v.numpy() for name, v in tensors.items() if name.startswith(prefix)}
+    arrays = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
     return FittedCombination.from_arrays(description["combination"], arrays)
 
 

@@ -55,7 +55,7 @@ from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.systems import COMBINED, Part
 from pipeline.systems.combination import InnerPredictions
-from pipeline.systems.fitted_combination import NETWORK, FittedCombination
+from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     Normaliser,
@@ -371,25 +371,19 @@ _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
-
-    stored = {name: values.numpy() for name, values in part("normaliser.").items()}
+    values = {name: tensor.numpy() for name, tensor in tensors.items()}
+    stored = part_of(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
-    arrays = {name: tensors[name].numpy() for name in _ARRAYS}
+    arrays = {name: values[name] for name in _ARRAYS}
     calibration_rows, held_out = (
-        {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
+        {BLOCKS[int(i)]: v for i, v in sorted(part_of(values, prefix).items())} for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(
-        calibration_rows, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"])
-    )
+    novelty = Novelty(calibration_rows, Distances(values["held_out"], held_out), group_weights(arrays["group"]))
     combinations = [
-        FittedCombination.from_arrays(one, {name: v.numpy() for name, v in part(f"combination.{number}.").items()})
+        FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
         for number, one in enumerate(facts.get("combinations", []))
     ]
-    networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers), tuple(combinations))
+    networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
-    attention = tensors["attention"].numpy() if "attention" in tensors else None
-    return Calibration(
-        networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept}, attention=attention
-    )
+    attention, facts = values.get("attention"), {name: facts[name] for name in kept}
+    return Calibration(networks, **arrays, novelty=novelty, facts=facts, attention=attention)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.score import Scorer
 
 
-def refuse_unfed(scorer: Scorer) -> None:
+def refuse_keypoint_models(scorer: Scorer) -> None:
     """Raise UsageError for a model that reads keypoint files of another program, which the page cannot take."""
     pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
     if getattr(pose, "backend", "") == "import":

@@ -161,7 +161,7 @@ async def _write(
     digest, size, head, left = hashlib.sha256(), 0, b"", parts.kinematics_bytes
     with ExitStack() as files:
         text = files.enter_context(paths[0].open("xb")) if parts.kinematics is not None else None
-        film = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
+        video = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
         async for block in body:
             size += len(block)
             if size > most_bytes:
@@ -171,14 +171,14 @@ async def _write(
             left -= len(first)
             if text is not None:
                 text.write(first)
-            if rest and film is None:
+            if rest and video is None:
                 raise UploadError(400, "the body is longer than its parts")
-            if film is not None and rest:
+            if video is not None and rest:
                 if len(head) < HEAD_BYTES:
                     head += rest[: HEAD_BYTES - len(head)]
                     if len(head) >= 16 and not is_video(head):
                         raise UploadError(415, "the file's content is not a video")
-                film.write(rest)
+                video.write(rest)
     if left or (parts.kinematics is not None and not parts.kinematics_bytes):
         raise UploadError(400, "the kinematics file is empty or incomplete")
     if parts.video is not None and not is_video(head):

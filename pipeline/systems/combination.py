@@ -21,7 +21,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.interface import Composed, HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, inner_parts, inner_version, names
+from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, fold_names, inner_parts, inner_version
 from pipeline.train import Stop, label_table
 
 Texts = NDArray[np.str_]
@@ -114,7 +114,7 @@ class Combined(Composed):
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         if not self.validate:
-            return {name: [] for name in names(parts)}
+            return {name: [] for name in fold_names(parts)}
         return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
 
     def _choice(self, fold: str, weights: Floats, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

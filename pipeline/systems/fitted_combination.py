@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
+
+T = TypeVar("T")
 
 NETWORK = "AIM"
 """What the network's weight is named."""
@@ -68,15 +70,18 @@ class FittedCombination:
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
         """The combination that `description` and `arrays` came from; ValueError and others where they do not fit."""
         regressions = tuple(
-            FittedRegression.from_arrays(
-                one, {n.removeprefix(f"{i}."): v for n, v in arrays.items() if n.startswith(f"{i}.")}
-            )
+            FittedRegression.from_arrays(one, part_of(arrays, f"{i}."))
             for i, one in enumerate(description["regressions"])
         )
         names, weights = tuple(map(str, description["names"])), np.array(description["weights"], dtype=np.float64)
         if not len(names) == len(weights) == len(regressions) + 1 or not np.isfinite(weights).all():
             raise ValueError("a combination's weights do not fit its regressions")
         return cls(names, weights, regressions)
+
+
+def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The values whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def _tables(

@@ -121,7 +121,7 @@ def inner_parts(
         name: _between(parts, name, blocks)
         if blocks
         else _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
-        for name in names(parts)
+        for name in fold_names(parts)
     }
 
 
@@ -131,7 +131,7 @@ def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
         others = [other.test for other in parts if other.task == part.task and other is not part]
         if len(others) + 1 < count or not np.isin(np.concatenate(others), part.train).all():
             return []
-    order = names(parts)
+    order = fold_names(parts)
     random.Random(seed).shuffle(order)  # noqa: S311 -- no secret
     tasks = list(dict.fromkeys(part.task for part in parts))
     sizes = {name: np.zeros(len(tasks)) for name in order}
@@ -183,7 +183,7 @@ def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[s
     return {name: [next(remaining) for _ in cuts] for name, cuts in inner.items()}
 
 
-def names(parts: Sequence[Part]) -> list[str]:
+def fold_names(parts: Sequence[Part]) -> list[str]:
     """The folds, in order."""
     return list(dict.fromkeys(part.fold for part in parts))
 
