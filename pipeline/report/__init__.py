@@ -5,7 +5,7 @@ write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 """
 
 from pipeline.report.comparison_page import write_comparison
-from pipeline.report.evaluation_page import write_evaluation
+from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report

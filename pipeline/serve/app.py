@@ -29,9 +29,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import AimError
+from data.video import VIDEO_SUFFIXES
+from pipeline.report.page_writer import asset, environment, script_sources
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.index_page import render_index
 from pipeline.serve.job_queue import Queue, Work
 
 HEADER = "x-aim-serve"
@@ -51,6 +52,8 @@ CLOSE = {"connection": "close"}
 """Headers of a refusal: the rest of a request's body is not read."""
 
 NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
+
+PACKAGE = "pipeline.serve"
 
 _JOB = re.compile(r"[0-9a-f]{32}")
 
@@ -212,6 +215,25 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str], re
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
+
+
+def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[str]) -> tuple[str, str]:
+    """The page for a model that reads these input files, and its content security policy."""
+    script = asset("serve.js", PACKAGE)
+    page = environment(PACKAGE).get_template("index.html.j2")
+    policy = (
+        f"default-src 'none'; script-src {script_sources([script])}; style-src 'unsafe-inline'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    rendered = page.render(
+        styles=[asset("base.css"), asset("results.css"), asset("serve.css", PACKAGE)],
+        script=script,
+        suffixes=[*(sorted(VIDEO_SUFFIXES) if "video" in reads else ()), *([".txt"] if "kinematics" in reads else ())],
+        reads=reads,
+        most_bytes=most_bytes,
+        facts=facts,
+    )
+    return rendered, policy
 
 
 def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> None:
