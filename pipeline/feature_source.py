@@ -50,7 +50,7 @@ def all_features(
 ) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted.
 
-    Raises as `training_features`, and Cancelled where the observer says so.
+    Raises as `training_features`, and Cancelled after a stop.
     """
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)

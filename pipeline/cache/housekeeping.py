@@ -50,7 +50,7 @@ def sizes(findings: Sequence[Finding]) -> str:
 
 
 def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
-    """Title and rows of equal keys for `cache ls`: stages, outputs of one, or runs. UsageError: no such stage."""
+    """Title and rows for `cache ls`: stages, outputs of one, or runs. Raises UsageError for an unknown stage."""
     if runs:
         return f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())]
     names = cache.stage_names()

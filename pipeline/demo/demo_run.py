@@ -82,7 +82,7 @@ def run_demo(
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
 
-    Raises AimError where weights cannot be had or dives failed, Cancelled where the observer says so.
+    Raises AimError where weights cannot be had or dives failed, Cancelled after a stop.
     """
     stop, clock, size = observer.stop_event(), _Clock(), FULL if full else QUICK
     observer.note(announcement(size, out))

@@ -94,7 +94,7 @@ class SearchRun:
 
 
 def table_protocol(table: str) -> tuple[str, str]:
-    """The kind of data set and the protocol of a results table of the paper. Raises UsageError: no such table."""
+    """The kind of data set and the protocol of a table of the paper. Raises UsageError for an unknown table."""
     if table not in PAPER:
         raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
     return PAPER[table].kind, PAPER[table].protocol
@@ -117,7 +117,7 @@ def evaluate_features(
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
     `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
-    Raises DataError where the performances cannot be split or the split leaks, Cancelled where the observer says so.
+    Raises DataError where the performances cannot be split or the split leaks, Cancelled after a stop.
     """
     stop = observer.stop_event().is_set
     if quick:

@@ -96,7 +96,7 @@ def all_systems(
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """The trivial baselines and the possible systems of one of the paper's tables. Raises UsageError: no such table."""
+    """Trivial baselines and possible systems of one of the paper's tables. Raises UsageError for an unknown table."""
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
     baselines = [system for system in systems.values() if system.baseline]

@@ -58,7 +58,7 @@ class Summary:
 
 
 def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...]:
-    """Every `parts`-th record from `part` (1-based), on every machine alike; UsageError unless part is in 1..parts."""
+    """Every `parts`-th record from `part` (1-based). Raises UsageError unless `part` is in 1..`parts`."""
     if not 1 <= part <= parts:
         raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
     return tuple(records[part - 1 :: parts])

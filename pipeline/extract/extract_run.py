@@ -145,7 +145,7 @@ def plan_job(
 def prune(
     config: BaseConfig, inputs: Sequence[Path], stages: str | Sequence[str], yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Delete, or only list, outputs that the configuration and its videos do not use. Raises UsageError: no cache."""
+    """Delete, or only list, outputs that a configuration does not use. Raises UsageError where there is no cache."""
     planner = make_planner(config, stages)
     cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)

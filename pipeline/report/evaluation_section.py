@@ -41,7 +41,7 @@ LEAD_NOTE = (
 
 
 def write_evaluation(done: Evaluation, performances: int) -> None:
-    """Write results.json, config.json and report.html into the evaluation's folder; UsageError where that fails."""
+    """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
     config, folder = done.config, done.folder
     page = ReportData(
         f"Evaluation: {config.name}, {config.protocol}",

@@ -189,7 +189,6 @@ class Scorer:
         score = float(made.score[0])
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
-        quality = inputs.quality
         if not _finite(made, intervals):
             raise DataError(NOT_FINITE)
         flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
@@ -215,7 +214,7 @@ class Scorer:
             other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
-            quality=quality,
+            quality=inputs.quality,
             accuracy="" if calibration is None else str(calibration.accuracy),
             keys=inputs.keys,
         )
@@ -225,22 +224,25 @@ class Scorer:
     ) -> Facts:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
-        return Facts(
+        facts = Facts(
             quality=inputs.quality,
-            training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
-            lengths=None
-            if calibration is None
-            else (float(calibration.duration.min()), float(calibration.duration.max())),
             distance=distance,
             differing=self.differing,
-            software=() if calibration is None else _other_software(calibration.facts["software"]),
             uncalibrated=self.uncalibrated,
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
-            independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
             trained_on=inputs.trained_on,
-            accuracy=None if calibration is None else calibration.accuracy,
+        )
+        if calibration is None:
+            return facts
+        return replace(
+            facts,
+            training=calibration.facts["quality"],
+            lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
+            software=_other_software(calibration.facts["software"]),
+            independent=calibration.groups,
+            accuracy=calibration.accuracy,
         )
 
     def _differing(self) -> tuple[str, ...]:

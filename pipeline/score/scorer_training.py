@@ -50,7 +50,7 @@ def train_scorer(
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
 
-    Raises Cancelled where the observer says so, DataError where the features cannot be trained on, or `strict` and a
+    Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
     video is flagged, UsageError where the folder cannot be written.
     """
     plans: list[Plan] = []
