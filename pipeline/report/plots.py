@@ -119,8 +119,9 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield f"curves-{i + 1}", curve_figure(curves)
 
 
-def step_figure(video: VideoReport, stills: int = 10, columns: int = 5) -> Figure:
+def step_figure(video: VideoReport) -> Figure:
     """Figure 6: frames of the video over the difference of each time step from training, in points."""
+    stills, columns = 10, 5
     frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
     rows = -(-len(frames) // columns)
     figure = _new(WIDTH, 1.8 + 0.62 * rows)

@@ -34,7 +34,7 @@ Read = Callable[[str, int], bytes]
 """Takes a file's name and the most bytes it may have."""
 
 
-def local_run(place: str | Path, storage: Storage | None = None) -> Path:
+def local_run(place: str | Path) -> Path:
     """The folder of a run: `place` itself, or the copy of what an address or a ZIP file holds.
 
     Raises DataError where there is no run, or one without hashes or with other files than they say, StorageError where
@@ -43,7 +43,7 @@ def local_run(place: str | Path, storage: Storage | None = None) -> Path:
     path = local_path(Path(place))
     if is_shared(place):
         url = address(place)
-        remote = RemoteFolder(url, storage or Storage())
+        remote = RemoteFolder(url, Storage())
         return _copy(_zipped(remote.read("", MAX_FILE_BYTES), url) if _is_zip(url) else remote.read, url)
     if _is_zip(str(path)) and path.is_file():
         return _copy(_zipped(read_regular(path, MAX_FILE_BYTES), path), path)
