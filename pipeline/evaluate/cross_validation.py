@@ -114,7 +114,10 @@ def evaluate(
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
+        "protocol": {
+            "name": protocol,
+            "folds": [{"name": fold.name, "train": len(fold.train), "test": len(fold.test)} for fold in folds],
+        },
         "audit": None if audit is None else audit.as_dict(),
         "videos": videos,
         "performances": len(features),
@@ -128,10 +131,6 @@ def _of(fold: Fold, ids: Collection[str]) -> Fold:
     """The fold without records that became a part of another."""
     train, test = (tuple(name for name in part if name in ids) for part in (fold.train, fold.test))
     return Fold(fold.name, train, test)
-
-
-def _counts(fold: Fold) -> Results:
-    return {"name": fold.name, "train": len(fold.train), "test": len(fold.test)}
 
 
 def _summaries(

@@ -73,9 +73,10 @@ def all_systems(
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
+    has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        tasks = (("single-task", False), ("multi-task", True)) if _has_parts(features) else ((WITHOUT_PARTS, False),)
+        tasks = (("single-task", False), ("multi-task", True)) if has_parts else ((WITHOUT_PARTS, False),)
         for name, task in tasks:
             if has_scene:
                 systems.append(AimSystem(name, replace(model, multi_task=task), config))
@@ -134,11 +135,6 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
             raise UsageError(what, where="--systems", fix=fix)
         wanted |= set(meant)
     return [system for name, system in possible.items() if name in wanted or system.baseline]
-
-
-def _has_parts(features: FeatureSet) -> bool:
-    """Whether a performance has an execution or a synchronisation score."""
-    return bool(np.isfinite(label_table(features.records)[:, 1:]).any())
 
 
 def combination(

@@ -173,9 +173,7 @@ class Planner:
             forced = self.force and name in self.asked
             needed = name in self.asked or step.check.state == "stale"
             needed = needed or any(name in by_name[c].computation.upstream for c in chosen)
-            if needed and (forced or self._must_run(step)):
+            retried = step.check.state == "failed" and self.retry_failed
+            if needed and (forced or retried or step.check.state in ("missing", "stale")):
                 chosen.add(name)
         return tuple(step.stage for step in steps if step.stage in chosen)
-
-    def _must_run(self, step: Step) -> bool:
-        return step.check.state in ("missing", "stale") or (step.check.state == "failed" and self.retry_failed)

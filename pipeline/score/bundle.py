@@ -134,7 +134,7 @@ class Bundle:
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
-        differing = list(differences(_plain(self.run.settings), _plain(features.settings)))
+        differing = list(differences(plain(self.run.settings), plain(features.settings)))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
@@ -168,7 +168,7 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
         "model": asdict(run.model),
         "sizes": asdict(run.sizes),
         "train": run.config.model_dump(mode="json"),
-        "settings": _plain(run.settings),
+        "settings": plain(run.settings),
         "names": {name: list(values) for name, values in run.names.items()},
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
@@ -271,7 +271,7 @@ def _shown(value: Any) -> str:
     return "absent" if value is _ABSENT else printable(json.dumps(value, sort_keys=True))
 
 
-def _plain(settings: Mapping[str, Any]) -> Any:
+def plain(settings: Mapping[str, Any]) -> Any:
     """Settings after a round trip through JSON: saved and new settings compare equal, tuples become lists."""
     return json.loads(json.dumps(settings, sort_keys=True))
 
@@ -281,7 +281,7 @@ def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
     return TrainedRun(
         model=AimConfig(**description["model"]),
         sizes=AimSizes(**description["sizes"]),
-        config=TrainConfig(**_tuples(description["train"])),
+        config=TrainConfig(**description["train"]),
         normaliser=Normaliser.from_arrays(normaliser),
         state=part_of(tensors, "state."),
         settings=description["settings"],
@@ -298,7 +298,3 @@ def _combination(description: Mapping[str, Any], tensors: Mapping[str, torch.Ten
         return None
     arrays = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
     return FittedCombination.from_arrays(description["combination"], arrays)
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

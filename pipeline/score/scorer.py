@@ -92,7 +92,8 @@ class Scorer:
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
-        self.differing = self._differing()
+        settings = feature_settings(self.planner)
+        self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
@@ -244,12 +245,6 @@ class Scorer:
             independent=calibration.groups,
             accuracy=calibration.accuracy,
         )
-
-    def _differing(self) -> tuple[str, ...]:
-        """Differences between the features made here and those of training, one line each, for the flags."""
-        here = json.loads(json.dumps(feature_settings(self.planner)))
-        model = json.loads(json.dumps(self.bundle.run.settings))
-        return tuple(bundle.differences(model, here))
 
 
 def load_scorer(

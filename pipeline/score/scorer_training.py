@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from pipeline.extract import Plan, make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
-from pipeline.score.bundle import differences, save
+from pipeline.score.bundle import differences, plain, save
 from pipeline.score.calibration import FOLDS, Calibration
 from pipeline.score.finish import finish_run
 from pipeline.score.video_flags import report_flags, still_camera_advice
@@ -83,7 +82,7 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
-    here = json.loads(json.dumps({name: config.stage(name).result_settings() for name in packed}))
+    here = plain({name: config.stage(name).result_settings() for name in packed})
     if not (differing := list(differences(packed, here))):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""

@@ -73,7 +73,9 @@ class Queue:
     def close(self, timeout: float = 20.0) -> None:
         """Stop the running job and the thread; queued jobs stay queued."""
         self._closing.set()
-        self._stop_running()
+        with self._lock:
+            if self._running is not None:
+                self._running[1].set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -205,11 +207,6 @@ class Queue:
         except Exception:
             log.exception("job %s failed", job.id)
             return _FAULT
-
-    def _stop_running(self) -> None:
-        with self._lock:
-            if self._running is not None:
-                self._running[1].set()
 
 
 def time_left(elapsed_s: float, share: float | None) -> float | None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.splits import TIED
-from data.store.arrays import Floats
 from models.metrics import spearman
 from pipeline.features import FeatureSet
 from pipeline.systems.aim_system import AimSystem
@@ -76,8 +75,10 @@ class WithEpochs(Composed):
         last, *inside = held
         rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
         if self.oracle:
+            true = label_table(features.records)[:, 0]
             best = [
-                _best_on_test(features, part, by_epoch) for part, by_epoch in zip(parts, last.by_epoch, strict=True)
+                _latest_best([spearman(values.mean(0), true[part.test]) for values in by_epoch])
+                for part, by_epoch in zip(parts, last.by_epoch, strict=True)
             ]
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
@@ -109,11 +110,6 @@ class WithEpochs(Composed):
         score = tuple(values[place] for values, place in zip(held.by_epoch, places, strict=True))
         chosen = tuple(f"epoch {held.watched[place]}" for place in places)
         return replace(self.system, name=f"{self.name}, {ending}"), HeldOut(score, chosen=chosen)
-
-
-def _best_on_test(features: FeatureSet, part: Part, by_epoch: Floats) -> int:
-    true = label_table(features.records)[part.test, 0]
-    return _latest_best([spearman(values.mean(0), true) for values in by_epoch])
 
 
 def _latest_best(correlations: Sequence[float]) -> int:
