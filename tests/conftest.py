@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from data.video.writer import LOSSLESS, write_video
 
@@ -21,8 +21,10 @@ SHARED = ROOT.parent / "shared"
 
 # The property tests draw the same examples on every run, so that a change is judged by what it changed;
 # `pytest --hypothesis-profile=explore` draws new ones, and prints what to paste as an `@example`.
-settings.register_profile("repeatable", derandomize=True)
-settings.register_profile("explore", derandomize=False, print_blob=True)
+# A busy machine is no failure, so examples have no time limit.
+PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, **PATIENT)
+settings.register_profile("explore", derandomize=False, print_blob=True, **PATIENT)
 settings.load_profile("repeatable")
 
 

@@ -61,9 +61,9 @@ def list_jigsaws(
         records += listing.records
         problems += listing.problems
     if not records:
-        first = clip(problems[0], 200) if problems else "empty"
+        why = clip("; ".join(problems), 300) or "empty"
         raise DataError(
-            f"no {'' if unscored else 'scored '}trial with any input ({first})",
+            f"no {'' if unscored else 'scored '}trial with any input ({why})",
             where=root,
             fix="Compare with the official layout",
         )

@@ -61,6 +61,10 @@ def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
             groups = {"subject": name[2], "group": name[2]}
             record_id = path.relative_to(root).as_posix()
             records.append(Record(record_id, None, files, name[1], Labels(score=value), groups))
+        for angles in sorted((places / "Angles").glob("*.txt")):
+            positions = angles.name.replace("_angles", "_positions")
+            if not (places / "Positions" / positions).is_file():
+                problems.append(f"{clip(angles.name)}: has no file {clip(positions)}")
     if not records:
         fix = "Expected Segmented Movements/Kinect/Positions and Angles"
         raise DataError("no segmented movement of the Kinect", where=root, fix=fix)

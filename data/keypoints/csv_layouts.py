@@ -14,7 +14,7 @@ from data.errors import DataError
 from data.keypoints.deeplabcut import of_table
 from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
 from data.keypoints.json_layouts import FRAMES
-from data.keypoints.kinect_tables import kimore_entries
+from data.keypoints.kinect_tables import is_kimore, kimore_entries
 from data.keypoints.skeletons import MEDIAPIPE
 from data.store import read_regular
 
@@ -35,7 +35,7 @@ def of_file(path: Path) -> Entries:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"is no CSV ({error})", where=path, fix="Export the keypoints again") from None
-    if rows and len(rows[0]) in (100, 101) and not any(map(str.isalpha, "".join(rows[0]).replace("E", ""))):
+    if is_kimore(rows):
         return kimore_entries(path, rows)
     head = [name.strip().lower() for name in rows[0]] if rows else []
     if head[:1] == ["scorer"]:

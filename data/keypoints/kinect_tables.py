@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +38,12 @@ CHAINS = (0, 6, 10, 14, 18)
 """Joints of UI-PRMD whose own chain begins with the parent's rotation alone, as in the publisher's program."""
 
 _CM = 0.01
+
+
+def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
+    """True for a table without a header, most of whose rows have the cells of KIMORE."""
+    whole = sum(len(row) in (100, 101) for row in rows)
+    return 2 * whole > len(rows) and all(map(_is_number, rows[0]))
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
@@ -97,13 +101,21 @@ def _table(path: Path) -> Floats:
         raise refuse(path, "is no table of numbers") from None
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read ({error})", where=path, fix="Check the path") from None
-    rows = [row for row in csv.reader(io.StringIO(text)) if row]
+    rows = [line.split(",") for line in text.splitlines() if line.strip()]
     for line, row in enumerate(rows):
         if len(row) != 66:
             raise refuse(path, f"row {line + 1}: {len(row)} numbers, not 66", "Kinect's files are read, not Vicon's")
     if not rows:
         raise refuse(path, "is empty")
     return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or 0)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(path: Path, row: Sequence[str], line: int) -> Floats:

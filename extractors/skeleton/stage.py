@@ -45,7 +45,7 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
     """The joints of a keypoint file, gaps interpolated and smoothed."""
 
     name: ClassVar[str] = "skeleton"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # trial-level features of 3-D bodies changed in `timesteps`
     Config: ClassVar[type[StageConfig]] = SkeletonConfig
     reads: ClassVar[tuple[Literal["video", "kinematics", "keypoints"], ...]] = ("keypoints",)
     arrays: ClassVar[Mapping[str, ArraySpec]] = {

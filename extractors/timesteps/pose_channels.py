@@ -69,6 +69,14 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
         output: arrays `time` (frame,), `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and
             `filled` (frame, agent), true where the stage has interpolated a gap.
     """
+    time, poses = _poses(output, agents, settings)
+    del output  # of an hour it takes a fourth as much as the channels
+    frame = shared_frame(poses, settings.centre)
+    return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
+
+
+def _poses(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> tuple[Floats, list[CleanPose]]:
+    """Time (frame,) in seconds, and each agent over time."""
     arrays = output.arrays
     time = np.asarray(arrays["time"].values, dtype=np.float64)
     keypoints = arrays["keypoints"].values
@@ -81,9 +89,7 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
         filled = filled_agents[:, agent] if there and filled_agents is not None else None
         return clean_pose(time, np.asarray(keypoints[:, agent] if there else absent), cuts, settings, filled)
 
-    poses = [pose_of(agent) for agent in agents]
-    frame = shared_frame(poses, settings.centre)
-    return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
+    return time, [pose_of(agent) for agent in agents]
 
 
 def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:

@@ -74,19 +74,24 @@ class CleanPose:
         points: (frame, 13, 2) px, 0 where the weight is 0.
         velocity: (frame, 13, 2) px per second.
         weight: (frame, 13) trust 0..1; 0 where neither detected nor interpolated.
-        moving: (frame, 13) weight of the velocity.
+        sloped: (frame, 13) true where there is a velocity.
         observed: (frame,) true where the person was seen in the frame itself.
     """
 
     points: Floats
     velocity: Floats
     weight: Floats
-    moving: Floats
+    sloped: Bools
     observed: Bools
+
+    @property
+    def moving(self) -> Floats:
+        """(frame, 13) weight of the velocity."""
+        return self.weight * self.sloped
 
     def rows(self, rows: slice) -> CleanPose:
         """Some of the frames."""
-        moved = self.velocity[rows], self.weight[rows], self.moving[rows]
+        moved = self.velocity[rows], self.weight[rows], self.sloped[rows]
         return CleanPose(self.points[rows], *moved, self.observed[rows])
 
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
@@ -114,32 +119,31 @@ def clean_pose(
         cuts: (cut,) seconds; velocities never reach over a cut.
         filled: (frame,) true where the keypoints are interpolated; they get the weight of interpolated values.
     """
-    scores = keypoints[..., -1].astype(np.float64)
-    if filled is not None and filled.any():
-        _weigh_filled(scores, filled, settings.min_score)
+    filled = np.zeros(len(time), bool) if filled is None else filled
+    interpolated = _interpolated_score(keypoints[..., -1], filled, settings.min_score) if filled.any() else 0.0
     axes = keypoints.shape[-1] - 1
     points, weight = np.zeros((len(time), len(POINTS), axes)), np.zeros((len(time), len(POINTS)))
     for rows in blocks(len(time)):
-        joints = np.concatenate([keypoints[rows, :, :-1], scores[rows, :, None]], axis=2)
+        joints = keypoints[rows].astype(np.float64)
+        joints[filled[rows], :, -1] = interpolated
         points[rows], weight[rows] = merge_head(joints, settings.min_score)
-    observed = np.asarray((weight > 0).any(axis=1))
-    if filled is not None:
-        observed &= ~filled
-    velocity, moving = np.zeros_like(points), np.zeros_like(weight)
+    observed = np.asarray((weight > 0).any(axis=1)) & ~filled
+    velocity, sloped = np.zeros_like(points), np.zeros(weight.shape, bool)
     for rows in runs_between(time, cuts):
         for axis in range(axes):
-            _, velocity[rows, :, axis], sloped = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
-        moving[rows] = weight[rows] * sloped
-    points[weight <= 0], velocity[moving <= 0] = 0.0, 0.0
-    return CleanPose(points, velocity, weight, moving, observed)
+            _, velocity[rows, :, axis], sloped[rows] = local_line(
+                time[rows], points[rows, :, axis], weight[rows], VELOCITY_S
+            )
+    points[weight <= 0], velocity[(weight <= 0) | ~sloped] = 0.0, 0.0
+    return CleanPose(points, velocity, weight, sloped, observed)
 
 
-def _weigh_filled(scores: Floats, filled: Bools, min_score: float) -> None:
-    """Give interpolated keypoints `FILL_WEIGHT` times the joint's mean score in the frames that show it."""
-    score = np.where(filled[:, None], 0.0, np.nan_to_num(scores))
+def _interpolated_score(scores: NDArray[np.floating], filled: Bools, min_score: float) -> Floats:
+    """(17,) score of interpolated keypoints: `FILL_WEIGHT` times the joint's mean in the frames that show it."""
+    score = np.where(filled[:, None], 0.0, np.nan_to_num(scores).astype(np.float64))
     count = np.maximum((score >= min_score).sum(axis=0), 1)
     mean = np.where(score >= min_score, score, 0.0).sum(axis=0) / count
-    scores[filled] = np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
+    return np.where(mean > 0, np.maximum(FILL_WEIGHT * mean, min_score), 0.0)
 
 
 def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:

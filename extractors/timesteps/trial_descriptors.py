@@ -66,8 +66,8 @@ def agent_descriptors(channels: Channels) -> dict[str, float]:
             descriptors[f"{match[1]}.log_turning_rad_s"] = log(turned / seconds)
     if {track.name for track in tracks} == {"left", "right"}:
         descriptors |= _two_hands(*tracks)
-    if "torso.turn" in channels.names:
-        descriptors |= _one_body(channels)
+    if turning := {"torso.turn", "torso.turn_speed"} & {*channels.names}:
+        descriptors |= _one_body(channels, turning.pop())
     return descriptors
 
 
@@ -144,12 +144,12 @@ def _integral(channels: Channels, name: str) -> float:
     return float((np.abs(values) * (cells[:, 1] - cells[:, 0])).sum())
 
 
-def _one_body(channels: Channels) -> dict[str, float]:
+def _one_body(channels: Channels, turning: str) -> dict[str, float]:
     """Turning of the trunk in all, and how straight, closed and together the legs are.
 
     Angles in radians; `hip_low` is the 5th percentile, the tightest tuck or pike. A half has those of its own joints.
     """
-    descriptors = {"turned_rad": _integral(channels, "torso.turn")}
+    descriptors = {"turned_rad": _integral(channels, turning)}
     for joint in ("knee", "hip"):
         angles = [channels.column(name) for name in channels.names if "angle." in name and name.endswith(joint)]
         if not angles:
@@ -226,8 +226,10 @@ def _mean_distance(a: Channels, b: Channels, form: str) -> tuple[Floats | None, 
     columns = [i for i, n in enumerate(a.names) if n.startswith(forms) and not (one_head and ".head." in n)]
     if not columns:
         return None, np.zeros(0)
-    apart = np.linalg.norm((a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), -1, 2), axis=2)
-    weight = np.minimum(a.weight[:, columns[::2]], b.weight[:, columns[::2]])
+    axes = len({a.names[column].rpartition(".")[2] for column in columns})
+    difference = (a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), len(columns) // axes, axes)
+    apart = np.linalg.norm(difference, axis=2)
+    weight = np.minimum(a.weight[:, columns[::axes]], b.weight[:, columns[::axes]])
     total = weight.sum(axis=1)
     return (weight * apart).sum(axis=1) / np.where(total > 0, total, 1.0), weight.mean(axis=1)
 

@@ -16,7 +16,7 @@ from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
-from pipeline.evaluate.leaderboard import TABLES, table_names
+from pipeline.evaluate.leaderboard import PUBLISHED, TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.protocols import TableRows, audit_lines, results_tables, run_protocol
 from pipeline.evaluate.spread import Run
@@ -39,6 +39,7 @@ class Evaluation:
     systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
     quick: bool = False  # there was no inner validation
     expected: ExpectedTime | None = None  # the time that it would take, where nothing was run
+    only: str = ""  # the rows that were asked for; empty: all
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
@@ -55,6 +56,9 @@ class Evaluation:
         if self.quick:
             runs = self.config.scorer[1].runs
             lines.append(f"note: --quick: {runs} networks a fold, no inner validation; equal weights where combined")
+        asked = {part.strip().lower() for part in self.only.split(",")} - {""}
+        if self.systems == "all" and "MUSDL" not in results["systems"] and (not asked or PUBLISHED in asked):
+            lines.append("note: MUSDL is left out: not every performance has the scores of equally many judges")
         if self.systems in TABLES:
             if not results["paper"]:
                 theirs = f"{PAPER[self.systems].kind}, {PAPER[self.systems].protocol}"
@@ -133,7 +137,7 @@ def evaluate_features(
         return Evaluation({}, folder, config, systems, quick, expected)
     with observer.progress("trainings") as progress:
         results = protocol(run=run, progress=progress)
-    return Evaluation(results, folder, config, systems, quick)
+    return Evaluation(results, folder, config, systems, quick, only=only)
 
 
 def search_features(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, StageFrames
 from pipeline.extract.failures import temporary_failure
-from pipeline.extract.heap import trim_heap
+from pipeline.extract.heap import map_pictures, trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
 
@@ -47,6 +47,27 @@ class Result:
     retry: bool = False
 
 
+class Upstream(Mapping[str, StageOutput]):
+    """Outputs of the stages before, each read when it is asked for, so that none is held longer than it is used."""
+
+    def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
+        self._names, self._read = names, read
+
+    def __getitem__(self, name: str) -> StageOutput:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+
 class PlanRunner:
     """Runs plans in this process. Holds one extractor per stage, so that models load once."""
 
@@ -59,6 +80,7 @@ class PlanRunner:
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
         """Run the plan's stages; a stage that fails is left out with those that need it."""
+        map_pictures()  # each time: training in this process wants the contrary
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
             result = self._run(given.plan, progress, given.contents, given.failed)
@@ -129,7 +151,7 @@ class PlanRunner:
         record = shared.record
         try:
             _require_inputs(record, step)
-            upstream = {name: self._upstream(step, name, record, result) for name in step.computation.upstream}
+            upstream = Upstream(step.computation.upstream, lambda name: self._upstream(step, name, record, result))
             output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)

@@ -8,7 +8,7 @@ Inputs, as in `pipeline.features.FeatureSet` and in its units, batch first; thos
 Outputs in the units of the labels, the mean over the networks but for `members`:
 
     score (B,), members (runs, B), step_scores (B, T), attention (B, T, 2), where the model has these heads
-    execution (B,), synchronisation (B,), and for a combination other_share (B,)
+    and the training part had these labels execution (B,), synchronisation (B,), and for a combination other_share (B,)
 
 A combination is exported whole: its regressions are part of the file (`pipeline.score.export_regressions`).
 
@@ -156,7 +156,11 @@ class _Ensemble(nn.Module):
     def outputs(self) -> list[str]:
         """Names of the outputs."""
         member = self.members[0]
-        heads = [name for name in ("execution", "synchronisation") if hasattr(member, name)]
+        heads = [
+            name
+            for name, (slope, _) in zip(("execution", "synchronisation"), self.scales[1:], strict=True)
+            if hasattr(member, name) and np.isfinite(slope)
+        ]
         return ["score", "members", "step_scores", "attention", *heads, *(["other_share"] if self.combination else [])]
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:

@@ -54,6 +54,13 @@ class _Inputs:
     trained_on: bool | None
 
 
+UNANNOTATED = (
+    "no annotated boundaries, at which this model cuts time: `aqa report` of its folder scores its own data set; for"
+    " other videos train a model with --set timesteps.bounds=equal"
+)
+"""Error of a video that a model of `timesteps.bounds: annotated` cannot score."""
+
+
 class Scorer:
     """A trained run with the configuration that made its features.
 
@@ -143,7 +150,8 @@ class Scorer:
     def lacking(self, record: Record) -> str:
         """Which input of the model a performance lacks, and how to give it; empty where it has all."""
         if not (lacking := self.planner.lacking(record)):
-            return ""
+            annotated = getattr(self.planner.configs.get("timesteps"), "bounds", "equal") == "annotated"
+            return UNANNOTATED if annotated and not record.boundaries else ""
         reads = " and ".join(sorted(self.planner.reads, reverse=True))
         fix = "name it with --kinematics FILE" if "kinematics" not in record.files() else "name the video of this trial"
         return f"{', '.join(lacking)}; this model reads {reads}: {fix}, or give the folder of the data set"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 
 from data.errors import DataError, UsageError
 from data.leaks import audit
@@ -195,3 +196,31 @@ def test_hostile_names_come_out_printable() -> None:
     report = audit([Fold("1", (records[0].id,), ("b",))], records)
     assert all(line.isprintable() for line in report.lines())
     json.dumps(report.as_dict()).encode("ascii")
+
+
+@given(st.integers(0, 9999), st.integers(1, 25))
+@settings(max_examples=40, deadline=None)
+def test_bundles_are_the_connected_components_of_shared_groups(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    records = [
+        Record(
+            f"r{i}",
+            None,
+            groups={kind: str(rng.integers(8)) for kind in ("trial", "group", "other") if rng.random() < 0.6},
+        )
+        for i in range(count)
+    ]
+    shared = np.array(
+        [
+            [
+                any(kind in a.groups and a.groups[kind] == b.groups.get(kind) for kind in ("trial", "group"))
+                for a in records
+            ]
+            for b in records
+        ]
+    )
+    _, labels = connected_components(shared)
+    expected = {frozenset(records[i].id for i in np.flatnonzero(labels == label)) for label in set(labels)}
+    assert {frozenset(bundle) for bundle in tied(records, ("trial", "group"))} == expected
+    mixed = [records[i] for i in rng.permutation(count)]
+    assert tied(mixed, ("trial", "group")) == tied(records, ("trial", "group"))

@@ -219,3 +219,66 @@ def test_average_steps_by_time():
 def test_overlap_is_never_negative():
     cells = np.array([[0.0, 1.0], [1.0, 2.0], [5.0, 6.0]])
     assert overlap(cells, np.array([0.5, 1.5])).tolist() == [0.5, 0.5, 0]
+
+
+@given(st.integers(0, 9999), st.integers(1, 40), st.integers(1, 6))
+@settings(max_examples=30, deadline=None)
+def test_statistics_are_those_of_a_slow_loop(seed: int, rows: int, steps: int) -> None:
+    """Every row counts by its trust and by the seconds that its cell has in common with the step."""
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.01, 0.2, rows))
+    values, weight = rng.normal(size=rows), rng.uniform(0.1, 1, rows)
+    made = track(time, values, weight=weight[:, None])
+    start, end = made.span
+    got = cut(made, steps, least=0.0).values.reshape(steps, 3)
+    edges = [start, *((time[1:] + time[:-1]) / 2), end]
+    for step in range(steps):
+        low, high = start + step * (end - start) / steps, start + (step + 1) * (end - start) / steps
+        common = [max(0.0, min(edges[row + 1], high) - max(edges[row], low)) for row in range(rows)]
+        total = sum(w * s for w, s in zip(weight, common, strict=True))
+        mean = sum(v * w * s for v, w, s in zip(values, weight, common, strict=True)) / total
+        spread = sum(w * s * (v - mean) ** 2 for v, w, s in zip(values, weight, common, strict=True)) / total
+        assert got[step, 0] == pytest.approx(mean, abs=1e-5)
+        assert got[step, 1] == pytest.approx(np.sqrt(spread), abs=1e-5)
+        top = bottom = 0.0
+        for row in range(rows - 1):
+            seconds = max(0.0, min(time[row + 1], high) - max(time[row], low))
+            trust = min(weight[row], weight[row + 1]) * seconds
+            top += trust * abs(values[row + 1] - values[row]) / (time[row + 1] - time[row])
+            bottom += trust
+        if bottom > 1e-6:
+            assert got[step, 2] == pytest.approx(top / bottom, rel=1e-4)
+
+
+@given(st.integers(0, 9999), st.integers(1, 5))
+@settings(max_examples=20, deadline=None)
+def test_cosine_coefficients_are_integrals_of_a_staircase(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.05, 0.2, 12))
+    values = rng.normal(size=12)
+    made = track(time, values)
+    got = cut(made, 1, "dct", k).values[0]
+    start, end = made.span
+    fine = np.linspace(start, end, 40_001)[:-1] + (end - start) / 80_000
+    stairs = values[np.abs(fine[:, None] - time[None]).argmin(axis=1)]
+    share = (fine - start) / (end - start)
+    expected = [abs(stairs.mean())]
+    expected += [np.sqrt(2) * abs(((stairs - stairs.mean()) * np.cos(np.pi * j * share)).mean()) for j in range(1, k)]
+    np.testing.assert_allclose(got, expected, atol=2e-3)
+
+
+@given(st.lists(st.floats(0.01, 0.99), min_size=0, max_size=4, unique=True), st.integers(1, 30))
+@settings(max_examples=40, deadline=None)
+def test_annotated_parts_cover_the_whole_and_keep_the_boundaries(inner: list[float], steps: int) -> None:
+    boundaries = sorted(inner)
+    if len(boundaries) + 1 > steps or (np.diff([0, *boundaries, 1]) < 1e-6).any():
+        return
+    parts = annotated_parts(2.0, 12.0, boundaries, steps)
+    assert len(parts) == steps
+    np.testing.assert_allclose(parts[1:, 0], parts[:-1, 1])
+    assert (parts[0, 0], parts[-1, 1]) == pytest.approx((2, 12))
+    for place in boundaries:
+        assert np.abs(parts - (2 + 10 * place)).min() < 1e-9
+    counts = np.histogram(parts.mean(axis=1), [2, *(2 + 10 * place for place in boundaries), 12])[0]
+    assert counts.max() - counts.min() <= 1
+    assert counts.tolist() == sorted(counts, reverse=True)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractors.signals import FILL_WEIGHT, LONE_PERIOD_S, fill_gaps, local_line, row_period, runs_between
+from extractors.signals import (
+    FILL_WEIGHT,
+    LONE_PERIOD_S,
+    WINDOW_SIGMAS,
+    exchanges,
+    fill_gaps,
+    local_line,
+    row_period,
+    runs_between,
+)
 
 
 @given(slope=st.floats(-100, 100), sigma=st.floats(0.001, 0.5), seed=st.integers(0, 99))
@@ -79,3 +90,39 @@ def test_runs_between_cuts() -> None:
 def test_the_period_of_rows() -> None:
     assert row_period(np.array([0, 0.1, 0.2, 0.9])) == pytest.approx(0.1)
     assert row_period(np.zeros(1)) == row_period(np.zeros(3)) == LONE_PERIOD_S
+
+
+@given(st.integers(0, 9999), st.integers(2, 25), st.floats(0.05, 0.4))
+@settings(max_examples=40, deadline=None)
+def test_the_local_line_is_numpys_weighted_fit(seed: int, rows: int, sigma: float) -> None:
+    rng = np.random.default_rng(seed)
+    time = np.cumsum(rng.uniform(0.02, 0.08, rows))
+    values, weight = rng.normal(size=(rows, 1)), rng.uniform(0.1, 1, (rows, 1)) * (rng.random((rows, 1)) < 0.8)
+    width = max(sigma, 0.6 * row_period(time))
+    fitted, slope, sloped = local_line(time, values, weight, sigma)
+    for now in range(rows):
+        u = time - time[now]
+        g = weight[:, 0] * np.exp(-0.5 * (u / width) ** 2) * (np.abs(u) <= WINDOW_SIGMAS * width)
+        if sloped[now, 0]:
+            line = np.polyfit(u[g > 0], values[g > 0, 0], 1, w=np.sqrt(g[g > 0]))
+            assert (slope[now, 0], fitted[now, 0]) == pytest.approx(tuple(line), rel=1e-4, abs=1e-5)
+        elif g.sum() > 0:
+            assert fitted[now, 0] == pytest.approx(np.average(values[:, 0], weights=g), abs=1e-6)
+        else:
+            assert fitted[now, 0] == values[now, 0]
+
+
+@given(st.integers(0, 9999), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_exchanges_cost_least_of_all_choices(seed: int, rows: int) -> None:
+    rng = np.random.default_rng(seed)
+    same, crossed, price = rng.uniform(0, 1, (3, rows))
+    price *= 0.5
+    same[0] = crossed[0] = 0
+
+    def cost(states: tuple[bool, ...]) -> float:
+        moved = sum(same[now] if states[now] == states[now - 1] else crossed[now] for now in range(1, rows))
+        return float(moved + sum(price[now] for now in range(rows) if states[now]))
+
+    got = tuple(exchanges(same, crossed, price).tolist())
+    assert cost(got) == pytest.approx(min(map(cost, itertools.product((False, True), repeat=rows))))

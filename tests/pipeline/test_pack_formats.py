@@ -106,3 +106,23 @@ def test_what_cannot_be_written_says_so(
     empty = extracted | {"cache": str(tmp_path / "none")}
     with pytest.raises(DataError, match="no performance has a fresh output of skeleton"):
         api.pack(config="skeletons", overrides=empty, stage="skeleton", out=tmp_path / "a.csv")
+
+
+def test_files_of_one_name_in_two_folders_stay_two_files(tmp_path: Path) -> None:
+    """Also names that become one by the shortening or the ending that the files get."""
+    ids = ["a/x.csv", "b/x.csv", "x.csv", "x.csv.csv", f"{'l' * 240}.csv", f"{'l' * 240}.csv.csv"]
+    for number, name in enumerate(ids):
+        write(tmp_path / "in" / name, moving(10, seed=number))
+    settings = {"dataset.root": str(tmp_path / "in"), "cache": str(tmp_path / "cache"), "run.workers": "0"}
+    assert api.extract(config="skeletons", overrides=settings).ok
+    packed = api.pack(config="skeletons", overrides=settings, out=tmp_path / "out", format="npz", per_video=True)
+    files = sorted((tmp_path / "out").rglob("*.npz"))
+    assert len(packed) == packed.files == len(files) == len(ids)
+    assert packed.size == sum(path.stat().st_size for path in files)
+    opened = {}
+    for path in files:
+        with np.load(path) as held:
+            opened[str(held["id"][0])] = held["primary"]
+    assert set(opened) == set(ids)
+    for name in ids[:4]:
+        np.testing.assert_array_equal(opened[name], stored(settings, "timesteps", name)["primary"])

@@ -1,61 +1,29 @@
-"""Freed memory goes back to the system: by the call itself, after a stage's last picture, after each wave of stages."""
+"""Large arrays get memory of their own, also after the first of them was freed."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
-import threading
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from data.video.records import find_videos
-from pipeline.cache import Cache
-from pipeline.config import validate
-from pipeline.extract import decode_pass, runner
-from pipeline.extract.heap import trim_heap
-from pipeline.extract.plan import Planner
+LARGEST_MAPPED = """
+import ctypes, sys
+from pipeline.extract.heap import map_pictures
 
-MIB = 1 << 20
-
-
-def resident() -> int:
-    """Bytes that this process holds."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the heap is trimmed by the C library of Linux")
-def test_a_heap_that_a_thread_leaves_behind_is_given_back() -> None:
-    last: list[bytearray] = []
-
-    def fill() -> None:
-        some = [bytearray(100_000) for _ in range(2000)]
-        last.append(bytearray(100_000))  # at the top of the heap, so that the C library keeps what is below it
-        del some
-
-    before = resident()
-    thread = threading.Thread(target=fill)
-    thread.start()
-    thread.join()
-    kept = resident() - before
-    trim_heap()
-    assert kept > 80 * MIB
-    assert resident() - before < kept - 80 * MIB
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+if len(sys.argv) > 1:
+    map_pictures()
+libc.free(libc.malloc(8 << 20))  # from here on the library would take 8 MiB from its heap
+first, last = (int(libc.malloc(4 << 20)) for _ in range(2))
+heap = next(line.split()[0].split("-") for line in open("/proc/self/maps") if "[heap]" in line)
+print(any(int(heap[0], 16) <= place < int(heap[1], 16) for place in (first, last)))
+"""
 
 
-def test_memory_is_given_back_after_the_last_picture_and_after_each_wave(
-    make_video: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = {"brightness": "tests.helpers.toy_stages:Brightness", "contrast": "tests.helpers.toy_stages:Contrast"}
-    monkeypatch.setattr("pipeline.stages.STAGES", table)
-    monkeypatch.setattr("pipeline.config.STAGES", table)
-    called: list[str] = []
-    monkeypatch.setattr(decode_pass, "trim_heap", lambda: called.append("pictures"))
-    monkeypatch.setattr(runner, "trim_heap", lambda: called.append("wave"))
-    make_video(tmp_path / "in/a.mp4", frames=10)
-    config = validate({"stages": ["brightness", "contrast"], "cache": str(tmp_path / "cache")})
-    cache = Cache(config.cache)
-    plan = Planner(config, cache).plan(find_videos([tmp_path / "in"]).records[0])
-    assert not runner.PlanRunner(config, cache).run(plan).failed
-    cache.close()
-    assert called == ["pictures", "wave", "wave"]  # contrast reads an output, and no picture
+@pytest.mark.skipif(sys.platform != "linux", reason="a setting of the C library of Linux")
+@pytest.mark.parametrize(("arguments", "inside"), [([], "True"), (["mapped"], "False")])
+def test_a_picture_has_memory_of_its_own(arguments: list[str], inside: str) -> None:
+    command = [sys.executable, "-c", LARGEST_MAPPED, *arguments]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == inside

@@ -1,10 +1,32 @@
-"""Bars of leads, from the differences of an evaluation, without undefined ones."""
+"""The page of an evaluation, parsed: its numbers are those of the results, and hostile names stay text."""
 
 from __future__ import annotations
 
+import html.parser
+import json
+import re
+from dataclasses import replace
 from typing import Any
 
-from pipeline.report.evaluation_section import lead_bars
+import numpy as np
+import pytest
+
+from benchmarks.made_features import made_features
+from data.leaks import audit
+from data.splits import kfold
+from data.store.arrays import Floats, Rows
+from pipeline.evaluate import Results
+from pipeline.evaluate.conformal import held_out_intervals
+from pipeline.evaluate.cross_validation import evaluate
+from pipeline.features import FeatureSet
+from pipeline.report import ReportData, render_report
+from pipeline.report.evaluation_section import evaluation_report, lead_bars, leak_checks
+from pipeline.systems.baselines import trivial_baselines
+from pipeline.systems.interface import SimpleSystem
+from pipeline.train import label_table
+
+HOSTILE = "</script><script>alert(1)</script>.mp4"
+SYSTEM = "AIM (ours)"
 
 
 def results() -> dict[str, Any]:
@@ -30,3 +52,146 @@ def test_one_chart_per_task_and_one_bar_per_system_with_a_lead() -> None:
 
 def test_no_differences_no_chart() -> None:
     assert lead_bars({**results(), "differences": {}}, "AIM (ours)") == ()
+
+
+class Page(html.parser.HTMLParser):
+    """Tables, definition lists, scripts and attributes of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.terms: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self._open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr" and self.tables:
+            self.tables[-1].append([])
+        elif tag in ("td", "th") and self.tables:
+            self.tables[-1][-1].append("")
+        elif tag in ("dt", "dd"):
+            self.terms.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] in ("dt", "dd"):
+            self.terms[-1] += data
+        elif {"td", "th"} & set(self._open[-4:]) and self.tables:
+            self.tables[-1][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def evaluated() -> Results:
+    """Two tasks of 20 performances, one with a hostile name; our system knows the score up to noise."""
+    made = made_features(40, channels=3, scene=4)
+    records = [replace(record, task="ab"[i % 2]) for i, record in enumerate(made.records)]
+    records[3] = replace(records[3], id=HOSTILE)
+    features = replace(made, records=tuple(records))
+    noise = np.random.default_rng(0).normal(0, 1, 40)
+
+    def scores(given: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
+        return label_table(given.records)[test, 0] + noise[test]
+
+    folds = kfold(records, k=2)
+    systems = (SimpleSystem(SYSTEM, scores), *trivial_baselines())
+    report = audit(folds, records, forbid=("trial",))
+    return {**evaluate(features, folds, systems, protocol="kfold", audit=report, against=SYSTEM, draws=20), "paper": {}}
+
+
+@pytest.fixture(scope="module")
+def page(evaluated: Results) -> str:
+    return render_report(ReportData("t", evaluation=evaluation_report(evaluated)))
+
+
+def shown(value: float | None) -> str:
+    return "\N{EN DASH}" if value is None else f"{value:.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def test_numbers_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
+    folds, together = (rows for rows in Page(page).tables if rows[0][1:3] == ["a", "b"])
+    for name, system in evaluated["systems"].items():
+        tasks = [system["tasks"][task] for task in "ab"]
+        error = shown(float(np.mean([task["together"]["mae"] for task in tasks])))
+        for rows, values in (
+            (folds, [task["over_folds"]["fisher"]["value"] for task in tasks]),
+            (together, [task["together"]["spearman"] for task in tasks]),
+        ):
+            (cells,) = (row[1:] for row in rows[1:] if row[0].split("baseline")[0].strip() == name)
+            assert (cells[:2], cells[-1]) == ([shown(value) for value in values], error)
+    terms = Page(page).terms
+    summary = dict(zip(terms[::2], terms[1::2], strict=True))
+    assert summary["held-out performances"] == "40"
+    assert summary["folds"] == "2"
+    average = evaluated["systems"][SYSTEM]["average"]
+    assert summary["Spearman's rho, Fisher average"] == f"{average['folds_fisher']['fisher']['value']:.3f}"
+    assert summary["ranked together"] == f"{average['together']['fisher']['value']:.3f}"
+
+
+def test_predictions_and_intervals_of_the_page_are_those_of_the_results(evaluated: Results, page: str) -> None:
+    held = [
+        json.loads(text) for text in re.findall(r"<script[^>]*application/json[^>]*>(.*?)</script>", page, re.DOTALL)
+    ]
+    (data,) = [one for one in held if "predictions" in one]
+    given = {row["id"]: row for row in evaluated["predictions"]}
+    assert {row["id"] for row in data["predictions"]} == set(given)
+    for task in "ab":
+        entries = [row for row in evaluated["predictions"] if row["task"] == task]
+        true, mean = [e["true"] for e in entries], [e[SYSTEM]["mean"] for e in entries]
+        intervals = held_out_intervals(
+            true, mean, [e["fold"] for e in entries], 0.8, [e["performance"] for e in entries]
+        )
+        by_id = {e["id"]: interval for e, interval in zip(entries, intervals, strict=True)}
+        for row in data["predictions"]:
+            if row["task"] == task:
+                assert (row["true"], row["predicted"]) == (given[row["id"]]["true"], given[row["id"]][SYSTEM]["mean"])
+                assert (row["low"], row["high"]) == (by_id[row["id"]] or (None, None))
+                assert row["low"] is None or row["low"] <= row["predicted"] <= row["high"]
+    low, high = data["range"]
+    assert all(low < row[key] < high for row in data["predictions"] for key in ("true", "predicted"))
+
+
+def test_hostile_names_stay_text(page: str) -> None:
+    plain = render_report(ReportData("t"))
+    assert "alert(1)" in page
+    assert "<script>alert" not in page
+    scripts = Page(page).tags.count("script") - Page(plain).tags.count("script")
+    assert scripts <= 2  # the section's data and its charts
+    assert not any(name.startswith("on") for name in Page(page).attributes)
+
+
+def test_the_audit_is_answered_question_by_question() -> None:
+    given = {"ok": False, "forbid": ["trial", "group"], "content_checked": True, "leaks": []}
+    given["leaks"] = [{"fold": str(i), "kind": "trial", "value": f"v{i}"} for i in range(25)]
+    checks = leak_checks(given)
+    assert checks is not None
+    assert [(check.name, check.passed) for check in checks[:4]] == [
+        ("trial on both sides", False),
+        ("group on both sides", True),
+        ("performance on both sides", True),
+        ("equal files on both sides", True),
+    ]
+    assert [check.detail for check in checks[4:]] == [f"trial 'v{i}' on both sides" for i in range(20)]
+    unchecked = leak_checks({**given, "content_checked": False, "leaks": []})
+    assert unchecked is not None
+    assert (unchecked[3].passed, unchecked[0].passed) == (None, True)
+    assert leak_checks(None) is None
+
+
+def test_few_performances_a_fold_put_the_intervals_first(evaluated: Results) -> None:
+    few = {**evaluated, "predictions": [{**row, "fold": row["id"]} for row in evaluated["predictions"]]}
+    report = evaluation_report(few)
+    assert list(report.summary)[:2] == ["Spearman's rho, all ranked together", "95 % interval by task"]
+    low, high = (evaluated["systems"][SYSTEM]["tasks"]["a"]["interval"][end] for end in ("low", "high"))
+    assert report.summary["95 % interval by task"].startswith(f"{low:.2f} to {high:.2f}; ")
+    assert "ranked together" in report.tables[0].title
+    assert "interval" in report.tables[1].title

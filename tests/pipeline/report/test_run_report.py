@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from data.errors import UsageError
+from data.errors import DataError, UsageError
 from pipeline.config import load_config
+from pipeline.evaluate import Results, write_results
 from pipeline.observer import Observer
-from pipeline.report.run_report import _records
+from pipeline.report.evaluation_section import evaluation_report
+from pipeline.report.page_data import ReportData
+from pipeline.report.run_report import _records, run_report_data
 from pipeline.score.scorer import save_config
+from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F401 -- a fixture
+
+
+def page_of(run: Path) -> ReportData:
+    """The page of a run's folder."""
+    return run_report_data(run, (), run / "report.html", 4, None, Observer())
 
 
 @pytest.mark.parametrize(
@@ -22,3 +33,29 @@ def test_a_run_without_its_videos_asks_for_some(tmp_path: Path, settings: dict[s
     with pytest.raises(UsageError, match=message) as raised:
         _records(tmp_path, (), Observer())
     assert "Name videos after the run" in str(raised.value)
+
+
+def test_a_folder_of_results_alone_is_a_page_of_its_evaluation(evaluated: Results, tmp_path: Path) -> None:  # noqa: F811
+    write_results(evaluated, tmp_path / "results.json")
+    page = page_of(tmp_path)
+    assert page.title == f"Evaluation: {tmp_path.name}"
+    assert page.batch is None
+    assert page.evaluation is not None
+    assert page.evaluation.summary == evaluation_report(evaluated).summary
+    with pytest.raises(UsageError, match="no results and no model in this folder"):
+        page_of(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("part", ["systems", "predictions", "audit", "protocol"])
+@pytest.mark.parametrize("value", [None, "text", [1], {"a": 1}])
+def test_damaged_results_are_refused_by_file(evaluated: Results, tmp_path: Path, part: str, value: Any) -> None:  # noqa: F811
+    place = tmp_path / "results.json"
+    write_results(evaluated, place)
+    place.write_text(json.dumps({**json.loads(place.read_text()), part: value}))
+    if (part, value) == ("audit", None):  # an evaluation without an audit, which the page says
+        assert page_of(tmp_path).evaluation is not None
+        return
+    with pytest.raises(DataError) as caught:
+        page_of(tmp_path)
+    assert caught.value.where == str(place)
+    assert caught.value.fix == "Run `evaluate` again"

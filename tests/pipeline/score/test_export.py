@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 import pytest
+import torch
 
 from benchmarks.made_features import made_features
 from data.errors import DataError, UsageError
+from data.video import Labels
 from models.aim_config import AimConfig
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
@@ -82,3 +84,20 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_no_run_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no trained model here"):
         export_onnx(tmp_path, tmp_path / "model.onnx")
+
+
+def test_a_head_without_training_labels_is_no_output(tmp_path: Path) -> None:
+    whole = made_features(8, channels=4, scene=5)
+    for unlabelled, other in (("synchronisation", "execution"), ("execution", "synchronisation")):
+        records = [replace(r, labels=replace(r.labels or Labels(), **{unlabelled: None})) for r in whole.records]
+        features = replace(whole, records=tuple(records))
+        save(train(features, fast(runs=2, epochs=2), MODELS["multi-task"][0]), tmp_path / unlabelled)
+        bundle = load(tmp_path / unlabelled)
+        truth, net = bundle.predict(features), export._Ensemble(bundle)
+        assert getattr(truth, unlabelled) is None
+        assert other in net.outputs
+        assert unlabelled not in net.outputs
+        with torch.no_grad():
+            outputs = net(*map(torch.from_numpy, export._arrays(net, features)))
+        for name, values in zip(net.outputs, outputs, strict=True):
+            np.testing.assert_allclose(values, getattr(truth, name), rtol=1e-4, atol=1e-4, err_msg=name)

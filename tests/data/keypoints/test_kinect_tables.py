@@ -1,0 +1,151 @@
+"""Tables of Kinect joints with broken rows: a missing frame or an error with its row, never another exception."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.datasets.listing import list_records
+from data.errors import DataError
+from data.keypoints import read_motion
+from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD, absolute_positions
+from synthetic.tiny_published import make_kimore, make_ui_prmd
+
+HIP = 11
+
+
+@pytest.fixture(scope="module")
+def kimore(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of KIMORE whose row 4 is broken."""
+    folder = make_kimore(tmp_path_factory.mktemp("kimore"), count=1, frames=8)
+    return next(folder.rglob("Es1/Raw/*.csv"))
+
+
+@pytest.fixture(scope="module")
+def ui_prmd(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Positions and angles of one movement."""
+    record = list_records("ui-prmd", make_ui_prmd(tmp_path_factory.mktemp("ui"), count=1, frames=8)).records[-1]
+    return record.sidecars["keypoints"], record.sidecars["angles"]
+
+
+def changed(path: Path, target: Path, row: int, first: str | None = None, cells: int | None = None) -> Path:
+    """A copy with another first cell in one row, or with only so many cells."""
+    lines = path.read_text().splitlines()
+    parts = lines[row].split(",")
+    lines[row] = ",".join([parts[0] if first is None else first, *parts[1:]][:cells])
+    target.write_text("\n".join(lines) + "\n")
+    return target
+
+
+@pytest.mark.parametrize(("row", "cells"), [(0, 40), (0, 99), (5, 1), (7, 60)])
+def test_a_row_of_another_length_is_a_missing_frame_wherever_it_is(
+    kimore: Path, tmp_path: Path, row: int, cells: int
+) -> None:
+    whole = read_motion(kimore, 1).keypoints
+    got = read_motion(changed(kimore, tmp_path / "k.csv", row, cells=cells), 1).keypoints
+    assert got.shape == whole.shape == (8, 1, 17, 4)
+    missing = np.isnan(got[:, 0, HIP, 0])
+    assert missing.nonzero()[0].tolist() == sorted({3, row})
+    np.testing.assert_array_equal(got[~missing], whole[~missing])
+
+
+@pytest.mark.parametrize("cell", ["1.2e-05", "-3E-7", "NaN", "inf"])
+@pytest.mark.parametrize("row", [0, 5])
+def test_small_and_missing_numbers_do_not_hide_the_layout(kimore: Path, tmp_path: Path, cell: str, row: int) -> None:
+    motion = read_motion(changed(kimore, tmp_path / "k.csv", row, first=cell), 1)
+    assert motion.summary.startswith("KIMORE")
+    assert np.isnan(motion.keypoints[:, 0, HIP, 0]).nonzero()[0].tolist() == [3]
+
+
+@pytest.mark.parametrize("cell", ["abc", "", "1;2"])
+def test_a_cell_that_is_no_number_names_its_row(kimore: Path, tmp_path: Path, cell: str) -> None:
+    with pytest.raises(DataError, match="row 6") as caught:
+        read_motion(changed(kimore, tmp_path / "k.csv", 5, first=cell), 1)
+    assert caught.value.where == str(tmp_path / "k.csv")
+    assert caught.value.fix
+
+
+def test_a_table_of_mostly_broken_rows_is_no_kimore(kimore: Path, tmp_path: Path) -> None:
+    lines = kimore.read_text().splitlines()
+    (tmp_path / "k.csv").write_text("\n".join([*lines[:1], *(line[:200] for line in lines[1:])]))
+    with pytest.raises(DataError, match="unknown layout"):
+        read_motion(tmp_path / "k.csv", 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"row": 7, "cells": 5}, "row 8: 5 numbers, not 66"),
+        ({"row": 0, "first": "1\r2"}, "row 1: 1 numbers, not 66"),
+        ({"row": 2, "first": '"'}, "row 3: could not convert"),
+        ({"row": 2, "first": "x"}, "row 3: could not convert"),
+        ({"row": 2, "first": "\N{DEGREE SIGN}"}, "is no table of numbers"),
+    ],
+)
+@pytest.mark.parametrize("part", [0, 1])
+def test_broken_rows_of_ui_prmd_are_refused_by_row(
+    ui_prmd: tuple[Path, Path], tmp_path: Path, change: dict[str, object], what: str, part: int
+) -> None:
+    files = list(ui_prmd)
+    files[part] = changed(files[part], tmp_path / f"{part}.txt", **change)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=what) as caught:
+        read_motion(files[0], 1, files[1])
+    assert caught.value.where == str(files[part])
+
+
+def test_positions_and_angles_of_different_length_are_refused(ui_prmd: tuple[Path, Path], tmp_path: Path) -> None:
+    positions, angles = ui_prmd
+    short = tmp_path / "a.txt"
+    short.write_text("".join(angles.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match="has 7 rows, the positions have 8") as caught:
+        read_motion(positions, 1, short)
+    assert caught.value.where == str(short)
+    short.write_text("\n\n")
+    with pytest.raises(DataError, match="is empty"):
+        read_motion(positions, 1, short)
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "1e308"])
+def test_numbers_that_are_none_cost_their_frame_only(ui_prmd: tuple[Path, Path], tmp_path: Path, cell: str) -> None:
+    positions, angles = ui_prmd
+    whole = read_motion(positions, 1, angles).keypoints
+    got = read_motion(changed(positions, tmp_path / "p.txt", 2, first=cell), 1, angles).keypoints
+    np.testing.assert_array_equal(got[[0, 1, 3, 4, 5, 6, 7]], whole[[0, 1, 3, 4, 5, 6, 7]])
+    assert not (got[2, 0, HIP] == whole[2, 0, HIP]).all()
+
+
+def test_places_in_the_room_follow_each_parent_by_hand() -> None:
+    rng = np.random.default_rng(0)
+    places, degrees = rng.normal(0, 20, (3, 22, 3)), rng.uniform(-90, 90, (3, 22, 3))
+
+    def turn(angles: np.ndarray) -> np.ndarray:
+        (a, b, c), axes = np.radians(angles), np.eye(3)
+        x = np.array([axes[0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+        y = np.array([[np.cos(b), 0, np.sin(b)], axes[1], [-np.sin(b), 0, np.cos(b)]])
+        z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], axes[2]])
+        return z @ y @ x
+
+    def place(frame: int, joint: int) -> np.ndarray:
+        if joint == 0:
+            return places[frame, 0]
+        parent = PARENTS[joint]
+        return place(frame, parent) + axes_at(frame, joint) @ places[frame, joint]
+
+    def axes_at(frame: int, joint: int) -> np.ndarray:
+        """What a joint's offset is turned by: the rotations from the beginning of its chain to its parent."""
+        parent = PARENTS[joint]
+        if joint in (6, 10, 14, 18) or parent == 0:
+            return turn(degrees[frame, parent])
+        return axes_at(frame, parent) @ turn(degrees[frame, parent])
+
+    got = absolute_positions(places, degrees)
+    for frame in range(3):
+        for joint in range(22):
+            np.testing.assert_allclose(got[frame, joint], place(frame, joint), atol=1e-9)
+
+
+def test_every_table_has_its_joints() -> None:
+    assert (len(KIMORE), len(UI_PRMD), len(PARENTS)) == (25, 22, 22)
+    assert all(parent < joint for joint, parent in enumerate(PARENTS))

@@ -1,0 +1,45 @@
+"""Losses against loops over samples and pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.losses import mean_squared_error, pairwise_logistic
+
+
+@given(st.integers(0, 999), st.integers(1, 9))
+@settings(max_examples=30, deadline=None)
+def test_losses_are_those_of_a_loop_over_what_counts(seed: int, batch: int) -> None:
+    rng = np.random.default_rng(seed)
+    predicted, target = rng.normal(size=(2, 3, batch))
+    weight = (rng.random((3, batch)) < 0.7).astype(float)
+    tensors = [torch.from_numpy(values) for values in (predicted, target, weight)]
+    squares, ranks = mean_squared_error(*tensors), pairwise_logistic(*tensors)
+    for member in range(3):
+        rows = np.flatnonzero(weight[member])
+        errors = [(predicted[member, i] - target[member, i]) ** 2 for i in rows]
+        assert squares[member].item() == pytest.approx(np.mean(errors) if errors else 0)
+        top = bottom = 0.0
+        for i in rows:
+            for j in rows:
+                if (apart := target[member, i] - target[member, j]) > 0:
+                    top += apart * np.log1p(np.exp(-(predicted[member, i] - predicted[member, j])))
+                    bottom += apart
+        assert ranks[member].item() == pytest.approx(top / max(bottom, 1e-6), rel=1e-5, abs=1e-9)
+
+
+def test_what_does_not_count_gets_no_gradient() -> None:
+    predicted = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.tensor([[1.0, 1, 0, 1, 0]] * 2, dtype=torch.float64)
+    target = torch.randn(2, 5, dtype=torch.float64)
+    (mean_squared_error(predicted, target, weight) + pairwise_logistic(predicted, target, weight)).sum().backward()
+    assert predicted.grad is not None
+    assert (predicted.grad[:, [2, 4]] == 0).all()
+    assert (predicted.grad[:, [0, 1, 3]] != 0).all()
+    nothing = torch.zeros(2, 5, dtype=torch.float64)
+    assert mean_squared_error(predicted, target, nothing).tolist() == [0, 0]
+    assert pairwise_logistic(predicted, target, nothing).tolist() == [0, 0]

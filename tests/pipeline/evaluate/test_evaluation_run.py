@@ -1,0 +1,70 @@
+"""Notes below the tables of an evaluation, from hand-made results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import load_config
+from pipeline.evaluate.evaluation_run import Evaluation
+from pipeline.evaluate.fold_summary import FEW
+
+AUDIT = {"ok": True, "leaks": [], "forbid": ["trial"], "content_checked": True}
+
+
+def results(systems: tuple[str, ...] = ("AIM (ours)", "USDL"), rows: int = 60, folds: int = 3) -> dict[str, Any]:
+    predictions = [{"task": "", "fold": str(i % folds), "performance": f"id:{i}"} for i in range(rows)]
+    return {
+        "audit": AUDIT,
+        "left_out": [],
+        "videos": rows,
+        "performances": rows,
+        "systems": dict.fromkeys(systems),
+        "predictions": predictions,
+        "paper": {},
+    }
+
+
+def notes(made: dict[str, Any], systems: str = "all", **more: Any) -> str:
+    return "\n".join(Evaluation(made, Path("runs/x"), load_config(None, {}), systems, **more).notes())
+
+
+@pytest.mark.parametrize(
+    ("systems", "only", "rows", "said"),
+    [
+        ("all", "", ("AIM (ours)", "USDL"), True),
+        ("all", "methods", ("AIM (ours)", "USDL"), True),
+        ("all", " Methods , aim", ("AIM (ours)", "USDL"), True),
+        ("all", "usdl", ("AIM (ours)", "USDL"), False),
+        ("all", "methods", ("AIM (ours)", "USDL", "MUSDL"), False),
+        ("aim", "", ("AIM (ours)",), False),
+    ],
+)
+def test_a_leaderboard_says_that_musdl_is_left_out(systems: str, only: str, rows: tuple[str, ...], said: bool) -> None:
+    assert ("MUSDL is left out" in notes(results(rows), systems, only=only)) is said
+
+
+def test_few_performances_a_fold_and_several_views_are_said() -> None:
+    plain = notes(results(), "aim")
+    assert plain == "leak audit: no leak; kept apart: trial"
+    small = results(rows=6, folds=3)
+    assert f"a fold holds out 2 performances, fewer than {FEW}" in notes(small, "aim")
+    views = {**results(), "videos": 120}
+    assert "60 trials in 120 videos" in notes(views, "aim")
+    assert "--quick: " in notes(results(), "aim", quick=True)
+
+
+def test_leaks_are_listed_one_by_one() -> None:
+    leaks = [{"fold": str(i), "kind": "trial", "value": f"t{i}"} for i in range(12)]
+    text = notes({**results(), "audit": {**AUDIT, "ok": False, "leaks": leaks, "content_checked": False}}, "aim")
+    assert text.startswith("leak audit: 12 leak(s)")
+    assert "contents not compared" in text
+    assert text.count("on both sides") == 10
+
+
+def test_a_table_of_the_paper_names_what_the_features_cannot_feed() -> None:
+    text = notes(results(("AIM (ours)", "ST-GCN")), "2")
+    assert "these features cannot feed TSN ranking, JR-GCN, whole scene (baseline), scene + agents" in text
+    assert "the paper's rows are of " in text

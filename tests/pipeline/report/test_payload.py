@@ -1,0 +1,130 @@
+"""Numbers of the page's charts: what is thinned and rounded stays what it was."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.report import page_data as d
+from pipeline.report import payload, text
+from pipeline.results import Score, StepScore
+
+
+@given(st.one_of(st.floats(), st.integers(-(10**9), 10**9)))
+def test_rounding_keeps_five_digits(value: float) -> None:
+    made = payload.rounded(value)
+    if not math.isfinite(value):
+        assert made is None
+    else:
+        assert made == pytest.approx(value, rel=1e-4, abs=0)
+        assert made is not None
+        assert payload.rounded(made) == made
+
+
+def video(**parts: object) -> d.VideoReport:
+    steps = (StepScore(0, 1, 2.0, 0.4, 0.6), StepScore(1, 2.5, 3.0, 0.5, 0.5))
+    return d.VideoReport("v", Score("v", score=5.0, interval80=(4.0, 6.0), steps=steps, model="m"), **parts)  # type: ignore[arg-type]
+
+
+def test_a_skeleton_is_drawn_within_a_twentieth_of_a_pixel() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 1, (6, 3, 17, 3)) * [640, 360, 1]
+    points[2, 1] = np.nan
+    points[3, 0, 5, 0] = np.nan
+    made = payload.video_payload(video(skeleton=d.Skeleton(np.arange(6) / 25, points, (640, 360))))["skeleton"]
+    assert made["names"] == ["primary", "secondary", "agent 3"]
+    back = np.array(made["points"], float).reshape(6, 3, 17, 3) / [10, 10, 100]
+    there = np.isfinite(points).all(axis=-1)
+    assert (back[~there] == [0, 0, -0.01]).all()
+    assert np.abs(back - points)[there][:, :2].max() <= 0.0501
+    assert np.abs(back - points)[there][:, 2].max() <= 0.00501
+
+
+@given(st.integers(1, 20_000), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_a_drawn_curve_has_the_peaks_and_the_ends_of_the_whole(count: int, seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=count)
+    traces = d.Traces("t", "m", np.arange(count) / 30, {"s": values})
+    (series,) = payload.video_payload(video(kinematics=(traces,)))["charts"][0]["series"]
+    assert len(series["t"]) == len(series["v"]) <= payload.MAX_POINTS
+    assert (max(series["v"]), min(series["v"])) == (payload.rounded(values.max()), payload.rounded(values.min()))
+    assert (series["v"][0], series["v"][-1]) == (payload.rounded(values[0]), payload.rounded(values[-1]))
+    assert series["t"] == sorted(series["t"])
+    if count <= payload.MAX_POINTS:
+        assert series["v"] == [payload.rounded(value) for value in values]
+
+
+def test_the_camera_is_shown_where_it_moves() -> None:
+    time = np.arange(50) / 25
+    still = d.CameraPath(time, 0.001 * time, 0 * time, 1 + 0 * time, 0 * time)
+    moved = d.CameraPath(time, 0.3 * time, 0 * time, 1 + 0.1 * time, 2 * time)
+    assert payload.is_static(still)
+    assert not payload.is_static(moved)
+    assert [chart.title for chart in payload.charts(video(camera=still))] == ["Camera pan"]
+    assert [chart.title for chart in payload.charts(video(camera=moved))] == [
+        "Camera pan",
+        "Camera zoom",
+        "Camera rotation",
+    ]
+    unknown = d.CameraPath(time, time * np.nan, time * np.nan, time * np.nan, time * np.nan)
+    assert payload.is_static(unknown)
+    assert len(payload.charts(video(camera=unknown))) == 1
+
+
+def test_a_video_lasts_until_its_last_step_curve_or_frame() -> None:
+    assert payload.duration(video()) == 2.5
+    assert payload.duration(video(duration=7.0)) == 7.0
+    late = d.Traces("t", "m", np.array([0.0, 9.5]), {"s": np.zeros(2)})
+    assert payload.duration(video(duration=7.0, kinematics=(late,))) == 9.5
+    assert payload.duration(video(duration=math.nan)) == 2.5
+    assert payload.duration(d.VideoReport("v", Score("v"))) == 1e-3
+
+
+def test_scores_of_a_video_and_of_a_batch_are_unrounded() -> None:
+    made = payload.video_payload(video())
+    assert made["scored"] == {"name": "v", "score": 5.0, "interval80": (4.0, 6.0), "interval95": None, "model": "m"}
+    assert [(s["score"], s["interaction"]) for s in made["steps"]] == [(2.0, 0.6), (3.0, 0.5)]
+    rows = (video(), d.VideoReport("failed", Score("failed")))
+    training = (*np.random.default_rng(0).normal(size=20_000), math.nan)
+    batch = payload.batch_payload(d.BatchReport(rows, training_scores=training))
+    assert batch["scores"] == [5.0]
+    assert len(batch["training"]) == 5000
+    assert np.quantile(batch["training"], [0, 0.5, 1]) == pytest.approx(np.nanquantile(training, [0, 0.5, 1]), abs=0.01)
+
+
+def test_curves_and_bars_of_an_evaluation() -> None:
+    epoch = np.arange(1, 2001)
+    curve = d.TrainingCurve("loss", epoch, 1 / epoch, None, 2 / epoch)
+    bars = d.BarChart("b", (d.Bar("x", 0.5, (0.4, 0.6)), d.Bar("y", 0.2)))
+    made = payload.evaluation_payload(d.EvaluationReport(bars=(bars,), curves=(d.CurveChart("c", "mse", (curve,)),)))
+    assert made["bars"][0]["bars"][1] == {"name": "y", "value": 0.2, "kind": "ablation", "low": None, "high": None}
+    rows = made["curves"][0]["rows"]
+    assert (rows[0]["x"], rows[-1]["x"]) == (1, 2000)
+    assert len(rows) <= payload.MAX_POINTS
+    for row in rows:
+        assert row["y"] == row["low"] == payload.rounded(1 / row["x"])
+        assert row["high"] == payload.rounded(2 / row["x"])
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+@settings(max_examples=60, deadline=None)
+def test_json_inside_a_script_ends_no_script_and_parses(value: object) -> None:
+    written = text.script_json(value)
+    assert not set("<>&\u2028\u2029") & set(written)
+    parsed = json.loads(written)
+    if isinstance(value, float):
+        assert parsed == (value if math.isfinite(value) else None)
+    if isinstance(value, str) and value.isprintable():
+        assert parsed == value

@@ -1,0 +1,33 @@
+"""What a scorer refuses before anything is extracted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import api, stages
+from pipeline.extract import dataset_records
+from pipeline.score import load_scorer
+from synthetic.tiny_published import make_finediving
+
+
+def test_a_model_of_annotated_steps_refuses_videos_without_annotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_video: Callable[..., Path]
+) -> None:
+    monkeypatch.setattr(stages, "STAGES", {**stages.STAGES, "timesteps": "tests.helpers.toy_timesteps:PresetTimesteps"})
+    sets = {"dataset.root": make_finediving(tmp_path / "set", count=8, frames=8), "stages": ["timesteps"]}
+    sets |= {"timesteps.bounds": "annotated", "timesteps.steps": 6, "cache": tmp_path / "cache", "run.workers": 0}
+    sets |= {"train.epochs": 1, "train.runs": 1, "model.width": 4, "model.system": "aim"}
+    assert api.extract(config="finediving", overrides=sets).ok
+    api.train(config="finediving", overrides=sets, out=tmp_path / "run", folds=0)
+    (row,) = api.score(make_video(tmp_path / "new.mp4"), model=tmp_path / "run", workers=0)
+    assert row.score is None
+    assert row.error is not None
+    assert "no annotated boundaries" in row.error
+    assert "timesteps.bounds=equal" in row.error
+    scorer = load_scorer(tmp_path / "run", workers=0)
+    own_rows = scorer.score_records(dataset_records(scorer.config).records)
+    assert len(own_rows) == 8
+    assert all(one.score is not None for one in own_rows)
