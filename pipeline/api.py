@@ -6,7 +6,10 @@
     train(config="folder", overrides={"dataset.root": "videos/"}, out="runs/mine")
     scores = score("new/", model="runs/mine")
 
-Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`.
+Nothing is printed: notes and progress go to the observer. Errors that a user can mend are `data.errors.AimError`:
+`UsageError` for a wrong argument, setting, place or missing package, `DataError` for a data set, features or a run
+folder that cannot be used, `StorageError` for a store that does not answer or refuses. `Cancelled` is raised where the
+observer's stop event ends the work before there is a result; the same call resumes.
 
 Common arguments:
     inputs: videos or folders (searched recursively).
@@ -24,7 +27,7 @@ Common arguments:
     observer: receives notes and progress, and holds the event that stops the work (`pipeline.observer`).
 
 From Python, `config` may also be a `BaseConfig`, and `overrides` a mapping such as {"pose.stride": 2} or a list of
-"section.key=value". `Cancelled` is raised where the observer's stop event ends the work before there is a result.
+"section.key=value".
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from pipeline.environment import SetupCheck
     from pipeline.evaluate import Evaluation, SearchRun
     from pipeline.evaluate.candidates import Candidate
-    from pipeline.extract import ExtractJob, ExtractRun, Status
+    from pipeline.extract import ExtractRun, Status
     from pipeline.pack_formats import Packed
     from pipeline.results import Score
     from pipeline.score import TrainedScorer
@@ -68,10 +71,6 @@ def demo(
     Args:
         out: folder of the dives, the cache, the run and the page.
         full: 88 dives instead of 24, and every frame: about 7 minutes on two cores.
-
-    Raises:
-        UsageError: the folder cannot be written, or a setting is wrong.
-        AimError: weights cannot be downloaded, or dives failed.
     """
     from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
@@ -81,9 +80,8 @@ def demo(
     out = Path(out)
     check_folder(out)
     check_opencv()
-    given, stop = parse_overrides(overrides), observer.stop_event()
     with writing(out):
-        return run_demo(out, full=full, overrides=given, observer=observer, stop=stop)
+        return run_demo(out, full=full, overrides=parse_overrides(overrides), observer=observer)
 
 
 def extract(
@@ -115,39 +113,36 @@ def extract(
         strict: exit code 2 where a video is flagged, such as one with a cut or without people.
 
     Returns:
-        What happened to each video; a video that fails is listed there and costs no other.
-
-    Raises:
-        UsageError: no such input, or a wrong setting.
-        DataError: the data set's own files cannot be used, or `strict` and a video is flagged.
+        What happened to each video; those that failed are listed there.
     """
     from pipeline.cluster import pick_pool
     from pipeline.environment import check_opencv
-    from pipeline.extract import ExtractRun, extract_videos, plan_costs
+    from pipeline.extract import ExtractRun, extract_videos, plan_costs, plan_job
 
-    options = {"force": force, "retry": retry_failed, "fetch": not dry_run}
-    job = _job(inputs, config, cache, stages, workers, overrides, observer, shard, **options)
+    settings = _settings(config, overrides, cache, workers)
+    job = plan_job(
+        settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
+    )
     if preview:
-        from pipeline.preview import refuse_far
+        from pipeline.preview import refuse_remote
 
-        refuse_far(job.records, job.planner)
+        refuse_remote(job.records, job.planner)
     pool = pick_pool(engine, job.config.run, address)
     if dry_run:
         planned = plan_costs(job)
         job.planner.cache.close()
         return planned
-    stop = observer.stop_event()
-    summary = extract_videos(job, pool=pool, observer=observer, stop=stop, before=check_opencv)
+    summary = extract_videos(job, pool=pool, observer=observer, before=check_opencv)
     drawn = {}
     if preview:
         from pipeline.preview import draw_previews
 
-        drawn = draw_previews(job.records, job.planner, observer, stop)
+        drawn = draw_previews(job.records, job.planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        flagged = report_flags(job.records, job.planner, observer, strict=strict)
+        flagged = report_flags(job.planner.plan_all(job.records), len(job.records), observer, strict=strict)
     job.planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
@@ -162,15 +157,10 @@ def status(
     overrides: Overrides = (),
     observer: Observer = SILENT,
 ) -> Status:
-    """Per video and stage: fresh, stale, missing or failed, and why.
+    """Per video and stage: fresh, stale, missing or failed, and why."""
+    from pipeline.extract import plan_job, status_of
 
-    Raises:
-        UsageError: no such input, or a wrong setting.
-        DataError: the data set's own files cannot be used.
-    """
-    from pipeline.extract import status_of
-
-    job = _job(inputs, config, cache, stages, None, overrides, observer)
+    job = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
     state = status_of(job)
     job.planner.cache.close()
     return state
@@ -195,11 +185,6 @@ def train(
         out: folder of the trained run.
         folds: folds that calibrate the intervals; 0: no intervals.
         strict: stop before training, with exit code 2, where a training video is flagged.
-
-    Raises:
-        UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
-        DataError: no performance has a score or features, too few to train on, or `strict` and a video is flagged.
-        Cancelled: stopped; the same call resumes.
     """
     from pipeline.feature_source import training_features
     from pipeline.outputs import check_folder
@@ -208,10 +193,8 @@ def train(
     check_folder(Path(out))
     settings = _settings(config, overrides, cache)
     features = training_features(settings, _path(pack), observer)
-    stop = observer.stop_event()
-    return train_scorer(
-        features, settings, Path(out), folds=folds, cached=pack is None, strict=strict, observer=observer, stop=stop
-    )
+    cached = pack is None
+    return train_scorer(features, settings, Path(out), folds=folds, cached=cached, strict=strict, observer=observer)
 
 
 def evaluate(
@@ -240,11 +223,6 @@ def evaluate(
         grids: a row whose settings are chosen for each fold, as in `search`.
         quick: two networks a fold and no inner validation.
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
-
-    Raises:
-        UsageError: the folder cannot be written, a setting is wrong, or no data set is given.
-        DataError: no performance has a score or features, they cannot be split, or the split leaks.
-        Cancelled: stopped; the same call resumes.
     """
     if quick and (grids or oracle):
         from data.errors import UsageError
@@ -281,9 +259,6 @@ def leaderboard(
     Args:
         out: folder of results.json and the page.
         systems: only these rows, comma separated: names or their beginnings, or "methods"; default: all.
-
-    Raises:
-        UsageError, DataError, Cancelled: as for `evaluate`.
     """
     settings = _settings(config, overrides, cache, workers)
     return _evaluate("all", settings, out, pack, engine, address, observer, only=systems, oracle=oracle)
@@ -309,9 +284,6 @@ def reproduce(
     Args:
         table: number of a results table of the paper, 2 to 7.
         out: folder of results.json and the page.
-
-    Raises:
-        UsageError: the paper has no such table; further errors as for `evaluate`.
     """
     from pipeline.evaluate import table_protocol
 
@@ -348,9 +320,6 @@ def search(
         folds: inner folds of a training part.
         runs: networks per candidate and inner fold.
         sample: try so many combinations, drawn by chance.
-
-    Raises:
-        UsageError, DataError, Cancelled: as for `evaluate`.
     """
     from pipeline.evaluate import pick_run, search_features
     from pipeline.feature_source import all_features
@@ -359,9 +328,9 @@ def search(
     check_folder(Path(out))
     tried = _candidates(grids, config, overrides, cache, workers, sample)
     settings = tried[0].config
-    run, stop = pick_run(engine, settings, address), observer.stop_event()
-    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
-    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer, stop=stop)
+    run = pick_run(engine, settings, address)
+    features = all_features(settings, _path(pack), engine=engine, address=address, observer=observer)
+    return search_features(features, tried, Path(out), folds=folds, runs=runs, run=run, observer=observer)
 
 
 def report(
@@ -381,23 +350,18 @@ def report(
         out: the page; default: RUN/report.html.
         sections: videos with a section of their own.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
-
-    Returns:
-        The page.
-
-    Raises:
-        UsageError: the run has nothing to show, or the page cannot be written.
     """
     from pipeline.outputs import check_file, writing
-    from pipeline.report import write_run_report
+    from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
 
     folder = local_run(run)
     page = Path(out) if out is not None else Path(run if Path(run) == folder else "") / "report.html"
     check_file(page)
     with writing(page):
-        stop = observer.stop_event()
-        return write_run_report(folder, _paths(inputs), page, sections, workers, stop, observer, origin=origin)
+        data = run_report_data(folder, _paths(inputs), page, sections, workers, observer, origin=origin)
+        write_report(page, data)
+    return page
 
 
 def compare(
@@ -414,13 +378,6 @@ def compare(
     Args:
         a, b: a video, or an id in the model's data set.
         out: the page.
-
-    Returns:
-        The page.
-
-    Raises:
-        UsageError: no such video, twice the same one, or the page cannot be written.
-        DataError: a video has no score, or another number of steps.
     """
     from pipeline.outputs import check_file, writing
     from pipeline.report import write_comparison
@@ -429,7 +386,7 @@ def compare(
     page = Path(out)
     check_file(page)
     with writing(page):
-        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer.stop_event(), observer)
+        return write_comparison(local_run(model), (str(a), str(b)), page, workers, observer)
 
 
 def plot(
@@ -446,12 +403,6 @@ def plot(
         inputs: videos or folders to show.
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
-
-    Returns:
-        The figures' files.
-
-    Raises:
-        UsageError: the run has nothing to show, no such format, or the folder cannot be written.
     """
     from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
@@ -459,11 +410,10 @@ def plot(
 
     out = Path(out)
     check_folder(out)
-    data = run_report_data(
-        local_run(run), _paths(inputs), out / "report.html", 12, None, observer.stop_event(), observer
-    )
+    data = run_report_data(local_run(run), _paths(inputs), out / "report.html", 12, None, observer)
+    names = formats.split(",") if isinstance(formats, str) else formats
     with writing(out):
-        return plot_report(data, out, _names(formats))
+        return plot_report(data, out, [name.strip() for name in names])
 
 
 def serve(
@@ -482,21 +432,17 @@ def serve(
         config: your own cache, paths, devices and limits, for a run folder that was trained elsewhere.
         folder: uploads, pages and history.
         port: 0: any free port.
-
-    Raises:
-        UsageError: the folder or the port cannot be used, or the model reads files that the page cannot take.
-        DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork, refuse_unfed
+    from pipeline.serve.score_work import ScoreWork, refuse_keypoint_models
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
     scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
-    refuse_unfed(scorer)
+    refuse_keypoint_models(scorer)
     reads = sorted(scorer.planner.reads, reverse=True)
     facts = {"model": str(model), "reads": " and ".join(reads)}
     if scorer.calibration is not None:
@@ -537,10 +483,6 @@ def score(
 
     Returns:
         One score per video; `error` says why a video has none.
-
-    Raises:
-        UsageError: no such input, one that the model does not read, or features unlike those of training.
-        DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file
     from pipeline.score import local_run, score_videos
@@ -550,7 +492,7 @@ def score(
     places = _paths(inputs)
     user = _scored_dataset(places, config, overrides)
     return score_videos(
-        places, local_run(model), kinematics=_path(kinematics), dataset=user, out=_path(out), cache=_path(cache),
+        places, local_run(model), kinematics=_path(kinematics), out=_path(out), cache=_path(cache),
         workers=workers, other_settings=other_settings, origin=origin, observer=observer, user=user,
     )  # fmt: skip
 
@@ -565,14 +507,6 @@ def push(run: Place, to: Place, *, replace: bool = False, public: bool = False, 
         to: s3://bucket/run, gs://bucket/run, hf://user/name, or a folder.
         replace: write over another run.
         public: a new repository of a hub is open to everybody, not private.
-
-    Returns:
-        Where the run is now.
-
-    Raises:
-        UsageError: another run is there, or nothing can be written to such an address.
-        DataError: no trained run there, or a damaged one.
-        StorageError: the store does not answer, or refuses.
     """
     from data.store import address
     from pipeline.score import push_run
@@ -588,10 +522,6 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
     Args:
         run: folder that `train` wrote.
         out: the ONNX file.
-
-    Raises:
-        UsageError: onnx is not installed, or the file cannot be written.
-        DataError: no trained run there, or a damaged one.
     """
     from pipeline.outputs import check_file, writing
     from pipeline.score import export_onnx, local_run
@@ -622,13 +552,6 @@ def pack(
         format: h5, npz, csv or parquet; default: by the ending of --out, else h5.
         stage: whose arrays are written, such as clips.
         per_video: one file a video, which needs the memory of one video.
-
-    Returns:
-        Where the features are, of how many performances, and their size.
-
-    Raises:
-        UsageError: the file cannot be written, a setting is wrong, no such format, or no data set is given.
-        DataError: no performance has features.
     """
     from pipeline.data_card import card_place, write_data_card
     from pipeline.extract import list_inputs, make_planner
@@ -666,9 +589,6 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
 
     Args:
         root: the data set's folder.
-
-    Raises:
-        UsageError: no such folder, or one whose layout does not show which set it is.
     """
     from data.datasets import check_data, kind_of
     from data.errors import UsageError
@@ -696,10 +616,6 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
 
     Args:
         names: which; default: all.
-
-    Raises:
-        UsageError: no such file.
-        DataError: it cannot be downloaded, or has another hash.
     """
     from data.weights import REGISTRY, fetch
 
@@ -711,22 +627,14 @@ def weights_fetch(names: Sequence[str] = (), *, observer: Observer = SILENT) -> 
 
 
 def weights_path(name: str) -> Path:
-    """Local path of a published file.
-
-    Raises:
-        AimError: no such file, or it was not downloaded yet.
-    """
+    """Local path of a published file."""
     from data.weights import locate
 
     return locate(name)
 
 
 def weights_rm(
-    names: Sequence[str] = (),
-    *,
-    all: bool = False,
-    yes: bool = False,
-    observer: Observer = SILENT,
+    names: Sequence[str] = (), *, all: bool = False, yes: bool = False, observer: Observer = SILENT
 ) -> CacheFiles:
     """Delete downloaded weights from the user's cache, after a question; files of your own are not touched.
 
@@ -734,10 +642,6 @@ def weights_rm(
         names: which.
         all: all of them, and the models compiled from them.
         yes: do not ask; where nobody can be asked, nothing is deleted without it.
-
-    Raises:
-        UsageError: neither a name nor all.
-        DataError: no such file.
     """
     from pipeline.cache import remove_weights
 
@@ -752,9 +656,6 @@ def cache_ls(
     Args:
         stage: list the outputs of this stage.
         runs: list the runs: who, when, what, how it ended.
-
-    Raises:
-        UsageError: no such cache, or no such stage in it.
     """
     from pipeline.cache import list_cache
 
@@ -764,11 +665,7 @@ def cache_ls(
 def cache_verify(
     *, config: Configuration = None, cache: Place | None = None, observer: Observer = SILENT
 ) -> CacheFiles:
-    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it).
-
-    Raises:
-        UsageError: no such cache.
-    """
+    """Read every output whole and check every array; exit code 1 where one is damaged (`extract` recomputes it)."""
     from pipeline.cache import verify_cache
 
     return verify_cache(_settings(config, (), cache), observer)
@@ -788,9 +685,6 @@ def cache_prune(
 
     Args:
         yes: really delete; without it the files are only listed.
-
-    Raises:
-        UsageError: no such cache or input.
     """
     from pipeline.extract import prune
 
@@ -812,9 +706,6 @@ def cache_gc(
         max_gb: delete the oldest outputs beyond this.
         log_days: delete logs of runs older than this.
         yes: really delete outputs and logs.
-
-    Raises:
-        UsageError: no such cache, or no such size.
     """
     from pipeline.cache import collect_garbage
 
@@ -828,9 +719,6 @@ def cache_rm(
 
     Args:
         yes: do not ask; where nobody can be asked, nothing is deleted without it.
-
-    Raises:
-        UsageError: no such cache, or a folder that `extract` has not marked as one.
     """
     from pipeline.cache import remove_cache
 
@@ -888,24 +776,6 @@ def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Ov
     return _settings(config, given, None) if given or config is not None else None
 
 
-def _job(
-    inputs: Places,
-    config: Configuration,
-    cache: Place | None,
-    stages: str | Sequence[str],
-    workers: int | None,
-    overrides: Overrides,
-    observer: Observer,
-    shard: str | None = None,
-    **options: bool,
-) -> ExtractJob:
-    """The videos with their configuration and planner; `shard` None takes all of them."""
-    from pipeline.extract import plan_job
-
-    settings = _settings(config, overrides, cache, workers)
-    return plan_job(settings, _paths(inputs), stages, shard, observer, **options)
-
-
 def _candidates(
     grids: Sequence[str],
     config: Configuration,
@@ -948,11 +818,11 @@ def _evaluate(
     from pipeline.report import write_evaluation
 
     check_folder(Path(out))
-    run, stop = pick_run(engine, config, address), observer.stop_event()
-    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer, stop=stop)
+    run = pick_run(engine, config, address)
+    features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
     done = evaluate_features(
         features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
-        more=more, run=run, observer=observer, stop=stop,
+        more=more, run=run, observer=observer,
     )  # fmt: skip
     if not dry_run:
         write_evaluation(done, len(features))
@@ -969,7 +839,3 @@ def _path(place: Place | None) -> Path | None:
 
 def _paths(places: Places) -> list[Path]:
     return [Path(place) for place in ([places] if isinstance(places, (str, Path)) else places)]
-
-
-def _names(names: str | Sequence[str]) -> list[str]:
-    return [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]

@@ -30,13 +30,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def pick_pool(engine: str, run: RunConfig, address: str | None = None) -> Pool | None:
     """Where jobs run: "local" processes, or "ray"; None for `run.workers` 0 without Ray: in this process.
 
-    Args:
-        engine: "local" or "ray".
-        run: number of workers and their limits.
-        address: of a Ray cluster; None: the one in RAY_ADDRESS, else a Ray that is started here.
-
-    Raises:
-        UsageError: no such engine, or Ray is not installed.
+    `address` None joins the Ray cluster of RAY_ADDRESS, else starts one here. Raises UsageError for an unknown engine,
+    or where Ray is not installed.
     """
     if engine not in ENGINES:
         raise UsageError(f"unknown engine '{engine}'", fix=nearest(engine, ENGINES))
@@ -70,11 +65,7 @@ class RayPool(Pool):
     def opened(
         self, start: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> Iterator[tuple[int, Callable[[], RayActor]]]:
-        """See `pipeline.workers.Pool`; uses the Ray of this process where one is connected.
-
-        Raises:
-            UsageError: the cluster cannot be reached or has no room for one worker.
-        """
+        """See `Pool`; uses the Ray of this process where one is connected. Raises UsageError where no worker fits."""
         import ray
 
         connected = ray.is_initialized()
@@ -87,7 +78,7 @@ class RayPool(Pool):
                 ray.shutdown()
 
     def wait(self, workers: Sequence[RayActor]) -> None:
-        """See `pipeline.workers.Pool`."""
+        """See `Pool`."""
         import ray
 
         ray.wait([worker.result for worker in workers], num_returns=1, timeout=POLL_SECONDS)
@@ -154,12 +145,7 @@ class RayActor(Worker):
         self.result = self.actor.run.remote(job)
 
     def take(self, report: Report) -> tuple[Any, ...]:
-        """See `Worker`.
-
-        Raises:
-            WorkerLost: the actor has ended.
-            UsageError: no actor can start on the cluster.
-        """
+        """See `Worker`. Raises WorkerLost where the actor has ended, UsageError where none can start."""
         import ray
 
         if ray.wait([self.result], timeout=0)[0]:
@@ -194,7 +180,7 @@ class RayActor(Worker):
         ray.kill(self.actor)
 
     def _require_start(self) -> None:
-        """Refuse to go on where an actor could not start: the machine is at fault, and no job."""
+        """Raise UsageError where an actor could not start: the machine is at fault, not the job."""
         import ray
 
         try:

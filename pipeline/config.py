@@ -79,7 +79,7 @@ class StorageConfig(Section):
     scratch_gb: float = Field(0.0, ge=0, description="largest local copy of one video's files; 0: no limit")
 
     def reach(self) -> Storage:
-        """The same for the data layer."""
+        """These settings for the data layer."""
         return Storage(self.endpoint_url, self.anonymous, self.scratch, self.scratch_gb)
 
 
@@ -121,11 +121,7 @@ class BaseConfig(Section):
         return value
 
     def stage(self, name: str) -> StageConfig:
-        """The settings of a stage.
-
-        Raises:
-            UsageError: no such stage.
-        """
+        """The settings of a stage. Raises UsageError for an unknown one."""
         stage_class(name)
         settings: StageConfig = getattr(self, name)
         return settings
@@ -164,14 +160,13 @@ def config_class() -> type[BaseConfig]:
 
 
 def load_config(config: str | Path | BaseConfig | None = None, overrides: Overrides = ()) -> BaseConfig:
-    """A configuration with `section.key=value` overrides applied in order.
+    """A configuration with overrides applied in order.
 
     Args:
         config: name of a preset, path of a YAML file, or a configuration; None for the defaults.
         overrides: texts `section.key=value`, or a mapping of keys or sections to values.
 
-    Raises:
-        UsageError: no such preset, unreadable file, unknown key (the nearest known one is named), wrong value.
+    Raises UsageError for an unknown preset or key (the nearest one is named), an unreadable file, or a wrong value.
     """
     given = parse_overrides(overrides)
     if isinstance(config, BaseConfig):
@@ -189,15 +184,11 @@ def load_config(config: str | Path | BaseConfig | None = None, overrides: Overri
 def validate(
     values: dict[str, Any], where: Path | None = None, overrides: Mapping[str, Any] | None = None
 ) -> BaseConfig:
-    """A configuration from plain values.
+    """A configuration from plain values. Raises UsageError for an unknown key or a wrong value, by its full path.
 
     Args:
-        values: sections and keys.
-        where: the file that they come from, for the error.
-        overrides: dotted keys among them that were set over the file, for the error.
-
-    Raises:
-        UsageError: unknown key or wrong value, named by its full path.
+        where: the file that the values come from, for the error.
+        overrides: dotted keys that were set over the file, for the error.
     """
     model = config_class()
     try:

@@ -21,14 +21,7 @@ LEAST_SIMILAR = 0.7
 def usage_error(
     model: type[BaseModel], error: ValidationError, where: Path | None, overrides: Mapping[str, Any]
 ) -> UsageError:
-    """The error that a user reads; each wrong key is blamed on the override it comes from, else on the file.
-
-    Args:
-        model: the configuration's class.
-        error: what pydantic found.
-        where: the file, if there is one.
-        overrides: dotted keys that were set over the file, with their values.
-    """
+    """The error that a user reads; each wrong key is blamed on the override that set it, else on the file `where`."""
     problems = [(_source(e["loc"], where, overrides), explain(model, e)) for e in error.errors()[:MOST_ERRORS]]
     sources = list(dict.fromkeys(source for source, _ in problems))
     if len(sources) == 1:
@@ -101,7 +94,7 @@ def section_class(model: Any, place: Sequence[Any]) -> Any:
 
 
 def known_keys(section: Any) -> list[str]:
-    """Names that a section takes."""
+    """Keys of a section, sorted."""
     return sorted(_fields(section))
 
 

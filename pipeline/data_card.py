@@ -31,17 +31,7 @@ def card_place(out: Path, *, per_video: bool) -> Path:
 
 
 def write_data_card(place: Path, config: BaseConfig, records: Sequence[Record], stages: Sequence[str]) -> None:
-    """Write the card, with the metadata of a hub at its top; equal data gives the same text.
-
-    Args:
-        place: the file.
-        config: of the features.
-        records: the performances that were packed.
-        stages: whose arrays they are.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+    """Write the card of the packed `records`, with a hub's metadata at its top; equal data gives the same text."""
     name = printable(config.name)
     facts = {
         "pretty_name": name,

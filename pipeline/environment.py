@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,39 +19,22 @@ from data.store import files_below
 CHECKOUT = Path(__file__).resolve().parent.parent
 PACKAGES = ("data", "extractors", "models", "pipeline", "synthetic")
 INSTALL = "python -m pip install -e ."
-OPENCV_WHEELS = (
-    "opencv-contrib-python-headless",
-    "opencv-contrib-python",
-    "opencv-python-headless",
-    "opencv-python",
-)
-
+OPENCV_WHEELS = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
 class SetupCheck:
-    """One line of `doctor`.
-
-    Attributes:
-        what: the part that was checked.
-        state: "ok", "missing" (something optional), or "broken".
-        detail: version, place, or what is wrong.
-        fix: what to type, empty where nothing is to be mended.
-    """
+    """One line of `doctor`."""
 
     what: str
-    state: Literal["ok", "missing", "broken"]
-    detail: str
-    fix: str = ""
+    state: Literal["ok", "missing", "broken"]  # missing: something optional
+    detail: str  # version, place, or what is wrong
+    fix: str = ""  # what to type
 
 
 def check_checkout() -> None:
-    """Make sure that our packages, whose names are common words, come from this checkout.
-
-    Raises:
-        UsageError: another package of the same name is imported instead; names its path.
-    """
+    """Raise UsageError where a package of ours, whose names are common words, comes from outside this checkout."""
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         location = Path(spec.origin).resolve() if spec and spec.origin else None
@@ -64,11 +47,7 @@ def check_checkout() -> None:
 
 
 def check_opencv() -> None:
-    """Make sure that OpenCV is one contrib build: only those have TV-L1.
-
-    Raises:
-        UsageError: none, a build without contrib, or wheels of different versions that overwrite each other.
-    """
+    """Raise UsageError unless OpenCV is one contrib build: only those have TV-L1, and other wheels overwrite it."""
     installed = {name: version for name in OPENCV_WHEELS if (version := _version(name))}
     wanted = installed.get(OPENCV_WHEELS[0]) or installed.get(OPENCV_WHEELS[1])
     others = [f"{name}=={version}" for name, version in installed.items() if version != wanted]
@@ -100,9 +79,9 @@ def findings() -> Iterator[SetupCheck]:
     yield from _places()
 
 
-def _checked(what: str, check: object, detail: str) -> SetupCheck:
+def _checked(what: str, check: Callable[[], None], detail: str) -> SetupCheck:
     try:
-        check()  # type: ignore[operator]
+        check()
     except (AimError, ImportError) as error:
         fix = error.fix if isinstance(error, AimError) else f"Type: {INSTALL}"
         return SetupCheck(what, "broken", getattr(error, "what", str(error)), fix or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +19,7 @@ FEW = 20
 
 
 def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:
-    """Features of performances from the cache; those that have none are reported and left out.
-
-    Raises:
-        DataError: no performance has fresh features.
-    """
+    """Features of performances from the cache; those without are reported. Raises DataError where none has any."""
     planner = make_planner(config, ("timesteps",))
     gathered = gather(records, planner)
     planner.cache.close()
@@ -35,9 +30,7 @@ def cached_features(records: Sequence[Record], config: BaseConfig, observer: Obs
 def training_features(config: BaseConfig, pack: Path | None, observer: Observer) -> FeatureSet:
     """Features that a scorer is trained on: labelled and, under `protocol: fixed`, not of the test part.
 
-    Raises:
-        UsageError: no data set and no pack.
-        DataError: no performance has a score, or none has fresh features, or all features are empty.
+    Raises UsageError without a data set and a pack, DataError where no performance has a score or usable features.
     """
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
@@ -53,26 +46,17 @@ def training_features(config: BaseConfig, pack: Path | None, observer: Observer)
 
 
 def all_features(
-    config: BaseConfig,
-    pack: Path | None,
-    *,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    stop: threading.Event,
+    config: BaseConfig, pack: Path | None, *, engine: str, address: str | None, observer: Observer
 ) -> FeatureSet:
     """The features of all labelled performances: packed, or cached after what is missing was extracted.
 
-    Raises:
-        UsageError: no data set and no pack.
-        DataError: no performance has a score, or none has features, or all features are empty.
-        Cancelled: `stop` was set.
+    Raises as `training_features`, and Cancelled after a stop.
     """
     if pack is not None:
         features = read_labelled(pack, config.dataset.tasks)
     else:
         records = labelled_records(config, observer)
-        extract_missing(records, config, engine=engine, address=address, observer=observer, stop=stop)
+        extract_missing(records, config, engine=engine, address=address, observer=observer)
         features = cached_features(records, config, observer)
     for task in sorted({record.task for record in features.records}):
         _warn_of_few([record for record in features.records if record.task == task], observer)
@@ -89,11 +73,9 @@ def _warn_of_few(records: Sequence[Record], observer: Observer) -> None:
 
 
 def refuse_empty(features: FeatureSet, config: BaseConfig) -> FeatureSet:
-    """The same features, where what the network reads is present in at least one performance.
+    """The same features. Raises DataError where what the network reads is missing in every performance.
 
-    Raises:
-        DataError: the network reads agents, and the primary or every secondary agent is missing in every time step of
-            every performance; or it reads the scene alone, and the scene is zero throughout.
+    That is the primary or every secondary agent in every time step; for a network of the scene alone, the scene.
     """
     system = config.scorer[0].system
     if system == "scene":

@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.store import StageOutput
+from data.store import Array, StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.cache import UNREADABLE
 from pipeline.extract import Planner, extract_and_read
 from pipeline.stages import with_inputs
 
-ARRAYS = ("primary", "primary_mask", "secondary", "secondary_mask", "scene", "trial", "duration")
-"""Arrays of the `timesteps` stage that a feature set gathers."""
+AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
+"""Arrays of the `timesteps` stage that a feature set gathers, with the number of axes of each for one performance."""
+
+ARRAYS = tuple(AXES)
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,7 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
 
 @dataclass(frozen=True)
 class Gathered:
-    """A feature set and the performances that are missing in it.
-
-    Attributes:
-        features: the performances whose time steps are fresh.
-        left_out: one line per missing performance, with the reason.
-    """
+    """A feature set, and one line with the reason for each performance that has no fresh time steps."""
 
     features: FeatureSet
     left_out: tuple[str, ...]
@@ -111,8 +108,7 @@ class Gathered:
 def gather(records: Sequence[Record], planner: Planner) -> Gathered:
     """Read the fresh time steps of the records from the cache; damaged and replaced ones are extracted again.
 
-    Raises:
-        DataError: no record has fresh time steps, or they do not fit together.
+    Raises DataError where no record has fresh time steps, or they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
     again: list[Record] = []
@@ -150,12 +146,8 @@ def feature_settings(planner: Planner) -> dict[str, Any]:
     return {name: planner.describe(name) for name in needed}
 
 
-AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
-"""Number of axes of each array for one performance."""
-
-
-def _fault(output: StageOutput) -> str | None:
-    """Why an output of `timesteps` is none, such as one that another program wrote."""
+def _fault(output: StageOutput, first: Mapping[str, Array]) -> str | None:
+    """Why an output is none of `timesteps`, such as one of another program, or does not fit the first output."""
     for name in ARRAYS:
         if name not in output.arrays:
             return f"'{name}' is missing"
@@ -164,26 +156,17 @@ def _fault(output: StageOutput) -> str | None:
             return f"'{name}' has shape {values.shape} of {values.dtype}, which is not that of the stage"
         if values.dtype.kind == "f" and np.isinf(values).any():
             return f"'{name}' has infinite values"
+        if values.shape != first[name].values.shape:
+            return f"'{name}' has shape {values.shape}, others {first[name].values.shape}"
     return None
 
 
 def stack(records: Sequence[Record], outputs: Sequence[StageOutput], settings: Mapping[str, Any]) -> FeatureSet:
-    """One feature set from the `timesteps` outputs of records.
-
-    Raises:
-        DataError: two outputs have different shapes; names the record.
-    """
+    """One feature set from the `timesteps` outputs of records. Raises DataError where one does not fit the others."""
     first = outputs[0].arrays
     for record, output in zip(records, outputs, strict=True):
-        if fault := _fault(output):
+        if fault := _fault(output, first):
             raise DataError(fault, where=record.id, fix="Run `extract --force --stages timesteps`")
-        for name in ARRAYS:
-            if output.arrays[name].values.shape != first[name].values.shape:
-                raise DataError(
-                    f"'{name}' has shape {output.arrays[name].values.shape}, others {first[name].values.shape}",
-                    where=record.id,
-                    fix="Run `extract --force --stages timesteps`",
-                )
     stacked: dict[str, Any] = {name: np.stack([o.arrays[name].values for o in outputs]) for name in ARRAYS}
     names = {name: first[name].names for name in ("primary", "secondary", "trial")}
     return FeatureSet(records=tuple(records), settings=settings, names=names, **stacked)

@@ -17,8 +17,6 @@ from typing import Any
 
 Steps = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
-
-
 LEAST_SHARE, LEAST_SECONDS = 0.05, 300.0
 """Share and seconds before a time left is shown: while workers load their networks, it would be too long."""
 
@@ -27,13 +25,7 @@ class Progress:
     """How much of some work is done, failed and left; this one shows nothing.
 
     The work is either equal `steps`, or items of known weight, such as videos with their frames: then `plan`, `inside`
-    and `finish` are called.
-
-    Args:
-        what: the items or steps, in the plural.
-
-    Attributes:
-        total, done, failed: items or steps.
+    and `finish` are called. `what` names the items or steps in the plural; `total`, `done` and `failed` count them.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -68,7 +60,7 @@ class Progress:
             self.tell(failure)
 
     def steps(self, done: int, total: int) -> None:
-        """So many of `total` equal steps are done."""
+        """`done` of `total` equal steps are done."""
         if total != self.total:
             self.plan({"left": total - done}, done)
             self.total = total
@@ -131,8 +123,7 @@ def duration(seconds: float) -> str:
 class Observer:
     """Receives notes and progress; this one ignores all of it. Override what you want to see.
 
-    Args:
-        stop: set it to end the work cleanly: what is written stays, and the same call resumes from there.
+    Set `stop` to end the work cleanly: what is written stays, and the same call resumes from there.
     """
 
     def __init__(self, stop: threading.Event | None = None) -> None:

@@ -15,22 +15,14 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_file(out: Path) -> None:
-    """Refuse a file that cannot be written before the work for it begins.
-
-    Raises:
-        UsageError: the place is no file, is on a store, or cannot be written.
-    """
+    """Raise UsageError, before the work begins, for a file that cannot be written."""
     if out.exists() and not out.is_file():
         raise UsageError("cannot be written (it is no file)", where=out, fix="Name a file, such as FOLDER/NAME")
     check_folder(out.parent, out)
 
 
 def check_folder(folder: Path, out: Path | None = None) -> None:
-    """Refuse a folder in which nothing can be written, there already or not; `out` is what to call it.
-
-    Raises:
-        UsageError: the place is on a store, or cannot be written.
-    """
+    """Raise UsageError for a folder in which nothing can be written, there already or not; errors call it `out`."""
     from tempfile import TemporaryFile
 
     from data.store import is_remote
@@ -40,7 +32,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
         raise UsageError("cannot be written (only a cache can be on a store)", where=out, fix="Name a local place")
     there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
     try:
-        with TemporaryFile(dir=there):  # nothing less tells: root may write everywhere by the modes, but not in /proc
+        with TemporaryFile(dir=there):  # modes are no proof: root may write everywhere by them, but not in /proc
             pass
     except OSError as error:
         raise file_error(error, out) from None
@@ -48,11 +40,7 @@ def check_folder(folder: Path, out: Path | None = None) -> None:
 
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """Name the output of this command where the system does not: a full disk names no file, or a temporary one.
-
-    Raises:
-        UsageError: the output cannot be written.
-    """
+    """Raise UsageError about `out` for errors that name no file or a temporary one, such as of a full disk."""
     from safetensors import SafetensorError
 
     from data.store.files import TEMPORARY
@@ -69,7 +57,7 @@ def writing(out: Path) -> Iterator[None]:
 
 
 def file_error(error: Exception, place: str | Path | None = None) -> UsageError:
-    """What the system refuses, as something to mend: to write `place`, or to use the file that it names itself."""
+    """An OSError or failed write as a UsageError: `place` cannot be written, or the named file cannot be used."""
     what = getattr(error, "strerror", None) or str(error)
     if getattr(error, "errno", None) in FULL or not isinstance(error, OSError):
         fix = "Make room on that disk, then type the same command again"

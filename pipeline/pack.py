@@ -36,11 +36,7 @@ DIMS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def write_pack(path: Path, features: FeatureSet) -> None:
-    """Write a feature set as one file, atomically.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Write a feature set as one file, atomically."""
     arrays = {}
     for name in ARRAYS:
         dims, unit = DIMS[name]
@@ -56,11 +52,7 @@ def write_pack(path: Path, features: FeatureSet) -> None:
 
 
 def read_pack(path: str | Path) -> FeatureSet:
-    """The feature set of a packed file.
-
-    Raises:
-        DataError: no such file, damaged, or not a pack.
-    """
+    """The feature set of a packed file. Raises DataError where it is missing, damaged or no pack."""
     try:
         stored = store.read(path)
     except FileNotFoundError:
@@ -88,9 +80,7 @@ def read_pack(path: str | Path) -> FeatureSet:
 def read_labelled(path: Path, tasks: Sequence[str] = ()) -> FeatureSet:
     """A pack's labelled performances for training, of `tasks` alone where some are named.
 
-    Raises:
-        UsageError: no performance of a task.
-        DataError: see `read_pack`, or none has a label.
+    Raises as `read_pack`, UsageError for a task without performances, DataError where no performance has a label.
     """
     features = read_pack(path)
     tasks_in_pack = {record.task for record in features.records}

@@ -34,30 +34,19 @@ Column = tuple[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Packed:
-    """What `pack` wrote.
+    """What `pack` wrote."""
 
-    Attributes:
-        path: the file, or the folder of one file a video.
-        performances: performances in it.
-        files: files of features, without the data dictionary.
-        size: their bytes.
-    """
-
-    path: Path
+    path: Path  # the file, or the folder of one file a video
     performances: int
-    files: int
-    size: int
+    files: int  # files of features, without the data dictionary
+    size: int  # their bytes
 
     def __len__(self) -> int:
         return self.performances
 
 
 def chosen_format(name: str, out: Path | None) -> str:
-    """The format by its name, else by the ending of the file.
-
-    Raises:
-        UsageError: no such format, or its package is not installed.
-    """
+    """The format by its name, else by the file's ending. Raises UsageError for an unknown or uninstalled one."""
     chosen = name or (out.suffix.lstrip(".").lower() if out is not None else "") or "h5"
     if chosen not in FORMATS:
         raise UsageError(f"unknown format '{printable(chosen)}'", fix=nearest(chosen, FORMATS))
@@ -99,11 +88,8 @@ def write_features(
 ) -> Packed:
     """Write the outputs of a stage and, beside them, `<name>.dictionary.json`.
 
-    One file holds everything in memory; one file a video holds one video at a time.
-
-    Raises:
-        DataError: no output, or two that do not fit in one table.
-        OSError: the place cannot be written.
+    One file holds everything in memory; one file a video holds one video at a time. Raises DataError without outputs,
+    or where two do not fit in one table.
     """
     if not per_video:
         group = list(outputs)

@@ -17,10 +17,7 @@ def presets() -> list[str]:
 def config_path(config: str | Path) -> Path:
     """The file of a configuration: a preset's for a bare name such as `jigsaws`, else the path itself.
 
-    A file of that name in the working folder comes before the preset.
-
-    Raises:
-        UsageError: no preset of that name; names the nearest and all others.
+    A file of that name in the working folder comes before the preset. Raises UsageError for an unknown preset.
     """
     path = Path(config)
     bare = path.name == str(config) and not path.suffix

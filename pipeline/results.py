@@ -26,23 +26,15 @@ NO_JUDGEMENT = (
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Errors on held-out performances of the training part, by the model and by the mean score of the other folds.
+    """Errors on held-out performances of the training part, by the model and by the mean score of the other folds."""
 
-    Attributes:
-        performances: number of independent ones; views and copies of one count once.
-        rho: Spearman's rank correlation; None where undefined.
-        mae, mean_mae: mean absolute error of the model, and of the mean.
-        within, mean_within: error that 8 of 10 performances do not exceed.
-        better: whether the model's error is smaller by more than chance explains (one side of 95 %).
-    """
-
-    performances: int
-    rho: float | None
-    mae: float
+    performances: int  # independent ones; views and copies of one count once
+    rho: float | None  # Spearman's rank correlation; None where undefined
+    mae: float  # mean absolute error of the model, and below of the mean
     mean_mae: float
-    within: float
+    within: float  # error that 8 of 10 performances do not exceed, and below of the mean
     mean_within: float
-    better: bool
+    better: bool  # whether the model's error is smaller by more than chance explains (one side of 95 %)
 
     def __str__(self) -> str:
         """One sentence for whoever reads a score."""
@@ -133,18 +125,14 @@ class Score:
 class ScoreParts:
     """A score as a sum: total = constant + steps + other, exactly, each rounded to the same number of decimals.
 
-    Attributes:
-        total: the score.
-        constant: what every score of a model begins with, its lowest training score. It takes up the rounding of the
-            other parts, so it can differ from that score in the last digits.
-        steps: share of each time step.
-        other: share that belongs to no step; None where the steps hold all of it.
+    The constant is what every score of a model begins with, its lowest training score. It takes up the rounding of the
+    other parts, so it can differ from that score in the last digits.
     """
 
     total: Decimal
     constant: Decimal
     steps: tuple[Decimal, ...]
-    other: Decimal | None
+    other: Decimal | None  # share that belongs to no step; None where the steps hold all of it
 
     @classmethod
     def of(cls, row: Score, decimals: int) -> ScoreParts | None:

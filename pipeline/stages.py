@@ -21,11 +21,7 @@ STAGES: dict[str, str] = {
 
 
 def stage_class(name: str) -> type[Extractor[Any]]:
-    """The extractor class of a stage.
-
-    Raises:
-        UsageError: no such stage; names the nearest known one.
-    """
+    """The extractor class of a stage. Raises UsageError for an unknown one, with the nearest name."""
     if name not in STAGES:
         raise UsageError(f"unknown stage '{name}'", fix=nearest(name, STAGES))
     module, _, attribute = STAGES[name].partition(":")
@@ -42,8 +38,7 @@ def needed_inputs(name: str) -> tuple[str, ...]:
 def with_inputs(names: Iterable[str], configs: dict[str, StageConfig]) -> tuple[str, ...]:
     """`names` and every stage they need, each once, in an order in which they can run.
 
-    Raises:
-        UsageError: an unknown stage, or one that needs a stage listed after it.
+    Raises UsageError for an unknown stage, or one that needs a stage listed after it.
     """
     wanted: set[str] = set()
     waiting = list(names)

@@ -43,15 +43,10 @@ class WorkerLost(Exception):  # noqa: N818 -- the worker is at fault, and often 
 
 
 class Worker(ABC):
-    """One worker, as the parent sees it.
+    """One worker, as the parent sees it."""
 
-    Attributes:
-        started: `time.monotonic()` at which the current job began; None while the worker itself starts.
-        used_bytes: resident memory at the last `take`.
-    """
-
-    started: float | None = None
-    used_bytes: int = 0
+    started: float | None = None  # `time.monotonic()` at the start of the job; None while the worker itself starts
+    used_bytes: int = 0  # resident memory at the last `take`
 
     @abstractmethod
     def give(self, job: Any) -> None:
@@ -59,11 +54,7 @@ class Worker(ABC):
 
     @abstractmethod
     def take(self, report: Report) -> tuple[Any, ...]:
-        """The job's result in a tuple, which is empty while the job runs; passes on the job's reports.
-
-        Raises:
-            WorkerLost: the worker has ended.
-        """
+        """The job's result in a tuple, empty while the job runs; passes on its reports. Raises WorkerLost."""
 
     @abstractmethod
     def halt(self) -> None:
@@ -75,15 +66,10 @@ class Worker(ABC):
 
 
 class Pool(ABC):
-    """Where workers run.
+    """Where workers run."""
 
-    Attributes:
-        tries: workers that one job may lose before it fails.
-        exit_seconds: time in which running jobs may stop by themselves when another job ends the run by an error.
-    """
-
-    tries: ClassVar[int]
-    exit_seconds: ClassVar[float]
+    tries: ClassVar[int]  # workers that one job may lose before it fails
+    exit_seconds: ClassVar[float]  # for running jobs to stop by themselves when another ends the run by an error
 
     @abstractmethod
     def opened(
@@ -98,22 +84,14 @@ class Pool(ABC):
 
 @dataclass(frozen=True)
 class Task(Generic[J, R]):
-    """What workers do with jobs.
+    """What workers do with jobs. Jobs and results are picklable, `start` by its name."""
 
-    Attributes:
-        start: called once in every worker with `arguments` and an event that asks to stop. Returns a function of a job
-            and a `Report` that returns the job's result. Picklable by name, as jobs and results are.
-        arguments: sent once to each worker, on Ray once to each machine.
-        lost: the result of a job that failed because its workers were lost, from the job and the reason.
-        remaining: what is left of a job whose worker was lost, for the next worker.
-        limits: `timeout_s` and `memory_gb` of one job; None: unlimited.
-    """
-
+    # Called once in every worker with `arguments` and an event that asks to stop; returns the function that runs a job.
     start: Callable[..., Callable[[J, Report], R]]
-    arguments: tuple[Any, ...]
-    lost: Callable[[J, str], R]
-    remaining: Callable[[J], J] = lambda job: job
-    limits: RunConfig | None = None
+    arguments: tuple[Any, ...]  # sent once to each worker, on Ray once to each machine
+    lost: Callable[[J, str], R]  # the result of a job that lost its workers, from the job and the reason
+    remaining: Callable[[J], J] = lambda job: job  # what is left of a job whose worker was lost
+    limits: RunConfig | None = None  # `timeout_s` and `memory_gb` of one job; None: unlimited
 
 
 def run_jobs(
@@ -123,44 +101,40 @@ def run_jobs(
     stop: Callable[[], bool],
     on_report: Callable[..., None] | None = None,
 ) -> Iterator[R]:
-    """Results in the order in which jobs finish.
+    """Results in the order in which jobs finish; jobs are taken one at a time, as workers become free.
 
-    Args:
-        pool: where workers run; no more jobs are handed out than run at once.
-        task: what they do.
-        jobs: taken one at a time, as workers become free.
-        stop: when it returns true, no further job starts. Running jobs are asked to stop, and their results still come.
-        on_report: called with a job and what it reports.
+    When `stop` returns true, no further job starts. Running jobs are asked to stop, and their results still come.
+    `on_report` is called with a job and what it reports.
     """
     waiting = iter(jobs)
     deadline, exit_seconds = float("inf"), pool.exit_seconds
-    with pool.opened(task.start, task.arguments) as (places, hire):
-        seats = [_Seat(pool, task, hire, job) for job in islice(waiting, places)]
+    with pool.opened(task.start, task.arguments) as (places, new_worker):
+        slots = [_Slot(pool, task, new_worker, job) for job in islice(waiting, places)]
         try:
-            while busy := [seat for seat in seats if seat.job is not None]:
+            while busy := [slot for slot in slots if slot.job is not None]:
                 if stop() and deadline == float("inf"):
                     deadline = time.monotonic() + GRACE_SECONDS
-                    for seat in busy:
-                        seat.worker.halt()
+                    for slot in busy:
+                        slot.worker.halt()
                 if time.monotonic() > deadline:
                     exit_seconds = 0.0
                     return
-                pool.wait([seat.worker for seat in busy])
-                for seat in busy:
-                    for result in seat.collect(stop(), on_report):
+                pool.wait([slot.worker for slot in busy])
+                for slot in busy:
+                    for result in slot.collect(stop(), on_report):
                         yield result
-                        seat.give(None if stop() else next(waiting, None))
+                        slot.give(None if stop() else next(waiting, None))
         finally:
-            for seat in seats:
-                seat.worker.end(exit_seconds)
+            for slot in slots:
+                slot.worker.end(exit_seconds)
 
 
-class _Seat(Generic[J, R]):
+class _Slot(Generic[J, R]):
     """One place of a pool: its worker, and the job that runs there."""
 
-    def __init__(self, pool: Pool, task: Task[J, R], hire: Callable[[], Worker], job: J) -> None:
-        self.pool, self.task, self.hire = pool, task, hire
-        self.worker, self.alive = hire(), True
+    def __init__(self, pool: Pool, task: Task[J, R], new_worker: Callable[[], Worker], job: J) -> None:
+        self.pool, self.task, self.new_worker = pool, task, new_worker
+        self.worker, self.alive = new_worker(), True
         self.give(job)
 
     def give(self, job: J | None, lost_workers: int = 0) -> None:
@@ -169,7 +143,7 @@ class _Seat(Generic[J, R]):
         if job is None:
             return
         if not self.alive:
-            self.worker, self.alive = self.hire(), True
+            self.worker, self.alive = self.new_worker(), True
         self.worker.give(job)
 
     def collect(self, stopped: bool, on_report: Callable[..., None] | None) -> tuple[R, ...]:
@@ -177,7 +151,7 @@ class _Seat(Generic[J, R]):
         job = self.job
         assert job is not None
         try:
-            result = self.worker.take(partial(on_report, job) if on_report else _ignore)
+            result = self.worker.take(partial(on_report, job) if on_report else lambda *_: None)
             reason = "" if result else self._exceeded_limit()
             if not reason:
                 return result
@@ -204,10 +178,6 @@ class _Seat(Generic[J, R]):
         if limits.memory_gb and self.worker.used_bytes > limits.memory_gb * 1e9:
             return f"needed more than {limits.memory_gb:g} GB of memory (run.memory_gb)"
         return ""
-
-
-def _ignore(*_: Any) -> None:
-    """A report that nobody wants."""
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The sections of a configuration file.
-
-    Raises:
-        UsageError: no such file, or not a readable YAML mapping.
-    """
+    """The sections of a configuration file. Raises UsageError where it is missing or no readable YAML mapping."""
     try:
         values = yaml.load(read_regular(path, MAX_BYTES).decode("utf-8"), _Loader)  # noqa: S506 -- a SafeLoader
     except FileNotFoundError:
@@ -74,10 +70,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_values(text: str) -> list[Any]:
-    """Values separated by commas, as `--set` reads each: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
+    """Values separated by commas: `64,128`, `fast,paper`, `[1e-3, 1e-4], [1e-4, 1e-5]`.
 
-    Raises:
-        UsageError: brackets or quotes that do not close, or a value that cannot be.
+    Raises UsageError where brackets or quotes do not close, or a value cannot be read.
     """
     try:
         values = yaml.load(f"[{text}]", _Loader)  # noqa: S506 -- _Loader is a SafeLoader
@@ -99,11 +94,7 @@ def _number(value: Any) -> Any:
 
 
 def parse_overrides(overrides: Overrides) -> list[tuple[str, Any]]:
-    """(dotted key, value) of every override, in order.
-
-    Raises:
-        UsageError: a text that is not of this form, or whose value cannot be read.
-    """
+    """(dotted key, value) of every override, in order. Raises UsageError for one that cannot be read."""
     if isinstance(overrides, Mapping):
         return list(_flat(overrides))
     if isinstance(overrides, str):
@@ -135,11 +126,7 @@ def _parse_override(override: str) -> tuple[str, Any]:
 
 
 def put(values: dict[str, Any], name: str, value: Any) -> None:
-    """Set one dotted key in nested sections.
-
-    Raises:
-        UsageError: a part of the key is a plain value, not a section.
-    """
+    """Set one dotted key in nested sections. Raises UsageError where a part of the key is a plain value."""
     *sections, key = name.split(".")
     for section in sections:
         inner = values.setdefault(section, {})

@@ -148,7 +148,7 @@ def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Li
         raise DataError("holds no dict of dives", where=path, fix=AGAIN)
     folder = _folder_finder(root, layout.frames)
     sides: dict[Any, str] = {}
-    panels = _panels(root, layout, kinds)
+    panels = _panels(root, layout)
     records, problems = [], []
     for side, names in layout.lists.items():
         listed = _find(root, layout.folders, names)
@@ -173,19 +173,18 @@ def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Li
             groups = {"competition": str(key[0])}
             records.append(Record(name, place, {}, "diving", labels, groups, side, {}, frames, dive.boundaries))
     if not records:
-        example = layout.folder(*next(iter(sides))) if sides else ""
-        fix = f"Expected the frames of a dive in {layout.frames[0]}/{example}"
+        fix = f"Expected the frames of a dive in {layout.frames[0]}/{layout.folder(*next(iter(sides)))}"
         raise DataError("none of the listed dives has frames", where=root, fix=fix)
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
 
-def _panels(root: Path, layout: DivingLayout, kinds: tuple[type, type]) -> dict[Any, tuple[float, ...]]:
+def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
     """The scores of single judges by dive; empty where the copy has none."""
     paths = [root / folder / name for name in layout.judges for folder in layout.folders]
     path = next(filter(Path.is_file, paths), None)
-    given = {} if path is None else read_pickle(path)
+    given = {} if path is None else load_plain(read_bytes(path), path)
     try:
-        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in given.items() if _key(key, kinds)}
+        panels = {key: tuple(map(_real, row["judge_scores"])) for key, row in given.items() if _key(key, layout.keys)}
         if any(award < 0 for panel in panels.values() for award in panel):
             raise ValueError("a judge's score is below 0")
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UsageError, counted
-from pipeline.cache.housekeeping import Finding, beyond, listing, old_logs, remove, tidy, verify
+from pipeline.cache.housekeeping import Finding, beyond, listing, old_logs, remove, sizes, tidy, verify
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
@@ -25,23 +25,14 @@ class CacheListing:
 
 @dataclass(frozen=True)
 class CacheFiles:
-    """Files of a cache that were found damaged or unneeded.
+    """Files of a cache that were found damaged or unneeded."""
 
-    Attributes:
-        files: each with the reason.
-        summary: one line for people.
-    """
-
-    files: tuple[Finding, ...]
-    summary: str
+    files: tuple[Finding, ...]  # each with the reason
+    summary: str  # one line for people
 
 
 def existing(cache: Cache) -> Cache:
-    """The same cache; refused where there is none, since a misspelt name would seem an empty cache.
-
-    Raises:
-        UsageError: no cache there.
-    """
+    """The same cache. Raises UsageError where there is none: a misspelt name would seem an empty cache."""
     if not cache.exists():
         raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
     return cache
@@ -50,8 +41,7 @@ def existing(cache: Cache) -> Cache:
 def marked_cache(cache: Cache, yes: bool) -> Cache:
     """The same cache for a command that deletes; without `yes` its index is not written either.
 
-    Raises:
-        UsageError: no folder there, or one that `extract` has not marked as a cache.
+    Raises UsageError where there is no folder, or one that `extract` has not marked as a cache.
     """
     if not existing(cache).marked():
         raise UsageError(
@@ -79,22 +69,23 @@ def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
 def collect_garbage(
     config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or tell what would be done."""
+    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or report what would be done."""
     if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
         raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
     cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes)
     tidied = tidy(cache, yes)
-    swept, dropped = tidied["temporaries"], tidied["index_entries"]
     would = "" if yes else "would be "
-    observer.note(f"temporary files {would}swept: {swept}; entries of the index {would}dropped: {dropped}")
+    observer.note(
+        f"temporary files {would}swept: {tidied['temporaries']}; "
+        f"entries of the index {would}dropped: {tidied['index_entries']}"
+    )
     findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
     return delete(cache, findings, yes)
 
 
 def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
-    """Delete findings where the user said yes, tell about them either way."""
-    size = sum(finding.size for finding in findings)
-    done = f"{counted(len(findings), 'file')}, {size / 1e6:.1f} MB"
+    """Delete findings where the user said yes, report them either way."""
+    done = sizes(findings)
     if yes:
         remove(cache, findings)
     cache.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.errors import CacheError, UsageError, nearest, printable
+from data.errors import CacheError, UsageError, counted, nearest, printable
 from data.store import files_below
 from data.store.files import TEMPORARY
 from pipeline.cache.local_cache import Cache
@@ -30,21 +30,13 @@ YOUNG_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Finding:
-    """One file, and why it is damaged or can go.
-
-    Attributes:
-        path: the file.
-        stage: the stage it belongs to, empty for files of no stage.
-        video: the id, inferred from the file's place.
-        why: one line.
-        size: bytes.
-    """
+    """One file, and why it is damaged or can go."""
 
     path: Path
-    stage: str
-    video: str
+    stage: str  # empty for files of no stage
+    video: str  # the id, inferred from the file's place
     why: str
-    size: int
+    size: int  # bytes
 
     def row(self) -> dict[str, Any]:
         """As JSON types."""
@@ -52,12 +44,13 @@ class Finding:
         return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
 
 
-def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
-    """The content of a cache for `cache ls`: a title, and rows of equal keys on stages, outputs of one, or runs.
+def sizes(findings: Sequence[Finding]) -> str:
+    """Number and size of the files, such as "3 files, 1.2 MB"."""
+    return f"{counted(len(findings), 'file')}, {sum(finding.size for finding in findings) / 1e6:.1f} MB"
 
-    Raises:
-        UsageError: no such stage in it.
-    """
+
+def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
+    """Title and rows for `cache ls`: stages, outputs of one, or runs. Raises UsageError for an unknown stage."""
     if runs:
         return f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())]
     names = cache.stage_names()
@@ -68,7 +61,7 @@ def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, 
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The cells of a row as a table shows them: figures in one line, hashes shortened."""
+    """The cells of a row as a table shows them: mappings in one line, hashes shortened."""
     cells = []
     for name, value in row.items():
         if isinstance(value, Mapping):

@@ -44,14 +44,9 @@ SET work = work / 2 + excluded.work, seconds = seconds / 2 + excluded.seconds
 class Index:
     """A small SQLite table of facts about files; a failure turns the index off and never stops a run.
 
-    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up.
-
-    Args:
-        folder: where the file is. Without a cache's marker in it, facts stay in memory: the folder may be somebody's.
-        owned: the folder is this program's own, marker or not.
-
-    Attributes:
-        frozen: nothing is written to the disk, such as while a command only lists what it would do.
+    Facts wait in memory and are written in one short transaction, so that processes do not hold each other up. Without
+    a cache's marker in the folder they stay in memory, since it may be somebody's, unless it is `owned` by us.
+    While `frozen` is true nothing is written, such as for a command that only lists what it would do.
     """
 
     def __init__(self, folder: Path, *, owned: bool = False) -> None:

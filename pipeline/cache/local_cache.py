@@ -70,7 +70,7 @@ class Cache:
     The file `.aim-cache` marks it as a cache. Housekeeping (`pipeline.cache.housekeeping`) refuses a folder without it.
     """
 
-    lanes = 1
+    plan_threads = 1
     """Number of threads that plan in parallel."""
 
     def __init__(self, root: Path, local: Path | None = None) -> None:
@@ -97,11 +97,8 @@ class Cache:
     def fingerprint(self, place: Path | RemoteFile | FrameFolder) -> str:
         """SHA-256 of the content of a file or object; it is not read again while its stamp stays the same.
 
-        That of a folder of frames covers its pictures in order and the frame rate, and no names.
-
-        Raises:
-            OSError: it cannot be read (StorageError for an object).
-            VideoError: no frames, or two of one number.
+        That of a folder of frames covers its pictures in order and the frame rate, and no names. Raises OSError where
+        it cannot be read (StorageError for an object), VideoError where there are no frames, or two of one number.
         """
         if isinstance(place, FrameFolder):
             kind, where = f"frames {place.first}-{place.last}", place.folder.absolute()
@@ -132,10 +129,8 @@ class Cache:
 
         Another run on this cache may have replaced it: by that of another video with the same id, or of other settings.
 
-        Raises:
-            FileNotFoundError: not computed yet.
-            CacheError: damaged, or not of this stage's arrays; the next plan computes it again.
-            ChangedError: the output of another computation.
+        Raises FileNotFoundError before it is computed, ChangedError for another computation's output, and CacheError
+        where it is damaged or has other arrays than the stage's; the next plan computes it again.
         """
         stored = self._load_of(stage, self.path(stage, video_id))
         _require_key(stored.header, stage, key)
@@ -156,9 +151,7 @@ class Cache:
     ) -> None:
         """Write an output atomically and delete an earlier failure.
 
-        Raises:
-            ContractError: it is not what the stage promised; nothing is written.
-            OSError: the folder cannot be written or the disk is full.
+        Raises ContractError, and writes nothing, where the output is not what the stage promised.
         """
         self.mark()
         path = self.path(computation.stage, record.id)
@@ -193,8 +186,11 @@ class Cache:
 
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
+        return self._failure(self.failure_path(stage, video_id))
+
+    def _failure(self, path: Path) -> dict[str, Any] | None:
         try:
-            entry = parse_json(self._failure_text(self.failure_path(stage, video_id)))
+            entry = parse_json(self._failure_text(path))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
@@ -203,12 +199,7 @@ class Cache:
         return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
-        """The quality values of the output of the computation `key`, empty where there is no output.
-
-        Raises:
-            CacheError: damaged.
-            ChangedError: the output of another computation.
-        """
+        """Quality values of the output of the computation `key`, empty where there is none; else raises as `read`."""
         try:
             header = self._checked_header(stage, self.path(stage, video_id))
         except FileNotFoundError:
@@ -232,7 +223,7 @@ class Cache:
         return (self.root / CACHE_MARKER).is_file()
 
     def mark(self) -> None:
-        """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will tell."""
+        """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will fail."""
         with suppress(OSError):
             if not self.marked():
                 write_text(self.root / CACHE_MARKER, MARKER_TEXT)
@@ -240,21 +231,13 @@ class Cache:
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
         if path.name.endswith(".failed.json"):
-            return self._is_failure(path)
-        return self._is_checked(path) or store.is_output(path, self._content(path))
-
-    def _is_checked(self, path: Path) -> bool:
+            entry = self._failure(path) or {}
+            return {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
         try:
-            return self.index.get(*self._fact(path)) is not None
+            checked = self.index.get(*self._fact(path)) is not None
         except FileNotFoundError:
-            return False
-
-    def _is_failure(self, path: Path) -> bool:
-        try:
-            entry = parse_json(self._failure_text(path))
-        except (OSError, ValueError):
-            return False
-        return isinstance(entry, dict) and {"stage", "video", "key", "kind", "what", "software"} <= entry.keys()
+            checked = False
+        return checked or store.is_output(path, self._content(path))
 
     def _content(self, path: Path) -> bytes | None:
         """The bytes of an output that is no local file."""
@@ -322,11 +305,9 @@ class Cache:
         return kept | {"common": self.index.share(common)}
 
     def _checked_header(self, stage: str, path: Path) -> Mapping[str, Any]:
-        """The indexed part of an output's header; outputs that changed since are read and every array checked.
+        """The indexed part of an output's header; an output that changed since is read and every array checked.
 
-        Raises:
-            FileNotFoundError: not computed yet.
-            CacheError: damaged.
+        Raises FileNotFoundError before it is computed, CacheError where it is damaged.
         """
         kind, name, version = self._fact(path)
         return self.index.recall(

@@ -37,11 +37,7 @@ FEW = 40
 
 
 def open_cache(root: str | Path, storage: Storage) -> Cache:
-    """The cache at a path or at an address of a store.
-
-    Raises:
-        UsageError: an address of a kind that is not read.
-    """
+    """The cache at a path or an address of a store. Raises UsageError for an address of a kind that is not read."""
     root = Path(root)
     if is_remote(root):
         return RemoteCache(root, storage)
@@ -52,14 +48,10 @@ def open_cache(root: str | Path, storage: Storage) -> Cache:
 class RemoteCache(Cache):
     """Stage outputs on a store, `s3://BUCKET/CACHE/STAGE/<video id>.h5`, failures beside them.
 
-    Args:
-        root: its address.
-        storage: how it is reached.
-
     Methods raise `StorageError` (which is an OSError) where the store does not answer or refuses.
     """
 
-    lanes = 8
+    plan_threads = 8
 
     def __init__(self, root: Path, storage: Storage) -> None:
         self.folder = RemoteFolder(root, storage)
@@ -77,8 +69,7 @@ class RemoteCache(Cache):
     def snapshot(self, outputs: int) -> Iterator[None]:
         """List the cache once for all outputs that are checked while this is open, unless they are few.
 
-        Raises:
-            UsageError: no such bucket.
+        Raises UsageError where there is no such bucket.
         """
         if self._listed is not None:
             yield

@@ -13,7 +13,7 @@ from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.cache_commands import CacheFiles, delete, marked_cache
-from pipeline.cache.housekeeping import FAILURE, OUTPUT, Finding, old_logs, remove, video_of
+from pipeline.cache.housekeeping import FAILURE, OUTPUT, Finding, old_logs, remove, sizes, video_of
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import RemoteCache, open_cache
 from pipeline.config import BaseConfig
@@ -21,14 +21,10 @@ from pipeline.observer import Observer
 
 
 def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFiles:
-    """Delete everything that this program wrote into a cache; other files there stay and are counted.
-
-    Raises:
-        UsageError: no cache there, or a folder that `extract` has not marked as one.
-    """
+    """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
     cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes=False)
     findings = [*_written(cache), *(replace(log, why="log of a run") for log in old_logs(cache, 0))]
-    yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
+    yes = yes or observer.confirm(f"Delete the cache {cache.place} ({sizes(findings)})?")
     if not yes:
         return delete(cache, findings, yes)
     cache.sweep()
@@ -37,7 +33,7 @@ def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFile
     _remove_traces(cache)
     others = 0 if isinstance(cache, RemoteCache) else sum(1 for _ in files_below(cache.root))
     stay = f"; {counted(others, 'file')} of others left in {cache.place}" if others else ""
-    return CacheFiles(tuple(findings), f"{_sizes(findings)} deleted{stay}")
+    return CacheFiles(tuple(findings), f"{sizes(findings)} deleted{stay}")
 
 
 def _written(cache: Cache) -> Iterator[Finding]:
@@ -73,9 +69,7 @@ def _remove_traces(cache: Cache) -> None:
 def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:
     """Delete downloaded weights; with `everything` also the models compiled from them.
 
-    Raises:
-        UsageError: neither a name nor `everything`.
-        DataError: no such published file.
+    Raises UsageError without names and without `everything`, DataError for an unknown name.
     """
     if bool(names) == everything:
         raise UsageError("name the weights, or give --all", fix=f"Names: {', '.join(REGISTRY)}")
@@ -86,8 +80,8 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
         findings += [Finding(path, "", "", "compiled", status.st_size) for path, status in compiled]
     if not findings:
         return CacheFiles((), "nothing to delete: no downloaded weights")
-    if not (yes or observer.confirm(f"Delete {_sizes(findings)} in {findings[0].path.parent}?")):
-        return CacheFiles(tuple(findings), f"{_sizes(findings)} would be deleted; add --yes")
+    if not (yes or observer.confirm(f"Delete {sizes(findings)} in {findings[0].path.parent}?")):
+        return CacheFiles(tuple(findings), f"{sizes(findings)} would be deleted; add --yes")
     try:
         for finding in findings:
             finding.path.unlink(missing_ok=True)
@@ -95,8 +89,4 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
         raise DataError(f"cannot be deleted ({error.strerror})", where=Path(error.filename or "")) from None
-    return CacheFiles(tuple(findings), f"{_sizes(findings)} deleted; `aqa weights fetch` downloads them again")
-
-
-def _sizes(findings: Sequence[Finding]) -> str:
-    return f"{counted(len(findings), 'file')}, {sum(finding.size for finding in findings) / 1e6:.1f} MB"
+    return CacheFiles(tuple(findings), f"{sizes(findings)} deleted; `aqa weights fetch` downloads them again")

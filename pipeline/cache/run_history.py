@@ -21,24 +21,15 @@ State = Literal["done", "failed", "cancelled", "interrupted"]
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run as read back.
+    """One run as read back."""
 
-    Attributes:
-        run: its id, which begins with the start in UTC.
-        path: the log.
-        state: "done", "failed" (some videos failed), "cancelled", or "interrupted" (no end: it runs or was killed).
-        start: the `start` line: who, host, command, config, stages, software, code, fresh, planned.
-        done, failed: numbers of videos with a `result` line.
-        seconds: from start to end, or to the last line where there is no end.
-    """
-
-    run: str
-    path: Path
-    state: State
-    start: Mapping[str, Any]
-    done: int
+    run: str  # its id, which begins with the start in UTC
+    path: Path  # the log
+    state: State  # "failed": some videos did; "interrupted": the log has no end, so it runs or was killed
+    start: Mapping[str, Any]  # the `start` line: who, host, command, config, stages, software, code, fresh, planned
+    done: int  # videos with a `result` line, like `failed`
     failed: int
-    seconds: float
+    seconds: float  # from start to end, or to the last line where there is no end
 
 
 def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
@@ -48,17 +39,14 @@ def read_runs(root: Path, last: int | None = None) -> list[RunRecord]:
     return [run for run in runs if run is not None]
 
 
-def run_facts(root: Path, last: int = 5, *, who: bool = True) -> dict[str, str]:
-    """The last runs on a cache as a report shows them: {"extraction <id>": one line}, newest first.
-
-    `who`: name the account and the machine.
-    """
+def run_facts(root: Path, *, who: bool = True) -> dict[str, str]:
+    """The last five runs on a cache, newest first: {"extraction <id>": one line}; `who`: name account and machine."""
     return {
         f"extraction {run.run}": f"{run.state} after {run.seconds:.0f} s, {run.done} videos done, {run.failed} failed, "
         + (f"by {run.start.get('who')} on {run.start.get('host')}, " if who else "")
         + f"code {run.start.get('code') or 'unknown'}: "
         + " ".join(map(str, run.start.get("command", [])))
-        for run in reversed(read_runs(root, last))
+        for run in reversed(read_runs(root, 5))
     }
 
 

@@ -23,19 +23,12 @@ PROGRAM = "aqa" if Path(sys.argv[0]).stem == "aqa" else "python run_pipeline.py"
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """One command."""
 
-    Attributes:
-        name: as it is typed; a command of a group without the group's name.
-        function: calls and prints; typer reads its signature.
-        about: the help text.
-        example: one whole command line.
-    """
-
-    name: str
-    function: Callable[..., None]
-    about: str
-    example: str
+    name: str  # as it is typed; a command of a group without the group's name
+    function: Callable[..., None]  # calls and prints; typer reads its signature
+    about: str  # the help text
+    example: str  # one whole command line
 
     def add_to(self, app: typer.Typer) -> None:
         """Register this command."""
@@ -45,13 +38,9 @@ class Command:
 def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[[Callable[..., None]], Command]:
     """Make a command that calls a function of `pipeline.api` and hands what it returns to the decorated function.
 
-    The decorated function prints. Its first parameter takes what `call` returned. Further ones take the options of
-    these names, among them the flags of `DISPLAY`.
-
-    Args:
-        call: its arguments become options, with its defaults and with the words of its docstring.
-        example: what to type after the program's name.
-        options: how an argument is typed where it is not as in `OPTIONS`.
+    The arguments of `call` become options, with its defaults and the words of its docstring; `options` says how one is
+    typed where it is not as in `OPTIONS`. The decorated function prints: its first parameter takes what `call`
+    returned, further ones take the options of these names, among them the flags of `DISPLAY`.
     """
 
     def make(show: Callable[..., None]) -> Command:

@@ -11,11 +11,7 @@ from data.errors import UsageError
 
 
 def cache_folder(text: str | Path) -> Path:
-    """The folder that `--cache` names; an empty name, such as that of an unset variable, is not the working directory.
-
-    Raises:
-        UsageError: no name.
-    """
+    """The folder that `--cache` names. Raises UsageError for an empty name, such as that of an unset variable."""
     if not str(text).strip():
         fix = "Name it: --cache FOLDER; `--cache .` is the working directory"
         raise UsageError("'--cache' names no folder", fix=fix)

@@ -26,9 +26,12 @@ OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
 class Terminal(Observer):
     """Shows notes and progress of a call, and turns Ctrl-C into its stop event."""
 
+    _interrupted: threading.Event | None = None
+
     def stop_event(self) -> threading.Event:
-        """Set by the first Ctrl-C from now on."""
-        return interrupts.stop_on_interrupt()
+        """Set by the first Ctrl-C after the first call."""
+        self._interrupted = self._interrupted or interrupts.stop_on_interrupt()
+        return self._interrupted
 
     def note(self, text: str) -> None:
         """One line on standard error."""

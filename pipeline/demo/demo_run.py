@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -46,18 +45,12 @@ WORKERS = min(os.cpu_count() or 1, 8)
 
 @dataclass(frozen=True)
 class Size:
-    """How large a demo is.
-
-    Attributes:
-        dives: dives that are rendered.
-        settings: what differs from the preset.
-        minutes, megabytes: time on two cores and disk, as measured (docs/benchmarks.md).
-    """
+    """How large a demo is."""
 
     dives: int
-    settings: tuple[str, ...]
-    minutes: int
-    megabytes: int
+    settings: tuple[str, ...]  # what differs from the preset
+    minutes: int  # on two cores, as measured (docs/benchmarks.md)
+    megabytes: int  # on disk
 
 
 QUICK = Size(24, ("pose.stride=2",), minutes=2, megabytes=40)
@@ -66,38 +59,21 @@ FULL = Size(88, (), minutes=7, megabytes=80)
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Results of the demo.
-
-    Attributes:
-        page: the report page.
-        run: folder of the trained run.
-        extraction: summary of the extraction.
-        pose_figures: agreement of the detected people with the rendered truth over all dives.
-        leaks: audit of training and held-out dives.
-        scored: the held-out dives with their predicted scores.
-        truth: (n,) the judges' final scores of these dives.
-        metrics: rank correlation and errors of the model and of each trivial baseline, by name.
-        seconds: time of each part.
-    """
+    """Results of the demo."""
 
     page: Path
-    run: Path
+    run: Path  # folder of the trained run
     extraction: Summary
-    pose_figures: dict[str, float]
-    leaks: LeakReport
-    scored: tuple[Score, ...]
-    truth: tuple[float, ...]
-    metrics: dict[str, dict[str, float]]
-    seconds: dict[str, float]
+    pose_figures: dict[str, float]  # agreement of the detected people with the rendered truth over all dives
+    leaks: LeakReport  # of training and held-out dives
+    scored: tuple[Score, ...]  # the held-out dives with their predicted scores
+    truth: tuple[float, ...]  # (n,) the judges' final scores of these dives
+    metrics: dict[str, dict[str, float]]  # rank correlation and errors of the model and each trivial baseline, by name
+    seconds: dict[str, float]  # time of each part
 
 
 def run_demo(
-    out: Path,
-    *,
-    full: bool = False,
-    overrides: Sequence[str | tuple[str, Any]] = (),
-    observer: Observer,
-    stop: threading.Event | None = None,
+    out: Path, *, full: bool = False, overrides: Sequence[str | tuple[str, Any]] = (), observer: Observer
 ) -> DemoResult:
     """Run all steps on rendered dives; finished steps are skipped.
 
@@ -105,14 +81,10 @@ def run_demo(
         out: folder of the dives, the cache, the run and the page.
         full: more dives, every frame for the pose.
         overrides: further `section.key=value` settings.
-        observer: notes and progress.
-        stop: set it to end after the current writes.
 
-    Raises:
-        AimError: weights cannot be had, or dives failed.
-        Cancelled: `stop` was set.
+    Raises AimError where weights cannot be had or dives failed, Cancelled after a stop.
     """
-    stop, clock, size = stop or threading.Event(), _Clock(), FULL if full else QUICK
+    stop, clock, size = observer.stop_event(), _Clock(), FULL if full else QUICK
     observer.note(announcement(size, out))
     fetch_weights(observer.note)
     clock.lap("fetch weights")
@@ -133,7 +105,7 @@ def run_demo(
     unseen = [record for record in records if record.split == "test"]
     leaks = leak_audit(learn, unseen, cache)
     observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
-    train_on(learn, config, cache, out / "run", observer, stop)
+    train_on(learn, config, cache, out / "run", observer)
     cache.close()
     clock.lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
@@ -159,18 +131,17 @@ def announcement(size: Size, out: Path) -> str:
     )
 
 
-def train_on(
-    records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer, stop: threading.Event
-) -> None:
+def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer) -> None:
     """Train on these performances and keep the run with its configuration."""
     planner = Planner(config, cache)
     features = gather(records, planner).features
-    model, recipe = config.scorer
+    (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
-        trained = train(features, recipe, model, progress=progress.steps, stop=stop.is_set)
+        trained = train(features, recipe, model, progress=progress.steps, stop=stop)
     save(trained, run)
     with observer.progress("epochs of the calibration") as progress:
-        finish_run(trained, features, config, run, planner=planner, progress=progress.steps, stop=stop.is_set)
+        plans = list(planner.plan_all(records))
+        finish_run(trained, features, config, run, plans=plans, progress=progress.steps, stop=stop)
 
 
 def write_page(
@@ -234,11 +205,7 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
-    """Download the weights that the demo needs and that are missing.
-
-    Raises:
-        AimError: they cannot be downloaded.
-    """
+    """Download the weights that the demo needs and that are missing. Raises AimError where that fails."""
     for name in ("i3d-kinetics400", "movenet-multipose"):
         try:
             weights.locate(name)

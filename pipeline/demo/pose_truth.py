@@ -24,22 +24,14 @@ FAR_TORSOS = 10.0
 
 @dataclass(frozen=True)
 class Agreement:
-    """Figures of one video against the truth.
+    """Numbers of one video against the truth."""
 
-    Attributes:
-        frames: frames in which all people are visible.
-        found_all: share of these frames in which every one of them was found.
-        found: share of (frame, person) pairs with a detection.
-        swaps: identity switches: changes of a person's agent from one detection to the next.
-        pck20, pck50: share of joints within .2 and .5 of a torso length; missing joints count as errors.
-    """
-
-    frames: int
-    found_all: float
-    found: float
-    swaps: int
-    pck20: float
-    pck50: float
+    frames: int  # in which all people are visible
+    found_all: float  # share of these frames in which every one of them was detected
+    found: float  # share of (frame, person) pairs with a detection
+    swaps: int  # identity switches: changes of a person's agent from one detection to the next
+    pck20: float  # share of joints within .2 of a torso length; missing joints count as errors
+    pck50: float  # the same within .5
 
 
 def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agreement:

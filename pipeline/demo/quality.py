@@ -43,11 +43,7 @@ def label_of(record: Record) -> float:
 
 
 def leak_audit(learn: Sequence[Record], unseen: Sequence[Record], cache: Cache) -> LeakReport:
-    """The audit of training and held-out dives.
-
-    Raises:
-        DataError: a dive is on both sides.
-    """
+    """The audit of training and held-out dives. Raises DataError where a dive is on both sides."""
     fold = Fold("held out", tuple(r.id for r in learn), tuple(r.id for r in unseen))
     records = (*learn, *unseen)
     report = audit([fold], records, {record.id: fingerprints(record, cache).values() for record in records})

@@ -34,8 +34,7 @@ class Candidate:
 def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
     """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list is in brackets.
 
-    Raises:
-        UsageError: another form, or a key that is no setting of the network or the recipe.
+    Raises UsageError for another form, or a key that is no setting of the network or the recipe.
     """
     grid: dict[str, list[Any]] = {}
     for text in grids:
@@ -55,22 +54,15 @@ def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
 
 
 def candidates(
-    grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig], sample: int = 0, seed: int = 0
+    grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig], sample: int = 0
 ) -> list[Candidate]:
-    """Every combination of the grid, or `sample` of them drawn at random.
+    """Every combination of the grid, or `sample` of them drawn at random (0: all).
 
-    Args:
-        grid: of `parse_grid`.
-        configure: makes a configuration with overrides of the form `key=value`.
-        sample: number of drawn combinations; 0: all.
-        seed: of the draw.
-
-    Raises:
-        UsageError: a combination is no valid configuration.
+    `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
     """
     every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
     if 0 < sample < len(every):
-        drawn = sorted(random.Random(seed).sample(range(len(every)), sample))  # noqa: S311 -- no secret
+        drawn = sorted(random.Random(0).sample(range(len(every)), sample))  # noqa: S311 -- no secret
         every = [every[i] for i in drawn]
     return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
 
@@ -78,9 +70,7 @@ def candidates(
 def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
     """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
 
-    Args:
-        tried: the first names the protocol, whose groups stay together inside.
-        checkpoints: folder of the checkpoints, for resuming.
+    The first of `tried` names the protocol, whose groups stay together inside.
     """
     systems = []
     for number, one in enumerate(tried, start=1):

@@ -39,12 +39,9 @@ def needed(level: float) -> int:
 
 
 def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
-    """Smallest value whose cumulative weight reaches `level`, for each column; infinite where none does.
+    """Smallest value (m,) whose cumulative weight reaches `level`, for each column; infinite where none does.
 
-    Args:
-        values: (n, m).
-        weights: (n,) of `group_weights`; the rest to 1 is at infinity.
-        level: between 0 and 1.
+    `values` are (n, m), `weights` (n,) those of `group_weights`: the rest to 1 is at infinity.
     """
     order = np.argsort(values, axis=0, kind="stable")
     reached = np.cumsum(weights[order], axis=0) >= level - _ROUNDING  # (n, m)
@@ -54,16 +51,12 @@ def upper_quantile(values: Floats, weights: Floats, level: float) -> Floats:
 
 
 def cross_interval(centres: Floats, residuals: Floats, weights: Floats, level: float) -> Floats | None:
-    """CV+ intervals.
+    """(m, 2) low and high ends of CV+ intervals; None where there are too few performances for this level.
 
     Args:
         centres: (n, m) for every calibration performance i and new performance j, m_k(i)(x_j).
         residuals: (n,) R_i.
         weights: (n,) of `group_weights`.
-        level: such as .95.
-
-    Returns:
-        (m, 2) low and high ends, or None where there are too few performances for this level.
     """
     reach = residuals[:, None]
     high = upper_quantile(centres + reach, weights, level)
@@ -100,7 +93,6 @@ def held_out_intervals(
     Args:
         truth, predicted: (n,) of one task.
         fold: (n,) which fold held it out; with a single fold there are no residuals and no intervals.
-        level: such as .8.
         group: (n,) equal for views and copies of one performance; all different where left out.
     """
     values, folds = np.asarray(predicted, dtype=np.float64), np.asarray(fold)

@@ -100,17 +100,13 @@ def evaluate(
     Args:
         features: all performances of the protocol; unlabelled ones are left out.
         folds: over the ids of `features`, all tasks at once.
-        systems: the systems to compare, including baselines.
         protocol, audit: of these folds, for the record.
         draws: bootstrap resamples for the intervals; 0 leaves them out.
         against: name of the system whose lead over every other one is reported.
         run: where the systems train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress: over the trainings. stop: called during training; true ends it.
 
-    Raises:
-        DataError: no fold has labelled performances on both sides.
-        AimError: a system failed; the message begins with its name.
-        Cancelled: `stop` returned true.
+    Raises DataError where no fold has labelled performances on both sides, AimError where a system failed (the message
+    begins with its name), Cancelled after `stop`.
     """
     videos = len(features)
     features = one_per_trial(features)[0]
@@ -122,7 +118,10 @@ def evaluate(
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "protocol": {"name": protocol, "folds": [_counts(fold) for fold in folds]},
+        "protocol": {
+            "name": protocol,
+            "folds": [{"name": fold.name, "train": len(fold.train), "test": len(fold.test)} for fold in folds],
+        },
         "audit": None if audit is None else audit.as_dict(),
         "videos": videos,
         "performances": len(features),
@@ -136,10 +135,6 @@ def _of(fold: Fold, ids: Collection[str]) -> Fold:
     """The fold without records that became a part of another."""
     train, test = (tuple(name for name in part if name in ids) for part in (fold.train, fold.test))
     return Fold(fold.name, train, test)
-
-
-def _counts(fold: Fold) -> Results:
-    return {"name": fold.name, "train": len(fold.train), "test": len(fold.test)}
 
 
 def _summaries(
@@ -189,8 +184,7 @@ def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str,
 def make_parts(features: FeatureSet, folds: Sequence[Fold]) -> list[Part]:
     """Folds by task, as rows of `features`, labelled performances only.
 
-    Raises:
-        DataError: none has at least two training rows and one test row.
+    Raises DataError where none has at least two training rows and one test row.
     """
     parts = [
         Part(task, fold, train, test)
@@ -210,11 +204,7 @@ def write_results(results: Results, place: str | Path) -> None:
 
 
 def read_results(place: str | Path) -> Results:
-    """Read what `write_results` wrote.
-
-    Raises:
-        DataError: it is absent, damaged or of another format.
-    """
+    """Read what `write_results` wrote. Raises DataError where it is absent, damaged or of another format."""
     try:
         results = read_json(Path(place))
     except (OSError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from pipeline.evaluate.grid_search import search as search_grid
 from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
 from pipeline.evaluate.leaderboard import PUBLISHED, TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
-from pipeline.evaluate.protocols import audit_lines, results_tables, run_protocol
+from pipeline.evaluate.protocols import TableRows, audit_lines, results_tables, run_protocol
 from pipeline.evaluate.spread import Run
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -29,31 +28,18 @@ from pipeline.systems import System
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
 
-TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
-"""Title, columns and rows of a table."""
-
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of an evaluation.
+    """Result of an evaluation."""
 
-    Attributes:
-        results: content of `results.json` (`pipeline.evaluate.cross_validation`).
-        folder: holds `results.json`, `config.json` and `report.html`.
-        config: the configuration.
-        systems: the requested ones: "aim", "all", or the number of one of the paper's tables.
-        quick: there was no inner validation.
-        expected: the time that it would take, where nothing was run.
-        only: the rows that were asked for; empty: all.
-    """
-
-    results: Results
-    folder: Path
+    results: Results  # content of `results.json` (`pipeline.evaluate.cross_validation`)
+    folder: Path  # holds `results.json`, `config.json` and `report.html`
     config: BaseConfig
-    systems: str = "aim"
-    quick: bool = False
-    expected: ExpectedTime | None = None
-    only: str = ""
+    systems: str = "aim"  # as asked for: "aim", "all", or the number of one of the paper's tables
+    quick: bool = False  # there was no inner validation
+    expected: ExpectedTime | None = None  # the time that it would take, where nothing was run
+    only: str = ""  # the rows that were asked for; empty: all
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the tables needs."""
@@ -92,19 +78,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SearchRun:
-    """Result of a search.
+    """Result of a search."""
 
-    Attributes:
-        found: content of `search.json` (`pipeline.evaluate.grid_search`).
-        table: `search.json`.
-        best: `best.yaml`, a whole configuration.
-        config: of the first candidate.
-    """
-
-    found: dict[str, Any]
-    table: Path
-    best: Path
-    config: BaseConfig
+    found: dict[str, Any]  # content of `search.json` (`pipeline.evaluate.grid_search`)
+    table: Path  # `search.json`
+    best: Path  # `best.yaml`, a whole configuration
+    config: BaseConfig  # of the first candidate
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the table needs."""
@@ -119,11 +98,7 @@ class SearchRun:
 
 
 def table_protocol(table: str) -> tuple[str, str]:
-    """The kind of data set and the protocol of a results table of the paper.
-
-    Raises:
-        UsageError: no such table.
-    """
+    """The kind of data set and the protocol of a table of the paper. Raises UsageError for an unknown table."""
     if table not in PAPER:
         raise UsageError(f"the paper has no results table '{table}'", fix=f"One of {', '.join(PAPER)}")
     return PAPER[table].kind, PAPER[table].protocol
@@ -142,26 +117,23 @@ def evaluate_features(
     more: Sequence[System],
     run: Run,
     observer: Observer,
-    stop: threading.Event,
 ) -> Evaluation:
     """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
 
     `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
-
-    Raises:
-        DataError: the performances cannot be split, or the split leaks.
-        Cancelled: `stop` was set.
+    Raises DataError where the performances cannot be split or the split leaks, Cancelled after a stop.
     """
+    stop = observer.stop_event().is_set
     if quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
     protocol = partial(
         run_protocol, config, features, systems=systems, only=only, oracle=oracle, quick=quick,
-        checkpoints=folder / "checkpoints", more=more, stop=stop.is_set,
+        checkpoints=folder / "checkpoints", more=more, stop=stop,
     )  # fmt: skip
     if dry_run:
-        expected = expected_time(lambda noting: protocol(run=noting), stop.is_set)
+        expected = expected_time(lambda noting: protocol(run=noting), stop)
         return Evaluation({}, folder, config, systems, quick, expected)
     with observer.progress("trainings") as progress:
         results = protocol(run=run, progress=progress)
@@ -177,18 +149,12 @@ def search_features(
     runs: int,
     run: Run,
     observer: Observer,
-    stop: threading.Event,
 ) -> SearchRun:
-    """Try every candidate by inner validation; writes `search.json` and `best.yaml`.
-
-    Raises:
-        DataError: no training part can be split, or an inner fold leaks.
-        Cancelled: `stop` was set.
-    """
+    """Try every candidate by inner validation; writes `search.json` and `best.yaml`. Raises as `search_grid`."""
     with observer.progress("trainings") as progress:
         results = search_grid(
             features, tried, folds=folds, runs=runs,
-            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=stop.is_set,
+            checkpoints=folder / "checkpoints", run=run, progress=progress, stop=observer.stop_event().is_set,
         )  # fmt: skip
     with writing(folder):
         table, best = write_search(results, tried, folder)

@@ -24,17 +24,11 @@ FEW, MORE = 1, 6
 
 @dataclass(frozen=True)
 class ExpectedTime:
-    """What an evaluation will take on this machine, from its beginning.
-
-    Attributes:
-        trainings: number of trainings.
-        row_passes: training rows, times networks, times epochs, over all trainings.
-        seconds: expected wall time.
-    """
+    """What an evaluation will take on this machine, from its beginning."""
 
     trainings: int
-    row_passes: float
-    seconds: float
+    row_passes: float  # training rows, times networks, times epochs, over all trainings
+    seconds: float  # wall time
 
     def __str__(self) -> str:
         return (
@@ -44,15 +38,11 @@ class ExpectedTime:
 
 
 class _NotedError(Exception):
-    """The trainings are known; nothing else is to be done."""
+    """Ends a protocol once its trainings are known."""
 
 
 def expected_time(protocol: Callable[[Run], object], stop: Stop | None = None) -> ExpectedTime:
-    """The expected time of the trainings that `protocol` would start with the run that it is given.
-
-    Raises:
-        Cancelled: `stop` returned true.
-    """
+    """The expected time of the trainings that `protocol` would start with the run that it is given."""
     noted: list[tuple[FeatureSet, Sequence[Job]]] = []
 
     def note(

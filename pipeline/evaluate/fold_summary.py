@@ -32,11 +32,9 @@ CLUSTERS = ("original", "trial")
 
 
 def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metrics:
-    """Every metric of one set of predictions; undefined ones are None.
+    """Every metric of one set of predictions (m,); undefined ones are None.
 
-    Args:
-        predicted: (m,). true: (m,).
-        low, high: least and greatest training score, the range of the relative L2.
+    `low` and `high` are the least and greatest training score, the range of the relative L2.
     """
     values = {
         "spearman": metrics.spearman(predicted, true),
@@ -49,7 +47,7 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
 
 
 def task_summary(
-    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int, seed: int = 0
+    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int
 ) -> Metrics:
     """Metrics of one task.
 
@@ -59,7 +57,6 @@ def task_summary(
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
         draws: bootstrap resamples; 0 leaves the interval out.
-        seed: of the resampling.
     """
     parts, predicted = _labelled(parts, predicted, true)
     ensemble = [values.mean(0) for values in predicted]
@@ -76,7 +73,7 @@ def task_summary(
         "over_folds": _correlations(parts, ensemble, true),
         "together": metrics_of(np.concatenate(ensemble), true[rows], low, high),
         "runs": {"count": len(by_run), **_spread(by_run)},
-        "interval": _interval(features, parts, ensemble, true, draws, seed),
+        "interval": _interval(features, parts, ensemble, true, draws),
     }
 
 
@@ -150,17 +147,10 @@ def difference(
     true: Floats,
     *,
     draws: int,
-    seed: int = 0,
 ) -> Metrics:
     """The lead of one system over another in ranking the same held-out performances of one task.
 
-    Args:
-        features: for the groups of the records.
-        parts: the folds of this task.
-        ours: (runs, m) per part. other: likewise.
-        true: (n,) labels of all rows.
-        draws: bootstrap resamples of whole performances, the same for both systems.
-        seed: of the resampling.
+    Args as for `task_summary`; `other` is like `ours`, and both are resampled alike.
 
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
@@ -169,13 +159,12 @@ def difference(
     b = _labelled(parts, other, true)[1]
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
-
     lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
 
     def statistic(chosen: Rows) -> float:
         return lead(chosen) - against(chosen)
 
-    low, high = _resampled(statistic, features, rows, draws, seed)
+    low, high = _resampled(statistic, features, rows, draws)
     return {
         "value": or_none(statistic(np.arange(len(rows)))),
         "level": 0.95,
@@ -185,26 +174,19 @@ def difference(
 
 
 def _interval(
-    features: FeatureSet, parts: Sequence[Part], values: Sequence[Floats], true: Floats, draws: int, seed: int
+    features: FeatureSet, parts: Sequence[Part], values: Sequence[Floats], true: Floats, draws: int
 ) -> Metrics | None:
     """95 % bootstrap interval of `together`, resampling whole performances."""
     if draws == 0:
         return None
     rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
-
     statistic = metrics.spearman_of_rows(predicted, true[rows])
-    low, high = _resampled(statistic, features, rows, draws, seed)
+    low, high = _resampled(statistic, features, rows, draws)
     clusters = len(_clusters(features, rows))
     return {"level": 0.95, "low": or_none(low), "high": or_none(high), "clusters": clusters}
 
 
-def _resampled(
-    statistic: Callable[[Rows], float],
-    features: FeatureSet,
-    rows: Rows,
-    draws: int,
-    seed: int,
-) -> tuple[float, float]:
+def _resampled(statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int) -> tuple[float, float]:
     """Bootstrap interval of a statistic of positions in `rows`, resampling performances."""
     members = _clusters(features, rows)
     single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
@@ -212,20 +194,15 @@ def _resampled(
     def of_drawn(drawn: Rows) -> float:
         return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
 
-    return metrics.bootstrap_interval(of_drawn, len(members), draws=draws, seed=seed)
+    return metrics.bootstrap_interval(of_drawn, len(members), draws=draws)
 
 
-def user_summary(
-    parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int, seed: int = 0
-) -> Metrics:
+def user_summary(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int) -> Metrics:
     """Correlations with new people averaged over the tasks, with 95 % bootstrap intervals that resample the people.
 
     With a few trials a person, each person's own correlation is mostly noise, so read the intervals.
 
-    Args:
-        parts: of all tasks, one fold for each person.
-        predicted: (runs, m) per part. true: (n,) labels of all rows.
-        draws: bootstrap resamples. seed: of the resampling.
+    Args as for `task_summary`; `parts` are of all tasks, one fold for each person.
 
     Returns:
         `count` of people; `mean`, over people and then tasks, and `together`, of all people of a task ranked together
@@ -251,7 +228,7 @@ def user_summary(
 
     out: Metrics = {"count": len(people)}
     for form in (mean, together):
-        low, high = metrics.bootstrap_interval(form, len(people), draws=draws, seed=seed) if draws else (math.nan,) * 2
+        low, high = metrics.bootstrap_interval(form, len(people), draws=draws) if draws else (math.nan,) * 2
         value = form(np.arange(len(people)))
         out[form.__name__] = {"value": or_none(value), "low": or_none(low), "high": or_none(high)}
     return out

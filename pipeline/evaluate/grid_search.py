@@ -74,18 +74,13 @@ def search(
     """Score every candidate inside the training parts of the protocol; the module's docstring describes the result.
 
     Args:
-        features: labelled performances.
         tried: they differ in network and recipe only; the first names protocol and splits.
         folds: inner folds of a training part.
         runs: networks per candidate and inner fold, at most.
-        checkpoints: folder of the checkpoints, for resuming.
         run: where candidates train (`pipeline.evaluate.spread.pick_run`). Changes no result.
-        progress: over the trainings. stop: called during training; true ends it.
 
-    Raises:
-        DataError: no training part can be split, or an inner fold leaks under a protocol that forbids it.
-        AimError: a candidate failed; the message begins with its number.
-        Cancelled: `stop` returned true.
+    Raises DataError where no training part can be split, or an inner fold leaks under a protocol that forbids it,
+    AimError where a candidate failed (the message begins with its number), Cancelled after `stop`.
     """
     config = tried[0].config
     outer = protocol_folds(config, features)
@@ -99,13 +94,12 @@ def search(
             fix="More groups of performances, or fewer --folds",
         )
     leaks = _audit(features, config, inner)
-    jobs = [
-        _job(number, one, name, inner[name], runs, checkpoints) for number, one in _numbered(tried) for name in inner
-    ]
+    numbered = list(enumerate(tried, start=1))
+    jobs = [_job(number, one, name, inner[name], runs, checkpoints) for number, one in numbered for name in inner]
     held = iter(run(features, jobs, progress, stop))
     true = label_table(features.records)[:, 0]
     rows = []
-    for number, one in _numbered(tried):
+    for number, one in numbered:
         means = {name: [scores.mean(0) for scores in next(held).score] for name in inner}
         rows.append({"candidate": number, "settings": dict(one.settings), **_figures(inner, means, true)})
     return {
@@ -157,10 +151,6 @@ def search_notes(results: SearchResults) -> list[str]:
         f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
         " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
     ]
-
-
-def _numbered(tried: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
-    return list(enumerate(tried, start=1))
 
 
 def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: int, checkpoints: Path | None) -> Job:

@@ -79,7 +79,6 @@ def all_systems(
     Args:
         features: decides which systems are possible.
         model: our network; ablations and the networks of the other systems take its width.
-        config: the recipe of every network.
         checkpoints: folder of the checkpoints; every system has a subfolder.
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
@@ -87,9 +86,10 @@ def all_systems(
     has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
     one = features.secondary.shape[2] == 1
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
+    has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        tasks = (("single-task", False), ("multi-task", True)) if _has_parts(features) else ((WITHOUT_PARTS, False),)
+        tasks = (("single-task", False), ("multi-task", True)) if has_parts else ((WITHOUT_PARTS, False),)
         for name, task in tasks:
             if has_scene:
                 systems.append(AimSystem(name, replace(model, multi_task=task), config))
@@ -108,15 +108,11 @@ def all_systems(
             if features.trial.shape[-1]:
                 trial = replace(model, trial="linear")
                 systems.append(AimSystem("AIM, all tasks, trial descriptors", trial, ranking, pool=True))
-    return {system.name: _kept(system, checkpoints) for system in systems}
+    return {system.name: _with_checkpoints(system, checkpoints) for system in systems}
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """The trivial baselines and the systems of one of the paper's tables; impossible ones are left out.
-
-    Raises:
-        UsageError: no such table.
-    """
+    """Trivial baselines and possible systems of one of the paper's tables. Raises UsageError for an unknown table."""
     if table not in TABLES:
         raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
     baselines = [system for system in systems.values() if system.baseline]
@@ -140,12 +136,8 @@ PUBLISHED = "methods"
 def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
     """The trivial baselines and what is asked for; also what a combination among `systems` consists of.
 
-    Args:
-        asked: names or their beginnings, separated by commas, in any case; `PUBLISHED`.
-        systems: to choose from.
-
-    Raises:
-        UsageError: nothing has such a name.
+    `asked` are names or their beginnings, separated by commas, in any case, and `PUBLISHED`. Raises UsageError for
+    others.
     """
     possible = {one.name: one for system in systems for one in (system, *getattr(system, "candidates", ()))}
     wanted: set[str] = set()
@@ -160,28 +152,18 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
     return [system for name, system in possible.items() if name in wanted or system.baseline]
 
 
-def _has_parts(features: FeatureSet) -> bool:
-    """Whether a performance has an execution or a synchronisation score."""
-    return bool(np.isfinite(label_table(features.records)[:, 1:]).any())
-
-
 def combination(
     features: FeatureSet, ours: System, kinds: tuple[str, ...], seed: int = 0, *, validate: bool = True
 ) -> Combined:
     """AIM and the regressions that go with it, as one system; each has its own row.
 
-    Args:
-        features: decides what is possible.
-        ours: AIM as every other protocol trains it.
-        kinds: groups that stay on one side of an inner fold; with "subject" among them, regressions that carry over
-            between people are candidates too.
-        seed: of the inner folds.
-        validate: False leaves out the inner validation: equal weights.
+    `kinds` are the groups that stay on one side of an inner fold; with "subject" among them, regressions that carry
+    over between people are candidates too. `validate` False leaves out the inner validation: equal weights.
     """
     return Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate)
 
 
-def _kept(system: System, checkpoints: Path | None) -> System:
+def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
     if isinstance(system, TimesDifficulty):
         network = _kept(system.system, checkpoints)
@@ -193,14 +175,10 @@ def _kept(system: System, checkpoints: Path | None) -> System:
 
 
 def _compared(features: FeatureSet, model: AimConfig, config: TrainConfig) -> list[System]:
-
     def network(kind: Kind, **shape: Any) -> ComparisonConfig:
-        size: dict[str, Any] = {
-            "width": model.width,
-            "regression_width": model.regression_width,
-            "dropout": model.dropout,
-        }
-        return ComparisonConfig(kind, **size, **shape)
+        return ComparisonConfig(
+            kind, width=model.width, regression_width=model.regression_width, dropout=model.dropout, **shape
+        )
 
     networks: list[System] = []
     if features.scene.shape[-1]:

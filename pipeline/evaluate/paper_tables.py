@@ -15,23 +15,14 @@ AQA7 = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One table.
+    """One table."""
 
-    Attributes:
-        number: as in the paper.
-        kind: kind of data set.
-        protocol: ours that corresponds to it.
-        tasks: columns.
-        rows: per cent by system; None where the paper has no figure.
-        ours: the row of the full model.
-    """
-
-    number: str
-    kind: str
-    protocol: str
-    tasks: tuple[str, ...]
-    rows: dict[str, tuple[float | None, ...]]
-    ours: str
+    number: str  # as in the paper
+    kind: str  # of data set
+    protocol: str  # ours that corresponds to it
+    tasks: tuple[str, ...]  # columns
+    rows: dict[str, tuple[float | None, ...]]  # per cent by system; None where the paper has no number
+    ours: str  # the row of the full model
 
     def by_task(self, *, full: bool) -> dict[str, dict[str, float | None]]:
         """Rows as {"NAME (paper, table N)": {task: per cent}}; the full model's only, or all."""

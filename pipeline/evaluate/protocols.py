@@ -34,6 +34,10 @@ MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
 
 
+TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
+"""Title, columns and rows of a table."""
+
+
 def run_protocol(
     config: BaseConfig,
     features: FeatureSet,
@@ -61,14 +65,10 @@ def run_protocol(
         only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
         oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
         quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
-        checkpoints: folder of the checkpoints, for resuming.
         more: additional systems.
-        run: where the systems train.
-        progress: over the trainings. stop: called during training; true ends it.
 
-    Raises:
-        UsageError: unknown protocol.
-        DataError: the records cannot be split this way, or the split leaks under a protocol that forbids it.
+    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
+    under a protocol that forbids it.
     """
     folds = protocol_folds(config, features)
     report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
@@ -175,8 +175,8 @@ DIRECTIONS: Mapping[str, Literal["high", "low"]] = {
 """Which end is good, by column. Other columns, such as ends of intervals and weights, have no good end."""
 
 
-def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
-    """Title, columns and rows of the tables in the paper's form, one per form of the correlation.
+def results_tables(results: Results) -> list[TableRows]:
+    """The tables in the paper's form, one per form of the correlation.
 
     With one fold both forms are equal, and there is one table. With few held-out performances a fold, all ranked
     together come first, with their intervals.
@@ -192,7 +192,7 @@ def results_tables(results: Results) -> list[tuple[str, tuple[str, ...], list[tu
     return [*tables, *_user_table(results), *_choice_table(results)]
 
 
-def _interval_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+def _interval_table(results: Results) -> list[TableRows]:
     """Intervals of all held-out predictions ranked together, by task; none without resampling."""
     rows = []
     for name, system in results["systems"].items():
@@ -208,7 +208,7 @@ def interval_text(interval: Mapping[str, Any]) -> str | None:
     return None if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-def _user_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+def _user_table(results: Results) -> list[TableRows]:
     """Both forms of the correlation with intervals over users, where users are the folds."""
     rows, users = [], 0
     for name, system in results["systems"].items():
@@ -221,7 +221,7 @@ def _user_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple
     return [(title, columns, rows)] if rows else []
 
 
-def _choice_table(results: Results) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+def _choice_table(results: Results) -> list[TableRows]:
     """Inner figures and weights of the systems of a combination, averaged over the folds."""
     choices = results["systems"].get(COMBINED, {}).get("inner") or []
     if not choices:
@@ -243,12 +243,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of one table: per task, the averages over tasks and the error, for each system.
-
-    Args:
-        results: of `evaluate`.
-        form: a key of `FORMS`.
-    """
+    """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system."""
     tasks = results["tasks"]
     columns = ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE")
     rows = []
@@ -284,11 +279,6 @@ def fisher(percents: Sequence[float | None]) -> float | None:
     return fisher_average(given).value if given else None
 
 
-def _not_evaluated(entry: Mapping[str, Any]) -> str:
-    counts = f"{entry['train']} to train on, {entry['test']} to test"
-    return f"note: {entry['task']}, fold {entry['fold']}, is not evaluated: {counts}"
-
-
 def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Lines for the terminal on the audit, and on `left_out` in the results."""
     audited = report.as_dict() if isinstance(report, LeakReport) else report
@@ -296,7 +286,9 @@ def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mappi
     lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited['forbid'])}"]
     if not audited["content_checked"]:
         lines.append("leak audit: contents not compared, because some files are absent")
-    lines += [_not_evaluated(entry) for entry in left_out]
+    for entry in left_out:
+        counts = f"{entry['train']} to train on, {entry['test']} to test"
+        lines.append(f"note: {entry['task']}, fold {entry['fold']}, is not evaluated: {counts}")
     return lines + [
         f"leak: fold {leak['fold']}, {leak['kind']} '{leak['value']}' on both sides" for leak in audited["leaks"][:10]
     ]

@@ -35,20 +35,11 @@ class Run(Protocol):
     def __call__(
         self, features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
     ) -> list[HeldOut]:
-        """Run all jobs.
-
-        Raises:
-            AimError: of the first job that fails; its message begins with the job's name.
-            Cancelled: `stop` said so.
-        """
+        """Run all jobs. Raises the AimError of the first that fails, named by the job; Cancelled after `stop`."""
 
 
 def pick_run(engine: str, config: BaseConfig, address: str | None = None) -> Run:
-    """How jobs are run: "local" or "ray", the names that `extract --engine` takes.
-
-    Raises:
-        UsageError: no such engine, or Ray is not installed.
-    """
+    """How jobs are run: "local" or "ray", as `extract --engine`. Raises UsageError for another, or without Ray."""
     pool = pick_pool(engine, config.run, address)
     if engine == "local" or pool is None:
         return run_here
@@ -65,9 +56,7 @@ def run_systems(
 ) -> list[HeldOut]:
     """The predictions of every system for the test rows of every part; composed systems are cut into their trainings.
 
-    Raises:
-        AimError: of the first system that fails; its message begins with the system's name.
-        Cancelled: `stop` said so.
+    Raises the AimError of the first system that fails, named by the system; Cancelled after `stop`.
     """
     pieces = [piece for system in systems for piece in _cut(system, features, parts)]
     jobs: list[Job] = []
@@ -130,10 +119,8 @@ def run_on_workers(
     """See `Run`: as many jobs at once as the pool has places, each on `threads` cores.
 
     A job whose worker is lost runs once more; with checkpoints in a folder that all machines see, it resumes there.
-
-    Raises:
-        UsageError: the cluster cannot be reached or has no room for one worker.
-        JobError: a job failed by a fault of the program, or lost two workers.
+    Raises UsageError where the cluster cannot be reached or has no room, JobError where a job failed by a fault of the
+    program or lost two workers.
     """
 
     def lost(numbered: tuple[int, Job], reason: str) -> tuple[int, HeldOut | None]:

@@ -52,12 +52,7 @@ class JobError(AimError):
 def run_job(
     features: FeatureSet, job: Job, cores: int, progress: Steps | None = None, stop: Stop | None = None
 ) -> HeldOut:
-    """One job on `cores` cores (0: as many as torch uses here); their number changes no result.
-
-    Raises:
-        AimError: the job failed; the message begins with its name.
-        Cancelled: `stop` said so.
-    """
+    """One job on `cores` cores (0: as many as torch uses here); their number changes no result. Raises as `Run`."""
     try:
         chosen = features if job.rows is None else features.take(job.rows)
         with one_thread(cores):

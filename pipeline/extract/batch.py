@@ -58,11 +58,7 @@ class Summary:
 
 
 def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...]:
-    """Every `parts`-th record from `part` (1-based): the same records whatever the machine.
-
-    Raises:
-        UsageError: part is not in 1..parts.
-    """
+    """Every `parts`-th record from `part` (1-based). Raises UsageError unless `part` is in 1..`parts`."""
     if not 1 <= part <= parts:
         raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
     return tuple(records[part - 1 :: parts])
@@ -114,9 +110,9 @@ def run_extract(
 ) -> Summary:
     """Extract what is not fresh, and log it beside the outputs (see `pipeline.extract.run_log`).
 
+    The planner's cache takes the outputs. Temporaries of killed processes are swept first.
+
     Args:
-        records: what to extract.
-        planner: decides which stages run; its cache takes the outputs, temporaries of killed processes are swept first.
         stop: set it to end cleanly; stages that are done stay done.
         on_result, on_frames: progress hooks, called in this thread (frames: in the decoding thread).
         on_plan: called with the plans, the number of fresh records, and the expected frames of each plan's video.
@@ -139,7 +135,8 @@ def run_extract(
         earlier: dict[str, Result] = {}
         for tries_left in reversed(range(TRIES)):
             for result in run_plans(plans, config, cache, stop, on_frames, pool) if plans and not stop.is_set() else ():
-                result = _joined(earlier.pop(result.record.id, None), result)
+                if result.record.id in earlier:  # another try; what the first one did stays done
+                    result = replace(result, done={**earlier.pop(result.record.id).done, **result.done})
                 if result.retry and result.failed and tries_left and not stop.is_set():
                     earlier[result.record.id] = result
                     continue
@@ -167,11 +164,6 @@ def run_extract(
     return summary
 
 
-def _joined(before: Result | None, result: Result) -> Result:
-    """The result of another try at a record, with what the first one did."""
-    return result if before is None else replace(result, done={**before.done, **result.done})
-
-
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
@@ -183,9 +175,7 @@ def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[st
 def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     """The records of the configuration's data set; `unscored` adds those that its own files give no score.
 
-    Raises:
-        UsageError: no `dataset.root`.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError without `dataset.root`, DataError where the data set's own files cannot be used.
     """
     dataset = config.dataset
     if dataset.root is None:

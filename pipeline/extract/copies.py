@@ -15,21 +15,13 @@ from pipeline.stages import stage_class
 
 @dataclass(frozen=True)
 class Local:
-    """A plan that reads local files only.
+    """A plan that reads local files only."""
 
-    Attributes:
-        plan: the plan, without the stages whose input is not available.
-        contents: fingerprints of the copies by kind; None where nothing was copied.
-        origins: address of each copy by its path, for messages.
-        failed: why stages cannot run.
-        cancelled: the user asked to stop while an input was copied.
-    """
-
-    plan: Plan
-    contents: Mapping[str, str] | None = None
-    origins: Mapping[str, str] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
-    cancelled: bool = False
+    plan: Plan  # without the stages whose input is not available
+    contents: Mapping[str, str] | None = None  # fingerprints of the copies by kind; None where nothing was copied
+    origins: Mapping[str, str] = field(default_factory=dict)  # address of each copy by its path, for messages
+    failed: Mapping[str, str] = field(default_factory=dict)  # why stages cannot run
+    cancelled: bool = False  # the user asked to stop while an input was copied
 
 
 @contextmanager

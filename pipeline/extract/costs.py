@@ -29,22 +29,13 @@ PROBED_FAR, PROBED_FAR_BYTES = 2, 64 << 20
 
 @dataclass(frozen=True)
 class Estimate:
-    """The expected cost of a batch.
+    """The expected cost of a batch."""
 
-    Attributes:
-        videos: number of videos with something to do.
-        frames: frames of those videos, counted or scaled from a counted sample.
-        seconds: wall-clock seconds with `workers` workers.
-        workers: workers that share the work.
-        stages: per stage that runs: `videos`, `work` and its `unit`, `seconds_per_unit`, and whether that was
-            `measured` here.
-    """
-
-    videos: int
-    frames: int
-    seconds: float
+    videos: int  # with something to do
+    frames: int  # of those videos, counted or scaled from a counted sample
+    seconds: float  # wall clock, with `workers` workers
     workers: int
-    stages: dict[str, dict[str, Any]]
+    stages: dict[str, dict[str, Any]]  # per stage that runs: videos, work, unit, seconds_per_unit, measured (here)
 
 
 def remember(planner: Planner, result: Result) -> None:
@@ -57,7 +48,7 @@ def remember(planner: Planner, result: Result) -> None:
 def estimate(
     plans: Sequence[Plan], planner: Planner, workers: int = 1, frames: Sequence[int] | None = None
 ) -> Estimate:
-    """The expected cost of `plans`, whose videos have `frames` (`expected_frames` where left out)."""
+    """The expected cost of `plans`, whose videos have `frames` (default: `expected_frames`)."""
     measured = planner.cache.index.costs()
     names = dict.fromkeys(stage for plan in plans for stage in plan.todo)
     frames = expected_frames([plan.record for plan in plans]) if frames is None else frames

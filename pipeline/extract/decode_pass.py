@@ -39,13 +39,9 @@ class _Subscription:
 
 
 class DecodePass:
-    """Opens one video for several stages at once.
+    """Opens one video for several stages at once, when a stage first asks for it.
 
-    Args:
-        record: the performance; its video is opened when a stage first asks for it.
-        stages: names of the stages that will take part; each must end with `leave`.
-        stop: set when the user asks to stop.
-        progress: called for every decoded frame.
+    Each of `stages` must end with `leave`. `progress` is called for every decoded frame; `stop` ends the work.
     """
 
     def __init__(
@@ -104,11 +100,7 @@ class DecodePass:
 
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
-        """Information and frame times, read once.
-
-        Raises:
-            VideoError: the record has no video, or it cannot be read.
-        """
+        """Information and frame times, read once. Raises VideoError without a video that can be read."""
         with self._probe_lock:
             return self._probed
 

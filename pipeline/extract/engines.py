@@ -33,17 +33,10 @@ def run_plans(
     progress: FrameProgress | None = None,
     pool: Pool | None = None,
 ) -> Iterator[Result]:
-    """Results in the order in which records finish.
+    """Results in the order in which records finish; after `stop` is set, stages that are done stay done.
 
     A record whose worker dies, takes longer than `run.timeout_s` or needs more than `run.memory_gb` fails by name.
-
-    Args:
-        plans: one per record.
-        config: the configuration.
-        cache: where outputs go.
-        stop: set it to end cleanly; stages that are done stay done.
-        progress: called for decoded frames.
-        pool: where workers run; None: this process.
+    `pool` None runs the plans in this process.
     """
 
     def report(plan: Plan, done: int, total: int, stages: tuple[str, ...]) -> None:
@@ -93,7 +86,7 @@ def start_worker(values: dict[str, Any], root: Path, stop: threading.Event) -> C
 def lost(plan: Plan, cache: Cache, reason: str) -> Result:
     """The result of a record whose worker was lost: stages that were written are done, the others failed.
 
-    Only a crash is kept as the video's; a kill from outside, and limits of time and memory, are the moment's.
+    Only a crash is kept as the video's failure; a kill from outside, or a limit, may not occur again.
     """
     result = Result(plan.record, skipped=plan.fresh)
     error = VideoError(reason, where=plan.record.id, fix="Run `extract --retry-failed` to try it again")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,15 +15,7 @@ from data.video import Listing, Record, find_videos
 from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
-from pipeline.extract.batch import (
-    Summary,
-    dataset_records,
-    plan_all,
-    run_extract,
-    shard,
-    slurm_shard,
-    status_rows,
-)
+from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, shard, slurm_shard, status_rows
 from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.unneeded import unneeded
@@ -34,21 +25,13 @@ from pipeline.workers import Pool
 
 @dataclass(frozen=True)
 class ExtractRun:
-    """What `extract` did, or would do.
+    """What `extract` did, or would do."""
 
-    Attributes:
-        cache: where the outputs are.
-        summary: the videos and what happened to each.
-        costs: of a dry run: what would run, why, and at what cost, as JSON types; else None.
-        preview: `written`, `fresh` and `failed` previews, as JSON types; empty where none were asked for.
-        flags: titles of the flags by the name of each flagged video (`pipeline.score.video_flags`).
-    """
-
-    cache: str
+    cache: str  # where the outputs are
     summary: Summary
-    costs: dict[str, Any] | None = None
-    preview: dict[str, Any] = field(default_factory=dict)
-    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    costs: dict[str, Any] | None = None  # of a dry run: what would run, why, and at what cost, as JSON types
+    preview: dict[str, Any] = field(default_factory=dict)  # `written`, `fresh` and `failed`; empty without previews
+    flags: Mapping[str, Sequence[str]] = field(default_factory=dict)  # titles of the flags by each flagged video's name
 
     @property
     def ok(self) -> bool:
@@ -58,15 +41,10 @@ class ExtractRun:
 
 @dataclass(frozen=True)
 class Status:
-    """State of every video and stage.
+    """State of every video and stage."""
 
-    Attributes:
-        cache: where the outputs are.
-        rows: `video`, `stage`, `state` ("fresh", "stale", "missing" or "failed"), `reason`, `quality`.
-    """
-
-    cache: str
-    rows: tuple[dict[str, Any], ...]
+    cache: str  # where the outputs are
+    rows: tuple[dict[str, Any], ...]  # `video`, `stage`, `state` ("fresh", "stale", ...), `reason`, `quality`
 
     @property
     def ok(self) -> bool:
@@ -91,9 +69,7 @@ class ExtractJob:
 def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
     """The videos of the inputs, or of the configuration's data set where there are none.
 
-    Raises:
-        UsageError: no such file or folder, or no data set given.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError for a missing input or data set, DataError where the data set's own files cannot be used.
     """
     if inputs:
         listing = find_videos(list(inputs), config.storage.reach(), config.frames.fps)
@@ -104,12 +80,7 @@ def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) 
 
 
 def labelled_records(config: BaseConfig, observer: Observer) -> list[Record]:
-    """The performances of the configuration's data set that have labels.
-
-    Raises:
-        UsageError: no data set given.
-        DataError: the data set's own files cannot be used, or no performance has a score.
-    """
+    """The performances of the data set that have labels. Raises as `list_inputs`, and DataError where none has."""
     records = list_inputs((), config, observer).records
     labelled = [record for record in records if record.labels is not None]
     if records and not labelled:
@@ -162,9 +133,7 @@ def plan_job(
 ) -> ExtractJob:
     """The videos of a run with their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
 
-    Raises:
-        UsageError: no such input, stage or shard.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError for an unknown input, stage or shard, DataError where the data set's own files cannot be used.
     """
     listing = list_inputs(inputs, config, observer)
     if shard_text is not None:
@@ -176,22 +145,14 @@ def plan_job(
 def prune(
     config: BaseConfig, inputs: Sequence[Path], stages: str | Sequence[str], yes: bool, observer: Observer
 ) -> CacheFiles:
-    """Delete, or only list, outputs that the configuration and its videos do not use.
-
-    Raises:
-        UsageError: no such cache, input or stage.
-    """
+    """Delete, or only list, outputs that a configuration does not use. Raises UsageError where there is no cache."""
     planner = make_planner(config, stages)
     cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
 def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
-    """The records of this machine: those of shard `i/n`, or of this task of a Slurm job array, or all.
-
-    Raises:
-        UsageError: the shard is not of the form i/n, or i is not in 1..n.
-    """
+    """The records of shard `i/n`, of this task of a Slurm job array, or all. Raises UsageError for another shard."""
     part = parse_shard(text) if text else slurm_shard()
     if part is None:
         return tuple(records)
@@ -205,24 +166,14 @@ SHARD_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """`"2/4"` to (2, 4).
-
-    Raises:
-        UsageError: not of this form.
-    """
+    """`"2/4"` to (2, 4). Raises UsageError for another form."""
     part, slash, parts = text.partition("/")
     if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
         raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
     return int(part), int(parts)
 
 
-def extract_videos(
-    job: ExtractJob,
-    pool: Pool | None,
-    observer: Observer,
-    stop: threading.Event,
-    before: Callable[[], None],
-) -> Summary:
+def extract_videos(job: ExtractJob, pool: Pool | None, observer: Observer, before: Callable[[], None]) -> Summary:
     """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
     planner, workers = job.planner, job.config.run.workers
     with observer.progress("videos") as progress:
@@ -234,13 +185,14 @@ def extract_videos(
                 observer.note(in_a_line(estimate(plans, planner, workers, frames)))
             hooks["on_plan"](plans, fresh, frames)
 
-        summary = run_extract(job.records, planner, stop=stop, pool=pool, **{**hooks, "on_plan": on_plan})
+        hooks |= {"stop": observer.stop_event(), "pool": pool}
+        summary = run_extract(job.records, planner, **{**hooks, "on_plan": on_plan})
     _note_joint_maps(job, summary, observer)
     return replace(summary, problems=job.listing.problems)
 
 
 def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> None:
-    """Which joint of an imported keypoint file became which, one line for every map that occurs."""
+    """Note how joints of an imported keypoint file were mapped, one line for every map that occurs."""
     planner = job.planner
     if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
         return
@@ -253,23 +205,13 @@ def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> N
 
 
 def extract_missing(
-    records: Sequence[Record],
-    config: BaseConfig,
-    *,
-    engine: str,
-    address: str | None,
-    observer: Observer,
-    stop: threading.Event,
+    records: Sequence[Record], config: BaseConfig, *, engine: str, address: str | None, observer: Observer
 ) -> None:
-    """Extract what the features of `records` still lack; videos that fail are reported and left out.
-
-    Raises:
-        Cancelled: `stop` was set.
-    """
+    """Extract what `records` still lack; failed videos are reported and left out. Raises Cancelled after a stop."""
     planner = make_planner(config, ("timesteps",))
     pool = pick_pool(engine, config.run, address)
     with observer.progress("videos") as progress:
-        summary = run_extract(records, planner, stop=stop, pool=pool, **progress.hooks())
+        summary = run_extract(records, planner, stop=observer.stop_event(), pool=pool, **progress.hooks())
     planner.cache.close()
     if summary.failed:
         observer.failures(summary.failed)

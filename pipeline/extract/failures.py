@@ -1,7 +1,7 @@
-"""Which failures belong to a video, and which to the moment.
+"""Which failures a video's own content explains, and which may not occur again.
 
-Only a failure that the video's own content explains is kept in the cache and not tried again by itself. Memory, disks,
-downloads, weights, limits of time and memory, and other processes are the moment's: the next run tries again.
+Only the former are kept in the cache and not retried by themselves. Memory, disks, downloads, weights, limits of time
+and memory, and other processes are conditions of the moment: the next run tries again.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT")
 """Signals by which a decoder ends on a hostile video; others come from outside, such as the memory guard's."""
 
 
-def passing_fault(error: BaseException, record: Record) -> str | None:
-    """One line why the moment is at fault, None where the video's own content or a fault of the program is."""
+def temporary_failure(error: BaseException, record: Record) -> str | None:
+    """One line why a failure may not occur again; None where the video's own content or a program fault explains it."""
     chain = list(_chain(error))
     if isinstance(error, AimError) and error.momentary:
         return str(error)
@@ -45,9 +45,9 @@ def passing_fault(error: BaseException, record: Record) -> str | None:
 
 
 def is_crash(reason: str) -> bool:
-    """Whether a lost worker ended by a crash of its own that the video explains, and not by somebody's kill or a limit.
+    """Whether a lost worker crashed in a way that the video explains, and not by a kill or a limit.
 
-    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for want of it.
+    Where memory is limited (`ulimit -v`, `ulimit -d`), a library may crash for lack of it.
     """
     return any(f"killed by {name}" in reason for name in CRASHES) and not _memory_is_limited()
 

@@ -22,7 +22,7 @@ def trim_heap() -> None:
 def map_pictures() -> None:
     """Give pictures memory of their own, which goes back when they are freed.
 
-    By default the first large array that is freed moves all later ones into the heaps, between small arrays.
+    By default the first large array that is freed moves all later ones into the heaps, with small arrays between them.
     """
     mmap_threshold = -3  # M_MMAP_THRESHOLD in malloc.h
     _call("mallopt", mmap_threshold, MAPPED)

@@ -12,7 +12,7 @@ from pipeline.cache import Cache, Check, Computation, fingerprints
 from pipeline.config import BaseConfig
 from pipeline.stages import needed_inputs, stage_class, with_inputs
 
-FAR_LANES = 8
+REMOTE_THREADS = 8
 """Number of records that are planned in parallel where inputs are on a store and may have to be read."""
 
 
@@ -81,15 +81,12 @@ class Planner:
     """Works out what records need under one configuration.
 
     Args:
-        config: the configuration.
-        cache: where outputs are.
         stages: only these stages (those they need are added); default: the configuration's.
         force: run the asked-for stages even where fresh.
         retry_failed: run stages again that failed with the same settings and input.
         fetch: gets a message for each download of weights that a stage's own library names; None: no download.
 
-    Raises:
-        UsageError: an unknown stage, or settings of two stages that do not fit together.
+    Raises UsageError for an unknown stage, or for settings of two stages that do not fit together.
     """
 
     def __init__(
@@ -148,11 +145,11 @@ class Planner:
     def plan_all(self, records: Sequence[Record]) -> Iterator[Plan]:
         """The steps of many records, in their order; records on a store are planned in parallel."""
         with self.cache.snapshot(len(records) * len(self.stages)):
-            lanes = FAR_LANES if any(record.remote for record in records) else self.cache.lanes
-            if lanes == 1:
+            threads = REMOTE_THREADS if any(record.remote for record in records) else self.cache.plan_threads
+            if threads == 1:
                 yield from map(self.plan, records)
                 return
-            with ThreadPoolExecutor(lanes) as pool:
+            with ThreadPoolExecutor(threads) as pool:
                 yield from pool.map(self.plan, records)
 
     def describe(self, name: str) -> dict[str, Any]:
@@ -176,9 +173,7 @@ class Planner:
             forced = self.force and name in self.asked
             needed = name in self.asked or step.check.state == "stale"
             needed = needed or any(name in by_name[c].computation.upstream for c in chosen)
-            if needed and (forced or self._must_run(step)):
+            retried = step.check.state == "failed" and self.retry_failed
+            if needed and (forced or retried or step.check.state in ("missing", "stale")):
                 chosen.add(name)
         return tuple(step.stage for step in steps if step.stage in chosen)
-
-    def _must_run(self, step: Step) -> bool:
-        return step.check.state in ("missing", "stale") or (step.check.state == "failed" and self.retry_failed)

@@ -36,11 +36,7 @@ def extract_and_read(
     """What `read` makes of each record's outputs, and why there are none, both by the record's id.
 
     Args:
-        records: what to extract and read.
-        planner: see `run_extract`.
         stage: the stage whose output `read` needs.
-        read: reads the outputs of one record.
-        stop: set it to end after the current writes.
         note: called with the reason why a record is extracted again.
         hooks: progress hooks of `run_extract`, for the first extraction, and its `pool`.
     """

@@ -39,11 +39,7 @@ from pipeline.extract.runner import Result
 
 
 class RunLog:
-    """The log of one run; a context manager. Every failure to write turns it off, never the run.
-
-    Args:
-        planner: names the cache, the configuration, and what the stages depend on.
-    """
+    """The log of one run; a context manager. Every failure to write turns it off, never the run."""
 
     def __init__(self, planner: Planner) -> None:
         now = datetime.now(timezone.utc)

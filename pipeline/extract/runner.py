@@ -16,7 +16,7 @@ from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
 from pipeline.extract.copies import local_copies
 from pipeline.extract.decode_pass import DecodePass, StageFrames
-from pipeline.extract.failures import passing_fault
+from pipeline.extract.failures import temporary_failure
 from pipeline.extract.heap import map_pictures, trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
@@ -69,13 +69,7 @@ class Upstream(Mapping[str, StageOutput]):
 
 
 class PlanRunner:
-    """Runs plans in this process. Holds one extractor per stage, so that models load once.
-
-    Args:
-        config: the configuration.
-        cache: where outputs go.
-        stop: set when the user asks to stop.
-    """
+    """Runs plans in this process. Holds one extractor per stage, so that models load once."""
 
     def __init__(self, config: BaseConfig, cache: Cache, stop: threading.Event | None = None) -> None:
         self.cache = cache
@@ -85,7 +79,7 @@ class PlanRunner:
         self._origins: Mapping[str, str] = {}
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
-        """Run the plan's stages; a stage that fails is left out with those that need it, nothing else."""
+        """Run the plan's stages; a stage that fails is left out with those that need it."""
         map_pictures()  # each time: training in this process wants the contrary
         with local_copies(plan, self.stop) as given:
             self._origins = given.origins
@@ -176,9 +170,9 @@ class PlanRunner:
         """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
         if isinstance(error, AimError) and error.where is not None:
             error.where = self._origins.get(error.where, error.where)
-        passing = passing_fault(error, record)
-        if passing is not None:
-            return passing
+        temporary = temporary_failure(error, record)
+        if temporary is not None:
+            return temporary
         try:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:

@@ -21,55 +21,33 @@ Reals = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Body:
-    """One agent in one frame.
+    """One agent in one frame."""
 
-    Attributes:
-        agent: index in the arrays of the pose stage.
-        keypoints: (17, 3) x px, y px, score; NaN where there is no detection.
-        box: (4,) x1 y1 x2 y2 px, NaN where there is no detection.
-        filled: the joints are interpolated.
-    """
-
-    agent: int
-    keypoints: Reals
-    box: Reals
-    filled: bool
+    agent: int  # index in the arrays of the pose stage
+    keypoints: Reals  # (17, 3) x px, y px, score; NaN where there is no detection
+    box: Reals  # (4,) x1 y1 x2 y2 px, NaN where there is no detection
+    filled: bool  # the joints are interpolated
 
 
 @dataclass(frozen=True)
 class BorderFlow:
-    """The border cells of one frame pair.
+    """The border cells of one frame pair."""
 
-    Attributes:
-        boxes: (cell, 4) x1 y1 x2 y2 in shares of the picture.
-        flow: (cell, 2) picture widths and heights per second.
-        usable: (cell,) whether the flow means something.
-        motion: the camera's motion in words.
-    """
-
-    boxes: Reals
-    flow: Reals
-    usable: NDArray[np.bool_]
-    motion: str
+    boxes: Reals  # (cell, 4) x1 y1 x2 y2 in shares of the picture
+    flow: Reals  # (cell, 2) picture widths and heights per second
+    usable: NDArray[np.bool_]  # (cell,) whether the flow means something
+    motion: str  # the camera's motion in words
 
 
 @dataclass(frozen=True)
 class PreviewScene:
-    """Everything that is drawn for one video.
-
-    Attributes:
-        record: the video.
-        size: width and height in pixels.
-        times: (N,) presentation time of every frame in seconds.
-        outputs: the stages' outputs; any may be missing.
-        roles: name of each agent of the pose stage, such as {0: "primary"}.
-    """
+    """Everything that is drawn for one video."""
 
     record: Record
-    size: tuple[int, int]
-    times: NDArray[np.float64]
-    outputs: Mapping[str, StageOutput]
-    roles: Mapping[int, str] = field(default_factory=dict)
+    size: tuple[int, int]  # width and height in pixels
+    times: NDArray[np.float64]  # (N,) presentation time of every frame in seconds
+    outputs: Mapping[str, StageOutput]  # of the stages; any may be missing
+    roles: Mapping[int, str] = field(default_factory=dict)  # name of each agent, such as {0: "primary"}
 
     @property
     def end(self) -> float:

@@ -53,17 +53,11 @@ MOST_NAMED = 20
 
 @dataclass
 class Previews:
-    """What `write_previews` did.
+    """What `write_previews` did."""
 
-    Attributes:
-        written: films and sheets drawn, two per video.
-        fresh: videos whose preview was newer than their outputs.
-        failed: why there is no preview, by the video's printable name.
-    """
-
-    written: list[Path] = field(default_factory=list)
-    fresh: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
+    written: list[Path] = field(default_factory=list)  # films and sheets drawn, two per video
+    fresh: int = 0  # videos whose preview was newer than their outputs
+    failed: dict[str, str] = field(default_factory=dict)  # why there is no preview, by the video's printable name
 
 
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
@@ -80,12 +74,8 @@ def mark_previews(cache: Cache) -> None:
         write_text(mark, "Films that `extract --preview` drew; they are no inputs\n")
 
 
-def refuse_far(records: Sequence[Record], planner: Planner) -> None:
-    """Refuse what no preview can be drawn of.
-
-    Raises:
-        UsageError: the cache or a video is on a store.
-    """
+def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
+    """Raise UsageError where the cache or a video is on a store: no preview can be drawn of it."""
     far = [record.name for record in records if record.remote]
     if far or is_remote(planner.cache.root):
         raise UsageError(
@@ -95,12 +85,10 @@ def refuse_far(records: Sequence[Record], planner: Planner) -> None:
         )
 
 
-def draw_previews(
-    records: Sequence[Record], planner: Planner, observer: Observer, stop: threading.Event
-) -> dict[str, Any]:
+def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
     """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
     with observer.progress("previews") as progress:
-        drawn = write_previews(records, planner, stop=stop, progress=progress.steps)
+        drawn = write_previews(records, planner, stop=observer.stop_event(), progress=progress.steps)
     for name, why in list(drawn.failed.items())[:MOST_NAMED]:
         observer.note(f"no preview of {name}: {why}")
     videos = len(drawn.written) // 2
@@ -109,19 +97,11 @@ def draw_previews(
 
 
 def write_previews(
-    records: Sequence[Record],
-    planner: Planner,
-    *,
-    stop: threading.Event | None = None,
-    progress: Steps | None = None,
+    records: Sequence[Record], planner: Planner, *, stop: threading.Event | None = None, progress: Steps | None = None
 ) -> Previews:
     """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
 
-    Args:
-        records: the videos.
-        planner: knows which outputs are fresh, and their paths. With its `force`, everything is drawn again.
-        stop: set when the user asks to stop; what is drawn stays.
-        progress: called after every video.
+    `stop` leaves what is drawn. With the planner's `force`, everything is drawn again.
     """
     stop = stop or threading.Event()
     done = Previews()
@@ -149,10 +129,8 @@ def write_previews(
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
     """The fresh outputs of a video; one that is damaged, or replaced by another run, is extracted again.
 
-    Raises:
-        DataError: the performance has no video, or no output is fresh.
-        VideoError: the video cannot be read.
-        CacheError: an output is damaged.
+    Raises DataError without a video or a fresh output, VideoError where the video cannot be read, CacheError for a
+    damaged output.
     """
     if record.video is None:
         raise DataError("the data set lists this performance without a video", where=record.id)
@@ -176,10 +154,7 @@ def load_scene(record: Record, planner: Planner) -> PreviewScene:
 def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threading.Event | None = None) -> None:
     """Write the contact sheet and the film of a video from one decode; holds the pictures of the sheet in memory.
 
-    Raises:
-        VideoError: the video cannot be decoded.
-        OSError: the folder cannot be written.
-        Cancelled: `stop` was set; nothing is left half written.
+    Raises VideoError where the video cannot be decoded, Cancelled after `stop`; nothing is left half written.
     """
     path = scene.record.video
     if path is None:

@@ -20,15 +20,10 @@ STEPS: tuple[Colour, Colour] = ((120, 105, 150), (155, 140, 185))
 
 @dataclass
 class Timeline:
-    """A drawn bar and the columns of its times.
+    """A drawn bar and the columns of its times."""
 
-    Attributes:
-        image: (height, width, 3) RGB without the mark of the present.
-        end: seconds at the right end.
-    """
-
-    image: Picture
-    end: float
+    image: Picture  # (height, width, 3) RGB without the mark of the present
+    end: float  # seconds at the right end
 
     def x(self, time: float) -> int:
         """Column of a time in seconds."""

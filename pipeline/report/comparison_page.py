@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,33 +22,18 @@ from pipeline.score.scorer import input_settings, usable_config
 VIDEOS = "Name two video files"
 
 
-def write_comparison(
-    run: Path,
-    names: tuple[str, str],
-    page: Path,
-    workers: int | None,
-    stop: threading.Event,
-    observer: Observer,
-) -> Path:
-    """Score two videos and write their page.
+def write_comparison(run: Path, names: tuple[str, str], page: Path, workers: int | None, observer: Observer) -> Path:
+    """Score two videos with the run in folder `run`, write their page and return its path.
 
-    Args:
-        run: folder that `train` wrote.
-        names: of the videos, each a file or an id in the run's data set.
-        page: path of the page.
-        workers: processes that extract.
-        stop, observer: see `pipeline.observer`.
-
-    Raises:
-        UsageError: no such video, or twice the same one.
-        DataError: a video has no score, or their steps cannot be compared.
+    `names` are files or ids in the run's data set. Raises UsageError where a video is missing or named twice, DataError
+    where a video has no score, or their steps cannot be compared.
     """
     records = [_record(run, name, observer) for name in names]
     if records[0].id == records[1].id:
         fix = "Name two videos whose file names differ"
         raise UsageError(f"A and B are both the video '{records[0].id}'", fix=fix)
     scorer = load_scorer(run, workers=workers, observer=observer)
-    rows = scorer.score_records(records, stop=stop, note=observer.note)
+    rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note)
     scorer.cache.close()
     refuse_incomparable(*rows)
     data = scores_page(page, scorer, rows, records, title=" and ".join(row.id for row in rows))
@@ -58,11 +42,7 @@ def write_comparison(
 
 
 def refuse_incomparable(a: Score, b: Score) -> None:
-    """Do nothing where the steps of two scores belong together.
-
-    Raises:
-        DataError: a video has no score or no steps, the models differ, or the numbers of steps differ.
-    """
+    """Raise DataError where a video has no score or no steps, or models or numbers of steps differ."""
     for row in (a, b):
         if row.error is not None:
             raise DataError(f"this video has no score: {row.error}", where=row.path or row.id)

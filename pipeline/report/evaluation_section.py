@@ -1,17 +1,19 @@
-"""The section of a report page on an evaluation, from its results."""
+"""The section of a report page on an evaluation, from its results, and the folder that an evaluation leaves."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipeline.evaluate import Results, results_tables
+from pipeline.evaluate import Evaluation, Results, results_tables, write_results
 from pipeline.evaluate.conformal import held_out_intervals
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, interval_text
+from pipeline.outputs import writing
 from pipeline.report.page_data import (
     Bar,
     BarChart,
@@ -20,10 +22,13 @@ from pipeline.report.page_data import (
     Kind,
     LeakCheck,
     Prediction,
+    ReportData,
     ResultsRow,
     ResultsTable,
     TrainingCurve,
 )
+from pipeline.report.page_writer import write_report
+from pipeline.score.scorer import save_config
 from pipeline.systems import COMBINED
 from pipeline.systems.epoch_choice import ORACLE
 
@@ -33,6 +38,21 @@ LEAD_NOTE = (
     "To the right of zero: ours ranks the held-out performances of this task better than that system. Lines: 95 % "
     "bootstrap interval of the difference; an interval that contains zero does not separate the two systems."
 )
+
+
+def write_evaluation(done: Evaluation, performances: int) -> None:
+    """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
+    config, folder = done.config, done.folder
+    page = ReportData(
+        f"Evaluation: {config.name}, {config.protocol}",
+        subtitle=f"{performances} performances",
+        config=json.dumps(config.dump(), indent=1),
+        evaluation=evaluation_report(done.results),
+    )
+    with writing(folder):
+        write_results(done.results, folder / "results.json")
+        save_config(config, folder)
+        write_report(folder / "report.html", page)
 
 
 def evaluation_report(results: Results) -> EvaluationReport:

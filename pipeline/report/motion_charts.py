@@ -16,12 +16,7 @@ from data.store import StageOutput
 from data.store.arrays import Floats
 from pipeline.report.page_data import CameraPath, Skeleton, Traces
 
-PARTS = {
-    "head": (0, 1, 2, 3, 4),
-    "trunk": (5, 6, 11, 12),
-    "arms": (7, 8, 9, 10),
-    "legs": (13, 14, 15, 16),
-}
+PARTS = {"head": (0, 1, 2, 3, 4), "trunk": (5, 6, 11, 12), "arms": (7, 8, 9, 10), "legs": (13, 14, 15, 16)}
 """COCO-17 joints by body part."""
 
 LEAST_SCORE = 0.05

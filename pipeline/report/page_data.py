@@ -27,22 +27,14 @@ Curve = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Media:
-    """The video itself.
+    """The video itself."""
 
-    Attributes:
-        uri: the whole video as a `data:` URI (`data.video.media.embed_video`), or None.
-        link: address of the file relative to the page, used where `uri` is None; the file may be absent elsewhere.
-        width, height: pixels as shown, after rotation.
-        note: why the video is linked, re-encoded or absent.
-        poster: the first frame as a `data:` URI, shown until the video plays; None for none.
-    """
-
-    uri: str | None
-    link: str | None
-    width: int
+    uri: str | None  # the whole video as a `data:` URI (`data.video.media.embed_video`)
+    link: str | None  # address relative to the page, used where `uri` is None; the file may be absent elsewhere
+    width: int  # pixels as shown, after rotation
     height: int
-    note: str = ""
-    poster: str | None = None
+    note: str = ""  # why the video is linked, re-encoded or absent
+    poster: str | None = None  # the first frame as a `data:` URI, shown until the video plays
 
 
 @dataclass(frozen=True)
@@ -55,105 +47,63 @@ class KeyFrame:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Tracked people to draw over the video.
+    """Tracked people to draw over the video."""
 
-    Attributes:
-        time: (frame,) seconds.
-        keypoints: (frame, agent, 17, 3) x px, y px, score in COCO-17 order, NaN where undetected.
-        size: width and height of the picture that the pixels refer to.
-        names: one per agent, such as ("primary", "secondary").
-    """
-
-    time: Curve
-    keypoints: NDArray[np.floating[Any]]
-    size: tuple[float, float]
-    names: tuple[str, ...] = ()
+    time: Curve  # (frame,) seconds
+    keypoints: NDArray[np.floating[Any]]  # (frame, agent, 17, 3) x px, y px, score in COCO-17 order; NaN: undetected
+    size: tuple[float, float]  # width and height of the picture that the pixels refer to
+    names: tuple[str, ...] = ()  # one per agent, such as ("primary", "secondary")
 
 
 @dataclass(frozen=True)
 class Traces:
-    """Curves over time that share one chart.
-
-    Attributes:
-        title: heading of the chart.
-        unit: unit of every curve.
-        time: (row,) seconds, ascending.
-        series: (row,) values by name.
-        about: one sentence on how to read the chart.
-        least: smallest height of the axis in the unit, so that noise is not drawn as large as motion.
-        phrases: by series, what a sentence says before its value; default: title and name.
-    """
+    """Curves over time that share one chart."""
 
     title: str
-    unit: str
-    time: Curve
-    series: Mapping[str, Curve]
-    about: str = ""
-    least: float = 0.0
-    phrases: Mapping[str, str] = field(default_factory=dict)
+    unit: str  # of every curve
+    time: Curve  # (row,) seconds, ascending
+    series: Mapping[str, Curve]  # (row,) values by name
+    about: str = ""  # one sentence on how to read the chart
+    least: float = 0.0  # smallest height of the axis in the unit, so that noise is not drawn as large as motion
+    phrases: Mapping[str, str] = field(default_factory=dict)  # by series: what a sentence says before its value
 
 
 @dataclass(frozen=True)
 class CameraPath:
-    """Direction of the camera over time.
+    """Direction of the camera relative to the first frame, (row,) each."""
 
-    Attributes:
-        time: (row,) seconds.
-        x, y: (row,) pan in picture widths and heights since the first frame, positive right and down.
-        zoom: (row,) magnification relative to the first frame.
-        rotation: (row,) degrees relative to the first frame.
-    """
-
-    time: Curve
-    x: Curve
-    y: Curve
-    zoom: Curve
-    rotation: Curve
+    time: Curve  # seconds
+    x: Curve  # pan in picture widths, positive to the right
+    y: Curve  # pan in picture heights, positive down
+    zoom: Curve  # magnification
+    rotation: Curve  # degrees
 
 
 @dataclass(frozen=True)
 class TrainingSteps:
-    """The time steps of the training videos, scored by the same model; T steps.
+    """The T time steps of the training videos, scored by the same model."""
 
-    Attributes:
-        scores: mean and standard deviation of each step's score.
-        lowest: of each training video, the least difference of a step's score from that step's mean, in points.
-        attention: 5th and 95th percentile of each step's attention to the interaction, 0 to 1; empty where unknown.
-    """
-
-    scores: tuple[tuple[float, float], ...]
-    lowest: tuple[float, ...]
-    attention: tuple[Interval, ...] = ()
+    scores: tuple[tuple[float, float], ...]  # mean and standard deviation of each step's score
+    lowest: tuple[float, ...]  # of each video, the least difference of a step's score from that step's mean
+    attention: tuple[Interval, ...] = ()  # 5th and 95th percentile of each step's attention to the interaction
 
 
 @dataclass(frozen=True)
 class VideoReport:
-    """One scored video: a section of the page, or without media and charts a line of the batch table.
+    """One scored video: a section of the page, or without media and charts a line of the batch table."""
 
-    Attributes:
-        name: what the page calls the video, unique within the page.
-        result: score, intervals, steps, flags and quality.
-        truth: the judges' scores by name ("score", "execution", ...), where known.
-        duration: seconds.
-        task: group of the video, such as "Suturing".
-        training: steps of the training videos to compare with, or None.
-        media, key_frames, skeleton, camera: see their classes.
-        difference: primary minus secondary over time, by body part or tool.
-        kinematics: charts of the tools' motion.
-    """
-
-    name: str
+    name: str  # what the page calls the video, unique within the page
     result: Score
-    truth: Mapping[str, float] = field(default_factory=dict)
-    duration: float | None = None
-    task: str = ""
-    training: TrainingSteps | None = None
+    truth: Mapping[str, float] = field(default_factory=dict)  # the judges' scores by name, where known
+    duration: float | None = None  # seconds
+    task: str = ""  # group of the video, such as "Suturing"
+    training: TrainingSteps | None = None  # to compare with
     media: Media | None = None
     key_frames: tuple[KeyFrame, ...] = ()
     skeleton: Skeleton | None = None
-    difference: tuple[Traces, ...] = ()
+    difference: tuple[Traces, ...] = ()  # primary minus secondary over time, by body part or tool
     camera: CameraPath | None = None
-    kinematics: tuple[Traces, ...] = ()
+    kinematics: tuple[Traces, ...] = ()  # charts of the tools' motion
 
 
 @dataclass(frozen=True)
@@ -168,37 +118,23 @@ class Failure:
 
 @dataclass(frozen=True)
 class StageTime:
-    """Run time of one stage over the batch.
-
-    Attributes:
-        stage: its name.
-        computed, reused: videos computed in this run and read from the cache.
-        seconds: sum over the computed videos.
-        median: median seconds of a computed video, None without computed videos.
-    """
+    """Run time of one stage over the batch."""
 
     stage: str
-    computed: int
-    reused: int
-    seconds: float
-    median: float | None = None
+    computed: int  # videos computed in this run
+    reused: int  # videos read from the cache
+    seconds: float  # sum over the computed videos
+    median: float | None = None  # of the computed videos
 
 
 @dataclass(frozen=True)
 class BatchReport:
-    """All videos of one run.
+    """All videos of one run."""
 
-    Attributes:
-        rows: scored videos; those with a section of their own link to it.
-        failures: the others.
-        times: run times in the order of the stages.
-        training_scores: scores of the training videos, drawn behind the batch's distribution.
-    """
-
-    rows: tuple[VideoReport, ...] = ()
+    rows: tuple[VideoReport, ...] = ()  # scored videos; those with a section of their own link to it
     failures: tuple[Failure, ...] = ()
-    times: tuple[StageTime, ...] = ()
-    training_scores: tuple[float, ...] = ()
+    times: tuple[StageTime, ...] = ()  # in the order of the stages
+    training_scores: tuple[float, ...] = ()  # drawn behind the batch's distribution
 
 
 @dataclass(frozen=True)
@@ -224,24 +160,14 @@ class ResultsRow:
 
 @dataclass(frozen=True)
 class ResultsTable:
-    """A results table in the form of the paper's.
-
-    Attributes:
-        title: heading.
-        columns: names of the value columns.
-        rows: systems.
-        digits: decimals shown.
-        note: how the values were computed, and from which data.
-        better: which end of each column is good; empty: of none. The best values are bold; rows of the paper and
-            oracles are left aside.
-    """
+    """A results table in the form of the paper's."""
 
     title: str
-    columns: tuple[str, ...]
+    columns: tuple[str, ...]  # names of the value columns
     rows: tuple[ResultsRow, ...]
-    digits: int = 3
-    note: str = ""
-    better: tuple[Better, ...] = ()
+    digits: int = 3  # decimals shown
+    note: str = ""  # how the values were computed, and from which data
+    better: tuple[Better, ...] = ()  # good end of each column, whose best value is bold; rows of `view.ASIDE` are not
 
 
 @dataclass(frozen=True)
@@ -266,19 +192,12 @@ class BarChart:
 
 @dataclass(frozen=True)
 class TrainingCurve:
-    """A training curve.
+    """A training curve over the epochs, (k,) each."""
 
-    Attributes:
-        name: "training loss", "validation loss".
-        epoch: (k,) epochs.
-        value: (k,) mean over the runs.
-        low, high: (k,) range over the runs, or None.
-    """
-
-    name: str
+    name: str  # "training loss", "validation loss"
     epoch: NDArray[np.number[Any]]
-    value: Curve
-    low: Curve | None = None
+    value: Curve  # mean over the runs
+    low: Curve | None = None  # range over the runs
     high: Curve | None = None
 
 
@@ -303,48 +222,27 @@ class LeakCheck:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """One evaluation of a protocol.
+    """One evaluation of a protocol."""
 
-    Attributes:
-        summary: headline numbers by name, formatted, such as {"Spearman": ".81"}.
-        predictions: held-out videos.
-        tables: results beside baselines and the paper's row.
-        bars: ablations with intervals.
-        curves: training curves.
-        leaks: the leak audit; None where none ran, which the page says.
-    """
-
-    summary: Mapping[str, str] = field(default_factory=dict)
-    predictions: tuple[Prediction, ...] = ()
-    tables: tuple[ResultsTable, ...] = ()
-    bars: tuple[BarChart, ...] = ()
+    summary: Mapping[str, str] = field(default_factory=dict)  # headline numbers by name, such as {"Spearman": ".81"}
+    predictions: tuple[Prediction, ...] = ()  # held-out videos
+    tables: tuple[ResultsTable, ...] = ()  # results beside baselines and the paper's row
+    bars: tuple[BarChart, ...] = ()  # ablations with intervals
     curves: tuple[CurveChart, ...] = ()
-    leaks: tuple[LeakCheck, ...] | None = None
+    leaks: tuple[LeakCheck, ...] | None = None  # None where no audit ran, which the page says
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """One page.
+    """One page."""
 
-    Attributes:
-        title: heading and window title.
-        subtitle: one line below it.
-        made: when and by what, as text.
-        run: facts on the run by name: command, versions, machine.
-        config: the whole configuration as text.
-        videos: a section each.
-        batch, evaluation: their sections.
-        comparison: whether the page opens with its two videos side by side.
-        home: address of the page that leads here, or "".
-    """
-
-    title: str
-    subtitle: str = ""
-    made: str = ""
-    run: Mapping[str, str] = field(default_factory=dict)
-    config: str = ""
-    videos: tuple[VideoReport, ...] = ()
+    title: str  # heading and window title
+    subtitle: str = ""  # one line below it
+    made: str = ""  # when and by what, as text
+    run: Mapping[str, str] = field(default_factory=dict)  # facts on the run by name: command, versions, machine
+    config: str = ""  # the whole configuration as text
+    videos: tuple[VideoReport, ...] = ()  # a section each
     batch: BatchReport | None = None
     evaluation: EvaluationReport | None = None
-    comparison: bool = False
-    home: str = ""
+    comparison: bool = False  # whether the page opens with its two videos side by side
+    home: str = ""  # address of the page that leads here

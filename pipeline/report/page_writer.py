@@ -42,11 +42,7 @@ STYLES = ("base.css", "video.css", "results.css", "compare.css", "narrow.css", "
 
 
 def render_report(data: ReportData) -> str:
-    """The page as one self-contained HTML document.
-
-    Raises:
-        UsageError: two videos of the page have the same name.
-    """
+    """The page as one self-contained HTML document. Raises UsageError where two videos have the same name."""
     anchors: dict[str, str] = {}
     for index, video in enumerate(data.videos):
         if video.name in anchors:
@@ -71,11 +67,7 @@ def render_report(data: ReportData) -> str:
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the page to `path`, atomically.
-
-    Raises:
-        UsageError: the folder cannot be written, or two videos have the same name.
-    """
+    """Write the page to `path`, atomically. Raises UsageError where it cannot be written, or as `render_report`."""
     try:
         write_text(path, render_report(data))
     except OSError as error:

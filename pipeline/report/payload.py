@@ -150,11 +150,7 @@ def _traces(traces: Traces) -> dict[str, Any]:
         "unit": traces.unit,
         "least": traces.least,
         "series": [
-            {
-                "name": name,
-                "t": [rounded(traces.time[i]) for i in rows],
-                "v": [rounded(values[i]) for i in rows],
-            }
+            {"name": name, "t": [rounded(traces.time[i]) for i in rows], "v": [rounded(values[i]) for i in rows]}
             for (name, values), rows in zip(traces.series.items(), kept, strict=True)
         ],
     }

@@ -82,18 +82,9 @@ STYLE: dict[str, Any] = {
 
 
 def plot_report(data: ReportData, folder: Path, formats: Sequence[str] = FORMATS[:2]) -> list[Path]:
-    """Write every figure of a report's data.
+    """Write every figure of a report's data and return the files: `steps-NAME`, `attention`, `predictions`, `bars-N`...
 
-    Args:
-        data: a report's data.
-        folder: folder of the files; made where absent.
-        formats: of `FORMATS`.
-
-    Returns:
-        the files written: `steps-NAME`, `attention`, `predictions`, `bars-N`, `curves-N`.
-
-    Raises:
-        UsageError: the folder cannot be written, or an unknown format.
+    `formats` are of `FORMATS`. Raises UsageError for another one, or where the folder cannot be written.
     """
     import matplotlib as mpl
 
@@ -128,8 +119,9 @@ def figures(data: ReportData) -> Iterable[tuple[str, Figure]]:
         yield f"curves-{i + 1}", curve_figure(curves)
 
 
-def step_figure(video: VideoReport, stills: int = 10, columns: int = 5) -> Figure:
+def step_figure(video: VideoReport) -> Figure:
     """Figure 6: frames of the video over the difference of each time step from training, in points."""
+    stills, columns = 10, 5
     frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
     rows = -(-len(frames) // columns)
     figure = _new(WIDTH, 1.8 + 0.62 * rows)
@@ -291,11 +283,7 @@ def curve_figure(chart: CurveChart) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure atomically and without dates: equal figures are equal files.
-
-    Raises:
-        UsageError: the folder cannot be written.
-    """
+    """Write a figure atomically and without dates: equal figures are equal files. UsageError where it cannot be."""
     kind = path.suffix.lstrip(".")
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(kind, {})
     figure.draw_without_rendering()

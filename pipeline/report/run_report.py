@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from pipeline.extract import dataset_records
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.report.page_data import EvaluationReport, ReportData
-from pipeline.report.page_writer import render_report, write_report
+from pipeline.report.page_writer import render_report
 from pipeline.report.score_page import scores_page
 from pipeline.score import load_scorer
 from pipeline.score.bundle import FAULTS
@@ -27,44 +26,20 @@ from pipeline.score.scorer import input_settings, usable_config
 RESULTS, MODEL, AGAIN = "results.json", "model.json", "Run `evaluate` again"
 
 
-def write_run_report(
-    run: Path,
-    inputs: Sequence[Path],
-    page: Path,
-    sections: int,
-    workers: int | None,
-    stop: threading.Event,
-    observer: Observer,
-    *,
-    origin: bool = False,
-) -> Path:
-    """Write the page of a run.
-
-    Raises:
-        UsageError: the folder holds neither results nor a model, or there are no videos to show.
-    """
-    write_report(page, run_report_data(run, inputs, page, sections, workers, stop, observer, origin=origin))
-    return page
-
-
 def run_report_data(
     run: Path,
     inputs: Sequence[Path],
     page: Path,
     sections: int,
     workers: int | None,
-    stop: threading.Event,
     observer: Observer,
     *,
     origin: bool = False,
 ) -> ReportData:
     """The page of an evaluation, or of a model's scores of `inputs` (default: its data set's held-out videos).
 
-    `origin`: see `scores_page`.
-
-    Raises:
-        UsageError: the folder holds neither results nor a model, or there are no videos to show.
-        DataError: its files are damaged.
+    For `sections` and `origin` see `scores_page`. Raises UsageError where the folder holds neither results nor a model,
+    or there are no videos to show, DataError where its files are damaged.
     """
     evaluation = _evaluation(run / RESULTS) if (run / RESULTS).exists() else None
     if not (run / MODEL).exists():
@@ -78,7 +53,7 @@ def run_report_data(
     records = _records(run, inputs, observer)
     scorer = load_scorer(run, workers=workers, observer=observer)
     with observer.progress("videos") as progress:
-        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
+        rows = scorer.score_records(records, stop=observer.stop_event(), note=observer.note, **progress.hooks())
     scorer.cache.close()
     return scores_page(
         page, scorer, rows, records, title=run.name, evaluation=evaluation, sections=sections, origin=origin
@@ -86,11 +61,7 @@ def run_report_data(
 
 
 def _evaluation(place: Path) -> EvaluationReport:
-    """The section of an evaluation; one that cannot be shown fails here, by its name.
-
-    Raises:
-        DataError: the results are damaged.
-    """
+    """The section of an evaluation. Raises DataError where the results cannot be shown."""
     try:
         evaluation = evaluation_report(read_results(place))
         render_report(ReportData("", evaluation=evaluation))

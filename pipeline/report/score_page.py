@@ -36,11 +36,7 @@ EMBEDDED_VIDEOS = 12
 
 
 def report_scores(path: Path, scorer: Scorer, rows: Sequence[Score], records: Sequence[Record], **parts: Any) -> None:
-    """Write the page of a scored batch to `path`; arguments as in `scores_page`.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Write the page of a scored batch to `path`; arguments as in `scores_page`."""
     write_report(path, scores_page(path, scorer, rows, records, **parts))
 
 
@@ -62,11 +58,8 @@ def scores_page(
     """The page of a scored batch.
 
     Args:
-        path: path of the page.
         scorer: made the scores; its cache holds the stages' outputs.
-        rows: scored and failed videos.
-        records: the same videos, with labels where known.
-        title, subtitle: heading of the page.
+        records: the same videos as `rows`, with labels where known.
         extraction: summary of this run's extraction, for the run times.
         evaluation: its section, where the videos were held out from training.
         sections: number of scored videos with a section of their own, the first ones.

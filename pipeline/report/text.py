@@ -85,8 +85,8 @@ def data_uri(uri: str | None) -> str | None:
 def address(link: str | None) -> str | None:
     """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
 
-    Undecodable bytes of a file name are kept (`%ff`). `javascript:` and other schemes give None, and so does text that
-    no file name can hold (half a surrogate pair).
+    Undecodable bytes of a file name are kept (`%ff`). Other schemes, such as `javascript:`, give None, and so does text
+    that no file name can hold (half a surrogate pair).
     """
     if not link or _DRIVE.match(link):
         return None

@@ -54,8 +54,6 @@ def video_report(
     """A video's section: score, video, key frames, skeletons and curves. An unreadable video is left out.
 
     Args:
-        result: the video's score.
-        record: the video, with its labels where known.
         outputs: outputs by stage name; any stage may be absent.
         page: path of the report, to which the address of a linked video is relative.
         name: what the page calls the video; the id where left out.

@@ -32,26 +32,16 @@ ASIDE: tuple[Kind, ...] = ("paper", "oracle")
 
 @dataclass(frozen=True)
 class StepView:
-    """A step on the time axis.
-
-    Attributes:
-        step: the step itself.
-        number: 1, 2, ...
-        left, width: per cent of the time axis.
-        share: its score as shown.
-        gap: its score minus the mean that it is compared with, in points.
-        shown_gap: the same as shown.
-        quality: -1 (below) to 1 (above): `shown_gap` on the colour scale of the page.
-    """
+    """A step on the time axis."""
 
     step: StepScore
-    number: int
-    left: float
-    width: float
-    share: Decimal | None
-    gap: float
-    shown_gap: Decimal
-    quality: float
+    number: int  # 1, 2, ...
+    left: float  # per cent of the time axis
+    width: float  # per cent of the time axis
+    share: Decimal | None  # its score as shown
+    gap: float  # its score minus the mean that it is compared with, in points
+    shown_gap: Decimal  # the same as shown
+    quality: float  # -1 (below) to 1 (above): `shown_gap` on the colour scale of the page
 
 
 def step_views(video: VideoReport) -> list[StepView]:
@@ -96,19 +86,12 @@ def parts(result: Score) -> ScoreParts | None:
 
 @dataclass(frozen=True)
 class AttentionView:
-    """One step's attention to the interaction on an axis of its own range; places are per cent from the bottom.
-
-    Attributes:
-        view: the step.
-        value: 0 to 1.
-        place: of the value.
-        usual: bottom and height of the usual range in training, or None.
-    """
+    """One step's attention to the interaction on an axis of its own range; places are per cent from the bottom."""
 
     view: StepView
-    value: float
-    place: float
-    usual: tuple[float, float] | None
+    value: float  # 0 to 1
+    place: float  # of the value
+    usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
 @dataclass(frozen=True)
@@ -149,11 +132,7 @@ def worst(flags: Sequence[Flag]) -> str:
 
 @dataclass(frozen=True)
 class Scale:
-    """A score axis that every interval of the page is drawn on.
-
-    Attributes:
-        low, high: its ends, in score points.
-    """
+    """A score axis that every interval of the page is drawn on; its ends are in score points."""
 
     low: float
     high: float

@@ -35,7 +35,7 @@ from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.fitted_combination import FittedCombination, part_of
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMATS = (1, 2)
@@ -78,13 +78,7 @@ class Predictions:
 
 
 class Bundle:
-    """A trained run ready to score.
-
-    Args:
-        run: the trained run.
-        notes: what a user should know of its files.
-        combination: regressions that its score is averaged with, or None.
-    """
+    """A trained run ready to score; `notes` say what a user should know of its files."""
 
     def __init__(
         self, run: TrainedRun, notes: tuple[str, ...] = (), combination: FittedCombination | None = None
@@ -98,12 +92,7 @@ class Bundle:
         self._net.double().eval()
 
     def predict(self, features: FeatureSet) -> Predictions:
-        """Score performances, at least one.
-
-        Raises:
-            UsageError: no performance, or the features were made with other settings than the model's; the
-                message names the keys that differ.
-        """
+        """Score performances, at least one. Raises UsageError for none, or as `check`."""
         self.check(features)
         if len(features) == 0:
             raise UsageError("no performance to score", fix="Give at least one performance with features")
@@ -144,12 +133,8 @@ class Bundle:
         return replace(made, other_share=made.score - low - made.step_scores.sum(1))
 
     def check(self, features: FeatureSet) -> None:
-        """Check that the features match the model.
-
-        Raises:
-            UsageError: settings, channel names or sizes differ; the message lists the differences.
-        """
-        differing = list(differences(_plain(self.run.settings), _plain(features.settings)))
+        """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
+        differing = list(differences(plain(self.run.settings), plain(features.settings)))
         for name in sorted({*self.run.names, *features.names}):
             if tuple(self.run.names.get(name, ())) != tuple(features.names.get(name, ())):
                 differing.append(f"channel names of '{name}'")
@@ -168,9 +153,6 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
     """Write a run, and the regressions that its score is averaged with.
 
     The settings file is written last: a folder with this file is complete.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"state.{name}": values.contiguous() for name, values in run.state.items()}
@@ -186,7 +168,7 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
         "model": asdict(run.model),
         "sizes": asdict(run.sizes),
         "train": run.config.model_dump(mode="json"),
-        "settings": _plain(run.settings),
+        "settings": plain(run.settings),
         "names": {name: list(values) for name, values in run.names.items()},
         "train_ids": list(run.train_ids),
         "loss_epochs": list(run.loss_epochs),
@@ -201,11 +183,7 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
 
 
 def load(folder: Path) -> Bundle:
-    """Read a run that `save` wrote.
-
-    Raises:
-        DataError: there is none, it is damaged, or it is of another format.
-    """
+    """Read a run that `save` wrote. Raises DataError where there is none, it is damaged, or of another format."""
     place = folder / SETTINGS
     try:
         hashed = (folder / SETTINGS).exists() and check_hashes(folder)
@@ -271,11 +249,7 @@ def _check_shapes(run: TrainedRun) -> None:
 
 
 def model_sha256(folder: Path) -> str:
-    """SHA-256 that names a saved model: over the content of its two files, wherever they are.
-
-    Raises:
-        OSError: one of the files is not there.
-    """
+    """SHA-256 that names a saved model: over the content of its two files, wherever they are."""
     contents = "".join(f"{name} {sha256_file(folder / name)}\n" for name in (SETTINGS, WEIGHTS))
     return hashlib.sha256(contents.encode()).hexdigest()
 
@@ -297,21 +271,19 @@ def _shown(value: Any) -> str:
     return "absent" if value is _ABSENT else printable(json.dumps(value, sort_keys=True))
 
 
-def _plain(settings: Mapping[str, Any]) -> Any:
+def plain(settings: Mapping[str, Any]) -> Any:
     """Settings after a round trip through JSON: saved and new settings compare equal, tuples become lists."""
     return json.loads(json.dumps(settings, sort_keys=True))
 
 
 def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> TrainedRun:
-    def part(prefix: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
-
+    normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
     return TrainedRun(
         model=AimConfig(**description["model"]),
         sizes=AimSizes(**description["sizes"]),
-        config=TrainConfig(**_tuples(description["train"])),
-        normaliser=Normaliser.from_arrays({name: values.numpy() for name, values in part("normaliser.").items()}),
-        state=part("state."),
+        config=TrainConfig(**description["train"]),
+        normaliser=Normaliser.from_arrays(normaliser),
+        state=part_of(tensors, "state."),
         settings=description["settings"],
         names={name: tuple(values) for name, values in description["names"].items()},
         train_ids=tuple(description["train_ids"]),
@@ -324,10 +296,5 @@ def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
 def _combination(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> FittedCombination | None:
     if "combination" not in description:
         return None
-    prefix = "combination."
-    arrays = {name.removeprefix(prefix): v.numpy() for name, v in tensors.items() if name.startswith(prefix)}
+    arrays = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
     return FittedCombination.from_arrays(description["combination"], arrays)
-
-
-def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

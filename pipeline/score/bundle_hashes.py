@@ -30,15 +30,9 @@ FIX = "Copy the run folder again from where it was trained, or train it again"
 
 
 def cover(folder: Path, names: tuple[str, ...] = FILES, texts: Mapping[str, str] | None = None) -> None:
-    """Write the hashes of these files of a run folder, of those that are there.
+    """Write the hashes of those of the files `names` that are in a run folder; all others are no longer checked.
 
-    Args:
-        folder: the run folder.
-        names: the files; all others are no longer checked.
-        texts: contents of files that are written next.
-
-    Raises:
-        OSError: the folder cannot be written.
+    `texts` are contents of files that are written next.
     """
     hashes = {name: sha256_file(folder / name) for name in names if (folder / name).is_file()}
     hashes |= {name: hashlib.sha256(text.encode()).hexdigest() for name, text in (texts or {}).items()}
@@ -51,10 +45,9 @@ def hash_table(hashes: Mapping[str, str]) -> str:
 
 
 def check_hashes(folder: Path) -> bool:
-    """Compare the files of a run folder with their hashes; returns False where the folder has none.
+    """Compare the files of a run folder with their hashes; False where it has none.
 
-    Raises:
-        DataError: a file is missing, or is not as it was written; the error names it.
+    Raises DataError, which names the file, where one is missing or not as it was written.
     """
     place = folder / HASHES
     for name in (HASHES, *FILES):
@@ -73,11 +66,7 @@ def check_hashes(folder: Path) -> bool:
         if not path.is_file():
             raise DataError("this file of the model is missing", where=path, fix=FIX)
         if sha256_file(path) != expected:
-            raise DataError(
-                "this file is damaged: it differs from the one that 'train' wrote",
-                where=path,
-                fix=FIX,
-            )
+            raise DataError("this file is damaged: it differs from the one that 'train' wrote", where=path, fix=FIX)
     return True
 
 

@@ -55,7 +55,7 @@ from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.systems import COMBINED, Part
 from pipeline.systems.combination import InnerPredictions
-from pipeline.systems.fitted_combination import NETWORK, FittedCombination
+from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import (
     Normaliser,
@@ -86,9 +86,7 @@ class FoldNetworks:
     """Networks for each fold, trained on the other folds.
 
     Attributes:
-        model, sizes: as of the run.
         state: parameter name to stacked values (folds * runs, ...), folds outermost.
-        normalisers: one per fold.
         combinations: regressions that the score is averaged with, one per fold, or none.
     """
 
@@ -180,9 +178,7 @@ class Calibration:
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        Args:
-            features: m performances.
-            scores: (m,) the run's mirrored scores; an interval that does not contain its score is widened.
+        `scores` (m,) are the run's mirrored scores; an interval that does not contain its score is widened.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
@@ -211,19 +207,14 @@ def calibrate(
 
     Args:
         features: holds the performances that `run` was trained on.
-        run: of `pipeline.train.trainer.train`.
         folds: number of folds; fewer where there are fewer independent performances.
         runs: networks per fold, at most those of the run.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
-        checkpoints: folder of the checkpoints, for resuming.
-        progress: called with (epochs done, epochs in all).
-        stop: asked after every epoch.
         systems: regressions that the score is averaged with. Those of a fold are weighted by the predictions for the
             other folds; `facts["combination"]` has the weights by all of them.
 
-    Raises:
-        DataError: all training performances are tied together, or one is not in `features`.
-        Cancelled: `stop` returned true.
+    Raises DataError where all training performances are tied together or one is not in `features`, Cancelled after
+    `stop`.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
@@ -311,11 +302,7 @@ def _folds(
 
 
 def save_calibration(calibration: Calibration, folder: Path) -> None:
-    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete.
-
-    Raises:
-        OSError: the folder cannot be written, or holds no model.
-    """
+    """Write a calibration into the folder of its model. The facts are written last: a folder with them is complete."""
     networks, novelty = calibration.networks, calibration.novelty
     tensors = {f"state.{name}": values.contiguous() for name, values in networks.state.items()}
     arrays: dict[str, NDArray[Any]] = {n: getattr(calibration, n) for n in _ARRAYS}
@@ -343,11 +330,9 @@ def save_calibration(calibration: Calibration, folder: Path) -> None:
 
 
 def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
-    """The calibration of the model in `folder`.
+    """The calibration of the model in `folder`. Raises DataError where it is damaged.
 
-    Raises:
-        UsageError: it is missing, or belongs to another training; the scores then have no intervals.
-        DataError: it is damaged.
+    Raises UsageError where it is missing or of another training; the scores then have no intervals.
     """
     place = folder / FACTS_FILE
     fix = "Train again with `train`, or score without intervals"
@@ -367,11 +352,7 @@ def load_calibration(folder: Path, run: TrainedRun) -> Calibration:
 
 
 def _check(calibration: Calibration, run: TrainedRun) -> None:
-    """Compute with zeros: parts that do not fit together fail here, not with the first video.
-
-    Raises:
-        ValueError: and other errors of numpy and torch.
-    """
+    """Compute with zeros: parts that do not fit together raise here (ValueError and others), not with a video."""
     facts, number = calibration.facts, len(calibration.truth)
     if any(np.shape(getattr(calibration, name))[:1] != (number,) for name in _ARRAYS):
         raise ValueError("arrays of different lengths")
@@ -390,25 +371,19 @@ _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
 
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): v for name, v in tensors.items() if name.startswith(prefix)}
-
-    stored = {name: values.numpy() for name, values in part("normaliser.").items()}
+    values = {name: tensor.numpy() for name, tensor in tensors.items()}
+    stored = part_of(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
-    arrays = {name: tensors[name].numpy() for name in _ARRAYS}
+    arrays = {name: values[name] for name in _ARRAYS}
     calibration_rows, held_out = (
-        {BLOCKS[int(i)]: v.numpy() for i, v in sorted(part(prefix).items())} for prefix in ("known.", "held_out.")
+        {BLOCKS[int(i)]: v for i, v in sorted(part_of(values, prefix).items())} for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(
-        calibration_rows, Distances(tensors["held_out"].numpy(), held_out), group_weights(arrays["group"])
-    )
+    novelty = Novelty(calibration_rows, Distances(values["held_out"], held_out), group_weights(arrays["group"]))
     combinations = [
-        FittedCombination.from_arrays(one, {name: v.numpy() for name, v in part(f"combination.{number}.").items()})
+        FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
         for number, one in enumerate(facts.get("combinations", []))
     ]
-    networks = FoldNetworks(run.model, run.sizes, part("state."), tuple(normalisers), tuple(combinations))
+    networks = FoldNetworks(run.model, run.sizes, part_of(tensors, "state."), tuple(normalisers), tuple(combinations))
     kept = ("folds", "runs", "kinds", "software", "quality", *(["combination"] if combinations else []))
-    attention = tensors["attention"].numpy() if "attention" in tensors else None
-    return Calibration(
-        networks, **arrays, novelty=novelty, facts={name: facts[name] for name in kept}, attention=attention
-    )
+    attention, facts = values.get("attention"), {name: facts[name] for name in kept}
+    return Calibration(networks, **arrays, novelty=novelty, facts=facts, attention=attention)

@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -58,21 +59,13 @@ PROBES = 6
 
 @dataclass(frozen=True)
 class Exported:
-    """The exported file.
-
-    Attributes:
-        path: the file.
-        bytes: its size.
-        runtime: runtime of the comparison.
-        difference: the greatest one, see `TOLERANCE`.
-        inputs, outputs: shapes by name; "B" is any number of performances.
-    """
+    """The exported file."""
 
     path: Path
     bytes: int
-    runtime: str
-    difference: float
-    inputs: dict[str, list[int | str]]
+    runtime: str  # of the comparison
+    difference: float  # the greatest one, see `TOLERANCE`
+    inputs: dict[str, list[int | str]]  # shapes by name; "B" is any number of performances
     outputs: dict[str, list[int | str]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -88,9 +81,8 @@ class Exported:
 def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Exported:
     """Write the run in folder `run` to `out`, after a comparison with torch on random performances.
 
-    Raises:
-        DataError: the folder holds no trained run, or the scores of the file differ from torch's.
-        UsageError: the packages that write ONNX are not installed.
+    Raises DataError where there is no trained run or the scores differ from torch's, UsageError where the packages
+    that write ONNX are not installed.
     """
     bundle = load(run)
     (observer or Observer()).notes(bundle.notes)
@@ -100,7 +92,7 @@ def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Expor
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)
         shapes, difference = _compare(temporary, net, bundle, probe)
-    return Exported(out, out.stat().st_size, f"OpenVINO {_openvino_version()}", difference, *shapes)
+    return Exported(out, out.stat().st_size, f"OpenVINO {version('openvino')}", difference, *shapes)
 
 
 class _Normalise(nn.Module):
@@ -144,7 +136,8 @@ class _Ensemble(nn.Module):
         normaliser, clip = run.normaliser, float(run.normaliser.clip)
         self.primary = _Normalise(normaliser.primary, clip)
         self.secondary = _Normalise(normaliser.secondary, clip)
-        self.scene = _Normalise(normaliser.scene, clip, _mapping(normaliser))
+        mapping = None if normaliser.scene_map.size == 0 else normaliser.scene_map
+        self.scene = _Normalise(normaliser.scene, clip, mapping)
         self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
         given, names = bundle.combination, run.names.get("trial", ())
@@ -223,11 +216,6 @@ class _Ensemble(nn.Module):
         )
 
 
-def _mapping(normaliser: Normaliser) -> Floats | None:
-    """The normaliser's map of the standardised scene, where it has one."""
-    return None if normaliser.scene_map.size == 0 else normaliser.scene_map
-
-
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
     """Slope and shift from the training scale to the units of label `column`; NaN where it has no labels."""
     low, one = (float(normaliser.unscale(np.array(v), column)) for v in (0.0, 1.0))
@@ -299,8 +287,7 @@ def _write(net: _Ensemble, arrays: Sequence[NDArray[np.float32]], place: Path) -
 def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> tuple[Any, float]:
     """Shapes by name and the greatest difference, for all probes together and for one alone.
 
-    Raises:
-        DataError: the difference is above `TOLERANCE` or `KERNEL_TOLERANCE`.
+    Raises DataError where it is above `TOLERANCE` or `KERNEL_TOLERANCE`.
     """
     import openvino as ov
 
@@ -322,9 +309,3 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
 
 def _shape(port: Any) -> list[int | str]:
     return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]
-
-
-def _openvino_version() -> str:
-    from importlib.metadata import version
-
-    return version("openvino")

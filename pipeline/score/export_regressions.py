@@ -19,13 +19,7 @@ from pipeline.systems.regressors import CUT, NEIGHBOURS, FittedRegression, rank_
 
 
 class ExportedCombination(nn.Module):
-    """Scores (B, k) of the regressions from the features of a file, in the units of the labels.
-
-    Args:
-        combination: weights and regressions.
-        names: of the trial-level descriptors.
-        steps: T of the inputs.
-    """
+    """Scores (B, k) of the regressions from the features of a file, in the units of the labels."""
 
     def __init__(self, combination: FittedCombination, names: Sequence[str], steps: int) -> None:
         super().__init__()

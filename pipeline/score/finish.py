@@ -11,9 +11,10 @@ import numpy as np
 
 from data.errors import DataError
 from data.splits import forbidden
+from data.store import write_text
 from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import one_thread
-from pipeline.extract import Planner
+from pipeline.extract import Plan
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.score.bundle import model_sha256, save
@@ -22,7 +23,8 @@ from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calib
 from pipeline.score.flags import quality_ranges
 from pipeline.score.known_videos import FILE as TRAINING
 from pipeline.score.known_videos import write_contents
-from pipeline.score.model_card import model_card, write_card
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.model_card import model_card
 from pipeline.score.scorer import save_config
 from pipeline.systems.combination import regressions_for
 from pipeline.systems.fitted_combination import FittedCombination
@@ -36,7 +38,7 @@ def finish_run(
     config: BaseConfig,
     folder: Path,
     *,
-    planner: Planner | None = None,
+    plans: Sequence[Plan] = (),
     folds: int = FOLDS,
     progress: Steps | None = None,
     stop: Stop | None = None,
@@ -49,25 +51,19 @@ def finish_run(
     Args:
         run, features: the run and its training performances.
         config: names the protocol, whose groups stay together in the folds, and whether the score is a combination.
-        folder: the run's folder.
-        planner: knows the stages' outputs, whose quality measures over the training part are stored for comparison.
+        plans: of performances; hashes and quality measures of those of the training part are stored for comparison.
         folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
-        progress: called with (epochs done, epochs in all).
-        stop: called after every epoch; true ends it.
 
     Returns:
         The calibration, or None and the reason.
 
-    Raises:
-        Cancelled: `stop` returned true; the same call resumes from `folder/checkpoints/calibration`.
-        UsageError: the configuration names an unknown protocol.
-        OSError: the folder cannot be written.
+    Raises UsageError for an unknown protocol, and Cancelled after `stop`; the same call resumes from
+    `folder/checkpoints/calibration`.
     """
     cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
     save_config(config, folder)
     learnt = set(run.train_ids)
-    records = [record for record in features.records if record.id in learnt]
-    plans = [] if planner is None else list(planner.plan_all(records))
+    plans = [plan for plan in plans if plan.record.id in learnt]
     (folder / TRAINING).unlink(missing_ok=True)  # of an earlier run
     if plans:
         write_contents(folder, plans)
@@ -102,7 +98,7 @@ def finish_run(
     card = model_card(
         run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
     )
-    write_card(folder, card)
+    write_text(folder / CARD, card)
     return calibration, None if calibration is not None else why_not
 
 

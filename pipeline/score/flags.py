@@ -42,17 +42,11 @@ TRAINED_ON, GUESSING = "was trained on: this is no test", "no better than guessi
 
 @dataclass(frozen=True)
 class Compared:
-    """A quality measure that is compared with training.
+    """A quality measure that is compared with training."""
 
-    Attributes:
-        text: its name in texts.
-        more_is_worse: else less is worse.
-        floor: least difference to the worst of training that is flagged, in the unit of the measure.
-    """
-
-    text: str
-    more_is_worse: bool
-    floor: float
+    text: str  # its name in texts
+    more_is_worse: bool  # else less is worse
+    floor: float  # least difference to the worst of training that is flagged, in the unit of the measure
 
 
 COMPARED: Mapping[tuple[str, str], Compared] = {
@@ -89,37 +83,21 @@ def quality_ranges(each: Sequence[Quality]) -> dict[str, dict[str, list[float]]]
 
 @dataclass(frozen=True)
 class Facts:
-    """Inputs of the checks for one video.
+    """Inputs of the checks for one video; None and empty values are unknown."""
 
-    Attributes:
-        quality: quality measures by stage and name, as in the cache.
-        duration: seconds.
-        training: their ranges over the training performances (`quality_ranges`), empty where unknown.
-        lengths: shortest and longest training performance in seconds, or None.
-        distance: distance to the training performances divided by its limit, and the most distant block; or None.
-        differing: settings and versions of the features that differ from training, one line each.
-        software: packages whose versions differ from those of training, one line each.
-        uncalibrated: why there are no intervals, or None.
-        levels_missing: percentages of intervals for which there are too few training performances.
-        independent: number of independent training performances.
-        camera_agent: the camera's motion is one of the model's agents.
-        trained_on: a file of the performance was in the training part; None where its files are unknown.
-        accuracy: of the model on held-out performances, or None.
-    """
-
-    quality: Quality = field(default_factory=dict)
-    training: Ranges = field(default_factory=dict)
-    duration: float | None = None
-    lengths: tuple[float, float] | None = None
-    distance: tuple[float, str] | None = None
-    differing: Sequence[str] = ()
-    software: Sequence[str] = ()
-    uncalibrated: str | None = None
-    levels_missing: Sequence[int] = ()
-    independent: int = 0
-    camera_agent: bool = False
-    trained_on: bool | None = None
-    accuracy: Accuracy | None = None
+    quality: Quality = field(default_factory=dict)  # measures by stage and name, as in the cache
+    training: Ranges = field(default_factory=dict)  # their ranges over the training performances (`quality_ranges`)
+    duration: float | None = None  # seconds
+    lengths: tuple[float, float] | None = None  # shortest and longest training performance in seconds
+    distance: tuple[float, str] | None = None  # to the training performances, in limits, and the most distant block
+    differing: Sequence[str] = ()  # settings and versions of the features that differ from training, one line each
+    software: Sequence[str] = ()  # packages whose versions differ from those of training, one line each
+    uncalibrated: str | None = None  # why there are no intervals
+    levels_missing: Sequence[int] = ()  # percentages of intervals that need more training performances
+    independent: int = 0  # number of independent training performances
+    camera_agent: bool = False  # the camera's motion is one of the model's agents
+    trained_on: bool | None = None  # a file of the performance was in the training part
+    accuracy: Accuracy | None = None  # of the model on held-out performances
 
 
 def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...], tuple[str, ...]]:

@@ -23,22 +23,14 @@ HASH_LENGTH = 64
 
 
 def write_contents(folder: Path, plans: Iterable[Plan]) -> None:
-    """Write the hashes of the input files of the training performances' plans.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Write the hashes of the input files of the training performances' plans."""
     hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
     contents = sorted(content for content in hashes if len(content) == HASH_LENGTH)  # others are unreadable files
     write_text(folder / FILE, json.dumps({"format": FORMAT, "contents": contents}, indent=1) + "\n")
 
 
 def read_contents(folder: Path) -> frozenset[str] | None:
-    """The hashes of a run folder; None where it has none.
-
-    Raises:
-        DataError: the file is damaged.
-    """
+    """The hashes of a run folder; None where it has none. Raises DataError where the file is damaged."""
     try:
         stored = read_json(folder / FILE)
         if stored["format"] != FORMAT:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 
 from data.errors import printable
-from data.store import write_text
 from pipeline.config import BaseConfig
 from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_quantile
 from pipeline.features import FeatureSet
@@ -33,15 +31,6 @@ LIMITS = (
 )
 
 
-def write_card(folder: Path, text: str) -> None:
-    """Write the card into the folder of the model.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    write_text(folder / FILE, text)
-
-
 def model_card(
     run: TrainedRun,
     features: FeatureSet,
@@ -54,18 +43,13 @@ def model_card(
 ) -> str:
     """The card as Markdown, with the metadata of a hub at its top; the same run gives the same text.
 
-    Args:
-        run: the trained run.
-        features: holds the training performances, for their tasks, groups and lengths.
-        config: the configuration of the features.
-        calibration: of this run, or None.
-        why_not: reason for a missing calibration.
-        combination: regressions that its score is averaged with, or None.
-        model_sha256: hash of the model's files, as in tables of scores.
+    `features` hold the training performances; `why_not` is the reason for a missing calibration, `model_sha256` the
+    hash of the model's files, as in tables of scores.
     """
+    hashes = f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
     parts = [
         ("Data", _data(run, features, config)),
-        ("Model and training", (*_training(run, combination), *_identity(model_sha256))),
+        ("Model and training", (*_training(run, combination), *([hashes] if model_sha256 else []))),
         ("Results on held-out folds of the training part", _results(run, calibration, why_not)),
         ("Limits", LIMITS),
     ]
@@ -138,11 +122,6 @@ def _training(run: TrainedRun, combination: FittedCombination | None) -> Iterabl
     pairs = zip(combination.names, combination.weights, strict=True)
     yield f"the score is a weighted mean: {', '.join(f'{_text(name)} {weight:.2f}' for name, weight in pairs)}"
     yield "AIM's score is the mean over its networks; step scores and attention are AIM's share of the score"
-
-
-def _identity(model_sha256: str) -> Iterable[str]:
-    if model_sha256:
-        yield f"SHA-256 of the model: {model_sha256}; every row of its tables of scores carries it"
 
 
 def _results(run: TrainedRun, calibration: Calibration | None, why_not: str | None) -> Iterable[str]:

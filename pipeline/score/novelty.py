@@ -53,15 +53,10 @@ def trial_level(features: FeatureSet) -> dict[str, Floats]:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances of m performances.
+    """Distances of m performances, (m,) each."""
 
-    Attributes:
-        whole: (m,) over all blocks.
-        blocks: (m,) of each block alone, by name.
-    """
-
-    whole: Floats
-    blocks: Mapping[str, Floats]
+    whole: Floats  # over all blocks
+    blocks: Mapping[str, Floats]  # of each block alone, by name
 
 
 def floors(features: FeatureSet) -> dict[str, Floats]:
@@ -102,17 +97,11 @@ def distances(
 
 @dataclass(frozen=True)
 class Novelty:
-    """Reference distances of a run.
+    """Reference distances of a run."""
 
-    Attributes:
-        known: trial-level features of the training performances.
-        held_out: distances of the training performances to the training parts of the folds that held them out.
-        weights: (n,) of `pipeline.evaluate.conformal.group_weights`.
-    """
-
-    known: Mapping[str, Floats]
-    held_out: Distances
-    weights: Floats
+    known: Mapping[str, Floats]  # trial-level features of the training performances
+    held_out: Distances  # of the training performances to the training parts of the folds that held them out
+    weights: Floats  # (n,) of `pipeline.evaluate.conformal.group_weights`
 
     @classmethod
     def measure(cls, features: FeatureSet, folds: Sequence[tuple[Rows, Rows]], weights: Floats) -> Novelty:

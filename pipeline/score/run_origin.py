@@ -42,19 +42,12 @@ NAMES: Mapping[str, frozenset[str] | None] = {
 }
 """Settings outside the cache key that name a published network, with the names allowed; None: the value is no path."""
 
-EXCLUDING = {
-    "pose.mmpose.alias": ("config", "checkpoint"),
-    "pose.rtmlib.mode": ("model", "detector"),
-}
+EXCLUDING = {"pose.mmpose.alias": ("config", "checkpoint"), "pose.rtmlib.mode": ("model", "detector")}
 """Names that a user's own files replace."""
 
 
 def mark_as_own(folder: Path, config: bytes) -> None:
-    """Mark the configuration of a run folder as made by this account; without a writable key it stays unmarked.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Mark the configuration of a run folder as made by this account; without a writable key it stays unmarked."""
     (folder / ORIGIN).unlink(missing_ok=True)
     key = _key(create=True)
     if key is not None:
@@ -72,14 +65,10 @@ def is_own(folder: Path, config: bytes) -> bool:
 
 
 def portable(foreign: Mapping[str, Any], user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
-    """A foreign configuration with every path, device and limit from the user's.
+    """A foreign configuration with every path, device and limit from the user's (None: the defaults).
 
-    Args:
-        foreign: sections and keys as stored; wrong ones stay, so that `validate` refuses them.
-        user: the user's configuration; None for the defaults.
-
-    Returns:
-        The values, and the dotted keys of the foreign configuration that were left out.
+    Returns the values, and the dotted keys of the foreign configuration that were left out. Wrong ones stay, so that
+    `validate` refuses them.
     """
     local = (user or validate({})).dump()
     values, ignored = dict(local), list[str]()

@@ -29,14 +29,12 @@ def find_performances(
 
     Args:
         inputs: videos or folders. A view in the layout of JIGSAWS comes with its kinematics file.
-        observer: receives the notes.
         kinematics: of the one trial whose views `inputs` names; it may have no video.
         dataset: names the data set that is scored where there are no inputs.
         settings: say how stores are reached, and the rate of folders of frames; None: the defaults.
 
-    Raises:
-        UsageError: nothing to score, no such input, or files of different trials.
-        DataError: the data set's own files cannot be used.
+    Raises UsageError where there is nothing to score, no such input, or files of different trials; DataError where the
+    data set's own files cannot be used.
     """
     storage, frame_rate = (settings.storage.reach(), settings.frames.fps) if settings else (None, 0.0)
     if kinematics is not None:
@@ -54,8 +52,7 @@ def find_performances(
 def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:
     """The views of one trial, each with its kinematics file; one record without a video where there are no views.
 
-    Raises:
-        UsageError: no such file, or the files are not those of one trial.
+    Raises UsageError where a file is missing, or the files are not those of one trial.
     """
     if is_remote(kinematics):
         raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")

@@ -21,7 +21,6 @@ def score_videos(
     model: Path,
     *,
     kinematics: Path | None = None,
-    dataset: BaseConfig | None = None,
     out: Path | None,
     cache: Path | None,
     workers: int | None,
@@ -30,23 +29,19 @@ def score_videos(
     observer: Observer,
     user: BaseConfig | None = None,
 ) -> list[Score]:
-    """Score performances; those that fail come back with `error` set.
+    """Score performances (see `find_performances`) with the run in folder `model`; failed ones have `error` set.
 
     Args:
-        inputs, kinematics, dataset: see `pipeline.score.score_inputs.find_performances`.
-        model: folder of the trained run.
         out: a CSV file of the scores, or None.
         cache, workers, other_settings: see `Scorer`.
         origin: see `write_csv`.
-        observer: progress, and how to end the work.
-        user: see `Scorer`.
+        user: see `Scorer`; it also names the data set that is scored where there are no inputs.
 
-    Raises:
-        UsageError: no such input, one that the model does not read, or features unlike those of training.
-        DataError: no trained run there, or a damaged one.
+    Raises UsageError for an input that is missing or not read by the model, or for features unlike those of training;
+    DataError where there is no trained run, or a damaged one.
     """
     settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
-    records = find_performances(inputs, observer, kinematics=kinematics, dataset=dataset, settings=settings)
+    records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
     scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
     if kinematics is not None and "kinematics" not in scorer.planner.reads:
         raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")

@@ -46,9 +46,6 @@ def write_csv(path: Path, rows: Sequence[Score], *, origin: bool = False) -> Non
     """One line per video: `NUMBERS`, the parts of the score, the worst level, the flags, the error, the model.
 
     Cells cannot start a spreadsheet formula. Only with `origin` do flags and errors name folders of this machine.
-
-    Raises:
-        OSError: the folder cannot be written.
     """
     write_text(path, csv_text(rows, origin=origin))
 
@@ -70,7 +67,8 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         numbers += [ends_of_sum[0], *given, *[None] * (steps - len(given)), ends_of_sum[1]]
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
-        writer.writerow([_cell(row.id), *cells, level, _cell(_flags(row)), _cell(row.error or ""), row.model])
+        flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
+        writer.writerow([_cell(row.id), *cells, level, _cell(flags), _cell(row.error or ""), row.model])
     return text.getvalue()
 
 
@@ -116,10 +114,6 @@ def _parts(row: Score) -> dict[str, Any]:
         "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
         "other_share": None if parts.other is None else float(parts.other),
     }
-
-
-def _flags(row: Score) -> str:
-    return "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
 
 
 def _interval(ends: tuple[float, float] | None) -> str | None:

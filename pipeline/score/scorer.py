@@ -74,9 +74,8 @@ class Scorer:
         user: the user's own cache, paths, devices and limits, for a folder that another account made
             (`pipeline.score.run_origin`); default: the program's defaults.
 
-    Raises:
-        DataError: the folder holds no trained run, or a damaged one.
-        UsageError: the features differ from those of training; lists the differences.
+    Raises DataError where the folder holds no trained run or a damaged one, UsageError, which lists the differences,
+    where the features differ from those of training.
     """
 
     def __init__(
@@ -100,7 +99,8 @@ class Scorer:
         self.config: BaseConfig = validate(values, where=folder / CONFIG_FILE)
         self.cache = open_cache(self.config.cache, self.config.storage.reach())
         self.planner = Planner(self.config, self.cache, stages=("timesteps",), retry_failed=True, fetch=lambda _: None)
-        self.differing = self._differing()
+        settings = feature_settings(self.planner)
+        self.differing = tuple(bundle.differences(bundle.plain(self.bundle.run.settings), bundle.plain(settings)))
         if self.differing and not other_settings:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
@@ -115,8 +115,7 @@ class Scorer:
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
         """Score one video, or a trial by the files that the model reads.
 
-        Raises:
-            UsageError: no such file, or its features have not the shape that the model reads.
+        Raises UsageError where a file is missing, or its features have not the shape that the model reads.
         """
         given, settings = [] if video is None else [Path(video)], self.config
         trial = None if kinematics is None else Path(kinematics)
@@ -136,7 +135,6 @@ class Scorer:
         extracted again.
 
         Args:
-            records: the videos.
             stop: set it to end after the current writes; videos not extracted by then count as failed.
             note: called with a message for videos that are extracted again.
             hooks: progress hooks of `pipeline.extract.batch.run_extract`.
@@ -184,11 +182,7 @@ class Scorer:
         return _Inputs(output, keys, quality, trained_on)
 
     def score_features(self, features: FeatureSet) -> bundle.Predictions:
-        """Predictions for given features of any settings; shapes and channel names must match the model.
-
-        Raises:
-            UsageError: shapes or channel names differ.
-        """
+        """Predictions for given features of any settings. Raises UsageError where shapes or channel names differ."""
         return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
 
     def _scored(self, record: Record, inputs: _Inputs) -> Score:
@@ -199,16 +193,11 @@ class Scorer:
             return Score(id=record.id, path=record.path, error=str(error))
 
     def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:
-        """The score of one performance.
-
-        Raises:
-            DataError: it is not a finite number.
-        """
+        """The score of one performance. Raises DataError where it is not a finite number."""
         made, record, calibration = self.score_features(features), features.records[0], self.calibration
         score = float(made.score[0])
         intervals = {} if calibration is None else calibration.intervals(features, made.score)
         distance = None if calibration is None else calibration.novelty.ratios(features)[0]
-        quality = inputs.quality
         if not _finite(made, intervals):
             raise DataError(NOT_FINITE)
         flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
@@ -234,43 +223,36 @@ class Scorer:
             other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
-            quality=quality,
+            quality=inputs.quality,
             accuracy="" if calibration is None else str(calibration.accuracy),
             keys=inputs.keys,
         )
 
     def _facts(
-        self,
-        inputs: _Inputs,
-        duration: float,
-        distance: tuple[float, str] | None,
-        intervals: Mapping[float, Any],
+        self, inputs: _Inputs, duration: float, distance: tuple[float, str] | None, intervals: Mapping[float, Any]
     ) -> Facts:
         calibration = self.calibration
         roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
-        return Facts(
+        facts = Facts(
             quality=inputs.quality,
-            training={} if calibration is None else calibration.facts["quality"],
             duration=duration,
-            lengths=None
-            if calibration is None
-            else (float(calibration.duration.min()), float(calibration.duration.max())),
             distance=distance,
             differing=self.differing,
-            software=() if calibration is None else _other_software(calibration.facts["software"]),
             uncalibrated=self.uncalibrated,
             levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
-            independent=0 if calibration is None else calibration.groups,
             camera_agent="camera_flow" in roles,
             trained_on=inputs.trained_on,
-            accuracy=None if calibration is None else calibration.accuracy,
         )
-
-    def _differing(self) -> tuple[str, ...]:
-        """Differences between the features made here and those of training, one line each, for the flags."""
-        here = json.loads(json.dumps(feature_settings(self.planner)))
-        model = json.loads(json.dumps(self.bundle.run.settings))
-        return tuple(bundle.differences(model, here))
+        if calibration is None:
+            return facts
+        return replace(
+            facts,
+            training=calibration.facts["quality"],
+            lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
+            software=_other_software(calibration.facts["software"]),
+            independent=calibration.groups,
+            accuracy=calibration.accuracy,
+        )
 
 
 def load_scorer(
@@ -284,10 +266,7 @@ def load_scorer(
 ) -> Scorer:
     """Load a scorer; by default it extracts in this process. The observer gets the notes on the run folder.
 
-    Raises:
-        DataError: the folder holds no trained run, or a damaged one.
-        UsageError: its configuration has settings that this version does not have, or makes other features than those
-            of training (see `Scorer`).
+    Raises as `Scorer`, and UsageError where the run's configuration has settings that this version does not have.
     """
     scorer = Scorer(folder, cache, workers, other_settings=other_settings, user=user)
     if observer is not None:
@@ -296,11 +275,7 @@ def load_scorer(
 
 
 def save_config(config: BaseConfig, folder: Path) -> None:
-    """Write the configuration of a run into its folder.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
+    """Write the configuration of a run into its folder."""
     text = json.dumps(config.dump(), indent=1, sort_keys=True) + "\n"
     write_text(folder / CONFIG_FILE, text)
     mark_as_own(folder, text.encode())
@@ -315,19 +290,14 @@ def percentile(training: np.ndarray, score: float) -> float | None:
 
 
 def saved_config(folder: Path) -> dict[str, Any]:
-    """The configuration in a run folder, as plain values: for display, since a foreign one is not to be trusted.
-
-    Raises:
-        DataError: it is missing or damaged.
-    """
+    """The stored configuration of a run, for display alone: a foreign one is not to be trusted. Raises DataError."""
     return _stored_config(folder)[0]
 
 
 def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
     """The configuration to score with, and notes: of a foreign run folder only what changes features and scores.
 
-    Raises:
-        DataError: it is missing or damaged.
+    Raises DataError where it is missing or damaged.
     """
     values, content = _stored_config(folder)
     if is_own(folder, content):
@@ -373,11 +343,9 @@ def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
-    """The configuration by which inputs are found for scoring with a run folder; the user's `frames.fps` goes first.
+    """The configuration that finds inputs for a run folder; the user's `frames.fps` goes first.
 
-    Raises:
-        DataError: it is missing or damaged.
-        UsageError: it has settings that this version does not have.
+    Raises as `usable_config`, and UsageError where it has settings that this version does not have.
     """
     values, _ = usable_config(folder, user)
     if user is not None and user.frames.fps:
@@ -387,15 +355,8 @@ def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
 
 def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
     """Whether every number of a score is one."""
-    heads = (
-        made.score,
-        made.other_share,
-        made.members,
-        made.step_scores,
-        made.attention,
-        made.execution,
-        made.synchronisation,
-    )
+    heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
+    heads += [made.execution, made.synchronisation]
     return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
 
 

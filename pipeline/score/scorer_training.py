@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import BaseConfig
-from pipeline.extract import make_planner
+from pipeline.extract import Plan, make_planner
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
-from pipeline.score.bundle import differences, save
+from pipeline.score.bundle import differences, plain, save
 from pipeline.score.calibration import FOLDS, Calibration
 from pipeline.score.finish import finish_run
 from pipeline.score.video_flags import report_flags, still_camera_advice
@@ -26,19 +24,12 @@ MOST_SHOWN = 2
 
 @dataclass(frozen=True)
 class TrainedScorer:
-    """What `train` made.
+    """What `train` made."""
 
-    Attributes:
-        folder: the run: `load_scorer`, `score`, `report` and `export` take it.
-        run: the networks and what they were trained on.
-        calibration: gives scores their intervals; None where there is none.
-        not_calibrated: why there is no calibration, else None.
-    """
-
-    folder: Path
-    run: TrainedRun
-    calibration: Calibration | None
-    not_calibrated: str | None
+    folder: Path  # the run: `load_scorer`, `score`, `report` and `export` take it
+    run: TrainedRun  # the networks and what they were trained on
+    calibration: Calibration | None  # gives scores their intervals
+    not_calibrated: str | None  # why there is no calibration
 
 
 def train_scorer(
@@ -50,45 +41,39 @@ def train_scorer(
     cached: bool = True,
     strict: bool = False,
     observer: Observer,
-    stop: threading.Event,
 ) -> TrainedScorer:
     """Train, calibrate and describe a scorer; a run that was killed resumes from `folder/checkpoints`.
 
     Args:
-        features: labelled performances.
-        config: names the network, the recipe and the protocol.
-        folder: the run's folder.
         folds: of the calibration; 0 leaves it out.
         cached: whether the configuration's cache holds the stages' outputs of these features.
         strict: refuse to train where a video is flagged.
-        observer, stop: progress, and how to end it.
 
-    Raises:
-        Cancelled: `stop` was set.
-        DataError: the features cannot be trained on, or `strict` and a video is flagged.
-        UsageError: the folder cannot be written.
+    Raises Cancelled after a stop, DataError where the features cannot be trained on, or `strict` and a
+    video is flagged, UsageError where the folder cannot be written.
     """
-    planner = make_planner(config, ("timesteps",)) if cached else None
-    if planner is not None:
-        report_flags(features.records, planner, observer, strict=strict)
-        if advice := still_camera_advice(features.records, planner, config, folder):
+    plans: list[Plan] = []
+    if cached:
+        planner = make_planner(config, ("timesteps",))
+        plans = list(planner.plan_all(features.records))
+        planner.cache.close()
+        report_flags(plans, len(plans), observer, strict=strict)
+        if advice := still_camera_advice(plans, config, folder):
             observer.note(advice)
     else:
         observer.notes(_pack_notes(features, config))
-    model, recipe = config.scorer
+    (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
         run = train_networks(
-            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop.is_set
+            features, recipe, model, checkpoints=folder / "checkpoints", progress=progress.steps, stop=stop
         )
     with writing(folder):
         save(run, folder)
     with writing(folder), observer.progress("epochs of the calibration") as progress:
         calibration, why_not = finish_run(
-            run, features, config, folder, planner=planner,
-            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop.is_set,
+            run, features, config, folder, plans=plans,
+            folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
-    if planner is not None:
-        planner.cache.close()
     return TrainedScorer(folder, run, calibration, why_not)
 
 
@@ -97,7 +82,7 @@ def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:
     packed = {
         name: about["settings"] for name, about in features.settings.items() if name in STAGES and "settings" in about
     }
-    here = json.loads(json.dumps({name: config.stage(name).result_settings() for name in packed}))
+    here = plain({name: config.stage(name).result_settings() for name in packed})
     if not (differing := list(differences(packed, here))):
         return []
     more = f" and {len(differing) - MOST_SHOWN} more" if len(differing) > MOST_SHOWN else ""

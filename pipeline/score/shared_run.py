@@ -34,17 +34,16 @@ Read = Callable[[str, int], bytes]
 """Takes a file's name and the most bytes it may have."""
 
 
-def local_run(place: str | Path, storage: Storage | None = None) -> Path:
+def local_run(place: str | Path) -> Path:
     """The folder of a run: `place` itself, or the copy of what an address or a ZIP file holds.
 
-    Raises:
-        DataError: there is no run, or it has no hashes or other files than they say.
-        StorageError: the address does not answer.
+    Raises DataError where there is no run, or one without hashes or with other files than they say, StorageError where
+    the address does not answer.
     """
     path = local_path(Path(place))
     if is_shared(place):
         url = address(place)
-        remote = RemoteFolder(url, storage or Storage())
+        remote = RemoteFolder(url, Storage())
         return _copy(_zipped(remote.read("", MAX_FILE_BYTES), url) if _is_zip(url) else remote.read, url)
     if _is_zip(str(path)) and path.is_file():
         return _copy(_zipped(read_regular(path, MAX_FILE_BYTES), path), path)
@@ -52,21 +51,11 @@ def local_run(place: str | Path, storage: Storage | None = None) -> Path:
 
 
 def push_run(run: Path, place: str, *, replace: bool = False, public: bool = False) -> str:
-    """Upload what scoring needs, with the model card; paths of this machine stay here.
+    """Upload what scoring needs, with the model card, to an address or a folder; returns where the run is now.
 
-    Args:
-        run: folder that `train` wrote.
-        place: `s3://bucket/run`, `gs://…`, `hf://user/name`, or a folder.
-        replace: write over another run.
-        public: a new repository of a hub is open to everybody.
-
-    Returns:
-        Where the run is now.
-
-    Raises:
-        UsageError: another run is there, or nothing can be written to such an address.
-        DataError: no trained run, or a damaged one.
-        StorageError: the store does not answer, or refuses.
+    Paths of this machine stay here. `replace` writes over another run; `public` opens a new repository of a hub to
+    everybody. Raises UsageError where another run is there or nothing can be written to such an address, DataError
+    for no trained run or a damaged one, StorageError where the store does not answer or refuses.
     """
     contents = _contents(run)
     there = _hashes_at(place)

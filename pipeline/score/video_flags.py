@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
 from data.errors import DataError
-from data.video import Record
 from extractors.timesteps import TimestepsConfig
 from pipeline.config import BaseConfig
-from pipeline.extract import Planner
+from pipeline.extract import Plan
 from pipeline.observer import Observer
 from pipeline.results import Flag, worst_first
 from pipeline.score.flags import Facts, find_flags
@@ -39,20 +38,14 @@ LOOK = (
 
 
 def report_flags(
-    records: Sequence[Record], planner: Planner, observer: Observer, *, strict: bool = False
+    plans: Iterable[Plan], videos: int, observer: Observer, *, strict: bool = False
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them as a table, and how to look at the videos.
 
-    Args:
-        records: those that are extracted are looked at.
-        planner: knows their outputs.
-        observer: gets the table.
-        strict: a flag is an error.
-
-    Raises:
-        DataError: `strict`, and a video is flagged.
+    `plans` are those of the `videos`; extracted ones are checked. Raises DataError where `strict` and a video is
+    flagged.
     """
-    flagged = flag_videos(records, planner)
+    flagged = flag_videos(plans)
     if not flagged:
         return {}
     rows = [
@@ -60,7 +53,7 @@ def report_flags(
         for name, flags in flagged.items()
     ]
     more = [("…", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
-    title = f"{len(flagged)} of {len(records)} videos are flagged"
+    title = f"{len(flagged)} of {videos} videos are flagged"
     observer.table(title, ("video", "flags"), [*rows[:SHOWN], *more])
     observer.note(LOOK)
     if strict:
@@ -68,11 +61,11 @@ def report_flags(
     return flagged
 
 
-def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[Flag, ...]]:
+def flag_videos(plans: Iterable[Plan]) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of each extracted video that has some; frame rate and length are compared with the others."""
     alone: dict[str, tuple[Flag, ...]] = {}
     measured: list[tuple[str, float | None, tuple[float | None, ...]]] = []  # of a large data set only what is needed
-    for plan in planner.plan_all(records):
+    for plan in plans:
         quality = {step.stage: step.check.quality for step in plan.steps if step.check.state == "fresh"}
         duration = quality.get("timesteps", {}).get("duration_s")
         if flags := find_flags(Facts(quality=quality, duration=duration), ALONE)[0]:
@@ -97,16 +90,11 @@ def flag_videos(records: Sequence[Record], planner: Planner) -> dict[str, tuple[
     return flagged
 
 
-def still_camera_advice(records: Sequence[Record], planner: Planner, config: BaseConfig, out: Path) -> str:
+def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) -> str:
     """One sentence that names the preset for one person before a still camera; empty where it does not fit.
 
-    It fits where the camera's motion is the secondary agent of one person and most videos have none.
-
-    Args:
-        records: of the training part.
-        planner: knows their outputs.
-        config: that they are trained with.
-        out: folder of the run, for the command.
+    It fits where the camera's motion is the secondary agent of one person and most videos have none. `out` is the
+    folder of the run, for the command.
     """
     timesteps = config.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):
@@ -116,7 +104,7 @@ def still_camera_advice(records: Sequence[Record], planner: Planner, config: Bas
         return ""
     moving = [
         step.check.quality["moving"]
-        for plan in planner.plan_all(records)
+        for plan in plans
         for step in plan.steps
         if step.stage == "camera_flow" and "moving" in step.check.quality
     ]

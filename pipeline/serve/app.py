@@ -29,9 +29,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from data.errors import AimError
+from data.video import VIDEO_SUFFIXES
+from pipeline.report.page_writer import asset, environment, script_sources
 from pipeline.serve import uploads
 from pipeline.serve.history import History, ScoringJob
-from pipeline.serve.index_page import render_index
 from pipeline.serve.job_queue import Queue, Work
 
 HEADER = "x-aim-serve"
@@ -52,6 +53,8 @@ CLOSE = {"connection": "close"}
 
 NOT_ADMITTED = "Open the link that the server printed when it started: it holds the token that admits you"
 
+PACKAGE = "pipeline.serve"
+
 _JOB = re.compile(r"[0-9a-f]{32}")
 
 SECURITY_HEADERS = {
@@ -66,23 +69,14 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of the server.
+    """Limits of the server."""
 
-    Attributes:
-        file_bytes: largest upload.
-        waiting: most jobs that are queued or running, including running uploads.
-        spare_bytes: space that must stay free on the disk.
-        uploads: most uploads at the same time; a browser sends at most six to one server.
-        stall_s: an upload that sends nothing for this long is dropped.
-        upload_s: longest time for one upload.
-    """
-
-    file_bytes: int = 512 << 20
-    waiting: int = 50
-    spare_bytes: int = 256 << 20
-    uploads: int = 8
-    stall_s: float = 30.0
-    upload_s: float = 900.0
+    file_bytes: int = 512 << 20  # largest upload
+    waiting: int = 50  # most jobs that are queued or running, including running uploads
+    spare_bytes: int = 256 << 20  # space that must stay free on the disk
+    uploads: int = 8  # most uploads at the same time; a browser sends at most six to one server
+    stall_s: float = 30.0  # an upload that sends nothing for this long is dropped
+    upload_s: float = 900.0  # longest time for one upload
 
 
 def create_app(
@@ -93,19 +87,14 @@ def create_app(
     token: str | None = None,
     reads: Collection[str] = ("video",),
 ) -> FastAPI:
-    """The application.
+    """The application; `folder` holds uploads, reports and the history, `work` scores one video.
 
     Args:
-        folder: folder of uploads, reports and the history.
-        work: scores one video.
-        limits: see `Limits`.
         facts: shown at the bottom of the page: model, data, results.
         token: admits whoever has it; default: a random one, in `app.state.token`.
         reads: input files of the model: "video", "kinematics".
 
-    Raises:
-        UsageError: another server uses the folder.
-        CacheError: its history cannot be used.
+    Raises UsageError where another server uses the folder, CacheError where its history cannot be used.
     """
     bounds = limits or Limits()
     history = History(folder / "history.sqlite")
@@ -226,6 +215,25 @@ def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str], re
         if name != path.name or not path.is_file():
             raise HTTPException(404, "no such file")
         return FileResponse(path)
+
+
+def render_index(most_bytes: int, facts: Mapping[str, str], reads: Collection[str]) -> tuple[str, str]:
+    """The page for a model that reads these input files, and its content security policy."""
+    script = asset("serve.js", PACKAGE)
+    page = environment(PACKAGE).get_template("index.html.j2")
+    policy = (
+        f"default-src 'none'; script-src {script_sources([script])}; style-src 'unsafe-inline'; img-src data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    rendered = page.render(
+        styles=[asset("base.css"), asset("results.css"), asset("serve.css", PACKAGE)],
+        script=script,
+        suffixes=[*(sorted(VIDEO_SUFFIXES) if "video" in reads else ()), *([".txt"] if "kinematics" in reads else ())],
+        reads=reads,
+        most_bytes=most_bytes,
+        facts=facts,
+    )
+    return rendered, policy
 
 
 def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> None:

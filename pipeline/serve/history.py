@@ -30,44 +30,26 @@ INTERRUPTED = "the server stopped during this job; upload the video again"
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """One uploaded video.
+    """One uploaded video."""
 
-    Attributes:
-        id: 32 hexadecimal digits of the server's own making; names the job's folder.
-        name: the file's name as the client gave it, for display only.
-        suffix: one of the admitted suffixes; the file on disk is `video` + suffix.
-        size: bytes.
-        content: SHA-256 of the bytes; an equal video reuses the features in the cache.
-        state: see `JobState`.
-        created, started, finished: seconds since 1970.
-        stage: current activity, as text; of a finished job its serious flags.
-        share: 0 to 1 of the running stage, or None where unknown.
-        score: the result.
-        flags: number of flags.
-        error: reason of a failure, one line.
-        low, high: ends of the 80 % interval of the score, or None.
-        level: the worst level of the flags, or "".
-        left_s: estimated seconds until the frames are read, or None where unknown.
-    """
-
-    id: str
-    name: str
-    suffix: str
-    size: int
-    content: str
+    id: str  # 32 hexadecimal digits of the server's own making; names the job's folder
+    name: str  # the file's name as the client gave it, for display only
+    suffix: str  # one of the admitted suffixes; the file on disk is `video` + suffix
+    size: int  # bytes
+    content: str  # SHA-256 of the bytes; an equal video reuses the features in the cache
     state: JobState = "queued"
-    created: float = 0.0
+    created: float = 0.0  # seconds since 1970, like the next two
     started: float | None = None
     finished: float | None = None
-    stage: str = ""
-    share: float | None = None
+    stage: str = ""  # current activity, as text; of a finished job its serious flags
+    share: float | None = None  # 0 to 1 of the running stage, None where unknown
     score: float | None = None
-    flags: int = 0
-    error: str = ""
-    low: float | None = None
+    flags: int = 0  # number of flags
+    error: str = ""  # reason of a failure, one line
+    low: float | None = None  # ends of the 80 % interval of the score
     high: float | None = None
-    level: str = ""
-    left_s: float | None = None
+    level: str = ""  # the worst level of the flags
+    left_s: float | None = None  # estimated seconds until the frames are read, None where unknown
 
 
 _COLUMNS = tuple(field.name for field in fields(ScoringJob))
@@ -76,12 +58,8 @@ _COLUMNS = tuple(field.name for field in fields(ScoringJob))
 class History:
     """The jobs of one folder, locked for this process until closed. Safe to use from several threads.
 
-    Args:
-        path: the database file; made where absent.
-
-    Raises:
-        UsageError: another server uses the folder; both would treat each other's jobs as abandoned.
-        CacheError: the file is not a usable database.
+    Raises UsageError where another server uses the folder, since both would treat each other's jobs as abandoned;
+    CacheError where the file is no usable database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -98,11 +76,8 @@ class History:
                     self._db.execute(f"alter table job add column {name} {kind}")
         except sqlite3.DatabaseError as error:
             self._hold.close()
-            raise CacheError(
-                f"the history cannot be used ({error})",
-                where=path,
-                fix="Move this file away; the server makes a new one",
-            ) from error
+            fix = "Move this file away; the server makes a new one"
+            raise CacheError(f"the history cannot be used ({error})", where=path, fix=fix) from error
 
     def add(self, job: ScoringJob) -> ScoringJob:
         """Store a new job."""

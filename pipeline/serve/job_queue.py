@@ -35,21 +35,13 @@ LEAST_S, LEAST_SHARE = 1.0, 0.02
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a job; its report is at the path given to the work.
-
-    Attributes:
-        score: the score.
-        flags: number of flags.
-        note: names the serious flags.
-        interval80: of the score, or None.
-        level: the worst level of the flags, or "".
-    """
+    """Result of a job; its report is at the path given to the work."""
 
     score: float | None
-    flags: int = 0
-    note: str = ""
+    flags: int = 0  # number of flags
+    note: str = ""  # names the serious flags
     interval80: Interval | None = None
-    level: str = ""
+    level: str = ""  # the worst level of the flags
 
 
 Work = Callable[[ScoringJob, Path, Path, WorkProgress, threading.Event], Outcome]
@@ -60,13 +52,7 @@ Raises `AimError` where the video cannot be scored, and `Cancelled` after `stop`
 
 
 class Queue:
-    """Runs the queued jobs of a history.
-
-    Args:
-        history: the jobs.
-        folder: job folders.
-        work: scores one video.
-    """
+    """Runs the queued jobs of a history, each in a folder of its own below `folder`; `work` scores one video."""
 
     def __init__(self, history: History, folder: Path, work: Work) -> None:
         self.history = history
@@ -87,7 +73,9 @@ class Queue:
     def close(self, timeout: float = 20.0) -> None:
         """Stop the running job and the thread; queued jobs stay queued."""
         self._closing.set()
-        self._stop_running()
+        with self._lock:
+            if self._running is not None:
+                self._running[1].set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -203,7 +191,7 @@ class Queue:
                 self.history.update(job.id, stage=stage, share=share, left_s=time_left(now - begun, share))
             except (
                 sqlite3.OperationalError
-            ):  # loses displayed progress only; waiting at every frame would stall the job
+            ):  # loses displayed progress only; waiting would stall the job at every frame
                 mute = time.monotonic() + RETRY_SECONDS
 
         try:
@@ -219,11 +207,6 @@ class Queue:
         except Exception:
             log.exception("job %s failed", job.id)
             return _FAULT
-
-    def _stop_running(self) -> None:
-        with self._lock:
-            if self._running is not None:
-                self._running[1].set()
 
 
 def time_left(elapsed_s: float, share: float | None) -> float | None:

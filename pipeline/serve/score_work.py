@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from pipeline.score import Scorer
 
 
-def refuse_unfed(scorer: Scorer) -> None:
-    """Refuse a model that reads files which the page cannot take.
-
-    Raises:
-        UsageError: it reads keypoint files of another program.
-    """
+def refuse_keypoint_models(scorer: Scorer) -> None:
+    """Raise UsageError for a model that reads keypoint files of another program, which the page cannot take."""
     pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
     if getattr(pose, "backend", "") == "import":
         raise UsageError(
@@ -36,10 +32,8 @@ def refuse_unfed(scorer: Scorer) -> None:
 class ScoreWork:
     """Scores one video after the other with one scorer.
 
-    Args:
-        scorer: a loaded scorer; its cache stores features by the content of the video, so that an equal video is not
-            extracted again. With `workers=1` a decoder crash ends a child process only.
-        note: receives notes on videos that are extracted again.
+    The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
+    `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
     """
 
     def __init__(self, scorer: Scorer, note: Callable[[str], None] | None = None) -> None:
@@ -49,12 +43,7 @@ class ScoreWork:
     def __call__(
         self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
     ) -> Outcome:
-        """Score `video` and write its page to `report`.
-
-        Raises:
-            VideoError: the video cannot be scored.
-            Cancelled: the user cancelled the job.
-        """
+        """Write the page of `video` to `report`. Raises VideoError where it has no score, Cancelled after `stop`."""
         from pipeline.report import report_scores
 
         kinematics = video.with_name(KINEMATICS)

@@ -27,21 +27,14 @@ def serve(
     reads: Collection[str] = ("video",),
     on_start: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until interrupted.
+    """Serve until interrupted; for `folder`, `work`, `limits`, `facts` and `reads` see `pipeline.serve.app.create_app`.
 
     Args:
-        folder: folder of uploads, reports and the history; made where absent.
-        work: scores one video, such as `pipeline.serve.score_work.ScoreWork(load_scorer(run, workers=1))`.
         host: a loopback address.
         port: 0 for any free port.
-        limits: see `pipeline.serve.app.Limits`.
-        facts: facts on the model, shown on the page.
-        reads: input files of the model: "video", "kinematics".
         on_start: called with the link that admits its reader, when the port is open.
 
-    Raises:
-        UsageError: not a loopback address, another server uses the folder, or the port is taken.
-        CacheError: the folder's history cannot be used.
+    Raises UsageError for another address or where the port is taken; further errors as `create_app`.
     """
     import uvicorn
 
@@ -50,9 +43,8 @@ def serve(
     if not is_loopback(host):
         raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
     shown = f"[{host}]" if ":" in host else host
-    app = create_app(
-        folder, work, limits, facts, reads=reads
-    )  # before the port: with both in use, another port would not help
+    # Before the port: with both in use, another port would not help.
+    app = create_app(folder, work, limits, facts, reads=reads)
     with closing(app.state.queue.history):
         listener = _listen(host, port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
@@ -79,7 +71,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(64)
     except OSError as error:
         listener.close()
-        raise UsageError(
-            f"port {port} cannot be used ({error.strerror})", fix="Choose another one with --port, 0 for any"
-        ) from error
+        fix = "Choose another one with --port, 0 for any"
+        raise UsageError(f"port {port} cannot be used ({error.strerror})", fix=fix) from error
     return listener

@@ -49,12 +49,7 @@ _MAGIC = (
 
 
 class UploadError(Exception):
-    """An upload that is refused.
-
-    Args:
-        status: HTTP status.
-        reason: one line for the user.
-    """
+    """An upload that is refused, with its HTTP status and one line for the user."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -64,44 +59,26 @@ class UploadError(Exception):
 
 @dataclass(frozen=True)
 class Upload:
-    """Completely received files of one performance.
+    """Completely received files of one performance."""
 
-    Attributes:
-        id: 32 hexadecimal digits; names the folder.
-        name: the client's names, printable, without folders, for display only.
-        suffix: one of `VIDEO_SUFFIXES`; empty without a video.
-        folder: FOLDER/id, which holds `video` + suffix and `KINEMATICS`.
-        size: bytes.
-        content: SHA-256.
-    """
-
-    id: str
-    name: str
-    suffix: str
-    folder: Path
-    size: int
-    content: str
+    id: str  # 32 hexadecimal digits; names the folder
+    name: str  # the client's names, printable, without folders, for display only
+    suffix: str  # one of `VIDEO_SUFFIXES`; empty without a video
+    folder: Path  # FOLDER/id, which holds `video` + suffix and `KINEMATICS`
+    size: int  # bytes
+    content: str  # SHA-256
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a request says of its body.
+    """What a request says of its body."""
 
-    Attributes:
-        video, kinematics: percent-encoded names of the files, None where the body has no such part.
-        kinematics_bytes: length of the kinematics file, with which the body begins.
-    """
-
-    video: str | None
+    video: str | None  # percent-encoded names of the files, None where the body has no such part
     kinematics: str | None = None
-    kinematics_bytes: int = 0
+    kinematics_bytes: int = 0  # length of the kinematics file, with which the body begins
 
     def check(self, reads: Collection[str]) -> None:
-        """Compare the parts with the inputs that the model reads.
-
-        Raises:
-            UploadError: one is missing or too many, or they are of different trials.
-        """
+        """Raise UploadError where a file that the model reads is missing or too much, or trials differ."""
         if self.video is None and "video" in reads:
             raise UploadError(400, "the video is missing, and this model reads one")
         if self.kinematics is None and "kinematics" in reads:
@@ -127,11 +104,7 @@ def shown_name(header: str | None) -> str:
 
 
 def suffix_of(name: str) -> str:
-    """The admitted suffix of a file name.
-
-    Raises:
-        UploadError: another suffix.
-    """
+    """The admitted suffix of a file name. Raises UploadError for another one."""
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
         raise UploadError(415, f"not a video: videos end in {' '.join(sorted(VIDEO_SUFFIXES))}")
@@ -141,17 +114,10 @@ def suffix_of(name: str) -> str:
 async def receive(
     body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
 ) -> Upload:
-    """Write a body to disk. A refused or broken upload leaves no file.
+    """Write a body to disk, below `folder`. A refused or broken upload leaves no file.
 
-    Args:
-        body: the bytes.
-        parts: what the body holds, checked.
-        announced: Content-Length, where the client sent one.
-        folder: folder of the job folders.
-        most_bytes: limit of one upload.
-
-    Raises:
-        UploadError: wrong type, too large, empty, or the disk is full.
+    `announced` is the Content-Length, where the client sent one. Raises UploadError for a body of a wrong type, too
+    large or empty, or where the disk is full.
     """
     names = [shown_name(name) for name in (parts.video, parts.kinematics) if name is not None]
     suffix = "" if parts.video is None else suffix_of(names[0])
@@ -172,15 +138,9 @@ async def receive(
 
 
 async def timely(body: AsyncIterator[bytes], stall_s: float, upload_s: float) -> AsyncIterator[bytes]:
-    """The blocks of a body, as long as they come in time.
+    """The blocks of a body. Raises UploadError after `stall_s` without a block, or after `upload_s` in all.
 
-    Args:
-        body: the bytes.
-        stall_s: longest time without a block.
-        upload_s: longest time in all, which also ends uploads of a few bytes a minute.
-
-    Raises:
-        UploadError: the upload took longer.
+    The latter also ends uploads of a few bytes a minute.
     """
     end = time.monotonic() + upload_s
     while True:
@@ -201,7 +161,7 @@ async def _write(
     digest, size, head, left = hashlib.sha256(), 0, b"", parts.kinematics_bytes
     with ExitStack() as files:
         text = files.enter_context(paths[0].open("xb")) if parts.kinematics is not None else None
-        film = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
+        video = files.enter_context(paths[1].open("xb")) if parts.video is not None else None
         async for block in body:
             size += len(block)
             if size > most_bytes:
@@ -211,14 +171,14 @@ async def _write(
             left -= len(first)
             if text is not None:
                 text.write(first)
-            if rest and film is None:
+            if rest and video is None:
                 raise UploadError(400, "the body is longer than its parts")
-            if film is not None and rest:
+            if video is not None and rest:
                 if len(head) < HEAD_BYTES:
                     head += rest[: HEAD_BYTES - len(head)]
                     if len(head) >= 16 and not is_video(head):
                         raise UploadError(415, "the file's content is not a video")
-                film.write(rest)
+                video.write(rest)
     if left or (parts.kinematics is not None and not parts.kinematics_bytes):
         raise UploadError(400, "the kinematics file is empty or incomplete")
     if parts.video is not None and not is_video(head):

@@ -60,12 +60,7 @@ class AimSystem:
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """See `System.held_out`; statistics come from each part's training rows.
-
-        Raises:
-            UsageError: the network does not fit the features.
-            Cancelled: `stop` returned true.
-        """
+        """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
         sizes, config = sizes_of(features), self.config
         check_sizes(sizes, self.model)
         learning = training_set(features, config)

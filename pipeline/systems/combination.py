@@ -21,14 +21,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.interface import Composed, HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import (
-    INNER_FOLDS,
-    as_many_runs,
-    by_outer,
-    inner_parts,
-    inner_version,
-    names,
-)
+from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, fold_names, inner_parts, inner_version
 from pipeline.train import Stop, label_table
 
 Texts = NDArray[np.str_]
@@ -54,12 +47,7 @@ REGRESSIONS = (
 
 
 def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[RegressionSystem, ...]:
-    """The regressions of a combination; for people without training performances also those that carry over best.
-
-    Args:
-        features: decides what is possible.
-        kinds: groups that the protocol keeps apart; with "subject" the test part holds people of its own.
-    """
+    """The regressions of a combination; where `kinds` keeps subjects apart, also those that fit new people best."""
     systems = {system.name: system for system in regression_systems(features)}
     chosen = [systems[name] for name in REGRESSIONS if name in systems]
     more = trial_regressions() if "subject" in kinds and features.trial.shape[-1] else ()
@@ -75,12 +63,9 @@ class Combined(Composed):
     Each candidate has a row of its own, and so has the one that ranks best inside.
 
     Attributes:
-        candidates: with different names.
         kinds: groups that stay on one side of an inner fold.
-        seed: of the inner folds.
+        seed: of the inner folds, of which there are `folds`.
         validate: False leaves out the inner validation: equal weights.
-        folds: inner folds.
-        name: shown in tables.
     """
 
     candidates: tuple[System, ...]
@@ -129,7 +114,7 @@ class Combined(Composed):
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         if not self.validate:
-            return {name: [] for name in names(parts)}
+            return {name: [] for name in fold_names(parts)}
         return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
 
     def _choice(self, fold: str, weights: Floats, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -151,31 +136,21 @@ class _Named:
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """Never called: the row comes from `Combined.joined`.
-
-        Raises:
-            NotImplementedError: always.
-        """
+        """Never called: the row comes from `Combined.joined`."""
         raise NotImplementedError(self.name)
 
 
 @dataclass(frozen=True)
 class InnerPredictions:
-    """Held-out predictions of all candidates inside a training part.
+    """Held-out predictions of all candidates inside a training part."""
 
-    Attributes:
-        values: (n, candidates). true: (n,) labels.
-        tasks, users, folds, bundles: (n,) task, person, inner fold and performance of each.
-        by_user: users are kept apart, so differences within a user count as much as those between all performances.
-    """
-
-    values: Floats
-    true: Floats
-    tasks: Texts
+    values: Floats  # (n, candidates)
+    true: Floats  # (n,) labels
+    tasks: Texts  # (n,) like the next three
     users: Texts
-    folds: Texts
-    bundles: Texts
-    by_user: bool
+    folds: Texts  # inner folds
+    bundles: Texts  # performances, each with its views and copies
+    by_user: bool  # users are kept apart, so differences within a user count as much as those between all performances
 
     @classmethod
     def gather(

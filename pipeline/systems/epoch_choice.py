@@ -42,11 +42,9 @@ class WithEpochs(Composed):
     the fold. Its predictions come from the same training as the last epoch's.
 
     Attributes:
-        system: trained on the parts.
         kinds: groups that stay on one side of an inner fold, as in `pipeline.systems.selection.Selected`.
         oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels, so
             it is an upper bound for comparison with published numbers, and no result.
-        seed: of the inner folds.
     """
 
     system: AimSystem | MethodSystem
@@ -80,8 +78,10 @@ class WithEpochs(Composed):
             last = replace(last, inside=self._errors_inside(features, parts, inside[0]))
         rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
         if self.oracle:
+            true = label_table(features.records)[:, 0]
             best = [
-                _best_on_test(features, part, by_epoch) for part, by_epoch in zip(parts, last.by_epoch, strict=True)
+                _latest_best([spearman(values.mean(0), true[part.test]) for values in by_epoch])
+                for part, by_epoch in zip(parts, last.by_epoch, strict=True)
             ]
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
@@ -130,11 +130,6 @@ class WithEpochs(Composed):
         score = tuple(values[place] for values, place in zip(held.by_epoch, places, strict=True))
         chosen = tuple(f"epoch {held.watched[place]}" for place in places)
         return replace(self.system, name=f"{self.name}, {ending}"), HeldOut(score, chosen=chosen)
-
-
-def _best_on_test(features: FeatureSet, part: Part, by_epoch: Floats) -> int:
-    true = label_table(features.records)[part.test, 0]
-    return _latest_best([spearman(values.mean(0), true) for values in by_epoch])
 
 
 def _latest_best(correlations: Sequence[float]) -> int:

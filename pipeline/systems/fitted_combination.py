@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,23 +13,19 @@ from pipeline.features import FeatureSet
 from pipeline.systems.descriptors import DESCRIPTORS
 from pipeline.systems.regressors import FittedRegression, RegressionSystem
 
+T = TypeVar("T")
+
 NETWORK = "AIM"
 """What the network's weight is named."""
 
 
 @dataclass(frozen=True)
 class FittedCombination:
-    """Weights and fitted regressions.
+    """Weights and fitted regressions."""
 
-    Attributes:
-        names: of the network, then of the regressions.
-        weights: (1 + k,), of sum 1.
-        regressions: k.
-    """
-
-    names: tuple[str, ...]
-    weights: Floats
-    regressions: tuple[FittedRegression, ...]
+    names: tuple[str, ...]  # of the network, then of the regressions
+    weights: Floats  # (1 + k,), of sum 1
+    regressions: tuple[FittedRegression, ...]  # k
 
     @classmethod
     def fit(
@@ -59,7 +55,7 @@ class FittedCombination:
         return np.asarray(total)
 
     def description(self) -> dict[str, Any]:
-        """What is no number, and the weights, as JSON types."""
+        """Everything but the arrays, as JSON types."""
         return {
             "names": list(self.names),
             "weights": self.weights.tolist(),
@@ -72,21 +68,20 @@ class FittedCombination:
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
-        """The combination that `description` and `arrays` came from.
-
-        Raises:
-            ValueError: they do not fit together; and other errors of damaged values.
-        """
+        """The combination that `description` and `arrays` came from; ValueError and others where they do not fit."""
         regressions = tuple(
-            FittedRegression.from_arrays(
-                one, {n.removeprefix(f"{i}."): v for n, v in arrays.items() if n.startswith(f"{i}.")}
-            )
+            FittedRegression.from_arrays(one, part_of(arrays, f"{i}."))
             for i, one in enumerate(description["regressions"])
         )
         names, weights = tuple(map(str, description["names"])), np.array(description["weights"], dtype=np.float64)
         if not len(names) == len(weights) == len(regressions) + 1 or not np.isfinite(weights).all():
             raise ValueError("a combination's weights do not fit its regressions")
         return cls(names, weights, regressions)
+
+
+def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The values whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 def _tables(

@@ -24,9 +24,7 @@ class Part:
 
     Attributes:
         task: whose folds these are, "" for all tasks together.
-        fold: the fold's name.
-        train: (k,) rows of the training part.
-        test: (m,) rows of the test part.
+        train, test: (k,) and (m,) rows.
     """
 
     task: str
@@ -46,9 +44,7 @@ class HeldOut:
     """Predictions for the test rows of every part, in the units of the labels.
 
     Attributes:
-        score: one (runs, m) array per part.
-        execution: the same for execution scores, or empty where the system has none.
-        synchronisation: the same for synchronisation scores, or empty.
+        execution, synchronisation: the same for these scores, or empty where the system has none.
         losses: (epochs kept, members) training loss; empty for systems without one.
         loss_epochs: which epochs those are.
         chosen: for a system that selects among others, the name of the selected one per part.
@@ -97,11 +93,7 @@ class System(Protocol):
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """Train on each part's training rows and predict its test rows.
-
-        Raises:
-            Cancelled: `stop` returned true.
-        """
+        """Train on each part's training rows and predict its test rows. Raises Cancelled after `stop`."""
 
 
 @runtime_checkable

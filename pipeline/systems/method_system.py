@@ -67,17 +67,11 @@ METHODS: dict[str, MethodKind] = {
 
 @dataclass(frozen=True)
 class JudgesRule:
-    """How single judges' scores make the final one: factor x difficulty x sum of the middle judges + constant.
+    """How single judges' scores make the final one: factor x difficulty x sum of the middle judges + constant."""
 
-    Attributes:
-        dropped: judges left out at either end, after sorting.
-        divided: the score is without the difficulty, which is left out then.
-        factor, constant: fitted to the training part by least squares.
-    """
-
-    dropped: int
-    divided: bool
-    factor: float
+    dropped: int  # judges left out at either end, after sorting
+    divided: bool  # the score is without the difficulty, which is left out then
+    factor: float  # fitted to the training part by least squares, as `constant`
     constant: float
 
     @classmethod
@@ -146,31 +140,19 @@ class _Scored:
 
 @dataclass(frozen=True)
 class MethodSystem:
-    """A method as a system.
-
-    Attributes:
-        name: shown in tables.
-        model: the method.
-        config: the recipe: see the module's docstring.
-        checkpoints: folder in which finished folds are kept for resuming, or None.
-        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
-    """
+    """A method as a system; the module's docstring says what it takes of the recipe."""
 
     name: str
     model: MethodConfig
     config: TrainConfig
-    checkpoints: Path | None = None
-    watch: tuple[int, ...] = ()
+    checkpoints: Path | None = None  # folder in which finished folds are kept for resuming
+    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`
     baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows.
-
-        Raises:
-            Cancelled: `stop` returned true.
-        """
+        """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows."""
         learning = training_set(features, self.config)
         aborted = threading.Event()
 

@@ -126,18 +126,14 @@ class FittedRegression:
         return {name: np.array(getattr(self, name), kinds.get(name, np.float64), order="C") for name in _NUMBERS}
 
     def description(self) -> dict[str, Any]:
-        """What is no number, as JSON types."""
+        """Everything but the arrays, as JSON types."""
         return {name: getattr(self, name) for name in ("describe", "kernel")} | {
             name: list(getattr(self, name)) for name in ("tasks", "indicators")
         }
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedRegression:
-        """The regression that `arrays` and `description` came from.
-
-        Raises:
-            ValueError: they do not fit together.
-        """
+        """The regression that `arrays` and `description` came from. Raises ValueError where they do not fit."""
         names: dict[str, Any] = {name: tuple(map(str, description[name])) for name in ("tasks", "indicators")}
         named = {"describe": str(description["describe"]), "kernel": description["kernel"], **names}
         numbers: dict[str, Any] = {name: np.asarray(arrays[name], dtype=np.float64) for name in _NUMBERS}

@@ -36,12 +36,9 @@ class Selected:
     task ranked together and averaged over the tasks by Fisher's z, is trained on the whole training part.
 
     Attributes:
-        name: shown in tables.
-        candidates: with different names.
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
         folds: inner folds; fewer where there are fewer independent groups.
-        seed: of the split.
     """
 
     name: str
@@ -117,20 +114,14 @@ def inner_parts(
     the folds of both blocks: six trainings in place of three for every outer fold. The other folds of its own block
     are tested in the first inner fold.
 
-    Args:
-        features: whose rows the parts are.
-        parts: the outer ones.
-        kinds: groups that stay on one side of an inner fold.
-        folds: number of inner folds.
-        seed: of the split.
-        shared: False splits every training part by itself.
+    `kinds` are the groups that stay on one side of an inner fold; `shared` False splits every training part by itself.
     """
     blocks = _blocks(parts, folds + 1, seed) if shared else []
     return {
         name: _between(parts, name, blocks)
         if blocks
         else _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
-        for name in names(parts)
+        for name in fold_names(parts)
     }
 
 
@@ -140,7 +131,7 @@ def _blocks(parts: Sequence[Part], count: int, seed: int) -> list[list[str]]:
         others = [other.test for other in parts if other.task == part.task and other is not part]
         if len(others) + 1 < count or not np.isin(np.concatenate(others), part.train).all():
             return []
-    order = names(parts)
+    order = fold_names(parts)
     random.Random(seed).shuffle(order)  # noqa: S311 -- no secret
     tasks = list(dict.fromkeys(part.task for part in parts))
     sizes = {name: np.zeros(len(tasks)) for name in order}
@@ -192,7 +183,7 @@ def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[s
     return {name: [next(remaining) for _ in cuts] for name, cuts in inner.items()}
 
 
-def names(parts: Sequence[Part]) -> list[str]:
+def fold_names(parts: Sequence[Part]) -> list[str]:
     """The folds, in order."""
     return list(dict.fromkeys(part.fold for part in parts))
 

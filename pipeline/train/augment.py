@@ -24,15 +24,10 @@ from pipeline.train.normalise import same_channels
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Performances to predict and what is made of them to train on.
+    """Performances to predict and what is made of them to train on."""
 
-    Attributes:
-        features: the n given performances, then trials whose views were joined, then copies, where there are any.
-        stand_ins: (c, n) rows of `features` that are trained on in place of each given performance.
-    """
-
-    features: FeatureSet
-    stand_ins: Rows
+    features: FeatureSet  # the n given performances, then trials whose views were joined, then copies
+    stand_ins: Rows  # (c, n) rows of `features` that are trained on in place of each given performance
 
     def rows(self, rows: Rows) -> Rows:
         """The rows of `features` that are trained on where `rows` is the training part."""
@@ -42,8 +37,7 @@ class TrainingSet:
 def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
     """Every trial once (`pipeline.features.one_per_trial`), followed by the copies that the recipe asks for.
 
-    Raises:
-        UsageError: the agents cannot be exchanged, or have no mirror image.
+    Raises UsageError where the agents cannot be exchanged, or have no mirror image.
     """
     trials, became = one_per_trial(features)
     count, more = len(trials), trials
@@ -60,10 +54,8 @@ def training_set(features: FeatureSet, config: TrainConfig) -> TrainingSet:
 def with_exchanged(features: FeatureSet) -> FeatureSet:
     """2n performances: the given ones, then each with primary and secondary exchanged (section 4: "any of the two").
 
-    Trial-level descriptors named `primary.*` and `secondary.*` change places too.
-
-    Raises:
-        UsageError: several secondary agents, or agents of different channels.
+    Trial-level descriptors named `primary.*` and `secondary.*` change places too. Raises UsageError for several
+    secondary agents, or agents of different channels.
     """
     if features.secondary.shape[2] != 1 or not same_channels(features):
         raise UsageError(
@@ -92,8 +84,7 @@ def with_mirrored(features: FeatureSet) -> FeatureSet:
     primary, where the pose stage would swap the numbers of two people; the whole-scene feature is that of the original
     video, about as similar to the mirrored one's as a neighbouring time step (`docs/training.md`).
 
-    Raises:
-        UsageError: channels without a mirror image, such as tools or the camera's border cells.
+    Raises UsageError for channels without a mirror image, such as tools or the camera's border cells.
     """
     plans: dict[str, Plan] = {}
     for part in ("primary", "secondary"):

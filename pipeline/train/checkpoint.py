@@ -30,11 +30,7 @@ class Checkpoint:
 
 
 def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically; where that fails, the previous one remains.
-
-    Raises:
-        UsageError: the disk is full, or the folder cannot be written.
-    """
+    """Write a checkpoint atomically. Where that fails, raises UsageError, and the previous one remains."""
     metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch), "content": _digest(checkpoint)}
     try:
         with atomic_path(place) as temporary:

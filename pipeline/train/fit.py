@@ -33,19 +33,12 @@ CORES: ContextVar[int | None] = ContextVar("CORES", default=None)
 
 @dataclass(frozen=True)
 class Fitted:
-    """Trained parameters of all members and their training loss by epoch.
+    """Trained parameters of all members and their training loss by epoch."""
 
-    Attributes:
-        state: parameter name to stacked values (M, ...), on the CPU.
-        losses: (epochs kept, M) mean training loss of an epoch.
-        loss_epochs: which epochs those are, counted from 1.
-        watched: per member (epochs watched, m), scores of its `test` rows after these epochs, in the training scale.
-    """
-
-    state: dict[str, Tensor]
-    losses: Floats
-    loss_epochs: tuple[int, ...]
-    watched: tuple[Tensor, ...]
+    state: dict[str, Tensor]  # parameter name to stacked values (M, ...), on the CPU
+    losses: Floats  # (epochs kept, M) mean training loss of an epoch
+    loss_epochs: tuple[int, ...]  # which epochs those are, counted from 1
+    watched: tuple[Tensor, ...]  # per member (epochs watched, m): scores of its `test` rows, in the training scale
 
 
 def fit_members(
@@ -63,16 +56,12 @@ def fit_members(
     """Train every member (at least one); members with the same number of batches per epoch train as one stack.
 
     Args:
-        data: inputs and labels. sizes: of the inputs.
-        model: the network. config: the recipe.
         watch: epochs, counted from 1, after which every member scores its `test` rows.
         checkpoints: folder of the checkpoints; a call with the same inputs and settings resumes from them and ends
             with the same bits as an uninterrupted one.
         progress, stop: called after every epoch; `stop` returning true ends training.
 
-    Raises:
-        Cancelled: `stop` returned true; the state is in `checkpoints`.
-        ValueError: the sizes do not allow the model.
+    Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
     """
     parts = split_members(members, sizes, model, config)
     digest = "" if checkpoints is None else data_digest(data)

@@ -27,11 +27,7 @@ becomes 0, also where a new performance differs in it."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
-    """(n, 3) final, execution and synchronisation score; NaN where a record has none.
-
-    Raises:
-        DataError: a label is too large to compute with.
-    """
+    """(n, 3) final, execution and synchronisation score, NaN where there is none. Raises DataError for a huge one."""
     table = np.full((len(records), len(SCORES)), np.nan)
     for row, record in enumerate(records):
         for column, name in enumerate(SCORES):
@@ -44,27 +40,16 @@ def label_table(records: tuple[Record, ...]) -> Floats:
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Means and deviations of one training part.
+    """Means and deviations of one training part."""
 
-    Attributes:
-        primary: (2, Np) mean and deviation of each channel over the observed steps; likewise
-        secondary: (2, Ns), over steps and agents,
-        scene: (2, Nc),
-        trial: (2, K).
-        score_range: (3, 2) least and greatest training label of each of `SCORES`; NaN where there is none.
-        score_mean: (3,) mean training label; NaN where there is none.
-        clip: standardised values are cut to +- this; infinite cuts nothing.
-        scene_map: (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`.
-    """
-
-    primary: Floats
-    secondary: Floats
-    scene: Floats
-    trial: Floats
-    score_range: Floats
-    score_mean: Floats
-    clip: Floats
-    scene_map: Floats
+    primary: Floats  # (2, Np) mean and deviation of each channel over the observed steps
+    secondary: Floats  # (2, Ns), over steps and agents
+    scene: Floats  # (2, Nc)
+    trial: Floats  # (2, K)
+    score_range: Floats  # (3, 2) least and greatest training label of each of `SCORES`; NaN where there is none
+    score_mean: Floats  # (3,) mean training label; NaN where there is none
+    clip: Floats  # standardised values are cut to +- this; infinite cuts nothing
+    scene_map: Floats  # (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`
 
     @classmethod
     def fit(
@@ -77,25 +62,15 @@ class Normaliser:
         scene_components: int | None = None,
         scene_gain: float = 1.0,
     ) -> Normaliser:
-        """Statistics of the training part `rows`.
+        """Statistics of the training part `rows` alone, with settings as in `TrainConfig`.
 
-        Args:
-            features: the whole set; only `rows` of it are read.
-            rows: of the training part.
-            clip: see `Normaliser.clip`.
-            same_scale: standardise both agents with common statistics where their channels are the same, so that
-                their difference keeps its meaning.
-            scene_components: principal components of the scene that are kept; None keeps the whole scene.
-            scene_gain: deviation of the scene after standardisation.
-
-        Raises:
-            DataError: no training sample has a score.
+        Raises DataError where no training sample has a score.
         """
         part = features.take(rows)
         primary = part.primary[part.primary_mask]  # (observed, Np)
         secondary = part.secondary[part.secondary_mask]  # (observed, Ns)
         if same_scale and same_channels(features):
-            primary = secondary = np.concatenate([primary, secondary])
+            primary = secondary = np.concatenate([primary, secondary])  # their difference keeps its meaning
         scores = label_table(part.records)
         if not np.isfinite(scores[:, 0]).any():
             raise DataError("no sample of the training part has a score", fix="Give the labels of the data set")

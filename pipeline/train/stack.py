@@ -36,36 +36,22 @@ NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 
 @dataclass(frozen=True)
 class Member:
-    """One network to train.
+    """One network to train."""
 
-    Attributes:
-        run: its number among the runs.
-        fold: index of its normalisation in `StackData`.
-        rows: (k,) its training rows.
-        seed: of its start values, batches and dropout.
-        start: initial bias of the last layer, a score in the training scale; NaN keeps the drawn value.
-        test: (m,) rows that it scores after every watched epoch.
-    """
-
-    run: int
-    fold: int
-    rows: Rows
-    seed: int
-    start: float = float("nan")
-    test: Rows = field(default_factory=lambda: NO_ROWS)
+    run: int  # its number among the runs
+    fold: int  # index of its normalisation in `StackData`
+    rows: Rows  # (k,) its training rows
+    seed: int  # of its start values, batches and dropout
+    start: float = float("nan")  # initial bias of the last layer, in the training scale; NaN keeps the drawn value
+    test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows that it scores after every watched epoch
 
 
 @dataclass(frozen=True)
 class Batches:
-    """The batches of one epoch.
+    """The batches of one epoch."""
 
-    Attributes:
-        rows: (K, M, B) sample of each place; the member's first row where a batch is shorter.
-        counts: (K, M) real samples of each batch.
-    """
-
-    rows: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    rows: NDArray[np.int64]  # (K, M, B) sample of each place; the member's first row where a batch is shorter
+    counts: NDArray[np.int64]  # (K, M) real samples of each batch
 
 
 def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> Batches:
@@ -132,13 +118,9 @@ class Stack:
         self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
-        """Train to the end, from the checkpoint at `place` where it belongs to the same training.
+        """Train to the end, from the checkpoint at `place` where it is of the same training; yields the epochs done.
 
-        Yields:
-            Number of epochs done.
-
-        Raises:
-            Cancelled: `stop` returned true before the end; the state is at `place`.
+        Raises Cancelled where `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
         every = max(1, self.config.epochs // HISTORY)

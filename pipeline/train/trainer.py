@@ -22,7 +22,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.train.augment import training_set
-from pipeline.train.fit import Fitted, fit_members
+from pipeline.train.fit import fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import NO_ROWS, Member, Stop
 
@@ -71,18 +71,14 @@ def train(
     """Train `config.runs` networks on the labelled performances of `features`.
 
     Args:
-        features: inputs and labels.
         config: the recipe; `fast` where left out.
-        model: the network.
         rows: the training part; all where left out. Unlabelled ones are skipped.
         checkpoints: folder of the checkpoints, for resuming.
         progress: called with (epochs done, epochs in all).
         stop: called after every epoch; true writes a checkpoint and ends training.
 
-    Raises:
-        DataError: fewer than two labelled performances.
-        UsageError: the model or the augmentation does not fit the features.
-        Cancelled: `stop` returned true.
+    Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
+    fit the features, Cancelled after `stop`.
     """
     config = config if config is not None else TrainConfig()
     chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
@@ -94,16 +90,10 @@ def train(
     data = stack_data(learning.features, [normaliser])
     members = run_members(learned, 0, normaliser, config)
     fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
-    return _as_run(features.take(chosen), config, model, normaliser, fitted)
-
-
-def _as_run(
-    part: FeatureSet, config: TrainConfig, model: AimConfig, normaliser: Normaliser, fitted: Fitted
-) -> TrainedRun:
-    """The run trained on the training part `part`."""
+    part = features.take(chosen)
     return TrainedRun(
         model=model,
-        sizes=sizes_of(part),
+        sizes=sizes,
         config=config,
         normaliser=normaliser,
         state=fitted.state,
@@ -117,11 +107,7 @@ def _as_run(
 
 
 def labelled_rows(features: FeatureSet, rows: Rows) -> Rows:
-    """Those of `rows` that have a final score.
-
-    Raises:
-        DataError: fewer than two.
-    """
+    """Those of `rows` that have a final score. Raises DataError where fewer than two have."""
     kept: Rows = rows[np.isfinite(label_table(features.records)[rows, 0])]
     if len(kept) < 2:
         raise DataError(
@@ -143,11 +129,7 @@ def sizes_of(features: FeatureSet) -> AimSizes:
 
 
 def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
-    """Check that the network fits the features.
-
-    Raises:
-        UsageError: it does not; names the setting to change.
-    """
+    """Raise UsageError, which names the setting to change, where the network does not fit the features."""
     try:
         check(model, sizes)
     except ValueError as error:
@@ -178,10 +160,7 @@ def run_members(
 def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
     """Normalised features and labels as tensors (1, n, ...).
 
-    Args:
-        features: n performances.
-        normalisers: statistics to choose from.
-        owners: (n,) which of them each performance is normalised by; the first where left out.
+    `owners` (n,): the normaliser of each performance; the first where left out.
     """
     owners = np.zeros(len(features), dtype=np.intp) if owners is None else owners
     inputs: dict[str, NDArray[np.float32]] = {}

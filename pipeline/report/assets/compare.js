@@ -47,16 +47,16 @@ Report.compare = (() => {
 
     const show = (to) => {
       phase = Report.clamp(to, 0, count);
-      const at = Math.min(Math.floor(phase + 1e-6), count - 1);
+      const step = Math.min(Math.floor(phase + 1e-6), count - 1);
       for (const side of sides) {
         side.time = side.clock(phase);
         Report.overlay.draw(side.canvas, skeletons ? side.data.skeleton : null, runs(side) ? side.video.currentTime : side.time);
       }
       const times = sides.map((side) => `${side.name} ${Report.clock(side.time)}`).join(" · ");
       slider.value = phase;
-      slider.setAttribute("aria-valuetext", `Step ${at + 1} of ${count}, ${times}`);
-      part("now").textContent = `Step ${at + 1} · ${times}`;
-      rows.forEach((row, i) => (i === at ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
+      slider.setAttribute("aria-valuetext", `Step ${step + 1} of ${count}, ${times}`);
+      part("now").textContent = `Step ${step + 1} · ${times}`;
+      rows.forEach((row, i) => (i === step ? row.setAttribute("aria-current", "step") : row.removeAttribute("aria-current")));
     };
     // A hair inside the frame, so that rounding never shows the frame before.
     const seek = (to) => {

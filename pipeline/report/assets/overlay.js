@@ -2,7 +2,7 @@
 // Skeletons on a canvas over the video, in the pixels of the picture.
 Report.overlay = (() => {
   const limbs = [[5, 7], [7, 9], [6, 8], [8, 10], [5, 6], [5, 11], [6, 12], [11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [0, 5], [0, 6]];
-  const sure = 20; // hundredths of score below which a joint is drawn faint
+  const confident = 20; // hundredths of score below which a joint is drawn faint
 
   const nearest = (times, t) => {
     const i = d3.bisectCenter(times, t);
@@ -39,14 +39,14 @@ Report.overlay = (() => {
     for (const [i, j] of limbs) {
       const a = joint(i), b = joint(j);
       if (a.score < 0 || b.score < 0) continue;
-      context.globalAlpha = Math.min(a.score, b.score) < sure ? 0.35 : 1;
+      context.globalAlpha = Math.min(a.score, b.score) < confident ? 0.35 : 1;
       line(a, b, "rgba(0,0,0,.55)", stroke * 2);
       line(a, b, colour, stroke);
     }
     for (let k = 0; k < 17; k += 1) {
       const p = joint(k);
       if (p.score < 0) continue;
-      context.globalAlpha = p.score < sure ? 0.35 : 1;
+      context.globalAlpha = p.score < confident ? 0.35 : 1;
       context.fillStyle = colour;
       context.beginPath();
       context.arc(p.x, p.y, stroke * 1.1, 0, 2 * Math.PI);

@@ -34,8 +34,8 @@ Report.player = (() => {
       const width = axis.clientWidth - left - right;
       cursor.style.transform = `translateX(${(Report.clamp(t / data.duration, 0, 1) * width).toFixed(1)}px)`;
       if (now) now.value = Report.clock(t);
-      const at = stepAt(t);
-      steps.forEach((button, i) => (i === at ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current")));
+      const current = stepAt(t);
+      steps.forEach((button, i) => (i === current ? button.setAttribute("aria-current", "true") : button.removeAttribute("aria-current")));
       if (canvas) Report.overlay.draw(canvas, overlay ? data.skeleton : null, t);
     };
     const stepAt = (t) => data.steps.findLastIndex((s) => t >= s.start - 1e-6);

@@ -39,8 +39,8 @@ Report.table = (() => {
       body.replaceChildren(...now);
       more.hidden = !left;
       more.textContent = `Show ${Math.min(left, PART)} more of ${left}`;
-      const found = fitting.length === rows.length ? `${rows.length} videos` : `${fitting.length} of ${rows.length} videos`;
-      shown.value = left ? `${found}, the first ${now.length} shown` : found;
+      const count = fitting.length === rows.length ? `${rows.length} videos` : `${fitting.length} of ${rows.length} videos`;
+      shown.value = left ? `${count}, the first ${now.length} shown` : count;
     };
     more.addEventListener("click", () => { limit += PART; draw(); });
 

@@ -29,22 +29,22 @@
       uploads.set(id, { id, name: file.name, state: "waiting", stage: `add the ${other} of this trial`, file });
     }
     const waiting = [...uploads.values()].filter((entry) => entry.file), used = new Set();
-    const films = waiting.filter((entry) => !isText(entry.file)), notes = waiting.filter((entry) => isText(entry.file));
-    const only = films.length === 1 && notes.length === 1 ? notes[0].file : null; // whatever their names
-    for (const film of films) {
-      const text = texts.get(trialOf(film.file)) || only;
+    const videos = waiting.filter((entry) => !isText(entry.file)), kinematics = waiting.filter((entry) => isText(entry.file));
+    const only = videos.length === 1 && kinematics.length === 1 ? kinematics[0].file : null; // whatever their names
+    for (const video of videos) {
+      const text = texts.get(trialOf(video.file)) || only;
       if (!text) continue;
-      uploads.delete(film.id);
-      upload(film.file, text);
+      uploads.delete(video.id);
+      upload(video.file, text);
       used.add(text);
     }
-    notes.filter((entry) => used.has(entry.file)).forEach((entry) => uploads.delete(entry.id));
+    kinematics.filter((entry) => used.has(entry.file)).forEach((entry) => uploads.delete(entry.id));
     draw();
   };
 
   // XMLHttpRequest, since fetch cannot tell how much was sent.
-  const upload = (film, text) => {
-    const body = new Blob([text, film].filter(Boolean)), name = [film, text].filter(Boolean).map((part) => part.name).join(" + ");
+  const upload = (video, text) => {
+    const body = new Blob([text, video].filter(Boolean)), name = [video, text].filter(Boolean).map((part) => part.name).join(" + ");
     if (body.size > most) return say(`${name}: larger than ${Math.round(most / 1e6)} MB`);
     const key = `upload-${(serial += 1)}`, request = new XMLHttpRequest();
     const entry = { id: key, name, state: "uploading", share: 0, stage: "sending", request };
@@ -57,7 +57,7 @@
     };
     request.open("POST", "/api/videos");
     request.setRequestHeader("x-aim-serve", "1");
-    if (film) request.setRequestHeader("x-file-name", encoded(film.name));
+    if (video) request.setRequestHeader("x-file-name", encoded(video.name));
     if (text) request.setRequestHeader("x-kinematics-name", encoded(text.name));
     if (text) request.setRequestHeader("x-kinematics-bytes", text.size);
     request.setRequestHeader("content-type", "application/octet-stream");

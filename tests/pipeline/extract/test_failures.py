@@ -13,7 +13,7 @@ import pytest
 from data.errors import AimError, CacheError, ChangedError, DataError, StorageError, VideoError
 from data.video import Record
 from pipeline.extract import failures
-from pipeline.extract.failures import is_crash, passing_fault
+from pipeline.extract.failures import is_crash, temporary_failure
 
 RECORD = Record("day/a.mp4", Path("/in/day/a.mp4"), {"kinematics": Path("/in/day/a.txt")})
 
@@ -55,7 +55,7 @@ def hidden(error: AimError, cause: BaseException) -> BaseException:
     ],
 )
 def test_the_moment(error: BaseException) -> None:
-    assert passing_fault(error, RECORD)
+    assert temporary_failure(error, RECORD)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_moment(error: BaseException) -> None:
     ],
 )
 def test_the_video(make: Callable[[], BaseException]) -> None:
-    assert passing_fault(make(), RECORD) is None
+    assert temporary_failure(make(), RECORD) is None
 
 
 def test_lost_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from tests.pipeline.report.test_evaluation_section import evaluated  # noqa: F40
 
 def page_of(run: Path) -> ReportData:
     """The page of a run's folder."""
-    return run_report_data(run, (), run / "report.html", 4, None, threading.Event(), Observer())
+    return run_report_data(run, (), run / "report.html", 4, None, Observer())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,9 +39,7 @@ def config_of(**sections: Any) -> BaseConfig:
 
 def train_on(features: FeatureSet, folder: Path, config: BaseConfig | None = None, folds: int = 4) -> TrainedScorer:
     settings = config or config_of()
-    return train_scorer(
-        features, settings, folder, folds=folds, cached=False, observer=Observer(), stop=threading.Event()
-    )
+    return train_scorer(features, settings, folder, folds=folds, cached=False, observer=Observer())
 
 
 @pytest.fixture(scope="module")

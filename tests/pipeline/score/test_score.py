@@ -84,7 +84,8 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     features = gather(labelled, planner).features
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")
-    calibration, why_not = finish_run(run, features, config, root / "run", planner=planner, folds=4)
+    plans = list(planner.plan_all(labelled))
+    calibration, why_not = finish_run(run, features, config, root / "run", plans=plans, folds=4)
     cache.close()
     assert (calibration is not None, why_not) == (True, None)
     for name, grey in (("a", 100), ("b", 180), ("c", 60)):
@@ -131,7 +132,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     features = gather(records, planner).features
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
     save(plain, run)
-    finish_run(plain, features, config, run, planner=planner, folds=3)
+    finish_run(plain, features, config, run, plans=list(planner.plan_all(records)), folds=3)
     scorer = Scorer(run, None, 0)
     films = find_videos([trained[1]]).records
     rows = scorer.score_records(films)

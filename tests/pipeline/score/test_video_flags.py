@@ -12,9 +12,9 @@ from pipeline.config import load_config
 from pipeline.score.video_flags import flag_videos, still_camera_advice
 
 
-def planner(**videos: dict[str, dict[str, float]]) -> Any:
+def planned(**videos: dict[str, dict[str, float]]) -> Any:
     """Plans of fresh outputs with these quality values."""
-    plans = [
+    return [
         SimpleNamespace(
             record=SimpleNamespace(name=name),
             steps=[
@@ -23,7 +23,6 @@ def planner(**videos: dict[str, dict[str, float]]) -> Any:
         )
         for name, stages in videos.items()
     ]
-    return SimpleNamespace(plan_all=lambda _: plans)
 
 
 def video(duration: float = 4.0, rate: float = 25.0, **pose: float) -> dict[str, dict[str, float]]:
@@ -33,8 +32,7 @@ def video(duration: float = 4.0, rate: float = 25.0, **pose: float) -> dict[str,
 
 def test_each_fault_is_named_and_good_videos_are_not() -> None:
     flagged = flag_videos(
-        [],
-        planner(
+        planned(
             good=video(), other=video(5.0, 30.0), third=video(3.9), rare=video(found_rate_all=0.3), cut=video(cuts=1),
             rival=video(rival=0.9), slow=video(rate=60.0), stretched=video(rate=5.0), short=video(1.2),
             shorter=video(0.5),
@@ -53,7 +51,7 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
 
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
-    assert flag_videos([], planner(a={"clips": {"frames": 100}}, b={})) == {}
+    assert flag_videos(planned(a={"clips": {"frames": 100}}, b={})) == {}
 
 
 def camera(moving: bool) -> dict[str, dict[str, float]]:
@@ -63,7 +61,7 @@ def camera(moving: bool) -> dict[str, dict[str, float]]:
 def advice(config: str, *moving: bool, **overrides: str) -> str:
     settings = load_config(config, [f"{key.replace('__', '.')}={value}" for key, value in overrides.items()])
     videos = {f"v{number}": camera(one) for number, one in enumerate(moving)}
-    return still_camera_advice([], planner(**videos), settings, Path("runs/mine"))
+    return still_camera_advice(planned(**videos), settings, Path("runs/mine"))
 
 
 def test_still_cameras_with_the_camera_as_an_agent_get_the_command_of_the_other_preset() -> None:

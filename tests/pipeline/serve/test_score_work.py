@@ -86,9 +86,9 @@ def test_a_model_that_the_page_cannot_feed_is_refused() -> None:
     planner = SimpleNamespace(stages=("pose",), configs={"pose": SimpleNamespace(backend="import")})
     scorer: Any = SimpleNamespace(folder=Path("runs/x"), planner=planner)
     with pytest.raises(UsageError, match="keypoint files of another program"):
-        work.refuse_unfed(scorer)
+        work.refuse_keypoint_models(scorer)
     planner.configs["pose"].backend = "movenet"
-    work.refuse_unfed(scorer)
+    work.refuse_keypoint_models(scorer)
 
 
 def test_failures_and_stops(tmp_path: Path) -> None:
