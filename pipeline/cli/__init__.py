@@ -2,3 +2,5 @@
 
 from pipeline.cli.cli_main import main
 from pipeline.cli.command_tree import app
+
+__all__ = ["app", "main"]

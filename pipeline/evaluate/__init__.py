@@ -6,3 +6,21 @@ from pipeline.evaluate.grid_search import search
 from pipeline.evaluate.leaderboard import all_systems, table_systems
 from pipeline.evaluate.protocols import results_tables, run_protocol
 from pipeline.evaluate.spread import pick_run
+
+__all__ = [
+    "Evaluation",
+    "Results",
+    "SearchRun",
+    "all_systems",
+    "evaluate",
+    "evaluate_features",
+    "pick_run",
+    "read_results",
+    "results_tables",
+    "run_protocol",
+    "search",
+    "search_features",
+    "table_protocol",
+    "table_systems",
+    "write_results",
+]

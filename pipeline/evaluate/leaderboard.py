@@ -166,7 +166,7 @@ def combination(
 def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
     """The system with its own folder of checkpoints, where it has none yet."""
     if isinstance(system, TimesDifficulty):
-        network = _kept(system.system, checkpoints)
+        network = _with_checkpoints(system.system, checkpoints)
         assert isinstance(network, AimSystem)
         return replace(system, system=network)
     if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:

@@ -19,3 +19,28 @@ from pipeline.extract.extract_run import (
 from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.planned_outputs import extract_and_read
 from pipeline.extract.runner import Result
+
+__all__ = [
+    "ExtractJob",
+    "ExtractRun",
+    "FrameProgress",
+    "Plan",
+    "Planner",
+    "Result",
+    "Status",
+    "Summary",
+    "dataset_records",
+    "extract_and_read",
+    "extract_missing",
+    "extract_videos",
+    "labelled_records",
+    "list_inputs",
+    "make_planner",
+    "plan_all",
+    "plan_costs",
+    "plan_job",
+    "prune",
+    "run_extract",
+    "status_of",
+    "status_rows",
+]

@@ -11,3 +11,14 @@ from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
 from pipeline.report.run_report import run_report_data
 from pipeline.report.score_page import report_scores
+
+__all__ = [
+    "ReportData",
+    "plot_report",
+    "render_report",
+    "report_scores",
+    "run_report_data",
+    "write_comparison",
+    "write_evaluation",
+    "write_report",
+]

@@ -9,3 +9,18 @@ from pipeline.score.scorer import Scorer, load_scorer
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
 from pipeline.score.shared_run import local_run, push_run
 from pipeline.score.video_flags import report_flags
+
+__all__ = [
+    "Bundle",
+    "Calibration",
+    "Scorer",
+    "TrainedScorer",
+    "export_onnx",
+    "finish_run",
+    "load_scorer",
+    "local_run",
+    "push_run",
+    "report_flags",
+    "score_videos",
+    "train_scorer",
+]

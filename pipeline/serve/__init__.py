@@ -5,3 +5,5 @@ limits), `job_queue` (one job after the other, cancellation), `history` (jobs in
 """
 
 from pipeline.serve.server import serve
+
+__all__ = ["serve"]

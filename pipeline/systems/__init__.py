@@ -9,3 +9,22 @@ from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
 from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
 from pipeline.systems.selection import Selected
+
+__all__ = [
+    "COMBINED",
+    "METHODS",
+    "AimSystem",
+    "Combined",
+    "FittedCombination",
+    "HeldOut",
+    "MethodSystem",
+    "Part",
+    "Selected",
+    "SimpleSystem",
+    "System",
+    "TimesDifficulty",
+    "WithEpochs",
+    "can_divide",
+    "method_systems",
+    "trivial_baselines",
+]

@@ -5,3 +5,21 @@ from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
 from pipeline.train.stack import Stop
 from pipeline.train.trainer import TrainedRun, check_sizes, fit_normaliser, run_members, sizes_of, stack_data, train
+
+__all__ = [
+    "SCORES",
+    "Fitted",
+    "Normaliser",
+    "Stop",
+    "TrainedRun",
+    "TrainingSet",
+    "check_sizes",
+    "fit_members",
+    "fit_normaliser",
+    "label_table",
+    "run_members",
+    "sizes_of",
+    "stack_data",
+    "train",
+    "training_set",
+]
