@@ -1,8 +1,8 @@
-"""`doctor` and `schema`."""
+"""`doctor`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import api
 from pipeline.cli.command import command
@@ -20,9 +20,3 @@ def doctor(checks: list[SetupCheck], as_json: bool) -> None:
     else:
         table("", ("what", "state", "detail", "to mend"), [(f.what, f.state, f.detail, f.fix) for f in checks])
     finish(all(line.state != "broken" for line in checks))
-
-
-@command(api.schema, "schema > aqa.schema.json")
-def schema(content: dict[str, Any]) -> None:
-    """Print the schema."""
-    print_json(content)

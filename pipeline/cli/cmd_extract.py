@@ -1,4 +1,4 @@
-"""`extract` and `status`."""
+"""`extract`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.cli.command import command
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
 
 if TYPE_CHECKING:
-    from pipeline.extract import ExtractRun, Status
+    from pipeline.extract import ExtractRun
 
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
@@ -62,15 +62,3 @@ def _show_summary(done: ExtractRun) -> None:
         f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
     )
     say(f"{counts} in {place}{stopped}")
-
-
-@command(api.status, "status videos/ --config folder")
-def status(state: Status, quality: bool, as_json: bool) -> None:
-    """Print one row per video and stage."""
-    if as_json:
-        print_json({"cache": state.cache, "rows": state.rows})
-    else:
-        from pipeline.console import status_table
-
-        status_table(state.rows, all_values=quality)
-    finish(state.ok)

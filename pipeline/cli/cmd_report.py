@@ -1,4 +1,4 @@
-"""`report`, `compare` and `plot`."""
+"""`report`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,3 @@ from pipeline.cli.terminal import say
 def report(page: Path) -> None:
     """Print where the page is."""
     say(f"the report page: {page}")
-
-
-@command(api.compare, "compare before.mp4 after.mp4 --model runs/tasd2")
-def compare(page: Path) -> None:
-    """Print where the page is."""
-    say(f"the page of both videos: {page}")
-
-
-@command(api.plot, "plot runs/evaluation --out figures/")
-def plot(figures: list[Path]) -> None:
-    """Print where the figures are."""
-    for path in figures:
-        say(str(path))

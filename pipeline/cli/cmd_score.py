@@ -1,4 +1,4 @@
-"""`score` and `serve`."""
+"""`score`."""
 
 from __future__ import annotations
 
@@ -32,8 +32,3 @@ def score(rows: list[Score], model: Path, origin: bool, as_json: bool) -> None:
             guessing = any(flag.title == GUESSING for flag in scored.flags)
             (alarm if guessing else say)(scored.accuracy)
     finish(all(row.error is None for row in rows))
-
-
-@command(api.serve, "serve --model runs/tasd2")
-def serve(_: None) -> None:
-    """Print nothing: the address is printed when serving begins."""

@@ -8,14 +8,24 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli.cmd_cache import cache_gc, cache_ls, cache_prune, cache_rm, cache_verify
+from pipeline.cli.cmd_compare import compare
 from pipeline.cli.cmd_data import data_check
 from pipeline.cli.cmd_demo import demo
-from pipeline.cli.cmd_doctor import doctor, schema
-from pipeline.cli.cmd_evaluate import evaluate, leaderboard, reproduce, search
-from pipeline.cli.cmd_export import export, pack, push
-from pipeline.cli.cmd_extract import extract, status
-from pipeline.cli.cmd_report import compare, plot, report
-from pipeline.cli.cmd_score import score, serve
+from pipeline.cli.cmd_doctor import doctor
+from pipeline.cli.cmd_evaluate import evaluate
+from pipeline.cli.cmd_export import export
+from pipeline.cli.cmd_extract import extract
+from pipeline.cli.cmd_leaderboard import leaderboard
+from pipeline.cli.cmd_pack import pack
+from pipeline.cli.cmd_plot import plot
+from pipeline.cli.cmd_push import push
+from pipeline.cli.cmd_report import report
+from pipeline.cli.cmd_reproduce import reproduce
+from pipeline.cli.cmd_schema import schema
+from pipeline.cli.cmd_score import score
+from pipeline.cli.cmd_search import search
+from pipeline.cli.cmd_serve import serve
+from pipeline.cli.cmd_status import status
 from pipeline.cli.cmd_train import train
 from pipeline.cli.cmd_weights import weights_fetch, weights_list, weights_path, weights_rm
 from pipeline.cli.command import Command
