@@ -13,7 +13,7 @@ import pytest
 from data.errors import DataError, UsageError
 from data.store import hdf5 as store
 from pipeline import api
-from tests.extractors.test_skeleton import moving, write
+from tests.extractors.skeleton.test_skeleton import moving, write
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from extractors.skeleton import SkeletonJoints
 from extractors.timesteps import Timesteps, TimestepsConfig
 from extractors.timesteps.channels import Channels, make_channels
 from extractors.timesteps.trial_descriptors import pair_descriptors, trial_descriptors
-from tests.extractors.test_skeleton import moving
+from tests.extractors.skeleton.test_skeleton import moving
 
 TORSO = [5, 6, 11, 12]
 SIDES = {"left": [5, 7, 9, 11, 13, 15], "right": [6, 8, 10, 12, 14, 16]}

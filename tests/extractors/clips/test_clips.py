@@ -250,7 +250,7 @@ def test_a_kept_graph_gives_the_same_numbers_without_torch(own_cache: Path) -> N
     stage = Clips(ClipsConfig(**TINY, runtime="openvino"))
     first = stage.extract(FakeSource(noise(8))).arrays["logits"].values
     code = (
-        "import sys; from tests.extractors.test_clips import *\n"
+        "import sys; from tests.extractors.clips.test_clips import *\n"
         "before = 'torch' in sys.modules\n"
         "arrays = Clips(ClipsConfig(**TINY, runtime='openvino')).extract(FakeSource(noise(8))).arrays\n"
         "print(before, 'torch' in sys.modules, arrays['logits'].values.tobytes().hex())"

@@ -50,7 +50,7 @@ from tests.helpers.object_store import Bucket
 
 pytest.importorskip("s3fs", reason='needs python -m pip install -e ".[s3]"')
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from extractors.timesteps.halves import half_of
 from extractors.timesteps.mirror import exchange_plan, mirror_plan
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
-from tests.extractors.test_mirror import extracted
-from tests.extractors.test_pose_channels import EVERY, STANDING, TIME, output, still
+from tests.extractors.timesteps.test_mirror import extracted
+from tests.extractors.timesteps.test_pose_channels import EVERY, STANDING, TIME, output, still
 
 CUTS = [("left", "right"), ("upper", "lower")]
 

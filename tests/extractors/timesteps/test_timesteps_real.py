@@ -15,7 +15,7 @@ from extractors.camera_flow.stage import CameraFlow
 from extractors.pose.stage import Pose
 from extractors.timesteps.stage import Timesteps, TimestepsConfig
 
-CLIP = Path(__file__).resolve().parents[3] / "shared" / "clips" / "two_people_pose2sim.mp4"
+CLIP = Path(__file__).resolve().parents[4] / "shared" / "clips" / "two_people_pose2sim.mp4"
 FRAMES = 16
 
 

@@ -327,7 +327,7 @@ def test_real_still_camera_is_still() -> None:
 FLOW_OF_NOISE = """
 import sys
 import numpy as np
-from tests.extractors.test_camera_flow import run
+from tests.extractors.camera_flow.test_camera_flow import run
 picture = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
 shown = run([np.roll(picture, 2 * i, axis=1) for i in range(4)])
 sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.arrays.values()))

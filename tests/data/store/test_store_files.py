@@ -33,7 +33,7 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 def test_a_file_that_is_written_elsewhere_under_our_host_name_stays(tmp_path: Path) -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path / "a.h5")], stdout=subprocess.PIPE, text=True,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )  # fmt: skip
     try:
         assert writer.stdout is not None
