@@ -212,5 +212,5 @@ def _sample(values: tuple[float, ...], most: int) -> list[float]:
 
 def rounded(value: Any) -> float | None:
     """`value` with five significant digits, which keeps pages small; None where not finite."""
-    number = float(value)
-    return float(f"{number:.5g}") if math.isfinite(number) else None
+    number = float(f"{float(value):.5g}")  # the largest numbers become infinite
+    return number if math.isfinite(number) else None
