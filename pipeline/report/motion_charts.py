@@ -52,7 +52,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     series = {part: smooth(_mean(gaps[:, joints], axis=1)) for part, joints in PARTS.items()}
     apart = (hips_a - hips_b) / (0.5 * ((torso_a or 0.0) + (torso_b or 0.0)))
     series["hips"] = smooth(np.linalg.norm(apart - _start(apart), axis=-1))
-    about = "Bodies aligned at the hips; the curve of the hips is the change of the vector between them since the start."
+    about = "Bodies aligned at the hips; the curve of the hips is the change of the vector between them."
     phrases = {part: f"the {part} of the two differ by" for part in PARTS}
     phrases["hips"] = "the hips of the two have moved against each other by"
     time = _floats(pose, "time")
