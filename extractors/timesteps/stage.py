@@ -164,15 +164,17 @@ class Timesteps(Extractor[TimestepsConfig]):
         persons = [role for role in roles if role.kind == "pose"]
         people = list(dict.fromkeys(role.agent for role in persons))
         posed = pose_channels(_stage(upstream, persons[0].stage), people, self.config.pose) if people else []
+        others = dict.fromkeys(role.stage for role in roles if role.kind != "pose")
+        outputs = {stage: _stage(upstream, stage) for stage in others}  # two roles may name one stage: it is read once
         made = []
         for role in roles:
             if role.kind == "pose":
                 body = posed[people.index(role.agent)]
                 made.append(half_of(body, role.half) if role.half else body)
             elif role.kind == "camera_flow":
-                made.append(flow_channels(_stage(upstream, role.stage)))
+                made.append(flow_channels(outputs[role.stage]))
             else:
-                made.append(array_channels(_stage(upstream, role.stage), role.stage, role.array))
+                made.append(array_channels(outputs[role.stage], role.stage, role.array))
         return made
 
     def _steps(self, agent: Channels, bounds: Floats) -> Steps:

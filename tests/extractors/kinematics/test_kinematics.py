@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,29 +95,12 @@ def test_shapes_names_units(tmp_path: Path) -> None:
 
 def test_all_76_columns_arrive_under_the_right_name(tmp_path: Path) -> None:
     rows = np.arange(3 * 76, dtype=np.float64).reshape(3, 76) / 100
-    output = run(
-        tmp_path,
-        rows,
-        rotation="matrix",
-        speed=False,
-        acceleration=False,
-        jerk=False,
-        gripper_motion=False,
-        bimanual=False,
-    )
+    derived = ("speed", "acceleration", "jerk", "gripper_motion", "bimanual")
+    plain: dict[str, Any] = {"rotation": "matrix", **dict.fromkeys(derived, False)}
+    output = run(tmp_path, rows, **plain)
     np.testing.assert_allclose(output.arrays["master"].values, rows[:, :38], rtol=1e-6)
     np.testing.assert_allclose(output.arrays["slave"].values, np.roll(rows[:, 38:], 19, axis=1), rtol=1e-6)
-    column = run(
-        tmp_path,
-        rows,
-        rotation="matrix",
-        speed=False,
-        acceleration=False,
-        jerk=False,
-        gripper_motion=False,
-        bimanual=False,
-        pairing="column",
-    )
+    column = run(tmp_path, rows, **plain, pairing="column")
     np.testing.assert_allclose(column.arrays["slave"].values, rows[:, 38:], rtol=1e-6)
     assert output.arrays["master"].names[:19] == (
         *("left_x_m", "left_y_m", "left_z_m"),

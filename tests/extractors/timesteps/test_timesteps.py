@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserDict
 from collections.abc import Mapping
 from types import SimpleNamespace
 
@@ -156,6 +157,18 @@ def test_every_kind_of_role_runs_together():
     generic = run(upstream, primary="kinematics/master", secondary=("pose:0",), scene="")
     np.testing.assert_array_equal(generic.arrays["primary"].values[0], surgery.arrays["primary"].values[0])
     assert generic.arrays["scene"].values.shape == (10, 0)
+
+
+def test_a_stage_of_two_roles_is_read_once():
+    read = []
+
+    class Noted(UserDict):
+        def __getitem__(self, name: str) -> StageOutput:
+            read.append(name)
+            return super().__getitem__(name)
+
+    run(Noted(kinematics=tools()), primary="kinematics:master", secondary=("kinematics:slave",), scene="")
+    assert read == ["kinematics"]
 
 
 def test_inputs_follow_the_roles():
