@@ -1,7 +1,6 @@
-"""Speed of stacked training: against one run after the other, and against plain autograd.
+"""Speed of stacked training against one run after the other.
 
     python -m benchmarks.training [--epochs 8] [--rounds 3] [--runs 10] [--out FILE]
-    python -m benchmarks.training --autograd [--epochs 8] [--rounds 3] [--out FILE]
 
 188 training samples, batch 64, T = 10, 51 channels (17 joints x 3), 400 scene entries, width 512, multi-task.
 Compared in one process, in turns, on all cores:
@@ -11,11 +10,6 @@ Compared in one process, in turns, on all cores:
     stacked        `train` itself
     multiplications  the matrix products of the stacked training alone, on prepared arrays, one run per core at a
                      time as in `train`
-
-`--autograd` compares the stacks of `train`, whose LSTM and attention have hand-written gradients compiled by Numba
-(`models.layers`, `models.layers_kernels`, `models.fusion`), with the same stacks under plain autograd, at three sizes
-(width 512 x 10 members, 128 x 40, 64 x 40). Both train in turns in one process; the ratio of a round compares
-neighbours in time, and the median ratio counts.
 """
 
 from __future__ import annotations
@@ -23,12 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -39,7 +30,6 @@ from torch import Tensor
 from benchmarks.made_features import made_features
 from models.aim import Aim, AimInputs
 from models.aim_config import AimSizes
-from models.layers import StackedLinear, StackedLSTM
 from models.losses import aim_loss
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig, model_for, paper
@@ -95,47 +85,6 @@ def plain_epochs(data: StackData, member: Member, config: TrainConfig, epochs: i
             optimizer.step()
 
 
-def plain_attention(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """Equations 4 and 5 for autograd: the counterpart of `models.fusion.attend`."""
-    weights = torch.softmax(torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1), dim=-1)
-    return weights[..., :1] * scene + weights[..., 1:] * agents, weights
-
-
-def autograd_linear(layer: StackedLinear, x: Tensor) -> Tensor:
-    """The counterpart of `StackedLinear.forward` without hand-written gradients."""
-    flat = x.reshape(x.shape[0], -1, x.shape[-1])
-    out = torch.baddbmm(layer.bias.unsqueeze(1), flat, layer.weight.transpose(1, 2))  # (M, R, out)
-    return out.view(*x.shape[:-1], out.shape[-1])
-
-
-def autograd_lstm(layer: StackedLSTM, x: Tensor, constant: int = 0) -> Tensor:
-    """The counterpart of `StackedLSTM.forward` without hand-written gradients."""
-    members, batch, steps, inputs = x.shape
-    flat = x.transpose(1, 2).reshape(members, steps * batch, inputs)
-    bias = (layer.bias_ih_l0 + layer.bias_hh_l0).unsqueeze(1)
-    gates = torch.baddbmm(bias, flat, layer.weight_ih_l0.transpose(1, 2)).view(members, steps, batch, -1)
-    recurrent = layer.weight_hh_l0.transpose(1, 2)
-    hidden = cell = x.new_zeros(members, batch, recurrent.shape[1])
-    states = []
-    for raw in gates.unbind(1):
-        i, f, g, o = torch.baddbmm(raw, hidden, recurrent).chunk(4, dim=-1)
-        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
-        hidden = torch.sigmoid(o) * torch.tanh(cell)
-        states.append(hidden)
-    return torch.stack(states, dim=2)  # (M, B, T, d)
-
-
-@contextmanager
-def plain_autograd() -> Iterator[None]:
-    """Stacks without hand-written gradients."""
-    with (
-        patch.object(StackedLinear, "forward", autograd_linear),
-        patch.object(StackedLSTM, "forward", autograd_lstm),
-        patch("models.aim.attend", plain_attention),
-    ):
-        yield
-
-
 def data_sizes(data: StackData) -> AimSizes:
     """Sizes of the inputs."""
     x = data.inputs
@@ -174,9 +123,8 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
     there = data.to(device, torch.float32)
 
     def plain() -> None:
-        with patch("models.aim.attend", plain_attention):
-            for member in members:
-                plain_epochs(there, member, config, epochs)
+        for member in members:
+            plain_epochs(there, member, config, epochs)
         _wait(device)
 
     def stacked() -> None:
@@ -202,37 +150,6 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
     }
 
 
-SIZES = ((512, 10), (128, 40), (64, 40))
-"""(width, members) of `--autograd`."""
-
-
-def compare_autograd(epochs: int, rounds: int) -> dict[str, object]:
-    """Seconds of both kinds of stack at `SIZES`, and the median ratio of each size."""
-    features, rows = made_features(SAMPLES, channels=CHANNELS, scene=SCENE), np.arange(SAMPLES)
-    sizes: dict[str, object] = {}
-    for width, members in SIZES:
-        config, model = paper(runs=members, epochs=epochs), model_for("paper", multi_task=True, width=width)
-        normaliser = fit_normaliser(features, rows, config)
-        data, networks = stack_data(features, [normaliser]), run_members(rows, 0, normaliser, config)
-
-        def seconds(settings: TrainConfig) -> float:
-            start = time.perf_counter()
-            fit_members(data, networks, sizes_of(features), model, settings)  # noqa: B023 -- called in this round
-            _wait(pick_device(settings))
-            return time.perf_counter() - start
-
-        short = config.model_copy(update={"epochs": 1})
-        seconds(short)  # compiles
-        pairs = []
-        for _ in range(rounds):
-            by_hand = seconds(config)
-            with plain_autograd():
-                pairs.append((by_hand, seconds(config)))
-        ratio = median(plain / by_hand for by_hand, plain in pairs)
-        sizes[f"{width} x {members}"] = {"hand_written_s, autograd_s": pairs, "times_as_fast": ratio}
-    return {"cores": torch.get_num_threads(), "epochs": epochs, "sizes": sizes}
-
-
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -240,13 +157,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks/training.json"))
-    parser.add_argument("--autograd", action="store_true", help="compare with plain autograd at three sizes")
     given = parser.parse_args()
-    if given.autograd:
-        compared = compare_autograd(given.epochs, given.rounds)
-        Console().print_json(json.dumps(compared))
-        _write(given.out.with_name("training_autograd.json"), compared)
-        return
     measured = measure(given.runs, given.epochs, given.rounds)
     best = measured["ms_per_step_of_all_runs"]
     assert isinstance(best, dict)
@@ -257,12 +168,8 @@ def main() -> None:
     for name, value in best.items():
         table.add_row(name, f"{value:.0f}", f"{value / given.runs:.1f}", f"{value / best['stacked']:.2f}")
     Console().print(table)
-    _write(given.out, measured)
-
-
-def _write(place: Path, values: dict[str, object]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 def _wait(device: torch.device) -> None:

@@ -26,7 +26,6 @@ import torch
 from torch import Tensor, nn
 
 from models.aim_config import AimConfig, AimSizes
-from models.fusion import attend
 from models.layers import Layers, PlainLayers, start_values
 
 Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate of the second
@@ -119,8 +118,7 @@ class Interaction(nn.Module):
             if self.config.difference == "absolute":
                 relation = relation.abs()
         joined = torch.cat([x.primary, self._join(relation, observed)], dim=-1)  # (..., B, T, 2 Np), equation 2
-        constant = 0 if x.primary.requires_grad else x.primary.shape[-1]
-        hidden: Tensor = self.temporal(joined, constant)  # (..., B, T, d), equation 3
+        hidden: Tensor = self.temporal(joined)  # (..., B, T, d), equation 3
         return hidden
 
     def _join(self, each: Tensor, observed: Tensor) -> Tensor:
@@ -219,6 +217,16 @@ class Aim(nn.Module):
         mlp = isinstance(self.trial, Regression)
         out: Tensor = self.trial(descriptors, drop) if mlp else self.trial(descriptors).squeeze(-1)
         return out
+
+
+def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Z (..., d), the weighted sum of two streams X and Y, and the weights W (..., 2) by the key O (..., d).
+
+    W = softmax over the two of (X·O, Y·O)    equation 5
+    Z = W_X X + W_Y Y                         equation 4
+    """
+    share = torch.sigmoid(((scene - agents) * key).sum(-1, keepdim=True))  # the softmax of two
+    return torch.lerp(agents, scene, share), torch.cat([share, 1 - share], dim=-1)
 
 
 def _exchanged(x: AimInputs) -> AimInputs:

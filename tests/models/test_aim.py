@@ -9,9 +9,9 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from models.aim import Aim, AimInputs
+from models.aim import Aim, AimInputs, attend
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers, StackedLSTM
+from models.layers import StackedLayers
 from models.losses import aim_loss, pairwise_logistic
 from models.stacked import member_state
 
@@ -125,19 +125,12 @@ def test_switches_change_the_output() -> None:
         assert not torch.allclose(build(**changes)(x).score, base), changes
 
 
-def test_recurrence_gradient_is_right() -> None:
-    layer = StackedLSTM(2, 3, 4).double()
-    for parameter in layer.parameters():
-        torch.nn.init.uniform_(parameter, -0.5, 0.5)
-    x = torch.randn(2, 2, 3, 3, dtype=torch.double, requires_grad=True)
-    weights = tuple(parameter.detach().requires_grad_() for parameter in layer.parameters())
-    names = [name for name, _ in layer.named_parameters()]
-
-    def run(given: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (given,))
-        return out
-
-    assert torch.autograd.gradcheck(run, (x, *weights))
+def test_attention_is_the_papers() -> None:
+    scene, agents, key = torch.randn(3, 2, 4, 6)
+    fused, weights = attend(scene, agents, key)
+    match = torch.stack([(scene * key).sum(-1), (agents * key).sum(-1)], dim=-1)
+    torch.testing.assert_close(weights, torch.softmax(match, dim=-1))
+    torch.testing.assert_close(fused, weights[..., :1] * scene + weights[..., 1:] * agents)
 
 
 def test_without_scene_only_the_interaction_counts() -> None:
