@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pipeline.demo import DemoResult
     from pipeline.environment import SetupCheck
     from pipeline.evaluate import Evaluation, SearchRun
-    from pipeline.evaluate.candidates import Candidate
+    from pipeline.evaluate.grid_search import Candidate
     from pipeline.extract import ExtractRun, Status
     from pipeline.pack_formats import Packed
     from pipeline.results import Score
@@ -230,7 +230,7 @@ def evaluate(
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
-        from pipeline.evaluate.candidates import by_inner_validation
+        from pipeline.evaluate.grid_search import by_inner_validation
 
         tried = _candidates(grids, config, overrides, cache, workers)
         more.append(by_inner_validation(tried, Path(out) / "checkpoints"))
@@ -785,7 +785,7 @@ def _candidates(
     sample: int = 0,
 ) -> list[Candidate]:
     """Every combination of the grids, or `sample` of them."""
-    from pipeline.evaluate.candidates import candidates, parse_grid
+    from pipeline.evaluate.grid_search import candidates, parse_grid
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)

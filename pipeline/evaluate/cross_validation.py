@@ -1,38 +1,7 @@
 """Evaluates systems by a protocol: train on every fold, predict the held-out performances, summarise with intervals.
 
-`evaluate` returns the results as plain values, written to `results.json` (format 1):
-
-    format, created       1, and when
-    protocol              {name, folds: [{name, train, test}] with counts of performances}
-    videos, performances  numbers; views of one trial that share their agents are one performance
-    audit                 the leak audit (`data.leaks.LeakReport.as_dict`), or null where none was run
-    tasks                 names, in the order of the tables
-    systems               {name: {baseline, tasks: {task: ...}, average, execution, synchronisation, losses}}
-        tasks[t]          see `pipeline.evaluate.fold_summary.task_summary`: folds, over_folds, together, runs, interval
-        average           see `pipeline.evaluate.fold_summary.average_summary`
-        execution,
-        synchronisation   {task: ...} likewise for the other scores of a multi-task model, or null
-        users             {count, mean, together} with intervals over people under leave-one-user-out
-                          (`pipeline.evaluate.fold_summary.user_summary`), else null
-        losses            {epochs, mean, low, high}: training loss over the epochs and its range over members, or null
-        settings          model and recipe of a system with networks, or null
-        uncertainty       {task: {spearman, within90, mean, calibrated90, factor}} of a system that predicts a
-                          deviation: its rank correlation with the absolute error, share of true scores within 1.645
-                          deviations, mean deviation; the share within calibrated 90 % intervals and the deviations that
-                          these extend, mean over the folds, null without inner validation (`_uncertainty`); or null
-        chosen            [{task, fold, system}] the system or epoch chosen for each fold; or null
-        inner             [{fold, weights, figures}] of a combination: weight of each system, and by system the inner
-                          figures that it had inside the training part (`pipeline.systems.combination`); or null
-    differences           {system: {task: see `pipeline.evaluate.fold_summary.difference`}}: lead of the system
-                          `against` over each other, with intervals; empty without `against`
-    left_out              [{task, fold, train, test}]: tasks and folds with too few training performances, with counts;
-                          their test performances are in no result
-    predictions           [{id, task, fold, performance, true, system: {mean, low, high}}]: held-out performances;
-                          `performance` is equal for views and copies; low and high are the lowest and highest run
-    paper                 {system: {task: percent}} the paper's rows for this data set, or empty
-
-Results are those of the last epoch, unless the name of a row of `pipeline.systems.epoch_choice` says otherwise.
-Correlations are fractions; None (null) is undefined.
+`evaluate` returns the results as plain values, the content of `results.json` (format 1): docs/results.md lists every
+key. Correlations are fractions; None (null) is undefined.
 
 Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per
 user), then averaged; `together` ranks all held-out predictions of a task together.
@@ -41,7 +10,7 @@ user), then averaged; `together` ranks all held-out predictions of a task togeth
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -61,7 +30,6 @@ from pipeline.evaluate.fold_summary import (
     difference,
     or_none,
     performance,
-    predictions_of,
     task_summary,
     user_summary,
 )
@@ -93,7 +61,7 @@ def evaluate(
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Results:
-    """Train and test every system on every fold of every task; the module's docstring describes the results.
+    """Train and test every system on every fold of every task; docs/results.md describes the results.
 
     Views of one trial that share their agents are trained on and scored once (`pipeline.features.one_per_trial`).
 
@@ -110,11 +78,15 @@ def evaluate(
     """
     videos = len(features)
     features = one_per_trial(features)[0]
-    folds = [_of(fold, set(features.ids)) for fold in folds]
+    kept = set(features.ids)
+    folds = [Fold(f.name, *(tuple(i for i in side if i in kept) for side in (f.train, f.test))) for f in folds]
     parts = make_parts(features, folds)
+    tasks = list(dict.fromkeys(part.task for part in parts))
+    truth = label_table(features.records)
     rows: dict[str, tuple[System, HeldOut]] = {}
     for system, held_out in zip(systems, run_systems(features, parts, systems, run, progress, stop), strict=True):
         rows |= {row.name: (row, held) for row, held in ((system, held_out), *held_out.variants)}
+    scores = {name: held.score for name, (_, held) in rows.items()}
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -125,49 +97,28 @@ def evaluate(
         "audit": None if audit is None else audit.as_dict(),
         "videos": videos,
         "performances": len(features),
-        "left_out": left_out(features, folds),
-        **_summaries(features, parts, rows, draws, against, by_user=protocol == "louo"),
-        "paper": {},
-    }
-
-
-def _of(fold: Fold, ids: Collection[str]) -> Fold:
-    """The fold without records that became a part of another."""
-    train, test = (tuple(name for name in part if name in ids) for part in (fold.train, fold.test))
-    return Fold(fold.name, train, test)
-
-
-def _summaries(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    rows: Mapping[str, tuple[System, HeldOut]],
-    draws: int,
-    against: str,
-    *,
-    by_user: bool,
-) -> Results:
-    tasks = list(dict.fromkeys(part.task for part in parts))
-    truth = label_table(features.records)
-    held = {name: held_out for name, (_, held_out) in rows.items()}
-    return {
+        "left_out": [
+            {"task": task, "fold": fold, "train": len(train), "test": len(test)}
+            for task, fold, train, test in _by_task(features, folds)
+            if len(test) and len(train) < MIN_TRAIN
+        ],
         "tasks": tasks,
         "systems": {
-            name: _system(features, row, parts, tasks, held[name], truth, draws)
-            | {"users": user_summary(parts, held[name].score, truth[:, 0], draws=draws) if by_user else None}
-            for name, (row, _) in rows.items()
+            name: _system(features, row, parts, tasks, held, truth, draws)
+            | {"users": user_summary(parts, held.score, truth[:, 0], draws=draws) if protocol == "louo" else None}
+            for name, (row, held) in rows.items()
         },
-        "differences": _differences(features, parts, tasks, held, truth[:, 0], against, draws),
-        "predictions": _predictions(features, parts, held, truth[:, 0]),
+        "differences": {
+            name: {
+                task: difference(features, parts, task, scores[against], other, truth[:, 0], draws=draws)
+                for task in tasks
+            }
+            for name, other in scores.items()
+            if against in scores and name != against and draws
+        },
+        "predictions": _predictions(features, parts, scores, truth[:, 0]),
+        "paper": {},
     }
-
-
-def left_out(features: FeatureSet, folds: Sequence[Fold]) -> list[Results]:
-    """Tasks and folds with labelled test performances and too few labelled training performances."""
-    return [
-        {"task": task, "fold": fold, "train": len(train), "test": len(test)}
-        for task, fold, train, test in _by_task(features, folds)
-        if len(test) and len(train) < MIN_TRAIN
-    ]
 
 
 def _by_task(features: FeatureSet, folds: Sequence[Fold]) -> Iterator[tuple[str, str, Rows, Rows]]:
@@ -223,23 +174,21 @@ def _system(
     truth: Floats,
     draws: int,
 ) -> Results:
-    by_task = {
-        task: task_summary(features, *predictions_of(held_out, parts, task), truth[:, 0], draws=draws) for task in tasks
-    }
+    def summaries(values: Sequence[Floats], column: int, draws: int) -> Results:
+        return {task: task_summary(features, parts, task, values, truth[:, column], draws=draws) for task in tasks}
+
+    by_task = summaries(held_out.score, 0, draws)
     out: Results = {"baseline": system.baseline, "tasks": by_task, "average": average_summary(by_task)}
     for column, name in enumerate(SCORES[1:], start=1):
         values = getattr(held_out, name)
-        out[name] = None
-        if values and np.isfinite(truth[:, column]).any():
-            other = HeldOut(score=values)
-            out[name] = {
-                task: task_summary(features, *predictions_of(other, parts, task), truth[:, column], draws=0)
-                for task in tasks
-            }
-    out["losses"] = _losses(held_out)
-    out["chosen"] = [
-        {"task": p.task, "fold": p.fold, "system": n} for p, n in zip(parts, held_out.chosen, strict=False)
-    ] or None
+        out[name] = summaries(values, column, 0) if values and np.isfinite(truth[:, column]).any() else None
+    losses: dict[str, Floats] = {}
+    if held_out.losses.size:
+        losses = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
+    by_epoch = {name: [or_none(value) for value in values] for name, values in losses.items()}
+    out["losses"] = {"epochs": list(held_out.loss_epochs), **by_epoch} if losses else None
+    pairs = zip(parts, held_out.chosen, strict=False)
+    out["chosen"] = [{"task": part.task, "fold": part.fold, "system": name} for part, name in pairs] or None
     out["inner"] = list(held_out.inner) or None
     out["uncertainty"] = (
         {t: _uncertainty(features, parts, held_out, truth[:, 0], t) for t in tasks} if held_out.deviation else None
@@ -280,36 +229,8 @@ def _factor(features: FeatureSet, rows: Rows, ratios: Floats) -> float:
     return float(upper_quantile(ratios[:, None], group_weights(groups), 0.9)[0])
 
 
-def _differences(
-    features: FeatureSet,
-    parts: Sequence[Part],
-    tasks: Sequence[str],
-    held: Mapping[str, HeldOut],
-    true: Floats,
-    against: str,
-    draws: int,
-) -> Results:
-    if against not in held or draws == 0:
-        return {}
-    out: Results = {}
-    for name in held:
-        for task in tasks if name != against else ():
-            mine, ours = predictions_of(held[against], parts, task)
-            other = predictions_of(held[name], parts, task)[1]
-            lead = difference(features, mine, ours, other, true, draws=draws)
-            out.setdefault(name, {})[task] = lead
-    return out
-
-
-def _losses(held_out: HeldOut) -> Results | None:
-    if held_out.losses.size == 0:
-        return None
-    columns = {"mean": held_out.losses.mean(1), "low": held_out.losses.min(1), "high": held_out.losses.max(1)}
-    return {"epochs": list(held_out.loss_epochs), **{name: [or_none(v) for v in c] for name, c in columns.items()}}
-
-
 def _predictions(
-    features: FeatureSet, parts: Sequence[Part], held: Mapping[str, HeldOut], truth: Floats
+    features: FeatureSet, parts: Sequence[Part], scores: Mapping[str, Sequence[Floats]], truth: Floats
 ) -> list[Results]:
     rows = []
     for number, part in enumerate(parts):
@@ -321,8 +242,8 @@ def _predictions(
                 "performance": performance(features.records[row]),
                 "true": or_none(float(truth[row])),
             }
-            for name, held_out in held.items():
-                values = held_out.score[number][:, position]
+            for name, predicted in scores.items():
+                values = predicted[number][:, position]
                 entry[name] = {"mean": float(values.mean()), "low": float(values.min()), "high": float(values.max())}
             rows.append(entry)
     return rows

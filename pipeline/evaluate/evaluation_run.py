@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,12 +12,11 @@ from typing import Any
 
 from data.errors import UsageError, counted
 from pipeline.config import BaseConfig
-from pipeline.evaluate.candidates import Candidate
 from pipeline.evaluate.cross_validation import Results
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
+from pipeline.evaluate.grid_search import Candidate, write_search
 from pipeline.evaluate.grid_search import search as search_grid
-from pipeline.evaluate.grid_search import search_notes, search_rows, write_search
 from pipeline.evaluate.leaderboard import PUBLISHED, TABLES, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
 from pipeline.evaluate.protocols import TableRows, audit_lines, results_tables, run_protocol
@@ -87,14 +88,26 @@ class SearchRun:
 
     def notes(self) -> list[str]:
         """The leak audit, and notes that a reader of the table needs."""
-        return [*audit_lines(self.found["audit"]), *search_notes(self.found)]
+        lines, found = audit_lines(self.found["audit"]), self.found
+        if not found["test_seen"]:
+            return [*lines, "the test part was not used"]
+        distinct = len(set(found["by_fold"].values()))
+        chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
+        return [
+            *lines,
+            f"best inside the training part of each fold: {chosen}",
+            f"note: under {found['protocol']['name']} each performance is in some training part: `evaluate` with"
+            " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
+        ]
 
     def tables(self) -> list[TableRows]:
         """The candidates, the best first."""
-        count = len(self.found["candidates"])
-        return [
-            (f"{self.config.name}, {self.config.protocol}: {counted(count, 'candidate')}", *search_rows(self.found))
-        ]
+        keys, rows = tuple(self.found["grid"]), []
+        for row in sorted(self.found["candidates"], key=lambda row: math.inf if row["mean"] is None else -row["mean"]):
+            number = f"{row['candidate']}{' (best)' if row['candidate'] == self.found['best'] else ''}"
+            rows.append((number, *(json.dumps(row["settings"][key]) for key in keys), row["mean"], row["spread"]))
+        columns = ("candidate", *keys, "rho inside the training part", "spread over inner folds")
+        return [(f"{self.config.name}, {self.config.protocol}: {counted(len(rows), 'candidate')}", columns, rows)]
 
 
 def table_protocol(table: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """`evaluate --dry-run`: how long an evaluation will take, from a few epochs of its own largest training.
 
 The trainings are those that the evaluation would run. Each has a cost in rows, networks and epochs
-(`pipeline.evaluate.spread_jobs.Job.cost`); the time of one row of one network and epoch is measured here.
+(`pipeline.evaluate.spread.Job.cost`); the time of one row of one network and epoch is measured here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from pipeline.evaluate.spread import Run
-from pipeline.evaluate.spread_jobs import Job, run_job
+from pipeline.evaluate.spread import Job, Run, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress, duration
 from pipeline.systems import AimSystem, HeldOut

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models import metrics
 from pipeline.features import FeatureSet
-from pipeline.systems import HeldOut, Part
+from pipeline.systems import Part
 
 Metrics = dict[str, Any]
 
@@ -47,33 +47,36 @@ def metrics_of(predicted: Floats, true: Floats, low: float, high: float) -> Metr
 
 
 def task_summary(
-    features: FeatureSet, parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int
+    features: FeatureSet, parts: Sequence[Part], task: str, predicted: Sequence[Floats], true: Floats, *, draws: int
 ) -> Metrics:
     """Metrics of one task.
 
     Args:
         features: for the groups of the records.
-        parts: the folds of this task.
+        parts: the folds of all tasks.
         predicted: (runs, m) per part.
         true: (n,) labels of all rows; NaN where missing, those test rows are left out.
         draws: bootstrap resamples; 0 leaves the interval out.
     """
-    parts, predicted = _labelled(parts, predicted, true)
+    parts, predicted = _labelled(parts, predicted, true, task)
     ensemble = [values.mean(0) for values in predicted]
     folds = {}
     for part, values in zip(parts, ensemble, strict=True):
         low, high = (float(f(true[part.train])) for f in (np.nanmin, np.nanmax))
         folds[part.fold] = metrics_of(values, true[part.test], low, high)
-    rows = np.concatenate([part.test for part in parts])
-    learned = np.concatenate([part.train for part in parts])
-    low, high = float(np.nanmin(true[learned])), float(np.nanmax(true[learned]))
+    rows, together = np.concatenate([part.test for part in parts]), np.concatenate(ensemble)
+    learned = true[np.concatenate([part.train for part in parts])]
     by_run = [_correlations(parts, [values[r] for values in predicted], true) for r in range(len(predicted[0]))]
+    interval = None
+    if draws:
+        interval = _interval(metrics.spearman_of_rows(together, true[rows]), features, rows, draws)
+        interval["clusters"] = len(_clusters(features, rows))
     return {
         "folds": folds,
         "over_folds": _correlations(parts, ensemble, true),
-        "together": metrics_of(np.concatenate(ensemble), true[rows], low, high),
+        "together": metrics_of(together, true[rows], float(np.nanmin(learned)), float(np.nanmax(learned))),
         "runs": {"count": len(by_run), **_spread(by_run)},
-        "interval": _interval(features, parts, ensemble, true, draws),
+        "interval": interval,
     }
 
 
@@ -90,25 +93,21 @@ def average_summary(tasks: dict[str, Metrics]) -> Metrics:
     return {name: _both_averages(values) for name, values in forms.items()}
 
 
-def predictions_of(held_out: HeldOut, parts: Sequence[Part], task: str) -> tuple[list[Part], list[Floats]]:
-    """The parts of one task and their predicted final scores."""
-    pairs = [(part, values) for part, values in zip(parts, held_out.score, strict=True) if part.task == task]
-    return [part for part, _ in pairs], [values for _, values in pairs]
-
-
 def or_none(value: float) -> float | None:
     """`value`, or None (JSON null) where it is undefined."""
     return None if math.isnan(value) else float(value)
 
 
-def _labelled(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats) -> tuple[list[Part], list[Floats]]:
-    kept_parts, kept_values = [], []
+def _labelled(
+    parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, task: str | None = None
+) -> tuple[list[Part], list[Floats]]:
+    """The labelled test rows of one task, or of all, and their predictions."""
+    kept = []
     for part, values in zip(parts, predicted, strict=True):
         has = np.isfinite(true[part.test])
-        if has.any():
-            kept_parts.append(Part(part.task, part.fold, part.train, part.test[has]))
-            kept_values.append(values[:, has])
-    return kept_parts, kept_values
+        if has.any() and task in (None, part.task):
+            kept.append((replace(part, test=part.test[has]), values[:, has]))
+    return [part for part, _ in kept], [values for _, values in kept]
 
 
 def _correlations(parts: Sequence[Part], values: Sequence[Floats], true: Floats) -> Metrics:
@@ -142,6 +141,7 @@ def _spread(by_run: Sequence[Metrics]) -> Metrics:
 def difference(
     features: FeatureSet,
     parts: Sequence[Part],
+    task: str,
     ours: Sequence[Floats],
     other: Sequence[Floats],
     true: Floats,
@@ -155,8 +155,7 @@ def difference(
     Returns:
         `value`, Spearman's rho together of ours less the other's, and the ends of its 95 % interval, or None.
     """
-    labelled, a = _labelled(parts, ours, true)
-    b = _labelled(parts, other, true)[1]
+    (labelled, a), (_, b) = (_labelled(parts, each, true, task) for each in (ours, other))
     rows = np.concatenate([part.test for part in labelled])
     first, second = (np.concatenate([values.mean(0) for values in each]) for each in (a, b))
     lead, against = (metrics.spearman_of_rows(each, true[rows]) for each in (first, second))
@@ -164,37 +163,19 @@ def difference(
     def statistic(chosen: Rows) -> float:
         return lead(chosen) - against(chosen)
 
-    low, high = _resampled(statistic, features, rows, draws)
-    return {
-        "value": or_none(statistic(np.arange(len(rows)))),
-        "level": 0.95,
-        "low": or_none(low),
-        "high": or_none(high),
-    }
+    return {"value": or_none(statistic(np.arange(len(rows)))), **_interval(statistic, features, rows, draws)}
 
 
-def _interval(
-    features: FeatureSet, parts: Sequence[Part], values: Sequence[Floats], true: Floats, draws: int
-) -> Metrics | None:
-    """95 % bootstrap interval of `together`, resampling whole performances."""
-    if draws == 0:
-        return None
-    rows, predicted = np.concatenate([part.test for part in parts]), np.concatenate(values)
-    statistic = metrics.spearman_of_rows(predicted, true[rows])
-    low, high = _resampled(statistic, features, rows, draws)
-    clusters = len(_clusters(features, rows))
-    return {"level": 0.95, "low": or_none(low), "high": or_none(high), "clusters": clusters}
-
-
-def _resampled(statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int) -> tuple[float, float]:
-    """Bootstrap interval of a statistic of positions in `rows`, resampling performances."""
+def _interval(statistic: Callable[[Rows], float], features: FeatureSet, rows: Rows, draws: int) -> Metrics:
+    """95 % bootstrap interval of a statistic of positions in `rows`, resampling whole performances."""
     members = _clusters(features, rows)
     single = np.concatenate(members) if all(len(one) == 1 for one in members) and members else None
 
     def of_drawn(drawn: Rows) -> float:
         return statistic(np.concatenate([members[i] for i in drawn]) if single is None else single[drawn])
 
-    return metrics.bootstrap_interval(of_drawn, len(members), draws=draws)
+    low, high = metrics.bootstrap_interval(of_drawn, len(members), draws=draws)
+    return {"level": 0.95, "low": or_none(low), "high": or_none(high)}
 
 
 def user_summary(parts: Sequence[Part], predicted: Sequence[Floats], true: Floats, *, draws: int) -> Metrics:

@@ -1,9 +1,9 @@
 """Grid search: selects settings of the network and the recipe by inner validation, on training parts only.
 
-The training part of each fold of the protocol is split into inner folds, by the groups that the protocol keeps apart
-(users under leave-one-user-out). Every candidate trains on the inner training parts and predicts the rest. A training
-receives the performances of its training part only, so that it cannot read a test part. `search` returns plain values,
-written to `search.json` (format 1):
+A candidate is one combination of a grid, as a whole configuration. The training part of each fold of the protocol is
+split into inner folds, by the groups that the protocol keeps apart (users under leave-one-user-out). Every candidate
+trains on the inner training parts and predicts the rest. A training receives the performances of its training part
+only, so that it cannot read a test part. `search` returns plain values, written to `search.json` (format 1):
 
     format, created       1, and when
     protocol              {name, folds: [{name, train, test, inner}]} with counts, the last of inner folds
@@ -26,9 +26,12 @@ written to `search.json` (format 1):
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -36,28 +39,91 @@ from typing import Any
 import numpy as np
 import yaml
 
-from data.errors import DataError
+from data.errors import DataError, UsageError
 from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden
 from data.store import write_text
 from data.store.arrays import Floats
 from models.metrics import fisher_average
-from pipeline.config import BaseConfig
-from pipeline.evaluate.candidates import Candidate
+from pipeline.config import SCORER_SECTIONS, BaseConfig
 from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.fold_summary import or_none
 from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
-from pipeline.evaluate.spread import Run, run_here
-from pipeline.evaluate.spread_jobs import Job
+from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, Part
-from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts, sortable
+from pipeline.systems import AimSystem, Part, Selected
+from pipeline.systems.selection import INNER_FOLDS, INNER_RUNS, agreement, inner_parts
 from pipeline.train import Stop, label_table
+from pipeline.yaml_values import parse_values
 
 FORMAT = 1
 
 SearchResults = dict[str, Any]
+
+NO_CHOICE = ("train.seed", "train.runs", "train.device", "train.checkpoint_every")
+"""Settings that are no part of the method: a better seed is chance."""
+
+CHOSEN = "AIM, settings by inner validation"
+"""Name of the row whose settings are chosen for each fold."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of settings, and the whole configuration with it."""
+
+    settings: Mapping[str, Any]
+    config: BaseConfig
+
+
+def parse_grid(grids: Sequence[str]) -> dict[str, list[Any]]:
+    """`["model.width=64,128"]` to `{"model.width": [64, 128]}`; a value that is a list is in brackets.
+
+    Raises UsageError for another form, or a key that is no setting of the network or the recipe.
+    """
+    grid: dict[str, list[Any]] = {}
+    for text in grids:
+        key, equals, values = (part.strip() for part in text.partition("="))
+        if not equals or not values:
+            raise UsageError(f"'--grid {text}' is not of the form key=value,value", fix="--grid model.width=64,128")
+        if key.split(".")[0] not in SCORER_SECTIONS or key.count(".") != 1 or key in NO_CHOICE:
+            why = "is no part of the method" if key in NO_CHOICE else "is no setting of the network or the recipe"
+            raise UsageError(f"'{key}' {why}", fix="Keys begin with model. or train., such as train.weight_decay")
+        if key in grid:
+            raise UsageError(f"'--grid {key}' is given twice", fix="Give all its values at once, separated by commas")
+        grid[key] = _distinct(parse_values(values))
+    if not grid:
+        raise UsageError("nothing to search", fix="Example: --grid model.width=64,128 --grid train.weight_decay=.1,.3")
+    return grid
+
+
+def candidates(
+    grid: Mapping[str, Sequence[Any]], configure: Callable[[list[str]], BaseConfig], sample: int = 0
+) -> list[Candidate]:
+    """Every combination of the grid, or `sample` of them drawn at random (0: all).
+
+    `configure` makes a configuration with overrides of the form `key=value`. Raises UsageError for an invalid one.
+    """
+    every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    if 0 < sample < len(every):
+        drawn = sorted(random.Random(0).sample(range(len(every)), sample))  # noqa: S311 -- no secret
+        every = [every[i] for i in drawn]
+    return [Candidate(one, configure([f"{key}={json.dumps(value)}" for key, value in one.items()])) for one in every]
+
+
+def by_inner_validation(tried: Sequence[Candidate], checkpoints: Path | None = None) -> Selected:
+    """AIM as a system that selects its settings inside each training part, so that its results are unbiased.
+
+    The first of `tried` names the protocol, whose groups stay together inside.
+    """
+    systems = []
+    for number, one in enumerate(tried, start=1):
+        model, recipe = one.config.scorer
+        name = ", ".join(f"{key}={json.dumps(value)}" for key, value in one.settings.items())
+        place = None if checkpoints is None else checkpoints / f"settings-{number}"
+        systems.append(AimSystem(name, model, recipe, checkpoints=place))
+    first = tried[0].config
+    return Selected(CHOSEN, tuple(systems), forbidden(first.protocol), seed=first.split.seed)
 
 
 def search(
@@ -98,16 +164,25 @@ def search(
     jobs = [_job(number, one, name, inner[name], runs, checkpoints) for number, one in numbered for name in inner]
     held = iter(run(features, jobs, progress, stop))
     true = label_table(features.records)[:, 0]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, one in numbered:
         means = {name: [scores.mean(0) for scores in next(held).score] for name in inner}
         rows.append({"candidate": number, "settings": dict(one.settings), **_figures(inner, means, true)})
+    counts = [
+        {
+            "name": fold.name,
+            "train": len(fold.train),
+            "test": len(fold.test),
+            "inner": len({part.fold for part in inner.get(fold.name, ())}),
+        }
+        for fold in outer
+    ]
     return {
         "format": FORMAT,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "protocol": {"name": config.protocol, "folds": [_counts(fold, inner) for fold in outer]},
+        "protocol": {"name": config.protocol, "folds": counts},
         "audit": leaks.as_dict(),
-        "grid": {key: _values(tried, key) for key in tried[0].settings},
+        "grid": {key: _distinct([one.settings[key] for one in tried]) for key in tried[0].settings},
         "runs": min(runs, config.scorer[1].runs),
         "candidates": rows,
         "best": _best([row["mean"] for row in rows]),
@@ -129,43 +204,18 @@ def write_search(results: SearchResults, tried: Sequence[Candidate], folder: Pat
     return folder / "search.json", folder / "best.yaml"
 
 
-def search_rows(results: SearchResults) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and rows of the table: all candidates, the best first."""
-    keys = tuple(results["grid"])
-    ranked = sorted(results["candidates"], key=lambda row: -_sortable(row["mean"]))
-    rows = []
-    for row in ranked:
-        number = f"{row['candidate']}{' (best)' if row['candidate'] == results['best'] else ''}"
-        rows.append((number, *(json.dumps(row["settings"][key]) for key in keys), row["mean"], row["spread"]))
-    return ("candidate", *keys, "rho inside the training part", "spread over inner folds"), rows
-
-
-def search_notes(results: SearchResults) -> list[str]:
-    """Notes for the reader of the table."""
-    if not results["test_seen"]:
-        return ["the test part was not used"]
-    distinct = len(set(results["by_fold"].values()))
-    chosen = "the same in every fold" if distinct == 1 else f"{distinct} different ones over the folds"
-    return [
-        f"best inside the training part of each fold: {chosen}",
-        f"note: under {results['protocol']['name']} each performance is in some training part: `evaluate` with"
-        " best.yaml on the same performances overestimates it; `evaluate` with the same --grid does not",
-    ]
-
-
 def _job(number: int, one: Candidate, fold: str, inner: Sequence[Part], runs: int, checkpoints: Path | None) -> Job:
     """One candidate in the training part of one fold; the job receives the rows of that part only."""
     model, recipe = one.config.scorer
-    name = f"candidate {number}"
     fewer = recipe.model_copy(update={"runs": min(runs, recipe.runs)})
     place = None if checkpoints is None else checkpoints / f"{number}-{re.sub(r'[^A-Za-z0-9]+', '_', fold)}"
-    system = AimSystem(name, model, fewer, checkpoints=place)
+    system = AimSystem(f"candidate {number}", model, fewer, checkpoints=place)
     rows = np.unique(np.concatenate([part.train for part in inner] + [part.test for part in inner]))
     inside = tuple(
         Part(part.task, part.fold, np.searchsorted(rows, part.train), np.searchsorted(rows, part.test))
         for part in inner
     )
-    return Job(name, system, inside, rows)
+    return Job(system.name, system, inside, rows)
 
 
 def _figures(inner: Mapping[str, Sequence[Part]], means: Mapping[str, Sequence[Floats]], true: Floats) -> SearchResults:
@@ -199,23 +249,10 @@ def _audit(features: FeatureSet, config: BaseConfig, inner: Mapping[str, Sequenc
     return leaks
 
 
-def _counts(fold: Fold, inner: Mapping[str, Sequence[Part]]) -> SearchResults:
-    cuts = {part.fold for part in inner.get(fold.name, ())}
-    return {"name": fold.name, "train": len(fold.train), "test": len(fold.test), "inner": len(cuts)}
-
-
 def _best(values: Sequence[float | None]) -> int:
     """Number of the first candidate with the highest value."""
-    return 1 + int(np.argmax([_sortable(value) for value in values]))
+    return 1 + int(np.argmax([-2.0 if value is None else value for value in values]))
 
 
-def _sortable(value: float | None) -> float:
-    return sortable(float("nan") if value is None else value)
-
-
-def _values(tried: Sequence[Candidate], key: str) -> list[Any]:
-    values: list[Any] = []
-    for one in tried:
-        if one.settings[key] not in values:
-            values.append(one.settings[key])
-    return values
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return [value for i, value in enumerate(values) if value not in values[:i]]

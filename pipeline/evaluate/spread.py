@@ -12,30 +12,99 @@ side by side, each on one core.
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import TypeAlias
 
-from data.errors import Cancelled
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import AimError, Cancelled
 from pipeline.cluster import pick_pool, worker_threads
 from pipeline.config import BaseConfig
-from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
-from pipeline.observer import Progress
+from pipeline.observer import Progress, Steps
 from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System
 from pipeline.systems.interface import Composed, same_part
 from pipeline.train import Stop
+from pipeline.train.fit import CORES
 from pipeline.workers import Pool, Report, Task, run_jobs
 
+ROW_COST = 10
+"""Cost of a training row for a system without networks."""
 
-class Run(Protocol):
-    """Runs jobs; the results are in the order of the jobs."""
 
-    def __call__(
-        self, features: FeatureSet, jobs: Sequence[Job], progress: Progress | None = None, stop: Stop | None = None
-    ) -> list[HeldOut]:
-        """Run all jobs. Raises the AimError of the first that fails, named by the job; Cancelled after `stop`."""
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        name: names it where it fails.
+        system: what learns.
+        parts: folds, as rows of the features, or of `rows` of them where those are given.
+        rows: (k,) the performances that the system is given, and no others; None: all.
+    """
+
+    name: str
+    system: System
+    parts: tuple[Part, ...]
+    rows: NDArray[np.intp] | None = None
+
+    @property
+    def cost(self) -> float:
+        """Expected time in units of one training row of one network and epoch."""
+        cost = getattr(self.system, "cost", None)
+        return float(cost(self.parts) if cost else ROW_COST * sum(len(part.train) for part in self.parts))
+
+
+class JobError(AimError):
+    """A job failed by a fault of the program, or lost its workers; names the job."""
+
+
+def run_job(
+    features: FeatureSet, job: Job, cores: int, progress: Steps | None = None, stop: Stop | None = None
+) -> HeldOut:
+    """One job on `cores` cores (0: as many as torch uses here); their number changes no result. Raises as `Run`."""
+    try:
+        chosen = features if job.rows is None else features.take(job.rows)
+        with one_thread(cores):
+            return job.system.held_out(chosen, job.parts, progress, stop)
+    except AimError as error:
+        raise type(error)(f"{job.name}: {error.what}", where=error.where, fix=error.fix) from error
+    except Cancelled:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        raise JobError(f"{job.name}: {type(error).__name__}: {error}", where=where) from error
+
+
+@contextmanager
+def one_thread(cores: int) -> Iterator[None]:
+    """Linear algebra of this thread on one thread; stacks train side by side on `cores` cores (0: torch's threads)."""
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
+    before = torch.get_num_threads()
+    token = CORES.set(cores or before)
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+        CORES.reset(token)
+
+
+Run: TypeAlias = Callable[[FeatureSet, Sequence[Job], Progress | None, Stop | None], list[HeldOut]]
+"""Runs jobs; the results are in the order of the jobs.
+
+Raises the AimError of the first job that fails, named by the job; Cancelled after a stop.
+"""
 
 
 def pick_run(engine: str, config: BaseConfig, address: str | None = None) -> Run:

@@ -47,7 +47,7 @@ from models.metrics import spearman
 from models.stacked import StackData, predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
-from pipeline.evaluate.spread_jobs import one_thread
+from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.results import Accuracy

@@ -13,7 +13,7 @@ from data.errors import DataError
 from data.splits import forbidden
 from data.store import write_text
 from pipeline.config import BaseConfig
-from pipeline.evaluate.spread_jobs import one_thread
+from pipeline.evaluate.spread import one_thread
 from pipeline.extract import Plan
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps

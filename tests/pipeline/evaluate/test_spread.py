@@ -23,12 +23,10 @@ from data.errors import Cancelled, UsageError
 from data.splits import TIED, make_folds
 from data.video.records import Labels
 from pipeline.config import BaseConfig, load_config, validate
-from pipeline.evaluate.candidates import CHOSEN, Candidate, candidates, parse_grid
 from pipeline.evaluate.cross_validation import evaluate, make_parts
-from pipeline.evaluate.grid_search import search
+from pipeline.evaluate.grid_search import CHOSEN, Candidate, candidates, parse_grid, search
 from pipeline.evaluate.leaderboard import TIMES_DIFFICULTY, all_systems
-from pipeline.evaluate.spread import Run, pick_run, run_here, run_systems
-from pipeline.evaluate.spread_jobs import Job, JobError, run_job
+from pipeline.evaluate.spread import Job, JobError, Run, pick_run, run_here, run_job, run_systems
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
 from pipeline.pack import write_pack

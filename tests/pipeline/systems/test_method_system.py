@@ -18,7 +18,7 @@ from models.aim_config import AimConfig
 from models.metrics import spearman
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.evaluate.leaderboard import all_systems, chosen_systems
-from pipeline.evaluate.spread_jobs import Job, run_job
+from pipeline.evaluate.spread import Job, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
