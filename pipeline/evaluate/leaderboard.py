@@ -18,7 +18,6 @@ from pipeline.recipes import TrainConfig
 from pipeline.systems import (
     METHODS,
     AimSystem,
-    Combined,
     MethodSystem,
     System,
     TimesDifficulty,
@@ -26,7 +25,6 @@ from pipeline.systems import (
     method_systems,
     trivial_baselines,
 )
-from pipeline.systems.combination import regressions_for
 from pipeline.systems.graph_nodes import graph
 from pipeline.systems.regressors import regression_systems
 from pipeline.train import label_table
@@ -83,16 +81,18 @@ def all_systems(
     """
     systems: list[System] = [*trivial_baselines(features), *regression_systems(features)]
     systems += [*_compared(features, model, config), *method_systems(features, config)]
-    has_scene, has_agents = features.scene.shape[-1] > 0, features.primary.shape[-1] > 0
-    one = features.secondary.shape[2] == 1
+    has_scene, has_agents, one = (
+        features.scene.shape[-1] > 0,
+        features.primary.shape[-1] > 0,
+        features.secondary.shape[2] == 1,
+    )
     equal = features.primary.shape[-1] == features.secondary.shape[-1]
     has_parts = bool(np.isfinite(label_table(features.records)[:, 1:]).any())  # execution or synchronisation scores
     if has_agents:
         systems.append(AimSystem(OURS, model, config))
-        tasks = (("single-task", False), ("multi-task", True)) if has_parts else ((WITHOUT_PARTS, False),)
-        for name, task in tasks:
-            if has_scene:
-                systems.append(AimSystem(name, replace(model, multi_task=task), config))
+        tasks = {"single-task": False, "multi-task": True} if has_parts else {WITHOUT_PARTS: False}
+        if has_scene:
+            systems += [AimSystem(name, replace(model, multi_task=several), config) for name, several in tasks.items()]
         for name, changes in ABLATIONS.items():
             scene = name in ("whole scene (baseline)", "w/o attention fusion")
             possible = (has_scene or not scene) and (one or name != "exchanged roles")
@@ -112,9 +112,7 @@ def all_systems(
 
 
 def table_systems(table: str, systems: dict[str, System]) -> list[System]:
-    """Trivial baselines and possible systems of one of the paper's tables. Raises UsageError for an unknown table."""
-    if table not in TABLES:
-        raise UsageError(f"the paper has no results table '{table}'", fix=nearest(table, TABLES))
+    """Trivial baselines and possible systems of one of the paper's tables."""
     baselines = [system for system in systems.values() if system.baseline]
     rows = [systems[name] for name in table_names(table, systems) if name in systems and not systems[name].baseline]
     return [*baselines, *rows]
@@ -152,24 +150,13 @@ def chosen_systems(asked: str, systems: Sequence[System]) -> list[System]:
     return [system for name, system in possible.items() if name in wanted or system.baseline]
 
 
-def combination(
-    features: FeatureSet, ours: System, kinds: tuple[str, ...], seed: int = 0, *, validate: bool = True
-) -> Combined:
-    """AIM and the regressions that go with it, as one system; each has its own row.
-
-    `kinds` are the groups that stay on one side of an inner fold; with "subject" among them, regressions that carry
-    over between people are candidates too. `validate` False leaves out the inner validation: equal weights.
-    """
-    return Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate)
-
-
 def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
-    """The system with its own folder of checkpoints, where it has none yet."""
+    """The system with a folder of checkpoints of its own."""
     if isinstance(system, TimesDifficulty):
         network = _with_checkpoints(system.system, checkpoints)
         assert isinstance(network, AimSystem)
         return replace(system, system=network)
-    if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
+    if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)):
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
 

@@ -24,14 +24,6 @@ class PaperTable:
     rows: dict[str, tuple[float | None, ...]]  # per cent by system; None where the paper has no number
     ours: str  # the row of the full model
 
-    def by_task(self, *, full: bool) -> dict[str, dict[str, float | None]]:
-        """Rows as {"NAME (paper, table N)": {task: per cent}}; the full model's only, or all."""
-        chosen = self.rows if full else {self.ours: self.rows[self.ours]}
-        return {
-            f"{name} (paper, table {self.number})": dict(zip(self.tasks, values, strict=True))
-            for name, values in chosen.items()
-        }
-
 
 # fmt: off
 TABLES: dict[str, PaperTable] = {table.number: table for table in (
@@ -67,10 +59,14 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
 # fmt: on
 
 
-def paper_row(kind: str, protocol: str) -> dict[str, dict[str, float | None]]:
-    """The full model's row of the table for a kind of data set and a protocol; empty where the paper has none."""
-    for number in ("2", "3", "6", "7"):  # 6 has table 4's row with two more digits, 5 repeats table 2's
-        table = TABLES[number]
-        if (table.kind, table.protocol) == (kind, protocol):
-            return table.by_task(full=False)
+def paper_rows(kind: str, protocol: str, number: str = "") -> dict[str, dict[str, float | None]]:
+    """{"NAME (paper, table N)": {task: per cent}} for a kind of data set and a protocol; empty where the paper has none.
+
+    All rows of table `number`, or the full model's alone of the first table that fits.
+    """
+    for table in [TABLES[n] for n in ([number] if number else ("2", "3", "6", "7"))]:
+        if (table.kind, table.protocol) == (kind, protocol):  # 6 has table 4's row with more digits, 5 repeats 2's
+            rows = table.rows if number else {table.ours: table.rows[table.ours]}
+            ending = f"(paper, table {table.number})"
+            return {f"{name} {ending}": dict(zip(table.tasks, row, strict=True)) for name, row in rows.items()}
     return {}

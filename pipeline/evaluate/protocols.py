@@ -8,26 +8,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data.leaks import LeakReport, audit
+from data.leaks import audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
+from models.metrics import fisher_average
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
-from pipeline.evaluate.leaderboard import (
-    OURS,
-    TIMES_DIFFICULTY,
-    all_systems,
-    chosen_systems,
-    combination,
-    table_systems,
-)
-from pipeline.evaluate.paper_tables import TABLES, paper_row
+from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, chosen_systems, table_systems
+from pipeline.evaluate.paper_tables import TABLES, paper_rows
 from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import COMBINED, AimSystem, MethodSystem, System, WithEpochs, trivial_baselines
+from pipeline.systems import COMBINED, AimSystem, Combined, MethodSystem, System, WithEpochs, trivial_baselines
+from pipeline.systems.combination import regressions_for
 from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
@@ -56,7 +51,7 @@ def run_protocol(
 
     AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
     `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    weighted by inner validation (`pipeline.evaluate.leaderboard.combination`).
+    weighted by inner validation (`pipeline.systems.combination.Combined`).
 
     Args:
         config: names the protocol, the network and the recipe.
@@ -87,11 +82,9 @@ def run_protocol(
         progress=progress,
         stop=stop,
     )
-    if systems in TABLES:
-        table, ours = TABLES[systems], (config.dataset.kind, config.protocol)
-        results["paper"] = table.by_task(full=True) if (table.kind, table.protocol) == ours else {}
-    elif config.name != "demo":
-        results["paper"] = paper_row(config.dataset.kind, config.protocol)
+    table = systems if systems in TABLES else ""
+    if table or config.name != "demo":
+        results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
     return results
 
 
@@ -99,35 +92,25 @@ def _chosen(
     config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
     """The systems that `run_protocol` is asked for."""
-    model, recipe = config.scorer
+    (model, recipe), kinds, seed = config.scorer, forbidden(config.protocol), config.split.seed
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))
-    chosen = [*_ours(config, features, oracle, quick, checkpoints), *trivial_baselines(features)]
+    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
+    ours: System = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
+    if config.combined or config.protocol == "louo":
+        ours = Combined((ours, *regressions_for(features, kinds)), kinds, seed, validate=not quick)
+    chosen = [ours, *trivial_baselines(features)]
     if systems == "all":
         names = {one.name for system in chosen for one in (system, *getattr(system, "candidates", ()))}
         possible = all_systems(features, model, recipe, checkpoints)
         if config.dataset.score == "execution":  # divided already
             possible.pop(TIMES_DIFFICULTY, None)
-        kinds, seed = forbidden(config.protocol), config.split.seed
         chosen += [
             WithEpochs(system, kinds, oracle, seed=seed) if isinstance(system, MethodSystem) else system
             for name, system in possible.items()
             if name not in (*names, OURS)
         ]
     return chosen
-
-
-def _ours(
-    config: BaseConfig, features: FeatureSet, oracle: bool, quick: bool, checkpoints: Path | None
-) -> list[System]:
-    """AIM with epochs chosen inside the training part, where asked for as part of a combination."""
-    model, recipe = config.scorer
-    kinds, seed = forbidden(config.protocol), config.split.seed
-    network = AimSystem(OURS, model, recipe, checkpoints=checkpoints)
-    ours = network if quick else WithEpochs(network, kinds, oracle, seed=seed)
-    if not config.combined and config.protocol != "louo":
-        return [ours]
-    return [combination(features, ours, kinds, seed, validate=not quick)]
 
 
 def protocol_folds(config: BaseConfig, features: FeatureSet) -> list[Fold]:
@@ -244,44 +227,26 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def results_rows(results: Results, form: str = "folds") -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """Columns and rows of one table, for a form of `FORMS`: per task, averages over tasks, and error of each system."""
-    tasks = results["tasks"]
-    columns = ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE")
-    rows = []
+    tasks, rows = results["tasks"], list[tuple[Any, ...]]()
     for name, system in results["systems"].items():
-        values = [task_value(system["tasks"].get(task), form) for task in tasks]
-        error = np.mean([system["tasks"][task]["together"]["mae"] for task in tasks if task in system["tasks"]])
-        averages = system["average"]
-        shown = (
-            (averages["folds_fisher"], averages["folds_arithmetic"]) if form == "folds" else (averages["together"],) * 2
-        )
-        rows.append((name, *values, shown[0]["fisher"]["value"], shown[1]["arithmetic"]["value"], float(error)))
-    for name, values in results["paper"].items():
-        cells = [values.get(task, None) for task in tasks]
-        given = [v / 100 for v in cells if v is not None]
-        mean = float(np.mean(given)) if given else None
-        rows.append((name, *[None if v is None else v / 100 for v in cells], fisher(cells), mean, None))
-    return columns, rows
+        by_task, averages = [system["tasks"][task] for task in tasks], system["average"]
+        if form == "folds":
+            values = [task["over_folds"]["fisher"]["value"] for task in by_task]
+            fisher, mean = averages["folds_fisher"]["fisher"], averages["folds_arithmetic"]["arithmetic"]
+        else:
+            values = [task["together"]["spearman"] for task in by_task]
+            fisher, mean = averages["together"]["fisher"], averages["together"]["arithmetic"]
+        error = float(np.mean([task["together"]["mae"] for task in by_task]))
+        rows.append((name, *values, fisher["value"], mean["value"], error))
+    for name, row in results["paper"].items():
+        cells = [None if row.get(task) is None else row[task] / 100 for task in tasks]
+        given = [cell for cell in cells if cell is not None]
+        rows.append((name, *cells, fisher_average(given).value if given else None, _mean(given), None))
+    return ("system", *tasks, "Avg. (Fisher)", "Avg. (mean)", "MAE"), rows
 
 
-def task_value(task: Mapping[str, Any] | None, form: str = "folds") -> float | None:
-    """Spearman's rho of a task: of its folds, averaged by Fisher's z, or of all its predictions together."""
-    if task is None:
-        return None
-    value = task["over_folds"]["fisher"]["value"] if form == "folds" else task["together"]["spearman"]
-    return None if value is None else float(value)
-
-
-def fisher(percents: Sequence[float | None]) -> float | None:
-    """The Fisher average of correlations in per cent, as the paper averages."""
-    from models.metrics import fisher_average
-
-    given = [p / 100 for p in percents if p is not None]
-    return fisher_average(given).value if given else None
-
-
-def audit_lines(report: LeakReport | Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+def audit_lines(audited: Mapping[str, Any], left_out: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """Lines for the terminal on the audit, and on `left_out` in the results."""
-    audited = report.as_dict() if isinstance(report, LeakReport) else report
     verdict = "no leak" if audited["ok"] else f"{len(audited['leaks'])} leak(s)"
     lines = [f"leak audit: {verdict}; kept apart: {', '.join(audited['forbid'])}"]
     if not audited["content_checked"]:

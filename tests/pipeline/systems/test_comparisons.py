@@ -17,6 +17,7 @@ from models.build import build
 from models.comparisons import ComparisonConfig, Kind
 from models.layers import PlainLayers, StackedLayers
 from models.stacked import member_state
+from pipeline.evaluate import table_protocol
 from pipeline.evaluate.cross_validation import evaluate
 from pipeline.evaluate.leaderboard import ABLATIONS, OURS, TABLES, all_systems, table_systems
 from pipeline.features import FeatureSet
@@ -155,7 +156,7 @@ def test_every_row_of_every_table_runs() -> None:
         together = result["tasks"]["made"]["together"]
         assert together["mae"] < 100, name
     with pytest.raises(UsageError, match="no results table"):
-        table_systems("9", systems)
+        table_protocol("9")
     assert [system.name for system in table_systems("6", systems)][-2:] == [OURS, "exchanged roles"]
 
 
