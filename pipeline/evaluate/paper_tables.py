@@ -60,7 +60,7 @@ TABLES: dict[str, PaperTable] = {table.number: table for table in (
 
 
 def paper_rows(kind: str, protocol: str, number: str = "") -> dict[str, dict[str, float | None]]:
-    """{"NAME (paper, table N)": {task: per cent}} for a kind of data set and a protocol; empty where the paper has none.
+    """{"NAME (paper, table N)": {task: per cent}} for a kind of data set and a protocol, or empty.
 
     All rows of table `number`, or the full model's alone of the first table that fits.
     """
