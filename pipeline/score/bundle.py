@@ -43,6 +43,7 @@ WEIGHTS, SETTINGS = "model.safetensors", "model.json"
 MAX_SIZE = 1 << 24
 """Greatest size of a layer that is read."""
 
+NO_RUN_FIX = "Name the folder that `aqa train --out FOLDER` wrote"
 UNHASHED = "this model is of a version without hashes: damage to its files cannot be detected"
 
 
@@ -204,9 +205,7 @@ def load(folder: Path) -> Bundle:
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
-        raise DataError(
-            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
-        ) from error
+        raise DataError("no trained model here", where=folder, fix=NO_RUN_FIX) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise DataError(f"this model is damaged ({cause})", where=folder, fix="Train it again") from error

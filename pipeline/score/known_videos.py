@@ -8,13 +8,11 @@ It holds no names. A run that was trained from a packed file has none: the pack 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from data.errors import DataError
 from data.store import read_json, write_text
-from data.video import Record
-from pipeline.cache import Cache, fingerprints
 from pipeline.extract import Plan
 
 FILE = "training.json"
@@ -40,9 +38,3 @@ def read_contents(folder: Path) -> frozenset[str] | None:
         return None
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError("damaged list of training videos", where=folder / FILE, fix="Train it again") from error
-
-
-def was_trained_on(record: Record, kinds: Iterable[str], contents: frozenset[str], cache: Cache) -> bool:
-    """Whether a file of a performance, of the kinds that the model reads, is one of training."""
-    hashes: Mapping[str, str] = fingerprints(record, cache)
-    return any(hashes.get(kind) in contents for kind in kinds)

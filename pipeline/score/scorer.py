@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,34 +24,23 @@ from data.store import StageOutput, is_remote, parse_json, read_regular, write_t
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
 from data.video import Record
-from pipeline.cache import UNREADABLE, open_cache, software
+from pipeline.cache import UNREADABLE, fingerprints, open_cache, software
 from pipeline.config import BaseConfig, validate
 from pipeline.extract import Planner, extract_and_read, run_extract
-from pipeline.features import FeatureSet, feature_settings, stack
+from pipeline.features import feature_settings, stack
 from pipeline.observer import Observer
+from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
-from pipeline.score.known_videos import read_contents, was_trained_on
+from pipeline.score.known_videos import read_contents
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
 from pipeline.score.score_inputs import find_performances
+from pipeline.score.score_tables import write_csv
 
 CONFIG_FILE = "config.json"
 NOT_FINITE = "the score is not a finite number; the model or this video's features are damaged"
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """What one score is made of: the `timesteps` output, and by stage the planned keys and the quality measures.
-
-    `trained_on`: whether a file of it was in the training part, None where those files are unknown.
-    """
-
-    output: StageOutput
-    keys: Mapping[str, str]
-    quality: dict[str, dict[str, Any]]
-    trained_on: bool | None
 
 
 UNANNOTATED = (
@@ -109,7 +98,12 @@ class Scorer:
             )
         if self.config.combined and self.bundle.combination is None:
             raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
-        self.calibration, self.uncalibrated = _calibration(folder, self.bundle)
+        self.calibration: Calibration | None = None
+        self.uncalibrated: str | None = None
+        try:
+            self.calibration = load_calibration(folder, self.bundle.run)
+        except UsageError as error:  # none was made; a damaged one is an error
+            self.uncalibrated = error.what
         self.contents = read_contents(folder)
 
     def score(self, video: str | Path | None = None, kinematics: str | Path | None = None) -> Score:
@@ -141,9 +135,8 @@ class Scorer:
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
-        inputs, errors = extract_and_read(whole, self.planner, "timesteps", self._read, stop=stop, note=note, **hooks)
         # One by one: matrix products of a batch may round differently from those of a single performance.
-        scored = {record.id: self._scored(record, inputs[record.id]) for record in records if record.id in inputs}
+        scored, errors = extract_and_read(whole, self.planner, "timesteps", self._scored, stop=stop, note=note, **hooks)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
 
@@ -173,34 +166,46 @@ class Scorer:
             run_extract([record], self.planner)
         return outputs
 
-    def _read(self, record: Record, keys: Mapping[str, str]) -> _Inputs:
+    def _scored(self, record: Record, keys: Mapping[str, str]) -> Score:
+        """The score of one performance from the planned outputs, or the error of one without a finite score."""
         output = self.cache.read("timesteps", record.id, keys["timesteps"]).output
         quality = {name: self.cache.quality(name, record.id, keys[name]) for name in self.planner.stages}
         trained_on = None
         if self.contents is not None:
-            trained_on = was_trained_on(record, self.planner.reads, self.contents, self.cache)
-        return _Inputs(output, keys, quality, trained_on)
-
-    def score_features(self, features: FeatureSet) -> bundle.Predictions:
-        """Predictions for given features of any settings. Raises UsageError where shapes or channel names differ."""
-        return self.bundle.predict(replace(features, settings=self.bundle.run.settings))
-
-    def _scored(self, record: Record, inputs: _Inputs) -> Score:
-        """The score of one performance, or the error of one without a finite score."""
+            hashes = fingerprints(record, self.cache)
+            trained_on = any(hashes.get(kind) in self.contents for kind in self.planner.reads)
+        calibration, run = self.calibration, self.bundle.run
         try:
-            return self._predict(stack([record], [inputs.output], feature_settings(self.planner)), inputs)
+            features = stack([record], [output], feature_settings(self.planner))
+            made = self.bundle.predict(replace(features, settings=run.settings))
+            intervals = {} if calibration is None else calibration.intervals(features, made.score)
+            roles = self.config.stage("timesteps").model_dump_json(include={"primary", "secondary"})
+            facts = Facts(
+                quality=quality,
+                duration=float(features.duration[0]),
+                distance=None if calibration is None else calibration.novelty.ratios(features)[0],
+                differing=self.differing,
+                uncalibrated=self.uncalibrated,
+                levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
+                camera_agent="camera_flow" in roles,
+                trained_on=trained_on,
+            )
+            _require_finite(made, intervals)
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
-
-    def _predict(self, features: FeatureSet, inputs: _Inputs) -> Score:
-        """The score of one performance. Raises DataError where it is not a finite number."""
-        made, record, calibration = self.score_features(features), features.records[0], self.calibration
+        if calibration is not None:
+            facts = replace(
+                facts,
+                training=calibration.facts["quality"],
+                lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
+                software=_other_software(calibration.facts["software"]),
+                independent=calibration.groups,
+                accuracy=calibration.accuracy,
+            )
+        flags, checked = find_flags(facts)
+        bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
+        steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
         score = float(made.score[0])
-        intervals = {} if calibration is None else calibration.intervals(features, made.score)
-        distance = None if calibration is None else calibration.novelty.ratios(features)[0]
-        if not _finite(made, intervals):
-            raise DataError(NOT_FINITE)
-        flags, checked = find_flags(self._facts(inputs, float(features.duration[0]), distance, intervals))
         return Score(
             id=record.id,
             path=record.path,
@@ -208,50 +213,16 @@ class Scorer:
             spread=float(np.std(made.members[:, 0])),
             interval80=_ends(intervals.get(0.80)),
             interval95=_ends(intervals.get(0.95)),
-            percentile=percentile(self.bundle.run.train_labels[:, 0], score),
+            percentile=percentile(run.train_labels[:, 0], score),
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
-            steps=tuple(
-                StepScore(start, end, share, scene, interaction)
-                for (start, end), share, (scene, interaction) in zip(
-                    inputs.output.arrays["bounds"].values.astype(np.float64).tolist(),
-                    made.step_scores[0].tolist(),
-                    made.attention[0].tolist(),
-                    strict=True,
-                )
-            ),
+            steps=tuple(StepScore(*ends, share, *attention) for ends, share, attention in steps),
             other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
-            quality=inputs.quality,
+            quality=quality,
             accuracy="" if calibration is None else str(calibration.accuracy),
-            keys=inputs.keys,
-        )
-
-    def _facts(
-        self, inputs: _Inputs, duration: float, distance: tuple[float, str] | None, intervals: Mapping[float, Any]
-    ) -> Facts:
-        calibration = self.calibration
-        roles = json.dumps(self.config.stage("timesteps").model_dump(include={"primary", "secondary"}))
-        facts = Facts(
-            quality=inputs.quality,
-            duration=duration,
-            distance=distance,
-            differing=self.differing,
-            uncalibrated=self.uncalibrated,
-            levels_missing=[round(100 * level) for level, ends in intervals.items() if ends is None],
-            camera_agent="camera_flow" in roles,
-            trained_on=inputs.trained_on,
-        )
-        if calibration is None:
-            return facts
-        return replace(
-            facts,
-            training=calibration.facts["quality"],
-            lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
-            software=_other_software(calibration.facts["software"]),
-            independent=calibration.groups,
-            accuracy=calibration.accuracy,
+            keys=keys,
         )
 
 
@@ -289,17 +260,21 @@ def percentile(training: np.ndarray, score: float) -> float | None:
     return float(100 * ((labelled < score).sum() + 0.5 * (labelled == score).sum()) / len(labelled))
 
 
-def saved_config(folder: Path) -> dict[str, Any]:
-    """The stored configuration of a run, for display alone: a foreign one is not to be trusted. Raises DataError."""
-    return _stored_config(folder)[0]
-
-
 def usable_config(folder: Path, user: BaseConfig | None = None) -> tuple[dict[str, Any], list[str]]:
     """The configuration to score with, and notes: of a foreign run folder only what changes features and scores.
 
     Raises DataError where it is missing or damaged.
     """
-    values, content = _stored_config(folder)
+    path = folder / CONFIG_FILE
+    try:
+        content = read_regular(path, MAX_JSON_BYTES)
+        values = parse_json(content)
+        if not isinstance(values, dict):
+            raise ValueError("no mapping")
+    except FileNotFoundError:
+        raise DataError("no trained model here", where=folder, fix=bundle.NO_RUN_FIX) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
     if is_own(folder, content):
         return _with_places(values, folder)
     values, ignored = portable(values, user)
@@ -326,22 +301,6 @@ def _with_places(values: dict[str, Any], folder: Path) -> tuple[dict[str, Any], 
     return values, [f"note: {root} is not in the current folder; places of this run are read from {base}"]
 
 
-def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
-    path = folder / CONFIG_FILE
-    try:
-        content = read_regular(path, MAX_JSON_BYTES)
-        values = parse_json(content)
-    except FileNotFoundError:
-        raise DataError(
-            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None
-    if not isinstance(values, dict):
-        raise DataError("not a readable configuration (no mapping)", where=path, fix="Train it again")
-    return values, content
-
-
 def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
     """The configuration that finds inputs for a run folder; the user's `frames.fps` goes first.
 
@@ -353,19 +312,12 @@ def input_settings(folder: Path, user: BaseConfig | None = None) -> BaseConfig:
     return validate(values, where=folder / CONFIG_FILE)
 
 
-def _finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> bool:
-    """Whether every number of a score is one."""
+def _require_finite(made: bundle.Predictions, intervals: Mapping[float, Floats | None]) -> None:
+    """Raise DataError where a number of a score is not finite."""
     heads = [made.score, made.other_share, made.members, made.step_scores, made.attention]
-    heads += [made.execution, made.synchronisation]
-    return all(bool(np.isfinite(values).all()) for values in (*heads, *intervals.values()) if values is not None)
-
-
-def _calibration(folder: Path, trained: bundle.Bundle) -> tuple[Calibration | None, str | None]:
-    """The calibration, or the reason why there is none; a damaged one is an error."""
-    try:
-        return load_calibration(folder, trained.run), None
-    except UsageError as error:
-        return None, error.what
+    heads += [made.execution, made.synchronisation, *intervals.values()]
+    if not all(values is None or np.isfinite(values).all() for values in heads):
+        raise DataError(NOT_FINITE)
 
 
 def _other_software(training: Mapping[str, str]) -> tuple[str, ...]:
@@ -376,3 +328,42 @@ def _other_software(training: Mapping[str, str]) -> tuple[str, ...]:
 
 def _ends(intervals: np.ndarray | None) -> Interval | None:
     return None if intervals is None else (float(intervals[0, 0]), float(intervals[0, 1]))
+
+
+def score_videos(
+    inputs: Sequence[Path],
+    model: Path,
+    *,
+    kinematics: Path | None = None,
+    out: Path | None,
+    cache: Path | None,
+    workers: int | None,
+    other_settings: bool,
+    origin: bool = False,
+    observer: Observer,
+    user: BaseConfig | None = None,
+) -> list[Score]:
+    """Score performances (see `find_performances`) with the run in folder `model`; failed ones have `error` set.
+
+    Args:
+        out: a CSV file of the scores, or None.
+        cache, workers, other_settings: see `Scorer`.
+        origin: see `write_csv`.
+        user: see `Scorer`; it also names the data set that is scored where there are no inputs.
+
+    Raises UsageError for an input that is missing or not read by the model, or for features unlike those of training;
+    DataError where there is no trained run, or a damaged one.
+    """
+    settings = input_settings(model, user) if any(is_remote(place) or place.is_dir() for place in inputs) else None
+    records = find_performances(inputs, observer, kinematics=kinematics, dataset=user, settings=settings)
+    scorer = load_scorer(model, cache, workers, other_settings=other_settings, user=user, observer=observer)
+    if kinematics is not None and "kinematics" not in scorer.planner.reads:
+        raise UsageError("this model reads no kinematics", where=model, fix="Leave out --kinematics")
+    stop = observer.stop_event()
+    with observer.progress("videos") as progress:
+        rows = scorer.score_records(records, stop=stop, note=observer.note, **progress.hooks())
+    scorer.cache.close()
+    if out is not None:
+        with writing(out):
+            write_csv(out, rows, origin=origin)
+    return rows

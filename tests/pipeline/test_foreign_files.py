@@ -38,7 +38,7 @@ from pipeline.score import bundle
 from pipeline.score.bundle_hashes import check_hashes
 from pipeline.score.known_videos import read_contents
 from pipeline.score.run_origin import is_own
-from pipeline.score.scorer import saved_config
+from pipeline.score.scorer import usable_config
 
 COMPUTATION = Computation("pose", 1, {}, {}, {}, {})
 RED = "\x1b[31mred\x9b1m\u202e"
@@ -124,7 +124,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "hashes": in_folder("sha256.json", check_hashes),
     "weights of a model": in_folder("model.safetensors", check_hashes),
     "training videos of a run": in_folder("training.json", falsy(read_contents)),
-    "configuration of a run": in_folder("config.json", saved_config),
+    "configuration of a run": in_folder("config.json", usable_config),
     "mark of a run": in_folder("origin.json", falsy(lambda folder: is_own(folder, b""))),
     "compiled network": compiled,
     "weights": safetensors_metadata,
