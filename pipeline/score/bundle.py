@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path, read_json, sha256_file, write_text
@@ -84,13 +85,9 @@ class Bundle:
     def __init__(
         self, run: TrainedRun, notes: tuple[str, ...] = (), combination: FittedCombination | None = None
     ) -> None:
-        self.run = run
-        self.combination = combination
-        self.notes = notes
+        self.run, self.notes, self.combination = run, notes, combination
         self.runs = len(next(iter(run.state.values())))
-        self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
-        self._net.load_state_dict(run.state)
-        self._net.double().eval()
+        self._net = double_network(run.model, run.sizes, run.state)
 
     def predict(self, features: FeatureSet) -> Predictions:
         """Score performances, at least one. Raises UsageError for none, or as `check`."""
@@ -107,31 +104,29 @@ class Bundle:
                 return None
             return unscale(values.mean(0).numpy(), column, shift=shift)
 
-        made = Predictions(
+        score, members = unscale(output.score.mean(0).numpy(), 0), unscale(output.score.numpy(), 0)
+        steps, other_share = unscale(output.step_scores.mean(0).numpy(), 0, shift=False), None
+        if self.combination is not None:
+            others, combine = self.combination.others(features), self.combination.combine
+            score, members, steps = (
+                combine(score, others),
+                combine(members, others),
+                self.combination.weights[0] * steps,
+            )
+        if self.combination is not None or self.run.model.trial != "none":
+            other_share = score - self.run.normaliser.score_range[0, 0] - steps.sum(1)
+        return Predictions(
             ids=features.ids,
-            score=unscale(output.score.mean(0).numpy(), 0),
-            members=unscale(output.score.numpy(), 0),
-            step_scores=unscale(output.step_scores.mean(0).numpy(), 0, shift=False),
+            score=score,
+            members=members,
+            step_scores=steps,
             attention=output.attention.mean(0).numpy(),
             execution=mean("execution", 1, shift=True),
             synchronisation=mean("synchronisation", 2, shift=True),
             execution_steps=mean("execution_steps", 1, shift=False),
             synchronisation_steps=mean("synchronisation_steps", 2, shift=False),
+            other_share=other_share,
         )
-        return self._whole(made, features)
-
-    def _whole(self, made: Predictions, features: FeatureSet) -> Predictions:
-        """The predictions with those of the combination, and the share that belongs to no step."""
-        if self.combination is not None:
-            others, combine = self.combination.others(features), self.combination.combine
-            steps = self.combination.weights[0] * made.step_scores
-            made = replace(
-                made, step_scores=steps, score=combine(made.score, others), members=combine(made.members, others)
-            )
-        elif self.run.model.trial == "none":
-            return made
-        low = self.run.normaliser.score_range[0, 0]
-        return replace(made, other_share=made.score - low - made.step_scores.sum(1))
 
     def check(self, features: FeatureSet) -> None:
         """Raise UsageError, which lists the differences, where settings, channel names or sizes are not the model's."""
@@ -150,6 +145,13 @@ class Bundle:
             )
 
 
+def double_network(model: AimConfig, sizes: AimSizes, state: Mapping[str, Tensor]) -> Aim:
+    """The networks of a stacked state (members, ...) in double precision, for predictions."""
+    net = Aim(model, sizes, StackedLayers(len(next(iter(state.values())))))
+    net.load_state_dict(dict(state))
+    return net.double().eval()
+
+
 def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = None) -> None:
     """Write a run, and the regressions that its score is averaged with.
 
@@ -160,8 +162,8 @@ def save(run: TrainedRun, folder: Path, combination: FittedCombination | None = 
     arrays = {f"normaliser.{name}": values for name, values in run.normaliser.arrays().items()}
     arrays |= {"train_labels": run.train_labels, "losses": run.losses}
     tensors |= {name: torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in arrays.items()}
-    for name, values in ({} if combination is None else combination.arrays()).items():
-        tensors[f"combination.{name}"] = torch.from_numpy(values)
+    if combination is not None:
+        tensors |= {f"combination.{name}": torch.from_numpy(values) for name, values in combination.arrays().items()}
     description = {
         "format": FORMATS[combination is not None],
         "hashes": HASHES,
@@ -187,7 +189,7 @@ def load(folder: Path) -> Bundle:
     """Read a run that `save` wrote. Raises DataError where there is none, it is damaged, or of another format."""
     place = folder / SETTINGS
     try:
-        hashed = (folder / SETTINGS).exists() and check_hashes(folder)
+        hashed = place.exists() and check_hashes(folder)
         description = read_json(place)
         if not hashed and "hashes" in description:
             raise DataError("the hashes of this model are missing", where=folder / HASHES, fix=FIX)
@@ -201,7 +203,11 @@ def load(folder: Path) -> Bundle:
         run = _run(description, tensors)
         _check_shapes(run)
         notes = () if hashed else (f"note: {printable(folder)}: {UNHASHED}",)
-        loaded = Bundle(run, notes, _combination(description, tensors))
+        combination = None
+        if "combination" in description:
+            arrays = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
+            combination = FittedCombination.from_arrays(description["combination"], arrays)
+        loaded = Bundle(run, notes, combination)
         loaded.predict(blank_features(run))  # parts that do not fit together fail here, not with the first video
         return loaded
     except FileNotFoundError as error:
@@ -275,7 +281,7 @@ def plain(settings: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(settings, sort_keys=True))
 
 
-def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> TrainedRun:
+def _run(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TrainedRun:
     normaliser = {name: values.numpy() for name, values in part_of(tensors, "normaliser.").items()}
     return TrainedRun(
         model=AimConfig(**description["model"]),
@@ -290,10 +296,3 @@ def _run(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
         losses=tensors["losses"].numpy(),
         loss_epochs=tuple(description["loss_epochs"]),
     )
-
-
-def _combination(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> FittedCombination | None:
-    if "combination" not in description:
-        return None
-    arrays = {name: values.numpy() for name, values in part_of(tensors, "combination.").items()}
-    return FittedCombination.from_arrays(description["combination"], arrays)

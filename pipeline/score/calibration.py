@@ -42,7 +42,6 @@ from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
 from models.metrics import spearman
 from models.stacked import StackData, predict_members
 from pipeline.cache import software
@@ -51,7 +50,7 @@ from pipeline.evaluate.spread import one_thread
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.results import Accuracy
-from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
+from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features, double_network
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
 from pipeline.systems import COMBINED, Part
 from pipeline.systems.combination import InnerPredictions
@@ -106,20 +105,17 @@ class FoldNetworks:
 
     def of_networks(self, features: FeatureSet) -> Floats:
         """(folds, m) the mean of each fold's networks."""
-        members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
-            torch.device("cpu"), torch.float64
-        )
-        which = torch.arange(folds).repeat_interleave(members // folds)
-        scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
-        means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
+        folds = len(self.normalisers)
+        runs = len(next(iter(self.state.values()))) // folds
+        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers])
+        data = data.to(torch.device("cpu"), torch.float64)
+        scaled = predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1).score
+        means = scaled.reshape(folds, runs, -1).mean(1).numpy()
         return np.stack([n.unscale(row, 0) for n, row in zip(self.normalisers, means, strict=True)])
 
     @cached_property
     def _net(self) -> Aim:
-        net = Aim(self.model, self.sizes, StackedLayers(len(next(iter(self.state.values())))))
-        net.load_state_dict(dict(self.state))
-        return net.double().eval()
+        return double_network(self.model, self.sizes, self.state)
 
 
 @dataclass(frozen=True)
@@ -178,16 +174,14 @@ class Calibration:
     def intervals(self, features: FeatureSet, scores: Floats | None = None) -> dict[float, Floats | None]:
         """CV+ intervals (m, 2) of new performances by level; None for a level that needs more performances.
 
-        `scores` (m,) are the run's mirrored scores; an interval that does not contain its score is widened.
+        `scores` (m,) are those of the run; an interval that does not contain its score is widened.
         """
         centres = self.networks.predict(features)[self.fold]  # (n, m)
         residuals, weights = np.abs(self.truth - self.predicted), group_weights(self.group)
         by_level = {level: cross_interval(centres, residuals, weights, level) for level in LEVELS}
-        if scores is not None:
-            mirrored = np.stack([scores, -scores], axis=1)
-            by_level = {
-                k: None if v is None else np.minimum(v * [1, -1], mirrored) * [1, -1] for k, v in by_level.items()
-            }
+        for ends in by_level.values():
+            if ends is not None and scores is not None:
+                ends[:] = np.stack([np.minimum(ends[:, 0], scores), np.maximum(ends[:, 1], scores)], axis=1)
         return by_level
 
 
@@ -196,7 +190,6 @@ def calibrate(
     run: TrainedRun,
     *,
     folds: int = FOLDS,
-    runs: int = RUNS,
     kinds: Sequence[str] = TIED,
     checkpoints: Path | None = None,
     progress: Steps | None = None,
@@ -207,8 +200,7 @@ def calibrate(
 
     Args:
         features: holds the performances that `run` was trained on.
-        folds: number of folds; fewer where there are fewer independent performances.
-        runs: networks per fold, at most those of the run.
+        folds: number of folds, each of `RUNS` networks at most; fewer where there are fewer independent performances.
         kinds: groups to keep together, such as `data.splits.forbidden(protocol)`.
         systems: regressions that the score is averaged with. Those of a fold are weighted by the predictions for the
             other folds; `facts["combination"]` has the weights by all of them.
@@ -217,7 +209,7 @@ def calibrate(
     `stop`.
     """
     part, group, cuts = _folds(features, run, folds, kinds)
-    config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
+    config = run.config.model_copy(update={"runs": min(RUNS, run.config.runs), "seed": run.config.seed + 1})
     learning = training_set(part, config)
     learned = [learning.rows(train) for train, _ in cuts]
     normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
@@ -231,10 +223,12 @@ def calibrate(
         data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
-    choice: dict[str, Any] = {}
+    facts = {"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
+    share = 1.0
     if systems:
         with one_thread(0):
-            networks, choice = _with_regressions(networks, part, cuts, systems, kinds)
+            networks, facts["combination"] = _with_regressions(networks, part, cuts, systems, kinds)
+        share = facts["combination"]["weights"][NETWORK]
     fold = np.zeros(len(part), dtype=np.intp)
     for number, (_, test) in enumerate(cuts):
         fold[test] = number
@@ -245,11 +239,10 @@ def calibrate(
         predicted=networks.predict(part)[fold, np.arange(len(part))],
         fold=fold,
         group=group,
-        steps=fitted_part.step_scores * (choice["weights"][NETWORK] if choice else 1.0),
+        steps=fitted_part.step_scores * share,
         duration=np.asarray(part.duration, dtype=np.float64),
         novelty=Novelty.measure(part, cuts, group_weights(group)),
-        facts={"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
-        | ({"combination": choice} if choice else {}),
+        facts=facts,
         attention=fitted_part.attention[..., 1],
     )
 
@@ -372,13 +365,12 @@ _ARRAYS = ("truth", "predicted", "fold", "group", "steps", "duration")
 
 def _read(tensors: Mapping[str, Tensor], facts: Mapping[str, Any], run: TrainedRun) -> Calibration:
     values = {name: tensor.numpy() for name, tensor in tensors.items()}
-    stored = part_of(values, "normaliser.")
+    arrays, stored = {name: values[name] for name in _ARRAYS}, part_of(values, "normaliser.")
     normalisers = [Normaliser.from_arrays({n: v[k] for n, v in stored.items()}) for k in range(facts["folds"])]
-    arrays = {name: values[name] for name in _ARRAYS}
-    calibration_rows, held_out = (
+    training, held_out = (
         {BLOCKS[int(i)]: v for i, v in sorted(part_of(values, prefix).items())} for prefix in ("known.", "held_out.")
     )
-    novelty = Novelty(calibration_rows, Distances(values["held_out"], held_out), group_weights(arrays["group"]))
+    novelty = Novelty(training, Distances(values["held_out"], held_out), group_weights(arrays["group"]))
     combinations = [
         FittedCombination.from_arrays(one, part_of(values, f"combination.{number}."))
         for number, one in enumerate(facts.get("combinations", []))

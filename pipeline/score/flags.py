@@ -10,7 +10,7 @@ camera is no fault where a training performance had one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,10 +105,11 @@ def find_flags(facts: Facts, names: Sequence[str] = ()) -> tuple[tuple[Flag, ...
     flags: list[Flag] = []
     checked = []
     for name in names or CHECKS:
-        raised = CHECKS[name](facts)
-        if raised is not None:
+        needed, check = CHECKS[name]
+        value = needed(facts)
+        if value is not None:
             checked.append(name)
-            flags += raised
+            flags += check(facts, value)
     return worst_first(flags), tuple(checked)
 
 
@@ -117,214 +118,175 @@ def _measure(facts: Facts, stage: str, name: str) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _detection(facts: Facts) -> list[Flag] | None:
-    rate, gap = _measure(facts, "pose", "found_rate_all"), _measure(facts, "pose", "longest_gap_s")
-    if rate is None:
-        return None
-    flags = []
+def _measures(facts: Facts, *places: tuple[str, str]) -> dict[tuple[str, str], float] | None:
+    """Those of the measures (stage, name) that are known; None where none is."""
+    return {place: value for place in places if (value := _measure(facts, *place)) is not None} or None
+
+
+def _detection(facts: Facts, rate: float) -> Iterator[Flag]:
     if rate < 0.5:
         detail = f"All people of the model were detected in only {100 * rate:.0f} % of the frames."
-        flags.append(Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail))
+        yield Flag("bad" if rate < 0.25 else "warn", "people rarely detected", detail)
+    gap = _measure(facts, "pose", "longest_gap_s")
     if gap is not None and facts.duration and gap > 0.25 * facts.duration:
         detail = f"A person was not detected for {gap:.1f} s in a row, of {facts.duration:.1f} s."
-        flags.append(Flag("warn", "long gap in the pose", detail))
-    return flags
+        yield Flag("warn", "long gap in the pose", detail)
 
 
-def _person(facts: Facts) -> list[Flag] | None:
-    rival = _measure(facts, "pose", "rival")
-    if rival is None:
-        return None
-    detail = (
-        f"Somebody else is {rival:.2f} times as prominent as a followed person; pose.region or pose.tracks decides."
-    )
-    return [Flag("warn", "wrong person probable", detail)] if rival > RIVAL else []
+def _person(_: Facts, rival: float) -> Iterator[Flag]:
+    if rival > RIVAL:
+        detail = f"Somebody else is {rival:.2f} times as prominent as a followed person"
+        yield Flag("warn", "wrong person probable", f"{detail}; pose.region or pose.tracks decides.")
 
 
-def _frame_rate(facts: Facts) -> list[Flag] | None:
-    for stage in ("clips", "pose"):
-        rate = _measure(facts, stage, "frames_per_s")
-        if rate is None:
-            continue
-        low, high = facts.training.get(stage, {}).get("frames_per_s", FRAME_RATES)
-        if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
-            detail = f"{rate:.3g} frames per second: time may be stretched, or frames are missing."
-            return [Flag("warn", "implausible frame rate", detail)]
-        if not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
-            detail = f"{rate:.3g} frames per second, others have {low:.3g}{f' to {high:.3g}' if high > low else ''}."
-            return [Flag("warn", "implausible frame rate", detail)]
-        return []
-    return None
+def _frame_rate(facts: Facts, rates: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+    (stage, name), rate = next(iter(rates.items()))
+    low, high = facts.training.get(stage, {}).get(name, FRAME_RATES)
+    if not FRAME_RATES[0] <= rate <= FRAME_RATES[1]:
+        detail = f"{rate:.3g} frames per second: time may be stretched, or frames are missing."
+        yield Flag("warn", "implausible frame rate", detail)
+    elif not low / RATE_MARGIN <= rate <= high * RATE_MARGIN:
+        detail = f"{rate:.3g} frames per second, others have {low:.3g}{f' to {high:.3g}' if high > low else ''}."
+        yield Flag("warn", "implausible frame rate", detail)
 
 
-def _swaps(facts: Facts) -> list[Flag] | None:
-    swaps = _measure(facts, "pose", "swaps_suspected")
-    if swaps is None:
-        return None
-    if swaps < 1:
-        return []
-    times = "once" if swaps == 1 else f"{swaps:.0f} times"
-    detail = f"The tracks seem to switch identities {times}: primary and secondary may be exchanged."
-    return [Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)]
+def _swaps(_: Facts, swaps: float) -> Iterator[Flag]:
+    if swaps >= 1:
+        times = "once" if swaps == 1 else f"{swaps:.0f} times"
+        detail = f"The tracks seem to switch identities {times}: primary and secondary may be exchanged."
+        yield Flag("warn" if swaps < 3 else "bad", "identities swapped", detail)
 
 
-def _cuts(facts: Facts) -> list[Flag] | None:
-    counts = [_measure(facts, stage, "cuts") for stage in ("pose", "camera_flow")]
-    measured = [count for count in counts if count is not None]
-    if not measured:
-        return None
-    cuts = max(measured)
-    if cuts < 1:
-        return []
-    detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
-    return [Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)]
+def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+    if (cuts := max(counts.values())) >= 1:
+        detail = f"The video has {'one cut' if cuts == 1 else f'{cuts:.0f} cuts'}: it shows more than one shot."
+        yield Flag("warn" if cuts == 1 else "bad", "cut in the video", detail)
 
 
-def _steps(facts: Facts) -> list[Flag] | None:
-    shares = {agent: _measure(facts, "timesteps", f"masked_steps_{agent}") for agent in ("primary", "secondary")}
-    measured = {agent: share for agent, share in shares.items() if share is not None}
-    if not measured:
-        return None
-    return [
-        Flag(
-            "bad" if share > 0.5 else "warn",
-            f"{agent} agent missing",
-            f"In {100 * share:.0f} % of the time steps the {agent} agent was not detected for long enough.",
-        )
-        for agent, share in measured.items()
-        if share > 0.2
-    ]
+def _steps(_: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
+    for (_, name), share in shares.items():
+        if share > 0.2:
+            agent = name.removeprefix("masked_steps_")
+            detail = f"In {100 * share:.0f} % of the time steps the {agent} agent was not detected for long enough."
+            yield Flag("bad" if share > 0.5 else "warn", f"{agent} agent missing", detail)
 
 
-def _camera(facts: Facts) -> list[Flag] | None:
+def _camera_measured(facts: Facts) -> tuple[float, bool] | None:
     shake, moving = _measure(facts, "camera_flow", "shake"), facts.quality.get("camera_flow", {}).get("moving")
-    unusable = _measure(facts, "camera_flow", "unusable_share")
-    if shake is None or moving is None:
-        return None
-    flags = []
+    return None if shake is None or moving is None else (shake, bool(moving))
+
+
+def _camera(facts: Facts, measured: tuple[float, bool]) -> Iterator[Flag]:
+    shake, moving = measured
     if shake > SHAKE:
-        detail = f"The camera jitters by {shake:.2f} picture widths per second."
-        flags.append(Flag("warn", "shaking camera", detail))
+        yield Flag("warn", "shaking camera", f"The camera jitters by {shake:.2f} picture widths per second.")
     trained = facts.training.get("camera_flow", {}).get("moving")
     if not moving and (trained is None or trained[0] > 0):
         always = trained is not None
         why = ", and the model uses the camera's motion" if facts.camera_agent else ""
         why += ", but followed every training performance" if always else ""
         level: Level = "warn" if facts.camera_agent or always else "info"
-        flags.append(Flag(level, "static camera", f"The camera hardly moves{why}."))
+        yield Flag(level, "static camera", f"The camera hardly moves{why}.")
+    unusable = _measure(facts, "camera_flow", "unusable_share")
     if unusable is not None and unusable > 0.3:
         detail = f"In {100 * unusable:.0f} % of the frame pairs the camera's motion could not be measured."
-        flags.append(Flag("warn", "camera motion unknown", detail))
-    return flags
+        yield Flag("warn", "camera motion unknown", detail)
 
 
-def _kinematics(facts: Facts) -> list[Flag] | None:
-    measures = facts.quality.get("kinematics")
-    if not measures:
-        return None
+def _kinematics(_: Facts, measures: Mapping[str, Any]) -> Iterator[Flag]:
     if measures.get("video_mismatch"):
-        return [Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")]
-    return []
+        yield Flag("warn", "kinematics and video differ", "The recording and the video differ in length.")
 
 
-def _against_training(facts: Facts) -> list[Flag] | None:
-    worse, count = [], 0
-    for (stage, name), measure in COMPARED.items():
-        value, limits = _measure(facts, stage, name), facts.training.get(stage, {}).get(name)
-        if value is None or limits is None:
-            continue
-        count += 1
-        low, high = limits
+def _comparable(facts: Facts) -> list[tuple[Compared, float, Sequence[float]]] | None:
+    """The quality measures that training has too: each with its value and its range in training."""
+    values = _measures(facts, *COMPARED) or {}
+    limits = {(stage, name): facts.training.get(stage, {}).get(name) for stage, name in values}
+    return [(COMPARED[place], values[place], limit) for place, limit in limits.items() if limit is not None] or None
+
+
+def _against_training(_: Facts, measured: Sequence[tuple[Compared, float, Sequence[float]]]) -> Iterator[Flag]:
+    worse = []
+    for measure, value, (low, high) in measured:
         slack = max(MARGIN * (high - low), measure.floor)
         if (value > high + slack) if measure.more_is_worse else (value < low - slack):
             worse.append(f"{measure.text} {value:.3g}, in training {low:.3g} to {high:.3g}")
-    if not count:
-        return None
-    return [Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")] if worse else []
+    if worse:
+        yield Flag("warn", "poorer features than in training", f"{'; '.join(worse).capitalize()}.")
 
 
-def _length(facts: Facts) -> list[Flag] | None:
-    if facts.duration is None:
-        return None
+def _length(facts: Facts, duration: float) -> Iterator[Flag]:
     shortest, longest = facts.lengths or (SHORTEST_S, float("inf"))
-    off = max(shortest - facts.duration, facts.duration - longest)
-    if facts.lengths and off < LENGTH_FLOOR_S:
-        return []
-    if facts.duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
+    if facts.lengths and max(shortest - duration, duration - longest) < LENGTH_FLOOR_S:
+        return
+    if duration < shortest * (1 - LENGTH_MARGIN if facts.lengths else 1):
         than = "the shortest training performance has" if facts.lengths else "at least expected:"
-        detail = f"The video has {facts.duration:.1f} s, {than} {shortest:.1f} s."
-        return [Flag("bad" if facts.duration < 0.5 * shortest else "warn", "too short", detail)]
-    if facts.duration > longest * (1 + LENGTH_MARGIN):
-        detail = f"The video has {facts.duration:.1f} s, the longest training performance has {longest:.1f} s."
-        return [Flag("bad" if facts.duration > 2 * longest else "warn", "too long", detail)]
-    return []
+        detail = f"The video has {duration:.1f} s, {than} {shortest:.1f} s."
+        yield Flag("bad" if duration < 0.5 * shortest else "warn", "too short", detail)
+    elif duration > longest * (1 + LENGTH_MARGIN):
+        detail = f"The video has {duration:.1f} s, the longest training performance has {longest:.1f} s."
+        yield Flag("bad" if duration > 2 * longest else "warn", "too long", detail)
 
 
-def _distance(facts: Facts) -> list[Flag] | None:
-    if facts.distance is None:
-        return None
-    ratio, block = facts.distance
-    if ratio <= 1:
-        return []
-    detail = (
-        f"The distance of its features to the training performances is {ratio:.1f} times the limit, most in {block}."
-    )
-    return [Flag("warn" if ratio <= FAR else "bad", "unlike the training performances", detail)]
+def _distance(_: Facts, distance: tuple[float, str]) -> Iterator[Flag]:
+    ratio, block = distance
+    if not ratio <= 1:
+        detail = f"The distance of its features to the training performances is {ratio:.1f} times the limit"
+        level: Level = "warn" if ratio <= FAR else "bad"
+        yield Flag(level, "unlike the training performances", f"{detail}, most in {block}.")
 
 
-def _settings(facts: Facts) -> list[Flag]:
-    flags = []
+def _settings(facts: Facts, _: bool) -> Iterator[Flag]:
     if facts.differing:
         text = f"The features were made with other settings: {_first(facts.differing)}."
-        flags.append(Flag("bad", "settings differ from training", text))
+        yield Flag("bad", "settings differ from training", text)
     if facts.software:
         text = f"Package versions differ from training: {_first(facts.software)}."
-        flags.append(Flag("info", "other software versions", text))
-    return flags
+        yield Flag("info", "other software versions", text)
 
 
 def _first(lines: Sequence[str]) -> str:
     return "; ".join(lines[:3]) + (f"; and {len(lines) - 3} more" if len(lines) > 3 else "")
 
 
-def _intervals(facts: Facts) -> list[Flag]:
+def _intervals(facts: Facts, _: bool) -> Iterator[Flag]:
     if facts.uncalibrated is not None:
-        return [Flag("warn", "no intervals", f"The uncertainty of the score is unknown: {facts.uncalibrated}.")]
-    if facts.levels_missing:
+        yield Flag("warn", "no intervals", f"The uncertainty of the score is unknown: {facts.uncalibrated}.")
+    elif facts.levels_missing:
         which = " and ".join(f"{level} %" for level in facts.levels_missing)
         have = f"{facts.independent} independent training performances are too few"
-        return [Flag("info", f"no {which} interval", f"An interval of {which} cannot be given: {have}.")]
-    return []
+        yield Flag("info", f"no {which} interval", f"An interval of {which} cannot be given: {have}.")
 
 
-def _trained_on(facts: Facts) -> list[Flag] | None:
-    if facts.trained_on is None:
-        return None
-    detail = "A file of this performance was in the training part: its score says nothing about new performances."
-    return [Flag("warn", TRAINED_ON, detail)] if facts.trained_on else []
+def _trained_on(_: Facts, trained_on: bool) -> Iterator[Flag]:
+    if trained_on:
+        detail = "A file of this performance was in the training part: its score says nothing about new performances."
+        yield Flag("warn", TRAINED_ON, detail)
 
 
-def _accuracy(facts: Facts) -> list[Flag] | None:
-    if facts.accuracy is None:
-        return None
-    return [] if facts.accuracy.better else [Flag("bad", GUESSING, f"{facts.accuracy}.")]
+def _accuracy(_: Facts, accuracy: Accuracy) -> Iterator[Flag]:
+    if not accuracy.better:
+        yield Flag("bad", GUESSING, f"{accuracy}.")
 
 
-CHECKS: Mapping[str, Callable[[Facts], list[Flag] | None]] = {
-    "people detected": _detection,
-    "right person": _person,
-    "identities": _swaps,
-    "cuts": _cuts,
-    "agents in every step": _steps,
-    "camera": _camera,
-    "kinematics": _kinematics,
-    "quality against training": _against_training,
-    "frame rate": _frame_rate,
-    "length": _length,
-    "distance to the training performances": _distance,
-    "training videos": _trained_on,
-    "accuracy": _accuracy,
-    "settings": _settings,
-    "calibration": _intervals,
+_STEPS = (("timesteps", "masked_steps_primary"), ("timesteps", "masked_steps_secondary"))
+_RATES = (("clips", "frames_per_s"), ("pose", "frames_per_s"))
+
+CHECKS: Mapping[str, tuple[Callable[[Facts], Any], Callable[[Facts, Any], Iterable[Flag]]]] = {
+    "people detected": (lambda facts: _measure(facts, "pose", "found_rate_all"), _detection),
+    "right person": (lambda facts: _measure(facts, "pose", "rival"), _person),
+    "identities": (lambda facts: _measure(facts, "pose", "swaps_suspected"), _swaps),
+    "cuts": (lambda facts: _measures(facts, ("pose", "cuts"), ("camera_flow", "cuts")), _cuts),
+    "agents in every step": (lambda facts: _measures(facts, *_STEPS), _steps),
+    "camera": (_camera_measured, _camera),
+    "kinematics": (lambda facts: facts.quality.get("kinematics") or None, _kinematics),
+    "quality against training": (_comparable, _against_training),
+    "frame rate": (lambda facts: _measures(facts, *_RATES), _frame_rate),
+    "length": (lambda facts: facts.duration, _length),
+    "distance to the training performances": (lambda facts: facts.distance, _distance),
+    "training videos": (lambda facts: facts.trained_on, _trained_on),
+    "accuracy": (lambda facts: facts.accuracy, _accuracy),
+    "settings": (lambda _: True, _settings),
+    "calibration": (lambda _: True, _intervals),
 }
-"""Checks by their names in the report; a check that cannot run returns None."""
+"""Checks by their names in the report: what each needs, None where that is unknown and it cannot run, and its flags."""
