@@ -3,9 +3,8 @@
 from pipeline.score.bundle import Bundle
 from pipeline.score.calibration import Calibration
 from pipeline.score.export import export_onnx
-from pipeline.score.finish import finish_run
 from pipeline.score.scorer import Scorer, load_scorer, score_videos
-from pipeline.score.scorer_training import TrainedScorer, train_scorer
+from pipeline.score.scorer_training import TrainedScorer, finish_run, train_scorer
 from pipeline.score.shared_run import local_run, push_run
 from pipeline.score.video_flags import report_flags
 

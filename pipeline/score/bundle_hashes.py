@@ -1,8 +1,10 @@
-"""SHA-256 of the files of a run folder: a damaged or half-copied model is refused before it scores anything.
+"""SHA-256 of a run folder's files, so that no damaged model scores, and of its training videos, which are no test.
 
     RUN/sha256.json     format 1: {"files": {name: SHA-256}}
+    RUN/training.json   format 1: {"contents": [SHA-256 of every input file that training read, sorted]}
 
-The hashes detect damage. They are no signature: whoever can change a file can change its hash too.
+The hashes detect damage. They are no signature: whoever can change a file can change its hash too. `training.json`
+holds no names. A run that was trained from a packed file has none: the pack knows features, not files.
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from data.errors import DataError
 from data.store import open_regular, read_json, sha256_file, write_text
+from pipeline.extract import Plan
 
 HASHES = "sha256.json"
 MODEL_FILES = ("model.json", "model.safetensors")
-FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors", "training.json")
+TRAINING = "training.json"
+FILES = (*MODEL_FILES, "config.json", "calibration.json", "calibration.safetensors", TRAINING)
 """Every file that a score depends on; the model card is for people, who may add to it."""
 
 MAX_BYTES = 1 << 16
@@ -82,3 +86,23 @@ def _read(place: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"these hashes cannot be read ({str(error)[:80]})", where=place, fix=FIX) from error
     return files
+
+
+def write_contents(folder: Path, plans: Iterable[Plan]) -> None:
+    """Write the hashes of the input files of the training performances' plans."""
+    hashes = {content for plan in plans for step in plan.steps for content in step.computation.inputs.values()}
+    contents = sorted(content for content in hashes if len(content) == 64)  # others are unreadable files
+    write_text(folder / TRAINING, json.dumps({"format": FORMAT, "contents": contents}, indent=1) + "\n")
+
+
+def read_contents(folder: Path) -> frozenset[str] | None:
+    """The hashes of a run folder; None where it has none. Raises DataError where the file is damaged."""
+    try:
+        stored = read_json(folder / TRAINING)
+        if stored["format"] != FORMAT:
+            return None
+        return frozenset(str(content) for content in stored["contents"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DataError("damaged list of training videos", where=folder / TRAINING, fix="Train it again") from error

@@ -61,18 +61,14 @@ class Distances:
 
 def floors(features: FeatureSet) -> dict[str, Floats]:
     """Least deviation of every column of the agents' blocks of `trial_level`, (columns,) each; 0 for none."""
-    return {
-        block: np.tile([_floor(channel) for channel in features.names[part]], 2)
-        for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True)
-        if len(features.names.get(part, ())) == getattr(features, part).shape[-1]
-    }
-
-
-def _floor(channel: str) -> float:
-    """Of a channel `<channel>.<statistic>`."""
-    if not channel.startswith(("motion.", "cell.")):
-        return 0.0
-    return STILL_CHANGE if channel.endswith(".absdiff") else STILL
+    least = {}
+    for block, part in zip(BLOCKS[:2], ("primary", "secondary"), strict=True):
+        names = features.names.get(part, ())
+        if len(names) == getattr(features, part).shape[-1]:
+            moving = [name.startswith(("motion.", "cell.")) for name in names]
+            still = [STILL_CHANGE if name.endswith(".absdiff") else STILL for name in names]
+            least[block] = np.tile(np.where(moving, still, 0.0), 2)
+    return least
 
 
 def distances(

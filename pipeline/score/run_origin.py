@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from data.errors import printable
 from data.store import read_json, read_regular, write_text
 from data.weights import REGISTRY, cache_dir
@@ -70,19 +72,8 @@ def portable(foreign: Mapping[str, Any], user: BaseConfig | None = None) -> tupl
     Returns the values, and the dotted keys of the foreign configuration that were left out. Wrong ones stay, so that
     `validate` refuses them.
     """
-    local = (user or validate({})).dump()
-    values, ignored = dict(local), list[str]()
-    for name, field in config_class().model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, StageConfig):
-            values[name] = _section(kind, foreign.get(name, {}), local[name], name, ignored)
-        elif name in SHARED_SECTIONS:
-            values.pop(name)
-            values |= {name: foreign[name]} if name in foreign else {}
-        elif name in foreign and foreign[name] != local[name]:
-            ignored.append(name)
-    unknown = {name: value for name, value in foreign.items() if name not in local}
-    return values | unknown, ignored
+    ignored: list[str] = []
+    return _section(config_class(), foreign, (user or validate({})).dump(), "", ignored), ignored
 
 
 def note_of(ignored: list[str], place: Path) -> str:
@@ -94,20 +85,21 @@ def note_of(ignored: list[str], place: Path) -> str:
     )
 
 
-def _section(kind: type[StageConfig], foreign: Any, local: Mapping[str, Any], place: str, ignored: list[str]) -> Any:
+def _section(kind: type[BaseModel], foreign: Any, local: Mapping[str, Any], place: str, ignored: list[str]) -> Any:
     """One section: settings that change the result from the foreign configuration, all others from the user's."""
     if not isinstance(foreign, Mapping):
         return foreign
     values: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
-        key, inner = field.alias or name, field.annotation
-        dotted, extra = f"{place}.{key}", field.json_schema_extra
+        key, inner, extra = field.alias or name, field.annotation, field.json_schema_extra
+        dotted = f"{place}.{key}" if place else key
+        shared = not (isinstance(extra, dict) and extra.get("affects_result") is False)
         if isinstance(inner, type) and issubclass(inner, StageConfig):
             values[key] = _section(inner, foreign.get(key, {}), local[key], dotted, ignored)
-        elif not (isinstance(extra, dict) and extra.get("affects_result") is False):
-            values |= {key: foreign[key]} if key in foreign else {}
         elif key in foreign and _is_name(dotted, foreign[key], local):
             values[key] = foreign[key]
+        elif shared if place else key in SHARED_SECTIONS:
+            values |= {key: foreign[key]} if key in foreign else {}
         else:
             values[key] = local[key]
             if key in foreign and foreign[key] != local[key]:

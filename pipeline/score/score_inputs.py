@@ -46,7 +46,12 @@ def find_performances(
     else:
         raise UsageError("nothing to score", fix=NOTHING)
     observer.notes([f"note: {problem}" for problem in listing.problems])
-    return tuple(_with_kinematics(record) for record in listing.records)
+    records = []
+    for record in listing.records:  # the layout of JIGSAWS puts a kinematics file beside its video
+        if record.path and "kinematics" not in record.sidecars and (path := kinematics_of(record.path)):
+            record = replace(record, sidecars={**record.sidecars, "kinematics": path})
+        records.append(record)
+    return tuple(records)
 
 
 def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None = None) -> tuple[Record, ...]:
@@ -86,10 +91,3 @@ def _recognised(inputs: Sequence[Path], observer: Observer) -> Listing | None:
     counts = f"{len(trials)} trials, {videos} videos, {sum(trials.values())} kinematics files"
     observer.note(f"recognised {printable(inputs[0])}: JIGSAWS ({', '.join(tasks)}), {counts}")
     return listing
-
-
-def _with_kinematics(record: Record) -> Record:
-    """The record with the kinematics file that the layout of JIGSAWS puts beside its video."""
-    if record.path is None or "kinematics" in record.sidecars or (path := kinematics_of(record.path)) is None:
-        return record
-    return replace(record, sidecars={**record.sidecars, "kinematics": path})

@@ -1,25 +1,6 @@
-"""Writes scored videos as CSV, JSON and rows of a table.
+"""Writes scored videos as CSV, JSON and rows of a table; docs/results.md lists keys and columns.
 
-JSON, one object per video; numbers in the unit of the labels, null where a video failed or the model has no such part.
 The score and its parts have nine decimals (six in CSV): constant + steps + other_share is the score, exactly.
-
-    id, path          the video, undecodable or control characters escaped
-    score             mean over the networks of the run
-    spread            standard deviation over the networks
-    interval80        [low, high], or null where the run gives none; a flag gives the reason
-    interval95        likewise
-    percentile        share of the training scores below the score, 0 to 100
-    execution         score of the execution head
-    synchronisation   score of the synchronisation head
-    constant          what every score of the model begins with (`pipeline.results.ScoreParts`), or null
-    steps             [{start, end (seconds), score, scene, interaction (attention weights)}] per time step
-    other_share       share of the score that belongs to no step, or null
-    flags             [{level: "info" | "warn" | "bad", title, detail}], the worst first
-    checked           names of the checks that ran; an empty `flags` covers these only
-    quality           {stage: {measure: value}}
-    accuracy          how far off the model was on held-out performances, one sentence; "" where unknown
-    error             why there is no score, or null
-    model             SHA-256 of the model's files
 """
 
 from __future__ import annotations
@@ -62,9 +43,8 @@ def csv_text(rows: Sequence[Score], *, origin: bool = False) -> str:
         numbers: list[float | Decimal | None] = [row.score, row.spread, *ends, row.percentile]
         numbers += [row.execution, row.synchronisation]
         parts = ScoreParts.of(row, CSV_DECIMALS)
-        given = () if parts is None else parts.steps
-        ends_of_sum = (None, None) if parts is None else (parts.constant, parts.other)
-        numbers += [ends_of_sum[0], *given, *[None] * (steps - len(given)), ends_of_sum[1]]
+        constant, given, other = (None, (), None) if parts is None else (parts.constant, parts.steps, parts.other)
+        numbers += [constant, *given, *[None] * (steps - len(given)), other]
         cells = ["" if n is None else f"{n:.{CSV_DECIMALS}f}" for n in numbers]
         level = row.flags[0].level if row.flags else ""
         flags = "; ".join(f"{flag.level}: {flag.title}: {flag.detail}" for flag in row.flags)
@@ -89,7 +69,7 @@ def score_rows(rows: Sequence[Score]) -> tuple[tuple[str, ...], list[tuple[Any, 
 
 
 def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, Any]]:
-    """The rows as JSON types; the schema is in the module's docstring.
+    """The rows as JSON types; numbers in the unit of the labels, None where a score has no such part.
 
     Only with `origin` do paths, flags and errors name folders of this machine.
     """
@@ -97,23 +77,18 @@ def as_json(rows: Sequence[Score], *, origin: bool = False) -> list[dict[str, An
     for row in rows if origin else map(shareable, rows):
         safe = {"id": printable(row.id), "path": None if row.path is None else printable(row.path)}
         flags = [{**asdict(flag), "detail": printable(flag.detail)} for flag in row.flags]
-        content = {**asdict(row), **safe, "flags": flags, **_parts(row)}
+        content = {**asdict(row), **safe, "flags": flags, "constant": None}
+        if parts := ScoreParts.of(row, JSON_DECIMALS):
+            pairs = zip(row.steps, parts.steps, strict=True)
+            content |= {
+                "score": float(parts.total),
+                "constant": float(parts.constant),
+                "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
+                "other_share": None if parts.other is None else float(parts.other),
+            }
         del content["keys"]
         shown.append(content)
     return shown
-
-
-def _parts(row: Score) -> dict[str, Any]:
-    parts = ScoreParts.of(row, JSON_DECIMALS)
-    if parts is None:
-        return {"constant": None}
-    pairs = zip(row.steps, parts.steps, strict=True)
-    return {
-        "score": float(parts.total),
-        "constant": float(parts.constant),
-        "steps": [{**asdict(step), "score": float(share)} for step, share in pairs],
-        "other_share": None if parts.other is None else float(parts.other),
-    }
 
 
 def _interval(ends: tuple[float, float] | None) -> str | None:

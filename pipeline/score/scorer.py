@@ -32,9 +32,9 @@ from pipeline.observer import Observer
 from pipeline.outputs import writing
 from pipeline.results import Interval, Score, StepScore
 from pipeline.score import bundle
+from pipeline.score.bundle_hashes import read_contents
 from pipeline.score.calibration import Calibration, load_calibration
 from pipeline.score.flags import Facts, find_flags
-from pipeline.score.known_videos import read_contents
 from pipeline.score.run_origin import is_own, mark_as_own, note_of, portable
 from pipeline.score.score_inputs import find_performances
 from pipeline.score.score_tables import write_csv

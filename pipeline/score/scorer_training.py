@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from data.errors import DataError
+from data.splits import forbidden
+from data.store import write_text
 from pipeline.config import BaseConfig
+from pipeline.evaluate.spread import one_thread
 from pipeline.extract import Plan, make_planner
 from pipeline.features import FeatureSet
-from pipeline.observer import Observer
+from pipeline.observer import Observer, Steps
 from pipeline.outputs import writing
-from pipeline.score.bundle import differences, plain, save
-from pipeline.score.calibration import FOLDS, Calibration
-from pipeline.score.finish import finish_run
+from pipeline.score.bundle import differences, model_sha256, plain, save
+from pipeline.score.bundle_hashes import MODEL_FILES, TRAINING, cover, write_contents
+from pipeline.score.calibration import FOLDS, Calibration, calibrate, save_calibration
+from pipeline.score.flags import quality_ranges
+from pipeline.score.model_card import FILE as CARD
+from pipeline.score.model_card import model_card
+from pipeline.score.scorer import save_config
 from pipeline.score.video_flags import report_flags, still_camera_advice
 from pipeline.stages import STAGES
-from pipeline.train import TrainedRun
+from pipeline.systems import FittedCombination
+from pipeline.systems.combination import regressions_for
+from pipeline.train import Stop, TrainedRun
 from pipeline.train import train as train_networks
 
 MOST_SHOWN = 2
@@ -75,6 +89,73 @@ def train_scorer(
             folds=FOLDS if folds is None else folds, progress=progress.steps, stop=stop,
         )  # fmt: skip
     return TrainedScorer(folder, run, calibration, why_not)
+
+
+def finish_run(
+    run: TrainedRun,
+    features: FeatureSet,
+    config: BaseConfig,
+    folder: Path,
+    *,
+    plans: Sequence[Plan] = (),
+    folds: int = FOLDS,
+    progress: Steps | None = None,
+    stop: Stop | None = None,
+) -> tuple[Calibration | None, str | None]:
+    """Calibrate a run that `pipeline.score.bundle.save` wrote to `folder`, and write its model card.
+
+    With `model.system: combined` it adds the regressions of all training performances to the run, weighted by the
+    calibration; without folds all weights are equal.
+
+    Args:
+        run, features: the run and its training performances.
+        config: names the protocol, whose groups stay together in the folds, and whether the score is a combination.
+        plans: of performances; hashes and quality measures of those of the training part are stored for comparison.
+        folds: of the calibration; 0 skips it: scores then have no intervals, and a flag says so.
+
+    Returns:
+        The calibration, or None and the reason.
+
+    Raises UsageError for an unknown protocol, and Cancelled after `stop`; the same call resumes from
+    `folder/checkpoints/calibration`.
+    """
+    cover(folder, MODEL_FILES)  # the hashes never describe a file that is about to change
+    save_config(config, folder)
+    learnt = set(run.train_ids)
+    plans = [plan for plan in plans if plan.record.id in learnt]
+    (folder / TRAINING).unlink(missing_ok=True)  # of an earlier run
+    if plans:
+        write_contents(folder, plans)
+    kinds = forbidden(config.protocol)
+    systems = regressions_for(features, kinds) if config.combined else ()
+    calibration, combination, why_not = None, None, "calibration was skipped"
+    unfinished = folder / "checkpoints" / "calibration"
+    if folds:
+        try:
+            calibration = calibrate(
+                features, run, folds=folds, kinds=kinds, checkpoints=unfinished,
+                progress=progress, stop=stop, systems=systems,
+            )  # fmt: skip
+            quality = quality_ranges([{step.stage: dict(step.check.quality) for step in plan.steps} for plan in plans])
+            calibration = replace(calibration, facts={**calibration.facts, "quality": quality})
+        except DataError as error:
+            why_not = error.what
+    if systems:
+        place = {name: row for row, name in enumerate(features.ids)}
+        rows = np.array([place[name] for name in run.train_ids], dtype=np.intp)
+        weights = None if calibration is None else np.array([*calibration.facts["combination"]["weights"].values()])
+        with one_thread(0):
+            combination = FittedCombination.fit(features, rows, systems, weights)
+        save(run, folder, combination)
+    if calibration is not None:
+        save_calibration(calibration, folder)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    cover(folder)
+    card = model_card(
+        run, features, config, calibration, why_not, combination=combination, model_sha256=model_sha256(folder)
+    )
+    write_text(folder / CARD, card)
+    return calibration, None if calibration is not None else why_not
 
 
 def _pack_notes(features: FeatureSet, config: BaseConfig) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -24,7 +24,7 @@ from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTE
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_origin import portable
 
-MAX_CARD_BYTES = 1 << 20
+MOST_BYTES = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: 1 << 20}
 README = "README.md"
 """The name under which a hub shows a card."""
 
@@ -77,8 +77,7 @@ def _contents(run: Path) -> dict[str, bytes]:
     """Files by name; the hashes are last, so that a broken upload holds no run."""
     if not check_hashes(run):
         raise DataError("no trained run with hashes here", where=run, fix="Give a folder that 'train' wrote")
-    limits = dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: MAX_CARD_BYTES}
-    contents = {name: read_regular(run / name, limit) for name, limit in limits.items() if (run / name).is_file()}
+    contents = {name: read_regular(run / name, most) for name, most in MOST_BYTES.items() if (run / name).is_file()}
     contents.setdefault(CARD, b"")
     if "config.json" in contents:
         shared, _ = portable(json.loads(contents["config.json"]))
@@ -142,19 +141,13 @@ def _copy(read: Read, place: str | Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as temporary:
         folder = Path(temporary) / "run"
-        for name, content in _files(read, table).items():
-            write_bytes(folder / name, content)
+        write_bytes(folder / HASHES, table)
+        for name, most in MOST_BYTES.items():
+            with suppress(FileNotFoundError):
+                write_bytes(folder / name, read(name, most))
         check_hashes(folder)
         with suppress(OSError):  # another process was first
             os.rename(folder, target)
     if not target.exists():
         raise DataError("cannot be written", where=target, fix="Set XDG_CACHE_HOME to another folder")
     return target
-
-
-def _files(read: Read, table: bytes) -> Mapping[str, bytes]:
-    contents = {HASHES: table}
-    for name, limit in (dict.fromkeys(FILES, MAX_FILE_BYTES) | {CARD: MAX_CARD_BYTES}).items():
-        with suppress(FileNotFoundError):
-            contents[name] = read(name, limit)
-    return contents

@@ -35,8 +35,7 @@ from pipeline.evaluate import read_results
 from pipeline.extract.runner import Result
 from pipeline.pack import read_pack
 from pipeline.score import bundle
-from pipeline.score.bundle_hashes import check_hashes
-from pipeline.score.known_videos import read_contents
+from pipeline.score.bundle_hashes import check_hashes, read_contents
 from pipeline.score.run_origin import is_own
 from pipeline.score.scorer import usable_config
 

@@ -36,10 +36,10 @@ from pipeline.observer import Observer
 from pipeline.recipes import fast
 from pipeline.report.score_page import report_scores
 from pipeline.results import NO_JUDGEMENT, Flag, Score
+from pipeline.score import finish_run
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE
-from pipeline.score.finish import finish_run
 from pipeline.score.flags import CHECKS, Facts, find_flags, quality_ranges
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.run_origin import ORIGIN

@@ -24,9 +24,9 @@ from models.aim_config import AimConfig
 from pipeline.config import validate
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
+from pipeline.score import finish_run
 from pipeline.score.bundle import load, model_sha256, save
 from pipeline.score.bundle_hashes import HASHES
-from pipeline.score.finish import finish_run
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.shared_run import README, local_run, push_run
 from pipeline.train.trainer import train
