@@ -21,9 +21,10 @@ import logging
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from io import StringIO
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,13 @@ from torch import Tensor, nn
 from data.errors import DataError, UsageError, printable
 from data.store import atomic_path
 from data.store.arrays import Floats
-from data.video import Record
 from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
 from models.layers import PlainLayers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
-from pipeline.score.bundle import Bundle, load
+from pipeline.score.bundle import Bundle, blank_features, load
 from pipeline.score.export_regressions import ExportedCombination
 from pipeline.train import Normaliser
 
@@ -86,9 +86,7 @@ def export_onnx(run: Path, out: Path, observer: Observer | None = None) -> Expor
     """
     bundle = load(run)
     (observer or Observer()).notes(bundle.notes)
-    steps = max(1, _steps(bundle))
-    probe = _probe(bundle, steps)
-    net = _Ensemble(bundle)
+    probe, net = _probe(bundle, max(1, _steps(bundle))), _Ensemble(bundle)
     with atomic_path(out) as temporary:
         _write(net, _arrays(net, probe), temporary)
         shapes, difference = _compare(temporary, net, bundle, probe)
@@ -101,14 +99,12 @@ class _Normalise(nn.Module):
 
     def __init__(self, statistics: Floats, clip: float, mapping: Floats | None = None) -> None:
         super().__init__()
-        mean = statistics[0]
-        high = mean.astype(np.float32)
-        self.register_buffer("high", torch.from_numpy(high))
-        self.register_buffer("low", torch.from_numpy((mean - high).astype(np.float32)))
-        self.register_buffer("inverse", torch.from_numpy((1.0 / statistics[1]).astype(np.float32)))
-        self.mapped = mapping is not None
-        self.register_buffer("mapping", torch.from_numpy(np.zeros((0, 0)) if mapping is None else mapping).float())
-        self.clip = clip
+        mean, high = statistics[0], statistics[0].astype(np.float32)
+        self.mapped, self.clip = mapping is not None, clip
+        mapping = np.zeros((0, 0)) if mapping is None else mapping
+        buffers = {"high": high, "low": mean - high, "inverse": 1.0 / statistics[1], "mapping": mapping}
+        for name, values in buffers.items():
+            self.register_buffer(name, torch.from_numpy(values.astype(np.float32)))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Standardised x, zero where unobserved or not a number."""
@@ -124,89 +120,52 @@ class _Normalise(nn.Module):
 
 
 class _Ensemble(nn.Module):
-    """The networks of a run as plain layers, from features to scores in the units of the labels."""
+    """The networks of a run as plain layers, from features to scores in the units of the labels.
+
+    Attributes:
+        inputs, outputs: names of the inputs that have a size, and of the outputs.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         super().__init__()
-        run = bundle.run
-        self.sizes, self.heads = run.sizes, run.model.multi_task
-        self.members = nn.ModuleList(Aim(run.model, run.sizes, PlainLayers()) for _ in range(bundle.runs))
+        run, normaliser, sizes = bundle.run, bundle.run.normaliser, bundle.run.sizes
+        self.members = nn.ModuleList(Aim(run.model, sizes, PlainLayers()) for _ in range(bundle.runs))
         for number, member in enumerate(self.members):
             member.load_state_dict(member_state(run.state, number))
-        normaliser, clip = run.normaliser, float(run.normaliser.clip)
+        clip, mapping = float(normaliser.clip), None if normaliser.scene_map.size == 0 else normaliser.scene_map
         self.primary = _Normalise(normaliser.primary, clip)
         self.secondary = _Normalise(normaliser.secondary, clip)
-        mapping = None if normaliser.scene_map.size == 0 else normaliser.scene_map
         self.scene = _Normalise(normaliser.scene, clip, mapping)
         self.trial = _Normalise(normaliser.trial, clip)
         self.scales = [_scale(normaliser, column) for column in range(3)]
         given, names = bundle.combination, run.names.get("trial", ())
         self.combination = None if given is None else ExportedCombination(given, names, _steps(bundle))
-        self.eval()
-
-    @property
-    def inputs(self) -> list[str]:
-        """Names of the inputs that have a size."""
-        s = self.sizes
-        sizes = {"primary": s.primary, "primary_mask": s.primary, "secondary": s.secondary * s.agents}
-        sizes |= {"secondary_mask": s.secondary * s.agents, "scene": s.scene, "trial": s.trial}
-        return [field.name for field in fields(AimInputs) if sizes[field.name]]
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the outputs."""
-        member = self.members[0]
-        heads = [
-            name
-            for name, (slope, _) in zip(("execution", "synchronisation"), self.scales[1:], strict=True)
-            if hasattr(member, name) and np.isfinite(slope)
+        self.shapes: dict[str, tuple[int, ...]] = {  # behind batch and time
+            "primary": (sizes.primary,),
+            "primary_mask": (),
+            "secondary": (sizes.agents, sizes.secondary),
+            "secondary_mask": (sizes.agents,),
+            "scene": (sizes.scene,),
+            "trial": (sizes.trial,),
+        }
+        self.inputs = [name for name in self.shapes if prod(self.shapes[name.removesuffix("_mask")])]
+        self.heads = [
+            (column, name)
+            for column, name in ((1, "execution"), (2, "synchronisation"))
+            if hasattr(self.members[0], name) and np.isfinite(self.scales[column][0])
         ]
-        return ["score", "members", "step_scores", "attention", *heads, *(["other_share"] if self.combination else [])]
+        self.outputs = ["score", "members", "step_scores", "attention", *(name for _, name in self.heads)]
+        if self.combination is not None:
+            self.outputs.append("other_share")
+        self.eval()
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Inputs in the order of `inputs` to outputs in the order of `outputs`."""
-        whole = self._whole(dict(zip(self.inputs, given, strict=True)))
-        x = self._normalised(whole)
-        made = [member(x) for member in self.members]
-        slope, low = self.scales[0]
-        each = torch.stack([one.score for one in made]) * slope + low  # (runs, B)
-        out = [
-            each.mean(0),
-            each,
-            torch.stack([one.step_scores for one in made]).mean(0) * slope,
-            torch.stack([one.attention for one in made]).mean(0),
-        ]
-        for column, name in ((1, "execution"), (2, "synchronisation")):
-            if name in self.outputs:
-                slope, low = self.scales[column]
-                out.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + low)
-        return tuple(out) if self.combination is None else self._combined(out, whole)
-
-    def _combined(self, out: list[Tensor], whole: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """The outputs of the networks averaged with the regressions, and the share of no step."""
-        assert self.combination is not None
-        first, *others = self.combination.weights
-        scores = self.combination(whole)  # (B, k)
-        rest = sum((weight * scores[:, place] for place, weight in enumerate(others)), torch.zeros_like(out[0]))
-        score, members, steps = first * out[0] + rest, first * out[1] + rest, first * out[2]
-        return (score, members, steps, *out[3:], score - self.scales[0][1] - steps.sum(1))
-
-    def _whole(self, given: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The inputs with those of size 0."""
-        like = next(iter(given.values()))
-        s, lead = self.sizes, like.shape[:2]
-        shapes: dict[str, tuple[int, ...]] = {
-            "primary": (*lead, s.primary),
-            "primary_mask": lead,
-            "secondary": (*lead, s.agents, s.secondary),
-            "secondary_mask": (*lead, s.agents),
-            "scene": (*lead, s.scene),
-            "trial": (lead[0], s.trial),
-        }
-        return {name: given[name] if name in given else like.new_zeros(shape) for name, shape in shapes.items()}
-
-    def _normalised(self, x: dict[str, Tensor]) -> AimInputs:
-        return AimInputs(
+        x, lead = dict(zip(self.inputs, given, strict=True)), given[0].shape[:2]
+        for name, shape in self.shapes.items():
+            if name not in x:
+                x[name] = given[0].new_zeros((*lead[: 1 if name == "trial" else 2], *shape))
+        inputs = AimInputs(
             primary=self.primary(x["primary"], x["primary_mask"]),
             primary_mask=x["primary_mask"],
             secondary=self.secondary(x["secondary"], x["secondary_mask"]),
@@ -214,6 +173,21 @@ class _Ensemble(nn.Module):
             scene=self.scene(x["scene"]),
             trial=self.trial(x["trial"]),
         )
+        made = [member(inputs) for member in self.members]
+        slope, low = self.scales[0]
+        members = torch.stack([one.score for one in made]) * slope + low  # (runs, B)
+        score, steps = members.mean(0), torch.stack([one.step_scores for one in made]).mean(0) * slope
+        rest = [torch.stack([one.attention for one in made]).mean(0)]
+        for column, name in self.heads:
+            slope, shift = self.scales[column]
+            rest.append(torch.stack([getattr(one, name) for one in made]).mean(0) * slope + shift)
+        if self.combination is not None:
+            first, *others = self.combination.weights
+            scores = self.combination(x)  # (B, k)
+            added = sum((weight * scores[:, place] for place, weight in enumerate(others)), torch.zeros_like(score))
+            score, members, steps = first * score + added, first * members + added, first * steps
+            rest.append(score - low - steps.sum(1))
+        return (score, members, steps, *rest)
 
 
 def _scale(normaliser: Normaliser, column: int) -> tuple[float, float]:
@@ -238,17 +212,14 @@ def _probe(bundle: Bundle, steps: int) -> FeatureSet:
         drawn: Floats = statistics[0] + deviation * rng.normal(size=(PROBES, *shape))
         return drawn.astype(np.float32)
 
-    return FeatureSet(
-        records=tuple(Record(id=f"probe/{i}", path=None) for i in range(PROBES)),
+    return replace(
+        blank_features(bundle.run, steps).take([0] * PROBES),
         primary=draw(n.primary, steps, sizes.primary),
         primary_mask=rng.uniform(size=(PROBES, steps)) > 0.1,
         secondary=draw(n.secondary, steps, sizes.agents, sizes.secondary),
         secondary_mask=rng.uniform(size=(PROBES, steps, sizes.agents)) > 0.1,
         scene=draw(n.scene, steps, sizes.scene),
         trial=draw(n.trial, sizes.trial),
-        duration=np.ones(PROBES),
-        settings=bundle.run.settings,
-        names=bundle.run.names,
     )
 
 
@@ -303,9 +274,9 @@ def _compare(place: Path, net: _Ensemble, bundle: Bundle, probe: FeatureSet) -> 
             worst = max(worst, float((np.abs(got - want) / np.maximum(1.0, np.abs(want))).max()))
     if not worst <= (TOLERANCE if bundle.combination is None else KERNEL_TOLERANCE):
         raise DataError(f"the ONNX file differs from torch by {worst:.1e}", fix="Report this as an error")
-    shapes = tuple({port.any_name: _shape(port) for port in ports} for ports in (model.inputs, model.outputs))
+
+    def shape(port: Any) -> list[int | str]:
+        return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]
+
+    shapes = tuple({port.any_name: shape(port) for port in ports} for ports in (model.inputs, model.outputs))
     return shapes, worst
-
-
-def _shape(port: Any) -> list[int | str]:
-    return [int(str(size)) if str(size).isdigit() else "B" for size in port.get_partial_shape()]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.fft import dct
 from torch import Tensor, nn
 
 from data.store.arrays import Floats
@@ -25,9 +26,11 @@ class ExportedCombination(nn.Module):
         super().__init__()
         self.weights = [float(weight) for weight in combination.weights]
         self.columns = skill_columns(names)
-        whole = np.fft.rfft(np.eye(steps), axis=0)[1:]
-        for name, waves in (("cosines", _cosines(steps)), ("real", whole.real), ("imaginary", whole.imag)):
-            self.register_buffer(name, _tensor(_filled(waves)))
+        whole, cosines = np.fft.rfft(np.eye(steps), axis=0)[1:], dct(np.eye(steps), axis=0, norm="ortho")
+        for name, waves in (("cosines", cosines), ("real", whole.real), ("imaginary", whole.imag)):
+            filled = np.zeros((COEFFICIENTS, steps))
+            filled[: len(waves)] = waves[:COEFFICIENTS]
+            self.register_buffer(name, _tensor(filled))
         self.kinds = [one.describe for one in combination.regressions]
         self.regressions = nn.ModuleList(_Regression(one) for one in combination.regressions)
 
@@ -110,19 +113,6 @@ def _over_steps(values: Tensor, mask: Tensor) -> Tensor:
     """(B, T, A, N) to (B, N): mean over the observed steps and agents."""
     total = (values * mask.unsqueeze(-1)).sum((1, 2))
     return total / mask.sum((1, 2)).clamp(min=1).unsqueeze(-1)
-
-
-def _filled(waves: Floats) -> Floats:
-    """(k, T) as (COEFFICIENTS, T), filled up with zeros."""
-    full = np.zeros((COEFFICIENTS, waves.shape[1]))
-    full[: len(waves)] = waves[:COEFFICIENTS]
-    return full
-
-
-def _cosines(steps: int) -> Floats:
-    from scipy.fft import dct
-
-    return np.asarray(dct(np.eye(steps), axis=0, norm="ortho"))
 
 
 def _entropy(series: Tensor) -> Tensor:
