@@ -4,7 +4,7 @@ from pipeline.evaluate.cross_validation import Results, evaluate, read_results, 
 from pipeline.evaluate.evaluation_run import Evaluation, SearchRun, evaluate_features, search_features, table_protocol
 from pipeline.evaluate.grid_search import search
 from pipeline.evaluate.leaderboard import all_systems, table_systems
-from pipeline.evaluate.protocols import results_tables, run_protocol
+from pipeline.evaluate.protocols import results_tables
 from pipeline.evaluate.spread import pick_run
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "pick_run",
     "read_results",
     "results_tables",
-    "run_protocol",
     "search",
     "search_features",
     "table_protocol",

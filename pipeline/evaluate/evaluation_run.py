@@ -12,19 +12,27 @@ from typing import Any
 
 from data.errors import UsageError, counted
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results
+from pipeline.evaluate.cross_validation import Results, evaluate
 from pipeline.evaluate.expected_time import ExpectedTime, expected_time
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.grid_search import Candidate, write_search
 from pipeline.evaluate.grid_search import search as search_grid
-from pipeline.evaluate.leaderboard import PUBLISHED, TABLES, table_names
+from pipeline.evaluate.leaderboard import OURS, PUBLISHED, TABLES, chosen_systems, table_names
 from pipeline.evaluate.paper_tables import TABLES as PAPER
-from pipeline.evaluate.protocols import TableRows, audit_lines, results_tables, run_protocol
-from pipeline.evaluate.spread import Run
+from pipeline.evaluate.paper_tables import paper_rows
+from pipeline.evaluate.protocols import (
+    TableRows,
+    audit_lines,
+    leak_audit,
+    protocol_folds,
+    protocol_systems,
+    results_tables,
+)
+from pipeline.evaluate.spread import Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
 from pipeline.outputs import writing
-from pipeline.systems import System
+from pipeline.systems import COMBINED, System
 
 QUICK_RUNS = 2
 """Networks a fold of `evaluate --quick`."""
@@ -122,34 +130,56 @@ def evaluate_features(
     config: BaseConfig,
     folder: Path,
     *,
-    systems: str,
-    only: str,
-    oracle: bool,
-    quick: bool,
-    dry_run: bool,
-    more: Sequence[System],
-    run: Run,
+    systems: str = "aim",
+    only: str = "",
+    oracle: bool = False,
+    quick: bool = False,
+    dry_run: bool = False,
+    more: Sequence[System] = (),
+    run: Run = run_here,
     observer: Observer,
 ) -> Evaluation:
-    """Train and test systems by the configuration's protocol; nothing but checkpoints is written.
+    """Evaluate systems and the trivial baselines by the configuration's protocol; only checkpoints are written.
 
-    `quick` takes `QUICK_RUNS` networks at most and no inner validation. `dry_run` only tells the expected time.
-    Raises DataError where the performances cannot be split or the split leaks, Cancelled after a stop.
+    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
+    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
+    weighted by inner validation (`pipeline.systems.combination.Combined`).
+
+    Args:
+        features: labelled performances.
+        config: names the protocol, the network and the recipe.
+        folder: has the checkpoints.
+        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
+        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
+        oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
+        quick: `QUICK_RUNS` networks at most and no inner validation: AIM by its last epoch alone, and equal weights in
+            a combination.
+        dry_run: only tell the expected time.
+        more: additional systems.
+
+    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
+    under a protocol that forbids it, Cancelled after a stop.
     """
-    stop = observer.stop_event().is_set
     if quick:
         recipe = config.scorer[1]
         fewer = recipe.model_copy(update={"runs": min(QUICK_RUNS, recipe.runs)})
         config = config.model_copy(update={"train": fewer})
-    protocol = partial(
-        run_protocol, config, features, systems=systems, only=only, oracle=oracle, quick=quick,
-        checkpoints=folder / "checkpoints", more=more, stop=stop,
-    )  # fmt: skip
+    folds, stop = protocol_folds(config, features), observer.stop_event().is_set
+    report = leak_audit(folds, features, config)
+    chosen = [*more, *protocol_systems(config, features, systems, oracle, quick, folder / "checkpoints")]
+    chosen = chosen_systems(only, chosen) if only else chosen
+    against = COMBINED if any(system.name == COMBINED for system in chosen) else OURS
+    evaluated = partial(
+        evaluate, features, folds, chosen, protocol=config.protocol, audit=report, against=against, stop=stop
+    )
     if dry_run:
-        expected = expected_time(lambda noting: protocol(run=noting), stop)
+        expected = expected_time(lambda noting: evaluated(run=noting), stop)
         return Evaluation({}, folder, config, systems, quick, expected)
     with observer.progress("trainings") as progress:
-        results = protocol(run=run, progress=progress)
+        results = evaluated(run=run, progress=progress)
+    table = systems if systems in TABLES else ""
+    if table or config.name != "demo":
+        results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
     return Evaluation(results, folder, config, systems, quick, only=only)
 
 

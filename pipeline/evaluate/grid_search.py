@@ -40,7 +40,7 @@ import numpy as np
 import yaml
 
 from data.errors import DataError, UsageError
-from data.leaks import LeakReport, audit
+from data.leaks import LeakReport
 from data.splits import Fold, forbidden
 from data.store import write_text
 from data.store.arrays import Floats
@@ -48,7 +48,7 @@ from models.metrics import fisher_average
 from pipeline.config import SCORER_SECTIONS, BaseConfig
 from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.fold_summary import or_none
-from pipeline.evaluate.protocols import MUST_BE_CLEAN, fingerprints, protocol_folds
+from pipeline.evaluate.protocols import leak_audit, protocol_folds
 from pipeline.evaluate.spread import Job, Run, run_here
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
@@ -243,10 +243,7 @@ def _audit(features: FeatureSet, config: BaseConfig, inner: Mapping[str, Sequenc
         train |= {features.ids[row] for row in part.train}
         test |= {features.ids[row] for row in part.test}
     folds = [Fold(name, tuple(sorted(train)), tuple(sorted(test))) for name, (train, test) in sides.items()]
-    leaks = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
-    if config.protocol in MUST_BE_CLEAN:
-        leaks.require()
-    return leaks
+    return leak_audit(folds, features, config)
 
 
 def _best(values: Sequence[float | None]) -> int:

@@ -1,4 +1,4 @@
-"""Runs a protocol: folds, leak audit, AIM and the trivial baselines, and tables with the paper's row."""
+"""The parts of an evaluation by a protocol: folds, leak audit, systems, and tables of the results."""
 
 from __future__ import annotations
 
@@ -8,22 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from data.leaks import audit
+from data.leaks import LeakReport, audit
 from data.splits import Fold, forbidden, make_folds
 from data.store import RemoteFile
 from models.metrics import fisher_average
 from pipeline.cache import open_cache
 from pipeline.config import BaseConfig
-from pipeline.evaluate.cross_validation import Results, evaluate
+from pipeline.evaluate.cross_validation import Results
 from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
-from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, chosen_systems, table_systems
-from pipeline.evaluate.paper_tables import TABLES, paper_rows
-from pipeline.evaluate.spread import Run, run_here
+from pipeline.evaluate.leaderboard import OURS, TIMES_DIFFICULTY, all_systems, table_systems
+from pipeline.evaluate.paper_tables import TABLES
 from pipeline.features import FeatureSet
-from pipeline.observer import Progress
 from pipeline.systems import COMBINED, AimSystem, Combined, MethodSystem, System, WithEpochs, trivial_baselines
 from pipeline.systems.combination import regressions_for
-from pipeline.train import Stop
 
 MUST_BE_CLEAN = ("louo", "loso", "4fold")
 """Protocols for claims about new people or trials: they refuse a leaking split."""
@@ -33,65 +30,18 @@ TableRows = tuple[str, tuple[str, ...], list[tuple[Any, ...]]]
 """Title, columns and rows of a table."""
 
 
-def run_protocol(
-    config: BaseConfig,
-    features: FeatureSet,
-    *,
-    systems: str = "aim",
-    only: str = "",
-    oracle: bool = False,
-    quick: bool = False,
-    checkpoints: Path | None = None,
-    more: Sequence[System] = (),
-    run: Run = run_here,
-    progress: Progress | None = None,
-    stop: Stop | None = None,
-) -> Results:
-    """Evaluate systems and the trivial baselines by the configuration's protocol.
-
-    AIM and the methods beside it have a row for the last epoch and one for the epoch chosen by inner validation. With
-    `model.system: combined`, and under leave-one-user-out, the first row is the combination of AIM with regressions,
-    weighted by inner validation (`pipeline.systems.combination.Combined`).
-
-    Args:
-        config: names the protocol, the network and the recipe.
-        features: labelled performances.
-        systems: "aim"; "all" for every system of the paper's tables; or the number of one of its tables.
-        only: those of "all" that are wanted (`pipeline.evaluate.leaderboard.chosen_systems`); empty: all.
-        oracle: add a row for the best epoch on the test part, labelled as such ("aim" and "all").
-        quick: no inner validation: AIM by its last epoch alone, and equal weights in a combination.
-        more: additional systems.
-
-    Raises UsageError for an unknown protocol, DataError where the records cannot be split this way, or the split leaks
-    under a protocol that forbids it.
-    """
-    folds = protocol_folds(config, features)
+def leak_audit(folds: Sequence[Fold], features: FeatureSet, config: BaseConfig) -> LeakReport:
+    """The leak audit of the protocol's folds. Raises DataError for a leak that the protocol forbids."""
     report = audit(folds, features.records, fingerprints(features, config), forbidden(config.protocol))
     if config.protocol in MUST_BE_CLEAN:
         report.require()
-    chosen = [*more, *_chosen(config, features, systems, oracle, quick, checkpoints)]
-    chosen = chosen_systems(only, chosen) if only else chosen
-    results = evaluate(
-        features,
-        folds,
-        chosen,
-        protocol=config.protocol,
-        audit=report,
-        against=COMBINED if any(system.name == COMBINED for system in chosen) else OURS,
-        run=run,
-        progress=progress,
-        stop=stop,
-    )
-    table = systems if systems in TABLES else ""
-    if table or config.name != "demo":
-        results["paper"] = paper_rows(config.dataset.kind, config.protocol, table)
-    return results
+    return report
 
 
-def _chosen(
+def protocol_systems(
     config: BaseConfig, features: FeatureSet, systems: str, oracle: bool, quick: bool, checkpoints: Path | None
 ) -> list[System]:
-    """The systems that `run_protocol` is asked for."""
+    """The systems of an evaluation; the arguments are those of `pipeline.evaluate.evaluation_run.evaluate_features`."""
     (model, recipe), kinds, seed = config.scorer, forbidden(config.protocol), config.split.seed
     if systems in TABLES:
         return table_systems(systems, all_systems(features, model, recipe, checkpoints))

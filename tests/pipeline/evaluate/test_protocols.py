@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -14,24 +16,30 @@ from data.errors import DataError
 from models.metrics import fisher_average
 from pipeline.cache.local_cache import Cache
 from pipeline.config import BaseConfig, validate
+from pipeline.evaluate import Results, evaluate_features
 from pipeline.evaluate.cross_validation import make_parts
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.paper_tables import TABLES
 from pipeline.evaluate.protocols import (
-    _chosen,
     audit_lines,
     protocol_folds,
+    protocol_systems,
     results_rows,
     results_tables,
-    run_protocol,
 )
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
+from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
 from synthetic.tiny_jigsaws import make_jigsaws
+
+
+def run_protocol(config: BaseConfig, features: FeatureSet, **options: Any) -> Results:
+    with TemporaryDirectory() as folder:
+        return evaluate_features(features, config, Path(folder), observer=Observer(), **options).results
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +242,9 @@ def test_the_seed_cuts_the_inner_folds(made: tuple[BaseConfig, FeatureSet]) -> N
     parts = make_parts(features, protocol_folds(config, features))
     cuts = []
     for seed in (0, 5):
-        ours, *_ = _chosen(validate({**config.dump(), "split": {"seed": seed}}), features, "aim", False, False, None)
+        ours, *_ = protocol_systems(
+            validate({**config.dump(), "split": {"seed": seed}}), features, "aim", False, False, None
+        )
         assert isinstance(ours, WithEpochs)
         cuts.append([part.test.tolist() for _, on in ours.trainings(features, parts)[1:] for part in on])
     assert cuts[0] != cuts[1]
