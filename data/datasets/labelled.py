@@ -6,65 +6,53 @@ that repeat a video are dropped when they agree, and when they contradict each o
 
 from __future__ import annotations
 
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, read_table
+from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, read_bytes, read_table
 from data.errors import DataError, UsageError, nearest
-from data.store import RemoteFolder, Storage, address, is_remote, write_bytes
+from data.store import RemoteFolder, Storage, address, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record
 
 ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
 """Other names of known columns."""
 
-COPIES = "aim-labels-"  # prefix of the folder that holds the copy of a label file from a store
 SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
 
-
-def find_labels(root: Path, given: str | Path | None, candidates: Sequence[str]) -> Path | None:
-    """The label file: `given`, below `root` or as a path, or the candidate. Raises UsageError: missing, or several."""
-    if given is not None:
-        path = root / given if (root / given).is_file() else Path(given)
-        if not path.is_file():
-            raise UsageError("no such label file", where=path, fix="Check dataset.labels")
-        return path
-    paths = [root / name for name in candidates if (root / name).is_file()]
-    if len(paths) > 1:
-        names = ", ".join(path.name for path in paths)
-        raise UsageError(f"several label files: {names}", where=root, fix=f"Say which: dataset.labels={paths[0].name}")
-    return paths[0] if paths else None
+LabelFile = tuple[str | Path, bytes]
+"""Path or address of a label file, and its content."""
 
 
-@contextmanager
-def found_labels(
+def find_labels(
     root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
-) -> Iterator[Path | None]:
-    """The same as `find_labels`; of a folder on a store, a copy that is there until the block ends.
+) -> LabelFile | None:
+    """The label file: `given`, below `root` or as a path, or the candidate; also where `root` is on a store.
 
     Raises:
-        UsageError: as `find_labels`.
-        DataError: what the block raises, with the copy's place put right.
+        UsageError: missing, or several.
+        DataError: it cannot be read, or is too large.
         StorageError: the store does not answer or refuses.
     """
-    if not is_remote(root) or (given is not None and Path(given).is_file()):
-        yield find_labels(root, given, candidates)
-        return
-    inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
-    folder = RemoteFolder(root, storage or Storage())
-    with tempfile.TemporaryDirectory(prefix=COPIES) as copies:
+    files: dict[str | Path, bytes] = {}
+    if is_remote(root) and (given is None or not Path(given).is_file()):
+        inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
         for name in [inner] if inner else candidates:
             if ".." not in PurePosixPath(name).parts:
                 with suppress(FileNotFoundError):
-                    write_bytes(Path(copies, name), folder.read(name, MAX_BYTES))
-        try:
-            yield find_labels(Path(copies), inner or None, candidates)
-        except (DataError, UsageError) as error:
-            error.where = error.where and error.where.replace(copies, address(root))
-            raise
+                    files[f"{address(root)}/{name}"] = RemoteFolder(root, storage or Storage()).read(name, MAX_BYTES)
+    else:
+        paths = [root / name for name in candidates] if given is None else [root / given, Path(given)]
+        files = {path: read_bytes(path) for path in paths if path.is_file()}
+    if not files and given is not None:
+        raise UsageError("no such label file", where=given, fix="Check dataset.labels")
+    if len(files) > 1 and given is None:
+        names = [PurePosixPath(place).name for place in files]
+        fix = f"Say which: dataset.labels={names[0]}"
+        raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
+    return next(iter(files.items()), None)
 
 
 def split_of(row: Row) -> str | None:
@@ -84,7 +72,7 @@ def key_of(name: str) -> str:
 
 
 def join_listing(
-    listing: Listing, table_path: Path, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
+    listing: Listing, file: LabelFile, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
 ) -> Listing:
     """The performances of a listing with what the table says of them.
 
@@ -94,7 +82,7 @@ def join_listing(
 
     Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
     """
-    table, unread = read_table(table_path, columns, ALIASES)
+    table, unread = read_table(*file, columns, ALIASES)
     videos = {record.id: record for record in listing.records}
     rows, problems = _match(table, videos)
     records = []
@@ -104,7 +92,7 @@ def join_listing(
         records.append(chosen)
         problems += faults
     unlabelled = [record.name for record in records if record.id not in rows]
-    problems += [f"{clip(name, 200)}: a video that {table_path.name} does not list" for name in unlabelled]
+    problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]
     return Listing(tuple(records), (*listing.problems, *unread, *problems))
 
 

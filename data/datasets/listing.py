@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.datasets.aqa7 import list_aqa7
-from data.datasets.diving_frames import list_finediving, list_mtl_aqa
-from data.datasets.folder import list_folder
+from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
+from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import list_jigsaws
 from data.datasets.rehabilitation import list_kimore, list_ui_prmd
-from data.datasets.score_lists import LISTERS
-from data.datasets.skeletons_folder import list_skeletons
+from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
 from data.datasets.tables import clip
 from data.datasets.tasd2 import list_tasd2
 from data.errors import UsageError, nearest
@@ -26,9 +26,10 @@ KINDS: Mapping[str, Callable[..., Listing]] = {
     "aqa7": list_aqa7,
     "tasd2": list_tasd2,
     "skeletons": list_skeletons,
-    "mtl-aqa": list_mtl_aqa,
-    "finediving": list_finediving,
-    **LISTERS,
+    "mtl-aqa": partial(list_dives, MTL_AQA),
+    "finediving": partial(list_dives, FINEDIVING),
+    **{kind: partial(list_scores, layout) for kind, layout in LAYOUTS.items()},
+    "unlv": list_unlv,
     "ui-prmd": list_ui_prmd,
     "kimore": list_kimore,
 }
