@@ -15,28 +15,18 @@ from data.errors import DataError, printable
 from data.splits import TIED, Fold
 from data.video import Record
 
-HARMLESS = frozenset({"view", "event", "level"})
-"""Groups that do not identify a performance or a person; they may appear on both sides."""
-
-SHOWN = 20
-"""Leaks listed in an error before the rest is only counted."""
+HARMLESS = frozenset({"view", "event", "level"})  # groups that identify neither a performance nor a person
+SHOWN = 20  # leaks listed in an error before the rest is only counted
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Something on both sides of one fold.
+    """Something on both sides of one fold."""
 
-    Attributes:
-        fold: the fold's name.
-        kind: a group kind, or "record", "content".
-        value: the group's value, the record's id, or the start of the content's fingerprint.
-        train, test: ids on either side that share it.
-    """
-
-    fold: str
-    kind: str
-    value: str
-    train: tuple[str, ...]
+    fold: str  # the fold's name
+    kind: str  # a group kind, or "record", "content"
+    value: str  # the group's value, the record's id, or the content's fingerprint
+    train: tuple[str, ...]  # ids that share it
     test: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -47,35 +37,25 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """Result of an audit.
+    """Result of an audit."""
 
-    Attributes:
-        forbid: the group kinds that were not allowed on both sides.
-        leaks: forbidden groups, repeated records and equal file contents on both sides; empty when there are none.
-        shared: how many values of each allowed group kind are on both sides, summed over the folds.
-        content_checked: whether file contents were compared.
-        untested: ids that no fold tests.
-    """
-
-    forbid: tuple[str, ...]
-    leaks: tuple[Leak, ...]
-    shared: Mapping[str, int]
-    content_checked: bool
-    untested: tuple[str, ...]
+    forbid: tuple[str, ...]  # group kinds that were not allowed on both sides
+    leaks: tuple[Leak, ...]  # forbidden groups, repeated records and equal file contents on both sides
+    shared: Mapping[str, int]  # how many values of each allowed group kind are on both sides, summed over the folds
+    content_checked: bool  # whether file contents were compared
+    untested: tuple[str, ...]  # ids that no fold tests
 
     @property
     def ok(self) -> bool:
         """True when nothing forbidden is on both sides."""
         return not self.leaks
 
-    def lines(self) -> list[str]:
-        """The report as printable lines, the verdict first."""
+    @property
+    def verdict(self) -> str:
+        """The result in one line."""
         content = "contents compared" if self.content_checked else "contents not compared"
         verdict = "no leak" if self.ok else f"{len(self.leaks)} leak(s)"
-        head = f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
-        shared = [f"allowed on both sides: {n} x {kind}" for kind, n in sorted(self.shared.items()) if n]
-        untested = [f"tested in no fold: {len(self.untested)} record(s)"] if self.untested else []
-        return [head, *(str(leak) for leak in self.leaks), *shared, *untested]
+        return f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
 
     def as_dict(self) -> dict[str, Any]:
         """The report ready for JSON; ids are made printable."""

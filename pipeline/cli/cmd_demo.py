@@ -23,5 +23,5 @@ def demo(result: DemoResult, as_json: bool) -> None:
         return
     for title, columns, rows in summary_tables(result):
         table(title, columns, rows)
-    say(result.leaks.lines()[0])
+    say(result.leaks.verdict)
     say(f"the report page: {result.page}")
