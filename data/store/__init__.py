@@ -13,10 +13,8 @@ from data.store.files import (
     write_bytes,
     write_text,
 )
-from data.store.hub import push_to_hub
-from data.store.remote import RemoteFile, RemoteFolder, Storage
+from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
-from data.store.tensors import read_tensors
 
 __all__ = [
     "UNITS",
@@ -40,7 +38,6 @@ __all__ = [
     "push_to_hub",
     "read_json",
     "read_regular",
-    "read_tensors",
     "refuse_ambiguous",
     "refuse_unknown",
     "sha256_file",

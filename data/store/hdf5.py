@@ -46,21 +46,15 @@ from data.store.files import open_regular, parse_json, write_bytes
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
-
-MAX_ARRAY_BYTES = 1 << 33
-"""Larger arrays are refused on reading: a small hostile file may claim any size."""
-
-MAX_HEADER_BYTES = 1 << 28
-"""Longer headers are refused; the longest that are written belong to packs of many performances."""
-
+MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused on reading: a small hostile file may claim any size
+MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are written belong to packs
 
 UNREADABLE = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 """What h5py, JSON and numpy raise for damaged files, and for files of other programs."""
 
-MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")
-"""Fields of the header that are mappings."""
+MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")  # fields of the header
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,11 @@ def encode(
     if promise is not None:
         promise.check(output)
 
-    described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
+    described = {
+        name: _labels(array)
+        | {"shape": list(array.values.shape), "dtype": array.values.dtype.str, "sha256": _digest(array.values)}
+        for name, array in sorted(output.arrays.items())
+    }
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
     # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
@@ -111,12 +109,7 @@ def encode(
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of a cache file, checked against its hash; the arrays are not read.
-
-    Raises:
-        FileNotFoundError: no such file.
-        CacheError: damaged or not of this format.
-    """
+    """The header of a cache file, checked against its hash; the arrays are not read. Raises as `read`."""
     with _opened(path) as file:
         return _header(file)
 
@@ -146,11 +139,6 @@ def read(path: str | Path, content: bytes | None = None) -> Stored:
         header = _header(file)
         arrays = {name: _read_array(file, name, about) for name, about in header["arrays"].items()}
     return Stored(header, StageOutput(arrays, header["quality"]))
-
-
-def _describe(array: Array) -> dict[str, Any]:
-    values = array.values
-    return _labels(array) | {"shape": list(values.shape), "dtype": values.dtype.str, "sha256": _digest(values)}
 
 
 def _labels(array: Array) -> dict[str, Any]:

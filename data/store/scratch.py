@@ -24,27 +24,23 @@ PREFIX = "aim-scratch-"
 def fetched(
     files: Mapping[str, RemoteFile], stop: threading.Event | None = None
 ) -> Iterator[dict[str, tuple[Path, str]]]:
-    """Local copies of objects by kind, each with the fingerprint of its content; removed when the block ends.
+    """Local copies of objects (at least one) by kind, each with its content's fingerprint, until the block ends.
 
     Raises:
         StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full.
         Cancelled: `stop` was set meanwhile.
     """
-    folder: Path | None = None
-    handle = -1
+    folder, handle = _new_folder(next(iter(files.values())).storage)
     try:
         copies: dict[str, tuple[Path, str]] = {}
         for kind, file in sorted(files.items()):
-            if folder is None:
-                folder, handle = _new_folder(file.storage)
             place = folder / safe_name(kind) / safe_name(file.name)
             place.parent.mkdir()
             taken = sum(path.stat().st_size for path, _ in copies.values())
             copies[kind] = place, _fetch(file, place, taken, stop)
         yield copies
     finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         if handle >= 0:
             os.close(handle)
 

@@ -154,9 +154,7 @@ def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module
 
 
 def _tensors(given: str) -> Mapping[str, Tensor]:
-    from data.store import read_tensors
-
-    return read_tensors(weights.locate(given))
+    return weights.read_tensors(weights.locate(given))
 
 
 @contextlib.contextmanager
