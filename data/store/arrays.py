@@ -111,9 +111,7 @@ class OutputSpec:
     stage: str
     arrays: Mapping[str, ArraySpec]
     clock: str  # the dim along time, such as "frame"; empty for a stage without one
-    ticks: int | None = (
-        None  # length of the clock for this video, None where only the content of an input file tells it
-    )
+    ticks: int | None = None  # length of the clock for this video; None where only an input file's content tells it
 
     def check(self, output: StageOutput) -> None:
         """Refuse an output that is not as declared.

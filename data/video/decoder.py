@@ -27,16 +27,10 @@ if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-MAX_PIXELS = 64 * 1024 * 1024
-"""Larger pictures are refused by name: one RGB frame of this size takes 192 MiB."""
-
-TAIL_SHARE = 0.01
-"""Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
-
+MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused by name: one RGB frame of this size takes 192 MiB
+TAIL_SHARE = 0.01  # of the frames (at least two) may be missing: some encoders list frames that they never show
+ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; any other claim of a file is ignored
 AGAIN = "Copy or download the video again"
-
-ASPECTS = (0.25, 4.0)
-"""Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +43,11 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame.
+    """One decoded frame."""
 
-    Attributes:
-        index: position in display order, from 0.
-        time: seconds from the first frame.
-        image: (height, width, 3) uint8 RGB, as shown; shared between stages, never write into it.
-    """
-
-    index: int
-    time: float
-    image: NDArray[np.uint8]
+    index: int  # position in display order, from 0
+    time: float  # seconds from the first frame
+    image: NDArray[np.uint8]  # (height, width, 3) RGB, as shown; shared between stages, never write into it
 
 
 def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:

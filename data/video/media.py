@@ -28,10 +28,7 @@ from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page
-
-ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))
-"""Long side in pixels and constant rate factor of each try, the best that fits wins."""
-
+ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))  # tries: long side in pixels, constant rate factor
 LEAST_BITRATE = 12_000  # bytes per second below which the smallest try never falls: longer videos are not even tried
 MOST_RATE = 30.0  # frames per second of an encoded copy
 START_TOLERANCE = 0.002  # seconds by which the first frame may be off zero in a video that is embedded unchanged

@@ -24,23 +24,13 @@ from data.store import (
 from data.store.fingerprint import fingerprint
 from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
 
-CACHE_MARKER = ".aim-cache"
-"""`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
-
-CACHE_INDEX = ".index.sqlite"
-"""The index of a cache; caches of earlier versions have no marker."""
-
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+MAX_LABEL = 1e9  # size beyond which differences and squares of scores lose their digits or overflow
+FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time, so that a file of any size is hashed in flat memory
 
-MAX_LABEL = 1e9
-"""Greatest size of a label: beyond it differences and squares of scores lose their digits or overflow."""
-
-PREVIEW_MARK = ".aim-previews"
-"""A folder with a file of this name holds films that this program drew: they are no inputs."""
-
-FINGERPRINT_BLOCK = 1 << 20
-"""Bytes read at a time, so that a file of any size is hashed in flat memory."""
-
+CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
+CACHE_INDEX = ".index.sqlite"  # the index of a cache; caches of earlier versions have no marker
+PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds films that this program drew
 
 LABELS = ("score", "execution", "synchronisation", "difficulty")
 """Labels that are one number."""
@@ -48,52 +38,33 @@ LABELS = ("score", "execution", "synchronisation", "difficulty")
 
 @dataclass(frozen=True)
 class Labels:
-    """What judges gave one performance. Every field is optional; `score` is what AIM regresses.
+    """What judges gave one performance. Every field is optional; `score` is what AIM regresses."""
 
-    Attributes:
-        score: final score, in the data set's own scale.
-        execution: execution score (left out where a data set has none).
-        synchronisation: synchronisation score.
-        difficulty: degree of difficulty.
-        judges: scores of single judges, or of the items of a rating, in the data set's order; empty where unknown.
-    """
-
-    score: float | None = None
+    score: float | None = None  # final score, in the data set's own scale
     execution: float | None = None
     synchronisation: float | None = None
     difficulty: float | None = None
-    judges: tuple[float, ...] = ()
+    judges: tuple[float, ...] = ()  # scores of single judges, or of the items of a rating, in the data set's order
 
 
 @dataclass(frozen=True)
 class Record:
-    """One performance to extract, train on or score.
+    """One performance to extract, train on or score."""
 
-    Attributes:
-        id: path relative to the input root, with `/` between folders; names the cache files.
-        path: the video, a file or a folder of frames; None where a data set lists a trial without one.
-        sidecars: other input files (or folders of files) by kind, such as {"kinematics": Path(...)}.
-        task: group that is trained and reported together, such as "Suturing" or "diving".
-        labels: the judges' scores, or None for an unseen video.
-        groups: what must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B",
-            "supertrial": "1", "original": "..."}.
-        split: the data set's own fixed split ("train" or "test"), or None.
-        remote: input files on an object store by kind. They are no local files and `files` does not name them: a
-            worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
-        frames: the video where it is a folder of frames; `path` is then its folder.
-        boundaries: where its annotated parts meet, as ascending fractions 0..1 of its length; empty: not annotated.
-    """
-
-    id: str
-    path: Path | None
+    id: str  # path relative to the input root, with `/` between folders; names the cache files
+    path: Path | None  # the video, a file or a folder of frames; None where a data set lists a trial without one
     sidecars: Mapping[str, Path] = field(default_factory=dict)
-    task: str = ""
-    labels: Labels | None = None
+    """Other input files (or folders of files) by kind, such as {"kinematics": Path(...)}."""
+    task: str = ""  # group that is trained and reported together, such as "Suturing" or "diving"
+    labels: Labels | None = None  # the judges' scores, or None for an unseen video
     groups: Mapping[str, str] = field(default_factory=dict)
-    split: str | None = None
+    """What must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B", "supertrial": "1"}."""
+    split: str | None = None  # the data set's own fixed split ("train" or "test"), or None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
-    frames: FrameFolder | None = None
-    boundaries: tuple[float, ...] = ()
+    """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
+    those that it needs (`data.store.scratch`) and continues with a record of local files."""
+    frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
+    boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
 
     @property
     def video(self) -> Path | FrameFolder | None:
@@ -118,15 +89,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Listing:
-    """The usable records, and one line about each problem.
+    """The usable records, and one line about each problem."""
 
-    Attributes:
-        records: in the order of their ids.
-        problems: one line each, naming the file: labels without video, videos without label, duplicates.
-    """
-
-    records: tuple[Record, ...]
-    problems: tuple[str, ...] = ()
+    records: tuple[Record, ...]  # in the order of their ids
+    problems: tuple[str, ...] = ()  # each names the file: labels without video, videos without label, duplicates
 
 
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from data.store import atomic_path
 from data.video.containers import ffmpeg_url
 
-LOSSLESS = {"crf": "0", "preset": "veryfast"}
-"""Options with which decoding gives the same pictures up to the colour conversion."""
+LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same pictures up to the colour conversion
 
 
 def write_video(
@@ -49,7 +48,9 @@ def write_video(
                 stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = pixel_format
-                stream.options = _options(codec) | (options or {"crf": "20", "preset": "veryfast"})
+                # In x264 the result of macroblock trees differs from run to run (measured on small pictures).
+                reproducible = {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
+                stream.options = reproducible | (options or {"crf": "20", "preset": "veryfast"})
             elif image.shape[:2] != (stream.height, stream.width):
                 raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
@@ -58,13 +59,6 @@ def write_video(
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
     return count
-
-
-def _options(codec: str) -> dict[str, str]:
-    """Options that make the bytes reproducible: one thread, and in x264 no macroblock tree, whose result differs from
-    run to run (measured on small pictures).
-    """
-    return {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
 
 
 def _container(path: Path) -> str:

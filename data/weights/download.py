@@ -45,7 +45,6 @@ __legacy__ = _Backend()
 """
 """A build backend that only repeats the name and the version that pip asked for."""
 
-
 _STRAY_SECONDS = 86_400.0  # age after which a working folder belongs to no living fetch
 
 
