@@ -127,22 +127,18 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
     return [_fold(str(index + 1), records, part) for index, part in enumerate(parts)]
 
 
-def holdout(records: Sequence[Record], share: float = 0.25, seed: int = 0, kinds: Iterable[str] = TIED) -> list[Fold]:
-    """One fold that tests about `share` of the records, grouped as in `kfold`.
+def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
+    """One fold that tests about a quarter of the records, grouped as in `kfold`.
 
-    Raises:
-        UsageError: `share` is not between 0 and 1.
-        DataError: fewer than two bundles of tied records.
+    Raises DataError: fewer than two bundles of tied records.
     """
-    if not 0 < share < 1:
-        raise UsageError(f"the share {share} is not between 0 and 1", fix="Use 0.25")
-    bundles = tied(records, kinds)
+    bundles = tied(records)
     if len(bundles) < 2:
         raise DataError("all records are tied together, so none can test", fix="Check the groups")
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     test: set[str] = set(bundles[0])
     for bundle in bundles[1:-1]:
-        if len(test) + len(bundle) / 2 <= share * len(records):
+        if len(test) + len(bundle) / 2 <= len(records) / 4:
             test.update(bundle)
     return [_fold("holdout", records, test)]
 

@@ -18,15 +18,13 @@ from pathlib import Path
 
 from data.datasets.jigsaws_files import TASKS, TRIAL, Rating, parse_meta
 from data.datasets.tables import clip
-from data.errors import DataError, UsageError, nearest
+from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 VIEWS = ("capture1", "capture2")
 
 
-def list_jigsaws(
-    root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[str] = VIEWS, unscored: bool = False
-) -> Listing:
+def list_jigsaws(root: Path, *, unscored: bool = False) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
@@ -36,26 +34,22 @@ def list_jigsaws(
 
     Args:
         root: the folder that holds the task folders.
-        tasks: which tasks to list.
-        views: which of the two cameras to list.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
-        UsageError: an unknown task or view, or no task folder in `root`.
+        UsageError: no task folder in `root`.
         DataError: a damaged or contradicting meta file, or nothing at all to use.
     """
-    _check_names("task", tasks, TASKS)
-    _check_names("view", views, VIEWS)
-    present = [task for task in tasks if (root / task).is_dir()]
+    present = [task for task in TASKS if (root / task).is_dir()]
     if not present:
         fix = "Give the folder that holds them; for your own videos --config folder"
         if root.name in TASKS:
             fix = f"Give the folder above {root.name}"
-        raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
-    problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
+        raise UsageError(f"none of the folders {', '.join(TASKS)} is here", where=root, fix=fix)
+    problems = [f"{task}: no such folder in {root.name}" for task in TASKS if task not in present and not unscored]
     records: list[Record] = []
     for task in present:
-        listing = _list_task(root, task, views, unscored)
+        listing = _list_task(root, task, unscored)
         records += listing.records
         problems += listing.problems
     if not records:
@@ -63,12 +57,6 @@ def list_jigsaws(
         what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
         raise DataError(what, where=root, fix="Compare with the official layout")
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
-
-
-def _check_names(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
-    for name in [given] if isinstance(given, str) else given:
-        if name not in allowed or isinstance(given, str):
-            raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, allowed)}")
 
 
 def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -97,7 +85,7 @@ def trial_of(stem: str) -> str:
     return trial if view in VIEWS else stem
 
 
-def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> Listing:
+def _list_task(root: Path, task: str, unscored: bool) -> Listing:
     meta = root / task / f"meta_file_{task}.txt"
     if not meta.is_file() and not unscored:
         return Listing((), (f"{task}: no {meta.name}, so none of its trials has a score",))
@@ -114,11 +102,11 @@ def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> L
     for trial, labels in scores.items():
         sidecars, missing = _sidecars(root / task, trial)
         problems += [f"{trial}: {text}" for text in missing]
-        trial_records = list(_trial_records(root, task, trial, labels, views, videos, sidecars))
+        trial_records = list(_trial_records(root, task, trial, labels, videos, sidecars))
         records += trial_records
         if unscored:
             continue
-        absent = [v for v in views if f"{trial}_{v}" not in videos] if videos else []
+        absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
         problems += [f"{trial}: no video of {view}" for view in absent]
         if not trial_records:
             problems.append(f"{trial}: listed in {meta.name}, but has no input")
@@ -169,15 +157,9 @@ def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
 
 
 def _trial_records(
-    root: Path,
-    task: str,
-    trial: str,
-    labels: Labels | None,
-    views: Sequence[str],
-    videos: dict[str, Path],
-    sidecars: dict[str, Path],
+    root: Path, task: str, trial: str, labels: Labels | None, videos: dict[str, Path], sidecars: dict[str, Path]
 ) -> Iterator[Record]:
-    names = {view: f"{trial}_{view}" for view in views} | {"none": trial}
+    names = {view: f"{trial}_{view}" for view in VIEWS} | {"none": trial}
     inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
     if not inputs and "kinematics" in sidecars:
         inputs = {"none": None}

@@ -23,10 +23,10 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a regular file of at most `limit` bytes. Raises DataError: it cannot be read, or is larger."""
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file of at most `MAX_BYTES`. Raises DataError: it cannot be read, or is larger."""
     try:
-        return read_regular(path, limit)
+        return read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"cannot be read ({reason})", where=path, fix="Check the path and its permissions") from error

@@ -123,14 +123,14 @@ def test_grouped_folds_never_leak(groups: list[tuple[int, int]], k: int, seed: i
     assert sorted(name for fold in folds for name in fold.test) == [record.id for record in records]
     again = {fold.name: set(fold.test) for fold in kfold(records[::-1], k, seed)}
     assert again == {fold.name: set(fold.test) for fold in folds}
-    assert audit(holdout(records, 0.3, seed), records).ok
+    assert audit(holdout(records, seed), records).ok
 
 
 def test_folds_are_balanced_and_seeded() -> None:
     records = plain(20)
     assert [len(fold.test) for fold in kfold(records, 4, seed=1)] == [5] * 4
     assert kfold(records, 4, seed=1) == kfold(records, 4, seed=1) != kfold(records, 4, seed=2)
-    assert len(holdout(records, 0.25)[0].test) == 5
+    assert len(holdout(records)[0].test) == 5
 
 
 def test_indices_follow_the_given_order() -> None:
@@ -151,8 +151,6 @@ def test_wrong_names_are_explained() -> None:
         make_folds("louo", plain(3, subject="B"))
     with pytest.raises(UsageError):
         kfold(plain(3), k=1)
-    with pytest.raises(UsageError):
-        holdout(plain(3), share=1.0)
 
 
 @pytest.mark.parametrize("kind", ["trial", "original", "group", "subject", "supertrial"])
