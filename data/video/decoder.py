@@ -63,12 +63,8 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     """
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
-    with _opened(path) as (container, stream):
-        stamps = _packet_times(path, container, stream)
-    with _opened(path) as (container, stream):
-        first, _ = _first_frame(path, container, stream)
-        info = _info(_shown(stream, first), orientation_of(first))
-    return info, stamps.since(path, first.pts).times
+    with _started(path) as (stamps, size, orientation, _):
+        return _info(size, orientation), stamps.times
 
 
 def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
@@ -83,12 +79,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)
         return
-    with _opened(path) as (container, stream):
-        listed = _packet_times(path, container, stream)
-    with _opened(path) as (container, stream):
-        first, frames = _first_frame(path, container, stream)
-        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
-        stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
+    with _started(path) as (stamps, size, orientation, frames):
         total = len(stamps.times)
         pending = map(int, range(total) if indices is None else indices)
         target = next(pending, None)
@@ -106,12 +97,11 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
                     raise VideoError(f"frame {target} is missing", where=path, fix=AGAIN)
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
-            if target == index:
+            if target == index or total - index <= _tolerated(total) + 1:
                 last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
-                yield last
-                target = next(pending, None)
-            elif total - index <= _tolerated(total) + 1:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
+                if target == index:
+                    yield last
+                    target = next(pending, None)
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
@@ -120,7 +110,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
         target = next(pending, None)
 
 
-def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None) -> Iterator[Frame]:
     """The same of a folder of frames; only the pictures at `indices` and the first are opened."""
     files, times = source.files(), source.times()
     size, orientation = _still(files[0])
@@ -190,6 +180,20 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may claim more than the header
         yield container, stream
+
+
+@contextmanager
+def _started(path: Path) -> Iterator[tuple[_Stamps, tuple[int, int], Orientation, Iterator[Any]]]:
+    """When the frames are shown, their size before rotation, their orientation, and the frames."""
+    with _opened(path) as (container, stream):
+        listed = _packet_times(path, container, stream)
+    with _opened(path) as (container, stream):
+        frames = decoded(path, container, stream)
+        first = next(frames, None)
+        if first is None:
+            raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
+        yield listed.since(path, first.pts), _shown(stream, first), orientation_of(first), chain([first], frames)
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
@@ -266,15 +270,6 @@ def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
         raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
-
-
-def _first_frame(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
-    """The first frame that can be decoded, and all of them with it."""
-    frames = decoded(path, container, stream)
-    first = next(frames, None)
-    if first is None:
-        raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-    return first, chain([first], frames)
 
 
 def _shown(stream: Any, frame: Any) -> tuple[int, int]:

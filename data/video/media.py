@@ -52,7 +52,8 @@ def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> E
         return None
     with tempfile.TemporaryDirectory(prefix="aim-media-") as folder:
         copy = Path(folder) / "copy.mp4"
-        for long_side, factor in _attempts(max(info.width, info.height)):
+        side = max(info.width, info.height)
+        for long_side, factor in [a for a in ATTEMPTS if a[0] < side] or [(side, ATTEMPTS[-1][1])]:
             size = _encode(path, times, copy, long_side, factor)
             if copy.stat().st_size <= limit_bytes:
                 return Embedded(as_uri("video/mp4", copy.read_bytes()), f"Copy at {size[0]} x {size[1]} pixels.")
@@ -119,11 +120,6 @@ def shrink(image: NDArray[np.uint8], *, height: int | None = None, long_side: in
 def as_uri(mime: str, content: bytes) -> str:
     """`content` as a base64 `data:` URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _attempts(long_side: int) -> list[tuple[int, int]]:
-    """Tries that do not enlarge the video, at least the smallest."""
-    return [a for a in ATTEMPTS if a[0] < long_side] or [(long_side, ATTEMPTS[-1][1])]
 
 
 def _encode(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -114,48 +114,32 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
-    places: dict[str, _Place] = {}
+    records: dict[str, Record] = {}
     problems: list[str] = []
     for given in map(Path, inputs):
         refuse_ambiguous(given)
-        expanded: Iterable[tuple[str, _Place]]
         if is_remote(given):
             expanded = _expand_remote(given, storage or Storage(), problems)
         else:
             expanded = _expand(local_path(given), frame_rate, problems)
-        for video_id, place in expanded:
-            first = places.setdefault(video_id, place)
-            if not _same_place(first, place):
-                what = f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}"
-                fix = "Give their common folder as the one input, so that the ids differ by folder"
-                raise UsageError(what, fix=fix)
-    return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
+        for record in expanded:
+            first = records.setdefault(record.id, record)
+            if first == record or (first.path and record.path and os.path.samefile(first.path, record.path)):
+                continue
+            shown = " and ".join(printable(one.path or one.remote["video"].url) for one in (first, record))
+            fix = "Give their common folder as the one input, so that the ids differ by folder"
+            raise UsageError(f"two inputs have the same id '{record.name}': {shown}", fix=fix)
+    return Listing(tuple(records[key] for key in sorted(records)), tuple(problems))
 
 
-_Place = Path | FrameFolder | RemoteFile
-
-
-def _record(video_id: str, place: _Place) -> Record:
-    if isinstance(place, RemoteFile):
-        return Record(id=video_id, path=None, remote={"video": place})
-    if isinstance(place, FrameFolder):
-        return Record(id=video_id, path=place.folder, frames=place)
-    return Record(id=video_id, path=place)
-
-
-def _shown(place: _Place) -> str:
-    record = _record("", place)
-    return printable(record.path or record.remote["video"].url)
-
-
-def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
+def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]:
     if given.is_dir():
-        places = sorted(_search(given, frame_rate, problems))
-        if not places:
+        records = list(_search(given, frame_rate, problems))
+        if not records:
             raise _no_video(given, problems)
-        return places
+        return records
     if given.is_file():
-        return [(given.name, given)]
+        return [Record(given.name, given)]
     refuse_unknown(given)
     siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
     close = get_close_matches(given.name, siblings, n=1)
@@ -163,13 +147,13 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tup
     raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
 
 
-def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
-    """Id and place of every video below `root`; what cannot be one is reported."""
+def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
+    """Every video below `root`; what cannot be one is reported."""
     for folder, subfolders, names in _walk(root, problems):
         videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
         for path in videos:
             if _is_usable(path, problems):
-                yield path.relative_to(root).as_posix(), path
+                yield Record(path.relative_to(root).as_posix(), path)
         pictures = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
         if not pictures or videos or (folder.name.startswith(".") and folder != root):
             continue
@@ -180,15 +164,15 @@ def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tupl
             problems.append(f"{printable(folder)}: its pictures are left out, a folder of frames has no subfolder")
         elif not fault:
             video_id = folder.relative_to(root).as_posix() if folder != root else root.resolve().name
-            yield video_id, FrameFolder(folder, frame_rate)
+            yield Record(video_id, folder, frames=FrameFolder(folder, frame_rate))
 
 
-def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
+def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> list[Record]:
     """The videos among the objects below an address; names that are no paths are reported and left out."""
     objects = RemoteFolder(given, storage).files()
     if not objects:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
-    videos = []
+    records = []
     for name, file in objects.items():
         path = PurePosixPath(name)
         if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
@@ -196,10 +180,10 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
         if name and (path.as_posix() != name or path.is_absolute() or ".." in path.parts or "\0" in name):
             problems.append(f"{printable(file.url)}: left out, its name cannot be a path")
         else:
-            videos.append((name or file.name, file))
-    if not videos:
+            records.append(Record(name or file.name, None, remote={"video": file}))
+    if not records:
         raise _no_video(address(given))
-    return videos
+    return records
 
 
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
@@ -225,7 +209,7 @@ def _is_usable(path: Path, problems: list[str]) -> bool:
     return False
 
 
-def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], list[str]]]:
+def _walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
     Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
@@ -243,14 +227,6 @@ def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], li
         subfolders.sort()
         visible = [name for name in subfolders if not name.startswith(".")]
         yield Path(folder), visible, sorted(name for name in names if not name.startswith("."))
-
-
-def _same_place(a: _Place, b: _Place) -> bool:
-    if isinstance(a, Path) and isinstance(b, Path):
-        return a == b or os.path.samefile(a, b)
-    if isinstance(a, FrameFolder) and isinstance(b, FrameFolder):
-        return os.path.samefile(a.folder, b.folder)
-    return a == b
 
 
 def files_in(folder: Path) -> list[Path]:
