@@ -86,7 +86,7 @@ class LeakReport:
 def audit(
     folds: Sequence[Fold],
     records: Sequence[Record],
-    fingerprints: Mapping[str, str | Collection[str]] | None = None,
+    fingerprints: Mapping[str, Collection[str]] | None = None,
     forbid: Collection[str] = TIED,
 ) -> LeakReport:
     """List every group, copy and file content that is on both sides of a fold.
@@ -94,7 +94,7 @@ def audit(
     Args:
         folds: of a protocol, or from elsewhere.
         records: the performances the folds speak of.
-        fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison,
+        fingerprints: content fingerprints of each record's input files by id; None skips that comparison,
             and where a record has none it does not count as made.
         forbid: group kinds that must not be on both sides. A repeated record and equal contents always count
             as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
@@ -121,22 +121,13 @@ def audit(
     return LeakReport(tuple(forbid), tuple(leaks), dict(shared), compared, untested)
 
 
-def _both_sides(
-    fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, str | Collection[str]]
-) -> Iterator[Leak]:
+def _both_sides(fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, Collection[str]]) -> Iterator[Leak]:
     sides: dict[tuple[str, str], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, names in enumerate((fold.train, fold.test)):
         for name in dict.fromkeys(names):
-            for key in _keys(by_id[name], fingerprints.get(name, ())):
+            contents = (("content", value) for value in fingerprints.get(name, ()))
+            for key in (("record", name), *by_id[name].groups.items(), *contents):
                 sides[key][side].append(name)
     for (kind, value), (train, test) in sorted(sides.items()):
         if train and test:
             yield Leak(fold.name, kind, value, tuple(train), tuple(test))
-
-
-def _keys(record: Record, fingerprints: str | Collection[str]) -> Iterator[tuple[str, str]]:
-    yield "record", record.id
-    yield from record.groups.items()
-    prints = (fingerprints,) if isinstance(fingerprints, str) else fingerprints
-    for value in sorted(set(prints)):
-        yield "content", value

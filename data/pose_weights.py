@@ -21,8 +21,9 @@ from urllib.request import urlopen
 import numpy as np
 
 from data.errors import DataError, UsageError, nearest
+from data.store.scratch import working_folder
 from data.weights import digest
-from data.weights.download import one_at_a_time, scratch_folder
+from data.weights.download import one_at_a_time
 from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
@@ -100,7 +101,7 @@ class PoseNetwork:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             lock = target.with_name(f".{target.name}.lock")
-            with one_at_a_time(lock), scratch_folder(target.parent, "pose") as scratch:
+            with one_at_a_time(lock), working_folder(target.parent, ".pose-") as scratch:
                 if not target.is_file():
                     progress(f"downloading {self.weights}")
                     os.replace(_download(self.weights, scratch), target)

@@ -44,8 +44,8 @@ def of_file(path: Path) -> Entries:
     if landmarks := _wide_columns(head):
         entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
         return _fill(entries, head, landmarks, rows[1:])
-    if joints := _named_columns(head):
-        return _named(path, rows[0], head, joints, rows[1:])
+    if rows and (named := _named(path, rows[0], head, rows[1:])):
+        return named
     fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md"
     raise refuse(path, f"unknown layout of keypoints (columns {', '.join(head[:6])})", fix)
 
@@ -87,21 +87,22 @@ def _wide_columns(head: Sequence[str]) -> list[list[int]]:
     return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
 
 
-def _named_columns(head: Sequence[str]) -> dict[str, list[int]]:
-    """Columns of x, y, where all have it z, and the score (-1: none) of joints named `<joint>_x` and so on."""
-    joints = [name.removesuffix("_x") for name in head if name.endswith("_x") and f"{name[:-1]}y" in head]
-    axes = "xyz" if all(f"{joint}_z" in head for joint in joints) else "xy"
-    places = [[[f"{joint}_{axis}"] for axis in axes] + [[f"{joint}_{v}" for v in VISIBILITIES]] for joint in joints]
-    return {joint: [_column(head, names) for names in columns] for joint, columns in zip(joints, places, strict=True)}
-
-
-def _named(path: Path, given: Sequence[str], head: Sequence[str], joints: dict[str, list[int]], rows: Rows) -> Entries:
+def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) -> Entries | None:
+    """Joints named `<joint>_x`, `<joint>_y`, where all have it `<joint>_z`, and their scores; None without any."""
+    place = {name: column for column, name in enumerate(head)}
+    joints = [name.removesuffix("_x") for name in place if name.endswith("_x") and f"{name[:-1]}y" in place]
+    if not joints:
+        return None
+    axes = "xyz" if all(f"{joint}_z" in place for joint in joints) else "xy"
+    columns = [
+        [*(place[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
+        for joint in joints
+    ]
     names = tuple(  # capitals separate words, as in ShoulderLeft
-        "nose" if joint == "head" and "nose" not in joints else given[columns[0]].strip()[:-2]
-        for joint, columns in joints.items()
+        "nose" if joint == "head" and "nose" not in joints else given[places[0]].strip()[:-2]
+        for joint, places in zip(joints, columns, strict=True)
     )
-    layout = "named columns, " + ("3-D" if len(next(iter(joints.values()))) == 4 else "2-D")
-    return _fill(Entries(path, layout, names), head, list(joints.values()), rows)
+    return _fill(Entries(path, f"named columns, {len(axes)}-D", names), head, columns, rows)
 
 
 def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: Rows) -> Entries:

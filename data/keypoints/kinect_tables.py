@@ -39,8 +39,12 @@ CHAINS = (0, 6, 10, 14, 18)
 
 def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
     """True for a table without a header, most of whose rows have the cells of KIMORE."""
-    whole = sum(len(row) in (100, 101) for row in rows)
-    return 2 * whole > len(rows) and all(map(_is_number, rows[0]))
+    if 2 * sum(len(row) in (100, 101) for row in rows) <= len(rows):
+        return False
+    try:
+        return bool([float(cell or 0) for cell in rows[0]])
+    except ValueError:
+        return False
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
@@ -97,14 +101,6 @@ def _table(path: Path) -> Floats:
     if not rows:
         raise refuse(path, "is empty")
     return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell or 0)
-    except ValueError:
-        return False
-    return True
 
 
 def _numbers(path: Path, row: Sequence[str], line: int) -> Floats:

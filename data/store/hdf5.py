@@ -103,7 +103,11 @@ def encode(
         bytes_ = np.frombuffer(text.encode(), dtype=np.uint8)  # a dataset: attributes are limited to 64 KiB
         file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
         for name, array in sorted(output.arrays.items()):
-            _write_array(file, name, array)
+            chunked = array.values.size > 0 and array.values.ndim > 0
+            options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
+            dataset = file.create_dataset(name, data=array.values, **options)
+            for label, value in _labels(array).items():
+                dataset.attrs[label] = value
         file.flush()
         return full, bytes(file.id.get_file_image())
 
@@ -156,15 +160,6 @@ def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
         value = value.item() if isinstance(value, np.generic) else value
         plain[name] = None if isinstance(value, float) and not np.isfinite(value) else value
     return plain
-
-
-def _write_array(file: Any, name: str, array: Array) -> None:
-    values = array.values
-    chunked = values.ndim > 0 and values.size > 0
-    options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
-    dataset = file.create_dataset(name, data=values, **options)
-    for label, value in _labels(array).items():
-        dataset.attrs[label] = value
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data.store import atomic_path
 from data.video.containers import ffmpeg_url
 
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # where FFmpeg's name differs from the suffix
 LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same pictures up to the colour conversion
 
 
@@ -40,8 +41,9 @@ def write_video(
     """
     import av
 
-    count = 0
-    with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=_container(path)) as container:
+    count, ending = 0, path.suffix.lower()
+    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix to tell it by
+    with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=form) as container:
         stream = None
         for image in images:
             if stream is None:
@@ -59,9 +61,3 @@ def write_video(
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
     return count
-
-
-def _container(path: Path) -> str:
-    """FFmpeg's name of the container: the temporary file's name has no suffix to tell it by."""
-    names = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}
-    return names.get(path.suffix.lower(), path.suffix.lower().lstrip("."))

@@ -171,7 +171,7 @@ def test_a_planted_leak_is_found_and_named(kind: str) -> None:
 def test_equal_content_and_repeated_records_are_always_leaks() -> None:
     records = plain(4)
     fold = Fold("1", ("000.mp4", "001.mp4"), ("002.mp4", "003.mp4"))
-    prints = {"000.mp4": "aa", "001.mp4": ["bb", "cc"], "002.mp4": ("cc", "dd"), "003.mp4": "ee"}
+    prints = {"000.mp4": ["aa"], "001.mp4": ["bb", "cc"], "002.mp4": ("cc", "dd"), "003.mp4": {"ee"}}
     report = audit([fold], records, fingerprints=prints, forbid=())
     assert [(leak.kind, leak.value, leak.train, leak.test) for leak in report.leaks] == [
         ("content", "cc", ("001.mp4",), ("002.mp4",))
