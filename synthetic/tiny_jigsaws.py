@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.jigsaws_files import RATE_HZ, TASKS
+from data.datasets.jigsaws import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats

@@ -19,7 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.labelled import find_labels, join_listing, key_of, split_of
+from data.datasets.folder import find_labels, join_listing, key_of, split_of
 from data.datasets.tables import Row, clip
 from data.errors import DataError, UsageError
 from data.video import Labels, Listing, Record, find_videos

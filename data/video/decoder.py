@@ -19,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import open_video, reason, video_stream
+from data.video.containers import Orientation, open_video, orientation_of, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
-from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
     import av.container

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from benchmarks.faults.hostile_videos import Case, build
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta
+from data.datasets.jigsaws import parse_kinematics, parse_meta
 from data.datasets.listing import list_records
 from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.datasets.jigsaws import list_jigsaws
-from data.datasets.jigsaws_files import TASKS, parse_kinematics, parse_meta
+from data.datasets.jigsaws import TASKS, list_jigsaws, parse_kinematics, parse_meta
 from data.errors import DataError, UsageError
 
 ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
