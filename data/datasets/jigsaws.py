@@ -43,7 +43,7 @@ _ALLOWED = b"0123456789+-.eE \t\n"
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def list_jigsaws(root: Path, *, unscored: bool = False) -> Listing:
+def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
@@ -53,19 +53,20 @@ def list_jigsaws(root: Path, *, unscored: bool = False) -> Listing:
 
     Args:
         root: the folder that holds the task folders.
+        tasks: which tasks to list.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
         UsageError: no task folder in `root`.
         DataError: a damaged or contradicting meta file, or nothing at all to use.
     """
-    present = [task for task in TASKS if (root / task).is_dir()]
+    present = [task for task in tasks if (root / task).is_dir()]
     if not present:
         fix = "Give the folder that holds them; for your own videos --config folder"
         if root.name in TASKS:
             fix = f"Give the folder above {root.name}"
-        raise UsageError(f"none of the folders {', '.join(TASKS)} is here", where=root, fix=fix)
-    problems = [f"{task}: no such folder in {root.name}" for task in TASKS if task not in present and not unscored]
+        raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
+    problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
     records: list[Record] = []
     for task in present:
         listing = _list_task(root, task, unscored)
