@@ -99,8 +99,7 @@ def audit(
         forbid: group kinds that must not be on both sides. A repeated record and equal contents always count
             as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
 
-    Raises:
-        DataError: a fold names a record that is not in `records`.
+    Raises DataError: a fold names a record that is not in `records`.
     """
     by_id = {record.id: record for record in records}
     leaks: list[Leak] = []

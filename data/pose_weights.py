@@ -155,9 +155,8 @@ def mmpose_networks(
 ) -> dict[str, PoseNetwork]:
     """The networks of the mmpose backend: of its model index for an alias, or configurations and checkpoints.
 
-    Raises:
-        UsageError: mmpose is not installed, nothing is named, or no model has this alias.
-        DataError: no such configuration.
+    Raises UsageError: mmpose is not installed, nothing is named, or no model has this alias; DataError: no such
+    configuration.
     """
     require("mmpose")
     if bool(alias) == bool(config or checkpoint):

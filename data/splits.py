@@ -64,9 +64,7 @@ def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
 def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -> list[Fold]:
     """The four shared folds of JIGSAWS; trials of the list that are not in `records` are left out.
 
-    Raises:
-        DataError: a trial that the list does not have or has twice, a damaged list, or a fold without
-            training part.
+    Raises DataError: a trial that the list does not have or has twice, a damaged list, or a fold without training part.
     """
     fold_of = _read_list(folds_file)
     trials = _values(records, "trial")
@@ -109,9 +107,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
 
     The same records in another order give the same folds.
 
-    Raises:
-        UsageError: k below 2.
-        DataError: fewer than k bundles of tied records.
+    Raises UsageError: k below 2; DataError: fewer than k bundles of tied records.
     """
     if k < 2:
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
@@ -184,9 +180,7 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
         records: labelled performances.
         options: the protocol's own, such as k and seed.
 
-    Raises:
-        UsageError: unknown protocol.
-        DataError: the records cannot be split this way.
+    Raises UsageError: unknown protocol; DataError: the records cannot be split this way.
     """
     return _protocol(protocol)[0](records, **options)
 

@@ -131,9 +131,8 @@ def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate:
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
     `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
 
-    Raises:
-        UsageError: an annotation or a list is missing, or no such score.
-        DataError: a damaged or contradicting file, or none of the dives has frames.
+    Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
+    or none of the dives has frames.
     """
     score = checked_score(score or "final", ["final", "execution"])
     find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")

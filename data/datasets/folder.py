@@ -58,12 +58,7 @@ def list_folder(
 
 
 def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
-    """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`.
-
-    Raises:
-        UsageError: no keypoint file, no such label file, or two of them and none named.
-        DataError: a damaged table or an impossible cell; names the file and the line.
-    """
+    """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
     table = find_labels(root, labels, CANDIDATES)
     records = []
     for folder, subfolders, names in os.walk(root):
@@ -94,10 +89,8 @@ def find_labels(
 ) -> LabelFile | None:
     """The label file: `given`, below `root` or as a path, or the candidate; also where `root` is on a store.
 
-    Raises:
-        UsageError: missing, or several.
-        DataError: it cannot be read, or is too large.
-        StorageError: the store does not answer or refuses.
+    Raises UsageError: missing, or several; DataError: it cannot be read, or is too large; StorageError: the store does
+    not answer or refuses.
     """
     files: dict[str | Path, bytes] = {}
     if is_remote(root) and (given is None or not Path(given).is_file()):

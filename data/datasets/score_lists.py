@@ -58,17 +58,14 @@ LAYOUTS: Mapping[str, ListLayout] = {
 def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
     """The performances of a layout, each with its official side; `score` is the column that is the label.
 
-    Raises:
-        UsageError: no list, or no such score.
-        DataError: a damaged or contradicting list, or none of the listed performances has a video.
+    Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
+    performances has a video.
     """
     score = checked_score(score or layout.score or layout.columns[0], [name for name in layout.columns if name])
     fix = "Put the publisher's list beside the folder of the videos"
     paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
     lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
-    return join_lists(
-        root, lists, _videos(root, layout.videos), score, layout.task, f"Expected them in {layout.videos[0]}"
-    )
+    return join_lists(root, lists, _videos(root, layout.videos), score, layout.task, layout.videos[0])
 
 
 def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
@@ -119,8 +116,8 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
     for side in ("train", "test"):
         path = place / split / f"{side}ing_idx.mat"
         lists[side] = path, [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
-    paths = _videos(root, [f"{folder}/{videos}"])
-    return join_lists(root, lists, paths, score, lambda _: task, f"Expected them in {folder}/{videos}")
+    place = f"{folder}/{videos}"
+    return join_lists(root, lists, _videos(root, [place]), score, lambda _: task, place)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
@@ -169,7 +166,7 @@ def join_lists(
     task: Callable[[str], str],
     expected: str,
 ) -> Listing:
-    """The listed performances that have a video.
+    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video.
 
     Args:
         root: the data set's folder.
@@ -177,9 +174,7 @@ def join_lists(
         videos: by name, small and without leading zeros.
         score: which number is the label.
         task: the task of a name.
-        expected: how to mend a copy in which no performance has a video.
-
-    Raises DataError: a performance is listed twice, or none has a video.
+        expected: where the videos should be.
     """
     unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
     for side, (path, rows) in lists.items():
@@ -197,7 +192,7 @@ def join_lists(
             record_id = video.relative_to(root).as_posix()
             records.append(Record(record_id, video, task=task(name), labels=labels, split=side))
     if not records:
-        raise DataError("none of the listed performances has a video", where=root, fix=expected)
+        raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
     problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 

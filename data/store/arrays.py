@@ -89,8 +89,7 @@ class StageOutput:
             quality: figures for people.
             names: of the entries of the last axis, for arrays whose names depend on the settings.
 
-        Raises:
-            ContractError: an array that the table does not declare, or one with another number of axes.
+        Raises ContractError: an array that the table does not declare, or one with another number of axes.
         """
         arrays = {}
         for name, numbers in values.items():

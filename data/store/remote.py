@@ -201,9 +201,8 @@ def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, publ
         contents: files by name.
         public: a new repository is open to everybody; an existing one stays as it is.
 
-    Raises:
-        UsageError: `huggingface_hub` is not installed, or `place` names no repository.
-        StorageError: the hub does not answer, or refuses.
+    Raises UsageError: `huggingface_hub` is not installed, or `place` names no repository; StorageError: the hub does
+    not answer, or refuses.
     """
     url = address(place)
     name = url.partition("://")[2]

@@ -57,8 +57,7 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
     time starts at the first one that can.
 
-    Raises:
-        VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
+    Raises VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
@@ -72,8 +71,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
     more than `TAIL_SHARE` of the video (at least two); a stream that lacks more is damaged.
 
-    Raises:
-        VideoError: the stream is damaged at or before a frame that was asked for.
+    Raises VideoError: the stream is damaged at or before a frame that was asked for.
     """
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)

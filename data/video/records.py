@@ -249,9 +249,7 @@ def fingerprint_file(path: Path) -> str:
 def fingerprint_frames(frames: FrameFolder) -> str:
     """The fingerprint of a folder of frames without its rate: over the content of the pictures in their order.
 
-    Raises:
-        OSError: a picture cannot be read.
-        VideoError: see `FrameFolder.files`.
+    Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
     """
     parts = [f"{fingerprint_file(file)}\n".encode() for file in frames.files()]
     return fingerprint(len(parts), parts)

@@ -35,9 +35,7 @@ def write_video(
         rate: frames per second.
         codec, pixel_format, options: as FFmpeg names them; default H.264 that every browser plays.
 
-    Raises:
-        ValueError: no picture, or pictures of different sizes.
-        OSError: the folder cannot be written.
+    Raises ValueError: no picture, or pictures of different sizes; OSError: the folder cannot be written.
     """
     import av
 

@@ -93,8 +93,7 @@ def digest(name_or_path: str) -> str:
 
     A file that `fetch` converted carries the hash of its source, so a copy under another name has the same digest.
 
-    Raises:
-        DataError: a path, or an environment variable, that names no file.
+    Raises DataError: a path, or an environment variable, that names no file.
     """
     entry = REGISTRY.get(name_or_path)
     if entry is not None and not os.environ.get(entry.variable):
@@ -109,8 +108,7 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 
     Two processes may fetch at once: each works in a folder of its own and the result is renamed into place.
 
-    Raises:
-        DataError: unknown name, pip failed, or the hash differs.
+    Raises DataError: unknown name, pip failed, or the hash differs.
     """
     entry = _entry(name)
     try:
