@@ -157,7 +157,7 @@ def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[s
     _, labels = connected_components(coo_array((np.ones(len(links)), tuple(ends)), shape=(len(names),) * 2))
     bundles: dict[int, list[str]] = defaultdict(list)
     for name, label in zip(names, labels, strict=True):
-        bundles[label].append(name)
+        bundles[int(label)].append(name)
     return sorted(map(tuple, bundles.values()))
 
 

@@ -39,21 +39,23 @@ def list_aqa7(root: Path) -> Listing:
         UsageError: no lists in `root`.
         DataError: a damaged list, a sample with contradicting scores or on both sides, or no video at all.
     """
-    scores: dict[str, tuple[Path, dict[str, float]]] = {}
-    problems = []
+    tables = {}
     for side in ("train", "test"):
         name, fix = f"split_4_{side}_list.mat", "Give the folder that holds Actions and Split_4"
         path = first_file(root, [""], [f"Split_4/{name}", name], fix)
-        rows = read_list(path, f"consolidated_{side}_list")
-        scores[side] = path, _scores(rows, path)
-        if repeats := len(rows) - len(scores[side][1]):
+        tables[side] = path, read_list(path, f"consolidated_{side}_list")
+    divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
+    lists, problems = {}, []
+    for side, (path, rows) in tables.items():
+        scores: dict[str, float] = {}
+        for action, index, score in rows.tolist():
+            name = f"{ACTIONS[int(action) - 1]}/{int(index):03d}"
+            if (first := scores.setdefault(name, score)) != score:
+                what = f"'{name}' has the scores {first:g} and {score:g}"
+                raise DataError(what, where=path, fix="Get the list again")
+        if repeats := len(rows) - len(scores):
             problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
-    largest = max(score for _, listed in scores.values() for score in listed.values())
-    divisor = 100.0 if largest > MAX_POINTS else 1.0
-    lists = {
-        side: (path, [(name, {"score": score / divisor}) for name, score in listed.items()])
-        for side, (path, listed) in scores.items()
-    }
+        lists[side] = path, [(name, {"score": score / divisor}) for name, score in scores.items()]
     expected = "Actions, one folder an action"
     listing = join_lists(root, lists, _videos(root), "score", lambda name: name.partition("/")[0], expected)
     return Listing(listing.records, (*problems, *listing.problems))
@@ -75,17 +77,6 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
         what = f"row {index + 1} is {rows[index].tolist()}"
         raise DataError(what, where=path, fix="Expected [action 1..6, sample index, score]")
     return rows
-
-
-def _scores(rows: NDArray[np.float64], path: Path) -> dict[str, float]:
-    """Scores by sample, such as "diving/001"."""
-    scores: dict[str, float] = {}
-    for action, index, score in rows.tolist():
-        name = f"{ACTIONS[int(action) - 1]}/{int(index):03d}"
-        if (first := scores.setdefault(name, score)) != score:
-            what = f"'{name}' has the scores {first:g} and {score:g}"
-            raise DataError(what, where=path, fix="Get the list again")
-    return scores
 
 
 def _videos(root: Path) -> dict[str, Path]:

@@ -116,8 +116,8 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
     for side in ("train", "test"):
         path = place / split / f"{side}ing_idx.mat"
         lists[side] = path, [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
-    place = f"{folder}/{videos}"
-    return join_lists(root, lists, _videos(root, [place]), score, lambda _: task, place)
+    inside = f"{folder}/{videos}"
+    return join_lists(root, lists, _videos(root, [inside]), score, lambda _: task, inside)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
