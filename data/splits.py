@@ -168,8 +168,7 @@ PROTOCOLS: Mapping[str, tuple[Callable[..., list[Fold]], tuple[str, ...]]] = {
     "fixed": (fixed, TIED),
     "kfold": (kfold, TIED),
     "holdout": (holdout, TIED),
-}
-"""By the name that the configuration uses: what makes the folds, and the groups that none has on both sides."""
+}  # by the name that the configuration uses: what makes the folds, and the groups that none has on both sides
 
 
 def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list[Fold]:

@@ -33,8 +33,7 @@ ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "
 
 SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
 
-LabelFile = tuple[str | Path, bytes]
-"""Path or address of a label file, and its content."""
+LabelFile = tuple[str | Path, bytes]  # path or address of a label file, and its content
 
 
 def list_folder(

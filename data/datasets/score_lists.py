@@ -85,8 +85,7 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
 UNLV = {
     "diving": ("diving", "diving_overall_scores.mat", "split_300_70", "diving_samples_len_ori"),
     "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", "gym_vault_samples_len_ori"),
-}
-"""Task -> folder, scores, folder of the split, folder of the videos."""
+}  # task -> folder, scores, folder of the split, folder of the videos
 
 
 def list_unlv(root: Path, *, score: str = "") -> Listing:

@@ -20,16 +20,12 @@ KIMORE = (
     *("SpineBase", "SpineMid", "Neck", "Nose", "ShoulderLeft", "ElbowLeft", "WristLeft", "Hand_L", "ShoulderRight"),
     *("ElbowRight", "WristRight", "Hand_R", "HipLeft", "KneeLeft", "AnkleLeft", "Foot_L", "HipRight", "KneeRight"),
     *("AnkleRight", "Foot_R", "SpineShoulder", "HandTip_L", "Thumb_L", "HandTip_R", "Thumb_R"),
-)
-"""Joints of a Kinect v2; the head counts as the nose."""
-
+)  # joints of a Kinect v2; the head counts as the nose
 UI_PRMD = (
     *("Waist", "Spine", "Chest", "Neck", "Nose", "HeadTip", "Collar_L", "ShoulderLeft", "ElbowLeft", "WristLeft"),
     *("Collar_R", "ShoulderRight", "ElbowRight", "WristRight", "HipLeft", "KneeLeft", "AnkleLeft", "Toes_L"),
     *("HipRight", "KneeRight", "AnkleRight", "Toes_R"),
-)
-"""What the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins."""
-
+)  # what the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins
 PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
 """Parent of each joint of UI-PRMD."""
 

@@ -32,8 +32,7 @@ CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every c
 CACHE_INDEX = ".index.sqlite"  # the index of a cache; caches of earlier versions have no marker
 PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds films that this program drew
 
-LABELS = ("score", "execution", "synchronisation", "difficulty")
-"""Labels that are one number."""
+LABELS = ("score", "execution", "synchronisation", "difficulty")  # labels that are one number
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Progress = Callable[[str], None]
-"""Called with one sentence at the start of each step of a fetch."""
-
+Progress = Callable[[str], None]  # called with one sentence at the start of each step of a fetch
 SOURCE_KEY = "source_sha256"
 """Metadata key of a converted safetensors file: the SHA-256 of the published file it was made from."""
 
@@ -69,5 +67,4 @@ MOVENET = Weights(
     filename="movenet-multipose.tflite",
 )
 
-REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}
-"""Every published file by name."""
+REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}  # every published file by name
