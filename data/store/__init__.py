@@ -1,7 +1,7 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
-from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
+from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, StageOutput
 from data.store.files import (
     atomic_path,
     files_below,
@@ -17,7 +17,6 @@ from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
 
 __all__ = [
-    "UNITS",
     "Array",
     "ArraySpec",
     "ContractError",

@@ -56,20 +56,18 @@ class RemoteFile:
 
     def opened(self) -> tuple[int, Iterator[bytes]]:
         """Size, and content in blocks, all of one version of the object. Raises StorageError: gone or replaced."""
-        stream = self._ask(lambda: _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none"))
-        return int(stream.size), self._blocks(stream)
+        with asking(self.url):
+            stream = _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none")
+            return int(stream.size), self._blocks(stream)
 
     def _blocks(self, stream: Any) -> Iterator[bytes]:
         with stream:
-            while block := self._ask(lambda: stream.read(BLOCK)):
+            while True:
+                with asking(self.url):
+                    block = stream.read(BLOCK)
+                if not block:
+                    return
                 yield block
-
-    def _ask(self, request: Callable[[], Any]) -> Any:
-        with asking(self.url):
-            try:
-                return request()
-            except FileNotFoundError:
-                raise StorageError("the object is gone", where=self.url, fix=AGAIN) from None
 
 
 class RemoteFolder:
@@ -233,6 +231,8 @@ def asking(url: str) -> Iterator[None]:
 def _described(error: Exception, url: str) -> StorageError:
     kind = type(error).__name__
     text = " ".join(str(error).split())[:200] or kind
+    if isinstance(error, FileNotFoundError):
+        return StorageError("the object is gone", where=url, fix=AGAIN)
     if isinstance(error, PermissionError):
         return StorageError(f"no permission ({text})", where=url, fix="Check the credentials and what they may do")
     if "Credential" in kind or "credentials" in text.lower():
