@@ -18,7 +18,7 @@ master left, master right, and the two slaves. Each block is the tooltip's posit
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +67,7 @@ def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = F
             fix = f"Give the folder above {root.name}"
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
-    records: list[Record] = []
-    for task in present:
-        listing = _list_task(root, task, unscored)
-        records += listing.records
-        problems += listing.problems
+    records = [record for task in present for record in _list_task(root / task, unscored, problems)]
     if not records:
         why = clip("; ".join(problems), 300) or "empty"
         what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
@@ -105,79 +101,72 @@ def trial_of(stem: str) -> str:
     return trial if view in VIEWS else stem
 
 
-def _list_task(root: Path, task: str, unscored: bool) -> Listing:
-    meta = root / task / f"meta_file_{task}.txt"
+def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Record]:
+    task, meta = folder.name, folder / f"meta_file_{folder.name}.txt"
     if not meta.is_file() and not unscored:
-        return Listing((), (f"{task}: no {meta.name}, so none of its trials has a score",))
-    ratings, problems = _unique(parse_meta(meta) if meta.is_file() else (), task)
-    videos, doubles = _by_stem(root / task / "video")
-    problems += [f"{task}/video/{name}: a second file for the same view, left out" for name in doubles]
-    scores: dict[str, Labels | None] = {
-        rating.trial: Labels(score=float(rating.grs), judges=tuple(map(float, rating.items))) for rating in ratings
+        problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
+        return
+    scores: dict[str, Labels | None] = {**(_scores(meta, task, problems) if meta.is_file() else {})}
+    videos = _by_stem(folder / "video", problems)
+    files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
+    rest = {  # that the meta file gives no score
+        "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scores),
+        "kinematics file": [p.stem for p in files if p.stem not in scores and not p.name.startswith(".")],
     }
-    rest = _unscored_stems(root / task, scores, videos)
     if unscored:
         scores |= dict.fromkeys(sorted({trial_of(stem) for stems in rest.values() for stem in stems}))
-    records: list[Record] = []
     for trial, labels in scores.items():
-        sidecars, missing = _sidecars(root / task, trial)
-        problems += [f"{trial}: {text}" for text in missing]
-        trial_records = list(_trial_records(root, task, trial, labels, videos, sidecars))
-        records += trial_records
-        if unscored:
-            continue
-        absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
-        problems += [f"{trial}: no video of {view}" for view in absent]
-        if not trial_records:
-            problems.append(f"{trial}: listed in {meta.name}, but has no input")
-    if not unscored:
-        for what, stems in rest.items():
-            if stems:
-                problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
-    return Listing(tuple(records), tuple(problems))
+        sidecars = _sidecars(folder, trial, problems)
+        records = list(_trial_records(folder, trial, labels, videos, sidecars))
+        yield from records
+        if not unscored:
+            absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
+            problems += [f"{trial}: no video of {view}" for view in absent]
+            problems += [] if records else [f"{trial}: listed in {meta.name}, but has no input"]
+    for what, stems in rest.items():
+        if stems and not unscored:
+            problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
 
 
-def _unique(ratings: Sequence[Rating], task: str) -> tuple[list[Rating], list[str]]:
-    """The ratings without exact duplicates, and a line for each duplicate."""
+def _scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:
+    """The GRS and its items by trial; exact duplicates are reported."""
     kept: dict[str, Rating] = {}
-    problems = []
-    for rating in ratings:
+    for rating in parse_meta(meta):
         if not rating.trial.startswith(f"{task}_"):
             raise DataError(f"'{rating.trial}' belongs to another task", where=rating.where, fix="Get the file again")
         first = kept.setdefault(rating.trial, rating)
-        if first is rating:
-            continue
         if (first.level, first.items) != (rating.level, rating.items):
             what = f"'{rating.trial}' has other scores than in {first.where}"
             raise DataError(what, where=rating.where, fix="Keep one")
-        problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
-    return list(kept.values()), problems
+        if first is not rating:
+            problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
+    return {trial: Labels(score=float(r.grs), judges=tuple(map(float, r.items))) for trial, r in kept.items()}
 
 
-def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Videos by file name without suffix (.avi first, as in the official copy), and the names left over."""
+def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """Videos by file name without suffix (.avi first, as in the official copy); second ones are reported."""
     kept: dict[str, Path] = {}
-    left = []
     paths = folder.iterdir() if folder.is_dir() else ()
     usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
     for path in sorted(usable, key=lambda p: (p.suffix.lower() != ".avi", p.name)):
         if kept.setdefault(path.stem, path) is not path:
-            left.append(clip(path.name))
-    return kept, left
+            place = f"{folder.parent.name}/video/{clip(path.name)}"
+            problems.append(f"{place}: a second file for the same view, left out")
+    return kept
 
 
-def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
-    """Kinematics and transcription of a trial, and what is missing or empty."""
+def _sidecars(folder: Path, trial: str, problems: list[str]) -> dict[str, Path]:
+    """Kinematics and transcription of a trial where they hold something; missing kinematics are reported."""
     kinematics = folder / "kinematics" / "AllGestures" / f"{trial}.txt"
     places = {"kinematics": kinematics, "transcription": folder / "transcriptions" / f"{trial}.txt"}
     kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
-    if "kinematics" in kept:
-        return kept, []
-    return kept, ["empty kinematics file" if kinematics.is_file() else "no kinematics file"]
+    if "kinematics" not in kept:
+        problems.append(f"{trial}: {'empty' if kinematics.is_file() else 'no'} kinematics file")
+    return kept
 
 
 def _trial_records(
-    root: Path, task: str, trial: str, labels: Labels | None, videos: dict[str, Path], sidecars: dict[str, Path]
+    folder: Path, trial: str, labels: Labels | None, videos: dict[str, Path], sidecars: dict[str, Path]
 ) -> Iterator[Record]:
     names = {view: f"{trial}_{view}" for view in VIEWS} | {"none": trial}
     inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
@@ -187,17 +176,8 @@ def _trial_records(
     if match := TRIAL.fullmatch(trial):
         groups |= {"subject": match[2], "supertrial": str(int(match[3]))}
     for view, path in inputs.items():
-        record_id = (path or sidecars["kinematics"]).relative_to(root).as_posix()
-        yield Record(record_id, path, sidecars, task, labels, {**groups, "view": view})
-
-
-def _unscored_stems(folder: Path, scored: Collection[str], videos: Collection[str]) -> dict[str, list[str]]:
-    """Names of the videos and of the kinematics files that the meta file gives no score."""
-    files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
-    return {
-        "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scored),
-        "kinematics file": [p.stem for p in files if p.stem not in scored and not p.name.startswith(".")],
-    }
+        record_id = (path or sidecars["kinematics"]).relative_to(folder.parent).as_posix()
+        yield Record(record_id, path, sidecars, folder.name, labels, {**groups, "view": view})
 
 
 @dataclass(frozen=True)
