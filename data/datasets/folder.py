@@ -142,10 +142,17 @@ def join_listing(
     rows, problems = _match(table, videos)
     records = []
     for name, record in videos.items():
-        built = [build(record, row) for row in rows.get(name, [])]
-        chosen, faults = _choose(record, built, rows.get(name, []))
+        listed = rows.get(name, [])
+        built = [build(record, row) for row in listed]
+        chosen = built[0] if built else record
+        if any(other != chosen for other in built):
+            lines = ", ".join(row.where.rpartition(":")[2] for row in listed)
+            fault = f"contradicting labels for '{record.name}' in lines {lines}; it has none now"
+            problems.append(f"{listed[0].where}: {fault}")
+            chosen = replace(chosen, labels=None, split=None)
+        else:
+            problems += [f"{row.where}: '{record.name}' is listed again with the same labels" for row in listed[1:]]
         records.append(chosen)
-        problems += faults
     unlabelled = [record.name for record in records if record.id not in rows]
     problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]
     return Listing(tuple(records), (*listing.problems, *unread, *problems))
@@ -164,14 +171,3 @@ def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, l
         else:
             rows.setdefault(name, []).append(row)
     return rows, problems
-
-
-def _choose(record: Record, built: list[Record], rows: list[Row]) -> tuple[Record, list[str]]:
-    """The one record of a video, and what is wrong with its rows."""
-    if not built:
-        return record, []
-    if all(other == built[0] for other in built):
-        return built[0], [f"{row.where}: '{record.name}' is listed again with the same labels" for row in rows[1:]]
-    lines = ", ".join(row.where.rpartition(":")[2] for row in rows)
-    fault = f"{rows[0].where}: contradicting labels for '{record.name}' in lines {lines}; it has none now"
-    return replace(built[0], labels=None, split=None), [fault]
