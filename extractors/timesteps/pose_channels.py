@@ -24,7 +24,7 @@ import numpy as np
 from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.pose_points import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+from extractors.timesteps.pose_points import POINTS, TRUNK, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {
     f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)
@@ -57,56 +57,34 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     An agent that the stage did not detect has all its channels, with weight 0. Read are the arrays `time` (frame,),
     `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
-    time, poses = _poses(output, agents, settings)
-    del output  # of an hour it takes a fourth as much as the channels
-    frame = shared_frame(poses, settings.centre)
+    arrays = output.arrays
+    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    keypoints = np.asarray(arrays["keypoints"].values)
+    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
+    shape, poses = (len(time), *keypoints.shape[2:]), []
+    for agent in agents:
+        there = agent < keypoints.shape[1]
+        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
+        joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
+        poses.append(clean_pose(time, joints, cuts, settings, filled))
+    del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
+    frame = _shared_frame(poses, settings.centre)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
 
-def _poses(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> tuple[Floats, list[CleanPose]]:
-    """Time (frame,) in seconds, and each agent over time."""
-    arrays = output.arrays
-    time = np.asarray(arrays["time"].values, dtype=np.float64)
-    keypoints = arrays["keypoints"].values
-    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
-    filled_agents = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
-    absent = np.broadcast_to(np.float32(np.nan), (len(time), *keypoints.shape[2:]))
-
-    def pose_of(agent: int) -> CleanPose:
-        there = agent < keypoints.shape[1]
-        filled = filled_agents[:, agent] if there and filled_agents is not None else None
-        return clean_pose(time, np.asarray(keypoints[:, agent] if there else absent), cuts, settings, filled)
-
-    return time, [pose_of(agent) for agent in agents]
-
-
-def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
-    """Origin and unit for all agents.
-
-    Args:
-        centre: "performance": the median of all agents' centres over time; "frame": their mean in every
-            frame that shows all of them, on straight lines in between.
-    """
+def _shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
+    """Origin and unit for all agents, by `PoseSettings.centre`."""
     scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
     centres = [body_centre(pose) for pose in poses]
     frames, axes = len(poses[0].points), poses[0].points.shape[-1]
     valid_centres = np.concatenate([middle[valid] for middle, valid in centres])
     overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(axes)
     origin = np.broadcast_to(overall, (frames, axes))
-    if centre == "frame":
-        origin = _moving_origin(centres, overall)
+    together = np.flatnonzero(np.logical_and.reduce([valid for _, valid in centres]))
+    if centre == "frame" and together.size:  # frames that do not show all of them: on straight lines in between
+        mean, every = np.mean([middle for middle, _ in centres], axis=0)[together], np.arange(frames)
+        origin = np.stack([np.interp(every, together, mean[:, axis]) for axis in range(axes)], axis=1)
     return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
-
-
-def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats) -> Floats:
-    """Mean centre of the agents in frames that show all of them, straight lines in between."""
-    together = np.logical_and.reduce([valid for _, valid in centres])
-    rows = np.flatnonzero(together)
-    if not rows.size:
-        return np.broadcast_to(overall, centres[0][0].shape)
-    mean = np.mean([middle for middle, _ in centres], axis=0)
-    every = np.arange(len(mean))
-    return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in range(mean.shape[1])], axis=1)
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
@@ -136,10 +114,9 @@ def _points(form: str, xy: Floats, weight: Floats) -> Columns:
 
 def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
     """Place and velocity of the trunk in the shared frame."""
-    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    middle, speed, weight = pose.middle(*names)
+    middle, speed, weight = pose.middle(*TRUNK)
     place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
-    rated = pose.moving[:, [POINTS.index(name) for name in names]].min(axis=1)
+    rated = pose.moving[:, [POINTS.index(name) for name in TRUNK]].min(axis=1)
     axes = "xyz"[: place.shape[1]]
     named = [*(f"place.{axis}" for axis in axes), *(f"place.v{axis}" for axis in axes)]
     return named, [*place.T, *moving.T], [weight] * len(axes) + [rated] * len(axes)
