@@ -121,7 +121,7 @@ class Timesteps(Extractor[TimestepsConfig]):
         agents, config = (primary, *secondary), self.config
         spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
         start, end = min(first for first, _ in spans), max(last for _, last in spans)
-        bounds = self._bounds(start, end, source.record)
+        bounds = self._bounds(start, end, source)
         statistics = config.statistics, config.k, config.min_observed
         first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
         descriptors, trial = trial_descriptors(primary, secondary, end - start)
@@ -140,9 +140,10 @@ class Timesteps(Extractor[TimestepsConfig]):
         names = {"primary": first.names, "secondary": rest[0].names, "scene": classes, "trial": descriptors}
         return StageOutput.of(self.arrays, values, quality, names)
 
-    def _bounds(self, start: float, end: float, record: Record) -> Floats:
+    def _bounds(self, start: float, end: float, source: Source) -> Floats:
         if self.config.bounds == "equal":
             return equal_parts(start, end, self.config.steps)
+        record = source.record
         if not record.boundaries:
             fix = "Use a data set that has them, or --set timesteps.bounds=equal"
             raise DataError("no annotated boundaries", where=record.name, fix=fix)
