@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from models.tvl1 import TVL1, coarser
+from models.tvl1 import COUPLING, DATA_WEIGHT, ITERATIONS, LEVELS, STEP, WARPS, coarser
 from models.tvl1_kernels import FLAT, Box
 
 
@@ -24,7 +24,6 @@ def rectangle_flow_batch(
     box: Box,
     start: Tensor,
     weight: Tensor,
-    parameters: TVL1,
     light: Tensor,
 ) -> Tensor:
     """(N, 2, h, w) flow in pixels on the same rectangle of N pairs; all as in `rectangle_flow`, with a first axis N."""
@@ -33,33 +32,29 @@ def rectangle_flow_batch(
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width) or start.shape != (count, 2, y1 - y0, x1 - x0):
         raise ValueError(f"rectangle {box} and start {tuple(start.shape)} do not fit pictures {tuple(first[0].shape)}")
     ladder = [(box, start, weight)]
-    while len(ladder) < min(parameters.levels, len(first), len(second)):
+    while len(ladder) < min(LEVELS, len(first), len(second)):
         ladder.append(coarser(*ladder[-1]))
     correction = torch.zeros_like(ladder[-1][1])
     for level in reversed(range(len(ladder))):
         part, begin, use = ladder[level]
         if level + 1 < len(ladder):
             correction = _finer(correction, ladder[level + 1][0], part)
-        warps = parameters.warps[min(level, len(parameters.warps) - 1)]
-        flow = _solve_level(first[level], second[level], part, begin + correction, use, warps, parameters, light)
+        flow = _solve_level(first[level], second[level], part, begin + correction, use, light)
         correction = flow - begin
     return ladder[0][1] + correction
 
 
-def _solve_level(
-    first: Tensor, second: Tensor, box: Box, flow: Tensor, weight: Tensor, warps: int, parameters: TVL1, light: Tensor
-) -> Tensor:
-    """(N, 2, h, w) flow after `warps` linearisations on one level."""
-    bound, theta = parameters.data_weight * parameters.coupling, parameters.coupling
-    step = parameters.step / theta
+def _solve_level(first: Tensor, second: Tensor, box: Box, flow: Tensor, weight: Tensor, light: Tensor) -> Tensor:
+    """(N, 2, h, w) flow after all linearisations of one level."""
+    bound, step = DATA_WEIGHT * COUPLING, STEP / COUPLING
     across, down = torch.zeros_like(flow), torch.zeros_like(flow)
-    for _ in range(warps):
+    for _ in range(WARPS):
         rest, gradient = _linearise(first, second, box, flow, weight, light)
         inverse = 1 / (gradient.square().sum(1) + float(FLAT))
-        for _ in range(parameters.iterations):
+        for _ in range(ITERATIONS):
             move = (-(rest + (gradient * flow).sum(1)) * inverse).clamp(-bound, bound)
             divergence = across - pad(across, (1, 0))[..., :-1] + down - pad(down, (0, 0, 1, 0))[..., :-1, :]
-            flow = flow + move[:, None] * gradient + theta * divergence
+            flow = flow + move[:, None] * gradient + COUPLING * divergence
             dx = pad(flow[..., 1:] - flow[..., :-1], (0, 1))
             dy = pad(flow[..., 1:, :] - flow[..., :-1, :], (0, 0, 0, 1))
             scale = 1 / (1 + step * (dx.square() + dy.square()).sqrt())

@@ -189,27 +189,19 @@ def cell_flow(
         no graphic covers it and its partner is inside the picture. The median is of differences, because textured
         pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
     """
-    count = len(border.cells)
-    values, textured, usable = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
-    for k, cell in enumerate(border.cells):
-        s = border.strip_of[k]
-        _cell(first, free, flow[s], camera[s], border.strips[s][:2], cell, k, values, textured, usable)
-    return values, textured, usable
+    rows = [
+        _cell(first, free, flow[strip], camera[strip], border.strips[strip][:2], cell)
+        for cell, strip in zip(border.cells, border.strip_of, strict=True)
+    ]
+    u, v, textured, usable = np.array(rows).T
+    return np.stack([u, v], axis=1), textured, usable
 
 
 @compiled
 def _cell(
-    first: Image,
-    free: Image,
-    flow: Image,
-    camera: Image,
-    corner: tuple[int, int],
-    cell: NDArray[np.int64],
-    k: int,
-    values: NDArray[np.float64],
-    textured: NDArray[np.float64],
-    usable: NDArray[np.float64],
-) -> None:
+    first: Image, free: Image, flow: Image, camera: Image, corner: tuple[int, int], cell: NDArray[np.int64]
+) -> tuple[float, float, float, float]:
+    """Median difference (u, v), and the shares of textured and of usable pixels."""
     rows, columns = first.shape
     top, left = corner
     y0, x0, y1, x1 = cell
@@ -232,8 +224,9 @@ def _cell(
             plain_u[plain] = u - camera[0, y - top, x - left]
             plain_v[plain] = v - camera[1, y - top, x - left]
             plain += 1
-    textured[k], usable[k] = sharp / size, plain / size
+    textured, usable = sharp / size, plain / size
     if sharp > 0:
-        values[k, 0], values[k, 1] = np.median(us[:sharp]), np.median(vs[:sharp])
-    elif plain > 0:
-        values[k, 0], values[k, 1] = np.median(plain_u[:plain]), np.median(plain_v[:plain])
+        return np.median(us[:sharp]), np.median(vs[:sharp]), textured, usable
+    if plain > 0:
+        return np.median(plain_u[:plain]), np.median(plain_v[:plain]), textured, usable
+    return 0.0, 0.0, textured, usable
