@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 BATCH_NORM_EPS = 1e-3
 FEATURES = 1024  # channels of the pooled feature
@@ -91,17 +92,10 @@ class Unit3D(nn.Module):
     @torch.no_grad()
     def fold(self) -> None:
         """Put the batch normalisation into the convolution: the same function, one pass over the data less."""
-        if not isinstance(self.bn, nn.BatchNorm3d):
-            return
-        mean, variance = self.bn.running_mean, self.bn.running_var
-        if mean is None or variance is None:
-            raise ValueError("batch normalisation without running statistics cannot be folded")
-        scale = self.bn.weight.double() / (variance.double() + self.bn.eps).sqrt()
-        weight = self.conv3d.weight.double() * scale.reshape(-1, 1, 1, 1, 1)
-        bias = self.bn.bias.double() - mean.double() * scale
-        self.conv3d.weight = nn.Parameter(weight.to(self.conv3d.weight.dtype), requires_grad=False)
-        self.conv3d.bias = nn.Parameter(bias.to(self.conv3d.weight.dtype), requires_grad=False)
-        self.bn = nn.Identity()
+        if isinstance(self.bn, nn.BatchNorm3d):
+            kind = self.conv3d.weight.dtype
+            self.conv3d = fuse_conv_bn_eval(self.conv3d.eval().double(), self.bn.eval().double()).to(kind)
+            self.bn = nn.Identity()
 
 
 class Inception(nn.Module):

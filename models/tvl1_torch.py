@@ -87,11 +87,11 @@ def _sample(image: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor
     wx, ex = _weights(x - ix)
     corner = ((iy - 1) * columns + ix - 1).long().reshape(count, -1)
     flat = image.reshape(count, rows * columns)
-    value, dx, dy = torch.zeros_like(y), torch.zeros_like(y), torch.zeros_like(y)
+    none = torch.zeros_like(y)
+    value, dx, dy = none, none, none
     for i in range(4):
         taps = [flat.gather(1, corner + i * columns + j).reshape(y.shape) for j in range(4)]
-        along = sum((wx[j] * taps[j] for j in range(4)), torch.zeros_like(y))
-        slope = sum((ex[j] * taps[j] for j in range(4)), torch.zeros_like(y))
+        along, slope = (sum((w * tap for w, tap in zip(of, taps, strict=True)), none) for of in (wx, ex))
         value, dx, dy = value + wy[i] * along, dx + wy[i] * slope, dy + ey[i] * along
     return value, dx, dy
 

@@ -107,12 +107,8 @@ class Overlays:
         self.border = border
         self.still = np.zeros((height, width), np.float32)
         self.moved = np.zeros((height, width), np.float32)
-        self._seed(frames)
-        self.free = self._free()
         self._added = 0
-
-    def _seed(self, frames: Sequence[NDArray[np.uint8]]) -> None:
-        """Take first evidence from `frames`, so that the first pairs are masked too."""
+        # First evidence comes from `frames`, so that the first pairs are masked too.
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
@@ -123,6 +119,7 @@ class Overlays:
         # Unless most cells change, the camera may be still and only people move: pixels that stay are then no evidence.
         if np.sum(busy[1][judged] >= 0.5 * busy[0][judged]) >= 0.6 * max(judged.sum(), 8):
             self.still[quiet] = 6.0
+        self.free = self._free()
 
     def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:
         """Add the evidence of one pair; `flow` is the camera's motion on each strip, (2, h, w) pixels."""
@@ -135,11 +132,8 @@ class Overlays:
     def _free(self) -> NDArray[np.float32]:
         """(H, W) 0 on and around graphics, else 1."""
         graphics = (self.still >= 4) & (self.still > 2.5 * self.moved)
-        if not graphics.any():
-            return np.ones(graphics.shape, np.float32)
         around = cv2.dilate(graphics.astype(np.uint8), np.ones((5, 5), np.uint8))
-        free: NDArray[np.float32] = 1 - around.astype(np.float32)
-        return free
+        return np.asarray(1 - around.astype(np.float32))
 
 
 @compiled

@@ -163,9 +163,8 @@ class CameraFlow(Extractor[CameraFlowConfig]):
         timed = seconds > 0
         seconds[~timed] = 1.0
         pixels = np.where(timed[:, None], pairs["motion"], 0.0)
-        cells = (
-            np.where(timed[:, None, None], pairs["flow"], 0.0) / (np.array([width, height]) * seconds[:, None])[:, None]
-        )
+        scale = np.array([width, height]) * seconds[:, None, None]
+        cells = np.where(timed[:, None, None], pairs["flow"] / scale, 0.0)
         stride = stride_of(self.config, len(times))
         moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
         motion = np.where(moved[:, None], to_rates(pixels, width, height, seconds), 0.0)

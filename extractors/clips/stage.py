@@ -25,7 +25,7 @@ from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
-from extractors.clips.runtimes import Network, Pair, Precision, resolve, running
+from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
 from extractors.signals import row_period
 
 Picture = NDArray[np.uint8]
@@ -125,31 +125,9 @@ class Clips(Extractor[ClipsConfig]):
         config = self.config
         times = source.times
         plan = _plan(config, len(times))
-        network = self._network()
-        entry = backbone(config.backbone)
-        short_side = config.short_side or entry.short_side
-        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
-        batch = config.batch if network.device != "cpu" else 1
-        logits, features = _averaged(clips, plan, network, batch)
-        repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
-        values = {
-            "logits": logits,
-            "features": features,
-            "frame_index": plan.step_frames(),
-            "bounds": times[plan.bounds],
-        }
-        quality = {
-            "frames": len(times),
-            "frames_per_s": round(1 / row_period(times), 3),
-            "clips": len(plan.clips),
-            "repeated_frames": round(repeated, 4),
-        }
-        return StageOutput.of(self.arrays, values, quality)
-
-    def _network(self) -> Network:
-        config = self.config
         runtime, device = resolve(config.runtime, config.device)
-        return Network(
+        threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
+        network = Network(
             backbone=config.backbone,
             weights=config.weights,
             seed=config.seed,
@@ -157,25 +135,27 @@ class Clips(Extractor[ClipsConfig]):
             precision=config.precision,
             runtime=runtime,
             device=device,
-            threads=config.threads or _threads_of_environment(),
+            threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
+        entry = backbone(config.backbone)
+        short_side = config.short_side or entry.short_side
+        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
+        batch = config.batch if network.device != "cpu" else 1
+        logits, features = _averaged(clips, plan, running(network), batch)
+        repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
+        values = {"logits": logits, "features": features, "frame_index": plan.step_frames()}
+        quality = {
+            "frames": len(times),
+            "frames_per_s": round(1 / row_period(times), 3),
+            "clips": len(plan.clips),
+            "repeated_frames": round(repeated, 4),
+        }
+        return StageOutput.of(self.arrays, {**values, "bounds": times[plan.bounds]}, quality)
 
 
 def _plan(config: ClipsConfig, count: int) -> ClipPlan:
-    return plan_clips(
-        count,
-        layout=config.layout,
-        steps=config.steps,
-        frames=config.frames_per_clip,
-        stride=config.frame_stride,
-        hop=config.dense_hop,
-    )
-
-
-def _threads_of_environment() -> int:
-    """Value of `OMP_NUM_THREADS`, which OpenVINO does not read by itself; 0 where it is unset."""
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    return int(threads) if threads.isdigit() else 0
+    windows = {"frames": config.frames_per_clip, "stride": config.frame_stride, "hop": config.dense_hop}
+    return plan_clips(count, layout=config.layout, steps=config.steps, **windows)
 
 
 def prepare(image: Picture, short_side: int, size: int) -> Picture:
@@ -216,33 +196,26 @@ def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) ->
         raise VideoError("the video ended before its last clip", where=source.record.path)
 
 
-def _averaged(clips: Iterator[Picture], plan: ClipPlan, network: Network, batch: int) -> tuple[Any, Any]:
-    """(step, class) and (step, channel) float32: networks' outputs averaged over the clips of each step.
-
-    While the network computes a batch, the next one is decoded.
-    """
-    runner = running(network)
+def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int) -> tuple[Any, Any]:
+    """(step, class) and (step, channel) float32: the network's outputs averaged over the clips of each step."""
     sums: list[NDArray[np.float64]] = []
-    done = 0
-
-    def add(pair: Pair) -> None:
-        nonlocal done
-        if not sums:
-            sums.extend(np.zeros((len(plan.spans), values.shape[1])) for values in pair)
-        for row in range(len(pair[0])):
-            steps = (plan.spans[:, 0] <= done) & (done < plan.spans[:, 1])
-            for total, values in zip(sums, pair, strict=True):
-                total[steps] += values[row]
-            done += 1
-
-    pending: Callable[[], Pair] | None = None
-    while group := list(islice(clips, batch)):
-        stacked = np.stack(group) if len(group) > 1 else group[0][None]
-        if pending is not None:
-            add(pending())
-        pending = runner.start(stacked)
-    if pending is not None:
-        add(pending())
+    for number, pair in enumerate(_outputs(clips, start, batch)):
+        steps = (plan.spans[:, 0] <= number) & (number < plan.spans[:, 1])
+        sums = sums or [np.zeros((len(plan.spans), len(values))) for values in pair]
+        for total, values in zip(sums, pair, strict=True):
+            total[steps] += values
     counts = (plan.spans[:, 1] - plan.spans[:, 0])[:, None]
     logits, features = ((total / counts).astype(np.float32) for total in sums)
     return logits, features
+
+
+def _outputs(clips: Iterator[Picture], start: Start, batch: int) -> Iterator[Pair]:
+    """Logits and features of each clip; while the network computes a batch, the next one is decoded."""
+    pending: Callable[[], Pair] | None = None
+    while group := list(islice(clips, batch)):
+        stacked = np.stack(group)
+        if pending is not None:
+            yield from zip(*pending(), strict=True)
+        pending = start(stacked)
+    if pending is not None:
+        yield from zip(*pending(), strict=True)
