@@ -6,6 +6,7 @@ the libraries are imported when a network is built, so that the table can be rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -37,14 +38,13 @@ class Backbone:
     head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 
-_HALF: Triple = (0.5, 0.5, 0.5)
-_KINETICS: dict[str, Triple] = {"mean": (0.43216, 0.394666, 0.37645), "std": (0.22803, 0.22145, 0.216989)}
-_IMAGENET: dict[str, Triple] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-_RESNET18 = Backbone("torchvision", 512, 112, 128, **_KINETICS, head="fc")
-_SWIN = Backbone("torchvision", 768, **_IMAGENET, head="head")
+_RESNET18 = Backbone(
+    "torchvision", 512, 112, 128, mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989), head="fc"
+)
+_SWIN = Backbone("torchvision", 768, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), head="head")
 
 BACKBONES: dict[str, Backbone] = {
-    "i3d_inception": Backbone("aim", 1024, mean=_HALF, std=_HALF, head=""),
+    "i3d_inception": Backbone("aim", 1024, mean=(0.5,) * 3, std=(0.5,) * 3, head=""),
     "i3d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
     "c2d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
     "slow_r50": Backbone("pytorchvideo", 2048, least_frames=8, head="blocks.5.proj"),
@@ -141,6 +141,5 @@ def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
         return get_model(name, weights="DEFAULT") if classes is None else get_model(name, num_classes=classes)
     from pytorchvideo.models import hub
 
-    make = getattr(hub, name)
-    network: nn.Module = make(pretrained=True) if classes is None else make(model_num_class=classes)
-    return network
+    make: Callable[..., nn.Module] = getattr(hub, name)
+    return make(pretrained=True) if classes is None else make(model_num_class=classes)
