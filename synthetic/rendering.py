@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from synthetic.body import P
-from synthetic.dive_scene import CameraView, follow, set_scene
+from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import look_at, paint_pool
 from synthetic.rendered_people import Figure, Image, draw_looks
@@ -121,10 +121,10 @@ def film_dive(
     frame_times = np.arange(options.frames) / options.rate
     shutter = np.arange(samples) / max(samples, 1) * options.motion_blur / options.rate
     times = (frame_times[:, None] + shutter).ravel()
-    scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
+    steps, entries = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
     looks = draw_looks(rng, options.divers)
     view = CameraView(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
-    world = scene.world_at(times)
+    world = between_steps(steps, times)
     flat = view.project(world)
     above = world[..., 1] > 0.0
     camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples, options.motion_blur)
@@ -142,7 +142,7 @@ def film_dive(
     )
     visible = above & ((pixels >= 0) & (pixels < size)).all(axis=-1)
     venue = int(rng.integers(1 << 62))
-    foam = _Foam(times, scene.entries, rng)
+    foam = _Foam(times, entries, rng)
     middle = slice(samples // 2, None, samples)  # the truth is that of the middle of the shutter
     truth = Truth(frame_times, pixels[middle, :, :JOINTS], visible[middle, :, :JOINTS], camera[middle])
     return Film(options, samples, view, venue, camera, figures, water, pixels, foam, truth)

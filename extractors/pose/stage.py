@@ -125,7 +125,7 @@ class Pose(Extractor[PoseConfig]):
         times = np.array(taken)
         shots = list(pairwise([*starts, len(times)]))
         agents = chooser.choose(tracker.tracks, shots, times)
-        tracker.forget()  # of all the people, only the agents are needed from here on
+        tracker.tracks, tracker.active = [], []  # of all the people, only the agents are needed from here on
         scale = np.array(full_size) / np.array(size)
         values, quality = output(config, times, shots, agents, full_size, scale)
         quality["forwards_per_frame"] = round(search.forwards / max(len(times), 1), 2)
