@@ -14,7 +14,7 @@ from data.store.arrays import Floats
 from synthetic.body import P
 from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
-from synthetic.pool import look_at, paint_pool
+from synthetic.pool import Audience, look_at, paint_pool
 from synthetic.rendered_people import Figure, Image, draw_looks
 
 JOINTS = 17
@@ -30,7 +30,7 @@ class Options:
     rate: int = 25  # frames per second
     size: tuple[int, int] = (448, 256)  # (width, height) in pixels, both even
     divers: int = 2  # 1 or 2
-    spectators: bool = False  # people on the stands
+    audience: Audience | None = None  # people on the stands
     motion_blur: float = 0.0  # share of the frame time that the shutter is open, 0 (sharp) to 1
 
 
@@ -65,7 +65,7 @@ class Film:
     @cached_property
     def pool(self) -> Image:
         """Background behind the divers, painted on first use."""
-        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.options.spectators)
+        return paint_pool(self.view, np.random.default_rng(self.venue), self.options.audience)
 
     def frames(self) -> Iterator[Image]:
         """The (height, width, 3) RGB pictures in order."""

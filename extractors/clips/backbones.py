@@ -6,7 +6,6 @@ the libraries are imported when a network is built, so that the table can be rea
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -141,5 +140,5 @@ def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
         return get_model(name, weights="DEFAULT") if classes is None else get_model(name, num_classes=classes)
     from pytorchvideo.models import hub
 
-    make: Callable[..., nn.Module] = getattr(hub, name)
+    make = getattr(hub, name)
     return make(pretrained=True) if classes is None else make(model_num_class=classes)

@@ -94,9 +94,9 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             "centre": _centre(points[:, 0, :, :-1]).astype(np.float32),
         }
         found_rate = round(float(detected.all(axis=1).mean()), 4)
-        quality = {"found_rate": found_rate, "dimensions": len(names) - 1, "joint_map": motion.summary}
         channels = {"keypoints": names, "centre": tuple(f"centre_{axis}" for axis in names[:-1])}
-        return StageOutput.of(self.arrays, values, quality, channels)
+        counts = {"found_rate": found_rate, "dimensions": len(names) - 1}
+        return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
         """The same with 3-D coordinates in metres and y up."""
