@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from models.tvl1 import COUPLING, DATA_WEIGHT, ITERATIONS, LEVELS, STEP, WARPS, coarser
+from models.tvl1 import COUPLING, DATA_WEIGHT, ITERATIONS, STEP, WARPS, coarse_to_fine
 from models.tvl1_kernels import FLAT, Box
 
 
@@ -31,17 +31,12 @@ def rectangle_flow_batch(
     count, height, width = first[0].shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width) or start.shape != (count, 2, y1 - y0, x1 - x0):
         raise ValueError(f"rectangle {box} and start {tuple(start.shape)} do not fit pictures {tuple(first[0].shape)}")
-    ladder = [(box, start, weight)]
-    while len(ladder) < min(LEVELS, len(first), len(second)):
-        ladder.append(coarser(*ladder[-1]))
-    correction = torch.zeros_like(ladder[-1][1])
-    for level in reversed(range(len(ladder))):
-        part, begin, use = ladder[level]
-        if level + 1 < len(ladder):
-            correction = _finer(correction, ladder[level + 1][0], part)
-        flow = _solve_level(first[level], second[level], part, begin + correction, use, light)
-        correction = flow - begin
-    return ladder[0][1] + correction
+
+    def solve(level: int, part: Box, flow: Tensor, use: Tensor) -> Tensor:
+        return _solve_level(first[level], second[level], part, flow, use, light)
+
+    flow: Tensor = coarse_to_fine(len(first), box, start, weight, solve, _finer)
+    return flow
 
 
 def _solve_level(first: Tensor, second: Tensor, box: Box, flow: Tensor, weight: Tensor, light: Tensor) -> Tensor:

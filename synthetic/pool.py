@@ -103,12 +103,12 @@ def _water(canvas: Image, row: int, rng: np.random.Generator) -> None:
 def _tower(canvas: Image, view: CameraView, rng: np.random.Generator) -> None:
     """The tower with its platforms: blocks of which the front, the side and the top are seen."""
     grey = np.array((168, 170, 172)) * rng.uniform(0.8, 1.1)
-    for x, y, z in (
+    for extent in (
         ((-9.5, -5.2), (-4.0, PLATFORM - 0.3), (-1.0, 1.0)),
         ((-9.0, -1.6), (4.85, 5.1), (-1.6, 1.6)),
         ((-9.0, 0.0), (PLATFORM - 0.32, PLATFORM), (-2.2, 2.2)),
     ):
-        _block(canvas, view, (x, y, z), grey)
+        _block(canvas, view, extent, grey)
     for edge in (-2.2, 2.2):
         posts = np.array([[x, PLATFORM + h, edge] for x in np.arange(-9.0, -1.9, 1.0) for h in (0.0, 0.95)])
         pixels = to_canvas(view.project(posts)[:, :2]).round().astype(int).reshape(-1, 2, 2)

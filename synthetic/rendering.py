@@ -17,8 +17,6 @@ from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
 from synthetic.pool import Audience, look_at, paint_pool
 from synthetic.rendered_people import Figure, Image, draw_looks
 
-JOINTS = 17
-
 BLUR_SAMPLES = 6  # pictures that are averaged for one with motion blur
 
 
@@ -144,7 +142,7 @@ def film_dive(
     venue = int(rng.integers(1 << 62))
     foam = _Foam(times, entries, rng)
     middle = slice(samples // 2, None, samples)  # the truth is that of the middle of the shutter
-    truth = Truth(frame_times, pixels[middle, :, :JOINTS], visible[middle, :, :JOINTS], camera[middle])
+    truth = Truth(frame_times, pixels[middle, :, :17], visible[middle, :, :17], camera[middle])
     return Film(options, samples, view, venue, camera, figures, water, pixels, foam, truth)
 
 

@@ -57,17 +57,13 @@ def make_jigsaws(
             _write_trial(root / task, trial, tools)
             if videos:
                 _write_views(root / task / "video", trial, tools, int(rng.integers(2, 21)), size)
-            lines.append(_meta_line(trial, items))
+            level = LEVELS.get(trial[-4], "N")
+            lines.append("\t".join([trial, "", level, str(sum(items)), "", *map(str, items)]))
         end = "\n" if task == "Suturing" else "\r\n"
         write_text(root / task / f"meta_file_{task}.txt", end.join(sorted(lines)) + end)
     if "Knot_Tying" in tasks:
         write_text(root / "Knot_Tying" / "kinematics" / "AllGestures" / "Knot_Tying_H002.txt", "")
     return root
-
-
-def _meta_line(trial: str, items: Sequence[int]) -> str:
-    level = LEVELS.get(trial[-4], "N")
-    return "\t".join([trial, "", level, str(sum(items)), "", *(str(item) for item in items)])
 
 
 def official_trials(task: str) -> list[str]:

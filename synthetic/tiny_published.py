@@ -20,17 +20,13 @@ from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
 from data.store import write_bytes
 from data.store.arrays import Floats
 from data.video import write_video
-from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, Shown, write_avi, write_matrix
+from synthetic.tiny_datasets import SIZE, Shown, athlete_and_camera, write_avi, write_matrix
 
 RATE = 25.0
 
 
 def _shown(quality: float, frames: int, seed: int, number: int) -> Shown:
-    """An athlete and a camera, as in the made AQA-7 set."""
-    rng = np.random.default_rng([seed, 11, number])
-    athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, RATE))
-    return Shown(athlete[:, None], camera, seed=number % 3)
+    return athlete_and_camera(np.random.default_rng([seed, 11, number]), seed, quality, frames, number % 3)
 
 
 def _write_frames(folder: Path, shown: Shown, first: int) -> None:

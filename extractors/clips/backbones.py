@@ -6,8 +6,10 @@ the libraries are imported when a network is built, so that the table can be rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
 from data.store import read_tensors
@@ -134,11 +136,14 @@ def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
 
 def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
     """A library's network of so many classes; None: with the weights that the library publishes."""
+    make: Callable[..., nn.Module]
+    published: dict[str, Any] = {"weights": "DEFAULT"}
     if entry.library == "torchvision":
         from torchvision.models import get_model
 
-        return get_model(name, weights="DEFAULT") if classes is None else get_model(name, num_classes=classes)
-    from pytorchvideo.models import hub
+        make, number = partial(get_model, name), "num_classes"
+    else:
+        from pytorchvideo.models import hub
 
-    make = getattr(hub, name)
-    return make(pretrained=True) if classes is None else make(model_num_class=classes)
+        make, published, number = getattr(hub, name), {"pretrained": True}, "model_num_class"
+    return make(**(published if classes is None else {number: classes}))

@@ -1,12 +1,7 @@
 """Stage `clips`: T clips of a video through a clip network, giving class logits and pooled features per step.
 
 The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step. The 1024 channels before
-the class layer are stored too.
-
-Preprocessing, as the published networks were evaluated: the picture's short side is scaled to `short_side` pixels and
-the centre square of the network's input size is cut out (224 of 256 for I3D), RGB goes to the network's own range
-([-1, 1] for I3D). Cut and resize are one step here: the centre square of `round(short x size / short_side)` pixels is
-cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
+the class layer are stored too. Pictures are prepared as the published networks were evaluated, see `prepare`.
 """
 
 from __future__ import annotations
@@ -160,6 +155,8 @@ def _plan(config: ClipsConfig, count: int) -> ClipPlan:
 
 def prepare(image: Picture, short_side: int, size: int) -> Picture:
     """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
+
+    It is cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
 
     >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
     (224, 224, 3)

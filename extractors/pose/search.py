@@ -60,8 +60,7 @@ class Search:
         """Detections with those of further quarter turns, until the person of a track is among them with confidence."""
         if time - self._retried.get(track.number, -np.inf) < RETRY_S:
             return people
-        further = [turn for turn in self._turns_by_tilt(time, track) if turn not in tried]
-        for turn in further:
+        for turn in [turn for turn in self._turns_by_tilt(time, track) if turn not in tried]:
             if self._confident(time, people, track):
                 return people
             tried.add(turn)
