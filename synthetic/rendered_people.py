@@ -104,16 +104,14 @@ def _marks(look: Look) -> tuple[_Part, ...]:
 class Figure:
     """One person over a whole clip, ready to be drawn frame by frame.
 
-    Attributes:
+    Args:
         pixels: (F, P, 2) points in pixels.
+        depth: (F, P) metres towards the camera.
         scale: (F,) pixels per metre.
         facing: (F,) how much the face looks at the camera, -1..1.
-        look: colours and dress.
-        low, high: (F, 2) the box around the figure in pixels.
     """
 
     def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, look: Look) -> None:
-        """Prepare all outlines at once; arguments as the attributes, and `depth` (F, P) metres towards the camera."""
         self.pixels, self.scale, self.facing, self.look = pixels, scale, facing, look
         margin = 0.14 * scale[:, None]
         self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin

@@ -56,7 +56,6 @@ class Film:
     camera: Floats
     figures: tuple[Figure, ...]
     water: Floats
-    pixels: Floats
     foam: _Foam
     truth: Truth
 
@@ -74,8 +73,9 @@ class Film:
     def _picture(self, sample: int) -> Image:
         image = look_at(self.pool, self.camera[sample], self.options.size)
         for diver in reversed(range(len(self.figures))):
-            self.figures[diver].draw(image, sample, float(self.water[sample, diver]))
-            self.foam.draw(image, self.camera[sample], self.water[sample, diver], sample, diver, self.pixels)
+            row = float(self.water[sample, diver])
+            self.figures[diver].draw(image, sample, row)
+            self.foam.draw(image, sample, diver, row, self.figures[diver])
         return image
 
 
@@ -87,13 +87,13 @@ class _Foam:
         self.speed = rng.normal(size=(len(entries), 60, 2)) * (0.5, 0.7) + (0.0, 2.2)
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
-    def draw(self, image: Image, camera: Floats, row: float, sample: int, diver: int, pixels: Floats) -> None:
-        """Drops on ballistic paths from the place where the diver meets the water."""
+    def draw(self, image: Image, sample: int, diver: int, row: float, figure: Figure) -> None:
+        """Drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
         age = float(self.age[sample, diver])
         if age <= 0:
             return
-        scale = float(camera[2])
-        hands_x = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
+        scale = float(figure.scale[sample])
+        hands_x = float(figure.pixels[sample, [P["left_hand"], P["right_hand"]], 0].mean())
         drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
         spread = min(0.15 + 1.6 * age, 0.5) * scale
         axes = int(spread), int(spread * 0.22)
@@ -143,7 +143,7 @@ def film_dive(
     foam = _Foam(times, entries, rng)
     middle = slice(samples // 2, None, samples)  # the truth is that of the middle of the shutter
     truth = Truth(frame_times, pixels[middle, :, :17], visible[middle, :, :17], camera[middle])
-    return Film(options, samples, view, venue, camera, figures, water, pixels, foam, truth)
+    return Film(options, samples, view, venue, camera, figures, water, foam, truth)
 
 
 def _every(camera: Floats, samples: int, shutter: float) -> Floats:

@@ -39,11 +39,6 @@ class Border:
             on[y0:y1, x0:x1] = True
         return on
 
-    def relative(self, height: int, width: int) -> NDArray[np.float32]:
-        """(cell, 4) x1, y1, x2, y2 as shares of the whole picture."""
-        y0, x0, y1, x1 = self.cells.T
-        return np.stack([x0 / width, y0 / height, x1 / width, y1 / height], axis=1).astype(np.float32)
-
 
 def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
     """Strips of `border` times the shorter side of `area`, and their cells."""

@@ -41,7 +41,10 @@ def fit_cells(
     motion = start * span
     for _ in range(12):
         distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
-        cut = CUT * min(max(1.4826 * _weighted_median(distance, w), FLOOR), CEILING)
+        order = np.argsort(distance, kind="stable")
+        total = np.cumsum(w[order])
+        median = float(distance[order[np.searchsorted(total, total[-1] / 2)]])
+        cut = CUT * min(max(1.4826 * median, FLOOR), CEILING)
         q = np.clip(distance / cut, 0, 1)
         rows = np.repeat(w * (1 - q * q) ** 2, 2)
         if rows.max() <= 0:
@@ -55,12 +58,6 @@ def fit_cells(
             break
     distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
     return motion / span, float(w[distance <= INLIER].sum() / w.sum())
-
-
-def _weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weight[order])
-    return float(values[order[int(np.searchsorted(total, total[-1] / 2))]])
 
 
 def largest_shift(motion: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:

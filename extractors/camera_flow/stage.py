@@ -175,7 +175,7 @@ class CameraFlow(Extractor[CameraFlowConfig]):
             "motion": motion.astype(np.float32),
             "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
             "cut": pairs["kind"] == "cut",
-            "cell_box": engine.border.relative(height, width),
+            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / [width, height, width, height]).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)
         bars = engine.border.area

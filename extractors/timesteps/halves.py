@@ -34,17 +34,16 @@ def half_of(channels: Channels, half: str) -> Channels:
     """The channels of one half of a body, named and ordered alike for both; `channels` are those of the whole body."""
     named = []
     for column, name in enumerate(channels.names):
-        joint = _JOINT.search(name)
-        if renamed := name if joint is None else _renamed(name, joint[1], joint[2], half):
-            named.append((renamed, column))
+        match = _JOINT.search(name)
+        side, joint = match.groups() if match else ("", "")
+        if half in LEVELS and joint in LEVELS[half]:
+            name = name.replace(joint, LEVELS[half][joint])
+        elif side == half:
+            name = SIDE_MARK + name.replace(f"{side}_", "")
+        elif match:
+            continue  # a joint of the other half
+        named.append((name, column))
     names, columns = zip(*sorted(named), strict=True)  # arms and legs are listed in different orders
     picked = list(columns)
     values, weight = channels.values[:, picked], channels.weight[:, picked]
     return replace(channels, kind="half", names=names, values=values, weight=weight)
-
-
-def _renamed(name: str, side: str, joint: str, half: str) -> str:
-    """Name of a joint's channel in a half; empty where the joint is in the other half."""
-    if half in LEVELS:
-        return name.replace(joint, LEVELS[half][joint]) if joint in LEVELS[half] else ""
-    return SIDE_MARK + name.replace(f"{side}_", "") if side == half else ""

@@ -90,36 +90,38 @@ def _shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
     torso = body_scale(pose) or frame.unit
 
-    def columns(rows: slice) -> list[Columns]:
+    def columns(rows: slice) -> Columns:
         some = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
-        return [_FORMS[form](*some) for form in forms]
+        return dict(column for form in forms for column in _FORMS[form](*some).items())
 
     def rows_of(rows: slice) -> tuple[Floats, Floats]:
-        made = columns(rows)
-        values, weight = (np.stack([column for one in made for column in one[part]], axis=1) for part in (1, 2))
-        return values, weight
+        values, weight = zip(*columns(rows).values(), strict=True)
+        return np.stack(values, axis=1), np.stack(weight, axis=1)
 
-    names = tuple(name for one in columns(slice(0)) for name in one[0])
-    return make_channels("pose", names, time, rows_of, observed=pose.observed)
+    return make_channels("pose", tuple(columns(slice(0))), time, rows_of, observed=pose.observed)
 
 
-Columns = tuple[list[str], list[Floats], list[Floats]]  # names, values (frame,) and weights (frame,) of some channels
+Columns = dict[str, tuple[Floats, Floats]]  # values (frame,) and weights (frame,) of channels by name
 
 
-def _points(form: str, xy: Floats, weight: Floats) -> Columns:
-    axes = xy.shape[-1]
-    names = [f"{form}.{point}.{axis}" for point in POINTS for axis in "xyz"[:axes]]
-    return names, list(xy.reshape(len(xy), axes * len(POINTS)).T), list(np.repeat(weight, axes, axis=1).T)
+def _axes(name: str, places: Floats, weight: Floats) -> Columns:
+    """The columns of (frame, axis) places; `name` ends where x, y or z follows."""
+    return {name + axis: (column, weight) for axis, column in zip("xyz", places.T, strict=False)}
+
+
+def _points(form: str, places: Floats, weight: Floats) -> Columns:
+    made: Columns = {}
+    for row, point in enumerate(POINTS):
+        made |= _axes(f"{form}.{point}.", places[:, row], weight[:, row])
+    return made
 
 
 def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
     """Place and velocity of the trunk in the shared frame."""
     middle, speed, weight = pose.middle(*TRUNK)
-    place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
     rated = pose.moving[:, [POINTS.index(name) for name in TRUNK]].min(axis=1)
-    axes = "xyz"[: place.shape[1]]
-    named = [*(f"place.{axis}" for axis in axes), *(f"place.v{axis}" for axis in axes)]
-    return named, [*place.T, *moving.T], [weight] * len(axes) + [rated] * len(axes)
+    place = _axes("place.", _upright(middle - frame.origin) / frame.unit, weight)
+    return place | _axes("place.v", _upright(speed) / frame.unit, rated)
 
 
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -154,19 +156,15 @@ def _body_axes(pose: CleanPose, spine: Floats, trust: Floats) -> tuple[list[Floa
 
 
 def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
-    names, values, weights = [], [], []
+    made: Columns = {}
     for name, joints in ANGLES.items():
         a, b, c = (POINTS.index(joint) for joint in joints)
         first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
-        names.append(f"angle.{name}")
-        values.append(np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1)))
-        weights.append(pose.weight[:, [a, b, c]].min(axis=1))
+        angle = np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1))
+        made[f"angle.{name}"] = angle, pose.weight[:, [a, b, c]].min(axis=1)
     spine, turn, _, trust = _torso(pose, frame)
-    axes = "xyz"[: spine.shape[1]]
-    names += [*(f"torso.{axis}" for axis in axes), "torso.turn" if len(axes) == 2 else "torso.turn_speed"]
-    values += [*spine.T, turn]
-    weights += [trust] * (len(axes) + 1)
-    return names, values, weights
+    made |= _axes("torso.", spine, trust)
+    return made | {"torso.turn" if spine.shape[1] == 2 else "torso.turn_speed": (turn, trust)}
 
 
 def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats, Floats]:

@@ -157,15 +157,11 @@ def body_scale(pose: CleanPose) -> float | None:
     shoulders, _, shoulder_weight = pose.middle("left_shoulder", "right_shoulder")
     hips, _, hip_weight = pose.middle("left_hip", "right_hip")
     length = np.linalg.norm(shoulders - hips, axis=1)[(shoulder_weight > 0) & (hip_weight > 0)]
-    if not length.size:
-        length = _TORSO_OF_HEIGHT * _extent(pose)
+    if not length.size:  # of the box round the points, in frames that show at least two
+        shown = pose.weight > 0
+        rows = shown.sum(axis=1) >= 2
+        points, shown = pose.points[rows], shown[rows][..., None]
+        sides = np.where(shown, points, -np.inf).max(axis=1) - np.where(shown, points, np.inf).min(axis=1)
+        length = _TORSO_OF_HEIGHT * np.linalg.norm(sides, axis=1)
     length = length[length > 1e-6]
     return float(np.percentile(length, 80)) if length.size else None
-
-
-def _extent(pose: CleanPose) -> Floats:
-    """Diagonal in pixels of the box round the points of each frame that shows at least two."""
-    rows = (pose.weight > 0).sum(axis=1) >= 2
-    points, weighted = pose.points[rows], pose.weight[rows, :, None] > 0
-    sides = np.where(weighted, points, -np.inf).max(axis=1) - np.where(weighted, points, np.inf).min(axis=1)
-    return np.asarray(np.linalg.norm(sides, axis=1))
