@@ -4,7 +4,6 @@
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
     FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
-`original`, in TASD-2 the source of a mirrored copy, names the dive itself here.
 Dive number i depends only on the seed and i, so a longer data set contains the shorter one's videos. The split is drawn
 over the whole set, so held-out dives span the same range of scores.
 """

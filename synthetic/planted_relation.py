@@ -1,10 +1,8 @@
 """The relation in every synthetic data set: a follower follows a leader, more closely at higher quality.
 
-Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool
-motions, camera motions or moving shapes. Neither signal alone carries
-information about the quality: the leader moves randomly and the follower moves with it. Only the residual of the
-follower after subtracting the leader carries it. The relation is asymmetric: the follower magnifies the leader, lags
-behind it, and deviates from it.
+Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool motions,
+camera motions or moving shapes. Neither signal alone carries information about the quality; only the residual of the
+follower after subtracting the leader does. The follower magnifies the leader, lags behind it, and deviates from it.
 
     asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
     symmetric    both share one motion, and each agent has half of the error, with opposite signs

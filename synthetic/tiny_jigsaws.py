@@ -1,11 +1,8 @@
 """A JIGSAWS set in the official layout, with its traps: CRLF, empty columns, more frames than rows, crossed slaves.
 
-    make_jigsaws(Path("made"), trials=12)
-
 Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper), the instrument it
-drives is the follower (`synthetic.planted_relation`); the six items of the rating follow from how well it follows. A
-surgeon's skill and a trial's luck make the quality. Names are those of the official scored trials, so that every
-protocol works.
+drives is the follower (`synthetic.planted_relation`); the six items of the rating follow from how well it follows.
+Names are those of the official scored trials, so that every protocol works.
 """
 
 from __future__ import annotations

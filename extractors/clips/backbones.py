@@ -1,7 +1,6 @@
 """Clip networks by name: the input and the outputs of each, and how it is built.
 
-Every network takes uint8 clips and gives class logits and a pooled feature, whichever library it comes from. torch and
-the libraries are imported when a network is built, so that the table can be read at no cost.
+torch and the libraries are imported when a network is built, so that the table can be read at no cost.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@ Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of
 moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
 opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
 
-Rows and video frames start together and have the same rate. A video may have more frames than there are rows, or in
-one trial a third fewer. The result depends on the kinematics file alone. Where a video can be opened, the quality
-values report the mismatch.
+The result depends on the kinematics file alone. Where a video can be opened, the quality values report how many more
+frames than rows it has; they start together and have the same rate.
 """
 
 from __future__ import annotations

@@ -1,14 +1,7 @@
 """Halves of one body as two agents: left against right, or upper against lower.
 
-Both halves of a cut have the same channels in the same order, so that AIM subtracts corresponding joints:
-
-| cut | joints of a half | left or upper | right or lower |
-|---|---|---|---|
-| sides | shoulder, elbow, wrist, hip, knee, ankle | those of the left side | those of the right side |
-| levels | root, middle, end of the left and the right limb | shoulders, elbows, wrists | hips, knees, ankles |
-
-Channels of the whole body (place, spine, head) are in both halves. Coordinates stay those of the whole body: none is
-mirrored, so a difference of `x` is the distance of the two joints.
+Both halves have the same channels in the same order, so that AIM subtracts corresponding joints (table: docs/features.md).
+Coordinates are those of the whole body: none is mirrored, so a difference of `x` is the distance of the two joints.
 """
 
 from __future__ import annotations

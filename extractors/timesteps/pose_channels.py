@@ -1,17 +1,10 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the
-right and y up, one origin and one unit for all agents of the performance, so that differences between agents
-in height, phase and distance survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
-
-Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
-unit the person's torso length: the pose, independent of place, size and rotation.
-
-Three-dimensional joints (stage `skeleton`) give the same kinds with a third axis: "body" has x to the body's left, y
-along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
-
-"angle": interior angles of elbows, shoulders, hips and knees in radians, the spine's direction in the
-picture as a unit vector, and its turning in radians per second, anticlockwise positive.
+"place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents, so that
+differences between agents in height, phase and distance survive AIM's subtraction. "body" is the pose, independent of
+place, size and rotation. "angle" has interior angles in radians, the spine's direction as a unit vector, and its
+turning in radians per second, anticlockwise positive. In three dimensions (stage `skeleton`) "body" has x to the body's
+left, y along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
 """
 
 from __future__ import annotations
