@@ -108,5 +108,5 @@ def predict_members(
 
 
 def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:
-    """One member's parameters out of a stack's, named and shaped as `Aim` with `PlainLayers` has them."""
+    """One member's parameters out of a stack's, named and shaped as those of a single `Aim`."""
     return {name: values[member].clone() for name, values in state.items()}

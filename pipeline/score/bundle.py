@@ -30,7 +30,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
@@ -87,7 +87,7 @@ class Bundle:
         self.combination = combination
         self.notes = notes
         self.runs = len(next(iter(run.state.values())))
-        self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
+        self._net = Aim(run.model, run.sizes, Layers(self.runs))
         self._net.load_state_dict(run.state)
         self._net.double().eval()
 
@@ -242,7 +242,7 @@ def _check_shapes(run: TrainedRun) -> None:
         raise ValueError("the training labels or the settings are of another form")
     members = len(next(iter(run.state.values()), ()))
     with torch.device("meta"):
-        network = Aim(run.model, run.sizes, StackedLayers(members))
+        network = Aim(run.model, run.sizes, Layers(members))
     expected = {name: values.shape for name, values in network.state_dict().items()}
     if not members or {name: values.shape for name, values in run.state.items()} != expected:
         raise ValueError("the weights are not those of this network")

@@ -42,7 +42,7 @@ from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.metrics import spearman
 from models.stacked import StackData, predict_members
 from pipeline.cache import software
@@ -117,7 +117,7 @@ class FoldNetworks:
 
     @cached_property
     def _net(self) -> Aim:
-        net = Aim(self.model, self.sizes, StackedLayers(len(next(iter(self.state.values())))))
+        net = Aim(self.model, self.sizes, Layers(len(next(iter(self.state.values())))))
         net.load_state_dict(dict(self.state))
         return net.double().eval()
 

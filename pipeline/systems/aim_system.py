@@ -13,8 +13,8 @@ from torch import Tensor
 from data.store.arrays import Floats, Rows
 from models.aim import AimOutput
 from models.aim_config import AimSizes
-from models.build import NetworkConfig, build
-from models.layers import StackedLayers
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -139,7 +139,7 @@ class AimSystem:
         )
 
     def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int, rows: Rows) -> AimOutput:
-        net = build(self.model, sizes, StackedLayers(self.config.runs))
+        net = build(self.model, sizes, Layers(self.config.runs))
         net.load_state_dict(state)
         folds, chosen = torch.full((self.config.runs,), fold), torch.from_numpy(rows).expand(self.config.runs, -1)
         return predict_members(net, data, folds, rows=chosen)

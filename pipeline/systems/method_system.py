@@ -30,7 +30,7 @@ from torch import Tensor
 from data.errors import Cancelled
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
@@ -242,7 +242,7 @@ class MethodSystem:
         base = [config.seed, zlib.crc32(train.tobytes())]
         seeds = np.random.SeedSequence(base).generate_state(size)
         members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
-        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], StackedLayers(size))
+        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], Layers(size))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from data.store.arrays import Floats
 from models.aim_config import AimSizes
-from models.build import NetworkConfig, build
-from models.layers import PlainLayers
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
@@ -107,7 +107,7 @@ def split_members(
     if pick_device(config).type != "cpu":
         return groups
     with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in build(model, sizes, PlainLayers()).parameters())
+        count = sum(parameter.numel() for parameter in build(model, sizes, Layers()).parameters())
     largest = max(1, STACK_PARAMETERS // count)
     parts = []
     for group in groups:

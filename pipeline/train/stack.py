@@ -17,8 +17,8 @@ from data.errors import Cancelled
 from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.build import NetworkConfig, build
-from models.layers import StackedLayers
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, member_state, predict_members
 from pipeline.recipes import TrainConfig
@@ -102,7 +102,7 @@ class Stack:
         self.device = pick_device(config)
         self.members, self.config = members, config
         self.data = _narrow(data, model).to(self.device, torch.float32)
-        self.net = build(model, sizes, StackedLayers(len(members)))
+        self.net = build(model, sizes, Layers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
         self.net.start([torch.Generator().manual_seed(member.seed) for member in members], starts)

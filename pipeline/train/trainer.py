@@ -16,7 +16,7 @@ from data.errors import DataError, UsageError
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.build import NetworkConfig, check
+from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -131,7 +131,7 @@ def sizes_of(features: FeatureSet) -> AimSizes:
 def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
     """Raise UsageError, which names the setting to change, where the network does not fit the features."""
     try:
-        check(model, sizes)
+        model.check(sizes)
     except ValueError as error:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
 
