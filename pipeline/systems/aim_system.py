@@ -1,16 +1,16 @@
-"""AIM or a compared network as a system: all runs on all folds of all tasks train at once."""
+"""AIM or a compared network as a system, and one that learns the score without the difficulty."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from data.store.arrays import Floats, Rows
+from data.video import Record
 from models.aim import AimOutput
 from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
@@ -18,8 +18,8 @@ from models.layers import Layers
 from models.stacked import StackData, predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
-from pipeline.recipes import TrainConfig
-from pipeline.systems.interface import HeldOut, Part, by_fold
+from pipeline.systems.baselines import difficulties
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, by_fold
 from pipeline.train import (
     SCORES,
     Fitted,
@@ -28,6 +28,7 @@ from pipeline.train import (
     check_sizes,
     fit_members,
     fit_normaliser,
+    label_table,
     run_members,
     sizes_of,
     stack_data,
@@ -36,26 +37,15 @@ from pipeline.train import (
 
 
 @dataclass(frozen=True)
-class AimSystem:
+class AimSystem(NetworkSystem):
     """AIM or a compared network: all runs on all folds of all tasks train at once; equal training parts train once.
 
-    Attributes:
-        name: shown in tables.
-        model: the network.
-        config: the recipe.
-        pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
-            each task on its own, as the paper does.
-        checkpoints: folder of the checkpoints for resuming, or None.
-        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
+    With `pool` one network trains on all tasks of a fold, each task with its own normalisation and score range; else
+    each task trains on its own, as in the paper.
     """
 
-    name: str
     model: NetworkConfig
-    config: TrainConfig
     pool: bool = False
-    checkpoints: Path | None = None
-    watch: tuple[int, ...] = ()
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
@@ -79,17 +69,6 @@ class AimSystem:
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
         return self._read(fitted, parts, groups, normalisers, sizes, data)
-
-    def cost(self, parts: Sequence[Part]) -> int:
-        """Rows that training on these parts passes through, over all networks and epochs."""
-        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
-        return self.config.runs * self.config.epochs * sum(rows.values())
-
-    def inner(self, runs: int) -> AimSystem:
-        """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
-        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
-        place = None if self.checkpoints is None else self.checkpoints / "inner"
-        return replace(self, config=fewer, checkpoints=place)
 
     def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
         """Indices of the parts that share networks."""
@@ -135,7 +114,6 @@ class AimSystem:
             losses=fitted.losses,
             loss_epochs=fitted.loss_epochs,
             by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
-            watched=self.watch,
         )
 
     def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int, rows: Rows) -> AimOutput:
@@ -143,6 +121,43 @@ class AimSystem:
         net.load_state_dict(state)
         folds, chosen = torch.full((self.config.runs,), fold), torch.from_numpy(rows).expand(self.config.runs, -1)
         return predict_members(net, data, folds, rows=chosen)
+
+
+@dataclass(frozen=True)
+class TimesDifficulty(System):
+    """A network that learns score / difficulty; its prediction times the announced difficulty is the score."""
+
+    system: AimSystem
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the network."""
+        return self.system.name
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        divided = replace(features, records=tuple(map(_without_difficulty, features.records)))
+        held, level = self.system.held_out(divided, parts, progress, stop), difficulties(features)
+        return replace(held, score=tuple(s * level[p.test] for s, p in zip(held.score, parts, strict=True)))
+
+    def cost(self, parts: Sequence[Part]) -> int:
+        """As of the network."""
+        return self.system.cost(parts)
+
+
+def can_divide(features: FeatureSet) -> bool:
+    """Whether every labelled performance has a difficulty above 0."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    return bool(labelled.any() and (difficulties(features)[labelled] > 0).all())
+
+
+def _without_difficulty(record: Record) -> Record:
+    labels = record.labels
+    if labels is None or labels.score is None:
+        return record
+    return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
 
 
 def _test_rows(parts: Sequence[Part], group: Sequence[int]) -> Rows:

@@ -8,7 +8,7 @@ is only taken from systems that are clearly worse.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,10 @@ from data.splits import TIED, tied
 from data.store.arrays import Floats
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
-from pipeline.systems.interface import Composed, HeldOut, Part, System
+from pipeline.systems.interface import HeldOut, Part, System
 from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, fold_names, inner_parts, inner_version
-from pipeline.train import Stop, label_table
+from pipeline.systems.selection import INNER_RUNS, as_many_runs, by_outer, fold_names, inner_parts, joined
+from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
 
@@ -55,7 +54,7 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 
 
 @dataclass(frozen=True)
-class Combined(Composed):
+class Combined(System):
     """The weighted mean of several systems.
 
     The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
@@ -64,7 +63,7 @@ class Combined(Composed):
 
     Attributes:
         kinds: groups that stay on one side of an inner fold.
-        seed: of the inner folds, of which there are `folds`.
+        seed: of the inner folds.
         validate: False leaves out the inner validation: equal weights.
     """
 
@@ -72,14 +71,12 @@ class Combined(Composed):
     kinds: tuple[str, ...] = TIED
     seed: int = 0
     validate: bool = True
-    folds: int = INNER_FOLDS
     name: str = COMBINED
-    baseline: bool = False
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """Every candidate on the inner folds, then every candidate on every part."""
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        inside = [(inner_version(candidate), every) for candidate in self.candidates if every]
+        every = joined(self._inner(features, parts))
+        inside = [(candidate.inner(INNER_RUNS), every) for candidate in self.candidates if every]
         return [*inside, *((candidate, parts) for candidate in self.candidates)]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
@@ -109,13 +106,13 @@ class Combined(Composed):
         ]
         if self.validate:
             chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
-            rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
+            rows.append((replace(self, name=BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
         return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         if not self.validate:
             return {name: [] for name in fold_names(parts)}
-        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
+        return inner_parts(features, parts, self.kinds, self.seed)
 
     def _choice(self, fold: str, weights: Floats, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         named = [candidate.name for candidate in self.candidates]
@@ -124,20 +121,6 @@ class Combined(Composed):
             "weights": dict(zip(named, weights.tolist(), strict=True)),
             "figures": dict(zip([*named, self.name], map(dict, figures), strict=True)),
         }
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A row of results that is no training of its own."""
-
-    name: str
-    baseline: bool = False
-
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """Never called: the row comes from `Combined.joined`."""
-        raise NotImplementedError(self.name)
 
 
 @dataclass(frozen=True)

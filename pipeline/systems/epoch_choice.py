@@ -15,10 +15,8 @@ from data.splits import TIED
 from data.store.arrays import Floats, Rows
 from models.metrics import spearman
 from pipeline.features import FeatureSet
-from pipeline.systems.aim_system import AimSystem
-from pipeline.systems.interface import Composed, HeldOut, Part, System, errors_and_deviations
-from pipeline.systems.method_system import MethodSystem
-from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, sortable
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, errors_and_deviations
+from pipeline.systems.selection import INNER_RUNS, agreement, by_outer, inner_parts, joined, sortable
 from pipeline.train import label_table
 
 WATCHED = 20
@@ -34,7 +32,7 @@ def watched_epochs(epochs: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class WithEpochs(Composed):
+class WithEpochs(System):
     """A network by its last epoch, with a second row for the epoch that inner validation chooses.
 
     The training part of each fold, over all its tasks, is split into inner folds; the epoch with the highest Spearman's
@@ -47,28 +45,24 @@ class WithEpochs(Composed):
             it is an upper bound for comparison with published numbers, and no result.
     """
 
-    system: AimSystem | MethodSystem
+    system: NetworkSystem
     kinds: tuple[str, ...] = TIED
     oracle: bool = False
-    baseline: bool = False
     seed: int = 0
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         """The name of the system."""
         return self.system.name
 
-    def inner(self, runs: int) -> AimSystem | MethodSystem:
-        """The system by its last epoch, with as many runs at most, for inner validation of others.
-
-        It watches the same epochs as inside `trainings`, so that both are one training.
-        """
+    def inner(self, runs: int) -> NetworkSystem:
+        """The system by its last epoch; it watches the same epochs as inside `trainings`, so that both train once."""
         return self._watching().inner(runs)
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
         watching = self._watching()
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
+        every = joined(self._inner(features, parts))
         return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
@@ -76,7 +70,7 @@ class WithEpochs(Composed):
         last, *inside = held
         if last.deviation and inside:
             last = replace(last, inside=self._errors_inside(features, parts, inside[0]))
-        rows = [(CHOSEN, self._inside(features, parts, last.watched, inside))]
+        rows = [(CHOSEN, self._inside(features, parts, inside))]
         if self.oracle:
             true = label_table(features.records)[:, 0]
             best = [
@@ -86,17 +80,15 @@ class WithEpochs(Composed):
             rows.append((ORACLE, best))
         return replace(last, variants=tuple(self._row(ending, last, places) for ending, places in rows))
 
-    def _watching(self) -> AimSystem | MethodSystem:
+    def _watching(self) -> NetworkSystem:
         return replace(self.system, watch=watched_epochs(self.system.config.epochs))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
-        return inner_parts(features, parts, kinds=self.kinds, seed=self.seed)
+        return inner_parts(features, parts, self.kinds, self.seed)
 
-    def _inside(
-        self, features: FeatureSet, parts: Sequence[Part], watched: Sequence[int], held: Sequence[HeldOut]
-    ) -> list[int]:
+    def _inside(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[int]:
         """Index of the watched epoch that inner validation chooses for each part; the last where it cannot."""
-        last = len(watched) - 1
+        last = len(self._watching().watch) - 1
         if not held:
             return [last] * len(parts)
         inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
@@ -113,8 +105,7 @@ class WithEpochs(Composed):
     ) -> tuple[tuple[Rows, Floats], ...]:
         """`HeldOut.inside` of each part, by the last epoch."""
         inner, true = self._inner(features, parts), label_table(features.records)[:, 0]
-        cuts = [part for each in inner.values() for part in each]
-        pairs = [errors_and_deviations(held, i, true[part.test]) for i, part in enumerate(cuts)]
+        pairs = [errors_and_deviations(held, i, true[part.test]) for i, part in enumerate(joined(inner))]
         by_fold = by_outer(inner, [error / deviation for error, deviation in pairs])
         of_parts: list[tuple[Rows, Floats]] = []
         for part in parts:
@@ -128,7 +119,7 @@ class WithEpochs(Composed):
     def _row(self, ending: str, held: HeldOut, places: Sequence[int]) -> tuple[System, HeldOut]:
         """One more row: part i by the epoch at `places[i]`."""
         score = tuple(values[place] for values, place in zip(held.by_epoch, places, strict=True))
-        chosen = tuple(f"epoch {held.watched[place]}" for place in places)
+        chosen = tuple(f"epoch {self._watching().watch[place]}" for place in places)
         return replace(self.system, name=f"{self.name}, {ending}"), HeldOut(score, chosen=chosen)
 
 

@@ -18,7 +18,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, Part
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part
 from pipeline.train import Stop, fit_normaliser, label_table, stack_data, training_set
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from pipeline.train.fit import CORES
@@ -139,15 +139,10 @@ class _Scored:
 
 
 @dataclass(frozen=True)
-class MethodSystem:
-    """A method as a system; the module's docstring says what it takes of the recipe."""
+class MethodSystem(NetworkSystem):
+    """A method as a system; the module's docstring says what it takes of the recipe. Finished folds are kept."""
 
-    name: str
     model: MethodConfig
-    config: TrainConfig
-    checkpoints: Path | None = None  # folder in which finished folds are kept for resuming
-    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
@@ -190,18 +185,8 @@ class MethodSystem:
             losses=np.concatenate([one.losses for one in scored], axis=1),
             loss_epochs=self._loss_epochs(),
             by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
-            watched=self.watch,
             deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
         )
-
-    def cost(self, parts: Sequence[Part]) -> int:
-        """Rows that training on these parts passes through, over all networks and epochs."""
-        rows = {part.train.tobytes(): len(part.train) for part in parts}
-        return self.config.runs * self.config.epochs * sum(rows.values())
-
-    def inner(self, runs: int) -> MethodSystem:
-        """The same system with at most `runs` runs, for inner validation."""
-        return replace(self, config=self.config.model_copy(update={"runs": min(runs, self.config.runs)}))
 
     def _loss_epochs(self) -> tuple[int, ...]:
         every = max(1, self.config.epochs // HISTORY)

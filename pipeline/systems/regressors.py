@@ -20,7 +20,7 @@ from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import HeldOut, Part, by_fold
+from pipeline.systems.interface import HeldOut, Part, System, by_fold
 from pipeline.train import Stop, label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
@@ -157,7 +157,7 @@ _KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", 
 
 
 @dataclass(frozen=True)
-class RegressionSystem:
+class RegressionSystem(System):
     """A regression as a system.
 
     Attributes:
@@ -178,7 +178,6 @@ class RegressionSystem:
     c: float = 10.0
     epsilon: float = 0.1
     pool: bool = False
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None

@@ -28,7 +28,7 @@ INNER_RUNS = 2
 
 
 @dataclass(frozen=True)
-class Selected:
+class Selected(System):
     """For every outer fold the candidate that ranks best inside its training part.
 
     The training part of a fold (over all its tasks) is split into inner folds; every candidate trains on the inner
@@ -38,15 +38,13 @@ class Selected:
     Attributes:
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
-        folds: inner folds; fewer where there are fewer independent groups.
+        seed: of the inner folds.
     """
 
     name: str
     candidates: tuple[System, ...]
     kinds: tuple[str, ...] = TIED
-    folds: int = INNER_FOLDS
     seed: int = 0
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
@@ -65,27 +63,15 @@ class Selected:
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be split."""
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        tried = self.candidates if every else ()
-        return self._best(features, parts, [inner_version(c).held_out(features, every, progress, stop) for c in tried])
-
-    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
-        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
-
-    def _best(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[str]:
-        """Name of the candidate that ranks best for each part; `held` are their predictions on the inner folds."""
-        first = self.candidates[0].name
-        if not held:
-            return [first] * len(parts)
-        true, inner = label_table(features.records)[:, 0], self._inner(features, parts)
-        values: dict[str, dict[str, float]] = {name: {} for name in inner}
-        for candidate, predicted in zip(self.candidates, held, strict=True):
-            means = by_outer(inner, [scores.mean(0) for scores in predicted.score])
-            for name in values:
-                mine = list(zip(inner[name], means[name], strict=True))
-                values[name][candidate.name] = sortable(agreement(mine, true))
-        best = {name: max(rhos, key=rhos.__getitem__) for name, rhos in values.items() if inner[name]}
-        return [best.get(part.fold, first) for part in parts]
+        inner, true = inner_parts(features, parts, self.kinds, self.seed), label_table(features.records)[:, 0]
+        rhos: dict[str, dict[str, float]] = {fold: {} for fold, cuts in inner.items() if cuts}
+        for candidate in self.candidates if rhos else ():
+            held = candidate.inner(INNER_RUNS).held_out(features, joined(inner), progress, stop)
+            means = by_outer(inner, [scores.mean(0) for scores in held.score])
+            for fold, values in rhos.items():
+                values[candidate.name] = sortable(agreement(list(zip(inner[fold], means[fold], strict=True)), true))
+        best = {fold: max(values, key=values.__getitem__) for fold, values in rhos.items()}
+        return [best.get(part.fold, self.candidates[0].name) for part in parts]
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
@@ -101,10 +87,10 @@ def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
 def inner_parts(
     features: FeatureSet,
     parts: Sequence[Part],
-    *,
     kinds: tuple[str, ...],
-    folds: int = INNER_FOLDS,
     seed: int = 0,
+    *,
+    folds: int = INNER_FOLDS,
     shared: bool = True,
 ) -> dict[str, list[Part]]:
     """The training part of every outer fold, split into inner folds; empty where it cannot be split.
@@ -120,7 +106,7 @@ def inner_parts(
     return {
         name: _between(parts, name, blocks)
         if blocks
-        else _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
+        else _cut(features, [part for part in parts if part.fold == name], kinds, folds, seed)
         for name in fold_names(parts)
     }
 
@@ -159,15 +145,14 @@ def _between(parts: Sequence[Part], name: str, blocks: Sequence[Sequence[str]]) 
     return inner
 
 
-def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
+def _cut(features: FeatureSet, outer: Sequence[Part], kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
     rows = np.unique(np.concatenate([part.train for part in outer]))
     records = [features.records[row] for row in rows]
     folds = min(folds, len(tied(records, kinds)))
     if folds < 2:
         return []
-    cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
     parts = []
-    for cut in cuts:
+    for cut in kfold(records, k=folds, seed=seed, kinds=kinds):
         held = set(cut.test)
         for part in outer:
             test = np.array([row for row in part.train if features.ids[row] in held], dtype=np.intp)
@@ -175,6 +160,11 @@ def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...],
             if len(test) and len(train) >= 2:
                 parts.append(Part(part.task, f"{part.fold}/{cut.name}", train, test))
     return parts
+
+
+def joined(inner: Mapping[str, Sequence[Part]]) -> list[Part]:
+    """All inner parts, in order."""
+    return [part for cuts in inner.values() for part in cuts]
 
 
 def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[str, list[T]]:
@@ -200,10 +190,3 @@ def agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
 def sortable(value: float) -> float:
     """`value`, below every correlation where it is undefined."""
     return value if np.isfinite(value) else -2.0
-
-
-def inner_version(candidate: System) -> System:
-    """The system for inner validation: with at most `INNER_RUNS` networks where it is made of networks."""
-    inner = getattr(candidate, "inner", None)
-    version: System = candidate if inner is None else inner(INNER_RUNS)
-    return version
