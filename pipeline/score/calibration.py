@@ -57,17 +57,7 @@ from pipeline.systems import COMBINED, Part
 from pipeline.systems.combination import InnerPredictions
 from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import (
-    Normaliser,
-    Stop,
-    TrainedRun,
-    fit_members,
-    fit_normaliser,
-    label_table,
-    run_members,
-    stack_data,
-    training_set,
-)
+from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
 
 SHARE = 0.8
 """Share of the held-out performances whose error the accuracy names."""
@@ -218,17 +208,9 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
-    learning = training_set(part, config)
-    learned = [learning.rows(train) for train, _ in cuts]
-    normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
-    members = [
-        member
-        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
-        for member in run_members(rows, number, normaliser, config)
-    ]
-    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
-    fitted = fit_members(
-        data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
+    parts = [train for train, _ in cuts]
+    normalisers, fitted = fit_parts(
+        part, parts, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
     choice: dict[str, Any] = {}

@@ -25,12 +25,11 @@ from pipeline.train import (
     Fitted,
     Normaliser,
     Stop,
-    check_sizes,
+    checked_sizes,
     fit_members,
-    fit_normaliser,
     label_table,
+    loss_epochs,
     run_members,
-    sizes_of,
     stack_data,
     training_set,
 )
@@ -50,14 +49,13 @@ class AimSystem(NetworkSystem):
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
-        sizes, config = sizes_of(features), self.config
-        check_sizes(sizes, self.model)
+        """See `System.held_out`; statistics come from each part's training rows. Raises as `checked_sizes`."""
+        sizes, config = checked_sizes(features, self.model), self.config
         learning = training_set(features, config)
         more, groups = learning.features, self._groups(parts)
         first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
         train = {i: learning.rows(parts[i].train) for i in set(first.values())}
-        fitted_to = {i: fit_normaliser(more, rows, config) for i, rows in train.items()}
+        fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
         normalisers = [fitted_to[first[i]] for i in range(len(parts))]
         data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
         members = []
@@ -112,7 +110,7 @@ class AimSystem(NetworkSystem):
             execution=in_order["execution"],
             synchronisation=in_order["synchronisation"],
             losses=fitted.losses,
-            loss_epochs=fitted.loss_epochs,
+            loss_epochs=loss_epochs(self.config.epochs),
             by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
         )
 

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -38,11 +36,11 @@ from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import HeldOut, NetworkSystem, Part
-from pipeline.train import Stop, fit_normaliser, label_table, stack_data, training_set
+from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pipeline.train.fit import CORES
+from pipeline.train.fit import Report, cores, in_threads
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import HISTORY, Member, draw_batches
+from pipeline.train.stack import Member, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods, or fewer where the recipe has fewer."""
@@ -149,52 +147,35 @@ class MethodSystem(NetworkSystem):
     ) -> HeldOut:
         """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows."""
         learning = training_set(features, self.config)
-        aborted = threading.Event()
-
-        def stopping() -> bool:
-            return aborted.is_set() or (stop is not None and stop())
-
-        def run(train: bytes) -> _Scored:
-            tests = np.concatenate([parts[i].test for i in groups[train]])
-            return self._part(learning.features, learning.rows(parts[groups[train][0]].train), tests, stopping)
-
-        groups: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
+        by_rows: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
         for i, part in enumerate(parts):
-            groups.setdefault(part.train.tobytes(), []).append(i)
-        workers = min(CORES.get() or torch.get_num_threads(), len(groups))
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(run, train) for train in groups]
-            try:
-                for done, future in enumerate(as_completed(futures), start=1):
-                    future.result()
-                    if progress is not None:
-                        progress(done, len(futures))
-            except BaseException:
-                aborted.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        scored = [future.result() for future in futures]
+            by_rows.setdefault(part.train.tobytes(), []).append(i)
+        groups = list(by_rows.values())
+
+        def run(number: int, report: Report, stopping: Stop) -> _Scored:
+            mine = [parts[i] for i in groups[number]]
+            tests = np.concatenate([part.test for part in mine])
+            return self._part(learning.features, learning.rows(mine[0].train), tests, report, stopping)
+
+        workers = min(cores(), len(groups))
+        scored = in_threads(run, len(groups), self.config.epochs, progress, stop, workers=workers, threads=1)
         scores: dict[int, Floats] = {}
         deviations: dict[int, Floats] = {}
-        for one, group in zip(scored, groups.values(), strict=True):
+        for one, group in zip(scored, groups, strict=True):
             ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
             scores |= dict(zip(group, np.split(one.score, ends, axis=-1), strict=True))
             deviations |= dict(zip(group, np.split(one.deviation, ends, axis=-1), strict=True))
         return HeldOut(
             score=tuple(scores[i][-1] for i in range(len(parts))),
             losses=np.concatenate([one.losses for one in scored], axis=1),
-            loss_epochs=self._loss_epochs(),
+            loss_epochs=loss_epochs(self.config.epochs),
             by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
             deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
         )
 
-    def _loss_epochs(self) -> tuple[int, ...]:
-        every = max(1, self.config.epochs // HISTORY)
-        return tuple(e for e in range(1, self.config.epochs + 1) if e % every == 0 or e == self.config.epochs)
-
-    def _part(self, features: FeatureSet, train: Rows, test: Rows, stop: Stop) -> _Scored:
+    def _part(self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop) -> _Scored:
         """Train on `train` and score `test`, unless a checkpoint has the result."""
-        extras, normaliser = _Extras.of(features), fit_normaliser(features, train, self.config)
+        extras, normaliser = _Extras.of(features), Normaliser.fit(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])
         count, size = len(train), self.config.runs
@@ -210,7 +191,8 @@ class MethodSystem(NetworkSystem):
         place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
         done = None if place is None else read_checkpoint(place, identity)
         if done is None:
-            done = Checkpoint(identity, self.config.epochs, self._train(bank, steps[:, count:], level, train, stop))
+            tensors = self._train(bank, steps[:, count:], level, train, report, stop)
+            done = Checkpoint(identity, self.config.epochs, tensors)
             if place is not None:
                 write_checkpoint(place, done)
         values = {name: tensor.double().numpy() for name, tensor in done.tensors.items()}
@@ -221,7 +203,9 @@ class MethodSystem(NetworkSystem):
             score = rule(values["judges"] / SCALE * span + low, levels[count:])
         return _Scored(score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"])
 
-    def _train(self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, stop: Stop) -> dict[str, Tensor]:
+    def _train(
+        self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, report: Report, stop: Stop
+    ) -> dict[str, Tensor]:
         """Losses and, of every watched epoch, the predictions for `asked` (1, m, T, F), in the training scale."""
         config, (size, count) = self.config, bank.score.shape
         base = [config.seed, zlib.crc32(train.tobytes())]
@@ -240,12 +224,13 @@ class MethodSystem(NetworkSystem):
                 group["lr"] = config.learning_rate(epoch)
             generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
             loss = _epoch(net, optimizer, bank, level[:count], members, generators, config.batch)
-            if epoch + 1 in self._loss_epochs():
+            if epoch + 1 in loss_epochs(config.epochs):
                 losses.append(loss)
             if epoch + 1 in watched:
                 with torch.no_grad():
                     drop = MemberDropout(_fresh(members), [len(level) - count] * size)
                     kept.append(net.predict(asked.expand(size, -1, -1, -1), bank, voters, drop))
+            report(epoch + 1)
             if stop():
                 raise Cancelled
         named = {name: [getattr(one, name) for one in kept] for name in ("score", "deviation", "judges")}
@@ -274,17 +259,17 @@ def _epoch(
     """One pass over the training part; mean loss (M,)."""
     batches = draw_batches(members, generators, batch)
     total = torch.zeros(len(members))
-    for rows, counts in zip(batches.rows, batches.counts, strict=True):
+    for rows, counts in batches:
         chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
         partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
-        x = bank if len(batches.rows) == 1 else _take(bank, torch.from_numpy(chosen))
+        x = bank if len(batches) == 1 else _take(bank, torch.from_numpy(chosen))
         drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
         loss = net.loss(x, torch.from_numpy(partners), drop)
         optimizer.zero_grad(set_to_none=True)
         loss.sum().backward()
         optimizer.step()
         total += loss.detach()
-    return total / len(batches.rows)
+    return total / len(batches)
 
 
 def _take(bank: Labelled, rows: Tensor) -> Labelled:

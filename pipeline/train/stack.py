@@ -20,7 +20,7 @@ from models.aim_config import AimConfig, AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.losses import aim_loss
-from models.stacked import MemberDropout, StackData, member_state, predict_members
+from models.stacked import MemberDropout, StackData, predict_members
 from pipeline.recipes import TrainConfig
 from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
@@ -29,7 +29,6 @@ Stop = Callable[[], bool]
 
 HISTORY = 200
 """Approximate number of training losses kept per member."""
-
 
 NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 
@@ -46,15 +45,11 @@ class Member:
     test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows that it scores after every watched epoch
 
 
-@dataclass(frozen=True)
-class Batches:
-    """The batches of one epoch."""
-
-    rows: NDArray[np.int64]  # (K, M, B) sample of each place; the member's first row where a batch is shorter
-    counts: NDArray[np.int64]  # (K, M) real samples of each batch
+Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows (M, B), a member's first one where its batch is shorter, and the real samples (M,) of each member."""
 
 
-def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> Batches:
+def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> list[Batch]:
     """Each member's rows in an order of its own, split into as few batches as `batch` allows.
 
     The batches of a member differ by at most one row in size, so that no step has only a few rows: 188 rows at 64 give
@@ -73,7 +68,13 @@ def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Gener
             rows[k, m] = members[m].rows[0]
             rows[k, m, : len(part)] = part
             counts[k, m] = len(part)
-    return Batches(rows, counts)
+    return list(zip(rows, counts, strict=True))
+
+
+def loss_epochs(epochs: int) -> tuple[int, ...]:
+    """The epochs, counted from 1, whose training loss is kept; the last is one of them."""
+    every = max(1, epochs // HISTORY)
+    return tuple(sorted({*range(every, epochs + 1, every), epochs}))
 
 
 def batch_count(member: Member, batch: int) -> int:
@@ -112,7 +113,6 @@ class Stack:
             self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
         )
         self.losses: list[list[float]] = []
-        self.loss_epochs: list[int] = []
         self.watch, self.watched = frozenset(watch), list[Tensor]()
         self.tested = torch.from_numpy(_padded([member.test for member in members])).to(self.device)
         self.identity = _identity(digest, members, sizes, model, config, watch)
@@ -123,15 +123,13 @@ class Stack:
         Raises Cancelled where `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
-        every = max(1, self.config.epochs // HISTORY)
         if first == self.config.epochs:
             yield first
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
             last = done == self.config.epochs
-            if last or done % every == 0:
+            if done in loss_epochs(self.config.epochs):
                 self.losses.append(loss.tolist())
-                self.loss_epochs.append(done)
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop is not None and stop()
@@ -148,9 +146,9 @@ class Stack:
         generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
         batches = draw_batches(self.members, generators, self.config.batch)
         total = torch.zeros(len(self.members), device=self.device)
-        for rows, counts in zip(batches.rows, batches.counts, strict=True):
+        for rows, counts in batches:
             total += self.step(rows, counts, MemberDropout(generators, counts.tolist()))
-        return (total / len(batches.rows)).cpu()
+        return (total / len(batches)).cpu()
 
     def step(self, rows: NDArray[np.int64], counts: NDArray[np.int64], dropout: MemberDropout) -> Tensor:
         """One step of Adam on rows (M, B), the first `counts` (M,) of them real; returns the loss (M,) before it."""
@@ -165,11 +163,7 @@ class Stack:
         self.optimizer.step()
         return loss.detach()
 
-    def state(self, member: int) -> dict[str, Tensor]:
-        """One member's parameters, on the CPU."""
-        return {name: values.cpu() for name, values in member_state(self.net.state_dict(), member).items()}
-
-    def whole_state(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Tensor]:
         """Every member's parameters, (members, ...), on the CPU."""
         return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
 
@@ -197,7 +191,8 @@ class Stack:
             tensors |= {f"value.{name}": parameter.detach(), f"mean.{name}": moments["exp_avg"]}
             tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
-        tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
+        epochs = torch.tensor(loss_epochs(self.config.epochs)[: len(self.losses)], dtype=torch.int64)
+        tensors |= {"losses": kept, "loss_epochs": epochs}
         if self.watched:
             tensors["watched"] = torch.stack(self.watched)
         return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
@@ -215,7 +210,6 @@ class Stack:
                 "exp_avg_sq": checkpoint.tensors[f"square.{name}"].to(self.device),
             }
         self.losses = checkpoint.tensors["losses"].tolist()
-        self.loss_epochs = checkpoint.tensors["loss_epochs"].tolist()
         self.watched = list(checkpoint.tensors["watched"]) if "watched" in checkpoint.tensors else []
         return checkpoint.epoch
 
