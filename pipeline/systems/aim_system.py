@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data.store.arrays import Floats, Rows
 from data.video import Record
-from models.aim import AimOutput
-from models.aim_config import AimSizes
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.stacked import StackData, predict_members
@@ -22,7 +19,6 @@ from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, by_fold
 from pipeline.train import (
     SCORES,
-    Fitted,
     Normaliser,
     Stop,
     checked_sizes,
@@ -58,42 +54,22 @@ class AimSystem(NetworkSystem):
         fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
         normalisers = [fitted_to[first[i]] for i in range(len(parts))]
         data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
-        members = []
+        members, tests = [], [np.concatenate([parts[i].test for i in group]) for group in groups]
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group if first[i] == i])
-            members += run_members(rows, number, normalisers[group[0]], config, _test_rows(parts, group))
+            members += run_members(rows, number, normalisers[group[0]], config, tests[number])
         fitted = fit_members(
             data, members, sizes, self.model, config,
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
-        return self._read(fitted, parts, groups, normalisers, sizes, data)
-
-    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
-        """Indices of the parts that share networks."""
-        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
-        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
-            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
-            groups.setdefault(learned, []).extend(group)
-        return list(groups.values())
-
-    def _read(
-        self,
-        fitted: Fitted,
-        parts: Sequence[Part],
-        groups: Sequence[Sequence[int]],
-        normalisers: Sequence[Normaliser],
-        sizes: AimSizes,
-        data: StackData,
-    ) -> HeldOut:
-        """Predictions of the trained networks for the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
         by_epoch: dict[int, Floats] = {}
-        runs = self.config.runs
+        net = build(self.model, sizes, Layers(config.runs))
         for number, group in enumerate(groups):
-            mine = slice(number * runs, (number + 1) * runs)
-            output = self._predict(
-                {n: v[mine] for n, v in fitted.state.items()}, sizes, data, number, _test_rows(parts, group)
-            )
+            mine = slice(number * config.runs, (number + 1) * config.runs)
+            net.load_state_dict({name: values[mine] for name, values in fitted.state.items()})
+            asked = torch.from_numpy(tests[number]).expand(config.runs, -1)
+            output = predict_members(net, data, torch.full((config.runs,), number), rows=asked)
             watched = torch.stack(fitted.watched[mine], dim=1)  # (epochs, runs, rows of the group)
             ends = np.cumsum([len(parts[i].test) for i in group])
             for i, end in zip(group, ends, strict=True):
@@ -104,21 +80,21 @@ class AimSystem(NetworkSystem):
                         scores[name][i] = normalisers[i].unscale(values[:, places].double().numpy(), column)
                 if self.watch:
                     by_epoch[i] = normalisers[i].unscale(watched[..., places].double().numpy(), 0)
-        in_order = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+        in_order = {name: tuple(values for _, values in sorted(by_part.items())) for name, by_part in scores.items()}
         return HeldOut(
-            score=in_order["score"],
-            execution=in_order["execution"],
-            synchronisation=in_order["synchronisation"],
+            **in_order,
             losses=fitted.losses,
-            loss_epochs=loss_epochs(self.config.epochs),
+            loss_epochs=loss_epochs(config.epochs),
             by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
         )
 
-    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int, rows: Rows) -> AimOutput:
-        net = build(self.model, sizes, Layers(self.config.runs))
-        net.load_state_dict(state)
-        folds, chosen = torch.full((self.config.runs,), fold), torch.from_numpy(rows).expand(self.config.runs, -1)
-        return predict_members(net, data, folds, rows=chosen)
+    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Indices of the parts that share networks."""
+        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
+            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
+            groups.setdefault(learned, []).extend(group)
+        return list(groups.values())
 
 
 @dataclass(frozen=True)
@@ -156,10 +132,6 @@ def _without_difficulty(record: Record) -> Record:
     if labels is None or labels.score is None:
         return record
     return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
-
-
-def _test_rows(parts: Sequence[Part], group: Sequence[int]) -> Rows:
-    return np.concatenate([parts[i].test for i in group])
 
 
 def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:

@@ -29,7 +29,7 @@ from data.errors import Cancelled
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
+from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -37,7 +37,7 @@ from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import HeldOut, NetworkSystem, Part
 from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
-from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 from pipeline.train.fit import Report, cores, in_threads
 from pipeline.train.normalise import SCALE
 from pipeline.train.stack import Member, draw_batches
@@ -99,31 +99,23 @@ def _middle(judges: Floats, dropped: int) -> Floats:
     return np.asarray(np.sort(judges, axis=-1)[..., dropped : judges.shape[-1] - dropped].sum(-1))
 
 
-@dataclass(frozen=True)
-class _Extras:
-    """Further labels of n performances: judges (n, J) NaN where unknown, difficulty (n,) NaN where unknown.
+def judges_of(features: FeatureSet) -> Floats:
+    """(n, J) scores of single judges, NaN where unknown.
 
     Where panels differ in size, each is reduced to as many middle judges, sorted, as the smallest has.
     """
-
-    judges: Floats
-    difficulty: Floats
-
-    @classmethod
-    def of(cls, features: FeatureSet) -> _Extras:
-        given = [record.labels.judges if record.labels else () for record in features.records]
-        sizes = {len(one) for one in given if one}
-        count = min(sizes, default=0)
-        if len(sizes) > 1:
-            given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
-        judges = np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
-        return cls(judges, difficulties(features))
+    given = [record.labels.judges if record.labels else () for record in features.records]
+    sizes = {len(one) for one in given if one}
+    count = min(sizes, default=0)
+    if len(sizes) > 1:
+        given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
+    return np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
 
 
 def has_judges(features: FeatureSet) -> bool:
     """Whether every labelled performance has the scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
-    judges = _Extras.of(features).judges[labelled]
+    judges = judges_of(features)[labelled]
     return bool(judges.size and np.isfinite(judges).all())
 
 
@@ -175,27 +167,25 @@ class MethodSystem(NetworkSystem):
 
     def _part(self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop) -> _Scored:
         """Train on `train` and score `test`, unless a checkpoint has the result."""
-        extras, normaliser = _Extras.of(features), Normaliser.fit(features, train, self.config)
+        normaliser = Normaliser.fit(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])
         count, size = len(train), self.config.runs
         steps = _steps(data.inputs, count)
-        judges = extras.judges[train] if self.model.kind == "musdl" else np.zeros((count, 0))
+        judges = judges_of(features)[train] if self.model.kind == "musdl" else np.zeros((count, 0))
         low, span = (judges.min(), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
         scaled = torch.from_numpy((judges - low) / span * SCALE).float()
         bank = Labelled(
             steps[:, :count].expand(size, -1, -1, -1), data.targets[:, :count, 0].expand(size, -1),
             scaled.expand(size, -1, -1),
         )  # fmt: skip
-        level = extras.difficulty[rows]
+        level = difficulties(features)[rows]
         place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
-        done = None if place is None else read_checkpoint(place, identity)
-        if done is None:
-            tensors = self._train(bank, steps[:, count:], level, train, report, stop)
-            done = Checkpoint(identity, self.config.epochs, tensors)
-            if place is not None:
-                write_checkpoint(place, done)
-        values = {name: tensor.double().numpy() for name, tensor in done.tensors.items()}
+        done = read_checkpoint(place, identity)
+        tensors = done[1] if done else self._train(bank, steps[:, count:], level, train, report, stop)
+        if place is not None and done is None:
+            write_checkpoint(place, identity, self.config.epochs, tensors)
+        values = {name: tensor.double().numpy() for name, tensor in tensors.items()}
         score = normaliser.unscale(values["score"], 0)
         if self.model.kind == "musdl":
             levels = np.where(np.isfinite(level), level, 1.0)
@@ -262,7 +252,9 @@ def _epoch(
     for rows, counts in batches:
         chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
         partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
-        x = bank if len(batches) == 1 else _take(bank, torch.from_numpy(chosen))
+        x = bank
+        if len(batches) > 1:
+            x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(bank).values()))
         drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
         loss = net.loss(x, torch.from_numpy(partners), drop)
         optimizer.zero_grad(set_to_none=True)
@@ -270,11 +262,6 @@ def _epoch(
         optimizer.step()
         total += loss.detach()
     return total / len(batches)
-
-
-def _take(bank: Labelled, rows: Tensor) -> Labelled:
-    members = torch.arange(len(rows)).unsqueeze(1)
-    return Labelled(bank.steps[members, rows], bank.score[members, rows], bank.judges[members, rows])
 
 
 def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:

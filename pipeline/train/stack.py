@@ -22,7 +22,7 @@ from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, predict_members
 from pipeline.recipes import TrainConfig
-from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""
@@ -134,7 +134,7 @@ class Stack:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop is not None and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
-                write_checkpoint(place, self._snapshot(done))
+                write_checkpoint(place, self.identity, done, self._snapshot())
             yield done
             if stopping:
                 raise Cancelled
@@ -184,7 +184,7 @@ class Stack:
             trial=dropout.noise(x.trial, deviation),
         )
 
-    def _snapshot(self, done: int) -> Checkpoint:
+    def _snapshot(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self.net.named_parameters():
             moments = self.optimizer.state[parameter]
@@ -195,23 +195,24 @@ class Stack:
         tensors |= {"losses": kept, "loss_epochs": epochs}
         if self.watched:
             tensors["watched"] = torch.stack(self.watched)
-        return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
+        return {name: values.cpu().contiguous() for name, values in tensors.items()}
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        checkpoint = None if place is None else read_checkpoint(place, self.identity)
+        checkpoint = read_checkpoint(place, self.identity)
         if checkpoint is None:
             return 0
+        epoch, tensors = checkpoint
         for name, parameter in self.net.named_parameters():
-            parameter.copy_(checkpoint.tensors[f"value.{name}"])
+            parameter.copy_(tensors[f"value.{name}"])
             self.optimizer.state[parameter] = {
-                "step": checkpoint.tensors[f"step.{name}"].to(self.device),
-                "exp_avg": checkpoint.tensors[f"mean.{name}"].to(self.device),
-                "exp_avg_sq": checkpoint.tensors[f"square.{name}"].to(self.device),
+                "step": tensors[f"step.{name}"].to(self.device),
+                "exp_avg": tensors[f"mean.{name}"].to(self.device),
+                "exp_avg_sq": tensors[f"square.{name}"].to(self.device),
             }
-        self.losses = checkpoint.tensors["losses"].tolist()
-        self.watched = list(checkpoint.tensors["watched"]) if "watched" in checkpoint.tensors else []
-        return checkpoint.epoch
+        self.losses = tensors["losses"].tolist()
+        self.watched = list(tensors["watched"]) if "watched" in tensors else []
+        return epoch
 
 
 def _narrow(data: StackData, model: NetworkConfig) -> StackData:

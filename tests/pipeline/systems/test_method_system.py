@@ -24,7 +24,7 @@ from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
 from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from pipeline.systems.interface import errors_and_deviations
-from pipeline.systems.method_system import EPOCHS, JudgesRule, _Extras, _partners, _voters, has_judges
+from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 
@@ -147,7 +147,7 @@ def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: Feat
     panels = ((9.0, 1.0, 5.0, 6.0, 7.0), (8.0, 2.0, 3.0), ())
     records = tuple(replace(r, labels=Labels(1.0, judges=p)) for r, p in zip(judged.records, panels, strict=False))
     some = replace(judged.take(np.arange(3)), records=records)
-    assert np.array_equal(_Extras.of(some).judges, [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
+    assert np.array_equal(judges_of(some), [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
     assert not has_judges(some)
     assert has_judges(some.take(np.arange(2)))
 
