@@ -44,7 +44,7 @@ from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers
 from models.metrics import spearman
-from models.stacked import StackData, predict_members
+from models.stacked import predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.evaluate.spread_jobs import one_thread
@@ -97,9 +97,7 @@ class FoldNetworks:
     def of_networks(self, features: FeatureSet) -> Floats:
         """(folds, m) the mean of each fold's networks."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
-            torch.device("cpu"), torch.float64
-        )
+        data = stack_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
         which = torch.arange(folds).repeat_interleave(members // folds)
         scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
         means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()

@@ -12,7 +12,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from models.comparisons import NetworkConfig, build
 from models.layers import Layers
-from models.stacked import StackData, predict_members
+from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.baselines import difficulties
@@ -53,7 +53,7 @@ class AimSystem(NetworkSystem):
         train = {i: learning.rows(parts[i].train) for i in set(first.values())}
         fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
         normalisers = [fitted_to[first[i]] for i in range(len(parts))]
-        data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
+        data = stack_data(more, normalisers, np.stack([_owners(more, parts, group) for group in groups]))
         members, tests = [], [np.concatenate([parts[i].test for i in group]) for group in groups]
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group if first[i] == i])

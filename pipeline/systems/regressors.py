@@ -11,7 +11,7 @@ the real JIGSAWS that have seen its test folds (CHANGELOG, issue 13). Inner vali
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -202,17 +202,17 @@ class RegressionSystem(System):
         records = [features.records[row] for row in firsts]
         tasks = [record.task for record in records]
         names = tuple(dict.fromkeys(tasks))
-        rows_of = [np.array([one == task for one in tasks]) for task in names]
-        whole = [np.ones(len(tasks), dtype=bool)]
-        ranked = self.scaling == "rank"
-        apart = rows_of if self.scaling in ("task", "rank") else whole
+        apart = [np.ones(len(tasks), dtype=bool)]
+        if self.scaling in ("task", "rank"):
+            apart = [np.array([one == task for one in tasks]) for task in names]
+        ranks = RANKS if self.scaling == "rank" else []
         empty = FittedRegression(
             describe=self.describe,
             kernel=_KERNELS.get(self.model, self.kernel),
             tasks=names if len(apart) > 1 else ("",),
             centre=np.stack([values[mine].mean(0) for mine in apart]),
             spread=np.stack([_spread(values[mine]) for mine in apart]),
-            knots=np.stack([np.quantile(values[mine], RANKS if ranked else [], axis=0) for mine in apart]),
+            knots=np.stack([np.quantile(values[mine], ranks, axis=0) for mine in apart]),
             score=np.array([_moments(scores[mine], in_range=self.scaling == "range") for mine in apart]),
             indicators=names if len(names) > 1 and self.pool and self.scaling != "task" else (),
             anchors=np.zeros((0, 0)),
@@ -223,8 +223,7 @@ class RegressionSystem(System):
         x = empty.inputs(values, tasks)
         shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
         users = [record.groups.get("subject", "") for record in records]
-        numbers = self._solve(x, (scores - shift) / scale, users)
-        return FittedRegression(**{field.name: getattr(empty, field.name) for field in fields(empty)} | numbers)
+        return replace(empty, **self._solve(x, (scores - shift) / scale, users))
 
     def _solve(self, x: Floats, y: Floats, users: Sequence[str]) -> dict[str, Any]:
         """Anchors, weights, gamma and bias."""
@@ -239,9 +238,6 @@ class RegressionSystem(System):
             by_user = self.model != "ridge" and len(set(users)) > 2
             slopes, bias = _ridge_by_user(x, y, np.array(users)) if by_user else _ridge(x, y)
             return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
-        return self._support_vectors(x, y)
-
-    def _support_vectors(self, x: Floats, y: Floats) -> dict[str, Any]:
         from sklearn.svm import SVR
 
         fitted = SVR(kernel=self.kernel, C=self.c, epsilon=self.epsilon, gamma="scale").fit(x, y)

@@ -124,7 +124,7 @@ def fit_parts(
     sizes, learning = checked_sizes(features, model), training_set(features, config)
     learned = [learning.rows(rows) for rows in parts]
     normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
-    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
+    data = stack_data(learning.features, normalisers)
     members: list[Member] = []
     for number, rows in enumerate(learned):
         members += run_members(rows, number, normalisers[number], config)
@@ -164,22 +164,23 @@ def run_members(
 
 
 def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
-    """Normalised features and labels as tensors (1, n, ...).
+    """Normalised features and labels as tensors (F, n, ...).
 
-    `owners` (n,): the normaliser of each performance; the first where left out.
+    `owners` (F, n): the normaliser of each performance in each fold; left out: fold f has normaliser f.
     """
-    owners = np.zeros(len(features), dtype=np.intp) if owners is None else owners
-    inputs: dict[str, NDArray[np.float32]] = {}
-    scaled = np.empty((len(features), len(SCORES)))
-    labels = label_table(features.records)
-    for owner in np.unique(owners):
-        mine = owners == owner
-        scaled[mine] = normalisers[owner].scale_scores(labels)[mine]
-        for name, values in normalisers[owner].apply(features.take(np.flatnonzero(mine))).items():
-            inputs.setdefault(name, np.zeros((len(features), *values.shape[1:]), dtype=np.float32))[mine] = values
+    if owners is None:
+        owners = np.repeat(np.arange(len(normalisers))[:, None], len(features), axis=1)
+    labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
+    scaled = np.empty((*owners.shape, len(SCORES)))
+    for fold, owner in {(fold, owner) for fold, mine in enumerate(owners) for owner in mine.tolist()}:
+        rows = np.flatnonzero(owners[fold] == owner)
+        scaled[fold, rows] = normalisers[owner].scale_scores(labels[rows])
+        for name, values in normalisers[owner].apply(features.take(rows)).items():
+            whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
+            whole[fold, rows] = values
     labelled = np.isfinite(scaled)
     return StackData(
-        AimInputs(**{name: torch.from_numpy(values)[None] for name, values in inputs.items()}),
-        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32))[None],
-        torch.from_numpy(labelled.astype(np.float32))[None],
+        AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),
+        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
+        torch.from_numpy(labelled.astype(np.float32)),
     )

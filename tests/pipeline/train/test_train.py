@@ -42,13 +42,6 @@ def features() -> FeatureSet:
     return made_features(40, channels=6, scene=9)
 
 
-def stacked(features: FeatureSet, normalisers: list[Normaliser]) -> StackData:
-    """The features under each normaliser."""
-    each = [stack_data(features, [normaliser]) for normaliser in normalisers]
-    inputs = {name: torch.cat([vars(d.inputs)[name] for d in each]) for name in vars(each[0].inputs)}
-    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in each]), torch.cat([d.weights for d in each]))
-
-
 def train_plainly(
     data: StackData, member: Member, config: TrainConfig, model: AimConfig, sizes: Any, epochs: int
 ) -> Aim:
@@ -84,7 +77,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
-    data, sizes = stacked(features, normalisers), sizes_of(features)
+    data, sizes = stack_data(features, normalisers), sizes_of(features)
     members = [Member(run, fold, rows, seed=100 + fold) for run, (fold, rows) in enumerate(enumerate(parts))]
     stack = Stack(data, members, sizes, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
@@ -99,7 +92,7 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
 def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     config = fast(epochs=5, batch=8)
     parts = [np.arange(40), np.arange(17)]
-    data = stacked(features, [Normaliser.fit(features, rows, config) for rows in parts])
+    data = stack_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
     from pipeline.train.fit import fit_members
 
