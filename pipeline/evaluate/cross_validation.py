@@ -31,7 +31,7 @@
                           `performance` is equal for views and copies; low and high are the lowest and highest run
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
-Results are those of the last epoch, unless the name of a row of `pipeline.systems.epoch_choice` says otherwise.
+Results are those of the last epoch, unless the name of a row of `pipeline.systems.selection` says otherwise.
 Correlations are fractions; None (null) is undefined.
 
 Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per

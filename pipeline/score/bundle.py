@@ -5,7 +5,7 @@
                                `combination.<place>.<field>` of each regression
     MODEL/sha256.json          SHA-256 of every file, checked on loading (`pipeline.score.bundle_hashes`)
 
-Format 1, or 2 with a combination (`pipeline.systems.fitted_combination`). Scoring is deterministic: each performance is
+Format 1, or 2 with a combination (`pipeline.systems.combination`). Scoring is deterministic: each performance is
 computed alone and in double precision, so that neither the other performances of a batch nor the number of threads
 change the printed scores.
 """
@@ -35,7 +35,7 @@ from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
-from pipeline.systems.fitted_combination import FittedCombination, part_of
+from pipeline.systems.combination import FittedCombination, part_of
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMATS = (1, 2)

@@ -53,9 +53,8 @@ from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
-from pipeline.systems import COMBINED, Part
-from pipeline.systems.combination import InnerPredictions
-from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
+from pipeline.systems import Part
+from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
 
@@ -249,12 +248,9 @@ def _with_regressions(
         predicted.append(np.concatenate([network[number, test][None], others]))
     tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
     gathered = InnerPredictions.gather(part, tests, predicted, kinds)
-    names, weights = fitted[0].names, gathered.weights()
-    figures = dict(zip([*names, COMBINED], gathered.figures(), strict=True))
-    choice = {"weights": dict(zip(names, weights.tolist(), strict=True)), "figures": figures}
     others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
     combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
-    return replace(networks, combinations=combinations), choice
+    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
 
 
 def _folds(

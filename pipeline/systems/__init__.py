@@ -2,12 +2,10 @@
 
 from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.combination import COMBINED, Combined
-from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.combination import COMBINED, Combined, FittedCombination
 from pipeline.systems.interface import HeldOut, NetworkSystem, Part, SimpleSystem, System
 from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
-from pipeline.systems.selection import Selected
+from pipeline.systems.selection import Selected, WithEpochs
 
 __all__ = [
     "COMBINED",

@@ -82,7 +82,9 @@ class AimSystem(NetworkSystem):
                     by_epoch[i] = normalisers[i].unscale(watched[..., places].double().numpy(), 0)
         in_order = {name: tuple(values for _, values in sorted(by_part.items())) for name, by_part in scores.items()}
         return HeldOut(
-            **in_order,
+            score=in_order["score"],
+            execution=in_order["execution"],
+            synchronisation=in_order["synchronisation"],
             losses=fitted.losses,
             loss_epochs=loss_epochs(config.epochs),
             by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),

@@ -29,7 +29,7 @@ from data.errors import Cancelled
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.layers import Layers
-from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method, take_rows
+from models.methods import Labelled, MethodConfig, MethodKind, MethodOutput, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
@@ -120,15 +120,6 @@ def has_judges(features: FeatureSet) -> bool:
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """What one part's training gave, in the units of the labels: (epochs watched, runs, m) each, and its losses."""
-
-    score: Floats
-    deviation: Floats
-    losses: Floats
-
-
-@dataclass(frozen=True)
 class MethodSystem(NetworkSystem):
     """A method as a system; the module's docstring says what it takes of the recipe. Finished folds are kept."""
 
@@ -144,7 +135,7 @@ class MethodSystem(NetworkSystem):
             by_rows.setdefault(part.train.tobytes(), []).append(i)
         groups = list(by_rows.values())
 
-        def run(number: int, report: Report, stopping: Stop) -> _Scored:
+        def run(number: int, report: Report, stopping: Stop) -> tuple[Floats, Floats, Floats]:
             mine = [parts[i] for i in groups[number]]
             tests = np.concatenate([part.test for part in mine])
             return self._part(learning.features, learning.rows(mine[0].train), tests, report, stopping)
@@ -153,20 +144,25 @@ class MethodSystem(NetworkSystem):
         scored = in_threads(run, len(groups), self.config.epochs, progress, stop, workers=workers, threads=1)
         scores: dict[int, Floats] = {}
         deviations: dict[int, Floats] = {}
-        for one, group in zip(scored, groups, strict=True):
+        for (score, deviation, _), group in zip(scored, groups, strict=True):
             ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
-            scores |= dict(zip(group, np.split(one.score, ends, axis=-1), strict=True))
-            deviations |= dict(zip(group, np.split(one.deviation, ends, axis=-1), strict=True))
+            scores |= dict(zip(group, np.split(score, ends, axis=-1), strict=True))
+            deviations |= dict(zip(group, np.split(deviation, ends, axis=-1), strict=True))
         return HeldOut(
             score=tuple(scores[i][-1] for i in range(len(parts))),
-            losses=np.concatenate([one.losses for one in scored], axis=1),
+            losses=np.concatenate([losses for _, _, losses in scored], axis=1),
             loss_epochs=loss_epochs(self.config.epochs),
             by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
             deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
         )
 
-    def _part(self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop) -> _Scored:
-        """Train on `train` and score `test`, unless a checkpoint has the result."""
+    def _part(
+        self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop
+    ) -> tuple[Floats, Floats, Floats]:
+        """Scores and deviations (epochs watched, runs, m) of `test` in the units of the labels, and training losses.
+
+        Trains on `train`, unless a checkpoint has the result.
+        """
         normaliser = Normaliser.fit(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])
@@ -191,7 +187,7 @@ class MethodSystem(NetworkSystem):
             levels = np.where(np.isfinite(level), level, 1.0)
             rule = JudgesRule.fit(judges, levels[:count], label_table(features.records)[train, 0])
             score = rule(values["judges"] / SCALE * span + low, levels[count:])
-        return _Scored(score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"])
+        return score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"]
 
     def _train(
         self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, report: Report, stop: Stop
@@ -213,9 +209,22 @@ class MethodSystem(NetworkSystem):
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate(epoch)
             generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
-            loss = _epoch(net, optimizer, bank, level[:count], members, generators, config.batch)
+            batches = draw_batches(members, generators, config.batch)
+            total = torch.zeros(size)
+            for rows, counts in batches:
+                chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
+                partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
+                x = bank
+                if len(batches) > 1:
+                    x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(bank).values()))
+                drop = MemberDropout(generators, [chosen.shape[1]] * size)
+                loss = net.loss(x, torch.from_numpy(partners), drop)
+                optimizer.zero_grad(set_to_none=True)
+                loss.sum().backward()
+                optimizer.step()
+                total += loss.detach()
             if epoch + 1 in loss_epochs(config.epochs):
-                losses.append(loss)
+                losses.append(total / len(batches))
             if epoch + 1 in watched:
                 with torch.no_grad():
                     drop = MemberDropout(_fresh(members), [len(level) - count] * size)
@@ -235,33 +244,6 @@ class MethodSystem(NetworkSystem):
             whole.update(repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes())
         digest = whole.hexdigest()
         return None if self.checkpoints is None else self.checkpoints / f"part-{digest[:16]}.safetensors", digest
-
-
-def _epoch(
-    net: Method,
-    optimizer: torch.optim.Optimizer,
-    bank: Labelled,
-    level: Floats,
-    members: Sequence[Member],
-    generators: Sequence[np.random.Generator],
-    batch: int,
-) -> Tensor:
-    """One pass over the training part; mean loss (M,)."""
-    batches = draw_batches(members, generators, batch)
-    total = torch.zeros(len(members))
-    for rows, counts in batches:
-        chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
-        partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
-        x = bank
-        if len(batches) > 1:
-            x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(bank).values()))
-        drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
-        loss = net.loss(x, torch.from_numpy(partners), drop)
-        optimizer.zero_grad(set_to_none=True)
-        loss.sum().backward()
-        optimizer.step()
-        total += loss.detach()
-    return total / len(batches)
 
 
 def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -205,7 +205,7 @@ class RegressionSystem(System):
         apart = [np.ones(len(tasks), dtype=bool)]
         if self.scaling in ("task", "rank"):
             apart = [np.array([one == task for one in tasks]) for task in names]
-        ranks = RANKS if self.scaling == "rank" else []
+        ranks = RANKS if self.scaling == "rank" else RANKS[:0]
         empty = FittedRegression(
             describe=self.describe,
             kernel=_KERNELS.get(self.model, self.kernel),

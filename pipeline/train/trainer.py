@@ -172,12 +172,13 @@ def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: 
         owners = np.repeat(np.arange(len(normalisers))[:, None], len(features), axis=1)
     labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
     scaled = np.empty((*owners.shape, len(SCORES)))
-    for fold, owner in {(fold, owner) for fold, mine in enumerate(owners) for owner in mine.tolist()}:
-        rows = np.flatnonzero(owners[fold] == owner)
-        scaled[fold, rows] = normalisers[owner].scale_scores(labels[rows])
-        for name, values in normalisers[owner].apply(features.take(rows)).items():
-            whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
-            whole[fold, rows] = values
+    for fold, mine in enumerate(owners):
+        for owner in np.unique(mine):
+            rows = np.flatnonzero(mine == owner)
+            scaled[fold, rows] = normalisers[owner].scale_scores(labels[rows])
+            for name, values in normalisers[owner].apply(features.take(rows)).items():
+                whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
+                whole[fold, rows] = values
     labelled = np.isfinite(scaled)
     return StackData(
         AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),

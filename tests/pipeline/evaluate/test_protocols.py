@@ -31,7 +31,7 @@ from pipeline.features import FeatureSet, gather
 from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.selection import CHOSEN, ORACLE, WithEpochs
 from synthetic.tiny_jigsaws import make_jigsaws
 
 

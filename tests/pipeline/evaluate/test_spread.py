@@ -36,11 +36,10 @@ from pipeline.recipes import fast, model_for
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
 from pipeline.systems.combination import Combined
-from pipeline.systems.epoch_choice import WithEpochs
 from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
 from pipeline.systems.method_system import METHODS, MethodSystem
 from pipeline.systems.regressors import regression_systems
-from pipeline.systems.selection import Selected
+from pipeline.systems.selection import Selected, WithEpochs
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Stop
 from run_pipeline import app

@@ -22,9 +22,9 @@ from pipeline.evaluate.spread_jobs import Job, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from pipeline.systems.interface import errors_and_deviations
 from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
+from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 
