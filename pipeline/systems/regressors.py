@@ -127,9 +127,7 @@ class FittedRegression:
 
     def description(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON types."""
-        return {name: getattr(self, name) for name in ("describe", "kernel")} | {
-            name: list(getattr(self, name)) for name in ("tasks", "indicators")
-        }
+        return {name: getattr(self, name) for name in _TEXTS}
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedRegression:
@@ -147,10 +145,8 @@ class FittedRegression:
         return cls(**named, **numbers | {name: float(numbers[name]) for name in ("gamma", "bias")})
 
 
-_NUMBERS = tuple(
-    field.name for field in fields(FittedRegression) if field.name not in ("describe", "kernel", "tasks", "indicators")
-)
-
+_TEXTS = ("describe", "kernel", "tasks", "indicators")
+_NUMBERS = tuple(field.name for field in fields(FittedRegression) if field.name not in _TEXTS)
 
 _KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", "nearest": "nearest", "process": "rbf"}
 """Kernels by model; that of a support vector regression is a setting."""

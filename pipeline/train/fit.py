@@ -77,7 +77,8 @@ def fit_members(
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
             report(done)
-        return Fitted(stack.state(), np.array(stack.losses), stack.watched_scores())
+        state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
+        return Fitted(state, np.array(stack.losses), stack.watched_scores())
 
     workers, on_cpu = 1, pick_device(config).type == "cpu"
     if on_cpu:

@@ -46,7 +46,7 @@ class Member:
 
 
 Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Rows (M, B), a member's first one where its batch is shorter, and the real samples (M,) of each member."""
+"""Rows (M, B), filled up where a member's batch is shorter, and the real samples (M,) of each member."""
 
 
 def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> list[Batch]:
@@ -60,15 +60,8 @@ def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Gener
     for member, generator in zip(members, generators, strict=True):
         order = member.rows if steps == 1 else generator.permutation(member.rows)
         parts.append(np.array_split(order, steps))
-    size = max(len(part) for split in parts for part in split)
-    rows = np.zeros((steps, len(members), size), dtype=np.int64)
-    counts = np.zeros((steps, len(members)), dtype=np.int64)
-    for m, split in enumerate(parts):
-        for k, part in enumerate(split):
-            rows[k, m] = members[m].rows[0]
-            rows[k, m, : len(part)] = part
-            counts[k, m] = len(part)
-    return list(zip(rows, counts, strict=True))
+    longest = max(len(part) for split in parts for part in split)
+    return [(_padded(split, longest), np.array(list(map(len, split)))) for split in zip(*parts, strict=True)]
 
 
 def loss_epochs(epochs: int) -> tuple[int, ...]:
@@ -114,7 +107,8 @@ class Stack:
         )
         self.losses: list[list[float]] = []
         self.watch, self.watched = frozenset(watch), list[Tensor]()
-        self.tested = torch.from_numpy(_padded([member.test for member in members])).to(self.device)
+        tests = [member.test for member in members]
+        self.tested = torch.from_numpy(_padded(tests, max(map(len, tests)))).to(self.device)
         self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
@@ -163,10 +157,6 @@ class Stack:
         self.optimizer.step()
         return loss.detach()
 
-    def state(self) -> dict[str, Tensor]:
-        """Every member's parameters, (members, ...), on the CPU."""
-        return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
-
     def watched_scores(self) -> tuple[Tensor, ...]:
         """Per member (epochs watched, m), the scores of its `test` rows."""
         scores = torch.stack(self.watched) if self.watched else torch.zeros(0, *self.tested.shape)
@@ -193,16 +183,14 @@ class Stack:
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
         epochs = torch.tensor(loss_epochs(self.config.epochs)[: len(self.losses)], dtype=torch.int64)
         tensors |= {"losses": kept, "loss_epochs": epochs}
-        if self.watched:
-            tensors["watched"] = torch.stack(self.watched)
+        tensors |= {"watched": torch.stack(self.watched)} if self.watched else {}
         return {name: values.cpu().contiguous() for name, values in tensors.items()}
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        checkpoint = read_checkpoint(place, self.identity)
-        if checkpoint is None:
+        epoch, tensors = read_checkpoint(place, self.identity) or (0, {})
+        if not tensors:
             return 0
-        epoch, tensors = checkpoint
         for name, parameter in self.net.named_parameters():
             parameter.copy_(tensors[f"value.{name}"])
             self.optimizer.state[parameter] = {
@@ -211,7 +199,7 @@ class Stack:
                 "exp_avg_sq": tensors[f"square.{name}"].to(self.device),
             }
         self.losses = tensors["losses"].tolist()
-        self.watched = list(tensors["watched"]) if "watched" in tensors else []
+        self.watched = list(tensors.get("watched", ()))
         return epoch
 
 
@@ -224,11 +212,12 @@ def _narrow(data: StackData, model: NetworkConfig) -> StackData:
     return replace(data, inputs=replace(data.inputs, scene=data.inputs.scene[..., :width]))
 
 
-def _padded(rows: Sequence[Rows]) -> NDArray[np.int64]:
-    """(len(rows), longest) filled up with row 0."""
-    out = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
+    """(len(rows), longest) filled up with the first entry of each, or with row 0 where there is none."""
+    out = np.zeros((len(rows), longest), dtype=np.int64)
     for number, one in enumerate(rows):
         out[number, : len(one)] = one
+        out[number, len(one) :] = one[0] if len(one) else 0
     return out
 
 

@@ -48,7 +48,7 @@ def train_plainly(
     """The ordinary loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, one batch after the other."""
     net = Aim(model, sizes)
     start = Stack(data, [member], sizes, model, config)
-    net.load_state_dict(member_state(start.state(), 0))
+    net.load_state_dict(member_state(start.net.state_dict(), 0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
     for epoch in range(epochs):
         optimizer.param_groups[0]["lr"] = config.learning_rate(epoch)
