@@ -33,7 +33,7 @@ from models.aim_config import AimSizes
 from models.losses import aim_loss
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig, model_for, paper
-from pipeline.train import Normaliser, fit_members, run_members, sizes_of, stack_data
+from pipeline.train import Normaliser, fit_members, run_members, stack_data
 from pipeline.train.stack import Member, pick_device
 
 SAMPLES, BATCH, STEPS, CHANNELS, SCENE, WIDTH, HEAD = 188, 64, 10, 51, 400, 512, 128
@@ -128,7 +128,7 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
         _wait(device)
 
     def stacked() -> None:
-        fit_members(data, members, sizes_of(features), model, config)
+        fit_members(data, members, model, config)
         _wait(device)
 
     bare = bare_multiplications(runs, epochs, device)

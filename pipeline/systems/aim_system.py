@@ -21,11 +21,12 @@ from pipeline.train import (
     SCORES,
     Normaliser,
     Stop,
-    checked_sizes,
+    check_sizes,
     fit_members,
     label_table,
     loss_epochs,
     run_members,
+    sizes_of,
     stack_data,
     training_set,
 )
@@ -45,9 +46,9 @@ class AimSystem(NetworkSystem):
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
-        """See `System.held_out`; statistics come from each part's training rows. Raises as `checked_sizes`."""
-        sizes, config = checked_sizes(features, self.model), self.config
-        learning = training_set(features, config)
+        """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
+        check_sizes(features, self.model)
+        config, learning = self.config, training_set(features, self.config)
         more, groups = learning.features, self._groups(parts)
         first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
         train = {i: learning.rows(parts[i].train) for i in set(first.values())}
@@ -59,12 +60,12 @@ class AimSystem(NetworkSystem):
             rows = np.concatenate([train[i] for i in group if first[i] == i])
             members += run_members(rows, number, normalisers[group[0]], config, tests[number])
         fitted = fit_members(
-            data, members, sizes, self.model, config,
+            data, members, self.model, config,
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
         by_epoch: dict[int, Floats] = {}
-        net = build(self.model, sizes, Layers(config.runs))
+        net = build(self.model, sizes_of(features), Layers(config.runs))
         for number, group in enumerate(groups):
             mine = slice(number * config.runs, (number + 1) * config.runs)
             net.load_state_dict({name: values[mine] for name, values in fitted.state.items()})

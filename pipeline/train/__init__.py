@@ -3,8 +3,8 @@
 from pipeline.train.augment import TrainingSet, training_set
 from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import Stop, loss_epochs
-from pipeline.train.trainer import TrainedRun, checked_sizes, fit_parts, run_members, sizes_of, stack_data, train
+from pipeline.train.stack import Stop, loss_epochs, sizes_of
+from pipeline.train.trainer import TrainedRun, check_sizes, fit_parts, run_members, stack_data, train
 
 __all__ = [
     "SCORES",
@@ -13,7 +13,7 @@ __all__ = [
     "Stop",
     "TrainedRun",
     "TrainingSet",
-    "checked_sizes",
+    "check_sizes",
     "fit_members",
     "fit_parts",
     "label_table",

@@ -23,7 +23,7 @@ from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
-from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
+from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device, sizes_of
 
 T = TypeVar("T")
 
@@ -49,7 +49,6 @@ class Fitted:
 def fit_members(
     data: StackData,
     members: Sequence[Member],
-    sizes: AimSizes,
     model: NetworkConfig,
     config: TrainConfig,
     *,
@@ -68,12 +67,12 @@ def fit_members(
 
     Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
     """
-    parts = split_members(members, sizes, model, config)
+    parts = split_members(members, sizes_of(data.inputs), model, config)
     digest = "" if checkpoints is None else data_digest(data)
 
     def train(number: int, report: Report, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
-        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest, watch)
+        stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
             report(done)

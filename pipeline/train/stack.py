@@ -21,6 +21,7 @@ from models.comparisons import NetworkConfig, build
 from models.layers import Layers
 from models.losses import aim_loss
 from models.stacked import MemberDropout, StackData, predict_members
+from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 
@@ -87,7 +88,6 @@ class Stack:
         self,
         data: StackData,
         members: Sequence[Member],
-        sizes: AimSizes,
         model: NetworkConfig,
         config: TrainConfig,
         digest: str = "",
@@ -96,6 +96,7 @@ class Stack:
         self.device = pick_device(config)
         self.members, self.config = members, config
         self.data = _narrow(data, model).to(self.device, torch.float32)
+        sizes = sizes_of(data.inputs)
         self.net = build(model, sizes, Layers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
@@ -201,6 +202,12 @@ class Stack:
         self.losses = tensors["losses"].tolist()
         self.watched = list(tensors.get("watched", ()))
         return epoch
+
+
+def sizes_of(inputs: FeatureSet | AimInputs) -> AimSizes:
+    """Sizes of the network inputs."""
+    agents, secondary = inputs.secondary.shape[-2:]
+    return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])
 
 
 def _narrow(data: StackData, model: NetworkConfig) -> StackData:

@@ -24,7 +24,7 @@ from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.train.augment import training_set
 from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import NO_ROWS, Member, Stop, loss_epochs
+from pipeline.train.stack import NO_ROWS, Member, Stop, loss_epochs, sizes_of
 
 
 @dataclass(frozen=True)
@@ -119,38 +119,26 @@ def fit_parts(
 ) -> tuple[tuple[Normaliser, ...], Fitted]:
     """The normaliser of each training part, and `config.runs` networks for each, parts outermost.
 
-    Raises as `checked_sizes`, `training_set` and `fit_members`.
+    Raises as `check_sizes`, `training_set` and `fit_members`.
     """
-    sizes, learning = checked_sizes(features, model), training_set(features, config)
+    check_sizes(features, model)
+    learning = training_set(features, config)
     learned = [learning.rows(rows) for rows in parts]
     normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
     data = stack_data(learning.features, normalisers)
     members: list[Member] = []
     for number, rows in enumerate(learned):
         members += run_members(rows, number, normalisers[number], config)
-    fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    fitted = fit_members(data, members, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
     return normalisers, fitted
 
 
-def sizes_of(features: FeatureSet) -> AimSizes:
-    """Sizes of the network inputs made from `features`."""
-    return AimSizes(
-        primary=features.primary.shape[-1],
-        secondary=features.secondary.shape[-1],
-        agents=features.secondary.shape[-2],
-        scene=features.scene.shape[-1],
-        trial=features.trial.shape[-1],
-    )
-
-
-def checked_sizes(features: FeatureSet, model: NetworkConfig) -> AimSizes:
-    """`sizes_of`. Raises UsageError, which names the setting to change, where the network does not fit the features."""
-    sizes = sizes_of(features)
+def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
+    """Raise UsageError, which names the setting to change, where the network does not fit the features."""
     try:
-        model.check(sizes)
+        model.check(sizes_of(features))
     except ValueError as error:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
-    return sizes
 
 
 def run_members(

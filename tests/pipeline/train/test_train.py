@@ -23,8 +23,8 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for, paper
 from pipeline.score.bundle import Bundle
 from pipeline.train.normalise import Normaliser, label_table
-from pipeline.train.stack import Member, Stack, draw_batches
-from pipeline.train.trainer import sizes_of, stack_data, train
+from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
+from pipeline.train.trainer import stack_data, train
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
@@ -42,12 +42,10 @@ def features() -> FeatureSet:
     return made_features(40, channels=6, scene=9)
 
 
-def train_plainly(
-    data: StackData, member: Member, config: TrainConfig, model: AimConfig, sizes: Any, epochs: int
-) -> Aim:
+def train_plainly(data: StackData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
     """The ordinary loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, one batch after the other."""
-    net = Aim(model, sizes)
-    start = Stack(data, [member], sizes, model, config)
+    net = Aim(model, sizes_of(data.inputs))
+    start = Stack(data, [member], model, config)
     net.load_state_dict(member_state(start.net.state_dict(), 0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
     for epoch in range(epochs):
@@ -77,14 +75,14 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
     normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
-    data, sizes = stack_data(features, normalisers), sizes_of(features)
+    data = stack_data(features, normalisers)
     members = [Member(run, fold, rows, seed=100 + fold) for run, (fold, rows) in enumerate(enumerate(parts))]
-    stack = Stack(data, members, sizes, TINY, config)
+    stack = Stack(data, members, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
     for epoch in range(10):
         stack.epoch(epoch)
     for position, member in enumerate(members):
-        alone = train_plainly(data, member, config, TINY, sizes, epochs=10).state_dict()
+        alone = train_plainly(data, member, config, TINY, epochs=10).state_dict()
         for name, values in member_state(stack.net.state_dict(), position).items():
             assert (values - alone[name]).abs().max() < 1e-4, name
 
@@ -96,9 +94,9 @@ def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
     from pipeline.train.fit import fit_members
 
-    together = fit_members(data, members, sizes_of(features), TINY, config)
+    together = fit_members(data, members, TINY, config)
     for position, member in enumerate(members):
-        alone = fit_members(data, [member], sizes_of(features), TINY, config)
+        alone = fit_members(data, [member], TINY, config)
         for name, values in alone.state.items():
             torch.testing.assert_close(together.state[name][position], values[0], atol=1e-5, rtol=1e-4)
     assert together.losses.shape == (5, 2)
