@@ -142,7 +142,8 @@ def extract(
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        flagged = report_flags(job.planner.plan_all(job.records), len(job.records), observer, strict=strict)
+        plans, sheets = job.planner.plan_all(job.records), job.planner.cache.place if preview else ""
+        flagged = report_flags(plans, len(job.records), observer, strict=strict, sheets=sheets)
     job.planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
     return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)

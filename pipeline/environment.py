@@ -6,14 +6,13 @@ import importlib.util
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from data.errors import AimError, UsageError
+from data.errors import PROGRAM, AimError, UsageError
 from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -119,7 +118,7 @@ def _weights() -> Iterator[SetupCheck]:
     from data.weights import weight_files as weights
 
     for name in REGISTRY:
-        fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"
+        fetch = f"Type: {PROGRAM} weights fetch {name}"
         try:
             yield SetupCheck(f"weights {name}", "ok", str(weights.locate(name)))
         except AimError:
@@ -131,8 +130,8 @@ OPTIONAL = (
     ("ray", "--engine ray, several machines", "ray"),
     ("s3fs", "videos and caches on s3://", "s3"),
     ("gcsfs", "videos and caches on gs://", "gs"),
-    ("onnx", "aqa export", "export"),
-    ("onnxscript", "aqa export", "export"),
+    ("onnx", f"{PROGRAM} export", "export"),
+    ("onnxscript", f"{PROGRAM} export", "export"),
     ("pytest", "the tests", "test"),
     ("playwright", "the browser tests", "test"),
 )

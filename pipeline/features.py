@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError
+from data.errors import PROGRAM, DataError
 from data.store import Array, StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
@@ -135,7 +135,7 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix="Run `aqa extract` with the same --config, --set and --cache first",
+            fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
         )
     return Gathered(stack(kept, [outputs[record.id] for record in kept], feature_settings(planner)), tuple(left_out))
 

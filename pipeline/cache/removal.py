@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from data.errors import DataError, UsageError, counted
+from data.errors import PROGRAM, DataError, UsageError, counted
 from data.store.files import TEMPORARY, files_below
 from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
 from data.weights import REGISTRY, compiled_dir, downloaded
@@ -89,4 +89,4 @@ def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: 
             shutil.rmtree(compiled_dir(), ignore_errors=True)
     except OSError as error:
         raise DataError(f"cannot be deleted ({error.strerror})", where=Path(error.filename or "")) from None
-    return CacheFiles(tuple(findings), f"{sizes(findings)} deleted; `aqa weights fetch` downloads them again")
+    return CacheFiles(tuple(findings), f"{sizes(findings)} deleted; `{PROGRAM} weights fetch` downloads them again")

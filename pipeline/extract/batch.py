@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data.datasets import list_records
-from data.errors import UsageError, nearest
+from data.errors import PROGRAM, UsageError, nearest
 from data.store import sweep_scratch
 from data.video import Listing, Record
 from pipeline.cluster import pick_pool
@@ -181,7 +181,7 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError(
             "no data set given",
-            fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER",
+            fix=f"Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: {PROGRAM} extract FOLDER",
         )
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}
