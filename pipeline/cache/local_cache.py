@@ -45,7 +45,6 @@ State = Literal["fresh", "stale", "missing", "failed"]
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
 
-
 UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
 """What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
 
@@ -132,18 +131,8 @@ class Cache:
         Raises FileNotFoundError before it is computed, ChangedError for another computation's output, and CacheError
         where it is damaged or has other arrays than the stage's; the next plan computes it again.
         """
-        stored = self._load_of(stage, self.path(stage, video_id))
+        stored = self.load(self.path(stage, video_id), stage)
         _require_key(stored.header, stage, key)
-        return stored
-
-    def _load_of(self, stage: str, path: Path) -> store.Stored:
-        """An output of a stage, with the arrays that the stage declares; raises as `read`, but for the key."""
-        stored, kind = self.load(path), stage_class(stage)
-        try:
-            OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
-        except ContractError as error:
-            self.index.forget(*self._fact_name(path))
-            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
     def write(
@@ -155,17 +144,28 @@ class Cache:
         """
         self.mark()
         path = self.path(computation.stage, record.id)
-        stored, inode = store.write(path, new_header(computation, record), output, promise)
-        with suppress(OSError):  # indexed at once, unless another process has replaced it already
-            version = stamp(path)
-            if os.stat(path).st_ino == inode:
-                self.index.put("header", path.absolute(), self.index_header(stored), version)
+        header = asdict(computation) | {
+            "key": computation.key,
+            "stage_version": computation.version,
+            "video": printable(record.id),
+            "software": software(),
+        }
+        header.pop("version")
+        stored, version = self._store(path, header, output, promise)
+        self.index.put(*self._fact_name(path), self.index_header(stored), version)
         with suppress(FileNotFoundError):
-            self.failure_path(computation.stage, record.id).unlink()
+            self.delete(self.failure_path(computation.stage, record.id))
+
+    def _store(
+        self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
+    ) -> tuple[dict[str, Any], str | None]:
+        """Write an output; its header as stored, and its stamp unless another process has replaced it already."""
+        stored, inode = store.write(path, header, output, promise)
+        version = stamp(path)
+        return stored, version if version and version.endswith(f" {inode}") else None
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
-        expected = isinstance(error, AimError)
         entry = {
             "stage": computation.stage,
             "video": printable(record.id),
@@ -174,15 +174,16 @@ class Cache:
             "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
             "where": error.where if isinstance(error, AimError) else None,
             "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
-            "expected": expected,
+            "expected": isinstance(error, AimError),
             "traceback": "".join(traceback.format_exception(error)),
             "software": software(),
         }
-        self._keep_failure(computation.stage, record.id, json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
+        self._write_text(self.failure_path(computation.stage, record.id), text)
         return entry
 
-    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
-        write_text(self.failure_path(stage, video_id), text)
+    def _write_text(self, path: Path, text: str) -> None:
+        write_text(path, text)
 
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
@@ -190,12 +191,12 @@ class Cache:
 
     def _failure(self, path: Path) -> dict[str, Any] | None:
         try:
-            entry = parse_json(self._failure_text(path))
+            entry = parse_json(self._failure_content(path))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, path: Path) -> bytes:
+    def _failure_content(self, path: Path) -> bytes:
         return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
@@ -226,7 +227,7 @@ class Cache:
         """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will fail."""
         with suppress(OSError):
             if not self.marked():
-                write_text(self.root / CACHE_MARKER, MARKER_TEXT)
+                self._write_text(self.root / CACHE_MARKER, MARKER_TEXT)
 
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
@@ -256,17 +257,22 @@ class Cache:
         for path, status in files_below(self.root / stage):
             yield path, status.st_size, status.st_mtime
 
-    def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`, but for the key.
+    def load(self, path: Path, stage: str | None = None) -> store.Stored:
+        """The output at a place that `entries` gave, with the arrays that `stage` declares; raises as `read`.
 
-        Of a damaged file the index forgets what it was, since its stamp may not have changed.
+        The key is not compared. Of a damaged file the index forgets what it was: its stamp may not have changed.
         """
-        content = self._content(path)
         try:
-            return store.read(path) if content is None else store.read(path, content)
-        except CacheError:
+            stored = store.read(path, self._content(path))
+            if stage is not None:
+                kind = stage_class(stage)
+                OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
+        except (CacheError, ContractError) as error:
             self.index.forget(*self._fact_name(path))
-            raise
+            if isinstance(error, CacheError):
+                raise
+            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
+        return stored
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header only; raises as `read`."""
@@ -311,7 +317,7 @@ class Cache:
         """
         kind, name, version = self._fact(path)
         return self.index.recall(
-            kind, name, version, lambda: self.index_header(self._load_of(stage, path).header), _is_header
+            kind, name, version, lambda: self.index_header(self.load(path, stage).header), _is_header
         )
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
@@ -346,18 +352,6 @@ def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
             f"the cached output of {stage} was replaced by another run, of a video with this id or with other settings",
             fix="Run it again, or name a cache of its own: --cache FOLDER",
         )
-
-
-def new_header(computation: Computation, record: Record) -> dict[str, Any]:
-    """The header of a new output."""
-    header = asdict(computation) | {
-        "key": computation.key,
-        "stage_version": computation.version,
-        "video": printable(record.id),
-        "software": software(),
-    }
-    header.pop("version")
-    return header
 
 
 @memoised
