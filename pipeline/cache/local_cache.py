@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, ChangedError, UsageError, printable
+from data.errors import AimError, CacheError, ChangedError, UsageError, VideoError, printable
 from data.store import (
     ContractError,
     OutputSpec,
@@ -330,6 +330,26 @@ class Cache:
     def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
         common = self.index.shared(str(indexed.get("common")))
         return {**indexed, **(common if isinstance(common, dict) else {})}
+
+
+def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
+    hashes = dict(copied or {})
+    for kind, place in record.inputs().items():
+        if kind in hashes:
+            continue
+        try:
+            hashes[kind] = cache.fingerprint(place)
+        except OSError as error:  # a StorageError is one too
+            hashes[kind] = f"unreadable: {error.strerror}"
+        except VideoError as error:
+            hashes[kind] = f"unreadable: {error.what}"
+    return hashes
+
+
+def stamps(record: Record) -> dict[str, str | None]:
+    """The stamp of every local input by kind."""
+    return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
 
 
 def _is_hash(fact: Any) -> bool:

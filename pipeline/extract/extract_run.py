@@ -12,13 +12,13 @@ from typing import Any
 from data.datasets.folder import CANDIDATES as SCORES
 from data.errors import Cancelled, DataError, UsageError
 from data.video import Listing, Record, find_videos
-from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
+from pipeline.cache import UNREADABLE, Cache, CacheFiles, delete, marked_cache, open_cache
+from pipeline.cache.housekeeping import FAILURE, OUTPUT, Finding, stored_files
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, shard, slurm_shard, status_rows
 from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
-from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
 from pipeline.workers import Pool
 
@@ -149,6 +149,22 @@ def prune(
     planner = make_planner(config, stages)
     cache = marked_cache(planner.cache, yes)
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
+
+
+def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[Finding]:
+    """Outputs and failures of the planner's stages that its configuration and `records` do not use.
+
+    These are files of other videos, and outputs of other settings, versions or inputs.
+    """
+    reasons: dict[Path, str] = {}
+    for plan in planner.plan_all(records):
+        for step in plan.steps:
+            keep = step.check.state in ("fresh", "missing")
+            reasons[cache.path(step.stage, plan.record.id)] = "" if keep else step.check.reason
+            reasons[cache.failure_path(step.stage, plan.record.id)] = ""
+    files = stored_files(cache, planner.stages, OUTPUT, FAILURE)
+    unused = (replace(file, why=reasons.get(file.path, "no such video among the inputs")) for file in files)
+    return [file for file in unused if file.why and cache.is_ours(file.path)]
 
 
 def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
