@@ -1,8 +1,6 @@
 """Where an output is stored, which computation it must come from, and whether it is fresh.
 
-The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
-depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does
-not depend on any path, so a cache moves with its data to another folder or machine.
+A key does not depend on any path, so a cache moves with its data to another folder or machine.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache as memoised
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -38,6 +35,7 @@ from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, Index, stamp
+from pipeline.environment import installed_version
 from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
@@ -113,15 +111,19 @@ class Cache:
         try:
             header = self._checked_header(computation.stage, path)
         except FileNotFoundError:
-            return self._check_failure(computation, video_id)
+            header = None
         except CacheError as error:
             return Check("stale", error.what)
-        if header.get("key") == computation.key:
+        if header is not None and header.get("key") == computation.key:
             return Check("fresh", "", header.get("quality", {}))
-        failed = self._check_failure(computation, video_id)
-        if failed.state == "failed":
-            return failed
-        return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
+        failed = self.failures(computation.stage, video_id)
+        if failed is not None and failed.get("key") == computation.key:
+            return Check("failed", str(failed.get("what")))
+        if header is None:
+            return Check("missing", "failed before, with other settings or input" if failed else "not computed yet")
+        common = self.index.shared(str(header.get("common")))
+        whole = {**header, **(common if isinstance(common, dict) else {})}
+        return Check("stale", "; ".join(computation.differences(whole)) or "another format of key")
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output of the computation `key`, every array checked.
@@ -293,16 +295,7 @@ class Cache:
 
     def failure_path(self, stage: str, video_id: str) -> Path:
         """Where the failure of a stage for a video is kept, beside its output."""
-        path = self.path(stage, video_id)
-        return path.with_name(f"{path.name.removesuffix('.h5')}.failed.json")
-
-    def _check_failure(self, computation: Computation, video_id: str) -> Check:
-        failed = self.failures(computation.stage, video_id)
-        if failed is None:
-            return Check("missing", "not computed yet")
-        if failed.get("key") != computation.key:
-            return Check("missing", "failed before, with other settings or input")
-        return Check("failed", str(failed.get("what")))
+        return self.path(stage, video_id).with_suffix(".failed.json")
 
     def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a header that freshness, its reasons and `status` need; parts common to many are kept once."""
@@ -326,10 +319,6 @@ class Cache:
 
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
-
-    def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        common = self.index.shared(str(indexed.get("common")))
-        return {**indexed, **(common if isinstance(common, dict) else {})}
 
 
 def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -377,8 +366,4 @@ def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
 @memoised
 def software() -> dict[str, str]:
     """Versions of the packages that compute, as installed."""
-    versions = {}
-    for name in SOFTWARE:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    return {name: version for name in SOFTWARE if (version := installed_version(name))}
