@@ -734,7 +734,7 @@ def doctor() -> list[SetupCheck]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a configuration: editors complete and check keys of a YAML file with it."""
-    from pipeline.config_schema import config_schema
+    from pipeline.config import config_schema
 
     return config_schema()
 
