@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.errors import PROGRAM
 from pipeline import api
-from pipeline.cli.command import PROGRAM, command
+from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, show_files, table
 
 if TYPE_CHECKING:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from data.errors import PROGRAM
 from pipeline import api
 from pipeline.cli.options import DISPLAY, OPTIONS
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
-
-PROGRAM = "aqa" if Path(sys.argv[0]).stem == "aqa" else "python run_pipeline.py"
-"""How the user called us, for examples."""
 
 
 @dataclass(frozen=True)
