@@ -31,19 +31,11 @@ def cache_verify(damaged: CacheFiles, as_json: bool) -> None:
     finish(not damaged.files)
 
 
-@command(api.cache_prune, "cache prune videos/ -c folder --yes")
-def cache_prune(pruned: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(pruned, as_json)
-
-
-@command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")
-def cache_gc(collected: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(collected, as_json)
-
-
 @command(api.cache_rm, "cache rm -c folder")
 def cache_rm(removed: CacheFiles, as_json: bool) -> None:
     """Print the files, deleted or not."""
     show_files(removed, as_json, most=20)
+
+
+cache_prune = command(api.cache_prune, "cache prune videos/ -c folder --yes")(show_files)
+cache_gc = command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")(show_files)

@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from pipeline.evaluate import Evaluation
 
 
-@command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")
-def evaluate(done: Evaluation, as_json: bool) -> None:
-    """Print the tables."""
-    show_evaluation(done, as_json)
-
-
 def show_evaluation(done: Evaluation, as_json: bool) -> None:
     """The tables of an evaluation and where it is, or its results as JSON; of a dry run the expected time."""
     if done.expected is not None:
@@ -26,3 +20,6 @@ def show_evaluation(done: Evaluation, as_json: bool) -> None:
         return
     places = f"{done.folder / 'results.json'} and {done.folder / 'report.html'}"
     show_results(done, done.results, as_json, places)
+
+
+evaluate = command(api.evaluate, "evaluate --config jigsaws --set dataset.root=JIGSAWS")(show_evaluation)

@@ -35,8 +35,7 @@ def _as_json(done: ExtractRun) -> dict[str, Any]:
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
-    head |= {"flags": done.flags}
-    return head | ({"preview": done.preview} if done.preview else {})
+    return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
 
 
 def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
@@ -49,16 +48,17 @@ def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
 
 
 def _show_summary(done: ExtractRun) -> None:
-    summary, place = done.summary, done.cache
+    summary, ran, videos = (
+        done.summary,
+        sum(bool(r.done) for r in done.summary.results),
+        counted(done.summary.videos, "video"),
+    )
     if summary.failed:
         Terminal().failures(summary.failed)
         say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")
-    ran = sum(1 for result in summary.results if result.done)
     if not ran and not summary.failed and not summary.cancelled:
-        say(f"nothing to do: {counted(summary.videos, 'video')} fresh in {place}")
+        say(f"nothing to do: {videos} fresh in {done.cache}")
         return
     stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
-    counts = (
-        f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
-    )
-    say(f"{counts} in {place}{stopped}")
+    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+    say(f"{counts} in {done.cache}{stopped}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     from pipeline.evaluate import SearchRun
 
 
-@command(
-    api.search,
-    "search --pack tasd2.h5 --grid train.weight_decay=.1,.3,.5",
-    folds=Annotated[int, typer.Option("--folds", min=2)],
-)
+@command(api.search, "search --pack tasd2.h5 --grid train.weight_decay=.1,.3,.5", folds=(int, typer.Option(min=2)))
 def search(done: SearchRun, as_json: bool) -> None:
     """Print the candidates, the best first."""
     places = f"{done.table}; the best settings: {done.best}"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline import api
 from pipeline.cli.command import PROGRAM, command
 from pipeline.cli.terminal import print_json, show_files, table
-
-if TYPE_CHECKING:
-    from pipeline.cache import CacheFiles
 
 
 @command(api.weights_list, "weights list")
@@ -46,7 +43,4 @@ def weights_path(path: Path) -> None:
     print(path)
 
 
-@command(api.weights_rm, "weights rm i3d-kinetics400")
-def weights_rm(removed: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(removed, as_json)
+weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,19 +19,8 @@ from pipeline.docstrings import description, entries
 PROGRAM = "aqa" if Path(sys.argv[0]).stem == "aqa" else "python run_pipeline.py"
 """How the user called us, for examples."""
 
-
-@dataclass(frozen=True)
-class Command:
-    """One command."""
-
-    name: str  # as it is typed; a command of a group without the group's name
-    function: Callable[..., None]  # calls and prints; typer reads its signature
-    about: str  # the help text
-    example: str  # one whole command line
-
-    def add_to(self, app: typer.Typer) -> None:
-        """Register this command."""
-        app.command(self.name, help=self.about, epilog=f"Example: {self.example}")(self.function)
+Command = Callable[[typer.Typer, str], None]
+"""Adds a command to an app or a group of commands, under a name."""
 
 
 def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[[Callable[..., None]], Command]:
@@ -44,26 +32,26 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     """
 
     def make(show: Callable[..., None]) -> Command:
-        parameters = {name: one for name, one in signature(call).parameters.items() if name != "observer"}
-        wanted = list(signature(show).parameters)[1:]
+        parameters = dict(signature(call).parameters)
+        observed = parameters.pop("observer", None) is not None
+        wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
         def function(**given: Any) -> None:
             arguments = {name: given[name] for name in parameters if given[name] is not None}
-            if "observer" in signature(call).parameters:
+            if observed:
                 arguments["observer"] = Terminal()
             show(call(**arguments), **{name: given[name] for name in wanted})
 
         words = {**entries(api, "Common arguments"), **entries(call, "Args")}
         typed = [_typed(one, words.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
-        typed += [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name])
-            for name in wanted
-            if name in DISPLAY
-        ]
+        flags = [name for name in wanted if name in DISPLAY]
+        typed += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
         function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
-        group, _, last = call.__name__.partition("_")
-        name = last if group in ("cache", "data", "weights") and last else call.__name__
-        return Command(name, function, description(call), f"{PROGRAM} {example}")
+
+        def add(app: typer.Typer, name: str) -> None:
+            app.command(name, help=description(call), epilog=f"Example: {PROGRAM} {example}")(function)
+
+        return add
 
     return make
 
@@ -71,11 +59,9 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
 def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
     """The parameter as typer reads it: what is typed, the default, and the help text."""
     name, default = parameter.name, parameter.default
-    if default is False:
-        kind, option = bool, typer.Option(f"--{name.replace('_', '-')}")
-    else:
-        kind, option = options[name].__origin__, copy(options[name].__metadata__[0])
+    plain = (bool if default is False else str, typer.Option(f"--{name.replace('_', '-')}"))
+    kind, option = plain if default is False else options.get(name, plain)
+    option = copy(option)
     option.help = words
-    return Parameter(
-        name, Parameter.KEYWORD_ONLY, default=None if default == () else default, annotation=Annotated[kind, option]
-    )
+    annotation = Annotated[kind, option]
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=None if default == () else default, annotation=annotation)

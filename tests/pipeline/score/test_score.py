@@ -575,7 +575,7 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     """Extract, train and score as a person types them, on the toy stage."""
     import run_pipeline
 
-    monkeypatch.setattr("pipeline.cli.interrupts.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    monkeypatch.setattr("pipeline.cli.terminal.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
     greys = [40, 70, 100, 130, 160, 190]
     for grey in greys:
         film(tmp_path / f"in/{grey}.mp4", grey)
