@@ -39,20 +39,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.observer import Observer
 
-if TYPE_CHECKING:
-    from data.datasets import DataReport
+if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from data.datasets import DataReport as DataReport
     from data.video import Record
-    from pipeline.cache import CacheFiles, CacheListing
+    from pipeline.cache import CacheFiles as CacheFiles
+    from pipeline.cache import CacheListing as CacheListing
     from pipeline.config import BaseConfig
-    from pipeline.demo import DemoResult
-    from pipeline.environment import SetupCheck
-    from pipeline.evaluate import Evaluation, SearchRun
+    from pipeline.demo import DemoResult as DemoResult
+    from pipeline.environment import SetupCheck as SetupCheck
+    from pipeline.evaluate import Evaluation as Evaluation
+    from pipeline.evaluate import SearchRun as SearchRun
     from pipeline.evaluate.candidates import Candidate
-    from pipeline.extract import ExtractRun, Status
-    from pipeline.pack_formats import Packed
-    from pipeline.results import Score
-    from pipeline.score import TrainedScorer
-    from pipeline.score.export import Exported
+    from pipeline.extract import ExtractRun as ExtractRun
+    from pipeline.extract import Status as Status
+    from pipeline.pack_formats import Packed as Packed
+    from pipeline.results import Score as Score
+    from pipeline.score import TrainedScorer as TrainedScorer
+    from pipeline.score.export import Exported as Exported
     from pipeline.systems import System
 
 Place = str | Path

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, say, show_results
 
-if TYPE_CHECKING:
-    from pipeline.evaluate import Evaluation
 
-
-def show_evaluation(done: Evaluation, as_json: bool) -> None:
+def show_evaluation(done: api.Evaluation, as_json: bool) -> None:
     """The tables of an evaluation and where it is, or its results as JSON; of a dry run the expected time."""
     if done.expected is not None:
         print_json(asdict(done.expected)) if as_json else say(str(done.expected))

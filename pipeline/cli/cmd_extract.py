@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
 
-if TYPE_CHECKING:
-    from pipeline.extract import ExtractRun
-
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
-def extract(done: ExtractRun, as_json: bool) -> None:
+def extract(done: api.ExtractRun, as_json: bool) -> None:
     """Print what happened, or what would."""
     if as_json:
         print_json(_as_json(done))
@@ -25,7 +22,7 @@ def extract(done: ExtractRun, as_json: bool) -> None:
     finish(done.ok)
 
 
-def _as_json(done: ExtractRun) -> dict[str, Any]:
+def _as_json(done: api.ExtractRun) -> dict[str, Any]:
     summary = done.summary
     head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
     if done.costs is not None:
@@ -38,7 +35,7 @@ def _as_json(done: ExtractRun) -> dict[str, Any]:
     return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
 
 
-def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
+def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
     from pipeline.extract.costs import dry_run_tables
 
     summary, count = done.summary, len(costs["plan"])
@@ -47,7 +44,7 @@ def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
     say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}")
 
 
-def _show_summary(done: ExtractRun) -> None:
+def _show_summary(done: api.ExtractRun) -> None:
     summary, ran, videos = (
         done.summary,
         sum(bool(r.done) for r in done.summary.results),

@@ -63,5 +63,5 @@ def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Paramet
     kind, option = plain if default is False else options.get(name, plain)
     option = copy(option)
     option.help = words
-    annotation = Annotated[kind, option]
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=None if default == () else default, annotation=annotation)
+    default = None if default == () else default
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
