@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -439,7 +440,7 @@ def serve(
     from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork, refuse_keypoint_models
+    from pipeline.serve.score_work import refuse_keypoint_models, score_upload
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
@@ -451,7 +452,7 @@ def serve(
     if scorer.calibration is not None:
         facts["accuracy"] = str(scorer.calibration.accuracy)
     run_server(
-        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
+        folder, partial(score_upload, scorer, observer.note), port=port, facts=facts, reads=reads,
         on_start=lambda url: observer.note(f"serving {url}"),
     )  # fmt: skip
 

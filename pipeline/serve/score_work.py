@@ -14,7 +14,6 @@ from pipeline.serve.job_queue import Outcome, WorkProgress
 from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
-    from pipeline.extract import FrameProgress
     from pipeline.score import Scorer
 
 
@@ -29,50 +28,43 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         )
 
 
-class ScoreWork:
-    """Scores one video after the other with one scorer.
+def score_upload(
+    scorer: Scorer,
+    note: Callable[[str], None] | None,
+    job: ScoringJob,
+    video: Path,
+    report: Path,
+    progress: WorkProgress,
+    stop: threading.Event,
+) -> Outcome:
+    """Score a job and write its page to `report`; given a scorer and a `note`, this is the `Work` of a queue.
 
     The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
     `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
+    Raises VideoError where there is no score, Cancelled after `stop`.
     """
+    from pipeline.report import report_scores
 
-    def __init__(self, scorer: Scorer, note: Callable[[str], None] | None = None) -> None:
-        self.scorer = scorer
-        self.note = note
+    def frames(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        where = f": frame {done} of {total}" if total else ""
+        progress(f"{', '.join(stages)}{where}", done / total if total else None)
 
-    def __call__(
-        self, job: ScoringJob, video: Path, report: Path, progress: WorkProgress, stop: threading.Event
-    ) -> Outcome:
-        """Write the page of `video` to `report`. Raises VideoError where it has no score, Cancelled after `stop`."""
-        from pipeline.report import report_scores
-
-        kinematics = video.with_name(KINEMATICS)
-        record = Record(
-            id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
-            path=video if job.suffix else None,
-            sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
-        )
-        progress("preparing", None)
-        row = self.scorer.score_records([record], stop=stop, note=self.note, on_frames=_frames(progress))[0]
-        if stop.is_set():
-            raise Cancelled
-        if row.error is not None:
-            raise VideoError(row.error)
-        progress("writing the report", None)
-        model = f"scored by {self.scorer.folder.name}"
-        report_scores(
-            report, self.scorer, [row], [record], title=job.name, subtitle=model, names={record.id: job.name}, home="/"
-        )
-        serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
-        level = row.flags[0].level if row.flags else ""
-        return Outcome(row.score, len(row.flags), serious, row.interval80, level)
-
-
-def _frames(progress: WorkProgress) -> FrameProgress:
-    """A hook of `run_extract` that reports the running stages and the share of their frames."""
-
-    def report(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
-        frames = f": frame {done} of {total}" if total else ""
-        progress(f"{', '.join(stages)}{frames}", done / total if total else None)
-
-    return report
+    kinematics = video.with_name(KINEMATICS)
+    record = Record(
+        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+        path=video if job.suffix else None,
+        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+    )
+    progress("preparing", None)
+    row = scorer.score_records([record], stop=stop, note=note, on_frames=frames)[0]
+    if stop.is_set():
+        raise Cancelled
+    if row.error is not None:
+        raise VideoError(row.error)
+    progress("writing the report", None)
+    model = f"scored by {scorer.folder.name}"
+    names = {record.id: job.name}
+    report_scores(report, scorer, [row], [record], title=job.name, subtitle=model, names=names, home="/")
+    serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
+    level = row.flags[0].level if row.flags else ""
+    return Outcome(row.score, len(row.flags), serious, row.interval80, level)
