@@ -128,6 +128,7 @@ def extract(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
     if preview:
+        check_opencv()
         from pipeline.preview import refuse_remote
 
         refuse_remote(job.records, job.planner)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +27,7 @@ from data.video.media import frame_length
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
-from pipeline.observer import Observer, Steps
+from pipeline.observer import Observer
 from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
 from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
@@ -51,27 +52,11 @@ MOST_NAMED = 20
 """Videos without a preview that are named one by one."""
 
 
-@dataclass
-class Previews:
-    """What `write_previews` did."""
-
-    written: list[Path] = field(default_factory=list)  # films and sheets drawn, two per video
-    fresh: int = 0  # videos whose preview was newer than their outputs
-    failed: dict[str, str] = field(default_factory=dict)  # why there is no preview, by the video's printable name
-
-
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     """Paths of a video's contact sheet and film."""
     path = cache.path(FOLDER, video_id)
     name = path.name.removesuffix(".h5")
     return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
-
-
-def mark_previews(cache: Cache) -> None:
-    """Mark the folder of the previews, so that a cache among the videos adds no films to them."""
-    mark = cache.root / FOLDER / PREVIEW_MARK
-    if not mark.exists():
-        write_text(mark, "Films that `extract --preview` drew; they are no inputs\n")
 
 
 def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
@@ -86,44 +71,40 @@ def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
 
 
 def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
-    """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
-    with observer.progress("previews") as progress:
-        drawn = write_previews(records, planner, stop=observer.stop_event(), progress=progress.steps)
-    for name, why in list(drawn.failed.items())[:MOST_NAMED]:
-        observer.note(f"no preview of {name}: {why}")
-    videos = len(drawn.written) // 2
-    observer.note(f"{videos} previews drawn, {drawn.fresh} fresh in {printable(planner.cache.root / FOLDER)}")
-    return {"written": [printable(path) for path in drawn.written], "fresh": drawn.fresh, "failed": drawn.failed}
+    """Draw the previews of videos with fresh outputs; a failure is reported, and skips that video's preview only.
 
+    The observer's stop event leaves what is drawn. With the planner's `force`, everything is drawn again.
 
-def write_previews(
-    records: Sequence[Record], planner: Planner, *, stop: threading.Event | None = None, progress: Steps | None = None
-) -> Previews:
-    """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
-
-    `stop` leaves what is drawn. With the planner's `force`, everything is drawn again.
+    Returns:
+        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, newer than
+        their outputs; why others `failed`, by their printable names.
     """
-    stop = stop or threading.Event()
-    done = Previews()
-    for number, record in enumerate(records, start=1):
-        if stop.is_set():
-            break
-        try:
-            mark_previews(planner.cache)
-            paths = preview_paths(planner.cache, record.id)
-            if not planner.force and _newer(paths, planner, record):
-                done.fresh += 1
-            else:
-                draw_preview(load_scene(record, planner), *paths, stop=stop)
-                done.written += paths
-        except Cancelled:
-            break
-        except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
-            what = getattr(error, "what", None) or getattr(error, "strerror", None)
-            done.failed[record.name] = what or f"{type(error).__name__}: {error}"
-        if progress is not None:
-            progress(number, len(records))
-    return done
+    written: list[str] = []
+    failed: dict[str, str] = {}
+    fresh, stop, folder = 0, observer.stop_event(), planner.cache.root / FOLDER
+    with observer.progress("previews") as progress:
+        for number, record in enumerate(records, start=1):
+            if stop.is_set():
+                break
+            try:
+                if not (folder / PREVIEW_MARK).exists():  # a cache among the videos adds no films to them
+                    write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
+                paths = preview_paths(planner.cache, record.id)
+                if not planner.force and _newer(paths, planner, record):
+                    fresh += 1
+                else:
+                    draw_preview(load_scene(record, planner), *paths, stop=stop)
+                    written += map(printable, paths)
+            except Cancelled:
+                break
+            except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
+                what = getattr(error, "what", None) or getattr(error, "strerror", None)
+                failed[record.name] = what or f"{type(error).__name__}: {error}"
+            progress.steps(number, len(records))
+    for name, why in list(failed.items())[:MOST_NAMED]:
+        observer.note(f"no preview of {name}: {why}")
+    observer.note(f"{len(written) // 2} previews drawn, {fresh} fresh in {printable(folder)}")
+    return {"written": written, "fresh": fresh, "failed": failed}
 
 
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
@@ -157,8 +138,7 @@ def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threadin
     Raises VideoError where the video cannot be decoded, Cancelled after `stop`; nothing is left half written.
     """
     path = scene.record.video
-    if path is None:
-        raise DataError("the data set lists this performance without a video", where=scene.record.id)
+    assert path is not None
     drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
     rate, order = film_frames(scene.times)
     times_shown, shown = Counter(order.tolist()), tile_frames(scene)
@@ -215,8 +195,6 @@ class _Drawer:
 
     def picture(self, frame: Frame) -> Picture:
         """A frame at the drawn size with everything on it, below its line of text."""
-        import cv2
-
         larger = self.size[0] > frame.image.shape[1]
         interpolation = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
         image = np.array(cv2.resize(frame.image, self.size, interpolation=interpolation))
@@ -236,17 +214,14 @@ class _Drawer:
         return np.concatenate([centred(self.picture(frame), bar.shape[1]), bar])
 
     def _caption(self, image: Picture, frame: Frame, motion: str) -> None:
-        parts = [f"{frame.time:.2f} s", f"frame {frame.index}", self._step(frame.time), motion]
+        spans = self.scene.spans("timesteps")
+        inside = np.flatnonzero((spans[:, 0] <= frame.time + 1e-6) & (frame.time < spans[:, 1] + 1e-6))
+        step = f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
+        text = "  ".join(part for part in (f"{frame.time:.2f} s", f"frame {frame.index}", step, motion) if part)
         size = 0.45
-        text = "  ".join(part for part in parts if part)
         while text_width(text, size) > image.shape[1] - 12 and size > 0.3:
             size -= 0.03
         write(image, text, (6, 16), size=size)
-
-    def _step(self, time: float) -> str:
-        spans = self.scene.spans("timesteps")
-        inside = np.flatnonzero((spans[:, 0] <= time + 1e-6) & (time < spans[:, 1] + 1e-6))
-        return f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
 
 
 def _fresh(record: Record, planner: Planner) -> dict[str, str]:
