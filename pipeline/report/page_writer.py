@@ -99,13 +99,8 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        **{one.__name__: one for one in (text.plus, text.quality, text.clock, text.lines, text.data_uri, text.address)},
         "num": text.number,
-        "plus": text.plus,
-        "quality": text.quality,
-        "clock": text.clock,
-        "lines": text.lines,
-        "data_uri": text.data_uri,
-        "address": text.address,
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }

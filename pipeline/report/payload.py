@@ -40,10 +40,8 @@ MAX_POSES = 3000
 def video_payload(video: VideoReport) -> dict[str, Any]:
     """Duration, steps, score, skeleton, charts and camera path of one video."""
     result = video.result
-    steps = [
-        {"start": step.start, "end": step.end, "score": step.score, "interaction": step.interaction}
-        for step in result.steps
-    ]
+    shown = ("start", "end", "score", "interaction")
+    steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
     return {
         "duration": duration(video),
         "steps": steps,
@@ -69,10 +67,11 @@ def duration(video: VideoReport) -> float:
 
 
 def batch_payload(batch: BatchReport) -> dict[str, Any]:
-    """Scores of the batch and of the training videos."""
+    """Scores of the batch and of the training videos, of these at most 5000."""
+    training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
         "scores": [row.result.score for row in batch.rows if row.result.score is not None],
-        "training": _sample(batch.training_scores, 5000),
+        "training": [training[i] for i in _spread(len(training), 5000)],
     }
 
 
@@ -145,15 +144,12 @@ def _moves(traces: Traces) -> bool:
 
 
 def _traces(traces: Traces) -> dict[str, Any]:
-    kept = [_thin(np.asarray(values, dtype=float)) for values in traces.series.values()]
-    return {
-        "unit": traces.unit,
-        "least": traces.least,
-        "series": [
-            {"name": name, "t": [rounded(traces.time[i]) for i in rows], "v": [rounded(values[i]) for i in rows]}
-            for (name, values), rows in zip(traces.series.items(), kept, strict=True)
-        ],
-    }
+    series = []
+    for name, values in traces.series.items():
+        rows = _thin(np.asarray(values, dtype=float))
+        time, shown = ([rounded(of[i]) for i in rows] for of in (traces.time, values))
+        series.append({"name": name, "t": time, "v": shown})
+    return {"unit": traces.unit, "least": traces.least, "series": series}
 
 
 def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
@@ -174,9 +170,8 @@ def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
 def _camera(camera: CameraPath) -> dict[str, Any]:
     kept = _spread(len(camera.time), MAX_POINTS)
     return {
-        "t": [rounded(camera.time[i]) for i in kept],
-        "x": [rounded(camera.x[i]) for i in kept],
-        "y": [rounded(camera.y[i]) for i in kept],
+        name: [rounded(values[i]) for i in kept]
+        for name, values in (("t", camera.time), ("x", camera.x), ("y", camera.y))
     }
 
 
@@ -203,11 +198,6 @@ def _spread(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [int(i) for i in np.unique(np.rint(np.linspace(0, count - 1, most)))]
-
-
-def _sample(values: tuple[float, ...], most: int) -> list[float]:
-    ordered = sorted(v for v in values if math.isfinite(v))
-    return [ordered[i] for i in _spread(len(ordered), most)]
 
 
 def rounded(value: Any) -> float | None:

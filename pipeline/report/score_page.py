@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from data.video import Record
-from pipeline.cache import Cache, software
+from pipeline.cache import software
 from pipeline.cache.run_history import run_facts
 from pipeline.extract import Summary
 from pipeline.report.page_data import BatchReport, EvaluationReport, Failure, ReportData, StageTime, TrainingSteps
@@ -25,8 +25,6 @@ from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score
 from pipeline.score import Scorer
 from pipeline.score.shareable import shareable, without_folders, without_folders_in
-
-T = TypeVar("T")
 
 USUAL = (5, 95)
 """Percentiles of the attention in training that are drawn as its usual range."""
@@ -69,9 +67,10 @@ def scores_page(
         home: address of the page that leads here, or "".
     """
     by_id = {record.id: record for record in records}
-    shown, stages, cache = _shown_names(rows, names or {}), scorer.planner.stages, scorer.cache
+    shown, stages = _shown_names(rows, names or {}), scorer.planner.stages
     good, steps = [row for row in rows if row.error is None], _training_steps(scorer)
-    clean, clean_text = (_same, _same) if origin else (shareable, without_folders)
+    clean: Callable[[Score], Score] = (lambda row: row) if origin else shareable
+    clean_text = str if origin else without_folders
     videos = tuple(
         video_report(
             clean(row),
@@ -87,9 +86,7 @@ def scores_page(
     training = scorer.bundle.run.train_labels[:, 0]
     batch = BatchReport(
         rows=(*videos, *(batch_row(clean(row), by_id[row.id], name=shown[row.id]) for row in good[sections:])),
-        failures=tuple(
-            _failure(row, shown[row.id], cache, stages, clean_text) for row in rows if row.error is not None
-        ),
+        failures=tuple(_failure(row, shown[row.id], scorer, clean_text) for row in rows if row.error is not None),
         times=stage_times(extraction, stages) if extraction else (),
         training_scores=tuple(training[np.isfinite(training)].tolist()),
     )
@@ -124,16 +121,12 @@ def stage_times(extraction: Summary, stages: Sequence[str]) -> tuple[StageTime, 
     return tuple(times)
 
 
-def _failure(row: Score, name: str, cache: Cache, stages: Sequence[str], clean: Callable[[str], str]) -> Failure:
-    for stage in stages:
-        entry = cache.failures(stage, row.id)
+def _failure(row: Score, name: str, scorer: Scorer, clean: Callable[[str], str]) -> Failure:
+    for stage in scorer.planner.stages:
+        entry = scorer.cache.failures(stage, row.id)
         if entry and entry.get("what") == row.error:  # not one of another video with this id, or of an earlier try
             return Failure(name, stage, clean(str(entry.get("what"))), clean(str(entry.get("traceback", ""))))
     return Failure(name, "", clean(row.error or ""))
-
-
-def _same(value: T) -> T:
-    return value
 
 
 def _training_steps(scorer: Scorer) -> TrainingSteps | None:

@@ -8,19 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, pstdev
-from typing import Any
 
 from pipeline.report.page_data import (
     BatchReport,
     Kind,
-    LeakCheck,
     Prediction,
     ReportData,
     ResultsRow,
     ResultsTable,
     VideoReport,
 )
-from pipeline.report.payload import charts, duration
+from pipeline.report.payload import duration
 from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst_first
 
 SHOWN_DECIMALS = 2
@@ -46,8 +44,21 @@ class StepView:
 
 def step_views(video: VideoReport) -> list[StepView]:
     """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
-    steps, length, means, reach = video.result.steps, duration(video), _means(video), colour_reach(video)
-    return [_step_view(i, step, length, mean, reach) for i, (step, mean) in enumerate(zip(steps, means, strict=True))]
+    steps, length, reach, scores = video.result.steps, duration(video), colour_reach(video), _known(video)
+    if video.training is not None:
+        means = [mean for mean, _ in video.training.scores]
+    else:
+        means = [fmean(scores) if scores else 0.0] * len(steps)
+    views = []
+    for number, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
+        finite = math.isfinite(step.score)
+        gap = step.score - mean if finite else 0.0
+        share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
+        shown_gap = shown or Decimal(0)
+        quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
+        left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
+        views.append(StepView(step, number, left, max(right - left, 0.2), share, gap, shown_gap, quality))
+    return views
 
 
 def colour_reach(video: VideoReport) -> float:
@@ -58,25 +69,8 @@ def colour_reach(video: VideoReport) -> float:
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _means(video: VideoReport) -> list[float]:
-    if video.training is not None:
-        return [mean for mean, _ in video.training.scores]
-    scores = _known(video)
-    return [fmean(scores) if scores else 0.0] * len(video.result.steps)
-
-
 def _known(video: VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
-
-
-def _step_view(index: int, step: StepScore, length: float, mean: float, reach: float) -> StepView:
-    finite = math.isfinite(step.score)
-    gap = step.score - mean if finite else 0.0
-    share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
-    shown_gap = shown or Decimal(0)
-    quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
-    left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
-    return StepView(step, index + 1, left, max(right - left, 0.2), share, gap, shown_gap, quality)
 
 
 def parts(result: Score) -> ScoreParts | None:
@@ -218,17 +212,6 @@ def bold_note(table: ResultsTable) -> str:
         return "Bold: the highest of a column."
     lowest = f"of {', '.join(dict.fromkeys(ends['low']))}, the lowest."
     return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
-
-
-def chart_list(video: VideoReport) -> list[dict[str, Any]]:
-    """Titles, units, names and notes of the charts, in the order of the payload's."""
-    return [{"title": c.title, "unit": c.unit, "names": list(c.series), "about": c.about} for c in charts(video)]
-
-
-def leak_line(check: LeakCheck) -> tuple[str, str, str]:
-    """Class, question and answer of a line of the leak audit, such as ("pass", "trial on both sides", "none")."""
-    kind, answer = {True: ("pass", "none"), False: ("fail", "LEAK"), None: ("open", "unknown")}[check.passed]
-    return kind, check.name, answer
 
 
 def tasks_of(predictions: Sequence[Prediction]) -> list[str]:
