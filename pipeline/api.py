@@ -57,7 +57,6 @@ if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `ap
     from pipeline.results import Score as Score
     from pipeline.score import TrainedScorer as TrainedScorer
     from pipeline.score.export import Exported as Exported
-    from pipeline.systems import System
 
 Place = str | Path
 Places = Place | Iterable[Place]
@@ -809,27 +808,23 @@ def _evaluate(
     engine: str,
     address: str | None,
     observer: Observer,
-    *,
-    only: str = "",
-    oracle: bool = False,
-    quick: bool = False,
-    dry_run: bool = False,
-    more: Sequence[System] = (),
+    **options: Any,
 ) -> Evaluation:
-    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
+    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html.
+
+    Further `options`: see `pipeline.evaluate.evaluate_features`.
+    """
     from pipeline.evaluate import evaluate_features, pick_run
     from pipeline.feature_source import all_features
     from pipeline.outputs import check_folder
     from pipeline.report import write_evaluation
 
-    check_folder(Path(out))
+    folder = Path(out)
+    check_folder(folder)
     run = pick_run(engine, config, address)
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    done = evaluate_features(
-        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
-        more=more, run=run, observer=observer,
-    )  # fmt: skip
-    if not dry_run:
+    done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
+    if done.expected is None:
         write_evaluation(done, len(features))
     return done
 

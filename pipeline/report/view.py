@@ -88,35 +88,22 @@ class AttentionView:
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
-@dataclass(frozen=True)
-class AttentionStrip:
-    """The attention of a video's steps; `low` and `high` are the ends of its axis, 0 to 1."""
-
-    low: float
-    high: float
-    steps: tuple[AttentionView, ...]
-
-
-def attention(video: VideoReport, steps: Sequence[StepView]) -> AttentionStrip | None:
-    """Attention beside its usual range in training, on an axis that just holds both; without training, 0 to 100 %."""
-    pairs = [(one, one.step.interaction) for one in steps if one.step.interaction is not None]
-    if not pairs:
+def attention(video: VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
+    """Attention of each step on its axis, which just holds it and its usual range in training; else it is 0 to 1."""
+    values = [one.step.interaction for one in steps if one.step.interaction is not None]
+    if not values:
         return None
     ranges = video.training.attention if video.training is not None else ()
-    low, high = 0.0, 1.0
+    axis = Scale(0.0, 1.0)
     if ranges:
-        ends = [end for usual in ranges for end in usual] + [value for _, value in pairs]
+        ends = [*values, *(end for usual in ranges for end in usual)]
         margin = max(0.1 * (max(ends) - min(ends)), 0.005)
-        low, high = max(0.0, min(ends) - margin), min(1.0, max(ends) + margin)
-    axis = Scale(low, high)
-    return AttentionStrip(
-        low,
-        high,
-        tuple(
-            AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
-            for one, value in pairs
-        ),
-    )
+        axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
+    return axis, [
+        AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
+        for one in steps
+        if (value := one.step.interaction) is not None
+    ]
 
 
 def worst(flags: Sequence[Flag]) -> str:
