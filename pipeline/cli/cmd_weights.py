@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pipeline import api
-from pipeline.cli.command import PROGRAM, command
+from pipeline.cli.command import PROGRAM, command, show_nothing
 from pipeline.cli.terminal import print_json, show_files, table
 
 
@@ -32,15 +31,6 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
         table(entry["name"], ("", ""), rows)
 
 
-@command(api.weights_fetch, "weights fetch i3d-kinetics400")
-def weights_fetch(_: dict[str, Path]) -> None:
-    """Print nothing: the place of each file is printed as soon as it is there."""
-
-
-@command(api.weights_path, "weights path i3d-kinetics400")
-def weights_path(path: Path) -> None:
-    """Print the path."""
-    print(path)
-
-
+weights_fetch = command(api.weights_fetch, "weights fetch i3d-kinetics400")(show_nothing)
+weights_path = command(api.weights_path, "weights path i3d-kinetics400")(print)
 weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)

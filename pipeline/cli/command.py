@@ -56,6 +56,10 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     return make
 
 
+def show_nothing(_: object) -> None:
+    """Print nothing: the call's notes have said it."""
+
+
 def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
     """The parameter as typer reads it: what is typed, the default, and the help text."""
     name, default = parameter.name, parameter.default

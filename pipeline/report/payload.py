@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,6 @@ TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS = "judges' score", "predicted score", "epo
 
 LEAST_PAN = 0.1
 """Smallest height of the chart of the camera's pan, in picture widths or heights."""
-
-_STILL = "The camera did not move."
 
 MAX_POSES = 3000
 """Most frames of one skeleton overlay; longer videos are drawn at a lower rate."""
@@ -121,26 +119,24 @@ def _curves(chart: CurveChart) -> dict[str, Any]:
     return {"unit": chart.unit, "log": chart.log, "names": [curve.name for curve in chart.curves], "rows": rows}
 
 
-def _camera_traces(camera: CameraPath) -> tuple[Traces, ...]:
+def _camera_traces(camera: CameraPath) -> Iterator[Traces]:
+    """The pan, and zoom and rotation where they change enough for a chart: by 1 % or half a degree."""
+    about = "The camera did not move." if is_static(camera) else ""
     pan = {"right": camera.x, "down": camera.y}
-    zoom = Traces("Camera zoom", "× the first frame", camera.time, {"zoom": camera.zoom})
-    turn = Traces("Camera rotation", "degrees", camera.time, {"rotation": camera.rotation})
-    about = _STILL if is_static(camera) else ""
-    move = Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
-    return tuple(t for t in (move, zoom, turn) if t is move or _moves(t))
+    yield Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
+    for name, unit, values, least in (
+        ("zoom", "× the first frame", camera.zoom, 0.01),
+        ("rotation", "degrees", camera.rotation, 0.5),
+    ):
+        finite = values[np.isfinite(values)]
+        if finite.size and float(np.ptp(finite)) > least:
+            yield Traces(f"Camera {name}", unit, camera.time, {name: values})
 
 
 def is_static(camera: CameraPath) -> bool:
     """Whether the camera's pan stays within a fiftieth of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
     return max(ranges) < LEAST_PAN / 5
-
-
-def _moves(traces: Traces) -> bool:
-    """Whether a camera channel changes enough for a chart: 1 % of zoom or half a degree."""
-    values = next(iter(traces.series.values()))
-    finite = values[np.isfinite(values)]
-    return bool(finite.size) and float(np.ptp(finite)) > (0.01 if traces.unit.startswith("×") else 0.5)
 
 
 def _traces(traces: Traces) -> dict[str, Any]:

@@ -60,11 +60,19 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
 
 
 def test_a_command_is_named_like_its_call() -> None:
+    found = set()
     for path in sorted((ROOT / "pipeline/cli").glob("cmd_*.py")):
-        for function in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(function, ast.FunctionDef) and function.decorator_list:
-                (decorator,) = function.decorator_list
-                assert ast.unparse(decorator).startswith(f"command(api.{function.name}, "), path.name
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.decorator_list:
+                name, made = node.name, ast.unparse(node.decorator_list[0])
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                name, made = ast.unparse(node.targets[0]), ast.unparse(node.value)
+            else:
+                continue
+            assert made.startswith(f"command(api.{name}, "), path.name
+            assert path.stem == f"cmd_{name.partition('_')[0]}"
+            found.add(name)
+    assert found == set(COMMANDS)
 
 
 def test_the_version_and_the_schema_are_printed() -> None:
