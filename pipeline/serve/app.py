@@ -109,10 +109,9 @@ def create_app(
     app.state.queue = queue
     app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
     app.add_middleware(Guard, token=app.state.token)
-    app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    _pages(app, queue, bounds, dict(facts or {}), reads)
+    _pages(app, queue, bounds, facts or {}, reads)
     _api(app, queue, bounds, reads)
     return app
 
@@ -179,7 +178,7 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str], reads: Collection[str]) -> None:
+def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str], reads: Collection[str]) -> None:
     index, policy = render_index(bounds.file_bytes, facts, reads)
 
     @app.get("/")
@@ -301,11 +300,6 @@ def _shown(job: ScoringJob) -> dict[str, Any]:
 
 def _length(header: str | None) -> int | None:
     return int(header) if header and header.isascii() and header.isdigit() else None
-
-
-def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, uploads.UploadError)
-    return JSONResponse({"detail": error.reason}, error.status, CLOSE)
 
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
+from fastapi import HTTPException
+
 from data.datasets import trial_of
 from data.errors import printable
 from data.video import VIDEO_SUFFIXES
@@ -49,13 +51,11 @@ _MAGIC = (
 )
 
 
-class UploadError(Exception):
-    """An upload that is refused, with its HTTP status and one line for the user."""
+class UploadError(HTTPException):
+    """An upload that is refused, with its HTTP status and one line for the user; the rest of its body is not read."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
+        super().__init__(status, reason, {"connection": "close"})
 
 
 @dataclass(frozen=True)
