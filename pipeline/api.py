@@ -38,7 +38,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from data.errors import UsageError, printable
 from pipeline.observer import Observer
+from pipeline.outputs import check_file, check_folder, writing
 
 if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
     from data.datasets import DataReport as DataReport
@@ -77,7 +79,6 @@ def demo(
     """
     from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
-    from pipeline.outputs import check_folder, writing
     from pipeline.yaml_values import parse_overrides
 
     out = Path(out)
@@ -191,7 +192,6 @@ def train(
         strict: stop before training, with exit code 2, where a training video is flagged.
     """
     from pipeline.feature_source import training_features
-    from pipeline.outputs import check_folder
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
@@ -229,8 +229,6 @@ def evaluate(
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     if quick and (grids or oracle):
-        from data.errors import UsageError
-
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
@@ -327,7 +325,6 @@ def search(
     """
     from pipeline.evaluate import pick_run, search_features
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
 
     check_folder(Path(out))
     tried = _candidates(grids, config, overrides, cache, workers, sample)
@@ -355,7 +352,6 @@ def report(
         sections: videos with a section of their own.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
 
@@ -383,7 +379,6 @@ def compare(
         a, b: a video, or an id in the model's data set.
         out: the page.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import write_comparison
     from pipeline.score import local_run
 
@@ -408,7 +403,6 @@ def plot(
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
     """
-    from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
     from pipeline.score import local_run
 
@@ -437,7 +431,6 @@ def serve(
         folder: uploads, pages and history.
         port: 0: any free port.
     """
-    from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
     from pipeline.serve.score_work import refuse_keypoint_models, score_upload
@@ -488,7 +481,6 @@ def score(
     Returns:
         One score per video; `error` says why a video has none.
     """
-    from pipeline.outputs import check_file
     from pipeline.score import local_run, score_videos
 
     if out is not None:
@@ -527,7 +519,6 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
         run: folder that `train` wrote.
         out: the ONNX file.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.score import export_onnx, local_run
 
     check_file(Path(out))
@@ -560,7 +551,6 @@ def pack(
     from pipeline.data_card import card_place, write_data_card
     from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
-    from pipeline.outputs import check_file, writing
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
@@ -595,7 +585,6 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder.
     """
     from data.datasets import check_data, kind_of
-    from data.errors import UsageError
     from pipeline.config import load_config
 
     folder = Path(root)
@@ -764,7 +753,6 @@ def _settings(
 
 def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
     """The configuration of what is scored. A model fixes all settings but those of the data set."""
-    from data.errors import UsageError, printable
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
@@ -816,7 +804,6 @@ def _evaluate(
     """
     from pipeline.evaluate import evaluate_features, pick_run
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
     from pipeline.report import write_evaluation
 
     folder = Path(out)
@@ -831,8 +818,6 @@ def _evaluate(
 
 def _path(place: Place | None) -> Path | None:
     if place == "":
-        from data.errors import UsageError
-
         raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)
 
