@@ -34,7 +34,7 @@ from pipeline.extract.plan import Planner
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report.score_page import report_scores
+from pipeline.report import report_scores
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
