@@ -1,7 +1,5 @@
 """`leaderboard`."""
 
-from __future__ import annotations
-
 from pipeline import api
 from pipeline.cli.cmd_evaluate import show_evaluation
 from pipeline.cli.command import command

@@ -1,7 +1,5 @@
 """`report`."""
 
-from __future__ import annotations
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import say

@@ -1,7 +1,5 @@
 """`serve`."""
 
-from __future__ import annotations
-
 from pipeline import api
 from pipeline.cli.command import command, show_nothing
 

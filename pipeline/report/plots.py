@@ -62,16 +62,11 @@ COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS, DASHES = "os^Dv<>", ("-", "--", "-.", ":")
 
 STYLE: dict[str, Any] = {
-    "font.size": 8,
+    **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), SMALL),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "font.family": "DejaVu Sans",
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
     "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",

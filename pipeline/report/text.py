@@ -14,6 +14,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup, escape
+
 from data.errors import printable
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
@@ -26,15 +28,9 @@ MISSING = "–"
 """Shown for an unknown or undefined value."""
 
 
-class Lines(str):
-    """Text of several lines, already printable; shown with its line breaks."""
-
-    __slots__ = ()
-
-
-def lines(text: str) -> Lines:
-    """`text` with every line made printable and the line breaks kept."""
-    return Lines("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
+def lines(text: str) -> Markup:
+    """`text` escaped, with every line made printable and the line breaks kept."""
+    return escape("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
 
 
 def shown(value: Any) -> Any:

@@ -19,7 +19,7 @@ from pipeline.report.page_data import (
     VideoReport,
 )
 from pipeline.report.payload import duration
-from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst_first
+from pipeline.results import Interval, StepScore
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
@@ -73,11 +73,6 @@ def _known(video: VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 
-def parts(result: Score) -> ScoreParts | None:
-    """The score as a sum of the parts that the page shows."""
-    return ScoreParts.of(result, SHOWN_DECIMALS)
-
-
 @dataclass(frozen=True)
 class AttentionView:
     """One step's attention to the interaction on an axis of its own range; places are per cent from the bottom."""
@@ -104,11 +99,6 @@ def attention(video: VideoReport, steps: Sequence[StepView]) -> tuple[Scale, lis
         for one in steps
         if (value := one.step.interaction) is not None
     ]
-
-
-def worst(flags: Sequence[Flag]) -> str:
-    """The most severe level, or "none"."""
-    return worst_first(flags)[0].level if flags else "none"
 
 
 @dataclass(frozen=True)
