@@ -99,8 +99,7 @@ class Queue:
 
     def remove(self, job: ScoringJob) -> bool:
         """Delete a finished job and its files; returns False for an unfinished one."""
-        current = self.history.get(job.id)
-        if current is None or current.state in ("queued", "running"):
+        if job.state in ("queued", "running"):
             return False
         with suppress(FileNotFoundError):
             shutil.rmtree(self.folder / job.id)

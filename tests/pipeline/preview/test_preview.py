@@ -24,8 +24,15 @@ from pipeline.extract.plan import Plan, Step
 from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
 from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles_of
-from pipeline.preview.preview_files import draw_preview, draw_previews, drawn_size, film_frames, preview_paths
-from pipeline.preview.sheet import tile_frames, wrapped
+from pipeline.preview.preview_files import (
+    draw_preview,
+    draw_previews,
+    drawn_size,
+    film_frames,
+    preview_paths,
+    tile_frames,
+    wrapped,
+)
 from pipeline.preview.timeline import draw_timeline
 from pipeline.stages import stage_class
 
