@@ -37,8 +37,8 @@ COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 def test_every_command_has_a_call_and_the_other_way_round() -> None:
     functions = {name: thing for name, thing in vars(api).items() if inspect.isfunction(thing)}
-    own = {name for name, function in functions.items() if function.__module__ == api.__name__}
-    assert set(COMMANDS) == {name for name in own if not name.startswith("_")}
+    calls = {name for name, function in functions.items() if function.__module__ == api.__name__}
+    assert set(COMMANDS) == {name for name in calls if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -61,7 +61,7 @@ def test_help_and_docstring_have_the_same_words(name: str) -> None:
 
 
 def test_a_command_is_named_like_its_call() -> None:
-    found = set()
+    commands = set()
     for path in sorted((ROOT / "pipeline/cli").glob("cmd_*.py")):
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.decorator_list:
@@ -72,8 +72,8 @@ def test_a_command_is_named_like_its_call() -> None:
                 continue
             assert made.startswith(f"command(api.{name}, "), path.name
             assert path.stem == f"cmd_{name.partition('_')[0]}"
-            found.add(name)
-    assert found == set(COMMANDS)
+            commands.add(name)
+    assert commands == set(COMMANDS)
 
 
 def test_the_version_and_the_schema_are_printed() -> None:
