@@ -9,22 +9,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, pstdev
 
-from pipeline.report.page_data import (
-    BatchReport,
-    Kind,
-    Prediction,
-    ReportData,
-    ResultsRow,
-    ResultsTable,
-    VideoReport,
-)
+from pipeline.report import page_data as page
 from pipeline.report.payload import duration
 from pipeline.results import Interval, StepScore
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
 
-ASIDE: tuple[Kind, ...] = ("paper", "oracle")
+ASIDE: tuple[page.Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""
 
 
@@ -42,7 +34,7 @@ class StepView:
     quality: float  # -1 (below) to 1 (above): `shown_gap` on the colour scale of the page
 
 
-def step_views(video: VideoReport) -> list[StepView]:
+def step_views(video: page.VideoReport) -> list[StepView]:
     """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
     steps, length, reach, scores = video.result.steps, duration(video), colour_reach(video), _known(video)
     if video.training is not None:
@@ -61,7 +53,7 @@ def step_views(video: VideoReport) -> list[StepView]:
     return views
 
 
-def colour_reach(video: VideoReport) -> float:
+def colour_reach(video: page.VideoReport) -> float:
     """Points above or below the mean that give the full colour: two standard deviations, the same for all steps."""
     if video.training is not None:
         return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
@@ -69,7 +61,7 @@ def colour_reach(video: VideoReport) -> float:
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _known(video: VideoReport) -> list[float]:
+def _known(video: page.VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
 
 
@@ -83,7 +75,7 @@ class AttentionView:
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
-def attention(video: VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
+def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
     """Attention of each step on its axis, which just holds it and its usual range in training; else it is 0 to 1."""
     values = [one.step.interaction for one in steps if one.step.interaction is not None]
     if not values:
@@ -118,7 +110,7 @@ class Scale:
         return left, max(right - left, 0.5)
 
 
-def score_scale(data: ReportData) -> Scale:
+def score_scale(data: page.ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
     for row in (*data.videos, *(data.batch.rows if data.batch else ())):
@@ -133,19 +125,19 @@ def score_scale(data: ReportData) -> Scale:
     return Scale(low - margin, high + margin)
 
 
-def batch_of(data: ReportData) -> BatchReport | None:
+def batch_of(data: page.ReportData) -> page.BatchReport | None:
     """The batch, or one made of the videos where there are several and no batch is given."""
     if data.batch is not None or data.comparison or len(data.videos) < 2:
         return data.batch
-    return BatchReport(rows=data.videos)
+    return page.BatchReport(rows=data.videos)
 
 
-def comparable(data: ReportData) -> list[tuple[int, str]]:
+def comparable(data: page.ReportData) -> list[tuple[int, str]]:
     """Place and name of the videos that can be shown side by side: those with time steps."""
     return [(index, video.name) for index, video in enumerate(data.videos) if video.result.steps]
 
 
-def columns_used(rows: Sequence[VideoReport]) -> set[str]:
+def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
     scores = ("interval80", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
@@ -153,7 +145,7 @@ def columns_used(rows: Sequence[VideoReport]) -> set[str]:
     return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
 
 
-def best_of(table: ResultsTable) -> set[tuple[int, int]]:
+def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
     """(row, column) of the best value of every column with a good end; the paper's rows and oracles are left aside."""
     best: set[tuple[int, int]] = set()
     for column, better in enumerate(table.better):
@@ -165,7 +157,7 @@ def best_of(table: ResultsTable) -> set[tuple[int, int]]:
     return best
 
 
-def _comparable(row: ResultsRow, column: int) -> float | None:
+def _comparable(row: page.ResultsRow, column: int) -> float | None:
     value = row.values[column] if row.kind not in ASIDE and column < len(row.values) else None
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
@@ -178,7 +170,7 @@ def sort_key(value: float | str | None) -> float | str:
     return value if value is not None and math.isfinite(value) else ""
 
 
-def bold_note(table: ResultsTable) -> str:
+def bold_note(table: page.ResultsTable) -> str:
     """What bold means in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
     if not best_of(table):
         return ""
@@ -191,6 +183,6 @@ def bold_note(table: ResultsTable) -> str:
     return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
-def tasks_of(predictions: Sequence[Prediction]) -> list[str]:
+def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
     """Tasks in the order in which they appear; the order of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))
