@@ -34,7 +34,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -433,21 +432,11 @@ def serve(
     """
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import refuse_keypoint_models, score_upload
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
-    refuse_keypoint_models(scorer)
-    reads = sorted(scorer.planner.reads, reverse=True)
-    facts = {"model": str(model), "reads": " and ".join(reads)}
-    if scorer.calibration is not None:
-        facts["accuracy"] = str(scorer.calibration.accuracy)
-    run_server(
-        folder, partial(score_upload, scorer, observer.note), port=port, facts=facts, reads=reads,
-        on_start=lambda url: observer.note(f"serving {url}"),
-    )  # fmt: skip
+    run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
 def score(

@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from data.errors import CacheError, Cancelled, UsageError, VideoError
+from pipeline.observer import Observer
 from pipeline.report import ReportData, write_report
 from pipeline.serve import app as serve_app
 from pipeline.serve import job_queue as queues
@@ -43,6 +45,8 @@ OURS = {
     "cookie": f'aim-serve-8765="{TOKEN}"',
 }
 create_app = partial(serve_app.create_app, token=TOKEN)
+PLANNER = SimpleNamespace(stages=(), reads={"video"})
+SCORER: Any = SimpleNamespace(planner=PLANNER, folder=Path("runs/x"), calibration=None)
 
 
 class FakeWork:
@@ -573,7 +577,7 @@ def test_one_server_per_folder(tmp_path: Path, work: FakeWork) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         with pytest.raises(UsageError, match=r"another server uses this folder.*--folder"):
-            serve(tmp_path, work, port=0)
+            serve(tmp_path, SCORER, 0, Observer())
     finally:
         process.kill()
         process.wait()
@@ -610,5 +614,5 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, work: Callable[..., Out
     with closing(_listen(0)) as taken:
         assert taken.getsockname()[0] == "127.0.0.1"
         with pytest.raises(UsageError, match="cannot be used"):
-            serve(tmp_path, work, port=taken.getsockname()[1])
+            serve(tmp_path, SCORER, taken.getsockname()[1], Observer())
     create_app(tmp_path, work).state.queue.history.close()  # a start that failed holds no folder

@@ -13,7 +13,7 @@ import pytest
 from data.errors import Cancelled, UsageError, VideoError
 from data.video.records import Record
 from pipeline.results import Flag, Score
-from pipeline.serve import score_work as work
+from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 
 JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
