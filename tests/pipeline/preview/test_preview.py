@@ -98,7 +98,8 @@ def scene(make_video: Made, tmp_path: Path) -> PreviewScene:
     path = make_video(tmp_path / "v.mp4", FRAMES)
     info, times = probe(path)
     record = Record(id="folder/v.mp4", path=path)
-    return PreviewScene(record, (info.width, info.height), times, outputs(), {0: "primary", 1: "secondary"})
+    read = {stage: whole(stage, output) for stage, output in outputs().items()}
+    return PreviewScene(record, (info.width, info.height), times, read, {0: "primary", 1: "secondary"})
 
 
 @pytest.mark.parametrize(
