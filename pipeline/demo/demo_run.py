@@ -20,7 +20,7 @@ from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
-from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
+from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
 from pipeline.evaluate.conformal import coverage_line
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
@@ -177,7 +177,7 @@ def run_demo(
     observer.note(f"{next(parts)} {page}")
     write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
     lap("report")
-    results = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
+    results = (pose, leaks, tuple(scored), tuple(truth), metrics)
     return DemoResult(page, out / "run", extraction, *results, seconds)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,40 +35,37 @@ FAR_TORSOS = 10.0
 """Errors are cut off here, so a missing joint and a far one count the same."""
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """Numbers of one video against the truth."""
-
-    frames: int  # in which all people are visible
-    found_all: float  # share of these frames in which every one of them was detected
-    found: float  # share of (frame, person) pairs with a detection
-    swaps: int  # identity switches: changes of a person's agent from one detection to the next
-    pck20: float  # share of joints within .2 of a torso length; missing joints count as errors
-    pck50: float  # the same within .5
-
-
 def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
-) -> tuple[Agreement, ...]:
-    """Agreement of detected and rendered divers per dive, on the frames that the pose stage read."""
-    agreements = []
+) -> dict[str, float]:
+    """What `compare` gives over all dives, on frames that the pose stage read: means of shares by frames, and sums."""
+    found = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays
         truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
-        agreements.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    return tuple(agreements)
+        found.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
+    values = {name: np.array([one[name] for one in found], dtype=float) for name in found[0]}
+    shares = ("found_all", "found", "pck20", "pck50")
+    figures = {name: float(np.average(values[name], weights=values["frames"])) for name in shares}
+    return figures | {name: float(values[name].sum()) for name in ("frames", "swaps")}
 
 
-def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agreement:
-    """Compare detected people with the truth.
+def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> dict[str, float]:
+    """Compare the detected people of one video with the truth.
 
     Args:
         keypoints: (N, A, 17, 3) detected x px, y px, score; NaN where there is no detection.
         truth: (N, P, 17, 2) true x px, y px.
         visible: (N, P, 17) whether that joint is inside the picture and above the water. A person counts in a
             frame where at least half of their joints are visible.
+
+    Returns:
+        `frames` in which all people are visible; the share of these in which every one of them was detected
+        (`found_all`), and of (frame, person) pairs (`found`); identity switches, changes of a person's agent from one
+        detection to the next (`swaps`); shares of joints within .2 and .5 of a torso length (`pck20`, `pck50`), where
+        missing joints count as errors.
     """
     errors = np.linalg.norm(keypoints[:, None, :, :, :2] - truth[:, :, None], axis=-1)  # (N, P, A, 17)
     length = np.linalg.norm(truth[:, :, SHOULDERS].mean(axis=2) - truth[:, :, HIPS].mean(axis=2), axis=-1)
@@ -89,14 +85,14 @@ def compare(keypoints: Floats, truth: Floats, visible: NDArray[np.bool_]) -> Agr
     best = np.where(assigned[..., None] >= 0, taken, np.inf)  # (N, P, 17)
     joints = visible & present[..., None]
     everyone = present.all(axis=1)
-    return Agreement(
-        frames=int(everyone.sum()),
-        found_all=float((assigned[everyone] >= 0).all(axis=1).mean()) if everyone.any() else float("nan"),
-        found=float((assigned[present] >= 0).mean()) if present.any() else float("nan"),
-        swaps=sum(int(np.count_nonzero(np.diff(agents[agents >= 0]))) for agents in assigned.T),
-        pck20=float((best[joints] <= 0.2).mean()),
-        pck50=float((best[joints] <= 0.5).mean()),
-    )
+    return {
+        "frames": int(everyone.sum()),
+        "found_all": float((assigned[everyone] >= 0).all(axis=1).mean()) if everyone.any() else float("nan"),
+        "found": float((assigned[present] >= 0).mean()) if present.any() else float("nan"),
+        "swaps": sum(int(np.count_nonzero(np.diff(agents[agents >= 0]))) for agents in assigned.T),
+        "pck20": float((best[joints] <= 0.2).mean()),
+        "pck50": float((best[joints] <= 0.5).mean()),
+    }
 
 
 def label_of(record: Record) -> float:
@@ -138,14 +134,3 @@ def _from_difficulty(learn: Sequence[Record], unseen: Sequence[Record]) -> np.nd
 
     line = np.polyfit(difficulty(learn), [label_of(record) for record in learn], 1)
     return np.polyval(line, difficulty(unseen))
-
-
-def pooled(pose: Sequence[Agreement]) -> dict[str, float]:
-    """The pose figures over all dives, weighted by frames; swaps are counted."""
-    frames = np.array([one.frames for one in pose], dtype=float)
-
-    def mean(name: str) -> float:
-        return float(np.average([getattr(one, name) for one in pose], weights=frames))
-
-    figures = {name: mean(name) for name in ("found_all", "found", "pck20", "pck50")}
-    return figures | {"frames": float(frames.sum()), "swaps": float(sum(one.swaps for one in pose))}
