@@ -39,14 +39,14 @@ def pose_agreement(
     records: Sequence[Record], cache: Cache, keys: Mapping[str, Mapping[str, str]], dives: Path
 ) -> dict[str, float]:
     """What `compare` gives over all dives, on frames that the pose stage read: means of shares by frames, and sums."""
-    found = []
+    videos = []
     for record in records:
         arrays = cache.read("pose", record.id, keys[record.id]["pose"]).output.arrays
         truth = read_truth(dives / "truth" / f"{Path(record.id).stem}.npz")
         rows = arrays["frame_index"].values.astype(int)
         keypoints = arrays["keypoints"].values.astype(np.float64)
-        found.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
-    values = {name: np.array([one[name] for one in found], dtype=float) for name in found[0]}
+        videos.append(compare(keypoints, truth.keypoints[rows], truth.visible[rows]))
+    values = {name: np.array([one[name] for one in videos], dtype=float) for name in videos[0]}
     shares = ("found_all", "found", "pck20", "pck50")
     figures = {name: float(np.average(values[name], weights=values["frames"])) for name in shares}
     return figures | {name: float(values[name].sum()) for name in ("frames", "swaps")}
