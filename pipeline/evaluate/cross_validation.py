@@ -36,7 +36,7 @@ from pipeline.evaluate.fold_summary import (
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, TimesDifficulty, WithEpochs
+from pipeline.systems import HeldOut, NetworkSystem, Part, System, TimesDifficulty, WithEpochs
 from pipeline.systems.interface import errors_and_deviations
 from pipeline.train import SCORES, Stop, label_table
 
@@ -195,7 +195,7 @@ def _system(
     )
     out["settings"] = None
     trained = system.system if isinstance(system, (WithEpochs, TimesDifficulty)) else system
-    if isinstance(trained, (AimSystem, MethodSystem)):
+    if isinstance(trained, NetworkSystem):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 

@@ -18,7 +18,7 @@ from pipeline.recipes import TrainConfig
 from pipeline.systems import (
     METHODS,
     AimSystem,
-    MethodSystem,
+    NetworkSystem,
     System,
     TimesDifficulty,
     can_divide,
@@ -156,7 +156,7 @@ def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
         network = _with_checkpoints(system.system, checkpoints)
         assert isinstance(network, AimSystem)
         return replace(system, system=network)
-    if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)):
+    if checkpoints is None or not isinstance(system, NetworkSystem):
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
 

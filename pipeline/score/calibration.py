@@ -43,7 +43,7 @@ from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
 from models.metrics import spearman
-from models.stacked import StackData, predict_members
+from models.stacked import predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.evaluate.spread import one_thread
@@ -52,21 +52,10 @@ from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features, double_network
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
-from pipeline.systems import COMBINED, Part
-from pipeline.systems.combination import InnerPredictions
-from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
+from pipeline.systems import Part
+from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import (
-    Normaliser,
-    Stop,
-    TrainedRun,
-    fit_members,
-    fit_normaliser,
-    label_table,
-    run_members,
-    stack_data,
-    training_set,
-)
+from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
 
 SHARE = 0.8
 """Share of the held-out performances whose error the accuracy names."""
@@ -107,8 +96,7 @@ class FoldNetworks:
         """(folds, m) the mean of each fold's networks."""
         folds = len(self.normalisers)
         runs = len(next(iter(self.state.values()))) // folds
-        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers])
-        data = data.to(torch.device("cpu"), torch.float64)
+        data = stack_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
         scaled = predict_members(self._net, data, torch.arange(folds).repeat_interleave(runs), chunk=1).score
         means = scaled.reshape(folds, runs, -1).mean(1).numpy()
         return np.stack([n.unscale(row, 0) for n, row in zip(self.normalisers, means, strict=True)])
@@ -210,20 +198,18 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(RUNS, run.config.runs), "seed": run.config.seed + 1})
-    learning = training_set(part, config)
-    learned = [learning.rows(train) for train, _ in cuts]
-    normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
-    members = [
-        member
-        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
-        for member in run_members(rows, number, normaliser, config)
-    ]
-    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
-    fitted = fit_members(
-        data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
+    parts = [train for train, _ in cuts]
+    normalisers, fitted = fit_parts(
+        part, parts, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
-    facts = {"folds": len(cuts), "runs": config.runs, "kinds": list(kinds), "software": software(), "quality": {}}
+    facts: dict[str, Any] = {
+        "folds": len(cuts),
+        "runs": config.runs,
+        "kinds": list(kinds),
+        "software": software(),
+        "quality": {},
+    }
     share = 1.0
     if systems:
         with one_thread(0):
@@ -262,12 +248,9 @@ def _with_regressions(
         predicted.append(np.concatenate([network[number, test][None], others]))
     tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
     gathered = InnerPredictions.gather(part, tests, predicted, kinds)
-    names, weights = fitted[0].names, gathered.weights()
-    figures = dict(zip([*names, COMBINED], gathered.figures(), strict=True))
-    choice = {"weights": dict(zip(names, weights.tolist(), strict=True)), "figures": figures}
     others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
     combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
-    return replace(networks, combinations=combinations), choice
+    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
 
 
 def _folds(

@@ -38,7 +38,7 @@ from data.store import atomic_path
 from data.store.arrays import Floats
 from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
-from models.layers import PlainLayers
+from models.layers import Layers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -129,7 +129,7 @@ class _Ensemble(nn.Module):
     def __init__(self, bundle: Bundle) -> None:
         super().__init__()
         run, normaliser, sizes = bundle.run, bundle.run.normaliser, bundle.run.sizes
-        self.members = nn.ModuleList(Aim(run.model, sizes, PlainLayers()) for _ in range(bundle.runs))
+        self.members = nn.ModuleList(Aim(run.model, sizes, Layers()) for _ in range(bundle.runs))
         for number, member in enumerate(self.members):
             member.load_state_dict(member_state(run.state, number))
         clip, mapping = float(normaliser.clip), None if normaliser.scene_map.size == 0 else normaliser.scene_map

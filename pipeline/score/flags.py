@@ -164,9 +164,9 @@ def _cuts(_: Facts, counts: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
 
 
 def _steps(_: Facts, shares: Mapping[tuple[str, str], float]) -> Iterator[Flag]:
-    for (_, name), share in shares.items():
+    for place, share in shares.items():
         if share > 0.2:
-            agent = name.removeprefix("masked_steps_")
+            agent = place[1].removeprefix("masked_steps_")
             detail = f"In {100 * share:.0f} % of the time steps the {agent} agent was not detected for long enough."
             yield Flag("bad" if share > 0.5 else "warn", f"{agent} agent missing", detail)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import DataError, UsageError
+from data.errors import PROGRAM, DataError, UsageError
 from data.store import StageOutput, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
@@ -44,8 +44,8 @@ NOT_FINITE = "the score is not a finite number; the model or this video's featur
 
 
 UNANNOTATED = (
-    "no annotated boundaries, at which this model cuts time: `aqa report` of its folder scores its own data set; for"
-    " other videos train a model with --set timesteps.bounds=equal"
+    f"no annotated boundaries, at which this model cuts time: `{PROGRAM} report` of its folder scores its own "
+    "data set; for other videos train a model with --set timesteps.bounds=equal"
 )
 """Error of a video that a model of `timesteps.bounds: annotated` cannot score."""
 
@@ -94,7 +94,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
+                fix=f"Train a model with these settings; `{PROGRAM} score --other-settings` gives flagged scores",
             )
         if self.config.combined and self.bundle.combination is None:
             raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
@@ -216,7 +216,7 @@ class Scorer:
             percentile=percentile(run.train_labels[:, 0], score),
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
-            steps=tuple(StepScore(*ends, share, *attention) for ends, share, attention in steps),
+            steps=tuple(StepScore(*ends, share, scene, other) for ends, share, (scene, other) in steps),
             other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
