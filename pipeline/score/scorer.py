@@ -216,7 +216,9 @@ class Scorer:
             percentile=percentile(run.train_labels[:, 0], score),
             execution=None if made.execution is None else float(made.execution[0]),
             synchronisation=None if made.synchronisation is None else float(made.synchronisation[0]),
-            steps=tuple(StepScore(*ends, share, scene, other) for ends, share, (scene, other) in steps),
+            steps=tuple(
+                StepScore(start, end, share, scene, interaction) for (start, end), share, (scene, interaction) in steps
+            ),
             other_share=None if made.other_share is None else float(made.other_share[0]),
             flags=flags,
             checked=checked,
