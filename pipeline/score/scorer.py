@@ -135,10 +135,13 @@ class Scorer:
         """
         lacking = {record.id: self.lacking(record) for record in records}
         whole = [record for record in records if not lacking[record.id]]
-        # One by one: matrix products of a batch may round differently from those of a single performance.
-        scored, errors = extract_and_read(whole, self.planner, "timesteps", self._scored, stop=stop, note=note, **hooks)
+        scored, errors = self._scores(whole, stop=stop, note=note, **hooks)
         rows = [scored.get(r.id) or Score(id=r.id, path=r.path, error=lacking[r.id] or errors[r.id]) for r in records]
         return [replace(row, model=self.model_sha256) for row in rows]
+
+    def _scores(self, records: Sequence[Record], **options: Any) -> tuple[dict[str, Score], dict[str, str]]:
+        """Scores, and reasons for missing ones, by id; one by one, since products of a batch may round differently."""
+        return extract_and_read(records, self.planner, "timesteps", self._scored, **options)
 
     def lacking(self, record: Record) -> str:
         """Which input of the model a performance lacks, and how to give it; empty where it has all."""
@@ -191,18 +194,18 @@ class Scorer:
                 trained_on=trained_on,
             )
             _require_finite(made, intervals)
+            if calibration is not None:
+                facts = replace(
+                    facts,
+                    training=calibration.facts["quality"],
+                    lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
+                    software=_other_software(calibration.facts["software"]),
+                    independent=calibration.groups,
+                    accuracy=calibration.accuracy,
+                )
+            flags, checked = find_flags(facts)
         except (DataError, UsageError) as error:
             return Score(id=record.id, path=record.path, error=str(error))
-        if calibration is not None:
-            facts = replace(
-                facts,
-                training=calibration.facts["quality"],
-                lengths=(float(calibration.duration.min()), float(calibration.duration.max())),
-                software=_other_software(calibration.facts["software"]),
-                independent=calibration.groups,
-                accuracy=calibration.accuracy,
-            )
-        flags, checked = find_flags(facts)
         bounds = output.arrays["bounds"].values.astype(np.float64).tolist()
         steps = zip(bounds, made.step_scores[0].tolist(), made.attention[0].tolist(), strict=True)
         score = float(made.score[0])
