@@ -119,37 +119,39 @@ def extract(
         What happened to each video; those that failed are listed there.
     """
     from pipeline.cluster import pick_pool
-    from pipeline.environment import check_opencv
     from pipeline.extract import ExtractRun, extract_videos, plan_costs, plan_job
 
     settings = _settings(config, overrides, cache, workers)
-    job = plan_job(
+    listing, planner = plan_job(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
     if preview:
+        from pipeline.environment import check_opencv
+
         check_opencv()
         from pipeline.preview import refuse_remote
 
-        refuse_remote(job.records, job.planner)
-    pool = pick_pool(engine, job.config.run, address)
+        refuse_remote(listing.records, planner)
+    pool = pick_pool(engine, settings.run, address)
     if dry_run:
-        planned = plan_costs(job)
-        job.planner.cache.close()
+        planned = plan_costs(listing, planner)
+        planner.cache.close()
         return planned
-    summary = extract_videos(job, pool=pool, observer=observer, before=check_opencv)
+    summary = extract_videos(listing, planner, pool, observer)
     drawn = {}
     if preview:
         from pipeline.preview import draw_previews
 
-        drawn = draw_previews(job.records, job.planner, observer)
+        drawn = draw_previews(listing.records, planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        flagged = report_flags(job.planner.plan_all(job.records), len(job.records), observer, strict=strict)
-    job.planner.cache.close()
+        plans, sheets = planner.plan_all(listing.records), planner.cache.place if preview else ""
+        flagged = report_flags(plans, len(listing.records), observer, strict=strict, sheets=sheets)
+    planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
-    return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
+    return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
@@ -162,11 +164,11 @@ def status(
     observer: Observer = SILENT,
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.extract import plan_job, status_of
+    from pipeline.extract import Status, plan_job, status_rows
 
-    job = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
-    state = status_of(job)
-    job.planner.cache.close()
+    listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
+    state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
+    planner.cache.close()
     return state
 
 
@@ -716,7 +718,7 @@ def doctor() -> list[SetupCheck]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a configuration: editors complete and check keys of a YAML file with it."""
-    from pipeline.config_schema import config_schema
+    from pipeline.config import config_schema
 
     return config_schema()
 

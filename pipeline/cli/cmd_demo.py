@@ -15,5 +15,5 @@ def demo(result: api.DemoResult, as_json: bool) -> None:
         return
     for title, columns, rows in result.tables():
         table(title, columns, rows)
-    say(result.leaks.lines()[0])
+    say(result.leaks.verdict)
     say(f"the report page: {result.page}")

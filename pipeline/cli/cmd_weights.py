@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from data.errors import PROGRAM
 from pipeline import api
-from pipeline.cli.command import PROGRAM, command, show_nothing
+from pipeline.cli.command import command, show_nothing
 from pipeline.cli.terminal import print_json, show_files, table
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from copy import copy
 from inspect import Parameter, Signature, signature
@@ -14,13 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from data.errors import UsageError
+from data.errors import PROGRAM, UsageError
 from pipeline import api
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
-
-PROGRAM = "aqa" if Path(sys.argv[0]).stem == "aqa" else "python run_pipeline.py"
-"""How the user called us, for examples."""
 
 Command = Callable[[typer.Typer, str], None]
 """Adds a command to an app or a group of commands, under a name."""

@@ -193,7 +193,7 @@ def announcement(size: Size, out: Path) -> str:
 def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer) -> None:
     """Train on these performances and keep the run with its configuration."""
     planner = Planner(config, cache)
-    features = gather(records, planner).features
+    features = gather(records, planner, observer)
     (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
         trained = train(features, recipe, model, progress=progress.steps, stop=stop)

@@ -117,7 +117,7 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     """
     from extractors.timesteps import TimestepsConfig
 
-    primary, secondary = TimestepsConfig.model_validate(settings).parts()
+    primary, *secondary = TimestepsConfig.model_validate(settings).roles()
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}
     names |= {primary.agent: "primary"} if primary.kind == "pose" else {}
     return dict(sorted(names.items()))

@@ -18,7 +18,7 @@ from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.scorer import save_config
 from pipeline.systems import COMBINED
-from pipeline.systems.epoch_choice import ORACLE
+from pipeline.systems.selection import ORACLE
 
 TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
 

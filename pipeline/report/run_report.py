@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jinja2 import TemplateError
 
-from data.errors import DataError, UsageError, printable
+from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import is_remote, local_path
 from data.video import Record
 from pipeline.cache import software
@@ -68,7 +68,7 @@ def run_report_data(
             raise UsageError(
                 "no results and no model in this folder",
                 where=run,
-                fix="Name the folder that `aqa train --out FOLDER` or `aqa evaluate --out FOLDER` wrote",
+                fix=f"Name the folder that `{PROGRAM} train --out FOLDER` or `{PROGRAM} evaluate --out FOLDER` wrote",
             )
         return ReportData(f"Evaluation: {run.name}", evaluation=evaluation)
     records = _records(run, inputs, observer)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import Cancelled, UsageError, VideoError
+from data.errors import PROGRAM, Cancelled, UsageError, VideoError
 from data.video import Record
 from pipeline.observer import Observer
 from pipeline.serve.history import ScoringJob
@@ -53,7 +53,7 @@ def refuse_keypoint_models(scorer: Scorer) -> None:
         raise UsageError(
             "this model reads keypoint files of another program (pose.backend: import), and the page takes none",
             where=scorer.folder,
-            fix="Use: aqa score VIDEOS --model RUN, or train a model whose poses the program detects itself",
+            fix=f"Use: {PROGRAM} score VIDEOS --model RUN, or train a model whose poses the program detects itself",
         )
 
 
