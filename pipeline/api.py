@@ -128,7 +128,7 @@ def extract(
     if preview:
         from pipeline.environment import check_opencv
 
-        check_opencv()
+        check_opencv()  # says what is wrong before the preview imports it
         from pipeline.preview import refuse_remote
 
         refuse_remote(listing.records, planner)
