@@ -17,7 +17,10 @@ class FieldComments(griffe.Extension):
             return
         lines = cls.lines_collection[cls.filepath]
         fields = [field for field in node.body if isinstance(field, ast.AnnAssign)]
-        comments = {ast.unparse(field.target): lines[field.end_lineno - 1].partition("  # ")[2] for field in fields}
+        comments = {
+            ast.unparse(field.target): lines[(field.end_lineno or field.lineno) - 1].partition("  # ")[2]
+            for field in fields
+        }
         entries = [f"    {name}: {comment}" for name, comment in comments.items() if comment]
         if entries:
             cls.docstring.value += "\n\nAttributes:\n" + "\n".join(entries)
