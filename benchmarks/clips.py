@@ -97,8 +97,8 @@ def torch_way(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
 
 def openvino_way(precision: Any, threads: int) -> Forward:
     """I3D as the stage runs it on a CPU."""
-    runner = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
-    return lambda clip: runner.start(clip)()[0]
+    start = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
+    return lambda clip: start(clip)()[0]
 
 
 def _network(fold: bool) -> i3d.I3D:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+
+PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.py" else "aqa"
+"""How the user called us, for the commands in messages and examples."""
 
 
 class AimError(Exception):

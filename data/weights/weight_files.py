@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import AimError, DataError, nearest
+from data.errors import PROGRAM, AimError, DataError, nearest
 from data.store import open_regular, sha256_file
 from data.weights.registry import REGISTRY, SOURCE_KEY, Progress, Weights
 
@@ -51,7 +51,7 @@ def locate(name_or_path: str) -> Path:
     else:
         path = weights_dir() / entry.filename
         where, what = str(path), f"the weights '{entry.name}' are not here"
-        fix = f"Type: python run_pipeline.py weights fetch {entry.name}"
+        fix = f"Type: {PROGRAM} weights fetch {entry.name}"
     if not path.is_file():
         raise DataError(what, where=where, fix=fix)
     return path
@@ -74,7 +74,7 @@ def whole(name_or_path: str) -> Path:
     path, expected = locate(name_or_path), digest(name_or_path)
     for entry in REGISTRY.values():
         if entry.member_sha256 == expected and _content_sha256(path) not in (entry.tensors_sha256, entry.member_sha256):
-            fix = f"Delete it, then type: python run_pipeline.py weights fetch {entry.name}"
+            fix = f"Delete it, then type: {PROGRAM} weights fetch {entry.name}"
             raise DataError(f"these weights are damaged: they are not '{entry.name}' as published", where=path, fix=fix)
     return path
 

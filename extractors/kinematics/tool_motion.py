@@ -1,8 +1,4 @@
-"""Motion of a robot's tools as named channels, from one or two 19-number blocks of JIGSAWS.
-
-Derivatives come from a straight line fitted to the neighbourhood of each row
-(`extractors.signals.local_line`), since differences of neighbouring rows at 30 Hz are mostly sensor noise.
-"""
+"""Motion of a robot's tools as named channels, from one or two 19-number blocks of JIGSAWS."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ class Tool:
         return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], smoothing)
 
     def slope(self, values: Floats) -> Floats:
-        """Derivative per second of (row, series) values."""
+        """Derivative per second of (row, series) values: differences of neighbouring rows are mostly sensor noise."""
         return local_line(self.time, values, np.ones_like(values), self.smoothing)[1]
 
 

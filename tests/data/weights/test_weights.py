@@ -165,7 +165,7 @@ def test_two_processes_at_once(entry: Weights, own_cache: Path) -> None:
 
 
 def test_missing_names_the_command() -> None:
-    with pytest.raises(DataError, match=r"python run_pipeline.py weights fetch i3d-kinetics400"):
+    with pytest.raises(DataError, match=r"aqa weights fetch i3d-kinetics400"):
         weights.locate("i3d-kinetics400")
 
 

@@ -23,9 +23,8 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.systems.interface import Part, SimpleSystem
-from pipeline.systems.selection import Selected, inner_parts
+from pipeline.systems.selection import CHOSEN, ORACLE, Selected, WithEpochs, inner_parts, watched_epochs
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 

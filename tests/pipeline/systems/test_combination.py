@@ -26,7 +26,7 @@ from pipeline.systems.regressors import (
     trial_regressions,
 )
 from pipeline.train.normalise import label_table
-from synthetic.planted_people import planted_people
+from tests.helpers.planted_people import planted_people
 
 
 def people(seed: int = 0, **given: Any) -> FeatureSet:
