@@ -53,7 +53,7 @@ def write_avi(path: Path, pictures: Iterator[Picture], rate: float) -> None:
     write_video(path, pictures, rate, codec="mjpeg", pixel_format="yuvj420p", options={"qscale": "4"})
 
 
-def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int = 0) -> Path:
+def make_tasd2(root: Path, *, count: int = 12, frames: int = 24, seed: int = 0) -> Path:
     """A TASD-2 set: two spots that dive together, every original with a mirrored copy; returns `root`.
 
     Synchronisation follows from how the second spot keeps to the first, execution is drawn; the final score is
@@ -62,7 +62,7 @@ def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int =
     relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
     fall = np.linspace(-0.35, 0.35, frames)[:, None] * [0.0, 1.0]
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
-    for index in range(originals):
+    for index in range(count):
         rng = np.random.default_rng([seed, 2, index])
         quality, execution = float(rng.uniform(0, 1)), round(float(rng.uniform(4, 9.5)), 1)
         signals = follow(rng, relation, quality, frames, 25.0)
@@ -85,19 +85,19 @@ def athlete_and_camera(rng: np.random.Generator, seed: int, quality: float, fram
     return Shown(athlete[:, None], camera, texture)
 
 
-def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) -> Path:
+def make_aqa7(root: Path, *, count: int = 6, frames: int = 24, seed: int = 0) -> Path:
     """An AQA-7 set: one spot and a camera that follows it, the better the higher the score; returns `root`.
 
     The lists are in hundredths of a point and hold a duplicate row; the last action lacks its last video. The second
-    of every three of an action's `samples` tests.
+    of every three of an action's videos tests.
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
-        for index in range(1, samples + 1):
+        for index in range(1, count + 1):
             rng = np.random.default_rng([seed, 7, action, index])
             quality = float(rng.uniform(0, 1))
             rows["test" if index % 3 == 2 else "train"].append((action, index, round(100 * (20 + 80 * quality))))
-            if (action, index) == (len(ACTIONS), samples):
+            if (action, index) == (len(ACTIONS), count):
                 continue
             shown = athlete_and_camera(rng, seed, quality, frames, action)
             write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(SIZE), 25.0)
