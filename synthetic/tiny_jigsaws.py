@@ -13,6 +13,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from data.datasets.jigsaws_files import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
@@ -88,16 +89,8 @@ def _block(latent: Floats) -> Floats:
     position, turn, gripper = 0.03 * latent[:, :3], 0.4 * latent[:, 3:6], 0.5 + 0.2 * latent[:, 6:]
     velocity = np.gradient(position, axis=0) * RATE_HZ
     turning = np.gradient(turn, axis=0) * RATE_HZ
-    return np.concatenate([position, _rotation(turn).reshape(-1, 9), velocity, turning, gripper], axis=1)
-
-
-def _rotation(turn: Floats) -> Floats:
-    """(row, 3, 3) rotation matrices of turning vectors (Rodrigues' formula)."""
-    angle = np.linalg.norm(turn, axis=1)[:, None, None] + 1e-12
-    x, y, z = (turn / angle[:, :, 0]).T
-    zero = np.zeros_like(x)
-    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))
+    matrices = Rotation.from_rotvec(turn).as_matrix().reshape(-1, 9)
+    return np.concatenate([position, matrices, velocity, turning, gripper], axis=1)
 
 
 def _write_trial(folder: Path, trial: str, tools: Floats) -> None:
