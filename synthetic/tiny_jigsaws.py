@@ -20,7 +20,7 @@ from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats
 from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, Shown, write_avi
+from synthetic.tiny_datasets import SIZE, draw_spots, write_avi
 
 LATENT = 7  # latent channels of one tool: position (3), turning vector (3), gripper (1)
 
@@ -107,5 +107,4 @@ def _write_views(folder: Path, trial: str, tools: Floats, extra: int, size: tupl
     spots = longer + np.array([[-0.1, 0.0], [0.1, 0.0]])
     for view, shift in (("capture1", -0.02), ("capture2", 0.02)):
         camera = np.tile([shift, 0.0], (len(spots), 1))
-        pictures = Shown(spots, camera, seed=ord(trial[0])).pictures(size)
-        write_avi(folder / f"{trial}_{view}.avi", pictures, RATE_HZ)
+        write_avi(folder / f"{trial}_{view}.avi", draw_spots(spots, camera, ord(trial[0]), size), RATE_HZ)
