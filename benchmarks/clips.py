@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.store import StageOutput, read_tensors
+from data.store import StageOutput
 from data.video import Frame, Record, decode, probe
 from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
@@ -102,7 +102,7 @@ def openvino_way(precision: Any, threads: int) -> Forward:
 
 
 def _network(fold: bool) -> i3d.I3D:
-    network = i3d.load(read_tensors(weights.locate(WEIGHTS)))
+    network = i3d.load(weights.read_tensors(weights.locate(WEIGHTS)))
     return network.fold() if fold else network
 
 

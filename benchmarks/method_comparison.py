@@ -33,7 +33,7 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
 from pipeline.systems import METHODS, AimSystem, System, WithEpochs, method_systems
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE
+from pipeline.systems.selection import CHOSEN, ORACLE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHOICE: Cue = "nothing"

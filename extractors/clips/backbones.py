@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
-from data.store import read_tensors
 from data.weights import weight_files as weights
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def _inception(given: str) -> nn.Module:
         return i3d.I3D().fold()
     path = weights.whole(given)
     try:
-        return i3d.load(read_tensors(path)).fold()
+        return i3d.load(weights.read_tensors(path)).fold()
     except ValueError as error:
         raise DataError(str(error), where=path, fix="Set clips.weights to a file of Inception I3D") from error
 
@@ -119,7 +118,7 @@ def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
     if given == RANDOM:
         return Tapped(_construct(name, entry, 400), entry.head)
     path = weights.whole(given)
-    state = read_tensors(path)
+    state = weights.read_tensors(path)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:
         fix = "Set clips.backbone to the network that this file belongs to"
