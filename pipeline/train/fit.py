@@ -23,7 +23,8 @@ from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
-from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device, sizes_of
+from pipeline.train.checkpoint import digest_of
+from pipeline.train.stack import Member, Stack, Stop, batch_count, pick_device, sizes_of
 
 T = TypeVar("T")
 
@@ -68,7 +69,8 @@ def fit_members(
     Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
     """
     parts = split_members(members, sizes_of(data.inputs), model, config)
-    digest = "" if checkpoints is None else data_digest(data)
+    inputs = [] if checkpoints is None else [*vars(data.inputs).values(), data.targets, data.weights]
+    digest = digest_of("", inputs)
 
     def train(number: int, report: Report, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
