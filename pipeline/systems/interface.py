@@ -172,9 +172,8 @@ class SimpleSystem(System):
     ) -> HeldOut:
         """See `System.held_out`."""
         scores = []
-        for number, part in enumerate(parts):
-            runs = [self.predict(features, part.train, part.test, run) for run in range(self.runs)]
-            scores.append(np.stack(runs))
+        for done, part in enumerate(parts, start=1):
+            scores.append(np.stack([self.predict(features, part.train, part.test, run) for run in range(self.runs)]))
             if progress is not None:
-                progress(number + 1, len(parts))
+                progress(done, len(parts))
         return HeldOut(tuple(scores))
