@@ -37,23 +37,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from data.errors import UsageError, printable
 from pipeline.observer import Observer
+from pipeline.outputs import check_file, check_folder, writing
 
-if TYPE_CHECKING:
-    from data.datasets import DataReport
+if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from data.datasets import DataReport as DataReport
     from data.video import Record
-    from pipeline.cache import CacheFiles, CacheListing
+    from pipeline.cache import CacheFiles as CacheFiles
+    from pipeline.cache import CacheListing as CacheListing
     from pipeline.config import BaseConfig
-    from pipeline.demo import DemoResult
-    from pipeline.environment import SetupCheck
-    from pipeline.evaluate import Evaluation, SearchRun
+    from pipeline.demo import DemoResult as DemoResult
+    from pipeline.environment import SetupCheck as SetupCheck
+    from pipeline.evaluate import Evaluation as Evaluation
+    from pipeline.evaluate import SearchRun as SearchRun
     from pipeline.evaluate.candidates import Candidate
-    from pipeline.extract import ExtractRun, Status
-    from pipeline.pack_formats import Packed
-    from pipeline.results import Score
-    from pipeline.score import TrainedScorer
-    from pipeline.score.export import Exported
-    from pipeline.systems import System
+    from pipeline.extract import ExtractRun as ExtractRun
+    from pipeline.extract import Status as Status
+    from pipeline.pack_formats import Packed as Packed
+    from pipeline.results import Score as Score
+    from pipeline.score import TrainedScorer as TrainedScorer
+    from pipeline.score.export import Exported as Exported
 
 Place = str | Path
 Places = Place | Iterable[Place]
@@ -74,7 +78,6 @@ def demo(
     """
     from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
-    from pipeline.outputs import check_folder, writing
     from pipeline.yaml_values import parse_overrides
 
     out = Path(out)
@@ -116,36 +119,38 @@ def extract(
         What happened to each video; those that failed are listed there.
     """
     from pipeline.cluster import pick_pool
-    from pipeline.environment import check_opencv
     from pipeline.extract import ExtractRun, extract_videos, plan_costs, plan_job
 
     settings = _settings(config, overrides, cache, workers)
-    job = plan_job(
+    listing, planner = plan_job(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
     if preview:
+        from pipeline.environment import check_opencv
         from pipeline.preview import refuse_remote
 
-        refuse_remote(job.records, job.planner)
-    pool = pick_pool(engine, job.config.run, address)
+        check_opencv()
+        refuse_remote(listing.records, planner)
+    pool = pick_pool(engine, settings.run, address)
     if dry_run:
-        planned = plan_costs(job)
-        job.planner.cache.close()
+        planned = plan_costs(listing, planner)
+        planner.cache.close()
         return planned
-    summary = extract_videos(job, pool=pool, observer=observer, before=check_opencv)
+    summary = extract_videos(listing, planner, pool, observer)
     drawn = {}
     if preview:
         from pipeline.preview import draw_previews
 
-        drawn = draw_previews(job.records, job.planner, observer)
+        drawn = draw_previews(listing.records, planner, observer)
     flagged = {}
     if strict or any(result.done for result in summary.results):
         from pipeline.score import report_flags
 
-        flagged = report_flags(job.planner.plan_all(job.records), len(job.records), observer, strict=strict)
-    job.planner.cache.close()
+        plans, sheets = planner.plan_all(listing.records), planner.cache.place if preview else ""
+        flagged = report_flags(plans, len(listing.records), observer, strict=strict, sheets=sheets)
+    planner.cache.close()
     flags = {name: [flag.title for flag in given] for name, given in flagged.items()}
-    return ExtractRun(job.planner.cache.place, summary, preview=drawn, flags=flags)
+    return ExtractRun(planner.cache.place, summary, preview=drawn, flags=flags)
 
 
 def status(
@@ -158,11 +163,11 @@ def status(
     observer: Observer = SILENT,
 ) -> Status:
     """Per video and stage: fresh, stale, missing or failed, and why."""
-    from pipeline.extract import plan_job, status_of
+    from pipeline.extract import Status, plan_job, status_rows
 
-    job = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
-    state = status_of(job)
-    job.planner.cache.close()
+    listing, planner = plan_job(_settings(config, overrides, cache), _paths(inputs), stages, None, observer)
+    state = Status(planner.cache.place, tuple(status_rows(listing.records, planner)))
+    planner.cache.close()
     return state
 
 
@@ -187,7 +192,6 @@ def train(
         strict: stop before training, with exit code 2, where a training video is flagged.
     """
     from pipeline.feature_source import training_features
-    from pipeline.outputs import check_folder
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
@@ -225,8 +229,6 @@ def evaluate(
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     if quick and (grids or oracle):
-        from data.errors import UsageError
-
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
@@ -323,7 +325,6 @@ def search(
     """
     from pipeline.evaluate import pick_run, search_features
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
 
     check_folder(Path(out))
     tried = _candidates(grids, config, overrides, cache, workers, sample)
@@ -351,7 +352,6 @@ def report(
         sections: videos with a section of their own.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
 
@@ -379,7 +379,6 @@ def compare(
         a, b: a video, or an id in the model's data set.
         out: the page.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import write_comparison
     from pipeline.score import local_run
 
@@ -404,7 +403,6 @@ def plot(
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
     """
-    from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
     from pipeline.score import local_run
 
@@ -433,24 +431,13 @@ def serve(
         folder: uploads, pages and history.
         port: 0: any free port.
     """
-    from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork, refuse_keypoint_models
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
-    refuse_keypoint_models(scorer)
-    reads = sorted(scorer.planner.reads, reverse=True)
-    facts = {"model": str(model), "reads": " and ".join(reads)}
-    if scorer.calibration is not None:
-        facts["accuracy"] = str(scorer.calibration.accuracy)
-    run_server(
-        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
-        on_start=lambda url: observer.note(f"serving {url}"),
-    )  # fmt: skip
+    run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
 def score(
@@ -484,7 +471,6 @@ def score(
     Returns:
         One score per video; `error` says why a video has none.
     """
-    from pipeline.outputs import check_file
     from pipeline.score import local_run, score_videos
 
     if out is not None:
@@ -523,7 +509,6 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
         run: folder that `train` wrote.
         out: the ONNX file.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.score import export_onnx, local_run
 
     check_file(Path(out))
@@ -556,7 +541,6 @@ def pack(
     from pipeline.data_card import card_place, write_data_card
     from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
-    from pipeline.outputs import check_file, writing
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
@@ -591,7 +575,6 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder.
     """
     from data.datasets import check_data, kind_of
-    from data.errors import UsageError
     from pipeline.config import load_config
 
     folder = Path(root)
@@ -734,7 +717,7 @@ def doctor() -> list[SetupCheck]:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a configuration: editors complete and check keys of a YAML file with it."""
-    from pipeline.config_schema import config_schema
+    from pipeline.config import config_schema
 
     return config_schema()
 
@@ -760,7 +743,6 @@ def _settings(
 
 def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
     """The configuration of what is scored. A model fixes all settings but those of the data set."""
-    from data.errors import UsageError, printable
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
@@ -804,35 +786,29 @@ def _evaluate(
     engine: str,
     address: str | None,
     observer: Observer,
-    *,
-    only: str = "",
-    oracle: bool = False,
-    quick: bool = False,
-    dry_run: bool = False,
-    more: Sequence[System] = (),
+    **options: Any,
 ) -> Evaluation:
-    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
+    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html.
+
+    Further `options`: see `pipeline.evaluate.evaluate_features`.
+    """
     from pipeline.evaluate import evaluate_features, pick_run
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
     from pipeline.report import write_evaluation
 
-    check_folder(Path(out))
+    folder = Path(out)
+    check_folder(folder)
     run = pick_run(engine, config, address)
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    done = evaluate_features(
-        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
-        more=more, run=run, observer=observer,
-    )  # fmt: skip
-    if not dry_run:
+    options = {"only": "", "oracle": False, "quick": False, "dry_run": False, "more": (), **options}
+    done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
+    if done.expected is None:
         write_evaluation(done, len(features))
     return done
 
 
 def _path(place: Place | None) -> Path | None:
     if place == "":
-        from data.errors import UsageError
-
         raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)
 

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
@@ -15,12 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from data.errors import printable
-from data.video import Record
 from pipeline.observer import Progress
 from pipeline.stages import stage_class
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 WIDE = None if "COLUMNS" in os.environ else 160
 """Width in characters of tables in a file or a pipe, which have no width of their own."""
@@ -40,22 +36,10 @@ def say(text: str, style: str = "") -> None:
     err.print(Text(printable(text), style), soft_wrap=True)
 
 
-class FinishedVideo(Protocol):
-    """A finished video, as tables and bars show it, such as `pipeline.extract.runner.Result`."""
-
-    @property
-    def record(self) -> Record:
-        """The video."""
-
-    @property
-    def failed(self) -> Mapping[str, str]:
-        """Stages that failed, each with one line why."""
-
-
 class ShownProgress(Progress):
     """Shown on standard error: a bar on a terminal, elsewhere a line every `LINE_SECONDS`."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> ShownProgress:
         self._ended = threading.Event()
         if err.is_terminal:
             columns = (TextColumn("{task.description}", markup=False), BarColumn(), _Counts(self))
@@ -125,8 +109,8 @@ def status_table(rows: Iterable[Mapping[str, Any]], *, all_values: bool = False)
     out.print(grid)
 
 
-def failure_table(results: Sequence[FinishedVideo]) -> None:
-    """One line per failed video: the stages and the first reason."""
+def failure_table(results: Sequence[Any]) -> None:
+    """One line per failed video (`pipeline.extract.Result`): the stages and the first reason."""
     rows = []
     for result in results:
         reasons = {why: stage for stage, why in reversed(list(result.failed.items()))}

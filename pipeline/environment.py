@@ -6,14 +6,13 @@ import importlib.util
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from data.errors import AimError, UsageError
+from data.errors import PROGRAM, AimError, UsageError
 from data.store import files_below
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -48,7 +47,7 @@ def check_checkout() -> None:
 
 def check_opencv() -> None:
     """Raise UsageError unless OpenCV is one contrib build: only those have TV-L1, and other wheels overwrite it."""
-    installed = {name: version for name in OPENCV_WHEELS if (version := _version(name))}
+    installed = {name: version for name in OPENCV_WHEELS if (version := installed_version(name))}
     wanted = installed.get(OPENCV_WHEELS[0]) or installed.get(OPENCV_WHEELS[1])
     others = [f"{name}=={version}" for name, version in installed.items() if version != wanted]
     mend = f"python -m pip uninstall -y {' '.join(installed) or 'opencv-python'} && {INSTALL}"
@@ -66,17 +65,49 @@ def check_opencv() -> None:
         )
 
 
+OPTIONAL = (
+    ("mmpose", "pose.backend=mmpose", "mmpose"),
+    ("ray", "--engine ray, several machines", "ray"),
+    ("s3fs", "videos and caches on s3://", "s3"),
+    ("gcsfs", "videos and caches on gs://", "gs"),
+    ("onnx", f"{PROGRAM} export", "export"),
+    ("onnxscript", f"{PROGRAM} export", "export"),
+    ("pytest", "the tests", "test"),
+    ("playwright", "the browser tests", "test"),
+)
+"""Package, what it is needed for, and the extra that installs it."""
+
+
 def findings() -> Iterator[SetupCheck]:
     """All checks of `doctor`, in order."""
+    from data.weights import REGISTRY, cache_dir, compiled_dir, weights_dir
+    from data.weights import weight_files as weights
+
     yield SetupCheck("python", "ok", f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores")
     yield _checked("checkout", check_checkout, str(CHECKOUT))
     for name in ("torch", "torchvision", "pytorchvideo", "av", "h5py", "numpy", "scipy", "openvino", "safetensors"):
         yield _package(name, INSTALL)
     yield _checked("opencv", check_opencv, "contrib build, TV-L1 present")
     yield _device()
-    yield from _weights()
-    yield from _optional()
-    yield from _places()
+    for name in REGISTRY:
+        fetch = f"Type: {PROGRAM} weights fetch {name}"
+        try:
+            yield SetupCheck(f"weights {name}", "ok", str(weights.locate(name)))
+        except AimError:
+            yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
+    for name, needed_for, extra in OPTIONAL:
+        virtual = "python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && " if extra == "mmpose" else ""
+        yield _package(name, f'{virtual}python -m pip install -e ".[{extra}]"', needed_for)
+    yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
+    if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
+        yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")
+    else:
+        fix = "Type: sudo apt-get install chromium"
+        yield SetupCheck("chromium", "missing", "not installed; for the browser tests, which skip without it", fix)
+    folders = (("downloaded weights", weights_dir()), ("compiled models", compiled_dir()))
+    for what, folder in (*folders, ("indexes of caches on a store", cache_dir() / "stores")):
+        size = sum(status.st_size for _, status in files_below(folder))
+        yield SetupCheck(what, "ok", f"{folder}, {size / 1e6:.1f} MB")
 
 
 def _checked(what: str, check: Callable[[], None], detail: str) -> SetupCheck:
@@ -88,7 +119,8 @@ def _checked(what: str, check: Callable[[], None], detail: str) -> SetupCheck:
     return SetupCheck(what, "ok", detail)
 
 
-def _version(name: str) -> str | None:
+def installed_version(name: str) -> str | None:
+    """The version of an installed package, None where it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -99,7 +131,7 @@ def _package(name: str, install: str, needed_for: str = "") -> SetupCheck:
     """A package that everything needs, or one that is only needed for something."""
     state: Literal["missing", "broken"] = "missing" if needed_for else "broken"
     detail = f"; for {needed_for}" if needed_for else ""
-    if version := _version(name):
+    if version := installed_version(name):
         return SetupCheck(name, "ok", f"{version}{detail}")
     return SetupCheck(name, state, f"not installed{detail}", f"Type: {install}")
 
@@ -112,51 +144,3 @@ def _device() -> SetupCheck:
     if torch.cuda.is_available():
         return SetupCheck("device", "ok", torch.cuda.get_device_name(0))
     return SetupCheck("device", "ok", "CPU only; OpenVINO runs I3D on it, torch the scorer")
-
-
-def _weights() -> Iterator[SetupCheck]:
-    from data.weights import REGISTRY
-    from data.weights import weight_files as weights
-
-    for name in REGISTRY:
-        fetch = f"Type: {Path(sys.executable).name} run_pipeline.py weights fetch {name}"
-        try:
-            yield SetupCheck(f"weights {name}", "ok", str(weights.locate(name)))
-        except AimError:
-            yield SetupCheck(f"weights {name}", "missing", "not fetched yet; the demo fetches it by itself", fetch)
-
-
-OPTIONAL = (
-    ("mmpose", "pose.backend=mmpose", "mmpose"),
-    ("ray", "--engine ray, several machines", "ray"),
-    ("s3fs", "videos and caches on s3://", "s3"),
-    ("gcsfs", "videos and caches on gs://", "gs"),
-    ("onnx", "aqa export", "export"),
-    ("onnxscript", "aqa export", "export"),
-    ("pytest", "the tests", "test"),
-    ("playwright", "the browser tests", "test"),
-)
-"""Package, what it is needed for, and the extra that installs it."""
-
-
-def _optional() -> Iterator[SetupCheck]:
-    for name, needed_for, extra in OPTIONAL:
-        install = f'python -m pip install -e ".[{extra}]"'
-        if extra == "mmpose":
-            install = f"python3 -m venv .venv-mmpose && . .venv-mmpose/bin/activate && {install}"
-        yield _package(name, install, needed_for)
-    yield _package("rtmlib", "python -m pip install --no-deps rtmlib", "pose.backend=rtmlib")
-    if browser := next(filter(None, map(shutil.which, BROWSERS)), None):
-        yield SetupCheck("chromium", "ok", f"{browser}; for the browser tests")
-    else:
-        fix = "Type: sudo apt-get install chromium"
-        yield SetupCheck("chromium", "missing", "not installed; for the browser tests, which skip without it", fix)
-
-
-def _places() -> Iterator[SetupCheck]:
-    from data.weights import cache_dir, compiled_dir, weights_dir
-
-    folders = (("downloaded weights", weights_dir()), ("compiled models", compiled_dir()))
-    for what, folder in (*folders, ("indexes of caches on a store", cache_dir() / "stores")):
-        size = sum(status.st_size for _, status in files_below(folder))
-        yield SetupCheck(what, "ok", f"{folder}, {size / 1e6:.1f} MB")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import DataError
+from data.errors import PROGRAM, DataError
 from data.store import Array, StageOutput
 from data.store.arrays import Floats, Rows
 from data.video import Record
@@ -129,7 +129,7 @@ def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> F
         raise DataError(
             "no performance has fresh features" + (f"; the first: {left_out[0]}" if left_out else ""),
             where=planner.cache.place,
-            fix="Run `aqa extract` with the same --config, --set and --cache first",
+            fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
         )
     observer.notes([f"left out: {line}" for line in left_out])
     return stack(kept, [outputs[record.id] for record in kept], feature_settings(planner))

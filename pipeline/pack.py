@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import CacheError, DataError, UsageError, nearest, printable
+from data.errors import PROGRAM, CacheError, DataError, UsageError, nearest, printable
 from data.store import Array, StageOutput
 from data.store import hdf5 as store
 from data.video import Labels, Record
@@ -56,9 +56,9 @@ def read_pack(path: str | Path) -> FeatureSet:
     try:
         stored = store.read(path)
     except FileNotFoundError:
-        raise DataError("no such file", where=path, fix="Make it with: python run_pipeline.py pack") from None
+        raise DataError("no such file", where=path, fix=f"Make it with: {PROGRAM} pack") from None
     except CacheError as error:
-        raise DataError(error.what, where=path, fix="Make it again with: python run_pipeline.py pack") from error
+        raise DataError(error.what, where=path, fix=f"Make it again with: {PROGRAM} pack") from error
     header = stored.header
     if header.get("stage") != "pack" or header.get("stage_version") != PACK_VERSION:
         raise DataError("not a file made by `pack`, or of another version", where=path, fix="Make it again with `pack`")

@@ -247,7 +247,7 @@ with console.ShownProgress({name!r}) as progress:
 def test_the_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     code = """
 import os, signal, sys, threading, time
-from pipeline.cli.interrupts import stop_on_interrupt
+from pipeline.cli.terminal import stop_on_interrupt
 stop = stop_on_interrupt()
 threading.Thread(target=time.sleep, args=(20,)).start()
 sys.stdout.write("half a line")

@@ -36,7 +36,6 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "yaml_values",
         "config_errors",
         "config",
-        "config_schema",
         "cluster",
         "docstrings",
         "observer",

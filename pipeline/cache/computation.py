@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -32,42 +32,17 @@ class Computation:
     @cached_property
     def key(self) -> str:
         """SHA-256 over all parts in canonical JSON."""
-        parts = {
-            "identity": _canonical(self.identity),
-            "inputs": json.dumps(self.inputs, sort_keys=True),
-            "settings": _canonical(self.settings),
-            "stage": json.dumps(self.stage),
-            "upstream": json.dumps(self.upstream, sort_keys=True),
-            "version": json.dumps(self.version),
-        }
-        text = "{" + ", ".join(f'"{name}": {part}' for name, part in parts.items()) + "}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def differences(self, header: Mapping[str, Any]) -> list[str]:
         """One line per part in which a stored header differs from this computation."""
-        lines: list[str] = []
+        lines = _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
         if header.get("stage_version") != self.version:
-            lines.append(f"stage version {header.get('stage_version')} -> {self.version}")
-        lines += _differences(header.get("settings", {}), self.settings, f"{self.stage}.")
-        lines += [
-            f"{line.split(' ')[0]} changed" for line in _differences(header.get("identity", {}), self.identity, "")
-        ]
+            lines.insert(0, f"stage version {header.get('stage_version')} -> {self.version}")
+        lines += [f"{name} changed" for name in _changed(header.get("identity", {}), self.identity)]
         lines += [f"{kind} file changed" for kind in _changed(header.get("inputs", {}), self.inputs)]
-        lines += [f"upstream {stage} changed" for stage in _changed(header.get("upstream", {}), self.upstream)]
-        return lines
-
-
-_TEXTS: dict[int, tuple[Mapping[str, Any], str]] = {}
-"""Canonical JSON of settings, by the identity of the mapping, which is kept alive here: all records share a few."""
-
-
-def _canonical(settings: Mapping[str, Any]) -> str:
-    kept = _TEXTS.get(id(settings))
-    if kept is None or kept[0] is not settings:
-        if len(_TEXTS) > 64:
-            _TEXTS.clear()
-        kept = _TEXTS[id(settings)] = (settings, json.dumps(settings, sort_keys=True))
-    return kept[1]
+        return lines + [f"upstream {stage} changed" for stage in _changed(header.get("upstream", {}), self.upstream)]
 
 
 def _changed(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Housekeeping of a cache: list its content, verify it, and remove unneeded and old files.
+"""The `cache` commands and `weights rm`: list a cache, verify it, and delete what is unneeded, old or no longer wanted.
 
 Links are not followed. Only files whose own header says that this program wrote them are ever removed, and folders that
 become empty by it; everything else in the folder stays, whatever its name. A cache may be in use meanwhile: outputs
@@ -7,20 +7,25 @@ younger than `YOUNG_SECONDS` are never removed for their age.
 
 from __future__ import annotations
 
+import math
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from data.errors import CacheError, UsageError, counted, nearest, printable
-from data.store import files_below
-from data.store.files import TEMPORARY
+from data.errors import PROGRAM, CacheError, DataError, UsageError, counted, nearest, printable
+from data.store.files import TEMPORARY, files_below
+from data.video.records import CACHE_INDEX, CACHE_MARKER, PREVIEW_MARK
+from data.weights import REGISTRY, compiled_dir, downloaded
 from pipeline.cache.local_cache import Cache
+from pipeline.cache.remote_cache import RemoteCache, open_cache
 from pipeline.cache.run_history import FOLDER as RUNS
 from pipeline.cache.run_history import RunRecord, is_run_log, read_runs
-from pipeline.observer import Steps
+from pipeline.config import BaseConfig
+from pipeline.observer import Observer
 
 OUTPUT, FAILURE = ".h5", ".failed.json"
 
@@ -34,9 +39,10 @@ class Finding:
 
     path: Path
     stage: str  # empty for files of no stage
-    video: str  # the id, inferred from the file's place
+    video: str  # the id, inferred from the file's place and safe to print
     why: str
     size: int  # bytes
+    written: float = 0.0  # seconds since 1970
 
     def row(self) -> dict[str, Any]:
         """As JSON types."""
@@ -44,20 +50,70 @@ class Finding:
         return {"path": path, "stage": self.stage, "video": self.video, "why": self.why, "bytes": self.size}
 
 
-def sizes(findings: Sequence[Finding]) -> str:
-    """Number and size of the files, such as "3 files, 1.2 MB"."""
-    return f"{counted(len(findings), 'file')}, {sum(finding.size for finding in findings) / 1e6:.1f} MB"
+@dataclass(frozen=True)
+class CacheListing:
+    """What a cache holds: a title, and rows with equal keys."""
+
+    title: str
+    rows: list[dict[str, Any]]
 
 
-def listing(cache: Cache, stage: str = "", *, runs: bool = False) -> tuple[str, list[dict[str, Any]]]:
-    """Title and rows for `cache ls`: stages, outputs of one, or runs. Raises UsageError for an unknown stage."""
+@dataclass(frozen=True)
+class CacheFiles:
+    """Files of a cache that were found damaged or unneeded."""
+
+    files: tuple[Finding, ...]  # each with the reason
+    summary: str  # one line for people
+
+
+def existing(cache: Cache) -> Cache:
+    """The same cache. Raises UsageError where there is none: a misspelt name would seem an empty cache."""
+    if not cache.exists():
+        raise UsageError("no cache here", where=cache.place, fix="Name it: --cache FOLDER")
+    return cache
+
+
+def marked_cache(cache: Cache, yes: bool) -> Cache:
+    """The same cache for a command that deletes; without `yes` its index is not written either.
+
+    Raises UsageError where there is no folder, or one that `extract` has not marked as a cache.
+    """
+    if not existing(cache).marked():
+        raise UsageError(
+            "this folder is not marked as a cache, so nothing is deleted in it",
+            where=cache.place,
+            fix="Name the cache: --cache FOLDER. A cache of an earlier version is marked by the next `extract` into it",
+        )
+    cache.index.frozen = not yes
+    return cache
+
+
+def stored_files(cache: Cache, stages: Sequence[str], *endings: str) -> Iterator[Finding]:
+    """The files of some stages whose names end so, without a reason; temporaries are left out."""
+    for stage in stages:
+        for path, size, written in cache.entries(stage):
+            if path.name.endswith(endings) and not path.name.startswith(TEMPORARY):
+                video = path.relative_to(cache.root / stage).as_posix().removesuffix(FAILURE).removesuffix(OUTPUT)
+                yield Finding(path, stage, printable(video), "", size, written)
+
+
+def list_cache(config: BaseConfig, stage: str = "", runs: bool = False) -> CacheListing:
+    """Per stage, every output of one stage, or the runs. Raises UsageError for an unknown stage, or without a cache."""
+    cache = existing(open_cache(config.cache, config.storage.reach()))
     if runs:
-        return f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())]
+        return CacheListing(f"runs on {cache.place}", [_run_row(run) for run in read_runs(cache.with_logs())])
     names = cache.stage_names()
     if stage and stage not in names:
         raise UsageError(f"no outputs of a stage '{stage}' in this cache", where=cache.place, fix=nearest(stage, names))
-    rows = list(list_outputs(cache, stage)) if stage else list_stages(cache)
-    return f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB", rows
+    rows = list(_list_outputs(cache, stage)) if stage else [_count_files(cache, name) for name in names]
+    title = f"{stage or 'stages'} in {cache.place}, {sum(row['bytes'] for row in rows) / 1e6:.1f} MB"
+    return CacheListing(title, rows)
+
+
+def _run_row(run: RunRecord) -> dict[str, Any]:
+    row = {"run": run.run, "who": run.start.get("who"), "host": run.start.get("host"), "state": run.state}
+    row |= {"done": run.done, "failed": run.failed, "seconds": run.seconds, "code": run.start.get("code")}
+    return row | {"command": " ".join(str(part) for part in run.start.get("command", []))}
 
 
 def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -70,82 +126,80 @@ def shown(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _run_row(run: RunRecord) -> dict[str, Any]:
-    row = {"run": run.run, "who": run.start.get("who"), "host": run.start.get("host"), "state": run.state}
-    row |= {"done": run.done, "failed": run.failed, "seconds": run.seconds, "code": run.start.get("code")}
-    return row | {"command": " ".join(str(part) for part in run.start.get("command", []))}
+def _count_files(cache: Cache, stage: str) -> dict[str, Any]:
+    """A stage's `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
+    row: dict[str, Any] = {"stage": stage, "outputs": 0, "failures": 0, "temporaries": 0, "bytes": 0}
+    times = []
+    for path, size, written in cache.entries(stage):
+        row["bytes"] += size
+        if path.name.startswith(TEMPORARY):
+            row["temporaries"] += 1
+        elif path.name.endswith(FAILURE):
+            row["failures"] += 1
+        elif path.name.endswith(OUTPUT):
+            row["outputs"] += 1
+            times.append(written)
+    days = (_day(min(times)), _day(max(times))) if times else (None, None)
+    return row | {"oldest": days[0], "newest": days[1]}
 
 
-def list_stages(cache: Cache) -> list[dict[str, Any]]:
-    """Per stage: `outputs`, `failures`, `temporaries`, `bytes`, `oldest` and `newest` (UTC)."""
-    rows = []
-    for stage in cache.stage_names():
-        outputs = failures = temporaries = size = 0
-        oldest, newest = float("inf"), 0.0
-        for path, length, written in cache.entries(stage):
-            size += length
-            if path.name.startswith(TEMPORARY):
-                temporaries += 1
-            elif path.name.endswith(FAILURE):
-                failures += 1
-            elif path.name.endswith(OUTPUT):
-                outputs += 1
-                oldest, newest = min(oldest, written), max(newest, written)
-        row: dict[str, Any] = {"stage": stage, "outputs": outputs, "failures": failures, "temporaries": temporaries}
-        days = (_day(oldest), _day(newest)) if outputs else (None, None)
-        rows.append(row | {"bytes": size, "oldest": days[0], "newest": days[1]})
-    return rows
-
-
-def _outputs(cache: Cache, stages: Sequence[str]) -> Iterator[tuple[str, Path, int, float]]:
-    """(stage, path, bytes, time of writing) of every output."""
-    for stage in stages:
-        for path, size, written in cache.entries(stage):
-            if path.name.endswith(OUTPUT) and not path.name.startswith(TEMPORARY):
-                yield stage, path, size, written
-
-
-def list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
+def _list_outputs(cache: Cache, stage: str) -> Iterator[dict[str, Any]]:
     """Every output of a stage: `video`, `bytes`, `key`, `version`, `quality`, or `damaged` with the reason."""
-    for _, path, size, _ in _outputs(cache, [stage]):
-        row: dict[str, Any] = {"video": video_of(cache, stage, path), "bytes": size}
+    for file in stored_files(cache, [stage], OUTPUT):
+        row: dict[str, Any] = {"video": file.video, "bytes": file.size}
         try:
-            header = cache.load_header(path)
+            header = cache.load_header(file.path)
             facts = {"key": header["key"], "version": header["stage_version"], "quality": header["quality"]}
             yield row | facts | {"damaged": ""}
         except (CacheError, KeyError, FileNotFoundError) as error:
             yield row | {"key": "", "version": None, "quality": {}, "damaged": _reason(error)}
 
 
-def verify(cache: Cache, progress: Steps | None = None) -> tuple[int, list[Finding]]:
-    """Read every output whole and check every array; (files read, those that are damaged)."""
-    outputs = list(_outputs(cache, cache.stage_names()))
+def verify_cache(config: BaseConfig, observer: Observer) -> CacheFiles:
+    """The damaged outputs, after every output was read whole and every array checked."""
+    cache = existing(open_cache(config.cache, config.storage.reach()))
+    outputs = list(stored_files(cache, cache.stage_names(), OUTPUT))
     damaged = []
-    for done, (stage, path, size, _) in enumerate(outputs, start=1):
-        try:
-            stored = cache.load(path)
-            if stored.header.get("stage") != stage:
-                raise CacheError(f"an output of stage '{stored.header.get('stage')}' in the folder of '{stage}'")
-        except FileNotFoundError:
-            continue  # a run has replaced or removed it meanwhile
-        except (CacheError, OSError) as error:
-            damaged.append(Finding(path, stage, video_of(cache, stage, path), _reason(error), size))
-        if progress is not None:
-            progress(done, len(outputs))
-    return len(outputs), damaged
+    with observer.progress("outputs") as progress:
+        for done, file in enumerate(outputs, start=1):
+            try:
+                stage = cache.load(file.path).header.get("stage")
+                if stage != file.stage:
+                    raise CacheError(f"an output of stage '{stage}' in the folder of '{file.stage}'")
+            except FileNotFoundError:
+                continue  # a run has replaced or removed it meanwhile
+            except (CacheError, OSError) as error:
+                damaged.append(replace(file, why=_reason(error)))
+            progress.steps(done, len(outputs))
+    return CacheFiles(tuple(damaged), f"{counted(len(outputs), 'output')} read, {len(damaged)} damaged")
+
+
+def collect_garbage(
+    config: BaseConfig, max_gb: float | None, log_days: float, yes: bool, observer: Observer
+) -> CacheFiles:
+    """Sweep temporaries, tidy the index, delete old logs and outputs beyond the size; or report what would be done."""
+    if max_gb is not None and not (max_gb >= 0 and math.isfinite(max_gb * 1e9)):
+        raise UsageError(f"'--max-gb {max_gb:g}' is no size", fix="Example: --max-gb 50; without it no size is kept to")
+    cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes)
+    would = "" if yes else "would be "
+    observer.note(
+        f"temporary files {would}swept: {cache.sweep(remove=yes)}; "
+        f"entries of the index {would}dropped: {cache.index.forget_missing(yes)}"
+    )
+    findings = old_logs(cache, log_days) + (beyond(cache, int(max_gb * 1e9)) if max_gb is not None else [])
+    return delete(cache, findings, yes)
 
 
 def beyond(cache: Cache, most_bytes: int) -> list[Finding]:
     """The outputs written longest ago that must go for the cache to fit in `most_bytes`."""
-    outputs = [output for output in _outputs(cache, cache.stage_names()) if cache.is_ours(output[1])]
-    excess = sum(size for _, _, size, _ in outputs) - most_bytes
+    outputs = [file for file in stored_files(cache, cache.stage_names(), OUTPUT) if cache.is_ours(file.path)]
+    excess = sum(file.size for file in outputs) - most_bytes
     findings = []
-    for stage, path, size, written in sorted(outputs, key=lambda output: (output[3], output[1])):
-        if excess <= 0 or time.time() - written < YOUNG_SECONDS:
+    for file in sorted(outputs, key=lambda file: (file.written, file.path)):
+        if excess <= 0 or time.time() - file.written < YOUNG_SECONDS:
             break
-        excess -= size
-        why = f"written {_day(written)}, the oldest go first"
-        findings.append(Finding(path, stage, video_of(cache, stage, path), why, size))
+        excess -= file.size
+        findings.append(replace(file, why=f"written {_day(file.written)}, the oldest go first"))
     return findings
 
 
@@ -159,29 +213,88 @@ def old_logs(cache: Cache, days: float) -> list[Finding]:
     ]
 
 
-def remove(cache: Cache, findings: Sequence[Finding]) -> int:
-    """Delete the files of `findings` and folders that become empty; returns the bytes freed."""
-    freed = 0
-    for finding in findings:
-        with suppress(FileNotFoundError):
-            cache.delete(finding.path)
-            freed += finding.size
-    return freed
+def delete(cache: Cache, findings: Sequence[Finding], yes: bool) -> CacheFiles:
+    """Delete findings and folders that become empty where the user said yes, report them either way."""
+    if yes:
+        for finding in findings:
+            with suppress(FileNotFoundError):
+                cache.delete(finding.path)
+    cache.close()
+    done = _sizes(findings)
+    return CacheFiles(tuple(findings), f"{done} deleted" if yes else f"{done} would be deleted; add --yes")
 
 
-def tidy(cache: Cache, yes: bool = True) -> dict[str, int]:
-    """Remove, or only count, temporaries of dead processes and index entries of vanished files."""
-    return {"temporaries": cache.sweep(remove=yes), "index_entries": cache.index.forget_missing(yes)}
+def remove_cache(config: BaseConfig, yes: bool, observer: Observer) -> CacheFiles:
+    """Delete everything that this program wrote into a cache (see `marked_cache`); other files stay and are counted."""
+    cache = marked_cache(open_cache(config.cache, config.storage.reach()), yes=False)
+    findings = [*_written(cache), *(replace(log, why="log of a run") for log in old_logs(cache, 0))]
+    yes = yes or observer.confirm(f"Delete the cache {cache.place} ({_sizes(findings)})?")
+    cache.sweep(remove=yes)
+    deleted = delete(cache, findings, yes)
+    if not yes:
+        return deleted
+    if isinstance(cache, RemoteCache):
+        cache.folder.remove(CACHE_MARKER)
+        shutil.rmtree(cache.local, ignore_errors=True)
+        return deleted
+    for name in (CACHE_INDEX, f"{CACHE_INDEX}-wal", f"{CACHE_INDEX}-shm", CACHE_MARKER):
+        (cache.root / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        cache.root.rmdir()
+    others = sum(1 for _ in files_below(cache.root))
+    stay = f"; {counted(others, 'file')} of others left in {cache.place}" if others else ""
+    return replace(deleted, summary=deleted.summary + stay)
+
+
+def _written(cache: Cache) -> Iterator[Finding]:
+    """Outputs, failures and previews whose content or mark says that they are of this program."""
+    videos = set()
+    for file in stored_files(cache, cache.stage_names(), OUTPUT, FAILURE):
+        if cache.is_ours(file.path):
+            videos.add(file.video)
+            yield replace(file, why="output" if file.path.name.endswith(OUTPUT) else "failure")
+    previews = cache.root / "preview"
+    if not isinstance(cache, RemoteCache) and (previews / PREVIEW_MARK).is_file():
+        for path, status in files_below(previews):
+            video = path.relative_to(previews).as_posix().removesuffix(path.suffix)
+            if path.name == PREVIEW_MARK or (path.suffix in (".jpg", ".mp4") and video in videos):
+                yield Finding(path, "preview", video, "preview", status.st_size)
+
+
+def remove_weights(names: Sequence[str], everything: bool, yes: bool, observer: Observer) -> CacheFiles:
+    """Delete downloaded weights; with `everything` also the models compiled from them.
+
+    Raises UsageError without names and without `everything`, DataError for an unknown name.
+    """
+    if bool(names) == everything:
+        raise UsageError("name the weights, or give --all", fix=f"Names: {', '.join(REGISTRY)}")
+    files = downloaded(None if everything else names)
+    findings = [Finding(path, "", "", "downloaded", path.stat().st_size) for path in files]
+    if everything:
+        compiled = files_below(compiled_dir())
+        findings += [Finding(path, "", "", "compiled", status.st_size) for path, status in compiled]
+    if not findings:
+        return CacheFiles((), "nothing to delete: no downloaded weights")
+    done = _sizes(findings)
+    if not (yes or observer.confirm(f"Delete {done} in {findings[0].path.parent}?")):
+        return CacheFiles(tuple(findings), f"{done} would be deleted; add --yes")
+    try:
+        for finding in findings:
+            finding.path.unlink(missing_ok=True)
+        if everything:
+            shutil.rmtree(compiled_dir(), ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"cannot be deleted ({error.strerror})", where=Path(error.filename or "")) from None
+    return CacheFiles(tuple(findings), f"{done} deleted; `{PROGRAM} weights fetch` downloads them again")
+
+
+def _sizes(findings: Sequence[Finding]) -> str:
+    """Number and size of the files, such as "3 files, 1.2 MB"."""
+    return f"{counted(len(findings), 'file')}, {sum(finding.size for finding in findings) / 1e6:.1f} MB"
 
 
 def _day(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
-
-
-def video_of(cache: Cache, stage: str, path: Path) -> str:
-    """The id of an output's video, inferred from its place, safe to print."""
-    name = path.relative_to(cache.root / stage).as_posix()
-    return printable(name.removesuffix(FAILURE).removesuffix(OUTPUT))
 
 
 def _reason(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from data.errors import VideoError
+from data.store import parse_json
 from data.video import FrameFolder
 from data.video.records import CACHE_INDEX, CACHE_MARKER, files_in
 
@@ -64,14 +65,11 @@ class Index:
         """The fact kept for `path` with the stamp `version`, None where there is none."""
         if version is None:
             return None
-        name = os.fsencode(path)
+        name, query = os.fsencode(path), "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?"
         with self._lock:
-            row = self._pending.get((kind, name)) or self._run(
-                "SELECT stamp, value FROM facts WHERE kind = ? AND path = ?", (kind, name)
-            )
-        if not row or row[0] != version:
-            return None
-        return _parsed(row[1])
+            waiting = self._pending.get((kind, name))
+            rows = [waiting] if waiting else self._run(query, (kind, name))
+        return next((_parsed(value) for token, value in rows if token == version), None)
 
     def put(self, kind: str, path: Path | str, value: Any, version: str | None) -> None:
         """Keep a fact about the file with the stamp `version`; None keeps nothing."""
@@ -122,10 +120,10 @@ class Index:
         """The value that `share` kept under `name`, None where it is lost."""
         with self._lock:
             if name not in self._shared:
-                row = self._run("SELECT value FROM shared WHERE name = ?", (name,))
-                if row is None:
+                rows = self._run("SELECT value FROM shared WHERE name = ?", (name,))
+                if not rows:
                     return None
-                self._shared[name] = str(row[0])
+                self._shared[name] = str(rows[0][0])
             return _parsed(self._shared[name])
 
     def add_cost(self, stage: str, seconds: float, work: int) -> None:
@@ -137,7 +135,7 @@ class Index:
     def costs(self) -> dict[str, float]:
         """Measured seconds per unit of work by stage, as far as stages have run on this cache."""
         with self._lock:
-            rows = self._run("SELECT stage, seconds, work FROM rates", (), everything=True) or []
+            rows = self._run("SELECT stage, seconds, work FROM rates")
         numbers = (int, float)
         return {
             str(stage): seconds / work
@@ -149,10 +147,10 @@ class Index:
         """Drop, or only count, the facts about files that are gone, and free their space; returns how many."""
         self.flush()
         with self._lock:
-            rows = self._run("SELECT kind, path FROM facts", (), everything=True) or []
+            rows = self._run("SELECT kind, path FROM facts")
             gone = [(kind, name) for kind, name in rows if kind not in (OBJECT, OBJECT_INPUT) and not _is_there(name)]
             if gone and yes:
-                self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone, many=True)
+                self._run("DELETE FROM facts WHERE kind = ? AND path = ?", gone)
                 with suppress(sqlite3.Error):
                     if self._connection is not None:
                         self._connection.execute("VACUUM")
@@ -162,14 +160,12 @@ class Index:
         """Write the facts that wait in memory."""
         with self._lock:
             if self._costs:
-                costs = [(stage, work, seconds) for stage, (work, seconds) in self._costs.items()]
-                self._run(ADD_COST, costs, many=True)
+                self._run(ADD_COST, [(stage, *cost) for stage, cost in self._costs.items()])
                 self._costs.clear()
-            if not self._pending:
-                return
-            rows = [(kind, name, version, value) for (kind, name), (version, value) in self._pending.items()]
-            self._run("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows, many=True)
-            self._pending.clear()
+            if self._pending:
+                rows = [(*fact, *content) for fact, content in self._pending.items()]
+                self._run("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows)
+                self._pending.clear()
 
     def close(self) -> None:
         """Flush and let go of the file."""
@@ -179,26 +175,31 @@ class Index:
                 self._connection.close()
                 self._connection = None
 
-    def _run(self, query: str, values: Any, *, many: bool = False, everything: bool = False) -> Any | None:
+    def _run(self, query: str, values: tuple[Any, ...] | list[Any] = ()) -> list[Any]:
+        """The rows that a query gives; it is run for each of a list of values."""
         for _ in range(2):
             if self._broken:
-                return None
+                break
             try:
                 if self._connection is None:
                     self._connection = self._open()
                 if query.startswith("SELECT"):  # no transaction: this is asked ten thousand times
-                    rows = self._connection.execute(query, values)
-                    return rows.fetchall() if everything else rows.fetchone()
+                    return self._connection.execute(query, values).fetchall()
                 if self.frozen:
-                    return None
-                with self._connection:
-                    (self._connection.executemany if many else self._connection.execute)(query, values)
-                return None
+                    break
+                with self._connection as connection:
+                    (connection.executemany if isinstance(values, list) else connection.execute)(query, values)
+                break
             except (sqlite3.OperationalError, OSError):  # locked, read-only or full: go on without
                 self._broken = True
             except sqlite3.DatabaseError:  # not a database any more: begin anew
-                self._start_over()
-        return None
+                with suppress(sqlite3.Error):
+                    if self._connection is not None:
+                        self._connection.close()
+                self._connection = None
+                with suppress(OSError):
+                    self.path.unlink()
+        return []
 
     def _open(self) -> sqlite3.Connection:
         if self._owned and not self.frozen:
@@ -214,14 +215,6 @@ class Index:
             connection.close()
             raise sqlite3.DatabaseError("other tables, or views that may never end")
         return connection
-
-    def _start_over(self) -> None:
-        with suppress(sqlite3.Error):
-            if self._connection is not None:
-                self._connection.close()
-        self._connection = None
-        with suppress(OSError):
-            self.path.unlink()
 
 
 def _kind(path: str) -> int:
@@ -246,8 +239,8 @@ def _own_tables() -> list[Any]:
 def _parsed(text: Any) -> Any | None:
     """The value of a JSON text, None where it is none: an index may be damaged in any place."""
     try:
-        return json.loads(text)
-    except (TypeError, ValueError, RecursionError):
+        return parse_json(text)
+    except (TypeError, ValueError):
         return None
 
 

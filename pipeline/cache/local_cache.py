@@ -1,8 +1,6 @@
 """Where an output is stored, which computation it must come from, and whether it is fresh.
 
-The key of an output is a hash of: the stage and its version, every setting that can change the result, what else it
-depends on (such as the weights' hash), the content of the input files, and the keys of the upstream outputs. It does
-not depend on any path, so a cache moves with its data to another folder or machine.
+A key does not depend on any path, so a cache moves with its data to another folder or machine.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache as memoised
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from data.errors import AimError, CacheError, ChangedError, UsageError, printable
+from data.errors import AimError, CacheError, ChangedError, UsageError, VideoError, printable
 from data.store import (
     ContractError,
     OutputSpec,
@@ -38,13 +35,13 @@ from data.video import FrameFolder, Record
 from data.video.records import CACHE_MARKER, fingerprint_file, fingerprint_frames, fingerprint_remote
 from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT_INPUT, Index, stamp
+from pipeline.environment import installed_version
 from pipeline.stages import stage_class
 
 State = Literal["fresh", "stale", "missing", "failed"]
 
 SOFTWARE = ("torch", "openvino", "av", "opencv-contrib-python-headless", "numpy", "scipy", "h5py")
 """Packages whose versions are written into every file, for people; they are not part of the key."""
-
 
 UNREADABLE = (FileNotFoundError, CacheError, ChangedError)
 """What `Cache.read` raises for an output that is gone, damaged or of another computation: compute it again."""
@@ -114,15 +111,19 @@ class Cache:
         try:
             header = self._checked_header(computation.stage, path)
         except FileNotFoundError:
-            return self._check_failure(computation, video_id)
+            header = None
         except CacheError as error:
             return Check("stale", error.what)
-        if header.get("key") == computation.key:
+        if header is not None and header.get("key") == computation.key:
             return Check("fresh", "", header.get("quality", {}))
-        failed = self._check_failure(computation, video_id)
-        if failed.state == "failed":
-            return failed
-        return Check("stale", "; ".join(computation.differences(self._whole_header(header))) or "another format of key")
+        failed = self.failures(computation.stage, video_id)
+        if failed is not None and failed.get("key") == computation.key:
+            return Check("failed", str(failed.get("what")))
+        if header is None:
+            return Check("missing", "failed before, with other settings or input" if failed else "not computed yet")
+        common = self.index.shared(str(header.get("common")))
+        whole = {**header, **(common if isinstance(common, dict) else {})}
+        return Check("stale", "; ".join(computation.differences(whole)) or "another format of key")
 
     def read(self, stage: str, video_id: str, key: str) -> store.Stored:
         """The whole output of the computation `key`, every array checked.
@@ -132,18 +133,8 @@ class Cache:
         Raises FileNotFoundError before it is computed, ChangedError for another computation's output, and CacheError
         where it is damaged or has other arrays than the stage's; the next plan computes it again.
         """
-        stored = self._load_of(stage, self.path(stage, video_id))
+        stored = self.load(self.path(stage, video_id), stage)
         _require_key(stored.header, stage, key)
-        return stored
-
-    def _load_of(self, stage: str, path: Path) -> store.Stored:
-        """An output of a stage, with the arrays that the stage declares; raises as `read`, but for the key."""
-        stored, kind = self.load(path), stage_class(stage)
-        try:
-            OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
-        except ContractError as error:
-            self.index.forget(*self._fact_name(path))
-            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
         return stored
 
     def write(
@@ -155,17 +146,28 @@ class Cache:
         """
         self.mark()
         path = self.path(computation.stage, record.id)
-        stored, inode = store.write(path, new_header(computation, record), output, promise)
-        with suppress(OSError):  # indexed at once, unless another process has replaced it already
-            version = stamp(path)
-            if os.stat(path).st_ino == inode:
-                self.index.put("header", path.absolute(), self.index_header(stored), version)
+        header = asdict(computation) | {
+            "key": computation.key,
+            "stage_version": computation.version,
+            "video": printable(record.id),
+            "software": software(),
+        }
+        header.pop("version")
+        stored, version = self._store(path, header, output, promise)
+        self.index.put(*self._fact_name(path), self.index_header(stored), version)
         with suppress(FileNotFoundError):
-            self.failure_path(computation.stage, record.id).unlink()
+            self.delete(self.failure_path(computation.stage, record.id))
+
+    def _store(
+        self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
+    ) -> tuple[dict[str, Any], str | None]:
+        """Write an output; its header as stored, and its stamp unless another process has replaced it already."""
+        stored, inode = store.write(path, header, output, promise)
+        version = stamp(path)
+        return stored, version if version and version.endswith(f" {inode}") else None
 
     def record_failure(self, computation: Computation, record: Record, error: BaseException) -> dict[str, Any]:
         """Keep why a stage failed for a video: cause, remedy and traceback, as JSON beside the outputs."""
-        expected = isinstance(error, AimError)
         entry = {
             "stage": computation.stage,
             "video": printable(record.id),
@@ -174,15 +176,16 @@ class Cache:
             "what": error.what if isinstance(error, AimError) else f"{type(error).__name__}: {error}",
             "where": error.where if isinstance(error, AimError) else None,
             "fix": error.fix if isinstance(error, AimError) else "This is a fault of the program: report the traceback",
-            "expected": expected,
+            "expected": isinstance(error, AimError),
             "traceback": "".join(traceback.format_exception(error)),
             "software": software(),
         }
-        self._keep_failure(computation.stage, record.id, json.dumps(entry, indent=1, sort_keys=True) + "\n")
+        text = json.dumps(entry, indent=1, sort_keys=True) + "\n"
+        self._write_text(self.failure_path(computation.stage, record.id), text)
         return entry
 
-    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
-        write_text(self.failure_path(stage, video_id), text)
+    def _write_text(self, path: Path, text: str) -> None:
+        write_text(path, text)
 
     def failures(self, stage: str, video_id: str) -> dict[str, Any] | None:
         """The failure kept for a stage and video, or None."""
@@ -190,12 +193,12 @@ class Cache:
 
     def _failure(self, path: Path) -> dict[str, Any] | None:
         try:
-            entry = parse_json(self._failure_text(path))
+            entry = parse_json(self._failure_content(path))
         except (OSError, ValueError):
             return None
         return entry if isinstance(entry, dict) else None
 
-    def _failure_text(self, path: Path) -> bytes:
+    def _failure_content(self, path: Path) -> bytes:
         return read_regular(path, MAX_FAILURE_BYTES)
 
     def quality(self, stage: str, video_id: str, key: str) -> dict[str, Any]:
@@ -226,7 +229,7 @@ class Cache:
         """Mark this folder as a cache, for a run that is about to write here; where it cannot, its writes will fail."""
         with suppress(OSError):
             if not self.marked():
-                write_text(self.root / CACHE_MARKER, MARKER_TEXT)
+                self._write_text(self.root / CACHE_MARKER, MARKER_TEXT)
 
     def is_ours(self, path: Path) -> bool:
         """Whether a file's own header says that this program wrote it; a damaged header says nothing."""
@@ -256,17 +259,22 @@ class Cache:
         for path, status in files_below(self.root / stage):
             yield path, status.st_size, status.st_mtime
 
-    def load(self, path: Path) -> store.Stored:
-        """The output at a place that `entries` gave; raises as `read`, but for the key.
+    def load(self, path: Path, stage: str | None = None) -> store.Stored:
+        """The output at a place that `entries` gave, with the arrays that `stage` declares; raises as `read`.
 
-        Of a damaged file the index forgets what it was, since its stamp may not have changed.
+        The key is not compared. Of a damaged file the index forgets what it was: its stamp may not have changed.
         """
-        content = self._content(path)
         try:
-            return store.read(path) if content is None else store.read(path, content)
-        except CacheError:
+            stored = store.read(path, self._content(path))
+            if stage is not None:
+                kind = stage_class(stage)
+                OutputSpec(stage, kind.arrays, kind.clock).check(stored.output)
+        except (CacheError, ContractError) as error:
             self.index.forget(*self._fact_name(path))
-            raise
+            if isinstance(error, CacheError):
+                raise
+            raise CacheError(f"not what the stage stores ({error})", where=address(path)) from error
+        return stored
 
     def load_header(self, path: Path) -> dict[str, Any]:
         """Its header only; raises as `read`."""
@@ -287,16 +295,7 @@ class Cache:
 
     def failure_path(self, stage: str, video_id: str) -> Path:
         """Where the failure of a stage for a video is kept, beside its output."""
-        path = self.path(stage, video_id)
-        return path.with_name(f"{path.name.removesuffix('.h5')}.failed.json")
-
-    def _check_failure(self, computation: Computation, video_id: str) -> Check:
-        failed = self.failures(computation.stage, video_id)
-        if failed is None:
-            return Check("missing", "not computed yet")
-        if failed.get("key") != computation.key:
-            return Check("missing", "failed before, with other settings or input")
-        return Check("failed", str(failed.get("what")))
+        return self.path(stage, video_id).with_suffix(".failed.json")
 
     def index_header(self, header: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a header that freshness, its reasons and `status` need; parts common to many are kept once."""
@@ -311,7 +310,7 @@ class Cache:
         """
         kind, name, version = self._fact(path)
         return self.index.recall(
-            kind, name, version, lambda: self.index_header(self._load_of(stage, path).header), _is_header
+            kind, name, version, lambda: self.index_header(self.load(path, stage).header), _is_header
         )
 
     def _fact(self, path: Path) -> tuple[str, Path | str, str | None]:
@@ -321,9 +320,25 @@ class Cache:
     def _fact_name(self, path: Path) -> tuple[str, Path | str]:
         return "header", path.absolute()
 
-    def _whole_header(self, indexed: Mapping[str, Any]) -> dict[str, Any]:
-        common = self.index.shared(str(indexed.get("common")))
-        return {**indexed, **(common if isinstance(common, dict) else {})}
+
+def fingerprints(record: Record, cache: Cache, copied: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of the content of every input file by kind, of unreadable ones the reason; `copied` are kept as given."""
+    hashes = dict(copied or {})
+    for kind, place in record.inputs().items():
+        if kind in hashes:
+            continue
+        try:
+            hashes[kind] = cache.fingerprint(place)
+        except OSError as error:  # a StorageError is one too
+            hashes[kind] = f"unreadable: {error.strerror}"
+        except VideoError as error:
+            hashes[kind] = f"unreadable: {error.what}"
+    return hashes
+
+
+def stamps(record: Record) -> dict[str, str | None]:
+    """The stamp of every local input by kind."""
+    return {kind: stamp(place) for kind, place in record.inputs().items() if not isinstance(place, RemoteFile)}
 
 
 def _is_hash(fact: Any) -> bool:
@@ -348,23 +363,7 @@ def _require_key(header: Mapping[str, Any], stage: str, key: str) -> None:
         )
 
 
-def new_header(computation: Computation, record: Record) -> dict[str, Any]:
-    """The header of a new output."""
-    header = asdict(computation) | {
-        "key": computation.key,
-        "stage_version": computation.version,
-        "video": printable(record.id),
-        "software": software(),
-    }
-    header.pop("version")
-    return header
-
-
 @memoised
 def software() -> dict[str, str]:
     """Versions of the packages that compute, as installed."""
-    versions = {}
-    for name in SOFTWARE:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    return {name: version for name in SOFTWARE if (version := installed_version(name))}

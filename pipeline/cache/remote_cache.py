@@ -24,12 +24,10 @@ from data.store import (
     write_bytes,
 )
 from data.store import hdf5 as store
-from data.video import Record
 from data.video.records import CACHE_MARKER
 from data.weights import cache_dir
-from pipeline.cache.computation import Computation
 from pipeline.cache.index import OBJECT
-from pipeline.cache.local_cache import MARKER_TEXT, Cache, new_header
+from pipeline.cache.local_cache import Cache
 from pipeline.cache.run_history import FOLDER as LOGS
 
 FEW = 40
@@ -83,16 +81,11 @@ class RemoteCache(Cache):
         finally:
             self._listed = None
 
-    def write(
-        self, computation: Computation, record: Record, output: StageOutput, promise: OutputSpec | None = None
-    ) -> None:
-        """Write an output as one object and delete an earlier failure."""
-        self.mark()
-        path = self.path(computation.stage, record.id)
-        stored, content = store.encode(new_header(computation, record), output, promise)
-        version = self.folder.write(self._name(path), content)
-        self.index.put(OBJECT, address(path), self.index_header(stored), version)
-        self.folder.remove(self._name(self.failure_path(computation.stage, record.id)))
+    def _store(
+        self, path: Path, header: dict[str, Any], output: StageOutput, promise: OutputSpec | None
+    ) -> tuple[dict[str, Any], str | None]:
+        stored, content = store.encode(header, output, promise)
+        return stored, self.folder.write(self._name(path), content)
 
     def publish_log(self, path: Path) -> None:
         """Copy the log of a finished run beside the outputs; a log never stops a run."""
@@ -115,15 +108,9 @@ class RemoteCache(Cache):
         return True
 
     def marked(self) -> bool:
-        """Whether `extract` has marked this address as a cache."""
-        return self.folder.stamp(CACHE_MARKER) is not None
-
-    def mark(self) -> None:
-        """Mark this address as a cache, once per process."""
-        with suppress(OSError):
-            if not self._marked and not self.marked():
-                self.folder.write(CACHE_MARKER, MARKER_TEXT.encode())
-            self._marked = True
+        """Whether `extract` has marked this address as a cache; it is not asked for again once it has."""
+        self._marked = self._marked or self.folder.stamp(CACHE_MARKER) is not None
+        return self._marked
 
     def _content(self, path: Path) -> bytes | None:
         return self.folder.read(self._name(path))
@@ -154,10 +141,10 @@ class RemoteCache(Cache):
         """Nothing to do: a store has no half-written objects."""
         return 0
 
-    def _keep_failure(self, stage: str, video_id: str, text: str) -> None:
-        self.folder.write(self._name(self.failure_path(stage, video_id)), text.encode("utf-8", "backslashreplace"))
+    def _write_text(self, path: Path, text: str) -> None:
+        self.folder.write(self._name(path), text.encode("utf-8", "backslashreplace"))
 
-    def _failure_text(self, path: Path) -> bytes:
+    def _failure_content(self, path: Path) -> bytes:
         name = self._name(path)
         if self._listed is not None and name not in self._listed:
             raise FileNotFoundError(name)

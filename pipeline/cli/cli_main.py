@@ -8,8 +8,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from data.errors import AimError, Cancelled, UsageError
-from pipeline.cli.command import PROGRAM
+from data.errors import PROGRAM, AimError, Cancelled, UsageError
 from pipeline.cli.command_tree import app
 from pipeline.cli.terminal import OK, SOME_FAILED, WRONG_USAGE, say
 from pipeline.outputs import FULL, file_error

@@ -1,9 +1,8 @@
 """Extraction: plans the stages of every video, runs them on an engine, and writes their outputs into the cache."""
 
-from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, status_rows
+from pipeline.extract.batch import Summary, dataset_records, extract_and_read, plan_all, run_extract, status_rows
 from pipeline.extract.engines import FrameProgress
 from pipeline.extract.extract_run import (
-    ExtractJob,
     ExtractRun,
     Status,
     extract_missing,
@@ -14,14 +13,11 @@ from pipeline.extract.extract_run import (
     plan_costs,
     plan_job,
     prune,
-    status_of,
 )
 from pipeline.extract.plan import Plan, Planner
-from pipeline.extract.planned_outputs import extract_and_read
 from pipeline.extract.runner import Result
 
 __all__ = [
-    "ExtractJob",
     "ExtractRun",
     "FrameProgress",
     "Plan",
@@ -41,6 +37,5 @@ __all__ = [
     "plan_job",
     "prune",
     "run_extract",
-    "status_of",
     "status_rows",
 ]

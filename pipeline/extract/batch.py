@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from data.datasets import list_records
-from data.errors import UsageError, nearest
+from data.errors import PROGRAM, UsageError, nearest
 from data.store import sweep_scratch
 from data.video import Listing, Record
+from pipeline.cache import UNREADABLE, unreadable
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
 from pipeline.extract.costs import expected_frames, remember
@@ -20,6 +20,11 @@ from pipeline.extract.plan import Plan, Planner
 from pipeline.extract.run_log import RunLog
 from pipeline.extract.runner import Result
 from pipeline.workers import Pool
+
+T = TypeVar("T")
+
+Read = Callable[[Record, Mapping[str, str]], T]
+"""Called with a record and the planned key of every stage's output; raises what `Cache.read` raises."""
 
 TRIES = 3
 """Plans of one record in one run, where outputs that a stage reads are damaged or replaced by others meanwhile."""
@@ -55,26 +60,6 @@ class Summary:
     def exit_code(self) -> int:
         """0 all good, 1 some videos failed or the run was stopped."""
         return 1 if self.failed or self.cancelled else 0
-
-
-def shard(records: Sequence[Record], part: int, parts: int) -> tuple[Record, ...]:
-    """Every `parts`-th record from `part` (1-based). Raises UsageError unless `part` is in 1..`parts`."""
-    if not 1 <= part <= parts:
-        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
-    return tuple(records[part - 1 :: parts])
-
-
-def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
-    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
-
-    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
-    """
-    try:
-        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
-        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
-    except (KeyError, ValueError):
-        return None
-    return (task - first) // max(1, step) + 1, count
 
 
 def plan_all(
@@ -164,6 +149,63 @@ def run_extract(
     return summary
 
 
+def extract_and_read(
+    records: Sequence[Record],
+    planner: Planner,
+    stage: str,
+    read: Read[T],
+    *,
+    stop: threading.Event | None = None,
+    note: Callable[[str], None] | None = None,
+    **hooks: Any,
+) -> tuple[dict[str, T], dict[str, str]]:
+    """What `read` makes of each record's outputs, and why there are none, both by the record's id.
+
+    Between the plan and the reading of an output another run may replace it, and a file may be damaged although its
+    time stamp is the same. Both show when it is read; the record is then extracted and read again.
+
+    Args:
+        stage: the stage whose output `read` needs.
+        note: called with the reason why a record is extracted again.
+        hooks: progress hooks of `run_extract`, for the first extraction, and its `pool`.
+    """
+    values: dict[str, T] = {}
+    errors: dict[str, str] = {}
+    waiting = list(records)
+    for tries_left in reversed(range(TRIES)):
+        summary = run_extract(waiting, planner, stop=stop, **hooks)
+        hooks = {name: hook for name, hook in hooks.items() if name == "pool"}
+        results = {result.record.id: result for result in summary.results}
+        again = []
+        for record in waiting:
+            result = results.get(record.id)
+            if record.id not in summary.ready and not _has(result, stage):
+                errors[record.id] = _reason(result)
+                continue
+            try:
+                values[record.id] = read(record, summary.keys[record.id])
+            except UNREADABLE as error:
+                errors[record.id] = unreadable(error)
+                again.append(record)
+                if tries_left and note is not None:
+                    note(f"{record.name} is extracted again: {unreadable(error)}")
+            else:
+                errors.pop(record.id, None)
+        waiting = again
+        if not waiting or (stop is not None and stop.is_set()):
+            break
+    return values, errors
+
+
+def _has(result: Result | None, stage: str) -> bool:
+    return result is not None and not result.failed and (stage in result.done or stage in result.skipped)
+
+
+def _reason(result: Result | None) -> str:
+    reasons = [why for why in result.failed.values() if not why.startswith("needs ")] if result else []
+    return reasons[0] if reasons else "not extracted: the run was stopped"
+
+
 def status_rows(records: Sequence[Record], planner: Planner) -> Iterator[dict[str, Any]]:
     """Per record and stage: state, reason, and the quality values of fresh outputs."""
     for plan in planner.plan_all(records):
@@ -181,7 +223,7 @@ def dataset_records(config: BaseConfig, *, unscored: bool = False) -> Listing:
     if dataset.root is None:
         raise UsageError(
             "no data set given",
-            fix="Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: aqa extract FOLDER",
+            fix=f"Add --set dataset.root=FOLDER; `extract` and `status` also take it by name: {PROGRAM} extract FOLDER",
         )
     given = {"labels": dataset.labels, "score": dataset.score}
     options = {name: value for name, value in given.items() if value}

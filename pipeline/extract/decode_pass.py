@@ -7,11 +7,13 @@ Decoding overlaps with the stages' work, and the slowest stage sets the pace.
 
 from __future__ import annotations
 
+import ctypes
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,12 @@ from numpy.typing import NDArray
 from data.errors import Cancelled, VideoError
 from data.store import StageOutput
 from data.video import Frame, Record, VideoInfo, decode, probe
-from pipeline.extract.heap import trim_heap
 
 QUEUE_FRAMES = 6
 """Length of a stage's queue; bounds the memory to this many pictures per stage."""
+
+MAPPED = 1 << 20
+"""Bytes from which an array has memory of its own: a picture of 1080p takes 6 MB."""
 
 POLL_SECONDS = 0.1
 """How often a waiting thread checks whether the user asked to stop or its peer has ended."""
@@ -54,10 +58,7 @@ class DecodePass:
         self._subscriptions: dict[str, _Subscription] = {}
         self._changed = threading.Condition()
         self._probe_lock = threading.Lock()
-
-    def source(self, stage: str, upstream: Mapping[str, StageOutput]) -> StageSource:
-        """One stage's view of the video."""
-        return StageSource(self, stage, upstream)
+        self._probed: tuple[VideoInfo, NDArray[np.float64]] | None = None
 
     def leave(self, stage: str) -> None:
         """Declare that a stage has ended, so that the decoder does not wait for it."""
@@ -65,6 +66,14 @@ class DecodePass:
             self._expected.discard(stage)
             if stage in self._subscriptions:
                 self._subscriptions[stage].closed = True
+            self._changed.notify_all()
+
+    def subscribe(self, stage: str, subscription: _Subscription) -> None:
+        """Declare which frames a stage wants."""
+        with self._changed:
+            if stage in self._subscriptions:
+                raise RuntimeError(f"stage '{stage}' asked for frames twice; one pass over a video is all there is")
+            self._subscriptions[stage] = subscription
             self._changed.notify_all()
 
     def run(self) -> None:
@@ -80,40 +89,20 @@ class DecodePass:
         for subscription in self._subscriptions.values():
             self._put(subscription, error)
 
-    def subscribe(self, stage: str, wanted: Sequence[int] | None) -> Iterator[Frame]:
-        """The frames of one stage; see `extractors.base.Source.frames`."""
-        indices = range(len(self.probed[1])) if wanted is None else wanted
-        subscription = _Subscription(indices)
-        with self._changed:
-            if stage in self._subscriptions:
-                raise RuntimeError(f"stage '{stage}' asked for frames twice; one pass over a video is all there is")
-            self._subscriptions[stage] = subscription
-            self._changed.notify_all()
-        try:
-            while (item := self._take(subscription)) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-        finally:
-            subscription.closed = True
-            trim_heap()  # the pictures are gone, and now the stage makes its arrays
-
     @property
     def probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
         """Information and frame times, read once. Raises VideoError without a video that can be read."""
         with self._probe_lock:
+            if self._probed is None:
+                if self.record.video is None:
+                    raise VideoError("the data set lists this performance without a video", where=self.record.id)
+                self._probed = probe(self.record.video)
             return self._probed
 
     @property
     def frame_count(self) -> int:
         """Number of frames, 0 where no stage has asked for the video or it cannot be read."""
-        return len(self.__dict__["_probed"][1]) if "_probed" in self.__dict__ else 0
-
-    @cached_property
-    def _probed(self) -> tuple[VideoInfo, NDArray[np.float64]]:
-        if self.record.video is None:
-            raise VideoError("the data set lists this performance without a video", where=self.record.id)
-        return probe(self.record.video)
+        return len(self._probed[1]) if self._probed else 0
 
     def _decode(self) -> None:
         asked = {name: np.asarray(s.wanted) for name, s in self._subscriptions.items() if len(s.wanted)}
@@ -143,38 +132,65 @@ class DecodePass:
             except queue.Full:
                 continue
 
-    def _take(self, subscription: _Subscription) -> Frame | BaseException | None:
-        while True:
-            try:
-                return subscription.frames.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                if self.stop.is_set():
-                    raise Cancelled from None
-
 
 class StageSource:
     """One stage's view of an opened input; implements `extractors.base.Source`."""
 
-    def __init__(self, decode_pass: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
-        self._pass = decode_pass
-        self._stage = stage
-        self.upstream = upstream
-
-    @property
-    def record(self) -> Record:
-        """Id, path, sidecar files and labels."""
-        return self._pass.record
+    def __init__(self, shared: DecodePass, stage: str, upstream: Mapping[str, StageOutput]) -> None:
+        self.record, self.upstream = shared.record, upstream
+        self._shared, self._stage = shared, stage
 
     @property
     def info(self) -> VideoInfo:
         """Size as shown."""
-        return self._pass.probed[0]
+        return self._shared.probed[0]
 
     @property
     def times(self) -> NDArray[np.float64]:
         """(N,) presentation time of every frame in seconds from the first."""
-        return self._pass.probed[1]
+        return self._shared.probed[1]
 
     def frames(self, indices: Sequence[int] | None = None) -> Iterator[Frame]:
         """Decoded frames in display order, each asked-for index once (ascending), or all."""
-        return self._pass.subscribe(self._stage, indices)
+        subscription = _Subscription(range(len(self.times)) if indices is None else indices)
+        self._shared.subscribe(self._stage, subscription)
+        try:
+            while (item := self._next(subscription)) is not None:
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            subscription.closed = True
+            trim_heap()  # the pictures are gone, and now the stage makes its arrays
+
+    def _next(self, subscription: _Subscription) -> Frame | BaseException | None:
+        while True:
+            try:
+                return subscription.frames.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                if self._shared.stop.is_set():
+                    raise Cancelled from None
+
+
+def trim_heap() -> None:
+    """Give the system back what Python and numpy have freed.
+
+    The C library keeps it in one heap per thread, where threads that start later cannot use it: the arrays of one
+    stage would be added to the pictures and arrays of the stages before.
+    """
+    _call("malloc_trim", 0)
+
+
+def map_pictures() -> None:
+    """Give pictures memory of their own, which goes back when they are freed.
+
+    By default the first large array that is freed moves all later ones into the heaps, with small arrays between them.
+    """
+    mmap_threshold = -3  # M_MMAP_THRESHOLD in malloc.h
+    _call("mallopt", mmap_threshold, MAPPED)
+
+
+def _call(name: str, *values: int) -> None:
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            getattr(ctypes.CDLL(None), name)(*values)

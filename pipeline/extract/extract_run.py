@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -12,13 +13,14 @@ from typing import Any
 from data.datasets.folder import CANDIDATES as SCORES
 from data.errors import Cancelled, DataError, UsageError
 from data.video import Listing, Record, find_videos
-from pipeline.cache import UNREADABLE, CacheFiles, delete, marked_cache, open_cache
+from pipeline.cache import UNREADABLE, Cache, CacheFiles, delete, marked_cache, open_cache
+from pipeline.cache.housekeeping import FAILURE, OUTPUT, Finding, stored_files
 from pipeline.cluster import pick_pool
 from pipeline.config import BaseConfig
-from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract, shard, slurm_shard, status_rows
+from pipeline.environment import check_opencv
+from pipeline.extract.batch import Summary, dataset_records, plan_all, run_extract
 from pipeline.extract.costs import dry_run, estimate, in_a_line
 from pipeline.extract.plan import Plan, Planner
-from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
 from pipeline.workers import Pool
 
@@ -50,20 +52,6 @@ class Status:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return all(row["state"] != "failed" for row in self.rows)
-
-
-@dataclass(frozen=True)
-class ExtractJob:
-    """The videos of a run with what decides about them."""
-
-    config: BaseConfig
-    listing: Listing
-    planner: Planner
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """The videos."""
-        return self.listing.records
 
 
 def list_inputs(inputs: Sequence[Path], config: BaseConfig, observer: Observer) -> Listing:
@@ -130,8 +118,8 @@ def plan_job(
     force: bool = False,
     retry: bool = False,
     fetch: bool = False,
-) -> ExtractJob:
-    """The videos of a run with their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
+) -> tuple[Listing, Planner]:
+    """The videos of a run and their planner; `shard_text` None takes all, `fetch` downloads what the stages need.
 
     Raises UsageError for an unknown input, stage or shard, DataError where the data set's own files cannot be used.
     """
@@ -139,7 +127,7 @@ def plan_job(
     if shard_text is not None:
         listing = replace(listing, records=take_shard(listing.records, shard_text, observer))
     note = observer.note if fetch else None
-    return ExtractJob(config, listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=note))
+    return listing, make_planner(config, stages, force=force, retry_failed=retry, fetch=note)
 
 
 def prune(
@@ -151,49 +139,78 @@ def prune(
     return delete(cache, unneeded(cache, list_inputs(inputs, config, observer).records, planner), yes)
 
 
-def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
-    """The records of shard `i/n`, of this task of a Slurm job array, or all. Raises UsageError for another shard."""
-    part = parse_shard(text) if text else slurm_shard()
-    if part is None:
-        return tuple(records)
-    if not text:
-        observer.note(f"note: shard {part[0]}/{part[1]} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
-    return shard(records, *part)
+def unneeded(cache: Cache, records: Sequence[Record], planner: Planner) -> list[Finding]:
+    """Outputs and failures of the planner's stages that its configuration and `records` do not use.
+
+    These are files of other videos, and outputs of other settings, versions or inputs.
+    """
+    reasons: dict[Path, str] = {}
+    for plan in planner.plan_all(records):
+        for step in plan.steps:
+            keep = step.check.state in ("fresh", "missing")
+            reasons[cache.path(step.stage, plan.record.id)] = "" if keep else step.check.reason
+            reasons[cache.failure_path(step.stage, plan.record.id)] = ""
+    files = stored_files(cache, planner.stages, OUTPUT, FAILURE)
+    unused = (replace(file, why=reasons.get(file.path, "no such video among the inputs")) for file in files)
+    return [file for file in unused if file.why and cache.is_ours(file.path)]
 
 
-SHARD_NUMBER = re.compile(r"[0-9]{1,9}")
+SHARD = re.compile(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9})\s*")
 """`str.isdigit` also admits superscripts, which are no numbers."""
 
 
-def parse_shard(text: str) -> tuple[int, int]:
-    """`"2/4"` to (2, 4). Raises UsageError for another form."""
-    part, slash, parts = text.partition("/")
-    if not slash or not SHARD_NUMBER.fullmatch(part.strip()) or not SHARD_NUMBER.fullmatch(parts.strip()):
+def take_shard(records: Sequence[Record], text: str, observer: Observer) -> tuple[Record, ...]:
+    """The records of shard `i/n`, every n-th from the i-th, of this task of a Slurm job array, or all.
+
+    Raises UsageError for a text of another form, or unless i is in 1..n.
+    """
+    if match := SHARD.fullmatch(text):
+        part, parts = int(match[1]), int(match[2])
+    elif text:
         raise UsageError(f"'--shard {text}' is not of the form i/n", fix="Example: --shard 1/4")
-    return int(part), int(parts)
+    elif slurm := slurm_shard():
+        part, parts = slurm
+        observer.note(f"note: shard {part}/{parts} by SLURM_ARRAY_TASK_ID; `--shard 1/1` takes all")
+    else:
+        return tuple(records)
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts}: the part must be from 1 to {parts}", fix="Example: --shard 1/4")
+    return tuple(records[part - 1 :: parts])
 
 
-def extract_videos(job: ExtractJob, pool: Pool | None, observer: Observer, before: Callable[[], None]) -> Summary:
-    """Run what is not fresh; `before` is called once something is to be done, and may refuse it."""
-    planner, workers = job.planner, job.config.run.workers
+def slurm_shard(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """(part, parts) of a Slurm job array's task, 1-based, or None outside of an array.
+
+    The array may begin anywhere and have a step: `--array=0-9`, `--array=1-10` and `--array=0-18:2` all give ten parts.
+    """
+    try:
+        task, count = (int(environment[f"SLURM_ARRAY_TASK_{name}"]) for name in ("ID", "COUNT"))
+        first, step = (int(environment.get(f"SLURM_ARRAY_TASK_{n}", d)) for n, d in (("MIN", "0"), ("STEP", "1")))
+    except (KeyError, ValueError):
+        return None
+    return (task - first) // max(1, step) + 1, count
+
+
+def extract_videos(listing: Listing, planner: Planner, pool: Pool | None, observer: Observer) -> Summary:
+    """Run what is not fresh. Raises UsageError where something is to be done and OpenCV cannot do it."""
     with observer.progress("videos") as progress:
         hooks = progress.hooks()
+        begin = hooks["on_plan"]
 
         def on_plan(plans: list[Plan], fresh: int, frames: list[int]) -> None:
             if plans:
-                before()
-                observer.note(in_a_line(estimate(plans, planner, workers, frames)))
-            hooks["on_plan"](plans, fresh, frames)
+                check_opencv()
+                observer.note(in_a_line(estimate(plans, planner, planner.config.run.workers, frames)))
+            begin(plans, fresh, frames)
 
-        hooks |= {"stop": observer.stop_event(), "pool": pool}
-        summary = run_extract(job.records, planner, **{**hooks, "on_plan": on_plan})
-    _note_joint_maps(job, summary, observer)
-    return replace(summary, problems=job.listing.problems)
+        hooks |= {"on_plan": on_plan, "stop": observer.stop_event(), "pool": pool}
+        summary = run_extract(listing.records, planner, **hooks)
+    _note_joint_maps(planner, summary, observer)
+    return replace(summary, problems=listing.problems)
 
 
-def _note_joint_maps(job: ExtractJob, summary: Summary, observer: Observer) -> None:
+def _note_joint_maps(planner: Planner, summary: Summary, observer: Observer) -> None:
     """Note how joints of an imported keypoint file were mapped, one line for every map that occurs."""
-    planner = job.planner
     if getattr(planner.configs.get("pose"), "backend", "") != "import" or "pose" not in planner.stages:
         return
     maps = set()
@@ -219,12 +236,7 @@ def extract_missing(
         raise Cancelled
 
 
-def plan_costs(job: ExtractJob) -> ExtractRun:
+def plan_costs(listing: Listing, planner: Planner) -> ExtractRun:
     """What `extract` would run, why, and at what cost; nothing is run."""
-    plans, summary = plan_all(job.records, job.planner)
-    return ExtractRun(job.planner.cache.place, summary, dry_run(plans, job.planner, job.config.run.workers))
-
-
-def status_of(job: ExtractJob) -> Status:
-    """The state of every video and stage."""
-    return Status(job.planner.cache.place, tuple(status_rows(job.records, job.planner)))
+    plans, summary = plan_all(listing.records, planner)
+    return ExtractRun(planner.cache.place, summary, dry_run(plans, planner, planner.config.run.workers))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from data.errors import AimError, Cancelled, ChangedError, DataError
-from data.store import StageOutput
+from data.errors import AimError, Cancelled, ChangedError, DataError, StorageError, printable
+from data.store import StageOutput, fetched
 from data.video import Record
 from extractors.base import Extractor
 from pipeline.cache import UNREADABLE, Cache, fingerprints, stamps, unreadable
 from pipeline.config import BaseConfig
-from pipeline.extract.copies import local_copies
-from pipeline.extract.decode_pass import DecodePass, StageFrames
+from pipeline.extract.decode_pass import DecodePass, StageFrames, StageSource, map_pictures, trim_heap
 from pipeline.extract.failures import temporary_failure
-from pipeline.extract.heap import map_pictures, trim_heap
 from pipeline.extract.plan import Plan, Step
 from pipeline.stages import needed_inputs, stage_class
 
@@ -50,22 +49,26 @@ class Result:
 class Upstream(Mapping[str, StageOutput]):
     """Outputs of the stages before, each read when it is asked for, so that none is held longer than it is used."""
 
-    def __init__(self, names: Collection[str], read: Callable[[str], StageOutput]) -> None:
-        self._names, self._read = names, read
+    def __init__(self, cache: Cache, record: Record, step: Step, result: Result) -> None:
+        self._cache, self._record, self._result = cache, record, result
+        self._keys = step.computation.upstream
 
     def __getitem__(self, name: str) -> StageOutput:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._read(name)
+        try:
+            return self._cache.read(name, self._record.id, self._keys[name]).output
+        except UNREADABLE as error:
+            self._result.retry = True
+            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
+            raise ChangedError(why, fix=AGAIN) from error
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._keys)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names
+        return name in self._keys
 
 
 class PlanRunner:
@@ -76,95 +79,104 @@ class PlanRunner:
         self.stop = stop or threading.Event()
         self._configs = config.stage_configs()
         self._extractors: dict[str, Extractor[Any]] = {}
-        self._origins: Mapping[str, str] = {}
+        self._origins: Mapping[str, str] = {}  # address of each copied input by its path, for messages
 
     def run(self, plan: Plan, progress: StageFrames | None = None) -> Result:
-        """Run the plan's stages; a stage that fails is left out with those that need it."""
-        map_pictures()  # each time: training in this process wants the contrary
-        with local_copies(plan, self.stop) as given:
-            self._origins = given.origins
-            result = self._run(given.plan, progress, given.contents, given.failed)
-        result.cancelled = result.cancelled or given.cancelled
-        return replace(result, record=plan.record)
+        """Run the plan's stages; a stage that fails is left out with those that need it.
 
-    def _run(
-        self, plan: Plan, progress: StageFrames | None, contents: Mapping[str, str] | None, failed: Mapping[str, str]
-    ) -> Result:
-        """Run a plan of local files; `contents` are the fingerprints of copied files."""
+        Objects that they read are copied while they run. The fingerprint of a copy is computed from the bytes that are
+        decoded, so that a change of the object is noticed.
+        """
+        map_pictures()  # each time: training in this process wants the contrary
         result = Result(plan.record, skipped=plan.fresh)
-        result.failed = {
-            s.stage: s.check.reason for s in plan.steps if s.check.state == "failed" and s.stage not in plan.todo
-        } | dict(failed)
-        first_stamps = stamps(plan.record)  # before the content is read: a later change shows at the end
-        contents = fingerprints(plan.record, self.cache, contents)
+        failed = (step for step in plan.steps if step.check.state == "failed" and step.stage not in plan.todo)
+        result.failed = {step.stage: step.check.reason for step in failed}
+        reads = {name: set(stage_class(name).reads) for name in plan.todo}
+        wanted = {kind: file for kind, file in plan.record.remote.items() if any(kind in one for one in reads.values())}
+        record, contents, self._origins = plan.record, dict[str, str](), {}
+        with ExitStack() as stack:
+            try:
+                copies = stack.enter_context(fetched(wanted, self.stop)) if wanted else {}
+            except Cancelled:
+                result.cancelled = True
+                return result
+            except StorageError as error:
+                result.failed |= {name: str(error) for name in plan.todo if reads[name] & set(wanted)}
+                plan = replace(plan, todo=tuple(name for name in plan.todo if name not in result.failed))
+            else:
+                if record.remote:
+                    paths = {kind: path for kind, (path, _) in copies.items()}
+                    contents = {kind: content for kind, (_, content) in copies.items()}
+                    self._origins = {printable(path): wanted[kind].url for kind, path in paths.items()}
+                    video = paths.pop("video", None)
+                    record = replace(record, path=video, sidecars={**record.sidecars, **paths}, remote={})
+            self._run_waves(plan, record, contents, result, progress)
+        return result
+
+    def _run_waves(
+        self, plan: Plan, record: Record, contents: dict[str, str], result: Result, progress: StageFrames | None
+    ) -> None:
+        """Run the stages on a record of local files; `contents` are the fingerprints of copied ones by kind."""
+        first_stamps = stamps(record)  # before the content is read: a later change shows at the end
+        contents = fingerprints(record, self.cache, contents)
         for wave in plan.waves():
             if self.stop.is_set():
                 result.cancelled = True
-                break
-            runnable = [step for step in wave if not self._blocked(step, result)]
-            runnable = [step for step in runnable if not self._outdated(step, plan.record, contents, result)]
-            self._run_wave(plan.record, runnable, result, progress, first_stamps)
-        return result
+                return
+            obstacles = {step.stage: self._obstacle(step, record, contents, result) for step in wave}
+            result.failed |= {stage: why for stage, why in obstacles.items() if why}
+            runnable = [step for step in wave if not obstacles[step.stage]]
+            if not runnable:
+                continue
+            names = [step.stage for step in runnable]
+            shared = DecodePass(record, names, self.stop, progress)
+            threads = [
+                threading.Thread(
+                    target=self._run_step, args=(shared, step, result, first_stamps), name=step.stage, daemon=True
+                )
+                for step in runnable
+            ]
+            if progress is not None:
+                progress(0, 0, tuple(names))
+            for thread in threads:
+                thread.start()
+            shared.run()
+            for thread in threads:
+                thread.join()
+            trim_heap()
 
-    def _blocked(self, step: Step, result: Result) -> bool:
-        failed = [name for name in step.computation.upstream if name in result.failed]
-        if failed:
-            result.failed[step.stage] = f"needs {failed[0]}, which failed"
-        return bool(failed)
-
-    def _outdated(self, step: Step, record: Record, contents: Mapping[str, str], result: Result) -> bool:
-        """Whether an input differs from the planned one, so that the output would carry the wrong key."""
-        changed = [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]
-        if changed:
+    def _obstacle(self, step: Step, record: Record, contents: Mapping[str, str], result: Result) -> str:
+        """Why a step cannot run: a stage before it failed, or its output would carry the wrong key; else empty."""
+        if blocked := [name for name in step.computation.upstream if name in result.failed]:
+            return f"needs {blocked[0]}, which failed"
+        if changed := [kind for kind, content in step.computation.inputs.items() if contents.get(kind) != content]:
             error = ChangedError(f"the {changed[0]} file changed since the run began", fix=AGAIN)
-            result.failed[step.stage] = self._keep_failure(step, record, error)
-        return bool(changed)
-
-    def _run_wave(
-        self,
-        record: Record,
-        wave: list[Step],
-        result: Result,
-        progress: StageFrames | None,
-        first_stamps: Mapping[str, str | None],
-    ) -> None:
-        if not wave:
-            return
-        shared = DecodePass(record, [step.stage for step in wave], self.stop, progress)
-        threads = [
-            threading.Thread(
-                target=self._run_step, args=(shared, step, result, first_stamps), name=step.stage, daemon=True
-            )
-            for step in wave
-        ]
-        if progress is not None:
-            progress(0, 0, tuple(step.stage for step in wave))
-        for thread in threads:
-            thread.start()
-        shared.run()
-        for thread in threads:
-            thread.join()
-        trim_heap()
+            return self._keep_failure(step, record, error)
+        return ""
 
     def _run_step(self, shared: DecodePass, step: Step, result: Result, first_stamps: Mapping[str, str | None]) -> None:
-        start = time.perf_counter()
-        record = shared.record
+        start, name, record = time.perf_counter(), step.stage, shared.record
         try:
-            _require_inputs(record, step)
-            upstream = Upstream(step.computation.upstream, lambda name: self._upstream(step, name, record, result))
-            output = self._extractor(step.stage).extract(shared.source(step.stage, upstream))
+            for kind in needed_inputs(name):
+                if kind not in record.files():
+                    fix = f"Add the file, or leave '{name}' out of `stages`"
+                    raise DataError(f"no {kind} file", where=record.id, fix=fix)
+            if name not in self._extractors:
+                self._extractors[name] = stage_class(name)(self._configs[name])
+            source = StageSource(shared, name, Upstream(self.cache, record, step, result))
+            output = self._extractors[name].extract(source)
             if first_stamps != stamps(record):
                 raise ChangedError("the input changed while it was read", fix=AGAIN)
-            promise = stage_class(step.stage).promise(self._configs[step.stage], shared.frame_count)
+            promise = stage_class(name).promise(self._configs[name], shared.frame_count)
             self.cache.write(step.computation, record, output, promise)
-            result.done[step.stage] = time.perf_counter() - start
+            result.done[name] = time.perf_counter() - start
         except Cancelled:
             result.cancelled = True
         except Exception as error:  # noqa: BLE001 -- one bad video is skipped and reported, whatever went wrong
-            result.failed[step.stage] = self._keep_failure(step, record, error)
+            result.failed[name] = self._keep_failure(step, record, error)
         finally:
             result.frames = max(result.frames, shared.frame_count)
-            shared.leave(step.stage)
+            shared.leave(name)
 
     def _keep_failure(self, step: Step, record: Record, error: BaseException) -> str:
         """One line why. It is kept in the cache unless the moment is at fault: the next run then tries again."""
@@ -177,23 +189,3 @@ class PlanRunner:
             return str(self.cache.record_failure(step.computation, record, error)["what"])
         except OSError as disk:
             return f"{error} (and the failure could not be written: {disk.strerror})"
-
-    def _upstream(self, step: Step, name: str, record: Record, result: Result) -> StageOutput:
-        try:
-            return self.cache.read(name, record.id, step.computation.upstream[name]).output
-        except UNREADABLE as error:
-            result.retry = True
-            why = f"the cached output of {name} cannot be used ({unreadable(error)})"
-            raise ChangedError(why, fix=AGAIN) from error
-
-    def _extractor(self, name: str) -> Extractor[Any]:
-        if name not in self._extractors:
-            self._extractors[name] = stage_class(name)(self._configs[name])
-        return self._extractors[name]
-
-
-def _require_inputs(record: Record, step: Step) -> None:
-    for kind in needed_inputs(step.stage):
-        if kind not in record.files():
-            fix = f"Add the file, or leave '{step.stage}' out of `stages`"
-            raise DataError(f"no {kind} file", where=record.id, fix=fix)

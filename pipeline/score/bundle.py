@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from data.errors import DataError, UsageError, printable
+from data.errors import PROGRAM, DataError, UsageError, printable
 from data.store import atomic_path, read_json, sha256_file, write_text
 from data.store.arrays import Floats
 from data.video import Record
@@ -205,7 +205,7 @@ def load(folder: Path) -> Bundle:
         return loaded
     except FileNotFoundError as error:
         raise DataError(
-            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
+            "no trained model here", where=folder, fix=f"Name the folder that `{PROGRAM} train --out FOLDER` wrote"
         ) from error
     except (OSError, SafetensorError, UsageError, *FAULTS) as error:
         cause = (str(error).splitlines() or [type(error).__name__])[0][:200]

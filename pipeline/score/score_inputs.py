@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from data.datasets import jigsaws_folder, kinematics_of, list_records, trial_of
-from data.errors import UsageError, printable
+from data.errors import PROGRAM, UsageError, printable
 from data.store import Storage, is_remote
 from data.video import VIDEO_SUFFIXES, Listing, Record, find_videos
 from pipeline.config import BaseConfig
@@ -58,7 +58,7 @@ def one_trial(videos: Sequence[Path], kinematics: Path, storage: Storage | None 
         raise UsageError("kinematics are read from this machine only", where=kinematics, fix="Copy the file here")
     if kinematics.suffix.lower() in VIDEO_SUFFIXES:
         raise UsageError(
-            "this is a video", where=kinematics, fix="Type: aqa score VIDEO --kinematics FILE.txt --model RUN"
+            "this is a video", where=kinematics, fix=f"Type: {PROGRAM} score VIDEO --kinematics FILE.txt --model RUN"
         )
     if not kinematics.is_file():
         fix = "Name a file of 76 columns (.txt); names are case sensitive"

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import DataError, UsageError
+from data.errors import PROGRAM, DataError, UsageError
 from data.store import StageOutput, is_remote, parse_json, read_regular, write_text
 from data.store.arrays import Floats
 from data.store.files import MAX_JSON_BYTES
@@ -55,8 +55,8 @@ class _Inputs:
 
 
 UNANNOTATED = (
-    "no annotated boundaries, at which this model cuts time: `aqa report` of its folder scores its own data set; for"
-    " other videos train a model with --set timesteps.bounds=equal"
+    f"no annotated boundaries, at which this model cuts time: `{PROGRAM} report` of its folder scores its own "
+    "data set; for other videos train a model with --set timesteps.bounds=equal"
 )
 """Error of a video that a model of `timesteps.bounds: annotated` cannot score."""
 
@@ -105,7 +105,7 @@ class Scorer:
             raise UsageError(
                 "this model was trained on features of other settings: " + "; ".join(self.differing),
                 where=folder,
-                fix="Train a model with these settings; `aqa score --other-settings` gives flagged scores",
+                fix=f"Train a model with these settings; `{PROGRAM} score --other-settings` gives flagged scores",
             )
         if self.config.combined and self.bundle.combination is None:
             raise DataError("the training of this run was not finished", where=folder, fix="Run the same `train` again")
@@ -333,7 +333,7 @@ def _stored_config(folder: Path) -> tuple[dict[str, Any], bytes]:
         values = parse_json(content)
     except FileNotFoundError:
         raise DataError(
-            "no trained model here", where=folder, fix="Name the folder that `aqa train --out FOLDER` wrote"
+            "no trained model here", where=folder, fix=f"Name the folder that `{PROGRAM} train --out FOLDER` wrote"
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"not a readable configuration ({error})", where=path, fix="Train it again") from None

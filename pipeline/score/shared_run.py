@@ -17,7 +17,7 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from data.errors import DataError, StorageError, UsageError, printable
+from data.errors import PROGRAM, DataError, StorageError, UsageError, printable
 from data.store import RemoteFolder, Storage, address, is_shared, local_path, push_to_hub, read_regular, write_bytes
 from data.weights import cache_dir
 from pipeline.score.bundle_hashes import FILES, HASHES, MAX_BYTES, MAX_FILE_BYTES, check_hashes, hash_table
@@ -132,7 +132,7 @@ def _copy(read: Read, place: str | Path) -> Path:
         table = read(HASHES, MAX_BYTES)
     except FileNotFoundError:
         raise DataError(
-            f"no trained run at this address (no {HASHES})", where=place, fix="Write one: aqa push RUN ADDRESS"
+            f"no trained run at this address (no {HASHES})", where=place, fix=f"Write one: {PROGRAM} push RUN ADDRESS"
         ) from None
     target = cache_dir() / "models" / hashlib.sha256(table).hexdigest()[:KEY_LETTERS]
     with suppress(DataError):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 
-from data.errors import DataError
+from data.errors import PROGRAM, DataError
 from extractors.timesteps import TimestepsConfig
 from pipeline.config import BaseConfig
 from pipeline.extract import Plan
@@ -31,19 +31,14 @@ SHARED_CACHE = Path("cache/folder")
 SHOWN = 40
 """Most rows of the table."""
 
-LOOK = (
-    "Look at the flagged videos before you trust them: the same `extract` with --preview draws a contact sheet of "
-    "each, CACHE/preview/<video>.jpg"
-)
-
 
 def report_flags(
-    plans: Iterable[Plan], videos: int, observer: Observer, *, strict: bool = False
+    plans: Iterable[Plan], videos: int, observer: Observer, *, strict: bool = False, sheets: str = ""
 ) -> dict[str, tuple[Flag, ...]]:
     """Flags by the name of the video; the observer gets them as a table, and how to look at the videos.
 
-    `plans` are those of the `videos`; extracted ones are checked. Raises DataError where `strict` and a video is
-    flagged.
+    `plans` are those of the `videos`; extracted ones are checked. `sheets` is the cache in which previews were drawn.
+    Raises DataError where `strict` and a video is flagged.
     """
     flagged = flag_videos(plans)
     if not flagged:
@@ -55,7 +50,9 @@ def report_flags(
     more = [("…", f"and {len(rows) - SHOWN} more")] if len(rows) > SHOWN else []
     title = f"{len(flagged)} of {videos} videos are flagged"
     observer.table(title, ("video", "flags"), [*rows[:SHOWN], *more])
-    observer.note(LOOK)
+    drawn = f"the contact sheet of each is {sheets}/preview/<video>.jpg"
+    advice = "the same `extract` with --preview draws a contact sheet of each, CACHE/preview/<video>.jpg"
+    observer.note(f"Look at the flagged videos before you trust them: {drawn if sheets else advice}")
     if strict:
         raise DataError(title, fix="Mend them or leave them out, or accept them without --strict")
     return flagged
@@ -99,7 +96,7 @@ def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) ->
     timesteps = config.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):
         return ""
-    primary, secondary = timesteps.parts()
+    primary, *secondary = timesteps.roles()
     if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
         return ""
     moving = [
@@ -115,6 +112,6 @@ def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) ->
     cache = "" if config.cache == SHARED_CACHE else f" --cache {shlex.quote(str(config.cache))}"
     return (
         f"The camera stands still in {still} of {len(moving)} training videos, and its motion is the secondary agent. "
-        f"For one person before a still camera, type: aqa extract {root} --config person{cache} && "
-        f"aqa train --config person --set dataset.root={root}{cache} --out {folder}"
+        f"For one person before a still camera, type: {PROGRAM} extract {root} --config person{cache} && "
+        f"{PROGRAM} train --config person --set dataset.root={root}{cache} --out {folder}"
     )

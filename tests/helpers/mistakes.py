@@ -116,7 +116,6 @@ def run(command: str) -> tuple[int, str]:
     written = io.StringIO()
     with (
         patch.object(sys, "argv", shlex.split(command)),
-        patch.object(cli_main, "PROGRAM", "aqa"),
         redirect_stdout(written),
         redirect_stderr(written),
     ):

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_everything_optional_is_named_with_its_purpose_and_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_version", lambda name: None)
+    monkeypatch.setattr(environment, "installed_version", lambda name: None)
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
     missing = {check.what: check for check in findings() if check.state == "missing" and "weights" not in check.what}
     assert set(missing) == {name for name, _, _ in OPTIONAL} | {"rtmlib", "chromium"}

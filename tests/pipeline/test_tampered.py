@@ -28,8 +28,9 @@ from pipeline.api import plot, report
 from pipeline.cache import Cache
 from pipeline.cache.computation import Computation
 from pipeline.evaluate.cross_validation import evaluate
-from pipeline.extract.extract_run import parse_shard
+from pipeline.extract.extract_run import take_shard
 from pipeline.features import ARRAYS, FeatureSet, stack
+from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
 from pipeline.score import bundle
@@ -268,7 +269,7 @@ def test_tampered_results(features: FeatureSet, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["²/4", "1/²", "١/٤", "1/", "/", "1/4/2", "-1/4", "1/" + "9" * 5000, "1.0/2", "１/２"])
 def test_odd_shards_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not of the form i/n"):
-        parse_shard(text)
+        take_shard((), text, Observer())
 
 
 def test_many_keys_are_refused_at_once(tmp_path: Path) -> None:

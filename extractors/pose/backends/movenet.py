@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from data.errors import DataError
+from data.errors import PROGRAM, DataError
 from data.weights import read_network
 from extractors.openvino_cpu import compile_for_cpu
 from extractors.pose.detections import Detections, Image
@@ -52,7 +52,7 @@ class MoveNet:
                 self._requests[size] = compile_for_cpu(model, threads=self.threads).create_infer_request()
             except (RuntimeError, ValueError) as error:
                 what = f"not a MoveNet MultiPose .tflite file ({str(error).splitlines()[0]})"
-                raise DataError(what, where=self.path, fix="Type: python run_pipeline.py weights fetch") from error
+                raise DataError(what, where=self.path, fix=f"Type: {PROGRAM} weights fetch") from error
         return self._requests[size]
 
 

@@ -29,17 +29,18 @@ from data.store.scratch import PREFIX, fetched, sweep_scratch
 from data.video.records import Record, find_videos, fingerprint_file, fingerprint_remote
 from models.aim_config import AimConfig
 from pipeline import stages
-from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, tidy, verify
+from pipeline.cache.housekeeping import beyond, delete, list_cache, old_logs, verify_cache
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.remote_cache import open_cache
 from pipeline.config import BaseConfig
 from pipeline.evaluate.protocols import fingerprints
 from pipeline.extract.batch import Summary, dataset_records, run_extract, status_rows
 from pipeline.extract.costs import estimate
+from pipeline.extract.extract_run import unneeded
 from pipeline.extract.plan import Planner
 from pipeline.extract.runner import PlanRunner
-from pipeline.extract.unneeded import unneeded
 from pipeline.features import gather
+from pipeline.observer import Observer
 from pipeline.pack import read_pack, write_pack
 from pipeline.recipes import fast
 from pipeline.score.bundle import save
@@ -276,34 +277,34 @@ def test_a_cache_on_a_store_is_looked_after(filled: Bucket) -> None:
     extract(records, config)
     filled.put("cache/brightness/old.mp4.h5", b"damaged")
     cache = open_cache(config.cache, filled.storage)
-    title, rows = listing(cache)
-    assert title == f"stages in s3://{filled.name}/cache, 0.0 MB"
-    assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
+    stages_listed = list_cache(config)
+    assert stages_listed.title == f"stages in s3://{filled.name}/cache, 0.0 MB"
+    assert [(row["stage"], row["outputs"], row["failures"]) for row in stages_listed.rows] == [
         ("brightness", 3, 0),
         ("contrast", 2, 0),
     ]
-    _, outputs = listing(cache, "brightness")
-    assert [(row["video"], bool(row["damaged"])) for row in outputs] == [
+    assert [(row["video"], bool(row["damaged"])) for row in list_cache(config, "brightness").rows] == [
         ("a.mp4", False),
         ("old.mp4", True),
         ("sub/a.mp4", False),
     ]
-    read, damaged = verify(cache)
-    assert (read, [finding.video for finding in damaged]) == (5, ["old.mp4"])
+    verified = verify_cache(config, Observer())
+    assert ([file.video for file in verified.files], verified.summary) == (["old.mp4"], "5 outputs read, 1 damaged")
     assert unneeded(cache, records, Planner(config, cache)) == [], "a file that does not say that it is ours stays"
     output = filled.get("cache/brightness/a.mp4.h5")
     filled.put("cache/brightness/old.mp4.h5", output)
     unused = unneeded(cache, records, Planner(config, cache))
     assert [(finding.stage, finding.video) for finding in unused] == [("brightness", "old.mp4")]
-    assert remove(cache, unused) == len(output)
+    assert unused[0].size == len(output)
+    delete(cache, unused, yes=True)
     assert len([key for key in filled.keys("cache/") if key.endswith(".h5")]) == 4
-    assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
+    assert (cache.sweep(), cache.index.forget_missing()) == (0, 0)
     assert beyond(cache, 0) == [], "what was written within the last hour stays"
     shutil.rmtree(filled.home / "home")  # as seen from another machine
-    _, runs = listing(open_cache(config.cache, filled.storage), runs=True)
+    runs = list_cache(config, runs=True).rows
     assert [(run["state"], run["done"]) for run in runs] == [("done", 2)]
     logs = old_logs(open_cache(config.cache, filled.storage), -1)
-    remove(open_cache(config.cache, filled.storage), logs)
+    delete(open_cache(config.cache, filled.storage), logs, yes=True)
     assert filled.keys("cache/.runs") == []
     assert extract(records, config).fresh == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,20 +17,36 @@ from typer.testing import CliRunner
 from data.errors import UsageError
 from data.video.records import CACHE_INDEX, CACHE_MARKER, Record, find_videos
 from pipeline import stages
-from pipeline.cache.cache_commands import collect_garbage, existing
-from pipeline.cache.housekeeping import beyond, listing, old_logs, remove, shown, tidy, verify
+from pipeline.cache import CacheFiles
+from pipeline.cache.housekeeping import (
+    beyond,
+    collect_garbage,
+    delete,
+    existing,
+    list_cache,
+    old_logs,
+    shown,
+    verify_cache,
+)  # fmt: skip
 from pipeline.cache.local_cache import Cache
 from pipeline.cli.command_tree import app
 from pipeline.config import BaseConfig, validate
 from pipeline.extract.batch import run_extract, status_rows
-from pipeline.extract.extract_run import prune
+from pipeline.extract.extract_run import prune, unneeded
 from pipeline.extract.plan import Planner
-from pipeline.extract.unneeded import unneeded
 from pipeline.observer import Observer
 from tests.helpers.damage import damage_unnoticed
 
 ROOT = Path(__file__).resolve().parents[3]
 SILENT = Observer()
+
+
+class Noting(Observer):
+    """Keeps the notes."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__()
+        self.note = notes.append  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)
@@ -58,34 +75,34 @@ def filled(make_video: Any, tmp_path: Path) -> tuple[Cache, tuple[Record, ...]]:
 
 def test_ls_counts_and_lists(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
-    title, rows = listing(cache)
-    assert str(cache.root) in title
-    assert [(row["stage"], row["outputs"], row["failures"]) for row in rows] == [
+    config = configured(cache.root)
+    listing = list_cache(config)
+    assert str(cache.root) in listing.title
+    assert [(row["stage"], row["outputs"], row["failures"]) for row in listing.rows] == [
         ("brightness", 2, 1),
         ("contrast", 2, 0),
     ]
-    _, outputs = listing(cache, "brightness")
+    outputs = list_cache(config, "brightness").rows
     assert [row["video"] for row in outputs] == ["a.mp4", "sub/b.mp4"]
     assert "brightest" in outputs[0]["quality"]
     assert shown(outputs[0])[2] == outputs[0]["key"][:12]
-    _, runs = listing(cache, runs=True)
+    runs = list_cache(config, runs=True).rows
     assert [(row["done"], row["failed"], row["state"]) for row in runs] == [(2, 1, "failed")]
     with pytest.raises(UsageError, match="no outputs of a stage 'brightnes'"):
-        listing(cache, "brightnes")
+        list_cache(config, "brightnes")
     with pytest.raises(UsageError, match="no cache here"):
         existing(Cache(cache.root / "none"))
 
 
 def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, _ = filled
-    assert verify(cache) == (4, [])
+    config = configured(cache.root)
+    assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     path = cache.path("brightness", "sub/b.mp4")
     content = bytearray(path.read_bytes())
     path.write_bytes(content[: len(content) // 2])
     cache.path("contrast", "a.mp4").write_bytes(cache.path("brightness", "a.mp4").read_bytes())
-    reports: list[tuple[int, int]] = []
-    read, damaged = verify(cache, lambda done, total: reports.append((done, total)))
-    assert read == 4
+    damaged = verify_cache(config, SILENT).files
     assert [(f.stage, f.video) for f in damaged] == [("brightness", "sub/b.mp4"), ("contrast", "a.mp4")]
     assert "damaged cache file" in damaged[0].why
     assert "in the folder of 'contrast'" in damaged[1].why
@@ -93,15 +110,16 @@ def test_verify_finds_every_flipped_byte(filled: tuple[Cache, tuple[Record, ...]
 
 def test_damage_that_no_time_stamp_shows_is_computed_again(filled: tuple[Cache, tuple[Record, ...]]) -> None:
     cache, records = filled
-    planner, good = Planner(configured(cache.root), cache), records[:1]
+    config = configured(cache.root)
+    planner, good = Planner(config, cache), records[:1]
     damage_unnoticed(cache, "brightness", "a.mp4")
     cache.path("contrast", "a.mp4").unlink()
     summary = run_extract(good, planner)
     assert [(set(r.done), r.failed) for r in summary.results] == [({"brightness", "contrast"}, {})]
-    assert verify(cache) == (4, [])
+    assert verify_cache(config, SILENT) == CacheFiles((), "4 outputs read, 0 damaged")
     damage_unnoticed(cache, "contrast", "a.mp4")
     assert run_extract(good, planner).fresh == 1, "`extract` does not read what nothing needs"
-    assert len(verify(cache)[1]) == 1
+    assert len(verify_cache(config, SILENT).files) == 1
     assert set(run_extract(good, planner).results[0].done) == {"contrast"}, "after `cache verify` it knows"
 
 
@@ -112,8 +130,7 @@ def test_prune_takes_other_videos_and_old_settings_only(filled: tuple[Cache, tup
     fewer = [record for record in records if record.id != "sub/b.mp4"]
     removable = unneeded(cache, fewer, Planner(config, cache))
     assert {(f.stage, f.video) for f in removable} == {("brightness", "sub/b.mp4"), ("contrast", "sub/b.mp4")}
-    freed = remove(cache, removable)
-    assert freed == sum(f.size for f in removable) > 0
+    delete(cache, removable, yes=True)
     assert not (cache.root / "brightness/sub").exists(), "empty folders go too"
     assert cache.path("brightness", "a.mp4").exists()
     assert cache.failure_path("brightness", "bad.mp4").exists(), "what failed is kept, or it would run again"
@@ -145,11 +162,12 @@ def test_tidy_sweeps_and_forgets(filled: tuple[Cache, tuple[Record, ...]]) -> No
     os.utime(cache.root / "brightness" / ".writing-elsewhere-1-00", (0, 0))
     planner = Planner(configured(cache.root), cache)
     assert unneeded(cache, records, planner) == []  # the index now knows every header
-    remove(cache, unneeded(cache, records[:1], planner))
-    done = tidy(cache)
-    assert done["temporaries"] == 1
-    assert done["index_entries"] >= 2
-    assert tidy(cache) == {"temporaries": 0, "index_entries": 0}
+    delete(cache, unneeded(cache, records[:1], planner), yes=True)
+    assert cache.sweep(remove=False) == 1
+    collect_garbage(planner.config, None, 365, True, Noting(notes := []))
+    assert re.fullmatch(r"temporary files swept: 1; entries of the index dropped: [2-9]", notes[0])
+    collect_garbage(planner.config, None, 365, True, Noting(notes := []))
+    assert notes == ["temporary files swept: 0; entries of the index dropped: 0"]
 
 
 def project_with_a_cache(cache: Cache) -> dict[Path, tuple[bytes, int]]:
@@ -230,9 +248,9 @@ def test_links_are_neither_followed_nor_removed(filled: tuple[Cache, tuple[Recor
     (cache.root / "brightness/link").symlink_to(outside)
     (cache.root / "brightness/file.h5").symlink_to(outside / "precious.h5")
     (cache.root / "linked-stage").symlink_to(outside)
-    assert verify(cache)[0] == 4
-    remove(cache, unneeded(cache, (), Planner(configured(cache.root), cache)))
-    tidy(cache)
+    assert verify_cache(configured(cache.root), SILENT).summary.startswith("4 outputs")
+    delete(cache, unneeded(cache, (), Planner(configured(cache.root), cache)), yes=True)
+    collect_garbage(configured(cache.root), None, 365, True, SILENT)
     assert (outside / "precious.h5").read_text() == "not ours"
 
 

@@ -64,7 +64,7 @@ def test_what_was_just_written_is_not_read_again(
 ) -> None:
     read: list[Path] = []
     original = store.read
-    monkeypatch.setattr(store, "read", lambda path: read.append(path) or original(path))
+    monkeypatch.setattr(store, "read", lambda path, content: read.append(path) or original(path, content))
     first = rows(*filled)
     assert read == []
     (filled[0].cache / ".index.sqlite").unlink()

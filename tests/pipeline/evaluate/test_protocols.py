@@ -170,7 +170,7 @@ def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average
 
 def test_the_papers_rows_have_our_task_names() -> None:
     from data.datasets.aqa7 import ACTIONS
-    from data.datasets.jigsaws_files import TASKS
+    from data.datasets.jigsaws import TASKS
     from data.datasets.tasd2 import EVENTS
 
     names = {"jigsaws": TASKS, "aqa7": ACTIONS, "tasd2": EVENTS.values()}

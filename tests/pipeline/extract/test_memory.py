@@ -24,7 +24,7 @@ from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Detections
 from extractors.pose.stage import Pose
 from pipeline.extract import decode_pass
-from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass
+from pipeline.extract.decode_pass import QUEUE_FRAMES, DecodePass, StageSource
 
 Picture = NDArray[np.uint8]
 LENGTHS = (80, 400)
@@ -94,7 +94,7 @@ def shared_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Sequence[Call
 
         def work(name: str, stage: Callable[[Iterator[Frame]], Any]) -> None:
             try:
-                stage(shared.source(name, {}).frames(range(0, length, int(name) + 1)))
+                stage(StageSource(shared, name, {}).frames(range(0, length, int(name) + 1)))
             finally:
                 shared.leave(name)
 

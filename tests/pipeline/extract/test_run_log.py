@@ -17,10 +17,12 @@ from pipeline import stages
 from pipeline.cache.local_cache import Cache
 from pipeline.cache.run_history import FOLDER, read_events, read_runs, run_facts
 from pipeline.config import BaseConfig, validate
-from pipeline.extract.batch import Summary, plan_all, run_extract, shard, slurm_shard
+from pipeline.extract.batch import Summary, plan_all, run_extract
 from pipeline.extract.costs import dry_run, dry_run_tables, estimate, in_a_line, remember
+from pipeline.extract.extract_run import slurm_shard, take_shard
 from pipeline.extract.plan import Planner
 from pipeline.extract.runner import Result
+from pipeline.observer import Observer
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL_STAGES = dict(stages.STAGES)
@@ -185,7 +187,7 @@ def test_no_slurm_no_shard(videos: Path) -> None:
     assert slurm_shard({}) is None
     assert slurm_shard({"SLURM_ARRAY_TASK_ID": "x", "SLURM_ARRAY_TASK_COUNT": "2"}) is None
     records = find_videos([videos]).records
-    parts = [shard(records, part, 2) for part in (1, 2)]
+    parts = [take_shard(records, f"{part}/2", Observer()) for part in (1, 2)]
     assert sorted(r.id for part in parts for r in part) == [r.id for r in records]
 
 

@@ -34,7 +34,7 @@ from pipeline.extract.plan import Planner
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report.score_page import report_scores
+from pipeline.report import report_scores
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
@@ -575,7 +575,7 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     """Extract, train and score as a person types them, on the toy stage."""
     import run_pipeline
 
-    monkeypatch.setattr("pipeline.cli.interrupts.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    monkeypatch.setattr("pipeline.cli.terminal.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
     greys = [40, 70, 100, 130, 160, 190]
     for grey in greys:
         film(tmp_path / f"in/{grey}.mp4", grey)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.config import load_config
-from pipeline.score.video_flags import flag_videos, still_camera_advice
+from pipeline.observer import Observer
+from pipeline.score.video_flags import flag_videos, report_flags, still_camera_advice
 
 
 def planned(**videos: dict[str, dict[str, float]]) -> Any:
@@ -52,6 +53,16 @@ def test_each_fault_is_named_and_good_videos_are_not() -> None:
 
 def test_outputs_without_these_values_are_not_flagged() -> None:
     assert flag_videos(planned(a={"clips": {"frames": 100}}, b={})) == {}
+
+
+@pytest.mark.parametrize(("sheets", "advice"), [("", "with --preview draws"), ("c", "is c/preview/<video>.jpg")])
+def test_the_advice_names_the_sheets_that_were_drawn(sheets: str, advice: str) -> None:
+    notes: list[str] = []
+    observer = Observer()
+    observer.note = notes.append  # type: ignore[method-assign]
+    assert list(report_flags(planned(cut=video(cuts=1)), 1, observer, sheets=sheets)) == ["cut"]
+    assert advice in notes[0]
+    assert ("--preview" in notes[0]) == (not sheets)
 
 
 def camera(moving: bool) -> dict[str, dict[str, float]]:
