@@ -75,8 +75,8 @@ class AimSystem(NetworkSystem):
             ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
             for name, values in {**vars(output), "by_epoch": watched}.items():
                 if name in columns and values is not None:
-                    for i, own in zip(group, np.split(values.double().numpy(), ends, axis=-1), strict=True):
-                        results[name][i] = normalisers[i].unscale(own, columns[name])
+                    for i, scaled in zip(group, np.split(values.double().numpy(), ends, axis=-1), strict=True):
+                        results[name][i] = normalisers[i].unscale(scaled, columns[name])
         made: dict[str, Any] = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in results.items()}
         return HeldOut(**made, losses=fitted.losses, loss_epochs=loss_epochs(config.epochs))
 
