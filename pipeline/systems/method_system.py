@@ -36,9 +36,9 @@ from pipeline.systems.baselines import difficulties
 from pipeline.systems.interface import HeldOut, NetworkSystem, Part, sharing
 from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
 from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from pipeline.train.fit import Report, cores, in_threads
+from pipeline.train.fit import cores, in_threads
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import Member, draw_batches
+from pipeline.train.stack import Member, Report, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods, or fewer where the recipe has fewer."""

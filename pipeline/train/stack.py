@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +25,9 @@ from pipeline.train.checkpoint import digest_of, read_checkpoint, write_checkpoi
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""
+
+Report = Callable[[int], None]
+"""Takes the number of epochs done."""
 
 HISTORY = 200
 """Approximate number of training losses kept per member."""
@@ -115,14 +118,13 @@ class Stack:
             [rows for member in members for rows in (member.rows, member.test)],
         )
 
-    def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
-        """Train to the end, from the checkpoint at `place` where it is of the same training; yields the epochs done.
+    def run(self, place: Path | None, report: Report, stop: Stop) -> None:
+        """Train to the end, from the checkpoint at `place` where it is of the same training.
 
         Raises Cancelled where `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
-        if first == self.config.epochs:
-            yield first
+        report(first)
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
             last = done == self.config.epochs
@@ -130,10 +132,10 @@ class Stack:
                 self.losses.append(loss.tolist())
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
-            stopping = not last and stop is not None and stop()
+            stopping = not last and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
                 write_checkpoint(place, self.identity, done, self._snapshot())
-            yield done
+            report(done)
             if stopping:
                 raise Cancelled
 
