@@ -98,7 +98,7 @@ def _flat(entries: Entries, item: Field, layout: str, flags: bool = False) -> Pe
     values = field.numbers()
     count = len(values) // 3
     if len(values) % 3 or count not in BEGINS_WITH_COCO17:
-        raise field.refuse(f"{len(values)} numbers, not {', '.join(str(3 * known) for known in BEGINS_WITH_COCO17)}")
+        raise field.refuse(f"{len(values)} numbers, not {', '.join(str(3 * joints) for joints in BEGINS_WITH_COCO17)}")
     entries.use(f"{layout}, {BEGINS_WITH_COCO17[count]}", COCO17, field)
     points = values.reshape(-1, 3)[:17]
     if flags:
