@@ -41,15 +41,13 @@ def _source(place: Sequence[Any], where: Path | None, overrides: Mapping[str, An
 
 def explain(model: type[BaseModel], error: Any) -> str:
     """One line for one of pydantic's errors."""
-    place = error["loc"]
-    name = ".".join(str(part) for part in place)
+    *above, key = [str(part) for part in error["loc"]]
+    name, section = ".".join([*above, key]), section_class(model, error["loc"][:-1])
+    removed = getattr(section, "REMOVED", {})
     if error["type"] not in ("extra_forbidden", "unexpected_keyword_argument"):
-        replaced = getattr(section_class(model, place[:-1]), "REMOVED", {}).get(f"{place[-1]}={error['input']}")
-        if replaced:
+        if replaced := removed.get(f"{key}={error['input']}"):
             return f"'{name}={error['input']}' was removed: {replaced}"
         return f"'{name}': {error['msg'][0].lower()}{error['msg'][1:]}, not {repr(error['input'])[:100]}"
-    key, section = str(place[-1]), section_class(model, place[:-1])
-    removed = getattr(section, "REMOVED", {})
     if key in removed:
         return f"'{name}' was removed: {removed[key]}"
     if close := nearest_keys(name, [*all_keys(model), *known_keys(model)]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,7 @@ def _write(path: Path, form: str, stage: str, group: list[tuple[Record, StageOut
     path.parent.mkdir(parents=True, exist_ok=True)
     if form in ("csv", "parquet"):
         columns = _table(stage, group)
-        WRITERS[form](path, columns)
+        (_write_csv if form == "csv" else _write_parquet)(path, columns)
         return [name for name, _ in columns]
     arrays = _joined(stage, group)
     if form == "h5":
@@ -237,9 +237,6 @@ def _write_parquet(path: Path, columns: Sequence[Column]) -> None:
     table = pyarrow.table([pyarrow.array(values) for _, values in columns], names=[name for name, _ in columns])
     with atomic_path(path) as temporary:
         parquet.write_table(table, temporary, compression="zstd")
-
-
-WRITERS: Mapping[str, Callable[[Path, Sequence[Column]], None]] = {"csv": _write_csv, "parquet": _write_parquet}
 
 
 def _dictionary(stage: str, form: str, output: StageOutput, columns: Sequence[str]) -> str:

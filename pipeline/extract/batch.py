@@ -115,7 +115,7 @@ def run_extract(
     if on_plan is not None:
         on_plan(plans, summary.fresh, expected_frames([plan.record for plan in plans]))
     pool = pool or pick_pool("local", config.run)
-    with RunLog(planner) as log:
+    with RunLog(planner, stop) as log:
         log.begin(plans, summary.fresh)
         earlier: dict[str, Result] = {}
         for tries_left in reversed(range(TRIES)):
@@ -140,8 +140,6 @@ def run_extract(
                 summary.results.append(replace(before, failed={}))
         summary.results += earlier.values()
         summary.cancelled = stop.is_set()
-        if summary.cancelled:
-            log.cancelled()
     cache.publish_log(log.path)
     if from_store:
         sweep_scratch(config.storage.reach())  # of workers that were lost
