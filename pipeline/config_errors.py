@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import SequenceMatcher
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -64,16 +64,10 @@ def nearest_keys(name: str, keys: Iterable[str]) -> list[str]:
     ['pose.stride']
     """
     *section, last = name.split(".")
-    matcher, by_key = SequenceMatcher(None, "", last), {}
+    by_last: dict[str, list[str]] = {}
     for key in keys:
-        matcher.set_seq1(key.rpartition(".")[2])
-        # the first two are quick bounds of the third
-        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= LEAST_SIMILAR:
-            by_key[key] = matcher.ratio()
-    best = max(by_key.values(), default=0.0)
-    if best < LEAST_SIMILAR:
-        return []
-    close = [key for key, likeness in by_key.items() if likeness == best]
+        by_last.setdefault(key.rpartition(".")[2], []).append(key)
+    close = [key for best in get_close_matches(last, by_last, 1, LEAST_SIMILAR) for key in by_last[best]]
     same_section = [key for key in close if key.split(".")[:-1] == section]
     return same_section or sorted(close, key=lambda key: -SequenceMatcher(None, name, key).ratio())
 

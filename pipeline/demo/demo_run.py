@@ -23,7 +23,6 @@ from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, 
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.observer import Observer
-from pipeline.presets import FOLDER
 from pipeline.report import report_scores
 from pipeline.report.evaluation_section import leak_checks
 from pipeline.report.page_data import EvaluationReport, Kind, Prediction, ResultsRow, ResultsTable
@@ -31,6 +30,7 @@ from pipeline.results import Score
 from pipeline.score import Scorer, finish_run
 from pipeline.score.bundle import save
 from pipeline.train import train
+from pipeline.yaml_values import PRESETS
 from synthetic import plan_dives
 from synthetic.dives import Dive, render_dive, write_labels
 from synthetic.rendering import Options
@@ -201,7 +201,7 @@ def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] 
     overrides: list[str | tuple[str, Any]] = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}"]
     overrides.append(f"run.workers={WORKERS}")
     overrides += [*size.settings, *further]
-    return load_config(FOLDER / "demo.yaml", overrides)
+    return load_config(PRESETS / "demo.yaml", overrides)
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
