@@ -35,7 +35,6 @@ from extractors.camera_flow import CameraFlowConfig
 from extractors.camera_flow.border import Border, lay_out
 from extractors.camera_flow.pairs import PairFlow
 from extractors.camera_flow.solvers import Prepared, Solver, solver
-from models.tvl1 import TVL1
 
 KINDS = ("pan", "zoom", "rotation", "mixed")
 Sample = tuple[CameraMotion, Grey, Grey]
@@ -79,7 +78,7 @@ def method(solve: Solver) -> Method:
 
 def ours() -> Method:
     """The stage's default path."""
-    return method(solver("strips", TVL1(), "cpu")[0])
+    return method(solver("strips", "cpu")[0])
 
 
 def opencv_on_strips(place: Border, pairs: Sequence[Prepared]) -> list[list[NDArray[np.float32]]]:
@@ -110,7 +109,7 @@ def measure(run: Method, pairs: list[Sample]) -> tuple[NDArray[np.float64], NDAr
 
 def stream_cost(pairs: list[Sample]) -> float:
     """Median milliseconds a pair when frames come one after another, as the stage runs: each is prepared once."""
-    engine = PairFlow(border(), [pairs[0][1]], solver("strips", TVL1(), "cpu")[0], DEFAULTS.reach)
+    engine = PairFlow(border(), [pairs[0][1]], solver("strips", "cpu")[0], DEFAULTS.reach)
     frames = [frame for _, first, second in pairs[:12] for frame in (first, second)]
     cost = []
     for k, (first, second) in enumerate(pairwise(frames)):
@@ -124,7 +123,7 @@ def stream_cost(pairs: list[Sample]) -> float:
 def torch_cost(pairs: list[Sample]) -> float:
     """Milliseconds of CPU time a pair of the torch backend on the CPU, sixteen pairs at a time."""
     torch.set_num_threads(1)
-    solve, batch = solver("torch", TVL1(), "cpu")
+    solve, batch = solver("torch", "cpu")
     engine = PairFlow(border(), [pairs[0][1]], solve, DEFAULTS.reach)
     some = [((2 * k, first), (2 * k + 1, second)) for k, (_, first, second) in enumerate(pairs[:batch])]
     start = time.thread_time()
@@ -159,12 +158,12 @@ def on_clips(clips: Path, count: int = 12) -> list[dict[str, Any]]:
         flows: dict[str, list[Any]] = {"strips": [], "opencv": []}
         cost: dict[str, list[float]] = {"strips": [], "opencv": []}
         for backend in flows:
-            engine = PairFlow(border(), frames, solver(backend, TVL1(), "cpu")[0], DEFAULTS.reach)
+            engine = PairFlow(border(), frames, solver(backend, "cpu")[0], DEFAULTS.reach)
             for k in range(count):
                 start = time.thread_time()
                 flows[backend] += engine.pairs([((k, frames[k]), (k + 1, frames[k + 1]))])
                 cost[backend].append(1000 * (time.thread_time() - start))
-        usable = [a.mask & b.mask for a, b in zip(flows["strips"], flows["opencv"], strict=True)]
+        usable = [(a.weight > 0) & (b.weight > 0) for a, b in zip(flows["strips"], flows["opencv"], strict=True)]
         apart = [
             np.linalg.norm(a.flow - b.flow, axis=1)[m]
             for a, b, m in zip(flows["strips"], flows["opencv"], usable, strict=True)
@@ -208,7 +207,7 @@ def main(
     rows = []
     for name, run, part in (
         ("strips (ours)", ours(), made),
-        ("OpenCV DualTVL1, full frame", method(solver("opencv", TVL1(), "cpu")[0]), third),
+        ("OpenCV DualTVL1, full frame", method(solver("opencv", "cpu")[0]), third),
         ("OpenCV DualTVL1, strips", method(opencv_on_strips), third),
     ):
         rows.append(summary(name, *measure(run, part), part))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from data.store import StageOutput, read_tensors
+from data.store import StageOutput
 from data.video import Frame, Record, decode, probe
 from data.weights import weight_files as weights
 from extractors.clips import Clips, ClipsConfig
@@ -97,12 +97,12 @@ def torch_way(*, fold: bool, kind: torch.dtype = torch.float32) -> Forward:
 
 def openvino_way(precision: Any, threads: int) -> Forward:
     """I3D as the stage runs it on a CPU."""
-    runner = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
-    return lambda clip: runner.start(clip)()[0]
+    start = running(Network("i3d_inception", WEIGHTS, 0, 16, precision, "openvino", "cpu", threads))
+    return lambda clip: start(clip)()[0]
 
 
 def _network(fold: bool) -> i3d.I3D:
-    network = i3d.load(read_tensors(weights.locate(WEIGHTS)))
+    network = i3d.load(weights.read_tensors(weights.locate(WEIGHTS)))
     return network.fold() if fold else network
 
 

@@ -30,8 +30,7 @@ from rich.table import Table
 
 from data.datasets.aqa7 import read_list
 from data.datasets.folder import list_folder
-from data.datasets.jigsaws import list_jigsaws
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta
+from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta
 from data.datasets.tasd2 import list_tasd2
 from data.errors import AimError
 from data.splits import jigsaws_4fold

@@ -3,7 +3,7 @@
     python -m benchmarks.method_comparison [--count 60] [--runs 1] [--out docs/methods.json]
     python -m benchmarks.method_comparison --page
 
-Each set shows the score by one cue alone (`synthetic.planted_cues`): half of the performances train and half test AIM
+Each set shows the score by one cue alone (`benchmarks.planted_cues`): half of the performances train and half test AIM
 and the methods beside it, by recipe `fast`. The set "nothing" has 4 folds instead, and each system also has the epoch
 that inner validation chooses, and the best epoch on the test part, an oracle. Writes JSON and, from it, the page
 docs/methods.md, whose descriptions are the docstrings of `models.methods`; `--page` only writes the page again.
@@ -24,6 +24,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.ablations import feature_set
+from benchmarks.planted_cues import CUES, Cue, planted_cue
 from data.splits import Fold, kfold
 from data.video import Labels, Record
 from models.methods import METHOD_CLASSES
@@ -32,8 +33,7 @@ from pipeline.evaluate.leaderboard import OURS
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast, model_for
 from pipeline.systems import METHODS, AimSystem, System, WithEpochs, method_systems
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE
-from synthetic.planted_cues import CUES, Cue, planted_cue
+from pipeline.systems.selection import CHOSEN, ORACLE
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 CHOICE: Cue = "nothing"
@@ -169,7 +169,7 @@ read the difficulty of a test performance, which is announced before it.
 
 ## What each finds
 
-{count} planted performances for training and as many for testing (`synthetic/planted_cues.py`), {runs} network of each
+{count} planted performances for training and as many for testing (`benchmarks/planted_cues.py`), {runs} network of each
 system and set, {cpu} s of processor time, `python -m benchmarks.method_comparison`. One cue shows the score, everything
 else is noise:
 

@@ -39,7 +39,7 @@ from pipeline.recipes import TrainConfig, model_for
 from pipeline.score import Bundle
 from pipeline.train import train
 from synthetic import plan_dives
-from synthetic.dive_scene import set_scene
+from synthetic.dive_scene import between_steps, set_scene
 from synthetic.planted_relation import Relation, follow
 from synthetic.rendering import Truth
 
@@ -91,8 +91,8 @@ def dived(count: int) -> tuple[list[Truth], Floats]:
     """Dives of one diver before a still camera, from the side, and the execution awards."""
     truths, dives = [], plan_dives(count, 7)
     for dive in dives:
-        scene = set_scene(dive.shape, dive.execution[:1], dive.pair, ROWS / RATE)
-        world = scene.world_at(np.arange(ROWS) / RATE)[:, :, :17]
+        steps, _ = set_scene(dive.shape, dive.execution[:1], dive.pair, ROWS / RATE)
+        world = between_steps(steps, np.arange(ROWS) / RATE)[:, :, :17]
         truths.append(seen(100.0 * world[..., :2] * [1.0, -1.0]))
     return truths, np.array([dive.scores.awards[0] for dive in dives])
 

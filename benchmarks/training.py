@@ -33,7 +33,7 @@ from models.aim_config import AimSizes
 from models.losses import aim_loss
 from models.stacked import StackData
 from pipeline.recipes import TrainConfig, model_for, paper
-from pipeline.train import fit_members, fit_normaliser, run_members, sizes_of, stack_data
+from pipeline.train import Normaliser, fit_members, run_members, stack_data
 from pipeline.train.stack import Member, pick_device
 
 SAMPLES, BATCH, STEPS, CHANNELS, SCENE, WIDTH, HEAD = 188, 64, 10, 51, 400, 512, 128
@@ -118,7 +118,7 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
     model, device = model_for("paper", multi_task=True), pick_device(config)
     features = made_features(SAMPLES, channels=CHANNELS, scene=SCENE)
     rows = np.arange(SAMPLES)
-    normaliser = fit_normaliser(features, rows, config)
+    normaliser = Normaliser.fit(features, rows, config)
     data, members = stack_data(features, [normaliser]), run_members(rows, 0, normaliser, config)
     there = data.to(device, torch.float32)
 
@@ -128,7 +128,7 @@ def measure(runs: int, epochs: int, rounds: int) -> dict[str, object]:
         _wait(device)
 
     def stacked() -> None:
-        fit_members(data, members, sizes_of(features), model, config)
+        fit_members(data, members, model, config)
         _wait(device)
 
     bare = bare_multiplications(runs, epochs, device)

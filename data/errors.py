@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 PROGRAM = "python run_pipeline.py" if Path(*sys.argv[:1]).name == "run_pipeline.py" else "aqa"
@@ -38,7 +39,7 @@ class AimError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the keyword parts when the error crosses a process border."""
-        return (_rebuild, (type(self), self.what, self.where, self.fix))
+        return partial(type(self), where=self.where, fix=self.fix), (self.what,)
 
 
 class UsageError(AimError):
@@ -80,10 +81,6 @@ class StorageError(AimError, OSError):
 
 class Cancelled(Exception):  # noqa: N818 -- it is no error
     """The user asked to stop; nothing is wrong."""
-
-
-def _rebuild(kind: type[AimError], what: str, where: str | None, fix: str | None) -> AimError:
-    return kind(what, where=where, fix=fix)
 
 
 def printable(text: str | Path) -> str:

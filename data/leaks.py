@@ -15,28 +15,18 @@ from data.errors import DataError, printable
 from data.splits import TIED, Fold
 from data.video import Record
 
-HARMLESS = frozenset({"view", "event", "level"})
-"""Groups that do not identify a performance or a person; they may appear on both sides."""
-
-SHOWN = 20
-"""Leaks listed in an error before the rest is only counted."""
+HARMLESS = frozenset({"view", "event", "level"})  # groups that identify neither a performance nor a person
+SHOWN = 20  # leaks listed in an error before the rest is only counted
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Something on both sides of one fold.
+    """Something on both sides of one fold."""
 
-    Attributes:
-        fold: the fold's name.
-        kind: a group kind, or "record", "content".
-        value: the group's value, the record's id, or the start of the content's fingerprint.
-        train, test: ids on either side that share it.
-    """
-
-    fold: str
-    kind: str
-    value: str
-    train: tuple[str, ...]
+    fold: str  # the fold's name
+    kind: str  # a group kind, or "record", "content"
+    value: str  # the group's value, the record's id, or the content's fingerprint
+    train: tuple[str, ...]  # ids that share it
     test: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -47,35 +37,25 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakReport:
-    """Result of an audit.
+    """Result of an audit."""
 
-    Attributes:
-        forbid: the group kinds that were not allowed on both sides.
-        leaks: forbidden groups, repeated records and equal file contents on both sides; empty when there are none.
-        shared: how many values of each allowed group kind are on both sides, summed over the folds.
-        content_checked: whether file contents were compared.
-        untested: ids that no fold tests.
-    """
-
-    forbid: tuple[str, ...]
-    leaks: tuple[Leak, ...]
-    shared: Mapping[str, int]
-    content_checked: bool
-    untested: tuple[str, ...]
+    forbid: tuple[str, ...]  # group kinds that were not allowed on both sides
+    leaks: tuple[Leak, ...]  # forbidden groups, repeated records and equal file contents on both sides
+    shared: Mapping[str, int]  # how many values of each allowed group kind are on both sides, summed over the folds
+    content_checked: bool  # whether file contents were compared
+    untested: tuple[str, ...]  # ids that no fold tests
 
     @property
     def ok(self) -> bool:
         """True when nothing forbidden is on both sides."""
         return not self.leaks
 
-    def lines(self) -> list[str]:
-        """The report as printable lines, the verdict first."""
+    @property
+    def verdict(self) -> str:
+        """The result in one line."""
         content = "contents compared" if self.content_checked else "contents not compared"
         verdict = "no leak" if self.ok else f"{len(self.leaks)} leak(s)"
-        head = f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
-        shared = [f"allowed on both sides: {n} x {kind}" for kind, n in sorted(self.shared.items()) if n]
-        untested = [f"tested in no fold: {len(self.untested)} record(s)"] if self.untested else []
-        return [head, *(str(leak) for leak in self.leaks), *shared, *untested]
+        return f"leak audit: {verdict}; kept apart: {', '.join(self.forbid) or 'nothing'}; {content}"
 
     def as_dict(self) -> dict[str, Any]:
         """The report ready for JSON; ids are made printable."""
@@ -106,7 +86,7 @@ class LeakReport:
 def audit(
     folds: Sequence[Fold],
     records: Sequence[Record],
-    fingerprints: Mapping[str, str | Collection[str]] | None = None,
+    fingerprints: Mapping[str, Collection[str]] | None = None,
     forbid: Collection[str] = TIED,
 ) -> LeakReport:
     """List every group, copy and file content that is on both sides of a fold.
@@ -114,13 +94,12 @@ def audit(
     Args:
         folds: of a protocol, or from elsewhere.
         records: the performances the folds speak of.
-        fingerprints: content fingerprint(s) of each record's input files by id; None skips that comparison,
+        fingerprints: content fingerprints of each record's input files by id; None skips that comparison,
             and where a record has none it does not count as made.
         forbid: group kinds that must not be on both sides. A repeated record and equal contents always count
             as leaks; equal contents of one trial's views (a shared kinematics file) show as that trial's leak too.
 
-    Raises:
-        DataError: a fold names a record that is not in `records`.
+    Raises DataError: a fold names a record that is not in `records`.
     """
     by_id = {record.id: record for record in records}
     leaks: list[Leak] = []
@@ -141,22 +120,13 @@ def audit(
     return LeakReport(tuple(forbid), tuple(leaks), dict(shared), compared, untested)
 
 
-def _both_sides(
-    fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, str | Collection[str]]
-) -> Iterator[Leak]:
+def _both_sides(fold: Fold, by_id: Mapping[str, Record], fingerprints: Mapping[str, Collection[str]]) -> Iterator[Leak]:
     sides: dict[tuple[str, str], tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
     for side, names in enumerate((fold.train, fold.test)):
         for name in dict.fromkeys(names):
-            for key in _keys(by_id[name], fingerprints.get(name, ())):
+            contents = (("content", value) for value in fingerprints.get(name, ()))
+            for key in (("record", name), *by_id[name].groups.items(), *contents):
                 sides[key][side].append(name)
     for (kind, value), (train, test) in sorted(sides.items()):
         if train and test:
             yield Leak(fold.name, kind, value, tuple(train), tuple(test))
-
-
-def _keys(record: Record, fingerprints: str | Collection[str]) -> Iterator[tuple[str, str]]:
-    yield "record", record.id
-    yield from record.groups.items()
-    prints = (fingerprints,) if isinstance(fingerprints, str) else fingerprints
-    for value in sorted(set(prints)):
-        yield "content", value

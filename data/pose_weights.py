@@ -8,8 +8,9 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path, PurePosixPath
@@ -20,8 +21,9 @@ from urllib.request import urlopen
 import numpy as np
 
 from data.errors import DataError, UsageError, nearest
+from data.store.scratch import working_folder
 from data.weights import digest
-from data.weights.download import one_at_a_time, scratch_folder
+from data.weights.download import one_at_a_time
 from data.weights.registry import Progress
 from data.weights.weight_files import weights_dir
 
@@ -99,7 +101,7 @@ class PoseNetwork:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             lock = target.with_name(f".{target.name}.lock")
-            with one_at_a_time(lock), scratch_folder(target.parent, "pose") as scratch:
+            with one_at_a_time(lock), working_folder(target.parent, ".pose-") as scratch:
                 if not target.is_file():
                     progress(f"downloading {self.weights}")
                     os.replace(_download(self.weights, scratch), target)
@@ -153,9 +155,8 @@ def mmpose_networks(
 ) -> dict[str, PoseNetwork]:
     """The networks of the mmpose backend: of its model index for an alias, or configurations and checkpoints.
 
-    Raises:
-        UsageError: mmpose is not installed, nothing is named, or no model has this alias.
-        DataError: no such configuration.
+    Raises UsageError: mmpose is not installed, nothing is named, or no model has this alias; DataError: no such
+    configuration.
     """
     require("mmpose")
     if bool(alias) == bool(config or checkpoint):
@@ -185,19 +186,14 @@ def _config(package: str, given: str) -> Path:
     return matches[0]
 
 
-def _index() -> Iterator[Mapping[str, Any]]:
-    """Models of people's joints in mmpose's index."""
+def _of_index(alias: str) -> PoseNetwork:
+    """The model with this alias or name in mmpose's index, or the best trained one that begins with it (`rtmo-l`)."""
     import yaml
 
     loader, root = getattr(yaml, "CSafeLoader", yaml.SafeLoader), _root("mmpose") / ".mim"
-    for place in yaml.load((root / "model-index.yml").read_bytes(), loader)["Import"]:  # noqa: S506 -- a safe one
-        if "body_2d_keypoint" in place:
-            yield from yaml.load((root / place).read_bytes(), loader)["Models"]  # noqa: S506
-
-
-def _of_index(alias: str) -> PoseNetwork:
-    """The model with this alias or name, or the best trained one whose name begins with it (`rtmo-l`)."""
-    models = list(_index())
+    places = yaml.load((root / "model-index.yml").read_bytes(), loader)["Import"]  # noqa: S506 -- a safe one
+    of_people = [root / place for place in places if "body_2d_keypoint" in place]
+    models = [model for place in of_people for model in yaml.load(place.read_bytes(), loader)["Models"]]  # noqa: S506
     names: dict[str, Mapping[str, Any]] = {}
     for dataset in _DATASETS:  # setdefault: earlier data sets win
         for model in models:
@@ -210,28 +206,21 @@ def _of_index(alias: str) -> PoseNetwork:
     if alias not in names:
         raise UsageError(f"mmpose has no model '{alias}'", fix=nearest(alias, names).capitalize())
     weights = names[alias]["Weights"]
-    config = _root("mmpose") / ".mim" / names[alias]["Config"]
-    return PoseNetwork(weights[0] if isinstance(weights, list) else weights, config)
+    return PoseNetwork(weights[0] if isinstance(weights, list) else weights, root / names[alias]["Config"])
 
 
 def _people_detector() -> PoseNetwork:
     """The detector that mmpose's inferencer takes for people where none is named."""
     place = _root("mmpose") / "apis" / "inferencers" / "utils" / "default_det_models.py"
-    spec = util.spec_from_file_location("mmpose_default_det_models", place)  # mmpose.apis itself takes seconds to load
-    if spec is None or spec.loader is None:
-        raise DataError("mmpose names no detector", where=place, fix="Set pose.mmpose.detector_config")
-    module = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    entry = module.default_det_models["human"]
+    entry = runpy.run_path(str(place))["default_det_models"]["human"]  # mmpose.apis itself takes seconds to load
     return PoseNetwork(entry["weights"], Path(entry["model"]))
 
 
 class _Log:
     """Takes the place of the training logs in a checkpoint, whose contents are of no use here."""
 
-
-def _nothing(*_: Any) -> None:
-    """Takes the place of `getattr`, by which those logs name their own methods."""
+    def __init__(self, *_: Any) -> None:
+        """Takes the place of `getattr` too, by which those logs name their own methods."""
 
 
 def load_checkpoint(model: Any, path: Path) -> None:
@@ -250,8 +239,8 @@ def load_checkpoint(model: Any, path: Path) -> None:
     admitted: list[Any] = [np.ndarray, np.dtype, *(type(np.dtype(code)) for code in ("f8", "f4", "i8", "i4", "U1"))]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
         admitted += [(rebuild, f"{module}._reconstruct"), (scalar, f"{module}.scalar")]
-    admitted += [(_Log, "mmengine.logging.history_buffer.HistoryBuffer")]
-    admitted += [(_nothing, f"{module}.getattr") for module in ("builtins", "__builtin__")]
+    logs = ("mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "__builtin__.getattr")
+    admitted += [(_Log, name) for name in logs]
     try:
         with torch.serialization.safe_globals(admitted):
             stored = torch.load(path, map_location="cpu", weights_only=True)

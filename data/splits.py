@@ -4,7 +4,7 @@
     report = audit(folds, records, forbid=forbidden("louo"))
     report.require()
 
-Every protocol keeps together what `Protocol.forbid` names; the audit (`data.leaks`) checks that independently.
+Every protocol keeps together what `forbidden` names; the audit (`data.leaks`) checks that independently.
 Records of several tasks may be split at once: a surgeon held out is held out of every task, so that tasks can
 be pooled.
 """
@@ -15,6 +15,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +27,18 @@ from data.errors import DataError, UsageError, nearest
 from data.store import parse_json
 from data.video import Record
 
-SAME_PERFORMANCE = ("trial", "original")
-"""Groups whose members are the same performance: another view, a mirrored copy."""
-
-TIED = (*SAME_PERFORMANCE, "group")
-"""What a grouped split keeps together where nothing else is asked for."""
+TIED = ("trial", "original", "group")
+"""What a grouped split keeps together where nothing else is asked for: views, mirrored copies, given groups."""
 
 JIGSAWS_4FOLD = Path(__file__).resolve().parents[1] / "configs" / "splits" / "jigsaws_4fold.json"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One division into training and test part.
+    """One division into training and test part."""
 
-    Attributes:
-        name: such as "1" or the held-out surgeon.
-        train, test: record ids, in the order of the records.
-    """
-
-    name: str
-    train: tuple[str, ...]
+    name: str  # such as "1" or the held-out surgeon
+    train: tuple[str, ...]  # record ids, in the order of the records
     test: tuple[str, ...]
 
     def indices(self, ids: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -68,22 +61,10 @@ def leave_one_out(records: Sequence[Record], kind: str) -> list[Fold]:
     return [_fold(name, records, {r.id for r in records if values[r.id] == name}) for name in names]
 
 
-def louo(records: Sequence[Record]) -> list[Fold]:
-    """Leave one user (surgeon) out, over all tasks at once; see `leave_one_out`."""
-    return leave_one_out(records, "subject")
-
-
-def loso(records: Sequence[Record]) -> list[Fold]:
-    """Leave one supertrial (trial number) out; see `leave_one_out`."""
-    return leave_one_out(records, "supertrial")
-
-
 def jigsaws_4fold(records: Sequence[Record], folds_file: Path = JIGSAWS_4FOLD) -> list[Fold]:
     """The four shared folds of JIGSAWS; trials of the list that are not in `records` are left out.
 
-    Raises:
-        DataError: a trial that the list does not have or has twice, a damaged list, or a fold without
-            training part.
+    Raises DataError: a trial that the list does not have or has twice, a damaged list, or a fold without training part.
     """
     fold_of = _read_list(folds_file)
     trials = _values(records, "trial")
@@ -126,9 +107,7 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
 
     The same records in another order give the same folds.
 
-    Raises:
-        UsageError: k below 2.
-        DataError: fewer than k bundles of tied records.
+    Raises UsageError: k below 2; DataError: fewer than k bundles of tied records.
     """
     if k < 2:
         raise UsageError(f"{k} fold(s) cannot be tested", fix="Use at least 2")
@@ -144,70 +123,52 @@ def kfold(records: Sequence[Record], k: int = 4, seed: int = 0, kinds: Iterable[
     return [_fold(str(index + 1), records, part) for index, part in enumerate(parts)]
 
 
-def holdout(records: Sequence[Record], share: float = 0.25, seed: int = 0, kinds: Iterable[str] = TIED) -> list[Fold]:
-    """One fold that tests about `share` of the records, grouped as in `kfold`.
+def holdout(records: Sequence[Record], seed: int = 0) -> list[Fold]:
+    """One fold that tests about a quarter of the records, grouped as in `kfold`.
 
-    Raises:
-        UsageError: `share` is not between 0 and 1.
-        DataError: fewer than two bundles of tied records.
+    Raises DataError: fewer than two bundles of tied records.
     """
-    if not 0 < share < 1:
-        raise UsageError(f"the share {share} is not between 0 and 1", fix="Use 0.25")
-    bundles = tied(records, kinds)
+    bundles = tied(records)
     if len(bundles) < 2:
         raise DataError("all records are tied together, so none can test", fix="Check the groups")
     random.Random(seed).shuffle(bundles)  # noqa: S311 (not a secret)
     test: set[str] = set(bundles[0])
     for bundle in bundles[1:-1]:
-        if len(test) + len(bundle) / 2 <= share * len(records):
+        if len(test) + len(bundle) / 2 <= len(records) / 4:
             test.update(bundle)
     return [_fold("holdout", records, test)]
 
 
 def tied(records: Sequence[Record], kinds: Iterable[str] = TIED) -> list[tuple[str, ...]]:
     """Bundles of ids that share, directly or through others, a group of any of `kinds`; in a stable order."""
-    parent = {record.id: record.id for record in records}
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def top(name: str) -> str:
-        while parent[name] != name:
-            parent[name] = name = parent[parent[name]]
-        return name
-
-    first: dict[tuple[str, str], str] = {}
-    chosen = tuple(kinds)
-    for record in sorted(records, key=lambda r: r.id):
-        for kind in chosen:
-            if kind in record.groups:
-                other = first.setdefault((kind, record.groups[kind]), record.id)
-                parent[top(record.id)] = top(other)
-    bundles: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(parent):
-        bundles[top(name)].append(name)
-    return sorted(tuple(bundle) for bundle in bundles.values())
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """A named way to make folds.
-
-    Attributes:
-        make: from records (and the options it names) to folds.
-        forbid: the groups that must not be on both sides of any of its folds.
-    """
-
-    make: Callable[..., list[Fold]]
-    forbid: tuple[str, ...]
+    names, chosen = sorted({record.id for record in records}), tuple(kinds)
+    place = {name: row for row, name in enumerate(names)}
+    first: dict[tuple[str, str], int] = {}
+    links = [
+        (place[record.id], first.setdefault((kind, record.groups[kind]), place[record.id]))
+        for record in records
+        for kind in chosen
+        if kind in record.groups
+    ]
+    ends = np.array(links, dtype=np.intp).reshape(-1, 2).T
+    _, labels = connected_components(coo_array((np.ones(len(links)), tuple(ends)), shape=(len(names),) * 2))
+    bundles: dict[int, list[str]] = defaultdict(list)
+    for name, label in zip(names, labels, strict=True):
+        bundles[int(label)].append(name)
+    return sorted(map(tuple, bundles.values()))
 
 
-PROTOCOLS: Mapping[str, Protocol] = {
-    "4fold": Protocol(jigsaws_4fold, TIED),
-    "louo": Protocol(louo, (*TIED, "subject")),
-    "loso": Protocol(loso, (*TIED, "supertrial")),
-    "fixed": Protocol(fixed, TIED),
-    "kfold": Protocol(kfold, TIED),
-    "holdout": Protocol(holdout, TIED),
-}
-"""Every protocol by the name that the configuration uses."""
+PROTOCOLS: Mapping[str, tuple[Callable[..., list[Fold]], tuple[str, ...]]] = {
+    "4fold": (jigsaws_4fold, TIED),
+    "louo": (partial(leave_one_out, kind="subject"), (*TIED, "subject")),
+    "loso": (partial(leave_one_out, kind="supertrial"), (*TIED, "supertrial")),
+    "fixed": (fixed, TIED),
+    "kfold": (kfold, TIED),
+    "holdout": (holdout, TIED),
+}  # by the name that the configuration uses: what makes the folds, and the groups that none has on both sides
 
 
 def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list[Fold]:
@@ -218,29 +179,17 @@ def make_folds(protocol: str, records: Sequence[Record], **options: Any) -> list
         records: labelled performances.
         options: the protocol's own, such as k and seed.
 
-    Raises:
-        UsageError: unknown protocol or option.
-        DataError: the records cannot be split this way.
+    Raises UsageError: unknown protocol; DataError: the records cannot be split this way.
     """
-    make = _protocol(protocol).make
-    accepted = set(make.__annotations__) - {"records", "return"}
-    for name in options:
-        if name not in accepted:
-            what = f"protocol '{protocol}' has no option '{clip(name)}'"
-            raise UsageError(what, fix=nearest(name, accepted or {"none"}))
-    return make(records, **options)
+    return _protocol(protocol)[0](records, **options)
 
 
-def forbidden(protocol: str, **options: Any) -> tuple[str, ...]:
-    """The group kinds that `audit` must find apart: the protocol's, and the option `kinds` where it was given.
-
-    Raises:
-        UsageError: unknown protocol.
-    """
-    return tuple(dict.fromkeys((*_protocol(protocol).forbid, *options.get("kinds", ()))))
+def forbidden(protocol: str) -> tuple[str, ...]:
+    """The group kinds that `audit` must find apart under a protocol. Raises UsageError: unknown protocol."""
+    return _protocol(protocol)[1]
 
 
-def _protocol(name: str) -> Protocol:
+def _protocol(name: str) -> tuple[Callable[..., list[Fold]], tuple[str, ...]]:
     if name not in PROTOCOLS:
         raise UsageError(f"unknown protocol '{clip(name)}'", fix=nearest(name, PROTOCOLS))
     return PROTOCOLS[name]

@@ -1,9 +1,4 @@
-"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and the similarity of two poses.
-
-Object keypoint similarity (OKS) follows the COCO keypoint evaluation (Ronchi and Perona, ICCV 2017):
-exp(-d^2 / (2 s^2 k^2)) averaged over joints, with the published per-joint constants k = 2 sigma and the scale s^2 taken
-from the person's extent.
-"""
+"""Geometry of COCO-17 keypoints: boxes, centres, sizes, orientations, and the similarity of two poses."""
 
 from __future__ import annotations
 
@@ -90,6 +85,9 @@ def wrapped(angle: float) -> float:
 
 def oks(a: NDArray[np.floating], b: NDArray[np.floating], widen: float = 1.0) -> NDArray[np.float64]:
     """(P, Q) object keypoint similarity 0..1 of people (P, 17, 3) and (Q, 17, 3), x and y in pixels.
+
+    As in the COCO keypoint evaluation (Ronchi and Perona, ICCV 2017): exp(-d^2 / (2 s^2 k^2)) averaged over joints,
+    with k = 2 sigma of each joint, and the scale s^2 from the person's extent.
 
     A joint that is NaN or has score 0 in either pose is left out; two people without a common joint have 0. The
     tolerance is multiplied by `widen`, above 1 for people who moved or folded between two frames.

@@ -1,6 +1,6 @@
 """AIM: the asymmetric interaction model for action assessment (Gao et al., ECCV 2020), in one file.
 
-Shapes are written for one member; in a stack (`StackedLayers`) every tensor has the member axis M in front.
+Shapes are written for one member; in a stack (`models.layers`) every tensor has the member axis M in front.
 B samples, T time steps, A secondary agents, d = `AimConfig.width`.
 
     I_d  = D(A_p, T(A_s))                              equation 1   interaction in space
@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from models.aim_config import AimConfig, AimSizes
-from models.layers import Layers, PlainLayers, start_values
+from models.layers import Layers, start_values
 
 Dropout = Callable[[Tensor, float], Tensor]  # returns its first argument with entries dropped at the rate of the second
 
@@ -134,8 +134,8 @@ class Aim(nn.Module):
 
     def __init__(self, config: AimConfig, sizes: AimSizes, layers: Layers | None = None) -> None:
         super().__init__()
-        sizes.check(config)
-        layers = layers if layers is not None else PlainLayers()
+        config.check(sizes)
+        layers = layers or Layers()
         if config.exchange:
             sizes = AimSizes(sizes.secondary, sizes.primary, 1, sizes.scene, sizes.trial)
         self.config, self.sizes = config, sizes
@@ -169,7 +169,8 @@ class Aim(nn.Module):
         steps = self.regression(fused, drop)  # (..., B, T)
         score = steps.sum(-1)  # (..., B), equation 6
         if self.config.trial != "none":
-            score = score + self._trial(x.trial, drop)
+            mlp = self.config.trial == "mlp"
+            score = score + (self.trial(x.trial, drop) if mlp else self.trial(x.trial).squeeze(-1))
         execution = self.execution(scene, drop) if hasattr(self, "execution") else None  # (..., B, T), equation 7
         together = self.synchronisation(agents, drop) if hasattr(self, "synchronisation") else None
         return AimOutput(
@@ -212,11 +213,6 @@ class Aim(nn.Module):
         if self.config.fusion == "halves":
             return (scene + agents) / 2, scene.new_full((1,), 0.5).expand(*scene.shape[:-1], 2)
         return attend(scene, agents, self.key(whole))
-
-    def _trial(self, descriptors: Tensor, drop: Dropout) -> Tensor:
-        mlp = isinstance(self.trial, Regression)
-        out: Tensor = self.trial(descriptors, drop) if mlp else self.trial(descriptors).squeeze(-1)
-        return out
 
 
 def attend(scene: Tensor, agents: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:

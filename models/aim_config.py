@@ -55,6 +55,23 @@ class AimConfig:
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.feature_dropout < 1.0):
             raise ValueError("dropout and feature_dropout must be in [0, 1)")
 
+    def check(self, sizes: AimSizes) -> None:
+        """Raise ValueError, which names the setting, where these sizes do not allow the configured parts."""
+        if self.system == "combined":
+            raise ValueError("system 'combined' is no network; its network is 'aim'")
+        if self.system in ("scene", "scene_agents") and sizes.scene == 0:
+            raise ValueError(f"system '{self.system}' needs a whole-scene feature and these features have none")
+        if self.system != "scene" and (sizes.primary == 0 or sizes.secondary == 0 or sizes.agents == 0):
+            raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
+        if self.exchange and sizes.agents != 1:
+            raise ValueError(f"exchange needs one secondary agent, these features have {sizes.agents}")
+        plain = self.system == "aim" and not self.transformation
+        if plain and self.difference != "none" and sizes.primary != sizes.secondary:
+            given = f"{sizes.primary} and {sizes.secondary}"
+            raise ValueError(f"a difference without transformation needs equal sizes, these are {given}")
+        if self.trial != "none" and sizes.trial == 0:
+            raise ValueError("trial is on and these features have no trial-level descriptors")
+
 
 @dataclass(frozen=True)
 class AimSizes:
@@ -65,20 +82,3 @@ class AimSizes:
     agents: int = 1  # A, number of secondary agents
     scene: int = 0  # Nc, entries of the whole-scene feature; 0 where there is none
     trial: int = 0  # K, trial-level descriptors; 0 where there are none
-
-    def check(self, config: AimConfig) -> None:
-        """Raise ValueError, which names the setting, where the sizes do not allow the configured parts."""
-        if config.system == "combined":
-            raise ValueError("system 'combined' is no network; its network is 'aim'")
-        if config.system in ("scene", "scene_agents") and self.scene == 0:
-            raise ValueError(f"system '{config.system}' needs a whole-scene feature and these features have none")
-        if config.system != "scene" and (self.primary == 0 or self.secondary == 0 or self.agents == 0):
-            raise ValueError("these features have no primary or no secondary agent: only system 'scene' can use them")
-        if config.exchange and self.agents != 1:
-            raise ValueError(f"exchange needs one secondary agent, these features have {self.agents}")
-        plain = config.system == "aim" and not config.transformation
-        if plain and config.difference != "none" and self.primary != self.secondary:
-            sizes = f"{self.primary} and {self.secondary}"
-            raise ValueError(f"a difference without transformation needs equal sizes, these are {sizes}")
-        if config.trial != "none" and self.trial == 0:
-            raise ValueError("trial is on and these features have no trial-level descriptors")

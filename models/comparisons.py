@@ -1,4 +1,4 @@
-"""The other systems of the paper's tables that are networks; they train in the same stacks as AIM (`models.build`).
+"""The other systems of the paper's tables that are networks; they train in the same stacks as AIM.
 
 Each docstring says how the network follows its source and where it departs. All read the inputs of AIM; the score is
 T times the output of the regression module, as AIM sums over T steps.
@@ -6,14 +6,15 @@ T times the output of the regression module, as AIM sums over T steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from models.aim import AimInputs, AimOutput, Dropout, Regression, keep
-from models.aim_config import AimSizes
+from models.aim import Aim, AimInputs, AimOutput, Dropout, Regression, keep
+from models.aim_config import AimConfig, AimSizes
 from models.layers import Layers, start_values
 
 Kind = Literal["clip_lstm", "snippets", "st_gcn", "jr_gcn"]
@@ -208,3 +209,21 @@ def _with_neighbouring_steps(h: Tensor) -> Tensor:
     before = torch.cat([nothing, h[..., :-1, :, :]], dim=-3)
     after = torch.cat([h[..., 1:, :, :], nothing], dim=-3)
     return torch.cat([before, h, after], dim=-1)
+
+
+NetworkConfig = AimConfig | ComparisonConfig
+
+_COMPARISONS: dict[Kind, Callable[[ComparisonConfig, AimSizes, Layers], Comparison]] = {
+    "clip_lstm": ClipLstm,
+    "snippets": Snippets,
+    "st_gcn": StGcn,
+    "jr_gcn": JrGcn,
+}
+
+
+def build(config: NetworkConfig, sizes: AimSizes, layers: Layers) -> Aim | Comparison:
+    """AIM or a compared network, by its settings; raises as their `check`."""
+    if isinstance(config, AimConfig):
+        return Aim(config, sizes, layers)
+    config.check(sizes)
+    return _COMPARISONS[config.kind](config, sizes, layers)

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 BATCH_NORM_EPS = 1e-3
 FEATURES = 1024  # channels of the pooled feature
@@ -37,6 +38,14 @@ _MIXED = {
 
 Triple = tuple[int, int, int]
 
+_POOLS: dict[str, tuple[Triple, Triple]] = {
+    "Conv3d_2b_1x1": ((1, 3, 3), (1, 2, 2)),
+    "Mixed_3b": ((1, 3, 3), (1, 2, 2)),
+    "Mixed_4b": ((3, 3, 3), (2, 2, 2)),
+    "Mixed_5b": ((2, 2, 2), (2, 2, 2)),
+}
+"""Kernel and stride of the pooling before a block."""
+
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """Zeros before and after one axis in TensorFlow's "SAME" scheme; the odd one goes to the end.
@@ -48,9 +57,12 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def _pad(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
-    """Zero-pad (batch, channel, frame, row, column) as "SAME" does."""
-    pads = [same_padding(int(size), k, s) for size, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
+def _pads(x: Tensor, kernel: Triple, stride: Triple) -> list[tuple[int, int]]:
+    """Zeros before and after the frames, rows and columns of (batch, channel, frame, row, column)."""
+    return [same_padding(int(size), k, s) for size, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
+
+
+def _padded(x: Tensor, pads: list[tuple[int, int]]) -> Tensor:
     flat = [zeros for pair in reversed(pads) for zeros in pair]
     return functional.pad(x, flat) if any(flat) else x
 
@@ -61,7 +73,7 @@ def max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
     A maximum over a box is the maximum of maxima along its axes: 9 comparisons instead of 27. The padding is zero
     where TensorFlow's is minus infinity; the same here, since every input comes out of a ReLU.
     """
-    x = _pad(x, kernel, stride)
+    x = _padded(x, _pads(x, kernel, stride))
     for axis in range(3):
         if kernel[axis] > 1 or stride[axis] > 1:
             window = [kernel[i] if i == axis else 1 for i in range(3)]
@@ -81,27 +93,20 @@ class Unit3D(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, inputs, frame, row, column) to (batch, outputs, ceil(frame / stride), ...)."""
-        pads = [same_padding(int(n), k, s) for n, k, s in zip(x.shape[2:], self.kernel, self.stride, strict=True)]
+        pads = _pads(x, self.kernel, self.stride)
         if all(before == after for before, after in pads):  # let the convolution pad: one copy less
             x = functional.conv3d(x, self.conv3d.weight, self.conv3d.bias, self.stride, [before for before, _ in pads])
         else:
-            x = self.conv3d(_pad(x, self.kernel, self.stride))
+            x = self.conv3d(_padded(x, pads))
         return x if self.last else functional.relu(self.bn(x))
 
     @torch.no_grad()
     def fold(self) -> None:
         """Put the batch normalisation into the convolution: the same function, one pass over the data less."""
-        if not isinstance(self.bn, nn.BatchNorm3d):
-            return
-        mean, variance = self.bn.running_mean, self.bn.running_var
-        if mean is None or variance is None:
-            raise ValueError("batch normalisation without running statistics cannot be folded")
-        scale = self.bn.weight.double() / (variance.double() + self.bn.eps).sqrt()
-        weight = self.conv3d.weight.double() * scale.reshape(-1, 1, 1, 1, 1)
-        bias = self.bn.bias.double() - mean.double() * scale
-        self.conv3d.weight = nn.Parameter(weight.to(self.conv3d.weight.dtype), requires_grad=False)
-        self.conv3d.bias = nn.Parameter(bias.to(self.conv3d.weight.dtype), requires_grad=False)
-        self.bn = nn.Identity()
+        if isinstance(self.bn, nn.BatchNorm3d):
+            kind = self.conv3d.weight.dtype
+            self.conv3d = fuse_conv_bn_eval(self.conv3d.eval().double(), self.bn.eval().double()).to(kind)
+            self.bn = nn.Identity()
 
 
 class Inception(nn.Module):
@@ -126,7 +131,6 @@ class I3D(nn.Module):
 
     def __init__(self, classes: int = 400) -> None:
         super().__init__()
-        self.stem = ("Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3")
         self.add_module("Conv3d_1a_7x7", Unit3D(3, 64, (7, 7, 7), (2, 2, 2)))
         self.add_module("Conv3d_2b_1x1", Unit3D(64, 64, (1, 1, 1)))
         self.add_module("Conv3d_2c_3x3", Unit3D(64, 192, (3, 3, 3)))
@@ -141,15 +145,11 @@ class I3D(nn.Module):
         averages two neighbouring time steps and so needs 9 frames; shorter clips, which it refuses, give one time
         step, which is used as it is. Pictures of another size are averaged over their whole plane.
         """
-        x = max_pool(self.get_submodule(self.stem[0])(clip), (1, 3, 3), (1, 2, 2))
-        x = self.get_submodule(self.stem[2])(self.get_submodule(self.stem[1])(x))
-        x = max_pool(x, (1, 3, 3), (1, 2, 2))
-        for name in _MIXED:
-            if name == "Mixed_4b":
-                x = max_pool(x, (3, 3, 3), (2, 2, 2))
-            elif name == "Mixed_5b":
-                x = max_pool(x, (2, 2, 2), (2, 2, 2))
-            x = self.get_submodule(name)(x)
+        x = clip
+        for name, module in list(self.named_children())[:-1]:
+            if name in _POOLS:
+                x = max_pool(x, *_POOLS[name])
+            x = module(x)
         x = x.mean((3, 4))  # (batch, 1024, time)
         if x.shape[2] > 1:
             x = (x[:, :, 1:] + x[:, :, :-1]) / 2
@@ -220,12 +220,11 @@ def from_tf(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         match = _TF_KEY.fullmatch(key)
         if match is None:
             raise ValueError(f"'{key}' is not a tensor of the published I3D")
-        block, unit = match["block"], (match["unit"] or "").rstrip("/")
-        if block.startswith("Mixed_"):
+        prefix, unit = match["block"].replace("Logits", "logits"), (match["unit"] or "").rstrip("/")
+        if prefix.startswith("Mixed_"):
             if unit not in _BRANCHES:
                 raise ValueError(f"'{key}' is not a tensor of the published I3D")
-            block = f"{block}.{_BRANCHES[unit]}"
-        prefix = "logits" if block == "Logits" else block
+            prefix = f"{prefix}.{_BRANCHES[unit]}"
         if match["layer"] == "Conv_0":
             tensor = value.permute(4, 3, 0, 1, 2).contiguous() if match["kind"] == "kernel" else value.reshape(-1)
             state[f"{prefix}.conv3d.{'weight' if match['kind'] == 'kernel' else 'bias'}"] = tensor

@@ -7,60 +7,31 @@ those of `torch.nn.Linear` and `torch.nn.LSTM`, so that a member can be taken ou
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor, nn
 
 
-class Layers(Protocol):
-    """Makes the layers of one kind of network."""
+class Layers:
+    """Makes the layers of networks: `members` at once, (M, B, T, in), or one on those of torch, (B, T, in)."""
 
-    def linear(self, inputs: int, outputs: int) -> nn.Module:
-        """A fully connected layer."""
-
-    def lstm(self, inputs: int, outputs: int) -> nn.Module:
-        """A one-layer LSTM that returns its hidden state at every step."""
-
-    def mixing(self, nodes: int) -> nn.Module:
-        """A learnt matrix that mixes the nodes of a graph along its edges."""
-
-
-class PlainLayers:
-    """One member, (B, T, in), on `torch.nn.Linear` and `torch.nn.LSTM`: the readable reference."""
-
-    def linear(self, inputs: int, outputs: int) -> nn.Module:
-        """`torch.nn.Linear`."""
-        return nn.Linear(inputs, outputs)
-
-    def lstm(self, inputs: int, outputs: int) -> nn.Module:
-        """`torch.nn.LSTM`, batch first, hidden states only."""
-        return _PlainLSTM(inputs, outputs, batch_first=True)
-
-    def mixing(self, nodes: int) -> nn.Module:
-        """`Mixing` of one member."""
-        return Mixing((nodes, nodes))
-
-
-class StackedLayers:
-    """M members at once, (M, B, T, in)."""
-
-    def __init__(self, members: int) -> None:
-        if members < 1:
+    def __init__(self, members: int | None = None) -> None:
+        if members is not None and members < 1:
             raise ValueError("a stack has at least one member")
         self.members = members
 
     def linear(self, inputs: int, outputs: int) -> nn.Module:
-        """`StackedLinear`."""
-        return StackedLinear(self.members, inputs, outputs)
+        """A fully connected layer."""
+        return nn.Linear(inputs, outputs) if self.members is None else StackedLinear(self.members, inputs, outputs)
 
     def lstm(self, inputs: int, outputs: int) -> nn.Module:
-        """`StackedLSTM`."""
+        """A one-layer LSTM that returns its hidden state at every step."""
+        if self.members is None:
+            return _PlainLSTM(inputs, outputs, batch_first=True)
         return StackedLSTM(self.members, inputs, outputs)
 
     def mixing(self, nodes: int) -> nn.Module:
-        """`Mixing` of all members."""
-        return Mixing((self.members, nodes, nodes))
+        """A learnt matrix that mixes the nodes of a graph along its edges."""
+        return Mixing((nodes, nodes) if self.members is None else (self.members, nodes, nodes))
 
 
 class _PlainLSTM(nn.LSTM):

@@ -3,7 +3,7 @@
 Every docstring names the source, what is as there, and where the method departs from it. Common departures: the
 features are those of the cache in place of a video network that is trained along; widths are small; hidden layers are
 normalised without learnt scales; scores are in the training scale 0..10. All are defined on stacks of M members
-(`StackedLayers`): B samples, T time steps, F features of a step, d = `MethodConfig.width`.
+(`models.layers`): B samples, T time steps, F features of a step, d = `MethodConfig.width`.
 """
 
 from __future__ import annotations

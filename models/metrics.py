@@ -13,28 +13,20 @@ Floats = NDArray[np.float64]
 FISHER_CLIP = 0.9999  # correlations are clipped to this size before Fisher's z, which is infinite at 1
 
 
-def ranks(values: ArrayLike) -> Floats:
-    """(n,) ranks from 1; equal values share the mean of their ranks."""
-    return _ranks_of(_order(np.asarray(values, dtype=np.float64)))
-
-
 def _order(values: Floats) -> NDArray[np.intp]:
     """(n,) whole numbers in the order of the values; equal values have the same."""
     return np.unique(values, return_inverse=True)[1]
 
 
 def _ranks_of(order: NDArray[np.intp]) -> Floats:
+    """(n,) ranks from 1; equal ones share the mean of their ranks."""
     counts = np.bincount(order)
     shared: Floats = (np.cumsum(counts) - (counts - 1) / 2.0)[order]
     return shared
 
 
-def pearson(a: ArrayLike, b: ArrayLike) -> float:
-    """Linear correlation; NaN (undefined) below two samples or where one side is constant."""
-    return _correlation(*_pair(a, b))
-
-
 def _correlation(x: Floats, y: Floats) -> float:
+    """Linear correlation; NaN (undefined) below two samples or where one side is constant."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
     x, y = x - x.mean(), y - y.mean()
@@ -44,14 +36,13 @@ def _correlation(x: Floats, y: Floats) -> float:
 
 def spearman(predicted: ArrayLike, true: ArrayLike) -> float:
     """Spearman's rank correlation with tied ranks averaged (section 5.1); NaN where undefined."""
-    x, y = _pair(predicted, true)
-    return pearson(ranks(x), ranks(y)) if len(x) >= 2 else float("nan")
+    return _correlation(*(_ranks_of(_order(values)) for values in _pair(predicted, true)))
 
 
 def spearman_of_rows(predicted: ArrayLike, true: ArrayLike) -> Callable[[NDArray[np.intp]], float]:
     """`spearman` of any rows of the two, to the bit; sorts once, which resampling a thousand times needs."""
     x, y = map(_order, _pair(predicted, true))
-    return lambda rows: _correlation(_ranks_of(x[rows]), _ranks_of(y[rows])) if len(rows) >= 2 else float("nan")
+    return lambda rows: _correlation(_ranks_of(x[rows]), _ranks_of(y[rows]))
 
 
 def kendall(predicted: ArrayLike, true: ArrayLike) -> float:
@@ -123,9 +114,7 @@ def bootstrap_interval(
     `level` is the share of draws inside the interval. The ends are NaN where no draw was defined.
     """
     rng = np.random.default_rng(seed)
-    if count == 0:
-        return float("nan"), float("nan")
-    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws)])
+    values = np.array([statistic(rng.integers(0, count, count)) for _ in range(draws if count else 0)])
     values = values[np.isfinite(values)]
     if len(values) == 0:
         return float("nan"), float("nan")

@@ -29,13 +29,6 @@ class StackData:
     targets: Tensor  # (F, n, 3) scaled labels, 0 where missing
     weights: Tensor  # (F, n, 3) 1 where the label exists
 
-    @classmethod
-    def joined(cls, parts: Sequence[StackData]) -> StackData:
-        """Data under the normalisations of all `parts`."""
-        names = [field.name for field in fields(AimInputs)]
-        inputs = {name: torch.cat([getattr(part.inputs, name) for part in parts]) for name in names}
-        return cls(AimInputs(**inputs), torch.cat([p.targets for p in parts]), torch.cat([p.weights for p in parts]))
-
     def gather(self, folds: Tensor, rows: Tensor) -> tuple[AimInputs, Tensor, Tensor]:
         """Rows (M, B) under the folds (M,) of the members: inputs (M, B, ...), targets and weights (M, B, 3)."""
         count = self.targets.shape[1]
@@ -108,5 +101,5 @@ def predict_members(
 
 
 def member_state(state: dict[str, Tensor], member: int) -> dict[str, Tensor]:
-    """One member's parameters out of a stack's, named and shaped as `Aim` with `PlainLayers` has them."""
+    """One member's parameters out of a stack's, named and shaped as those of a single `Aim`."""
     return {name: values[member].clone() for name, values in state.items()}

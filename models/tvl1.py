@@ -18,42 +18,20 @@ cached beside this file or in the user's cache folder).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from models.tvl1_kernels import Box, Image, finer, solve_level
 
-
-@dataclass(frozen=True)
-class TVL1:
-    """Parameters of the solver; pictures hold grey values 0..255.
-
-    Attributes:
-        data_weight: lambda, weight of the data term (.15 in OpenCV's implementation).
-        coupling: theta, tightness of the split (.3).
-        step: tau, time step of the dual update (at most .25).
-        levels: pyramid levels, each half the size of the one below.
-        warps: linearisations per level, finest first; the last entry serves the levels above it too.
-        iterations: primal-dual iterations per warp at most.
-        epsilon: root mean square change in pixels under which a warp's iterations end.
-    """
-
-    data_weight: float = 0.15
-    coupling: float = 0.3
-    step: float = 0.25
-    levels: int = 3
-    warps: tuple[int, ...] = (2,)
-    iterations: int = 30
-    epsilon: float = 0.015
-
-    def __post_init__(self) -> None:
-        if not (self.data_weight > 0 and self.coupling > 0 and 0 < self.step <= 0.25):
-            raise ValueError("data_weight and coupling must be above 0 and step in (0, .25]")
-        if self.levels < 1 or self.iterations < 1 or not self.warps or min(self.warps) < 1:
-            raise ValueError("levels, warps and iterations must be at least 1")
+DATA_WEIGHT = 0.15  # lambda, weight of the data term: OpenCV's
+COUPLING = 0.3  # theta, tightness of the split: OpenCV's
+STEP = 0.25  # tau, time step of the dual update, at its upper limit
+LEVELS = 3  # pyramid levels, each half the size of the one below
+WARPS = 2  # linearisations per level
+ITERATIONS = 30  # primal-dual iterations per warp at most
+EPSILON = 0.015  # root mean square change in pixels under which a warp's iterations end
 
 
 def rectangle_flow(
@@ -62,8 +40,8 @@ def rectangle_flow(
     box: Box,
     start: Image,
     weight: Image,
-    parameters: TVL1,
     light: tuple[float, float] = (1.0, 0.0),
+    epsilon: float = EPSILON,
 ) -> Image:
     """(2, h, w) flow in pixels from `first` to `second` on a rectangle.
 
@@ -76,40 +54,48 @@ def rectangle_flow(
 
     Raises ValueError: the rectangle is empty or leaves the picture, or shapes disagree.
     """
-    _check(first[0], second[0], box, start, weight)
-    ladder = [(box, np.asarray(start, np.float32), np.asarray(weight, np.float32))]
-    while len(ladder) < min(parameters.levels, len(first), len(second)):
-        ladder.append(coarser(*ladder[-1]))
-    coupling = parameters.coupling
-    numbers = (parameters.data_weight * coupling, coupling, parameters.step / coupling, parameters.epsilon, *light)
-    scalars = np.array(numbers, np.float32)
-    correction = np.zeros_like(ladder[-1][1])
-    for level in reversed(range(len(ladder))):
-        part, begin, use = ladder[level]
-        if level + 1 < len(ladder):
-            correction = finer(correction, ladder[level + 1][0], part, np.zeros_like(begin))
-        flow = np.zeros((2, begin.shape[1] + 1, begin.shape[2] + 1), np.float32)
-        flow[:, :-1, :-1] = begin + correction
-        warps = parameters.warps[min(level, len(parameters.warps) - 1)]
-        weights = np.ascontiguousarray(use)
-        solve_level(first[level], second[level], part, flow, weights, warps, parameters.iterations, scalars)
-        correction = flow[:, :-1, :-1] - begin
-    return np.asarray(ladder[0][1] + correction, np.float32)
-
-
-def _check(first: Image, second: Image, box: Box, start: Image, weight: Image) -> None:
     y0, x0, y1, x1 = box
-    height, width = first.shape
+    height, width = first[0].shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
         raise ValueError(f"rectangle {box} is outside a picture of {height} x {width}")
     if start.shape != (2, y1 - y0, x1 - x0) or weight.shape != start.shape[1:]:
         raise ValueError(f"start {start.shape} and weight {weight.shape} must match rectangle {box}")
-    if first.shape != second.shape:
-        raise ValueError(f"pictures of different shapes {first.shape} and {second.shape}")
+    if first[0].shape != second[0].shape:
+        raise ValueError(f"pictures of different shapes {first[0].shape} and {second[0].shape}")
+    scalars = np.array([DATA_WEIGHT * COUPLING, COUPLING, STEP / COUPLING, epsilon, *light], np.float32)
+
+    def solve(level: int, part: Box, flow: Image, use: Image) -> Image:
+        padded = np.zeros((2, flow.shape[1] + 1, flow.shape[2] + 1), np.float32)
+        padded[:, :-1, :-1] = flow
+        solve_level(first[level], second[level], part, padded, np.ascontiguousarray(use), WARPS, ITERATIONS, scalars)
+        return padded[:, :-1, :-1]
+
+    def doubled(coarse: Image, coarse_box: Box, part: Box) -> Image:
+        return finer(coarse, coarse_box, part, np.zeros((2, part[2] - part[0], part[3] - part[1]), np.float32))
+
+    start, weight = np.asarray(start, np.float32), np.asarray(weight, np.float32)
+    return np.asarray(coarse_to_fine(len(first), box, start, weight, solve, doubled), np.float32)
 
 
-def coarser(box: Box, start: Any, weight: Any) -> tuple[Box, Any, Any]:
-    """The same rectangle on the next level: the pixels with even coordinates, flow halved; arrays or tensors."""
-    y0, x0, y1, x1 = box
-    even = (..., slice(y0 % 2, None, 2), slice(x0 % 2, None, 2))
-    return ((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2), start[even] / 2, weight[even]
+def coarse_to_fine(
+    levels: int, box: Box, start: Any, weight: Any, solve: Callable[..., Any], doubled: Callable[..., Any]
+) -> Any:
+    """Flow on the rectangle; the correction of `start` is carried from level to level. Of arrays or tensors.
+
+    Args:
+        levels: of the pyramids; no more than `LEVELS` are used.
+        solve: the flow of a level, from (level, box, flow, weight).
+        doubled: a correction on the next finer rectangle, from (correction, its box, the finer box).
+    """
+    ladder = [(box, start, weight)]
+    while len(ladder) < min(LEVELS, levels):
+        (y0, x0, y1, x1), flow, use = ladder[-1]
+        even = (..., slice(y0 % 2, None, 2), slice(x0 % 2, None, 2))  # the flow of even pixels, halved
+        ladder.append((((y0 + 1) // 2, (x0 + 1) // 2, (y1 + 1) // 2, (x1 + 1) // 2), flow[even] / 2, use[even]))
+    correction = ladder[-1][1] - ladder[-1][1]
+    for level in reversed(range(len(ladder))):
+        part, begin, use = ladder[level]
+        if level + 1 < len(ladder):
+            correction = doubled(correction, ladder[level + 1][0], part)
+        correction = solve(level, part, begin + correction, use) - begin
+    return start + correction

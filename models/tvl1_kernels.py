@@ -1,18 +1,41 @@
-"""Compiled inner loops of TV-L1; `models/tvl1.py` calls them."""
+"""Compiled inner loops of TV-L1; `models/tvl1.py` calls them.
+
+Numba's disk cache notices changes of the file that defines a function, not of functions called from other files, nor of
+the options here. So a compiled function calls only functions of its own file. The called functions are inlined:
+without that they exist twice, optimised alone and together with the caller, and which one runs depends on whether the
+caller was just compiled or read from the disk cache. With `fastmath` the two round differently.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar, cast
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from models.numba_cpu import compiler
-
+F = TypeVar("F", bound=Callable[..., Any])
 Image = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
 FLAT = np.float32(1e-3)  # added to the squared gradient, so that a flat pixel has no say instead of an infinite one
 
-compiled, inlined = compiler(fastmath=True), compiler(fastmath=True, inline="always")
+
+def _compiler(inline: Literal["never", "always"]) -> Callable[[F], F]:
+    """A decorator that compiles without the interpreter lock; cached on disk where a folder can be written."""
+    options: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy", "inline": inline}
+
+    def compile_(function: F) -> F:
+        try:
+            return cast(F, numba.njit(cache=True, **options)(function))
+        except RuntimeError:  # no folder for the cache: compile in every process instead
+            return cast(F, numba.njit(**options)(function))
+
+    return compile_
+
+
+compiled, inlined = _compiler("never"), _compiler("always")
 """For functions that Python calls, and for those that the compiled functions of their file call."""
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from models.tvl1 import TVL1, coarser
+from models.tvl1 import COUPLING, DATA_WEIGHT, ITERATIONS, STEP, WARPS, coarse_to_fine
 from models.tvl1_kernels import FLAT, Box
 
 
@@ -24,7 +24,6 @@ def rectangle_flow_batch(
     box: Box,
     start: Tensor,
     weight: Tensor,
-    parameters: TVL1,
     light: Tensor,
 ) -> Tensor:
     """(N, 2, h, w) flow in pixels on the same rectangle of N pairs; all as in `rectangle_flow`, with a first axis N."""
@@ -32,34 +31,25 @@ def rectangle_flow_batch(
     count, height, width = first[0].shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width) or start.shape != (count, 2, y1 - y0, x1 - x0):
         raise ValueError(f"rectangle {box} and start {tuple(start.shape)} do not fit pictures {tuple(first[0].shape)}")
-    ladder = [(box, start, weight)]
-    while len(ladder) < min(parameters.levels, len(first), len(second)):
-        ladder.append(coarser(*ladder[-1]))
-    correction = torch.zeros_like(ladder[-1][1])
-    for level in reversed(range(len(ladder))):
-        part, begin, use = ladder[level]
-        if level + 1 < len(ladder):
-            correction = _finer(correction, ladder[level + 1][0], part)
-        warps = parameters.warps[min(level, len(parameters.warps) - 1)]
-        flow = _solve_level(first[level], second[level], part, begin + correction, use, warps, parameters, light)
-        correction = flow - begin
-    return ladder[0][1] + correction
+
+    def solve(level: int, part: Box, flow: Tensor, use: Tensor) -> Tensor:
+        return _solve_level(first[level], second[level], part, flow, use, light)
+
+    flow: Tensor = coarse_to_fine(len(first), box, start, weight, solve, _finer)
+    return flow
 
 
-def _solve_level(
-    first: Tensor, second: Tensor, box: Box, flow: Tensor, weight: Tensor, warps: int, parameters: TVL1, light: Tensor
-) -> Tensor:
-    """(N, 2, h, w) flow after `warps` linearisations on one level."""
-    bound, theta = parameters.data_weight * parameters.coupling, parameters.coupling
-    step = parameters.step / theta
+def _solve_level(first: Tensor, second: Tensor, box: Box, flow: Tensor, weight: Tensor, light: Tensor) -> Tensor:
+    """(N, 2, h, w) flow after all linearisations of one level."""
+    bound, step = DATA_WEIGHT * COUPLING, STEP / COUPLING
     across, down = torch.zeros_like(flow), torch.zeros_like(flow)
-    for _ in range(warps):
+    for _ in range(WARPS):
         rest, gradient = _linearise(first, second, box, flow, weight, light)
         inverse = 1 / (gradient.square().sum(1) + float(FLAT))
-        for _ in range(parameters.iterations):
+        for _ in range(ITERATIONS):
             move = (-(rest + (gradient * flow).sum(1)) * inverse).clamp(-bound, bound)
             divergence = across - pad(across, (1, 0))[..., :-1] + down - pad(down, (0, 0, 1, 0))[..., :-1, :]
-            flow = flow + move[:, None] * gradient + theta * divergence
+            flow = flow + move[:, None] * gradient + COUPLING * divergence
             dx = pad(flow[..., 1:] - flow[..., :-1], (0, 1))
             dy = pad(flow[..., 1:, :] - flow[..., :-1, :], (0, 0, 0, 1))
             scale = 1 / (1 + step * (dx.square() + dy.square()).sqrt())
@@ -92,11 +82,11 @@ def _sample(image: Tensor, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor
     wx, ex = _weights(x - ix)
     corner = ((iy - 1) * columns + ix - 1).long().reshape(count, -1)
     flat = image.reshape(count, rows * columns)
-    value, dx, dy = torch.zeros_like(y), torch.zeros_like(y), torch.zeros_like(y)
+    none = torch.zeros_like(y)
+    value, dx, dy = none, none, none
     for i in range(4):
         taps = [flat.gather(1, corner + i * columns + j).reshape(y.shape) for j in range(4)]
-        along = sum((wx[j] * taps[j] for j in range(4)), torch.zeros_like(y))
-        slope = sum((ex[j] * taps[j] for j in range(4)), torch.zeros_like(y))
+        along, slope = (sum((w * tap for w, tap in zip(of, taps, strict=True)), none) for of in (wx, ex))
         value, dx, dy = value + wy[i] * along, dx + wy[i] * slope, dy + ey[i] * along
     return value, dx, dy
 

@@ -37,22 +37,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from data.errors import UsageError, printable
 from pipeline.observer import Observer
+from pipeline.outputs import check_file, check_folder, writing
 
-if TYPE_CHECKING:
-    from data.datasets import DataReport
-    from pipeline.cache import CacheFiles, CacheListing
+if TYPE_CHECKING:  # "as": what calls return can be named from here, such as `api.Evaluation`
+    from data.datasets import DataReport as DataReport
+    from pipeline.cache import CacheFiles as CacheFiles
+    from pipeline.cache import CacheListing as CacheListing
     from pipeline.config import BaseConfig
-    from pipeline.demo import DemoResult
-    from pipeline.environment import SetupCheck
-    from pipeline.evaluate import Evaluation, SearchRun
+    from pipeline.demo import DemoResult as DemoResult
+    from pipeline.environment import SetupCheck as SetupCheck
+    from pipeline.evaluate import Evaluation as Evaluation
+    from pipeline.evaluate import SearchRun as SearchRun
     from pipeline.evaluate.candidates import Candidate
-    from pipeline.extract import ExtractRun, Status
-    from pipeline.pack_formats import Packed
-    from pipeline.results import Score
-    from pipeline.score import TrainedScorer
-    from pipeline.score.export import Exported
-    from pipeline.systems import System
+    from pipeline.extract import ExtractRun as ExtractRun
+    from pipeline.extract import Status as Status
+    from pipeline.pack_formats import Packed as Packed
+    from pipeline.results import Score as Score
+    from pipeline.score import TrainedScorer as TrainedScorer
+    from pipeline.score.export import Exported as Exported
 
 Place = str | Path
 Places = Place | Iterable[Place]
@@ -73,7 +77,6 @@ def demo(
     """
     from pipeline.demo import run_demo
     from pipeline.environment import check_opencv
-    from pipeline.outputs import check_folder, writing
     from pipeline.yaml_values import parse_overrides
 
     out = Path(out)
@@ -122,8 +125,10 @@ def extract(
         settings, _paths(inputs), stages, shard, observer, force=force, retry=retry_failed, fetch=not dry_run
     )
     if preview:
+        from pipeline.environment import check_opencv
         from pipeline.preview import refuse_remote
 
+        check_opencv()
         refuse_remote(listing.records, planner)
     pool = pick_pool(engine, settings.run, address)
     if dry_run:
@@ -186,7 +191,6 @@ def train(
         strict: stop before training, with exit code 2, where a training video is flagged.
     """
     from pipeline.feature_source import training_features
-    from pipeline.outputs import check_folder
     from pipeline.score import train_scorer
 
     check_folder(Path(out))
@@ -224,8 +228,6 @@ def evaluate(
         dry_run: only tell how long it will take, from a few epochs; features that are missing are extracted.
     """
     if quick and (grids or oracle):
-        from data.errors import UsageError
-
         raise UsageError("--quick makes no choice of settings or epochs", fix="Leave out --quick, --grid or --oracle")
     more = []
     if grids:
@@ -322,7 +324,6 @@ def search(
     """
     from pipeline.evaluate import pick_run, search_features
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
 
     check_folder(Path(out))
     tried = _candidates(grids, config, overrides, cache, workers, sample)
@@ -350,7 +351,6 @@ def report(
         sections: videos with a section of their own.
         origin: name the account, the machine and full paths, which a page made for sharing leaves out.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import run_report_data, write_report
     from pipeline.score import local_run
 
@@ -378,7 +378,6 @@ def compare(
         a, b: a video, or an id in the model's data set.
         out: the page.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.report import write_comparison
     from pipeline.score import local_run
 
@@ -403,7 +402,6 @@ def plot(
         out: folder of the figures.
         formats: pdf, svg, png; comma separated.
     """
-    from pipeline.outputs import check_folder, writing
     from pipeline.report import plot_report, run_report_data
     from pipeline.score import local_run
 
@@ -432,24 +430,13 @@ def serve(
         folder: uploads, pages and history.
         port: 0: any free port.
     """
-    from pipeline.outputs import check_folder
     from pipeline.score import load_scorer, local_run
     from pipeline.serve import serve as run_server
-    from pipeline.serve.score_work import ScoreWork, refuse_keypoint_models
 
     model, folder = local_run(model), Path(folder)
     check_folder(folder)
     user = None if config is None else _settings(config, (), None)
-    scorer = load_scorer(model, folder / "cache", 1, user=user, observer=observer)
-    refuse_keypoint_models(scorer)
-    reads = sorted(scorer.planner.reads, reverse=True)
-    facts = {"model": str(model), "reads": " and ".join(reads)}
-    if scorer.calibration is not None:
-        facts["accuracy"] = str(scorer.calibration.accuracy)
-    run_server(
-        folder, ScoreWork(scorer, observer.note), port=port, facts=facts, reads=reads,
-        on_start=lambda url: observer.note(f"serving {url}"),
-    )  # fmt: skip
+    run_server(folder, load_scorer(model, folder / "cache", 1, user=user, observer=observer), port, observer)
 
 
 def score(
@@ -483,7 +470,6 @@ def score(
     Returns:
         One score per video; `error` says why a video has none.
     """
-    from pipeline.outputs import check_file
     from pipeline.score import local_run, score_videos
 
     if out is not None:
@@ -522,7 +508,6 @@ def export(run: Place, *, out: Place = "model.onnx", observer: Observer = SILENT
         run: folder that `train` wrote.
         out: the ONNX file.
     """
-    from pipeline.outputs import check_file, writing
     from pipeline.score import export_onnx, local_run
 
     check_file(Path(out))
@@ -555,7 +540,6 @@ def pack(
     from pipeline.data_card import card_place, write_data_card
     from pipeline.extract import list_inputs, make_planner
     from pipeline.feature_source import cached_features
-    from pipeline.outputs import check_file, writing
     from pipeline.pack import write_pack
     from pipeline.pack_formats import Packed, chosen_format, stage_outputs, write_features
 
@@ -589,7 +573,6 @@ def data_check(root: Place, *, config: Configuration = None, overrides: Override
         root: the data set's folder.
     """
     from data.datasets import check_data, kind_of
-    from data.errors import UsageError
     from pipeline.config import load_config
 
     folder = Path(root)
@@ -758,7 +741,6 @@ def _settings(
 
 def _scored_dataset(inputs: Sequence[Path], config: Configuration, overrides: Overrides) -> BaseConfig | None:
     """The configuration of what is scored. A model fixes all settings but those of the data set."""
-    from data.errors import UsageError, printable
     from pipeline.yaml_values import parse_overrides
 
     given = parse_overrides(overrides)
@@ -802,35 +784,29 @@ def _evaluate(
     engine: str,
     address: str | None,
     observer: Observer,
-    *,
-    only: str = "",
-    oracle: bool = False,
-    quick: bool = False,
-    dry_run: bool = False,
-    more: Sequence[System] = (),
+    **options: Any,
 ) -> Evaluation:
-    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html."""
+    """Evaluate systems by the configuration's protocol; writes results.json, config.json and report.html.
+
+    Further `options`: see `pipeline.evaluate.evaluate_features`.
+    """
     from pipeline.evaluate import evaluate_features, pick_run
     from pipeline.feature_source import all_features
-    from pipeline.outputs import check_folder
     from pipeline.report import write_evaluation
 
-    check_folder(Path(out))
+    folder = Path(out)
+    check_folder(folder)
     run = pick_run(engine, config, address)
     features = all_features(config, _path(pack), engine=engine, address=address, observer=observer)
-    done = evaluate_features(
-        features, config, Path(out), systems=systems, only=only, oracle=oracle, quick=quick, dry_run=dry_run,
-        more=more, run=run, observer=observer,
-    )  # fmt: skip
-    if not dry_run:
+    options = {"only": "", "oracle": False, "quick": False, "dry_run": False, "more": (), **options}
+    done = evaluate_features(features, config, folder, systems=systems, run=run, observer=observer, **options)
+    if done.expected is None:
         write_evaluation(done, len(features))
     return done
 
 
 def _path(place: Place | None) -> Path | None:
     if place == "":
-        from data.errors import UsageError
-
         raise UsageError("an empty name is no file or folder", fix="'.' is the working directory")
     return None if place is None else Path(place)
 

@@ -21,10 +21,9 @@ FEW = 20
 def cached_features(records: Sequence[Record], config: BaseConfig, observer: Observer) -> FeatureSet:
     """Features of performances from the cache; those without are reported. Raises DataError where none has any."""
     planner = make_planner(config, ("timesteps",))
-    gathered = gather(records, planner)
+    features = gather(records, planner, observer)
     planner.cache.close()
-    observer.notes([f"left out: {line}" for line in gathered.left_out])
-    return gathered.features
+    return features
 
 
 def training_features(config: BaseConfig, pack: Path | None, observer: Observer) -> FeatureSet:

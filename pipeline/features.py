@@ -15,6 +15,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from pipeline.cache import UNREADABLE
 from pipeline.extract import Planner, extract_and_read
+from pipeline.observer import Observer
 from pipeline.stages import with_inputs
 
 AXES = {"primary": 2, "primary_mask": 1, "secondary": 3, "secondary_mask": 2, "scene": 2, "trial": 1, "duration": 0}
@@ -97,18 +98,11 @@ def one_per_trial(features: FeatureSet) -> tuple[FeatureSet, Rows]:
     return replace(features.take(firsts), scene=mean), became
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """A feature set, and one line with the reason for each performance that has no fresh time steps."""
-
-    features: FeatureSet
-    left_out: tuple[str, ...]
-
-
-def gather(records: Sequence[Record], planner: Planner) -> Gathered:
+def gather(records: Sequence[Record], planner: Planner, observer: Observer) -> FeatureSet:
     """Read the fresh time steps of the records from the cache; damaged and replaced ones are extracted again.
 
-    Raises DataError where no record has fresh time steps, or they do not fit together.
+    Performances without are left out, each with a note and the reason. Raises DataError where no record has fresh time
+    steps, or they do not fit together.
     """
     outputs: dict[str, StageOutput] = {}
     again: list[Record] = []
@@ -137,7 +131,8 @@ def gather(records: Sequence[Record], planner: Planner) -> Gathered:
             where=planner.cache.place,
             fix=f"Run `{PROGRAM} extract` with the same --config, --set and --cache first",
         )
-    return Gathered(stack(kept, [outputs[record.id] for record in kept], feature_settings(planner)), tuple(left_out))
+    observer.notes([f"left out: {line}" for line in left_out])
+    return stack(kept, [outputs[record.id] for record in kept], feature_settings(planner))
 
 
 def feature_settings(planner: Planner) -> dict[str, Any]:

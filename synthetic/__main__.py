@@ -41,8 +41,7 @@ def main() -> None:
     elif given.kind == "aqa7":
         make_aqa7(given.folder, samples=given.count or 6, seed=given.seed)
     else:
-        count = {"count": given.count} if given.count else {}
-        PUBLISHED[given.kind](given.folder, **count, seed=given.seed)
+        PUBLISHED[given.kind](given.folder, **({"count": given.count} if given.count else {}), seed=given.seed)
     print(given.folder)
 
 

@@ -31,18 +31,22 @@ SHOULDER, HIP = 0.165, 0.085  # half widths
 UPPER_ARM, FOREARM, HAND = 0.29, 0.25, 0.17
 THIGH, SHANK, FOOT = 0.42, 0.40, 0.20
 
-_TRUNK_SIDES = (
-    ("chest", (0.012, 0.60 * SPINE, 0.075)),
-    ("strap", (0.0, 0.92 * SPINE, 0.095)),
-    ("blade", (-0.085, 0.64 * SPINE, 0.062)),
-    ("pec", (0.085, 0.68 * SPINE, 0.062)),
-)
-_TRUNK_MIDDLE = (
-    ("back_high", (-0.080, 0.90 * SPINE, 0.0)),
-    ("back_low", (-0.085, 0.12 * SPINE, 0.0)),
-    ("navel", (0.090, -0.02, 0.0)),
-)
-"""Marks of the trunk by name, metres from the waist."""
+_TRUNK = {
+    "neck": (0.0, SPINE, 0.0), "chest": (0.015, 0.62 * SPINE, 0.0), "navel": (0.090, -0.02, 0.0),
+    "back_high": (-0.080, 0.90 * SPINE, 0.0), "back_low": (-0.085, 0.12 * SPINE, 0.0),
+    **{f"{side}_{name}": (front, up, sign * out) for side, sign in SIDES for name, (front, up, out) in (
+        ("chest", (0.012, 0.60 * SPINE, 0.075)), ("strap", (0.0, 0.92 * SPINE, 0.095)),
+        ("blade", (-0.085, 0.64 * SPINE, 0.062)), ("pec", (0.085, 0.68 * SPINE, 0.062)))},
+}  # fmt: skip
+"""Places on the trunk, metres from the waist."""
+
+_HEAD = {
+    "throat": (0.010, 0.080, 0.0),
+    "head": (0.015, 0.165, 0.0), "face": (0.04, 0.145, 0.0), "hair": (-0.01, 0.185, 0.0), "bun": (-0.11, 0.21, 0.0),
+    "nose": (0.125, 0.135, 0.0), "left_eye": (0.10, 0.17, -0.033), "right_eye": (0.10, 0.17, 0.033),
+    "left_ear": (0.01, 0.155, -0.078), "right_ear": (0.01, 0.155, 0.078),
+}  # fmt: skip
+"""Places on the head, metres from the neck."""
 
 MASSES = (
     ("head", "head", 0.08, 0.0), ("chest", "chest", 0.29, 0.30), ("pelvis", "waist", 0.20, 0.21),
@@ -87,36 +91,15 @@ def points(pose: BodyPose) -> Floats:
     """(N, len(POINTS), 3) points of the body in the pelvis frame, metres."""
     count = len(pose.spine)
     out = np.zeros((count, len(POINTS), 3))
-    up = np.tile([0.0, 1.0, 0.0], (count, 1))
-    waist = PELVIS * up
-    out[:, P["waist"]] = waist
-    neck = waist + rotate(SPINE * up, pose.spine)
-    out[:, P["neck"]] = neck
-    out[:, P["chest"]] = waist + rotate(0.62 * SPINE * up + np.array([0.015, 0.0, 0.0]), pose.spine)
-    for side, sign in SIDES:
-        out[:, P[f"{side}_waist"]] = waist + np.array([0.0, 0.0, sign * 0.04])
-        for name, place in _TRUNK_SIDES:
-            local = np.tile([place[0], place[1], sign * place[2]], (count, 1))
-            out[:, P[f"{side}_{name}"]] = waist + rotate(local, pose.spine)
-    for name, place in _TRUNK_MIDDLE:
-        out[:, P[name]] = waist + rotate(np.tile(place, (count, 1)), pose.spine)
-    _head(out, neck, pose)
+    out[:, P["waist"]] = waist = np.array([0.0, PELVIS, 0.0])
+    for places, start, bend in ((_TRUNK, "waist", pose.spine), (_HEAD, "neck", pose.spine + pose.neck)):
+        for name, place in places.items():
+            out[:, P[name]] = out[:, P[start]] + rotate(np.tile(place, (count, 1)), bend)
     for index, (side, sign) in enumerate(SIDES):
+        out[:, P[f"{side}_waist"]] = waist + np.array([0.0, 0.0, sign * 0.04])
         _leg(out, pose, index, side, sign)
         _arm(out, pose, side, sign)
     return out
-
-
-def _head(out: Floats, neck: Floats, pose: BodyPose) -> None:
-    bend = pose.spine + pose.neck
-    places = {
-        "throat": (0.010, 0.080, 0.0),
-        "head": (0.015, 0.165, 0.0), "face": (0.04, 0.145, 0.0), "hair": (-0.01, 0.185, 0.0), "bun": (-0.11, 0.21, 0.0),
-        "nose": (0.125, 0.135, 0.0), "left_eye": (0.10, 0.17, -0.033), "right_eye": (0.10, 0.17, 0.033),
-        "left_ear": (0.01, 0.155, -0.078), "right_ear": (0.01, 0.155, 0.078),
-    }  # fmt: skip
-    for name, place in places.items():
-        out[:, P[name]] = neck + rotate(np.tile(place, (len(neck), 1)), bend)
 
 
 def _leg(out: Floats, pose: BodyPose, index: int, side: str, sign: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from synthetic.body import POINTS, BodyPose, P, centre_of_mass, mass_points, points, rotate
@@ -133,7 +134,8 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     edge = np.array([0.02 if shape.facing > 0 else 0.14, PLATFORM + 0.02, 0.0])
     place[on] = edge + rotate(centre[on] - toe, pitch[on])
     t = time[air]
-    speed = np.array([_travel(shape), BEST_SPEED - errors.weak, 0.0])
+    away = 0.75 if shape.facing > 0 else 0.85  # m/s, from the platform
+    speed = np.array([shape.facing * away, BEST_SPEED - errors.weak, 0.0])
     place[air] = place[on][-1] + speed * t[:, None] - np.array([0.0, GRAVITY / 2, 0.0]) * (t**2)[:, None]
     body = body - centre[:, None]
     target = shape.rotation * (180.0 * shape.halves + errors.entry)
@@ -144,14 +146,8 @@ def move(shape: Shape, errors: ExecutionErrors, start: float, end: float, tempo:
     return Motion(time, turned + place[:, None], pitch, entry)
 
 
-def _select(pose: BodyPose, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> BodyPose:
-    parts = {name: getattr(pose, name)[mask] for name in BodyPose.__dataclass_fields__ if name != "grab_at"}
-    return replace(pose, **parts)
-
-
-def _travel(shape: Shape) -> float:
-    """Horizontal speed in the air in the diver's own front direction, m/s: always away from the platform."""
-    return shape.facing * (0.75 if shape.group in ("forward", "reverse") else 0.85)
+def _select(pose: BodyPose, mask: NDArray[np.bool_]) -> BodyPose:
+    return replace(pose, **{name: values[mask] for name, values in vars(pose).items() if name != "grab_at"})
 
 
 def _stand(pose: BodyPose, time: Floats, shape: Shape) -> tuple[Floats, Floats, Floats]:
@@ -190,5 +186,5 @@ def _turn(body: Floats, first: float, target: float, entry: float) -> Floats:
 def _tilted(body: Floats, degrees: Floats) -> Floats:
     """`body` (N, P, 3) tilted to the diver's right by `degrees` (N,) about his front axis."""
     c, s = np.cos(np.radians(degrees))[:, None], np.sin(np.radians(degrees))[:, None]
-    x, y, z = body[..., 0], body[..., 1], body[..., 2]
+    x, y, z = np.moveaxis(body, -1, 0)
     return np.stack([x, c * y - s * z, s * y + c * z], axis=-1)

@@ -32,34 +32,24 @@ class CameraView:
     def axes(self) -> Floats:
         """(3, 3) rows: right and up in the picture, towards the camera."""
         a, e = np.radians(self.azimuth), np.radians(self.elevation)
-        level = np.array([np.sin(a), 0.0, np.cos(a)])
-        up = np.array([0.0, 1.0, 0.0])
-        return np.stack(
-            [[np.cos(a), 0.0, -np.sin(a)], np.cos(e) * up - np.sin(e) * level, np.cos(e) * level + np.sin(e) * up]
-        )
+        level, up = np.array([np.sin(a), 0.0, np.cos(a)]), np.array([0.0, 1.0, 0.0])
+        right = [np.cos(a), 0.0, -np.sin(a)]
+        return np.stack([right, np.cos(e) * up - np.sin(e) * level, np.cos(e) * level + np.sin(e) * up])
 
     def project(self, world: Floats) -> Floats:
         """(..., 3) metres in the picture's plane (right, up) and towards the camera."""
         return np.asarray(world @ self.axes().T)
 
 
-@dataclass(frozen=True)
-class Scene:
-    """A pair's movement."""
-
-    time: Floats  # (N,) seconds from the clip's first frame, every `STEP`
-    points: Floats  # (N, divers, len(POINTS), 3) world metres
-    entries: tuple[float, ...]  # seconds from the clip's first frame at which each diver's hands touch the water
-
-    def world_at(self, time: Floats) -> Floats:
-        """(len(time), divers, points, 3) world metres at any times, linear between steps."""
-        return _between_steps(self.points, time)
-
-
 def set_scene(
     shape: Shape, execution: tuple[ExecutionErrors, ...], pair: SynchronisationErrors, length: float
-) -> Scene:
-    """The last `length` seconds until just after the first entry, of one diver or two."""
+) -> tuple[Floats, tuple[float, ...]]:
+    """The last `length` seconds until just after the first entry, of one diver or two.
+
+    Returns:
+        (N, divers, len(POINTS), 3) world metres every `STEP`, and the seconds from the first of them at which each
+        diver's hands touch the water.
+    """
     lags = (0.0, pair.lag)
     first_entry = min(lag + flight_time(errors) for lag, errors in zip(lags, execution, strict=False))
     start = first_entry + AFTER_ENTRY - length
@@ -69,17 +59,17 @@ def set_scene(
     placed, entries = [], []
     for index, errors in enumerate(execution):
         motion = move(shape, errors, start - lags[index] - 0.1, start + length - lags[index] + 0.1, tempos[index])
-        local = _between_steps(motion.points, clock - lags[index] - motion.time[0])
+        local = between_steps(motion.points, clock - lags[index] - motion.time[0])
         side = (0.5, -0.5)[index] if len(execution) > 1 else 0.0
         apart = SPACING + pair.drift * np.clip((clock - lags[index]) / motion.entry, 0.0, 1.0)
         world = local * np.array([shape.facing, 1.0, shape.facing])
         world[..., 2] += (side * apart)[:, None]
         placed.append(world)
         entries.append(motion.entry + lags[index] - start)
-    return Scene(clock - start, np.stack(placed, axis=1), tuple(entries))
+    return np.stack(placed, axis=1), tuple(entries)
 
 
-def _between_steps(points: Floats, time: Floats) -> Floats:
+def between_steps(points: Floats, time: Floats) -> Floats:
     """`points` (N, ...), one row every `STEP` from 0 seconds, at any times; linear between them."""
     place = np.clip(time / STEP, 0, len(points) - 1.001)
     left = place.astype(int)

@@ -4,7 +4,6 @@
     FOLDER/truth/dive_000.npz ...    keypoints, visibility, camera and hidden errors (`read_truth`)
     FOLDER/labels.csv                video, final, execution, synchronisation, difficulty, split, original, event
 
-`original`, in TASD-2 the source of a mirrored copy, names the dive itself here.
 Dive number i depends only on the seed and i, so a longer data set contains the shorter one's videos. The split is drawn
 over the whole set, so held-out dives span the same range of scores.
 """
@@ -55,37 +54,35 @@ def plan_dives(count: int, seed: int) -> list[Dive]:
     """Decide on `count` dives without rendering them. Raises ValueError: a negative count."""
     if count < 0:
         raise ValueError(f"cannot make {count} dives")
-    dives = []
+    dives, every_shape = [], shapes()
     for number in range(count):
         rng = np.random.default_rng([seed, 3, number])
         first, second, pair = draw_errors(rng)
-        shape = _shape(number, seed)
+        round_, place = divmod(number, len(every_shape))  # each round contains all shapes once, in random order
+        order = np.random.default_rng([seed, 2, round_]).permutation(len(every_shape))
+        shape = every_shape[int(order[place])]
         scores = judge(shape, first, second, pair, rng)
         dives.append(Dive(f"dive_{number:03d}", shape, (first, second), pair, scores, "train", (seed, number)))
-    return _hold_out(dives, np.random.default_rng([seed, 1]))
-
-
-def _shape(number: int, seed: int) -> Shape:
-    """Each round of dives contains all shapes once, in random order."""
-    every_shape = shapes()
-    turn, place = divmod(number, len(every_shape))
-    return every_shape[int(np.random.default_rng([seed, 2, turn]).permutation(len(every_shape))[place])]
-
-
-def _hold_out(dives: list[Dive], rng: np.random.Generator) -> list[Dive]:
-    """`dives` with their split set: three at random of every eleven neighbours in the order of final scores."""
-    ranked = sorted(range(len(dives)), key=lambda number: dives[number].scores.final)
-    test: set[int] = set()
-    for start in range(0, len(ranked), 11):
-        block = ranked[start : start + 11]
-        test.update(rng.permutation(block)[: round(len(block) * TEST_SHARE)].tolist())
-    return [replace(dive, split="test" if number in test else "train") for number, dive in enumerate(dives)]
+    # Held out: three at random of every eleven neighbours in the order of final scores.
+    rng, ranked = np.random.default_rng([seed, 1]), sorted(range(count), key=lambda number: dives[number].scores.final)
+    for block in (ranked[start : start + 11] for start in range(0, count, 11)):
+        for number in rng.permutation(block)[: round(len(block) * TEST_SHARE)]:
+            dives[number] = replace(dives[number], split="test")
+    return dives
 
 
 def render_dive(dive: Dive, folder: Path, options: Options) -> None:
     """Write one dive's video and truth below `folder`; can run in any process."""
     film = write_film(dive, folder / dive.video, options)
-    _write_truth(folder / "truth" / f"{dive.name}.npz", film.truth, dive)
+    with atomic_path(folder / "truth" / f"{dive.name}.npz") as temporary, temporary.open("wb") as stream:
+        np.savez(
+            stream,
+            **asdict(film.truth),
+            execution_errors=np.array([astuple(errors) for errors in dive.execution]),
+            pair_errors=np.array(astuple(dive.pair)),
+            awards=np.array(dive.scores.awards),
+            shape=np.array(dive.shape.code),
+        )
 
 
 def write_film(dive: Dive, path: Path, options: Options) -> Film:
@@ -108,33 +105,19 @@ def render_dives(folder: Path, count: int, seed: int, **options: Any) -> list[Di
     return dives
 
 
-def write_labels(folder: Path, dives: list[Dive]) -> Path:
-    """Write `labels.csv` of `dives` in one step and return its path."""
+def write_labels(folder: Path, dives: list[Dive]) -> None:
+    """Write `labels.csv` of `dives` in one step."""
     rows: list[Sequence[str]] = [COLUMNS]
     for dive in dives:
         s = dive.scores
         numbers = (f"{s.final:.2f}", f"{s.execution:.1f}", f"{s.synchronisation:.1f}", f"{s.difficulty:.1f}")
         rows.append((dive.video, *numbers, dive.split, dive.name, EVENT))
-    path = folder / "labels.csv"
-    write_table(path, rows)
-    return path
+    write_table(folder / "labels.csv", rows)
 
 
 def write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
     """Write a table of scores whose cells hold no comma."""
     write_text(path, "".join(f"{','.join(row)}\n" for row in rows))
-
-
-def _write_truth(path: Path, truth: Truth, dive: Dive) -> None:
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez(
-            stream,
-            **asdict(truth),
-            execution_errors=np.array([astuple(errors) for errors in dive.execution]),
-            pair_errors=np.array(astuple(dive.pair)),
-            awards=np.array(dive.scores.awards),
-            shape=np.array(dive.shape.code),
-        )
 
 
 def read_truth(path: Path) -> Truth:

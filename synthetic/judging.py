@@ -121,15 +121,10 @@ def execution_quality(errors: ExecutionErrors) -> float:
     return _award(vars(errors), EXECUTION_COST, EXECUTION_RANGE)
 
 
-def height_difference(first: ExecutionErrors, second: ExecutionErrors) -> float:
-    """Difference of the two apexes, metres, from the take-off speeds."""
-    apex = [(BEST_SPEED - errors.weak) ** 2 / (2 * GRAVITY) for errors in (first, second)]
-    return float(apex[1] - apex[0])
-
-
 def synchronisation_quality(pair: SynchronisationErrors, first: ExecutionErrors, second: ExecutionErrors) -> float:
     """Award of a noiseless, continuous synchronisation judge, may be below 0."""
-    sizes = vars(pair) | {"height": height_difference(first, second)}
+    apex = [(BEST_SPEED - errors.weak) ** 2 / (2 * GRAVITY) for errors in (first, second)]
+    sizes = vars(pair) | {"height": apex[1] - apex[0]}
     return _award(sizes, SYNCHRONISATION_COST, SYNCHRONISATION_RANGE)
 
 
@@ -163,9 +158,8 @@ def draw_errors(rng: np.random.Generator) -> tuple[ExecutionErrors, ExecutionErr
     def diver() -> ExecutionErrors:
         level = 0.75 * severity + 0.25 * rng.uniform()
         drawn = {name: size(level, largest) for name, largest in EXECUTION_RANGE.items()}
-        drawn["entry"] *= sign()
-        drawn["tilt"] *= sign()
-        return ExecutionErrors(**drawn)
+        signed = {name: drawn[name] * sign() for name in ("entry", "tilt")}
+        return ExecutionErrors(**drawn | signed)
 
     first, second = diver(), diver()
     level = 0.6 * severity + 0.4 * rng.uniform()

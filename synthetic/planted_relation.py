@@ -1,10 +1,8 @@
 """The relation in every synthetic data set: a follower follows a leader, more closely at higher quality.
 
-Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool
-motions, camera motions or moving shapes. Neither signal alone carries
-information about the quality: the leader moves randomly and the follower moves with it. Only the residual of the
-follower after subtracting the leader carries it. The relation is asymmetric: the follower magnifies the leader, lags
-behind it, and deviates from it.
+Leader and follower are latent signals (row, channel) without unit; the makers of layouts turn them into tool motions,
+camera motions or moving shapes. Neither signal alone carries information about the quality; only the residual of the
+follower after subtracting the leader does. The follower magnifies the leader, lags behind it, and deviates from it.
 
     asymmetric   follower(t) = gain leader(t - lag) + (1 - quality) (direction + wobble(t))
     symmetric    both share one motion, and each agent has half of the error, with opposite signs
@@ -12,6 +10,7 @@ behind it, and deviates from it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +48,8 @@ def follow(
     """
     channels = len(relation.direction)
     time = np.arange(rows) / rate
-    wander = _Wander(rng, channels)
-    wobble = 0.3 * _Wander(rng, channels)(time) / np.sqrt(channels)
+    wander = _wander(rng, channels)
+    wobble = 0.3 * _wander(rng, channels)(time) / np.sqrt(channels)
     error = ERROR * (1 - quality) * (relation.direction + wobble)
     noise = 0.003 * rng.normal(size=(2, rows, channels))
     if relation.symmetric:
@@ -58,14 +57,8 @@ def follow(
     return wander(time) + noise[0], relation.gain * wander(time - relation.lag) + error + noise[1]
 
 
-class _Wander:
-    """A smooth motion: a resting point and three swings per channel."""
-
-    def __init__(self, rng: np.random.Generator, channels: int) -> None:
-        self.rest, shape = rng.normal(size=channels), (channels, 3)
-        self.size, self.speed = rng.uniform(0.1, 0.6, shape), rng.uniform(0.1, 1.0, shape)
-        self.phase = rng.uniform(0, 6.3, shape)
-
-    def __call__(self, time: Floats) -> Floats:
-        angle = 2 * np.pi * self.speed * time[:, None, None] + self.phase
-        return np.asarray(self.rest + (self.size * np.sin(angle)).sum(axis=2))
+def _wander(rng: np.random.Generator, channels: int) -> Callable[[Floats], Floats]:
+    """A smooth motion over time: a resting point and three swings per channel."""
+    rest, shape = rng.normal(size=channels), (channels, 3)
+    size, speed, phase = (rng.uniform(low, high, shape) for low, high in ((0.1, 0.6), (0.1, 1.0), (0, 6.3)))
+    return lambda time: rest + (size * np.sin(2 * np.pi * speed * time[:, None, None] + phase)).sum(axis=2)

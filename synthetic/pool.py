@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +11,9 @@ from numpy.typing import NDArray
 from data.store.arrays import Floats
 from synthetic.dive_motion import PLATFORM
 from synthetic.dive_scene import CameraView
-from synthetic.spectators import seat_people
 
 Image = NDArray[np.uint8]
+Audience = Callable[[Image, int, np.random.Generator], None]  # draws people on the stands, which end above a pixel row
 
 LEFT, RIGHT, BOTTOM, TOP = -11.0, 13.0, -6.0, 17.0  # what the picture covers, metres in the picture's plane
 DENSITY = 48  # pixels per metre of the picture
@@ -23,15 +25,15 @@ def to_canvas(flat: Floats) -> Floats:
     return np.stack([(flat[..., 0] - LEFT) * DENSITY, (TOP - flat[..., 1]) * DENSITY], axis=-1)
 
 
-def paint_pool(view: CameraView, rng: np.random.Generator, *, spectators: bool = False) -> Image:
-    """The pool as seen by `view`: (height, width, 3) RGB; `spectators` fill the stands and line the pool's edge."""
+def paint_pool(view: CameraView, rng: np.random.Generator, audience: Audience | None = None) -> Image:
+    """The pool as seen by `view`: (height, width, 3) RGB."""
     width, height = int((RIGHT - LEFT) * DENSITY), int((TOP - BOTTOM) * DENSITY)
     canvas = _wall(width, height, rng)
     shore = float(view.project(np.array([0.0, 0.0, FAR_EDGE]))[1])
     row = int((TOP - shore) * DENSITY)
     _stands(canvas, row, rng)
-    if spectators:
-        seat_people(canvas, row, rng)
+    if audience:
+        audience(canvas, row, rng)
     canvas[:] = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(1.2, 2.2))
     _water(canvas, row, rng)
     _tower(canvas, view, rng)
@@ -101,12 +103,12 @@ def _water(canvas: Image, row: int, rng: np.random.Generator) -> None:
 def _tower(canvas: Image, view: CameraView, rng: np.random.Generator) -> None:
     """The tower with its platforms: blocks of which the front, the side and the top are seen."""
     grey = np.array((168, 170, 172)) * rng.uniform(0.8, 1.1)
-    for x, y, z in (
+    for extent in (
         ((-9.5, -5.2), (-4.0, PLATFORM - 0.3), (-1.0, 1.0)),
         ((-9.0, -1.6), (4.85, 5.1), (-1.6, 1.6)),
         ((-9.0, 0.0), (PLATFORM - 0.32, PLATFORM), (-2.2, 2.2)),
     ):
-        _block(canvas, view, (x, y, z), grey)
+        _block(canvas, view, extent, grey)
     for edge in (-2.2, 2.2):
         posts = np.array([[x, PLATFORM + h, edge] for x in np.arange(-9.0, -1.9, 1.0) for h in (0.0, 0.95)])
         pixels = to_canvas(view.project(posts)[:, :2]).round().astype(int).reshape(-1, 2, 2)

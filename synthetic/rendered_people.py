@@ -57,12 +57,18 @@ class _Part:
     side: int = 0
 
 
-def _limb(side: str, *circles: tuple[str, float]) -> tuple[_Part, ...]:
-    return (_Part(tuple((f"{side}_{name}", radius) for name, radius in circles), "skin", joined=True),)
-
-
 def _both(*circles: tuple[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple((f"{side}_{name}", radius) for name, radius in circles for side in ("left", "right"))
+
+
+_LIMBS = (
+    ((("ankle", 0.038), ("heel", 0.032), ("toe", 0.020)),),
+    ((("knee", 0.050), ("calf", 0.056), ("ankle", 0.036)),),
+    ((("hip", 0.086), ("knee", 0.056)),),
+    ((("shoulder", 0.053), ("elbow", 0.040)),),
+    ((("elbow", 0.041), ("wrist", 0.028)), (("wrist", 0.029), ("hand", 0.018))),
+)
+"""Circles of the parts of each limb, as drawn together."""
 
 
 def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
@@ -72,15 +78,11 @@ def _groups(look: Look) -> tuple[tuple[_Part, ...], ...]:
     pelvis: tuple[_Part, ...] = (_Part(_both(("hip", 0.092), ("waist", 0.088)), "skin" if look.trunks else "suit"),)
     if look.trunks:
         pelvis += (_Part((*_both(("hip", 0.095)), ("pelvis", 0.115)), "suit"),)
-    limbs: list[tuple[_Part, ...]] = []
-    for side in ("left", "right"):
-        limbs += [
-            _limb(side, ("ankle", 0.038), ("heel", 0.032), ("toe", 0.020)),
-            _limb(side, ("knee", 0.050), ("calf", 0.056), ("ankle", 0.036)),
-            _limb(side, ("hip", 0.086), ("knee", 0.056)),
-            _limb(side, ("shoulder", 0.053), ("elbow", 0.040)),
-            _limb(side, ("elbow", 0.041), ("wrist", 0.028)) + _limb(side, ("wrist", 0.029), ("hand", 0.018)),
-        ]
+    limbs = [
+        tuple(_Part(tuple((f"{side}_{name}", radius) for name, radius in one), "skin", joined=True) for one in limb)
+        for side in ("left", "right")
+        for limb in _LIMBS
+    ]
     neck = (_Part((("neck", 0.056), ("throat", 0.050)), "skin", joined=True),)
     hair = (_Part((("hair", 0.100), ("head", 0.092)), "hair"),)
     face = (_Part((("face", 0.076), ("head", 0.078)), "skin"),)
@@ -102,16 +104,14 @@ def _marks(look: Look) -> tuple[_Part, ...]:
 class Figure:
     """One person over a whole clip, ready to be drawn frame by frame.
 
-    Attributes:
+    Args:
         pixels: (F, P, 2) points in pixels.
+        depth: (F, P) metres towards the camera.
         scale: (F,) pixels per metre.
         facing: (F,) how much the face looks at the camera, -1..1.
-        look: colours and dress.
-        low, high: (F, 2) the box around the figure in pixels.
     """
 
     def __init__(self, pixels: Floats, depth: Floats, scale: Floats, facing: Floats, look: Look) -> None:
-        """Prepare all outlines at once; arguments as the attributes, and `depth` (F, P) metres towards the camera."""
         self.pixels, self.scale, self.facing, self.look = pixels, scale, facing, look
         margin = 0.14 * scale[:, None]
         self.low, self.high = pixels.min(axis=1) - margin, pixels.max(axis=1) + margin
@@ -171,26 +171,19 @@ class Figure:
 
     def _features(self, fine: Image, frame: int, origin: NDArray[np.int64]) -> None:
         """Eyes, nose and mouth, as far as they look at the camera."""
-        size = self.scale[frame] * FINER
-        places = {name: (self.pixels[frame, P[name]] - origin) * FINER for name in ("left_eye", "right_eye", "nose")}
-        head = (self.pixels[frame, P["head"]] - origin) * FINER
-        dark = _shade(self.look.skin, 0.30)
-        for eye in ("left_eye", "right_eye"):
-            _dot(fine, places[eye], 0.013 * size, dark)
-        _dot(fine, places["nose"], 0.014 * size, _shade(self.look.skin, 0.72))
-        eyes = (places["left_eye"] + places["right_eye"]) / 2
-        mouth = places["nose"] + 0.9 * (places["nose"] - eyes) + 0.15 * (head - places["nose"])
-        _dot(fine, mouth, 0.016 * size, _shade(self.look.skin, 0.55))
+        places = self.pixels[frame, [P[name] for name in ("left_eye", "right_eye", "nose", "head")]]
+        left, right, nose, head = (places - origin) * FINER
+        mouth = nose + 0.9 * (nose - (left + right) / 2) + 0.15 * (head - nose)
+        size, skin = self.scale[frame] * FINER, self.look.skin
+        eye = 0.013, 0.30
+        for place, (share, bright) in ((left, eye), (right, eye), (nose, (0.014, 0.72)), (mouth, (0.016, 0.55))):
+            (x, y), radius = _fixed(place).tolist(), int(share * size * (1 << FRACTION_BITS))
+            cv2.circle(fine, (x, y), radius, _shade(skin, bright), -1, cv2.LINE_8, FRACTION_BITS)
 
 
 def _fixed(points: Floats) -> NDArray[np.int32]:
     """Continuous pixels to OpenCV's fixed-point pixel middles."""
     return np.round((points - 0.5) * (1 << FRACTION_BITS)).astype(np.int32)
-
-
-def _dot(image: Image, centre: Floats, radius: float, colour: Colour) -> None:
-    x, y = _fixed(centre)
-    cv2.circle(image, (int(x), int(y)), int(radius * (1 << FRACTION_BITS)), colour, -1, cv2.LINE_8, FRACTION_BITS)
 
 
 def _shade(colour: Colour, bright: float) -> Colour:

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from data.store.arrays import Floats
 from synthetic.body import P
-from synthetic.dive_scene import CameraView, follow, set_scene
+from synthetic.dive_scene import CameraView, between_steps, follow, set_scene
 from synthetic.judging import ExecutionErrors, Shape, SynchronisationErrors
-from synthetic.pool import look_at, paint_pool
+from synthetic.pool import Audience, look_at, paint_pool
 from synthetic.rendered_people import Figure, Image, draw_looks
-
-JOINTS = 17
 
 BLUR_SAMPLES = 6  # pictures that are averaged for one with motion blur
 
@@ -30,7 +28,7 @@ class Options:
     rate: int = 25  # frames per second
     size: tuple[int, int] = (448, 256)  # (width, height) in pixels, both even
     divers: int = 2  # 1 or 2
-    spectators: bool = False  # people on the stands
+    audience: Audience | None = None  # people on the stands
     motion_blur: float = 0.0  # share of the frame time that the shutter is open, 0 (sharp) to 1
 
 
@@ -58,14 +56,13 @@ class Film:
     camera: Floats
     figures: tuple[Figure, ...]
     water: Floats
-    pixels: Floats
     foam: _Foam
     truth: Truth
 
     @cached_property
     def pool(self) -> Image:
         """Background behind the divers, painted on first use."""
-        return paint_pool(self.view, np.random.default_rng(self.venue), spectators=self.options.spectators)
+        return paint_pool(self.view, np.random.default_rng(self.venue), self.options.audience)
 
     def frames(self) -> Iterator[Image]:
         """The (height, width, 3) RGB pictures in order."""
@@ -76,8 +73,9 @@ class Film:
     def _picture(self, sample: int) -> Image:
         image = look_at(self.pool, self.camera[sample], self.options.size)
         for diver in reversed(range(len(self.figures))):
-            self.figures[diver].draw(image, sample, float(self.water[sample, diver]))
-            self.foam.draw(image, self.camera[sample], self.water[sample, diver], sample, diver, self.pixels)
+            row = float(self.water[sample, diver])
+            self.figures[diver].draw(image, sample, row)
+            self.foam.draw(image, sample, diver, row, self.figures[diver])
         return image
 
 
@@ -89,13 +87,13 @@ class _Foam:
         self.speed = rng.normal(size=(len(entries), 60, 2)) * (0.5, 0.7) + (0.0, 2.2)
         self.radius = rng.uniform(0.012, 0.05, (len(entries), 60))
 
-    def draw(self, image: Image, camera: Floats, row: float, sample: int, diver: int, pixels: Floats) -> None:
-        """Drops on ballistic paths from the place where the diver meets the water."""
+    def draw(self, image: Image, sample: int, diver: int, row: float, figure: Figure) -> None:
+        """Drops on ballistic paths from the place where the diver meets the water, in pixel row `row`."""
         age = float(self.age[sample, diver])
         if age <= 0:
             return
-        scale = float(camera[2])
-        hands_x = float(pixels[sample, diver, [P["left_hand"], P["right_hand"]], 0].mean())
+        scale = float(figure.scale[sample])
+        hands_x = float(figure.pixels[sample, [P["left_hand"], P["right_hand"]], 0].mean())
         drops = self.speed[diver] * age - np.array([0.0, 4.9 * age * age])
         spread = min(0.15 + 1.6 * age, 0.5) * scale
         axes = int(spread), int(spread * 0.22)
@@ -121,10 +119,10 @@ def film_dive(
     frame_times = np.arange(options.frames) / options.rate
     shutter = np.arange(samples) / max(samples, 1) * options.motion_blur / options.rate
     times = (frame_times[:, None] + shutter).ravel()
-    scene = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
+    steps, entries = set_scene(shape, execution[: options.divers], pair, options.frames / options.rate)
     looks = draw_looks(rng, options.divers)
     view = CameraView(rng.uniform(40.0, 48.0), rng.uniform(4.0, 8.0))
-    world = scene.world_at(times)
+    world = between_steps(steps, times)
     flat = view.project(world)
     above = world[..., 1] > 0.0
     camera = _every(follow(flat[::samples, ..., :2], above[::samples], options.size, rng), samples, options.motion_blur)
@@ -142,10 +140,10 @@ def film_dive(
     )
     visible = above & ((pixels >= 0) & (pixels < size)).all(axis=-1)
     venue = int(rng.integers(1 << 62))
-    foam = _Foam(times, scene.entries, rng)
+    foam = _Foam(times, entries, rng)
     middle = slice(samples // 2, None, samples)  # the truth is that of the middle of the shutter
-    truth = Truth(frame_times, pixels[middle, :, :JOINTS], visible[middle, :, :JOINTS], camera[middle])
-    return Film(options, samples, view, venue, camera, figures, water, pixels, foam, truth)
+    truth = Truth(frame_times, pixels[middle, :, :17], visible[middle, :, :17], camera[middle])
+    return Film(options, samples, view, venue, camera, figures, water, foam, truth)
 
 
 def _every(camera: Floats, samples: int, shutter: float) -> Floats:

@@ -60,11 +60,14 @@ def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int =
     difficulty x (.6 execution + .4 synchronisation). Half of the originals are 3 m, half 10 m; every fourth tests.
     """
     relation = Relation.draw(2, seed, symmetric=True)  # the two divers are equal, as in the paper's table 6
+    fall = np.linspace(-0.35, 0.35, frames)[:, None] * [0.0, 1.0]
     lines = ["video,final,execution,synchronisation,difficulty,split,original,event"]
     for index in range(originals):
         rng = np.random.default_rng([seed, 2, index])
         quality, execution = float(rng.uniform(0, 1)), round(float(rng.uniform(4, 9.5)), 1)
-        shown = _two_divers(follow(rng, relation, quality, frames, 25.0), index)
+        signals = follow(rng, relation, quality, frames, 25.0)
+        spots = [0.05 * signal + fall + [side, 0.0] for signal, side in zip(signals, (-0.15, 0.15), strict=True)]
+        shown = Shown(np.stack(spots, axis=1), np.zeros((frames, 2)), index)
         event, split = ("3m", "10m")[index % 2], "test" if index // 2 % 4 == 3 else "train"
         together, difficulty = round(10 * quality, 1), (2.0, 3.1, 3.4)[index % 3]
         final = f"{difficulty * (0.6 * execution + 0.4 * together):.2f}"
@@ -76,11 +79,10 @@ def make_tasd2(root: Path, *, originals: int = 12, frames: int = 24, seed: int =
     return root
 
 
-def _two_divers(signals: tuple[Floats, Floats], seed: int) -> Shown:
-    """Two spots side by side that fall through the picture and sway as the (row, 2) signals say."""
-    fall = np.linspace(-0.35, 0.35, len(signals[0]))[:, None] * [0.0, 1.0]
-    spots = [0.05 * signal + fall + [side, 0.0] for signal, side in zip(signals, (-0.15, 0.15), strict=True)]
-    return Shown(np.stack(spots, axis=1), np.zeros((len(fall), 2)), seed)
+def athlete_and_camera(rng: np.random.Generator, seed: int, quality: float, frames: int, texture: int) -> Shown:
+    """An athlete, and a camera that follows it the better the higher the quality."""
+    athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, 25.0))
+    return Shown(athlete[:, None], camera, texture)
 
 
 def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) -> Path:
@@ -91,15 +93,13 @@ def make_aqa7(root: Path, *, samples: int = 6, frames: int = 24, seed: int = 0) 
     """
     rows: dict[str, list[tuple[int, int, int]]] = {"train": [], "test": []}
     for action, name in enumerate(ACTIONS, start=1):
-        relation = Relation.draw(2, seed)
         for index in range(1, samples + 1):
             rng = np.random.default_rng([seed, 7, action, index])
             quality = float(rng.uniform(0, 1))
             rows["test" if index % 3 == 2 else "train"].append((action, index, round(100 * (20 + 80 * quality))))
             if (action, index) == (len(ACTIONS), samples):
                 continue
-            athlete, camera = (0.08 * signal for signal in follow(rng, relation, quality, frames, 25.0))
-            shown = Shown(athlete[:, None], camera, seed=action)
+            shown = athlete_and_camera(rng, seed, quality, frames, action)
             write_avi(root / "Actions" / name / f"{index:03d}.avi", shown.pictures(SIZE), 25.0)
     for side, listed in rows.items():
         matrix = np.array([*listed, *listed[:1]], dtype=np.float64)

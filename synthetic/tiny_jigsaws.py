@@ -1,11 +1,8 @@
 """A JIGSAWS set in the official layout, with its traps: CRLF, empty columns, more frames than rows, crossed slaves.
 
-    make_jigsaws(Path("made"), trials=12)
-
 Each hand of the surgeon is a leader with seven latent channels (position, turning, gripper), the instrument it
-drives is the follower (`synthetic.planted_relation`); the six items of the rating follow from how well it follows. A
-surgeon's skill and a trial's luck make the quality. Names are those of the official scored trials, so that every
-protocol works.
+drives is the follower (`synthetic.planted_relation`); the six items of the rating follow from how well it follows.
+Names are those of the official scored trials, so that every protocol works.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.datasets.jigsaws_files import RATE_HZ, TASKS
+from data.datasets.jigsaws import RATE_HZ, TASKS
 from data.splits import JIGSAWS_4FOLD
 from data.store import write_text
 from data.store.arrays import Floats
@@ -57,17 +54,13 @@ def make_jigsaws(
             _write_trial(root / task, trial, tools)
             if videos:
                 _write_views(root / task / "video", trial, tools, int(rng.integers(2, 21)), size)
-            lines.append(_meta_line(trial, items))
+            level = LEVELS.get(trial[-4], "N")
+            lines.append("\t".join([trial, "", level, str(sum(items)), "", *map(str, items)]))
         end = "\n" if task == "Suturing" else "\r\n"
         write_text(root / task / f"meta_file_{task}.txt", end.join(sorted(lines)) + end)
     if "Knot_Tying" in tasks:
         write_text(root / "Knot_Tying" / "kinematics" / "AllGestures" / "Knot_Tying_H002.txt", "")
     return root
-
-
-def _meta_line(trial: str, items: Sequence[int]) -> str:
-    level = LEVELS.get(trial[-4], "N")
-    return "\t".join([trial, "", level, str(sum(items)), "", *(str(item) for item in items)])
 
 
 def official_trials(task: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,21 @@ from data.keypoints.kinect_tables import KIMORE, PARENTS, UI_PRMD
 from data.store import write_bytes
 from data.store.arrays import Floats
 from data.video import write_video
-from synthetic.planted_relation import Relation, follow
-from synthetic.tiny_datasets import SIZE, Shown, write_avi, write_matrix
+from synthetic.tiny_datasets import SIZE, Picture, athlete_and_camera, write_avi, write_matrix
 
 RATE = 25.0
 
 
-def _shown(quality: float, frames: int, seed: int, number: int) -> Shown:
-    """An athlete and a camera, as in the made AQA-7 set."""
+def _filmed(quality: float, frames: int, seed: int, number: int) -> Iterator[Picture]:
     rng = np.random.default_rng([seed, 11, number])
-    athlete, camera = (0.08 * signal for signal in follow(rng, Relation.draw(2, seed), quality, frames, RATE))
-    return Shown(athlete[:, None], camera, seed=number % 3)
+    return athlete_and_camera(rng, seed, quality, frames, number % 3).pictures(SIZE)
 
 
-def _write_frames(folder: Path, shown: Shown, first: int) -> None:
+def _write_frames(folder: Path, pictures: Iterator[Picture], first: int) -> None:
     """Numbered JPEG pictures from `first` on."""
     import cv2
 
-    for number, picture in enumerate(shown.pictures(SIZE), start=first):
+    for number, picture in enumerate(pictures, start=first):
         write_bytes(folder / f"{number:06d}.jpg", bytes(cv2.imencode(".jpg", picture[..., ::-1])[1]))
 
 
@@ -63,7 +60,7 @@ def make_mtl_aqa(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0
         }  # fmt: skip
         sides["test" if number % 4 == 3 else "train"].append(key)
         if number < count - 1:
-            _write_frames(root / f"whole_videos_frames/{key[0]:02d}", _shown(quality, frames, seed, number), first)
+            _write_frames(root / f"whole_videos_frames/{key[0]:02d}", _filmed(quality, frames, seed, number), first)
     folder = root / "MTL-AQA_split_0_data"
     _write_pickle(folder / "final_annotations_dict.pkl", annotations)
     for side, keys in sides.items():
@@ -87,8 +84,8 @@ def make_finediving(root: Path, *, count: int = 12, frames: int = 20, seed: int 
         coarse[key] = {"dive_score": score, "difficulty": difficulty, "judge_scores": panel}
         sides["test" if number % 4 == 3 else "train"].append(key)
         missing = 2 * (number == count - 1)
-        shown = _shown(quality, frames - missing, seed, number)
-        _write_frames(root / f"FineDiving/{key[0]}/{key[1]}", shown, 400 + number)
+        pictures = _filmed(quality, frames - missing, seed, number)
+        _write_frames(root / f"FineDiving/{key[0]}/{key[1]}", pictures, 400 + number)
     _write_pickle(root / "Annotations/fine-grained_annotation_aqa.pkl", annotations)
     _write_pickle(root / "Annotations/FineDiving_coarse_annotation.pkl", coarse)
     for side, keys in sides.items():
@@ -114,8 +111,7 @@ def make_lists(kind: str, root: Path, *, count: int = 12, frames: int = 20, seed
         side = "test" if number % 8 > 5 else "train"
         lines[side].append(("\t" if apparatus else " ").join([name, *map(str, cells)]))
         if number < count - 1:
-            shown = _shown(quality, frames, seed, number)
-            write_video(root / f"videos/{name}.mp4", shown.pictures(SIZE), RATE)
+            write_video(root / f"videos/{name}.mp4", _filmed(quality, frames, seed, number), RATE)
     for side, listed in lines.items():
         name = f"{side}.txt" if apparatus else f"{side}_dataset.txt"
         write_bytes(root / name, "".join(f"{line}\n" for line in listed).encode())
@@ -131,7 +127,7 @@ def make_unlv(root: Path, *, count: int = 12, frames: int = 20, seed: int = 0) -
             levels[number] = (1.5, 3.2, 3.4)[number % 3]
             final[number] = round(levels[number] * (10 + 20 * quality) if task == "diving" else 12 + 4 * quality, 2)
             place = root / folder / videos / f"{number + 1:03d}.avi"
-            write_avi(place, _shown(quality, frames, seed, number).pictures(SIZE), RATE)
+            write_avi(place, _filmed(quality, frames, seed, number), RATE)
         write_matrix(root / folder / scores, "overall_scores", final[:, None])
         if task == "diving":
             write_matrix(root / folder / "diving_difficulty_level.mat", "difficulty_level", levels[:, None])

@@ -145,7 +145,7 @@ def order_of_calls(roots: list[Place], listed: list[Place]) -> list[Place]:
                 if matches(target, used, attribute, mentioned):
                     reach(target)
             owner = name.rpartition(".")[0]
-            for inner in (f"{owner}.{used}" if attribute else used,):
+            for inner in (f"{owner}.{used}" if attribute else used, f"{used}.__getitem__"):  # an object that is built
                 if inner in here and isinstance(here[inner], Function):
                     follow((inner, file))
 

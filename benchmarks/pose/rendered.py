@@ -18,14 +18,15 @@ from rich.table import Table
 
 from benchmarks.pose.box import run_stage
 from benchmarks.pose.measure import COLUMNS, mean_row, measure
+from benchmarks.pose.spectators import seat_people
 from data.video import decode, probe
 from synthetic.dives import read_truth, render_dives
 
 KINDS: dict[str, dict[str, Any]] = {
     "demo": {},
-    "crowd": {"spectators": True, "motion_blur": 0.5},
-    "broadcast": {"size": (454, 256), "divers": 1, "spectators": True, "motion_blur": 0.6},
-    "poor": {"size": (454, 256), "divers": 1, "spectators": True, "motion_blur": 0.6},
+    "crowd": {"audience": seat_people, "motion_blur": 0.5},
+    "broadcast": {"size": (454, 256), "divers": 1, "audience": seat_people, "motion_blur": 0.6},
+    "poor": {"size": (454, 256), "divers": 1, "audience": seat_people, "motion_blur": 0.6},
 }
 """Options of `synthetic.rendering` by kind."""
 

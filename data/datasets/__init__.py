@@ -1,7 +1,6 @@
 """Data sets: each official layout of labels and files becomes a list of records."""
 
-from data.datasets.data_recipes import DataReport, check_data, kind_of
 from data.datasets.jigsaws import jigsaws_folder, kinematics_of, trial_of
-from data.datasets.listing import list_records
+from data.datasets.listing import DataReport, check_data, kind_of, list_records
 
 __all__ = ["DataReport", "check_data", "jigsaws_folder", "kind_of", "kinematics_of", "list_records", "trial_of"]

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import clip, read_bytes
-from data.errors import DataError, UsageError
-from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
+from data.datasets.score_lists import join_lists
+from data.datasets.tables import clip, first_file, read_bytes
+from data.errors import DataError
+from data.video import VIDEO_SUFFIXES, Listing
 
 ACTIONS = ("diving", "gym_vault", "ski_big_air", "snowboard_big_air", "sync_diving_3m", "sync_diving_10m")
 """Folder and task of action 1, 2, ... 6."""
@@ -38,29 +39,26 @@ def list_aqa7(root: Path) -> Listing:
         UsageError: no lists in `root`.
         DataError: a damaged list, a sample with contradicting scores or on both sides, or no video at all.
     """
-    samples: dict[tuple[int, int], tuple[str, float]] = {}
-    problems: list[str] = []
+    tables = {}
     for side in ("train", "test"):
-        path = _list_file(root, side)
-        rows = read_list(path, f"consolidated_{side}_list")
-        repeats = _add(samples, rows, side, path)
-        problems += [f"{path.name}: {repeats} duplicate row(s) dropped"] if repeats else []
-    divisor = 100.0 if max(score for _, score in samples.values()) > MAX_POINTS else 1.0
-    videos = _videos(root)
-    records = []
-    for (action, index), (side, score) in samples.items():
-        video = videos.pop((action, index), None)
-        if video is None:
-            problems.append(f"{ACTIONS[action - 1]}/{index:03d}: listed for {side}, but has no video")
-            continue
-        labels = Labels(score=score / divisor)
-        records.append(
-            Record(video.relative_to(root).as_posix(), video, task=ACTIONS[action - 1], labels=labels, split=side)
-        )
-    if not records:
-        raise DataError("none of the listed samples has a video", where=root, fix="Expected Actions/diving/001.avi")
-    problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in videos.values()]
-    return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
+        name, fix = f"split_4_{side}_list.mat", "Give the folder that holds Actions and Split_4"
+        path = first_file(root, [""], [f"Split_4/{name}", name], fix)
+        tables[side] = path, read_list(path, f"consolidated_{side}_list")
+    divisor = 100.0 if max(rows[:, 2].max() for _, rows in tables.values()) > MAX_POINTS else 1.0
+    lists, problems = {}, []
+    for side, (path, rows) in tables.items():
+        scores: dict[str, float] = {}
+        for action, index, score in rows.tolist():
+            name = f"{ACTIONS[int(action) - 1]}/{int(index):03d}"
+            if (first := scores.setdefault(name, score)) != score:
+                what = f"'{name}' has the scores {first:g} and {score:g}"
+                raise DataError(what, where=path, fix="Get the list again")
+        if repeats := len(rows) - len(scores):
+            problems.append(f"{path.name}: {repeats} duplicate row(s) dropped")
+        lists[side] = path, [(name, {"score": score / divisor}) for name, score in scores.items()]
+    expected = "Actions, one folder an action"
+    listing = join_lists(root, lists, _videos(root), "score", lambda name: name.partition("/")[0], expected)
+    return Listing(listing.records, (*problems, *listing.problems))
 
 
 def read_list(path: Path, variable: str) -> NDArray[np.float64]:
@@ -72,50 +70,22 @@ def read_list(path: Path, variable: str) -> NDArray[np.float64]:
     except ValueError as error:
         fix = f"Expected a MATLAB 5 file with the numeric matrix {variable} (n x 3)"
         raise DataError(f"unusable list: {clip(str(error), 200)}", where=path, fix=fix) from error
-    _check(rows, path)
-    return rows
-
-
-def _check(rows: NDArray[np.float64], path: Path) -> None:
     whole = np.modf(rows[:, :2])[0] == 0
     good = whole.all(axis=1) & ((rows >= [1, 1, 0]) & (rows <= [len(ACTIONS), 999_999, 999_999])).all(axis=1)
     if not good.all():
         index = int(np.argmin(good))
-        shown = [float(value) for value in rows[index]]
-        raise DataError(f"row {index + 1} is {shown}", where=path, fix="Expected [action 1..6, sample index, score]")
+        what = f"row {index + 1} is {rows[index].tolist()}"
+        raise DataError(what, where=path, fix="Expected [action 1..6, sample index, score]")
+    return rows
 
 
-def _list_file(root: Path, side: str) -> Path:
-    name = f"split_4_{side}_list.mat"
-    for path in (root / "Split_4" / name, root / name):
-        if path.is_file():
-            return path
-    raise UsageError(f"no Split_4/{name}", where=root, fix="Give the folder that holds Actions and Split_4")
-
-
-def _add(samples: dict[tuple[int, int], tuple[str, float]], rows: NDArray[np.float64], side: str, path: Path) -> int:
-    """Enter the rows; returns how many repeated an earlier one exactly."""
-    repeats = 0
-    for action, index, score in rows:
-        key = (int(action), int(index))
-        first = samples.setdefault(key, (side, float(score)))
-        name = f"{ACTIONS[key[0] - 1]}/{key[1]:03d}"
-        if first[0] != side:
-            raise DataError(f"'{name}' is listed for training and for test", where=path, fix="Get the lists again")
-        if first[1] != score:
-            what = f"'{name}' has the scores {first[1]:g} and {score:g}"
-            raise DataError(what, where=path, fix="Get the list again")
-        repeats += 1
-    return repeats - len({(int(a), int(i)) for a, i, _ in rows})
-
-
-def _videos(root: Path) -> dict[tuple[int, int], Path]:
-    """Videos by (action, sample index); Actions/ACTION first, then ACTION and ACTION-out directly below the root."""
-    videos: dict[tuple[int, int], Path] = {}
-    for number, action in enumerate(ACTIONS, start=1):
+def _videos(root: Path) -> dict[str, Path]:
+    """Videos by sample; Actions/ACTION first, then ACTION and ACTION-out directly below the root."""
+    videos: dict[str, Path] = {}
+    for action in ACTIONS:
         for folder in (root / "Actions" / action, root / action, root / f"{action}-out"):
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
                 named = re.fullmatch(r"\d{1,6}", path.stem, re.ASCII)
                 if named and path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-                    videos.setdefault((number, int(path.stem)), path)
+                    videos.setdefault(f"{action}/{int(path.stem):03d}", path)
     return videos

@@ -18,17 +18,17 @@ score, "execution" the same without the difficulty: final / difficulty.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data.datasets.score_lists import checked_score
-from data.datasets.tables import clip, read_bytes
-from data.errors import DataError, UsageError
+from data.datasets.tables import clip, first_file, read_bytes
+from data.errors import DataError
 from data.store.restricted_pickle import load_plain
 from data.video import FrameFolder, Labels, Listing, Record
 from data.video.frame_folder import numbered_pictures
@@ -125,33 +125,27 @@ FINEDIVING = DivingLayout(
 )
 
 
-def list_mtl_aqa(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
-    """The dives of an MTL-AQA copy, each with its official split; see `_list`."""
-    return _list(root, MTL_AQA, score, frame_rate)
-
-
-def list_finediving(root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
-    """The dives of a FineDiving copy, with official split and boundaries of sub-actions; see `_list`."""
-    return _list(root, FINEDIVING, score, frame_rate)
-
-
-def _list(root: Path, layout: DivingLayout, score: str, frame_rate: float) -> Listing:
-    """The dives of one layout; what the lists name and the copy lacks becomes a problem line.
+def list_dives(layout: DivingLayout, root: Path, *, score: str = "", frame_rate: float = 0.0) -> Listing:
+    """The dives of one layout with their official split; what the lists name and the copy lacks is a problem line.
 
     Groups: "competition", the video that a dive is from (the official splits have most of them on both sides).
     `score` is "final" (default) or "execution", `frame_rate` in frames per second (0: `FRAME_RATE`).
+
+    Raises UsageError: an annotation or a list is missing, or no such score; DataError: a damaged or contradicting file,
+    or none of the dives has frames.
     """
     score = checked_score(score or "final", ["final", "execution"])
-    path = _find(root, layout.folders, layout.annotations)
+    find = partial(first_file, root, layout.folders, fix=f"It belongs in {root / layout.folders[0]}")
+    path = find(layout.annotations)
     annotations = load_plain(read_bytes(path), path)
     if not isinstance(annotations, dict):
         raise DataError("holds no dict of dives", where=path, fix=AGAIN)
-    folder = _folder_finder(root, layout.frames)
+    folder = cache(partial(_folder, root, layout.frames))  # MTL-AQA has many dives in one
     sides: dict[Any, str] = {}
     panels = _panels(root, layout)
     records, problems = [], []
     for side, names in layout.lists.items():
-        listed = _find(root, layout.folders, names)
+        listed = find(names)
         for key in _dives(listed, layout.keys):
             name = layout.id(*key)
             if sides.setdefault(key, side) != side:
@@ -193,13 +187,6 @@ def _panels(root: Path, layout: DivingLayout) -> dict[Any, tuple[float, ...]]:
     return panels
 
 
-def _find(root: Path, folders: Sequence[str], names: Sequence[str]) -> Path:
-    for path in (root / folder / name for name in names for folder in folders):
-        if path.is_file():
-            return path
-    raise UsageError(f"no {names[0]}", where=root, fix=f"It belongs in {root / folders[0]}")
-
-
 def _dives(path: Path, kinds: tuple[type, type]) -> list[tuple[Any, Any]]:
     listed = load_plain(read_bytes(path), path)
     keys = [_key(key, kinds) for key in listed] if isinstance(listed, list) else [None]
@@ -227,14 +214,9 @@ def _chosen(dive: AnnotatedDive, score: str, name: str, path: Path) -> float:
     return dive.score / dive.difficulty
 
 
-def _folder_finder(root: Path, places: Sequence[str]) -> Callable[[str], tuple[Path, list[int]]]:
-    """A function from a folder's name to its place and the numbers of its pictures; each folder is listed once."""
-
-    @cache
-    def find(name: str) -> tuple[Path, list[int]]:
-        paths = [root / place / name for place in places]
-        path = next((path for path in paths if path.is_dir()), paths[0])
-        names = os.listdir(path) if path.is_dir() else ()
-        return path, [number for number, _ in numbered_pictures(names)[0]]
-
-    return find
+def _folder(root: Path, places: tuple[str, ...], name: str) -> tuple[Path, list[int]]:
+    """The place of a folder of frames, and the numbers of its pictures."""
+    paths = [root / place / name for place in places]
+    path = next(filter(Path.is_dir, paths), paths[0])
+    names = os.listdir(path) if path.is_dir() else ()
+    return path, [number for number, _ in numbered_pictures(names)[0]]

@@ -1,4 +1,4 @@
-"""A folder of videos, searched recursively, with an optional CSV of scores.
+"""A folder of videos, or of keypoint files without videos, searched recursively, with an optional CSV of scores.
 
     video,score,execution,synchronisation,difficulty,judges,group,subject,split,task
     day1/jump_01.mp4,7.5,,,,7 7.5 8,athlete 3,,train,
@@ -6,20 +6,34 @@
 The first line names the columns, in any order; only `video` is needed. UTF-8, comma, semicolon, tab or bar
 (with any but the comma, "7,5" is a number too). `judges` are the scores of single judges, separated by blanks.
 `group` ties performances together that must not be divided between training and test, `subject` is who performs.
+Rows without a video are reported and left out; rows that repeat a video are dropped when they agree, and when they
+contradict each other the video has no label.
+Of a folder of keypoint files, one a performance, the column `video` names the keypoint file.
 """
 
 from __future__ import annotations
 
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from data.datasets.labelled import COPIES, found_labels, join_listing, split_of
-from data.datasets.tables import Row, number
-from data.store import Storage, address, is_remote
-from data.video import LABELS, Labels, Listing, Record, find_videos
+from data.datasets.tables import MAX_BYTES, Row, clip, inner_path, number, read_bytes, read_table
+from data.errors import DataError, UsageError, nearest
+from data.keypoints import SUFFIXES
+from data.store import RemoteFolder, Storage, address, is_remote
+from data.video import LABELS, VIDEO_SUFFIXES, Labels, Listing, Record, find_videos
 
 COLUMNS = ("video", *LABELS, "judges", "group", "subject", "split", "task")
 CANDIDATES = ("scores.csv", "labels.csv")  # label files that are found without being named
+ALIASES = {"synchronization": "synchronisation", "final": "score", "filename": "video", "file": "video"}
+"""Other names of known columns."""
+
+SUGGESTED = 20  # unknown videos for which a similar name is looked up, which takes time in a large data set
+
+LabelFile = tuple[str | Path, bytes]  # path or address of a label file, and its content
 
 
 def list_folder(
@@ -37,17 +51,28 @@ def list_folder(
         UsageError: no video, no such label file, or two of them and none named.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
-    with found_labels(root, labels, CANDIDATES, storage) as path:
-        if path is None:
-            return find_videos([root], storage, frame_rate)
-        listing = join_listing(find_videos([root], storage, frame_rate), path, COLUMNS, build_record)
-    copies = [str(parent) for parent in path.parents if parent.name.startswith(COPIES)]
-    if not is_remote(root) or not copies:
-        return listing
-    return replace(listing, problems=tuple(text.replace(copies[0], address(root)) for text in listing.problems))
+    table = find_labels(root, labels, CANDIDATES, storage)
+    listing = find_videos([root], storage, frame_rate)
+    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
 
 
-def build_record(record: Record, row: Row) -> Record:
+def list_skeletons(root: Path, *, labels: str | Path | None = None) -> Listing:
+    """The keypoint files below `root` with the labels of its CSV, found and read as in `list_folder`; raises as it."""
+    table = find_labels(root, labels, CANDIDATES)
+    records = []
+    for folder, subfolders, names in os.walk(root):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for path in (Path(folder, name) for name in sorted(names) if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES and path.is_file() and (table is None or path != table[0]):
+                records.append(Record(path.relative_to(root).as_posix(), None, {"keypoints": path}))
+    if not records:
+        fix = f"Keypoint files end in {' '.join(SUFFIXES)}: docs/datasets/skeletons.md"
+        raise UsageError("no keypoint file in this folder", where=root, fix=fix)
+    listing = Listing(tuple(sorted(records, key=lambda record: record.id)))
+    return listing if table is None else join_listing(listing, table, COLUMNS, _build)
+
+
+def _build(record: Record, row: Row) -> Record:
     """The record with what a row of the table says of it."""
     numbers = {name: row.number(name) for name in LABELS}
     cells = row.text("judges").split()
@@ -56,3 +81,93 @@ def build_record(record: Record, row: Row) -> Record:
     labels = Labels(**numbers, judges=judges) if labelled else None
     groups = {kind: row.text(kind) for kind in ("group", "subject") if row.text(kind)}
     return replace(record, labels=labels, groups=groups, split=split_of(row), task=row.text("task"))
+
+
+def find_labels(
+    root: Path, given: str | Path | None, candidates: Sequence[str], storage: Storage | None = None
+) -> LabelFile | None:
+    """The label file: `given`, below `root` or as a path, or the candidate; also where `root` is on a store.
+
+    Raises UsageError: missing, or several; DataError: it cannot be read, or is too large; StorageError: the store does
+    not answer or refuses.
+    """
+    files: dict[str | Path, bytes] = {}
+    if is_remote(root) and (given is None or not Path(given).is_file()):
+        inner = "" if given is None else address(given).removeprefix(address(root)).strip("/")
+        for name in [inner] if inner else candidates:
+            if ".." not in PurePosixPath(name).parts:
+                with suppress(FileNotFoundError):
+                    files[f"{address(root)}/{name}"] = RemoteFolder(root, storage or Storage()).read(name, MAX_BYTES)
+    else:
+        paths = [root / name for name in candidates] if given is None else [root / given, Path(given)]
+        files = {path: read_bytes(path) for path in paths if path.is_file()}
+    if not files and given is not None:
+        raise UsageError("no such label file", where=given, fix="Check dataset.labels")
+    if len(files) > 1 and given is None:
+        names = [PurePosixPath(place).name for place in files]
+        fix = f"Say which: dataset.labels={names[0]}"
+        raise UsageError(f"several label files: {', '.join(names)}", where=address(root), fix=fix)
+    return next(iter(files.items()), None)
+
+
+def split_of(row: Row) -> str | None:
+    """The row's fixed split, None where the cell is empty. Raises DataError: neither "train" nor "test"."""
+    text = row.text("split").lower()
+    if text not in ("", "train", "test"):
+        raise DataError(f"the split is '{clip(text)}'", where=row.where, fix="Write train or test, or leave it empty")
+    return text or None
+
+
+def key_of(name: str) -> str:
+    """A name compared without its video suffix and in one Unicode form: "3m/001.mp4" and "3m/001" are the same."""
+    if not name:
+        return ""
+    path = PurePosixPath(unicodedata.normalize("NFC", name.replace("\\", "/")))
+    return str(path.with_suffix("")) if path.suffix.lower() in VIDEO_SUFFIXES else str(path)
+
+
+def join_listing(
+    listing: Listing, file: LabelFile, columns: tuple[str, ...], build: Callable[[Record, Row], Record]
+) -> Listing:
+    """The performances of a listing with what the table says of them.
+
+    Args:
+        columns: the columns that are read, "video" first.
+        build: gives a record its labels, groups, task and split from a row.
+
+    Raises DataError: a damaged table, or a row with an impossible cell; names the file and the line.
+    """
+    table, unread = read_table(*file, columns, ALIASES)
+    videos = {record.id: record for record in listing.records}
+    rows, problems = _match(table, videos)
+    records = []
+    for name, record in videos.items():
+        listed = rows.get(name, [])
+        built = [build(record, row) for row in listed]
+        chosen = built[0] if built else record
+        if any(other != chosen for other in built):
+            lines = ", ".join(row.where.rpartition(":")[2] for row in listed)
+            fault = f"contradicting labels for '{record.name}' in lines {lines}; it has none now"
+            problems.append(f"{listed[0].where}: {fault}")
+            chosen = replace(chosen, labels=None, split=None)
+        else:
+            problems += [f"{row.where}: '{record.name}' is listed again with the same labels" for row in listed[1:]]
+        records.append(chosen)
+    unlabelled = [record.name for record in records if record.id not in rows]
+    problems += [f"{clip(name, 200)}: a video that {PurePosixPath(file[0]).name} does not list" for name in unlabelled]
+    return Listing(tuple(records), (*listing.problems, *unread, *problems))
+
+
+def _match(table: Sequence[Row], videos: dict[str, Record]) -> tuple[dict[str, list[Row]], list[str]]:
+    by_form = {unicodedata.normalize("NFC", name): name for name in videos}
+    rows: dict[str, list[Row]] = {}
+    problems: list[str] = []
+    for row in table:
+        wanted = inner_path(row.text("video"), where=row.where)
+        name = wanted if wanted in videos else by_form.get(unicodedata.normalize("NFC", wanted))
+        if name is None:
+            hint = f" ({clip(nearest(wanted, videos), 120)})" if len(problems) < SUGGESTED else ""
+            problems.append(f"{row.where}: no video '{clip(wanted, 200)}'{hint}")
+        else:
+            rows.setdefault(name, []).append(row)
+    return rows, problems

@@ -1,4 +1,4 @@
-"""JIGSAWS in its official layout: one record per video view, both views of a trial tied together.
+"""JIGSAWS (Gao et al., M2CAI 2014) in its official layout: one record per video view, a trial's views tied together.
 
     ROOT/TASK/video/TASK_X00n_capture{1,2}.avi
     ROOT/TASK/kinematics/AllGestures/TASK_X00n.txt
@@ -9,24 +9,41 @@ TASK is Suturing, Needle_Passing or Knot_Tying, X the surgeon, n the trial. The 
 exist (39 + 28 + 36 are scored); what it lists and the copy lacks becomes a problem line. A trial without any
 video (a kinematics-only copy has none) is one record with `path` None, named after its kinematics file. New trials,
 which have no score yet, need no meta file: `list_jigsaws(root, unscored=True)` lists whatever has a file.
+
+Kinematics: no header, 30 rows a second, 76 numbers a row separated by blanks, in four blocks of 19:
+master left, master right, and the two slaves. Each block is the tooltip's position (3, m), rotation matrix
+(9, row by row), translational velocity (3, m/s), rotational velocity (3, rad/s) and gripper angle (1, rad).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from data.datasets.jigsaws_files import TASKS, TRIAL, Rating, parse_meta
-from data.datasets.tables import clip
-from data.errors import DataError, UsageError, nearest
+import numpy as np
+from numpy.typing import NDArray
+
+from data.datasets.tables import at_line, clip, read_bytes, read_text
+from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
 VIEWS = ("capture1", "capture2")
+COLUMNS = 76
+BLOCK = 19
+RATE_HZ = 30.0  # kinematics rows (and nominal video frames) a second
+TASKS = ("Suturing", "Needle_Passing", "Knot_Tying")
+
+TRIAL = re.compile(rf"({'|'.join(TASKS)})_([A-Z])(\d{{3}})", re.ASCII)
+"""Task, surgeon and trial number (the supertrial) in a trial's name."""
+
+EXPECTED = "Get the file again; expected 76 numbers a line"
+_ALLOWED = b"0123456789+-.eE \t\n"
+_INTEGER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-def list_jigsaws(
-    root: Path, *, tasks: Sequence[str] = TASKS, views: Sequence[str] = VIEWS, unscored: bool = False
-) -> Listing:
+def list_jigsaws(root: Path, *, tasks: Sequence[str] = TASKS, unscored: bool = False) -> Listing:
     """The scored trials of a JIGSAWS copy.
 
     Ids are paths below `root`, such as "Suturing/video/Suturing_B001_capture1.avi"; the score is the GRS, and the
@@ -37,15 +54,12 @@ def list_jigsaws(
     Args:
         root: the folder that holds the task folders.
         tasks: which tasks to list.
-        views: which of the two cameras to list.
         unscored: also list the trials without a score, and expect neither a meta file nor both views.
 
     Raises:
-        UsageError: an unknown task or view, or no task folder in `root`.
+        UsageError: no task folder in `root`.
         DataError: a damaged or contradicting meta file, or nothing at all to use.
     """
-    _check_names("task", tasks, TASKS)
-    _check_names("view", views, VIEWS)
     present = [task for task in tasks if (root / task).is_dir()]
     if not present:
         fix = "Give the folder that holds them; for your own videos --config folder"
@@ -53,22 +67,12 @@ def list_jigsaws(
             fix = f"Give the folder above {root.name}"
         raise UsageError(f"none of the folders {', '.join(tasks)} is here", where=root, fix=fix)
     problems = [f"{task}: no such folder in {root.name}" for task in tasks if task not in present and not unscored]
-    records: list[Record] = []
-    for task in present:
-        listing = _list_task(root, task, views, unscored)
-        records += listing.records
-        problems += listing.problems
+    records = [record for task in present for record in _list_task(root / task, unscored, problems)]
     if not records:
         why = clip("; ".join(problems), 300) or "empty"
         what = f"no {'' if unscored else 'scored '}trial with any input ({why})"
         raise DataError(what, where=root, fix="Compare with the official layout")
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
-
-
-def _check_names(what: str, given: Sequence[str], allowed: Sequence[str]) -> None:
-    for name in [given] if isinstance(given, str) else given:
-        if name not in allowed or isinstance(given, str):
-            raise UsageError(f"unknown {what} '{clip(name)}'", fix=f"Give a list of names: {nearest(name, allowed)}")
 
 
 def jigsaws_folder(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
@@ -97,87 +101,74 @@ def trial_of(stem: str) -> str:
     return trial if view in VIEWS else stem
 
 
-def _list_task(root: Path, task: str, views: Sequence[str], unscored: bool) -> Listing:
-    meta = root / task / f"meta_file_{task}.txt"
+def _list_task(folder: Path, unscored: bool, problems: list[str]) -> Iterator[Record]:
+    task, meta = folder.name, folder / f"meta_file_{folder.name}.txt"
     if not meta.is_file() and not unscored:
-        return Listing((), (f"{task}: no {meta.name}, so none of its trials has a score",))
-    ratings, problems = _unique(parse_meta(meta) if meta.is_file() else (), task)
-    videos, doubles = _by_stem(root / task / "video")
-    problems += [f"{task}/video/{name}: a second file for the same view, left out" for name in doubles]
-    scores: dict[str, Labels | None] = {
-        rating.trial: Labels(score=float(rating.grs), judges=tuple(map(float, rating.items))) for rating in ratings
+        problems.append(f"{task}: no {meta.name}, so none of its trials has a score")
+        return
+    scores: dict[str, Labels | None] = {**(_scores(meta, task, problems) if meta.is_file() else {})}
+    videos = _by_stem(folder / "video", problems)
+    files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
+    rest = {  # that the meta file gives no score
+        "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scores),
+        "kinematics file": [p.stem for p in files if p.stem not in scores and not p.name.startswith(".")],
     }
-    rest = _unscored_stems(root / task, scores, videos)
     if unscored:
         scores |= dict.fromkeys(sorted({trial_of(stem) for stems in rest.values() for stem in stems}))
-    records: list[Record] = []
     for trial, labels in scores.items():
-        sidecars, missing = _sidecars(root / task, trial)
-        problems += [f"{trial}: {text}" for text in missing]
-        trial_records = list(_trial_records(root, task, trial, labels, views, videos, sidecars))
-        records += trial_records
-        if unscored:
-            continue
-        absent = [v for v in views if f"{trial}_{v}" not in videos] if videos else []
-        problems += [f"{trial}: no video of {view}" for view in absent]
-        if not trial_records:
-            problems.append(f"{trial}: listed in {meta.name}, but has no input")
-    if not unscored:
-        for what, stems in rest.items():
-            if stems:
-                problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
-    return Listing(tuple(records), tuple(problems))
+        sidecars = _sidecars(folder, trial, problems)
+        records = list(_trial_records(folder, trial, labels, videos, sidecars))
+        yield from records
+        if not unscored:
+            absent = [view for view in VIEWS if f"{trial}_{view}" not in videos] if videos else []
+            problems += [f"{trial}: no video of {view}" for view in absent]
+            problems += [] if records else [f"{trial}: listed in {meta.name}, but has no input"]
+    for what, stems in rest.items():
+        if stems and not unscored:
+            problems.append(f"{task}: {len(stems)} {what}(s) without a score: {clip(', '.join(stems), 400)}")
 
 
-def _unique(ratings: Sequence[Rating], task: str) -> tuple[list[Rating], list[str]]:
-    """The ratings without exact duplicates, and a line for each duplicate."""
+def _scores(meta: Path, task: str, problems: list[str]) -> dict[str, Labels]:
+    """The GRS and its items by trial; exact duplicates are reported."""
     kept: dict[str, Rating] = {}
-    problems = []
-    for rating in ratings:
+    for rating in parse_meta(meta):
         if not rating.trial.startswith(f"{task}_"):
             raise DataError(f"'{rating.trial}' belongs to another task", where=rating.where, fix="Get the file again")
         first = kept.setdefault(rating.trial, rating)
-        if first is rating:
-            continue
         if (first.level, first.items) != (rating.level, rating.items):
             what = f"'{rating.trial}' has other scores than in {first.where}"
             raise DataError(what, where=rating.where, fix="Keep one")
-        problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
-    return list(kept.values()), problems
+        if first is not rating:
+            problems.append(f"{rating.where}: '{rating.trial}' is listed again with the same scores")
+    return {trial: Labels(score=float(r.grs), judges=tuple(map(float, r.items))) for trial, r in kept.items()}
 
 
-def _by_stem(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Videos by file name without suffix (.avi first, as in the official copy), and the names left over."""
+def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """Videos by file name without suffix (.avi first, as in the official copy); second ones are reported."""
     kept: dict[str, Path] = {}
-    left = []
     paths = folder.iterdir() if folder.is_dir() else ()
     usable = [p for p in paths if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")]
     for path in sorted(usable, key=lambda p: (p.suffix.lower() != ".avi", p.name)):
         if kept.setdefault(path.stem, path) is not path:
-            left.append(clip(path.name))
-    return kept, left
+            place = f"{folder.parent.name}/video/{clip(path.name)}"
+            problems.append(f"{place}: a second file for the same view, left out")
+    return kept
 
 
-def _sidecars(folder: Path, trial: str) -> tuple[dict[str, Path], list[str]]:
-    """Kinematics and transcription of a trial, and what is missing or empty."""
+def _sidecars(folder: Path, trial: str, problems: list[str]) -> dict[str, Path]:
+    """Kinematics and transcription of a trial where they hold something; missing kinematics are reported."""
     kinematics = folder / "kinematics" / "AllGestures" / f"{trial}.txt"
     places = {"kinematics": kinematics, "transcription": folder / "transcriptions" / f"{trial}.txt"}
     kept = {kind: path for kind, path in places.items() if path.is_file() and path.stat().st_size > 0}
-    if "kinematics" in kept:
-        return kept, []
-    return kept, ["empty kinematics file" if kinematics.is_file() else "no kinematics file"]
+    if "kinematics" not in kept:
+        problems.append(f"{trial}: {'empty' if kinematics.is_file() else 'no'} kinematics file")
+    return kept
 
 
 def _trial_records(
-    root: Path,
-    task: str,
-    trial: str,
-    labels: Labels | None,
-    views: Sequence[str],
-    videos: dict[str, Path],
-    sidecars: dict[str, Path],
+    folder: Path, trial: str, labels: Labels | None, videos: dict[str, Path], sidecars: dict[str, Path]
 ) -> Iterator[Record]:
-    names = {view: f"{trial}_{view}" for view in views} | {"none": trial}
+    names = {view: f"{trial}_{view}" for view in VIEWS} | {"none": trial}
     inputs: dict[str, Path | None] = {view: videos[name] for view, name in names.items() if name in videos}
     if not inputs and "kinematics" in sidecars:
         inputs = {"none": None}
@@ -185,14 +176,95 @@ def _trial_records(
     if match := TRIAL.fullmatch(trial):
         groups |= {"subject": match[2], "supertrial": str(int(match[3]))}
     for view, path in inputs.items():
-        record_id = (path or sidecars["kinematics"]).relative_to(root).as_posix()
-        yield Record(record_id, path, sidecars, task, labels, {**groups, "view": view})
+        record_id = (path or sidecars["kinematics"]).relative_to(folder.parent).as_posix()
+        yield Record(record_id, path, sidecars, folder.name, labels, {**groups, "view": view})
 
 
-def _unscored_stems(folder: Path, scored: Collection[str], videos: Collection[str]) -> dict[str, list[str]]:
-    """Names of the videos and of the kinematics files that the meta file gives no score."""
-    files = sorted((folder / "kinematics" / "AllGestures").glob("*.txt"))
-    return {
-        "video": sorted(stem for stem in videos if stem.rpartition("_")[0] not in scored),
-        "kinematics file": [p.stem for p in files if p.stem not in scored and not p.name.startswith(".")],
-    }
+@dataclass(frozen=True)
+class Rating:
+    """One line of a meta file.
+
+    The six items are, in this order: respect for tissue, suture and needle handling, time and motion, flow of
+    operation, overall performance, quality of final product.
+    """
+
+    trial: str  # such as "Suturing_B001"
+    level: str  # self-proclaimed: E (expert), I (intermediate) or N (novice)
+    grs: int  # global rating score, the sum of `items`
+    items: tuple[int, ...]
+    where: str  # `file:line`
+
+
+def parse_kinematics(path: Path) -> NDArray[np.float64]:
+    """The (rows, 76) float64 numbers of a kinematics file, in file order.
+
+    Raises DataError: empty, a row that has not 76 columns (the last one: truncated), a cell that is not a finite
+    number; names the file and the line. A file cut inside the last number of its last row looks whole and is read.
+    """
+    content = read_bytes(path).replace(b"\r\n", b"\n").rstrip()
+    if not content:
+        raise DataError("empty kinematics file", where=path, fix=EXPECTED)
+    lines = content.split(b"\n")
+    if content.translate(None, _ALLOWED):
+        raise _odd_cell(path, lines)
+    counts = [len(line.split()) for line in lines]
+    for index, count in enumerate(counts):
+        if count != COLUMNS:
+            cut = 0 < index == len(counts) - 1 and count < COLUMNS
+            what = f"{'the last row is truncated: ' if cut else ''}{count} columns instead of {COLUMNS}"
+            raise DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+    try:
+        rows = np.array([float(cell) for cell in content.split()], dtype=np.float64).reshape(len(lines), COLUMNS)
+    except ValueError:
+        raise _odd_cell(path, lines) from None
+    if not np.isfinite(rows).all():
+        raise _odd_cell(path, lines)
+    return rows
+
+
+def _odd_cell(path: Path, lines: list[bytes]) -> DataError:
+    """The error for the first cell that is no finite number (there is one)."""
+    for index, line in enumerate(lines):
+        for column, cell in enumerate(line.split()):
+            if not _finite(cell):
+                what = f"column {column + 1} is '{clip(cell.decode('utf-8', 'backslashreplace'))}', not a finite number"
+                return DataError(what, where=at_line(path, index + 1), fix=EXPECTED)
+    return DataError("holds control characters", where=path, fix="Get the file again; expected plain numbers")
+
+
+def _finite(cell: bytes) -> bool:
+    try:
+        return not cell.translate(None, _ALLOWED) and bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def parse_meta(path: Path) -> tuple[Rating, ...]:
+    """The ratings of a meta file, in file order; empty columns and CRLF are ignored.
+
+    Raises DataError: a line that has not nine filled columns, an unknown trial name, a score that is no whole number,
+    items that do not sum to the GRS; names the file and the line.
+    """
+    ratings = []
+    for index, line in enumerate(read_text(path).split("\n"), start=1):
+        if cells := line.split():
+            ratings.append(_rating(cells, at_line(path, index)))
+    if not ratings:
+        raise DataError("empty meta file", where=path, fix="Get the file again")
+    return tuple(ratings)
+
+
+def _rating(cells: list[str], where: str) -> Rating:
+    fix = "Expected: trial, level, GRS and six items that sum to it"
+    if len(cells) != 9:
+        raise DataError(f"{len(cells)} filled columns instead of 9", where=where, fix=fix)
+    name, level, *scores = cells
+    if not TRIAL.fullmatch(name):
+        raise DataError(f"'{clip(name)}' is not the name of a trial", where=where, fix=f"Such as {TASKS[0]}_B001")
+    for score in scores:
+        if not _INTEGER.fullmatch(score):
+            raise DataError(f"the score '{clip(score)}' is not a whole number", where=where, fix=fix)
+    grs, *items = (int(score) for score in scores)
+    if sum(items) != grs:
+        raise DataError(f"the items sum to {sum(items)}, but the GRS is {grs}", where=where, fix=fix)
+    return Rating(name, level, grs, tuple(items), where)

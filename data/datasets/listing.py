@@ -1,38 +1,136 @@
-"""One table from the kind of a data set to the function that lists it: the only place that knows them all."""
+"""Every kind of data set: how it is listed, where to request it, and how a copy compares with what is published."""
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from data.datasets.aqa7 import list_aqa7
-from data.datasets.diving_frames import list_finediving, list_mtl_aqa
-from data.datasets.folder import list_folder
+from data.datasets.diving_frames import FINEDIVING, MTL_AQA, list_dives
+from data.datasets.folder import list_folder, list_skeletons
 from data.datasets.jigsaws import list_jigsaws
 from data.datasets.rehabilitation import list_kimore, list_ui_prmd
-from data.datasets.score_lists import LISTERS
-from data.datasets.skeletons_folder import list_skeletons
-from data.datasets.tables import clip
+from data.datasets.score_lists import LAYOUTS, list_scores, list_unlv
+from data.datasets.tables import clip, read_bytes
 from data.datasets.tasd2 import list_tasd2
-from data.errors import UsageError, nearest
+from data.errors import DataError, UsageError, nearest, printable
 from data.store import Storage, is_remote, local_path, refuse_ambiguous, refuse_unknown
 from data.video import Listing
 
-KINDS: Mapping[str, Callable[..., Listing]] = {
-    "folder": list_folder,
-    "jigsaws": list_jigsaws,
-    "aqa7": list_aqa7,
-    "tasd2": list_tasd2,
-    "skeletons": list_skeletons,
-    "mtl-aqa": list_mtl_aqa,
-    "finediving": list_finediving,
-    **LISTERS,
-    "ui-prmd": list_ui_prmd,
-    "kimore": list_kimore,
+
+@dataclass(frozen=True)
+class DataSetKind:
+    """One kind of data set; a new one is a function (root, **options) -> Listing and an entry of `KINDS`."""
+
+    lister: Callable[..., Listing]
+    source: str  # what to request where
+    counts: Mapping[str, int] = field(default_factory=dict)  # performances: "all", "train", "test" and by task
+    marks: tuple[str, ...] = ()  # paths below the root, with `*`; any of them shows that a folder is this set
+    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 by path below one of `folders`
+    folders: tuple[str, ...] = ("",)
+
+
+KINDS: Mapping[str, DataSetKind] = {
+    "jigsaws": DataSetKind(
+        list_jigsaws,
+        "request it from the Johns Hopkins University, cirl.lcsr.jhu.edu (form; non-commercial use)",
+        {"all": 206, "Suturing": 78, "Needle_Passing": 56, "Knot_Tying": 72},
+        ("Suturing", "Needle_Passing", "Knot_Tying"),
+    ),
+    "aqa7": DataSetKind(
+        list_aqa7,
+        "download AQA-7 from rtis.oit.unlv.edu/datasets.html",
+        {"all": 1106, "train": 803, "test": 303, "diving": 370, "gym_vault": 176, "ski_big_air": 175}
+        | {"snowboard_big_air": 206, "sync_diving_3m": 88, "sync_diving_10m": 91},
+        ("Split_4/split_4_train_list.mat", "split_4_train_list.mat"),
+    ),
+    "tasd2": DataSetKind(
+        list_tasd2,
+        "we know of no public download; ask the authors of the paper (Gao et al., ECCV 2020)",
+        {"all": 606, "SyncDiving-3m": 238, "SyncDiving-10m": 368},
+        ("tasd2.csv",),
+    ),
+    "mtl-aqa": DataSetKind(
+        partial(list_dives, MTL_AQA),
+        "annotations and Video_List.xlsx: github.com/ParitoshParmar/MTL-AQA; the videos are on YouTube, and"
+        " frame_extractor.sh there writes the frames",
+        {"all": 1412, "train": 1059, "test": 353},
+        tuple(f"{folder}/{name}" for folder in MTL_AQA.folders if folder for name in MTL_AQA.annotations)
+        + MTL_AQA.annotations,
+        {
+            "final_annotations_dict.pkl": "8fda2f55be4f7e8031923c796d5599c357582df759dbd476de6cc40c2b3c81f3",
+            "train_split_0.pkl": "87d5dd2fe704af5ae1130b8d3ab66d2d4287346363fa37f52cee27dfb6730e52",
+            "test_split_0.pkl": "c25d6619e0044182ab303b64f4c0386510c2e17d302aad28f08c5e461319904a",
+        },
+        MTL_AQA.folders,
+    ),
+    "finediving": DataSetKind(
+        partial(list_dives, FINEDIVING),
+        "sign the release agreement in github.com/xujinglin/FineDiving and send it to the address there",
+        {"all": 3000, "train": 2251, "test": 749},
+        tuple(f"{folder}/{name}".lstrip("/") for folder in FINEDIVING.folders for name in FINEDIVING.annotations),
+        {
+            "fine-grained_annotation_aqa.pkl": "b22aef17cc085f49c417aa5b81fb6db6a2698b711959c5a5bbbd1d29c4e8e904",
+            "FineDiving_fine-grained_annotation.pkl": (
+                "228b33f93f751685dca6ec010ec6416245f6f1166c852363980571d9a6eb0cbd"
+            ),
+            "FineDiving_coarse_annotation.pkl": "8dc211a35c2b1ec1dc6f5c9f7e93774b627d812b8ea41d012a85bc1e0e49240e",
+            "train_split.pkl": "a8a1cdcbdef430429fbbd7539d90939982a0c5588a1a1c79117a07372609a4d8",
+            "test_split.pkl": "bcb1f407ad190a68f464c5aa70658e72d34b683a89deccf3ecc9119019896594",
+        },
+        FINEDIVING.folders,
+    ),
+    "fis-v": DataSetKind(
+        partial(list_scores, LAYOUTS["fis-v"]),
+        "lists and the link to the videos: github.com/chmxu/MS_LSTM",
+        {"all": 500, "train": 400, "test": 100},
+        ("fis-v", "Fis-V"),
+        {
+            "train_dataset.txt": "b95cbe65f7118556cc3e6b49b6dadd088d5ac6f4bd524dabbd0c963e431ee543",
+            "test_dataset.txt": "7df4fa1501bb22a5d1c3f56a01131c8af84caea2053995843430fe46d220435b",
+        },
+        ("", "data", "annotations"),
+    ),
+    "fs1000": DataSetKind(
+        partial(list_scores, LAYOUTS["fs1000"]),
+        "github.com/AndyFrancesco29/Audio-Visual-Figure-Skating: ask for the videos at the address there",
+    ),
+    "rhythmic-gymnastics": DataSetKind(
+        partial(list_scores, LAYOUTS["rhythmic-gymnastics"]),
+        "lists and the link to the videos: github.com/qinghuannn/ACTION-NET",
+        {"all": 1000, "train": 800, "test": 200, "Ball": 250, "Clubs": 250, "Hoop": 250, "Ribbon": 250},
+        ("RG_public", "videos/Ball_*", "video/Ball_*"),
+        {
+            "train.txt": "1f54d40d6a3caaaaa86ea085d7f5d53498b86cda3222a8f3dc6887ee5bef17e7",
+            "test.txt": "f56a103c365a1ab2f5f5d7f19e1cf1ffbf2f220f01b27c46ef39ed9dbb0d0bbb",
+        },
+        ("", "data", "annotations"),
+    ),
+    "unlv": DataSetKind(
+        list_unlv,
+        "download diving.tar.gz and gymnastic_vault.tar.gz from rtis.oit.unlv.edu/datasets.html",
+        {"diving": 370, "vault": 176},
+        ("diving/diving_overall_scores.mat", "gymnastic_vault"),
+    ),
+    "ui-prmd": DataSetKind(
+        list_ui_prmd,
+        "download Segmented Movements and Incorrect Segmented Movements from webpages.uidaho.edu/ui-prmd",
+        {"all": 2000},
+        ("Segmented Movements", "Incorrect Segmented Movements"),
+    ),
+    "kimore": DataSetKind(
+        list_kimore, "vrai.dii.univpm.it/content/kimore-dataset names the download", marks=("CG/*/*/Es1", "GPP/*/*/Es1")
+    ),
+    "folder": DataSetKind(list_folder, "your own videos: docs/datasets/folder.md"),
+    "skeletons": DataSetKind(list_skeletons, "your own keypoint files: docs/datasets/skeletons.md"),
 }
-"""Lister by kind; a new kind is a function (root, **options) -> Listing and a line here."""
+"""By name. Counts and hashes are of the publishers' files or papers, which the pages of docs/datasets name."""
 
 
 def list_records(
@@ -60,7 +158,7 @@ def list_records(
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of data set '{clip(kind)}'", fix=nearest(kind, KINDS))
-    accepted = [name for name in inspect.signature(KINDS[kind]).parameters if name not in ("root", "storage")]
+    accepted = [name for name in inspect.signature(KINDS[kind].lister).parameters if name not in ("root", "storage")]
     for name in options:
         if name not in accepted:
             raise UsageError(f"data set kind '{kind}' has no option '{clip(name)}'", fix=nearest(name, accepted))
@@ -75,4 +173,55 @@ def list_records(
     refuse_unknown(root)
     if not root.is_dir():
         raise UsageError("no such folder", where=root, fix="Check dataset.root; names are case sensitive")
-    return KINDS[kind](root, **options)
+    return KINDS[kind].lister(root, **options)
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """How a copy compares."""
+
+    kind: str
+    root: str
+    source: str  # what to request where
+    counts: tuple[tuple[str, int, int | None], ...]  # what is counted, here, and as published (None: not known)
+    files: tuple[tuple[str, str], ...]  # files whose hash is known, each "agrees", "differs" or "missing"
+    problems: tuple[str, ...]  # what the lists name and the copy lacks, or why it cannot be read; one line each
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing is missing and everything known agrees."""
+        agree = all(published in (None, here) for _, here, published in self.counts)
+        return agree and not self.problems and all(state != "differs" for _, state in self.files)
+
+
+def kind_of(root: Path) -> str:
+    """The kind of data set that a folder shows itself to be. Raises UsageError: none or several."""
+    kinds = [kind for kind, entry in KINDS.items() if any(next(root.glob(m), None) for m in entry.marks)]
+    if len(kinds) == 1:
+        return kinds[0]
+    what = f"could be {' or '.join(kinds)}" if kinds else "shows no known layout"
+    raise UsageError(f"this folder {what}", where=root, fix="Name the set: --config PRESET, such as --config fis-v")
+
+
+def check_data(kind: str, root: Path, options: Mapping[str, Any]) -> DataReport:
+    """Compare a copy with what is published; every label file is read, no video is opened."""
+    entry, here, problems = KINDS[kind], Counter[str](), list[str]()
+    try:
+        listing = list_records(kind, root, **options)
+        problems += listing.problems
+        for record in listing.records:
+            here.update(["all", *([record.split] if record.split else []), *([record.task] if record.task else [])])
+    except (DataError, UsageError) as error:
+        problems.append(str(error))
+    names = list(dict.fromkeys(["all", *entry.counts, *sorted(here)]))
+    counts = tuple((name, here[name], entry.counts.get(name)) for name in names)
+    files = tuple((name, _state(root, entry, name)) for name in entry.hashes)
+    return DataReport(kind, printable(root), entry.source, counts, files, tuple(clip(p, 300) for p in problems))
+
+
+def _state(root: Path, entry: DataSetKind, name: str) -> str:
+    for path in (root / folder / name for folder in entry.folders):
+        if path.is_file():
+            agrees = hashlib.sha256(read_bytes(path)).hexdigest() == entry.hashes[name]
+            return "agrees" if agrees else "differs"
+    return "missing"

@@ -34,9 +34,7 @@ _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
     """The segmented movements of the Kinect, correct and incorrect; the only `score` is "correct".
 
-    Raises:
-        UsageError: an unknown score.
-        DataError: no movement with both files.
+    Raises UsageError: an unknown score; DataError: no movement with both files.
     """
     checked_score(score or "correct", ["correct"])
     records, problems = [], []
@@ -68,14 +66,11 @@ def list_ui_prmd(root: Path, *, score: str = "") -> Listing:
 def list_kimore(root: Path, *, score: str = "") -> Listing:
     """The recordings of a KIMORE copy that have joints and a clinical score.
 
-    Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke".
+    Groups: "subject" and "group", the person, and "population", such as "GPP/Stroke". `score` is "ts" (total, default),
+    "po" (primary outcomes) or "cf" (control factors).
 
-    Args:
-        score: "ts" (total, default), "po" (primary outcomes) or "cf" (control factors).
-
-    Raises:
-        UsageError: neither CG nor GPP, or an unknown score.
-        DataError: a damaged assessment, or no recording with joints and score.
+    Raises UsageError: neither CG nor GPP, or an unknown score; DataError: a damaged assessment, or no recording with
+    joints and score.
     """
     score = checked_score(score or "ts", [*_COLUMNS])
     if not any((root / name).is_dir() for name in ("CG", "GPP")):

@@ -8,15 +8,14 @@ names, become problem lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from data.datasets.matlab import read_matrix
-from data.datasets.tables import at_line, clip, number, read_bytes, read_text
+from data.datasets.tables import at_line, clip, first_file, number, read_bytes, read_text
 from data.errors import DataError, UsageError
 from data.video import VIDEO_SUFFIXES, Labels, Listing, Record
 
@@ -32,6 +31,7 @@ class ListLayout:
     videos: tuple[str, ...]  # below the root, folders that may hold the videos, named as in the list
     task: Callable[[str], str]  # the task of a name
     header: bool = False  # whether the first line names the columns
+    score: str = ""  # the label where `dataset.score` is empty, if it is not the first column
 
 
 _SIDES = {side: (f"{side}_dataset.txt", f"{side}.txt") for side in ("train", "test")}
@@ -50,23 +50,22 @@ LAYOUTS: Mapping[str, ListLayout] = {
         ("videos", "video", "RG_public", ""),
         lambda name: name.partition("_")[0],
         header=True,
+        score="total",
     ),
 }
-FIRST = {"rhythmic-gymnastics": "total"}  # the score where `dataset.score` is empty, if it is not the first column
 
 
-def list_scores(kind: str, root: Path, *, score: str = "") -> Listing:
-    """The performances of one of `LAYOUTS`, each with its official side; `score` is the column that is the label.
+def list_scores(layout: ListLayout, root: Path, *, score: str = "") -> Listing:
+    """The performances of a layout, each with its official side; `score` is the column that is the label.
 
-    Raises:
-        UsageError: no list, or no such score.
-        DataError: a damaged or contradicting list, or none of the listed performances has a video.
+    Raises UsageError: no list, or no such score; DataError: a damaged or contradicting list, or none of the listed
+    performances has a video.
     """
-    layout = LAYOUTS[kind]
-    score = checked_score(score or FIRST.get(kind, layout.columns[0]), [name for name in layout.columns if name])
-    sides = {side: _find(root, names) for side, names in layout.lists.items()}
-    rows = {side: list(_text_rows(path, layout)) for side, path in sides.items()}
-    return _join(root, rows, sides, score, layout.videos, layout.task)
+    score = checked_score(score or layout.score or layout.columns[0], [name for name in layout.columns if name])
+    fix = "Put the publisher's list beside the folder of the videos"
+    paths = {side: first_file(root, ("", "data", "annotations"), names, fix) for side, names in layout.lists.items()}
+    lists = {side: (path, list(_text_rows(path, layout))) for side, path in paths.items()}
+    return join_lists(root, lists, _videos(root, layout.videos), score, layout.task, layout.videos[0])
 
 
 def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
@@ -86,8 +85,7 @@ def _text_rows(path: Path, layout: ListLayout) -> Iterator[Row]:
 UNLV = {
     "diving": ("diving", "diving_overall_scores.mat", "split_300_70", "diving_samples_len_ori"),
     "vault": ("gymnastic_vault", "gym_vault_overall_scores.mat", "split_4", "gym_vault_samples_len_ori"),
-}
-"""Task -> folder, scores, folder of the split, folder of the videos."""
+}  # task -> folder, scores, folder of the split, folder of the videos
 
 
 def list_unlv(root: Path, *, score: str = "") -> Listing:
@@ -113,17 +111,16 @@ def _list_unlv_task(root: Path, task: str, score: str) -> Listing:
     place = root / folder
     final = _matrix(place / scores, "overall_scores")
     levels = _matrix(place / "diving_difficulty_level.mat", "difficulty_level") if task == "diving" else None
-    sides = {side: place / split / f"{side}ing_idx.mat" for side in ("train", "test")}
-    rows = {
-        side: [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
-        for side, path in sides.items()
-    }
-    return _join(root, rows, sides, score, (f"{folder}/{videos}",), lambda _: task)
+    lists = {}
+    for side in ("train", "test"):
+        path = place / split / f"{side}ing_idx.mat"
+        lists[side] = path, [_unlv_row(int(index), final, levels, path) for index in _matrix(path, path.stem)]
+    inside = f"{folder}/{videos}"
+    return join_lists(root, lists, _videos(root, [inside]), score, lambda _: task, inside)
 
 
 def _matrix(path: Path, variable: str) -> np.ndarray:
-    if not path.is_file():
-        raise UsageError(f"no {path.name}", where=path.parent, fix="Unpack the publisher's archive again")
+    first_file(path.parent, [""], [path.name], "Unpack the publisher's archive again")
     try:
         values = read_matrix(read_bytes(path), variable).ravel()
     except ValueError as error:
@@ -150,33 +147,40 @@ def checked_score(score: str, names: list[str]) -> str:
     return score
 
 
-def _find(root: Path, names: tuple[str, ...]) -> Path:
-    for path in (root / folder / name for name in names for folder in ("", "data", "annotations")):
-        if path.is_file():
-            return path
-    raise UsageError(f"no {names[0]}", where=root, fix="Put the publisher's list beside the folder of the videos")
-
-
-def _join(
-    root: Path,
-    rows: Mapping[str, list[Row]],
-    lists: Mapping[str, Path],
-    score: str,
-    folders: tuple[str, ...],
-    task: Callable[[str], str],
-) -> Listing:
-    """The listed performances that have a video."""
+def _videos(root: Path, folders: Iterable[str]) -> dict[str, Path]:
+    """Videos by plain name."""
     videos: dict[str, Path] = {}
     for folder in (root / name for name in folders):
         for path in sorted(folder.rglob("*")) if folder.is_dir() and folder != root else sorted(folder.glob("*")):
             if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
                 videos.setdefault(_plain(path.stem), path)
+    return videos
+
+
+def join_lists(
+    root: Path,
+    lists: Mapping[str, tuple[Path, Iterable[Row]]],
+    videos: Mapping[str, Path],
+    score: str,
+    task: Callable[[str], str],
+    expected: str,
+) -> Listing:
+    """The listed performances that have a video. Raises DataError: one is listed twice, or none has a video.
+
+    Args:
+        root: the data set's folder.
+        lists: by side the list's file, and its rows: the name and the numbers of each performance.
+        videos: by name, small and without leading zeros.
+        score: which number is the label.
+        task: the task of a name.
+        expected: where the videos should be.
+    """
     unused, sides, problems, records = dict(videos), dict[str, str](), list[str](), list[Record]()
-    for side, listed in rows.items():
-        for name, values in listed:
+    for side, (path, rows) in lists.items():
+        for name, values in rows:
             if name in sides:
                 what = f"'{clip(name)}' is listed {'twice' if sides[name] == side else 'for training and for test'}"
-                raise DataError(what, where=lists[side], fix="Get the lists again")
+                raise DataError(what, where=path, fix="Get the lists again")
             sides[name] = side
             video = videos.get(_plain(name))
             if video is None:
@@ -187,7 +191,7 @@ def _join(
             record_id = video.relative_to(root).as_posix()
             records.append(Record(record_id, video, task=task(name), labels=labels, split=side))
     if not records:
-        raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {folders[0]}")
+        raise DataError("none of the listed performances has a video", where=root, fix=f"Expected them in {expected}")
     problems += [f"{path.relative_to(root).as_posix()}: a video that no list names" for path in unused.values()]
     return Listing(tuple(sorted(records, key=lambda record: record.id)), tuple(problems))
 
@@ -195,10 +199,3 @@ def _join(
 def _plain(name: str) -> str:
     """A name without leading zeros, small: videos 1.mp4 and 001.mp4 are both sample 1."""
     return re.sub(r"^0+(?=\d)", "", name.lower())
-
-
-LISTERS: Mapping[str, Callable[..., Listing]] = {
-    **{kind: partial(list_scores, kind) for kind in LAYOUTS},
-    "unlv": list_unlv,
-}
-"""Lister by kind."""

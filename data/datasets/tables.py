@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from data.errors import DataError, nearest, printable
+from data.errors import DataError, UsageError, nearest, printable
 from data.store import read_regular
 from data.video.records import MAX_LABEL
 
@@ -23,21 +23,30 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 DELIMITERS = (",", ";", "\t", "|")
 
 
-def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
-    """The content of a regular file of at most `limit` bytes. Raises DataError: it cannot be read, or is larger."""
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file of at most `MAX_BYTES`. Raises DataError: it cannot be read, or is larger."""
     try:
-        return read_regular(path, limit)
+        return read_regular(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"cannot be read ({reason})", where=path, fix="Check the path and its permissions") from error
 
 
-def read_text(path: Path) -> str:
+def first_file(root: Path, folders: Sequence[str], names: Sequence[str], fix: str) -> Path:
+    """The first of the `names` that is a file in one of the `folders` below `root`. Raises UsageError: none is."""
+    for path in (root / folder / name for name in names for folder in folders):
+        if path.is_file():
+            return path
+    raise UsageError(f"no {names[0]}", where=root, fix=fix)
+
+
+def read_text(path: str | Path, content: bytes | None = None) -> str:
     """A UTF-8 text (with or without byte order mark; UTF-16 with one), line ends as `\\n`.
 
-    Raises DataError: unreadable, too large, or not such a text; names the line.
+    `content` is that of the file where it was read before. Raises DataError: unreadable, too large, or not such a text;
+    names the line.
     """
-    content = read_bytes(path)
+    content = read_bytes(Path(path)) if content is None else content
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -52,7 +61,7 @@ def read_text(path: Path) -> str:
     return text
 
 
-def at_line(path: Path, line: int) -> str:
+def at_line(path: str | Path, line: int) -> str:
     """`file:line`, the place that an error names."""
     return f"{printable(path)}:{line}"
 
@@ -111,7 +120,9 @@ class Row:
         return number(cell, where=self.where, what=column, decimal_comma=self.decimal_comma)
 
 
-def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[list[Row], list[str]]:
+def read_table(
+    path: str | Path, content: bytes, columns: tuple[str, ...], aliases: Mapping[str, str]
+) -> tuple[list[Row], list[str]]:
     """The rows of a table whose header has at least the first of `columns`; a line for each column that is not read.
 
     The delimiter is the one of comma, semicolon, tab and bar that makes the header hold that first column;
@@ -119,7 +130,7 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
 
     Raises DataError: no such header, a column twice, a row of another length than the header, broken quoting.
     """
-    lines = io.StringIO(read_text(path))
+    lines = io.StringIO(read_text(path, content))
     header_line = next((line for line in lines if line.strip()), "")
     if not header_line:
         raise DataError("empty", where=path, fix=f"The first line names the columns: {','.join(columns)}")
@@ -127,10 +138,12 @@ def read_table(path: Path, columns: tuple[str, ...], aliases: Mapping[str, str])
     delimiter, header = _header(path, header_line, columns, aliases)
     rows = _rows(path, lines, delimiter, header)
     unread = [name for name in header if name and name not in columns]
-    return rows, [f"{path.name}: column '{clip(name)}' is not read ({nearest(name, columns)})" for name in unread]
+    return rows, [
+        f"{PurePosixPath(path).name}: column '{clip(name)}' is not read ({nearest(name, columns)})" for name in unread
+    ]
 
 
-def _header(path: Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
+def _header(path: str | Path, line: str, columns: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[str, list[str]]:
     longest: list[str] = []
     for delimiter in DELIMITERS:
         raw = [cell.strip(" \t\"'").lower() for cell in _cells(line.rstrip("\n"), delimiter)]
@@ -153,7 +166,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _rows(path: Path, lines: io.StringIO, delimiter: str, header: list[str]) -> list[Row]:
+def _rows(path: str | Path, lines: io.StringIO, delimiter: str, header: list[str]) -> list[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
     filled = (cells for cells in reader if any(cell.strip() for cell in cells))
     rows: list[Row] = []

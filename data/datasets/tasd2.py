@@ -19,7 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from data.datasets.labelled import find_labels, join_listing, key_of, split_of
+from data.datasets.folder import find_labels, join_listing, key_of, split_of
 from data.datasets.tables import Row, clip
 from data.errors import DataError, UsageError
 from data.video import Labels, Listing, Record, find_videos
@@ -42,11 +42,11 @@ def list_tasd2(root: Path, *, labels: str | Path | None = None) -> Listing:
         UsageError: no video or no label file.
         DataError: a damaged table or an impossible cell; names the file and the line.
     """
-    path = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
-    if path is None:
+    table = find_labels(root, labels, ("labels.csv", "tasd2.csv"))
+    if table is None:
         fix = "Write it as docs/datasets/tasd2.md says (video,final,…), or name yours: --set dataset.labels=FILE"
         raise UsageError("no labels.csv", where=root, fix=fix)
-    listing = join_listing(find_videos([root]), path, COLUMNS, _build)
+    listing = join_listing(find_videos([root]), table, COLUMNS, _build)
     records, missing = _with_origin(listing.records)
     return Listing(tuple(records), (*listing.problems, *missing))
 

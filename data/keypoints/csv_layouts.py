@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from data.errors import DataError
 from data.keypoints.deeplabcut import of_table
-from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Field, Person, refuse
 from data.keypoints.json_layouts import FRAMES
 from data.keypoints.kinect_tables import is_kimore, kimore_entries
 from data.keypoints.skeletons import MEDIAPIPE
@@ -45,23 +44,18 @@ def of_file(path: Path) -> Entries:
     if landmarks := _wide_columns(head):
         entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
         return _fill(entries, head, landmarks, rows[1:])
-    if joints := _named_columns(head):
-        return _named(path, rows[0], head, joints, rows[1:])
+    if rows and (named := _named(path, rows[0], head, rows[1:])):
+        return named
     fix = "Known: columns <joint>_x, <joint>_y, also _z; DeepLabCut and MediaPipe CSV; docs/extend/keypoints.md"
     raise refuse(path, f"unknown layout of keypoints (columns {', '.join(head[:6])})", fix)
 
 
-def _value(text: str, path: Path, where: str) -> float:
-    """A number; an empty cell is NaN."""
-    try:
-        return float(text) if text.strip() else math.nan
-    except ValueError:
-        raise refuse(path, f"{where}: {text[:40]!r} is no number") from None
-
-
-def _width(path: Path, row: Sequence[str], width: int, line: int) -> None:
-    if len(row) != width:
-        raise refuse(path, f"row {line}: {len(row)} cells, the header has {width}")
+def _lines(path: Path, rows: Rows, width: int, start: int) -> Iterator[tuple[str, Sequence[str]]]:
+    """The place of each row, such as "row 2", and its cells. Raises DataError: it is not as long as the header."""
+    for line, row in enumerate(rows, start=start):
+        if len(row) != width:
+            raise refuse(path, f"row {line}: {len(row)} cells, the header has {width}")
+        yield f"row {line}", row
 
 
 def _deeplabcut(path: Path, rows: Rows) -> Entries:
@@ -69,12 +63,11 @@ def _deeplabcut(path: Path, rows: Rows) -> Entries:
     count = 4 if names == ["scorer", "individuals", "bodyparts", "coords"] else 3
     if names[:count] not in (["scorer", "individuals", "bodyparts", "coords"], ["scorer", "bodyparts", "coords"]):
         raise refuse(path, f"header rows {', '.join(names)}: not scorer, [individuals,] bodyparts, coords")
-    for line, row in enumerate(rows, start=1):
-        _width(path, row, len(rows[0]), line)
+    lines = list(_lines(path, rows, len(rows[0]), 1))
     columns = [tuple(row[place] for row in rows[:count]) for place in range(1, len(rows[0]))]
     values = [
-        [_value(cell, path, f"row {line}, column {place}") for place, cell in enumerate(row[1:], start=2)]
-        for line, row in enumerate(rows[count:], start=count + 1)
+        [Field(cell, path, f"{where}, column {place}").cell() for place, cell in enumerate(row[1:], start=2)]
+        for where, row in lines[count:]
     ]
     table = np.array(values, dtype=np.float64).reshape(len(values), len(columns))
     return of_table(path, columns, [row[0] for row in rows[count:]], table)
@@ -94,40 +87,36 @@ def _wide_columns(head: Sequence[str]) -> list[list[int]]:
     return columns if all(x >= 0 and y >= 0 for x, y, _ in columns) else []
 
 
-def _named_columns(head: Sequence[str]) -> dict[str, list[int]]:
-    """Columns of x, y, where all have it z, and the score (-1: none) of joints named `<joint>_x` and so on."""
+def _named(path: Path, given: Sequence[str], head: Sequence[str], rows: Rows) -> Entries | None:
+    """Joints named `<joint>_x`, `<joint>_y`, where all have it `<joint>_z`, and their scores; None without any."""
     place = {name: column for column, name in enumerate(head)}
-    joints = [name.removesuffix("_x") for name in head if name.endswith("_x") and f"{name[:-1]}y" in place]
+    joints = [name.removesuffix("_x") for name in place if name.endswith("_x") and f"{name[:-1]}y" in place]
+    if not joints:
+        return None
     axes = "xyz" if all(f"{joint}_z" in place for joint in joints) else "xy"
-    return {
-        joint: [*(place[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
+    columns = [
+        [*(place[f"{joint}_{axis}"] for axis in axes), _column(head, [f"{joint}_{v}" for v in VISIBILITIES])]
         for joint in joints
-    }
-
-
-def _named(path: Path, given: Sequence[str], head: Sequence[str], joints: dict[str, list[int]], rows: Rows) -> Entries:
+    ]
     names = tuple(  # capitals separate words, as in ShoulderLeft
-        "nose" if joint == "head" and "nose" not in joints else given[columns[0]].strip()[:-2]
-        for joint, columns in joints.items()
+        "nose" if joint == "head" and "nose" not in joints else given[places[0]].strip()[:-2]
+        for joint, places in zip(joints, columns, strict=True)
     )
-    layout = "named columns, " + ("3-D" if len(next(iter(joints.values()))) == 4 else "2-D")
-    return _fill(Entries(path, layout, names), head, list(joints.values()), rows)
+    return _fill(Entries(path, f"named columns, {len(axes)}-D", names), head, columns, rows)
 
 
 def _fill(entries: Entries, head: Sequence[str], joints: Sequence[Sequence[int]], rows: Rows) -> Entries:
     """One row a frame and person; the columns `frame`, `time` (seconds) and `person` may be missing."""
     path, frame, time, who = entries.path, _column(head, FRAMES), _column(head, TIMES), _column(head, PEOPLE)
     entries.complete = frame < 0
-    for line, row in enumerate(rows, start=2):
-        _width(path, row, len(head), line)
-        where, index = f"row {line}", line - 2
+    for index, (where, row) in enumerate(_lines(path, rows, len(head), 2)):
         if frame >= 0:
-            index = frame_number(row[frame], path, f"{where}, {head[frame]}")
-        points = [[_value(row[c], path, where) if c >= 0 else 1.0 for c in columns] for columns in joints]
-        group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, where)
+            index = Field(row[frame], path, f"{where}, {head[frame]}").frame()
+        points = [[Field(row[c], path, where).cell() if c >= 0 else 1.0 for c in columns] for columns in joints]
+        group = entries.frames.setdefault(index, []) if who >= 0 else entries.new_frame(index, Field(row, path, where))
         group.append(Person(np.array(points), id=row[who] if who >= 0 else ""))
         if time >= 0 and not entries.normalised:
-            entries.times[index] = _value(row[time], path, f"{where}, {head[time]}")
+            entries.times[index] = Field(row[time], path, f"{where}, {head[time]}").cell()
     return entries
 
 
@@ -145,16 +134,15 @@ def _long(path: Path, head: Sequence[str], rows: Rows) -> Entries:
     entries = Entries(path, "MediaPipe", MEDIAPIPE, normalised=True)
     people: dict[tuple[int, str], dict[int, list[float]]] = {}
     numbered = {name: place for place, name in enumerate(MEDIAPIPE)} | {str(place): place for place in range(33)}
-    for line, row in enumerate(rows, start=2):
-        _width(path, row, len(head), line)
+    for where, row in _lines(path, rows, len(head), 2):
         place = numbered.get(row[mark].strip().lower())
         if place is None:
-            raise refuse(path, f"row {line}, {head[mark]}: {row[mark][:40]!r} is none of the 33 landmarks")
-        key = (frame_number(row[frame], path, f"row {line}, {head[frame]}"), row[who] if who >= 0 else "")
+            raise refuse(path, f"{where}, {head[mark]}: {row[mark][:40]!r} is none of the 33 landmarks")
+        key = (Field(row[frame], path, f"{where}, {head[frame]}").frame(), row[who] if who >= 0 else "")
         person = people.setdefault(key, {})
         if place in person:
-            raise refuse(path, f"row {line}: landmark {row[mark]} of frame {key[0]} is there twice")
-        person[place] = [_value(row[c], path, f"row {line}") if c >= 0 else 1.0 for c in marked]
+            raise refuse(path, f"{where}: landmark {row[mark]} of frame {key[0]} is there twice")
+        person[place] = [Field(row[c], path, where).cell() if c >= 0 else 1.0 for c in marked]
     for (index, name), marks in people.items():
         if len(marks) != len(MEDIAPIPE):
             raise refuse(path, f"frame {index}: {len(marks)} landmarks, not {len(MEDIAPIPE)}")

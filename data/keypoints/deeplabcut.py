@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import DataError
-from data.keypoints.entries import MAX_BYTES, Entries, Person, frame_number, refuse
+from data.keypoints.entries import MAX_BYTES, Entries, Field, Person, refuse
 from data.store import open_regular
 from data.store.restricted_pickle import load_plain
 
@@ -43,7 +43,8 @@ def of_table(
                 if (name, joint, coordinate) in place:
                     parts[name][:, k, axis] = values[:, place[name, joint, coordinate]]
     for row, frame in enumerate(index):
-        group = entries.new_frame(frame_number(frame, path, f"row {row + 1}"), f"row {row + 1}")
+        field = Field(frame, path, f"row {row + 1}")
+        group = entries.new_frame(field.frame(), field)
         for name, points in parts.items():
             if np.isfinite(points[row, :, 0]).any():
                 group.append(Person(points[row], id=name))

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,50 +39,92 @@ class Entries:
     frames: dict[int, list[Person]] = field(default_factory=dict)  # people by frame index
     times: dict[int, float] = field(default_factory=dict)  # seconds by frame index, where the file has them
 
-    def new_frame(self, index: int, where: str, path: Path | None = None) -> list[Person]:
-        """The empty list of people of a frame that has not been read yet."""
+    def new_frame(self, index: int, field: Field) -> list[Person]:
+        """The empty list of people of a frame that has not been read yet; `field` names the frame."""
         if index in self.frames:
-            raise refuse(path or self.path, f"{where}: frame {index} is there twice", "Keep one entry a frame")
+            raise refuse(field.path, f"{field.where}: frame {index} is there twice", "Keep one entry a frame")
         return self.frames.setdefault(index, [])
 
-    def use(self, layout: str, joints: tuple[str, ...], where: str, path: Path | None = None) -> None:
-        """Take a person's skeleton, which must be that of the others."""
+    def use(self, layout: str, joints: tuple[str, ...], field: Field) -> None:
+        """Take the skeleton of the person in `field`, which must be that of the others."""
         if self.joints and (self.layout, self.joints) != (layout, joints):
-            raise refuse(path or self.path, f"{where}: is {layout}, other people of the file are {self.layout}")
+            raise field.refuse(f"is {layout}, other people of the file are {self.layout}")
         self.layout, self.joints = layout, joints
 
 
 def refuse(path: Path, what: str, fix: str = AGAIN) -> DataError:
-    """The error for a field of a file."""
+    """The error for a file."""
     return DataError(what[:300], where=path, fix=fix)
 
 
-def number(value: Any, path: Path, where: str) -> float:
-    """A number; null, NaN and what no float can hold are NaN."""
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise refuse(path, f"{where}: {str(value)[:40]!r} is no number")
-    try:
-        return float(value)
-    except OverflowError:
-        return math.nan
+class Field(NamedTuple):
+    """A value of a file. Each method raises DataError, which names the file and the field, where it is another kind."""
 
+    value: Any
+    path: Path
+    where: str = ""  # such as "[3].keypoints", empty for the whole file
 
-def numbers(value: Any, path: Path, where: str) -> NDArray[np.float64]:
-    """A list of numbers, as `number` reads each."""
-    if not isinstance(value, list):
-        raise refuse(path, f"{where}: is no list of numbers")
-    return np.array([number(one, path, where) for one in value], dtype=np.float64)
+    def refuse(self, what: str) -> DataError:
+        """The error for this field."""
+        return refuse(self.path, f"{self.where}: {what}")
 
+    def object(self) -> dict[str, Any]:
+        """The value, a JSON object."""
+        if not isinstance(self.value, dict):
+            raise self.refuse("is no object")
+        return self.value
 
-def frame_number(value: Any, path: Path, where: str) -> int:
-    """A frame index: a whole number, or the last digits of a file's name."""
-    if isinstance(value, str):
-        digits = re.findall(r"[0-9]+", Path(value.replace("\0", "")).stem)
-        value = int(digits[-1]) if digits and len(digits[-1]) <= 15 else None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise refuse(path, f"{where}: names no frame", "Number the frames from 0")
-    return value
+    def has(self, name: str) -> bool:
+        """Whether this is an object with a field of this name."""
+        return isinstance(self.value, dict) and name in self.value
+
+    def get(self, *names: str) -> Field:
+        """The object's field of the first of these names that it has; null where it has none."""
+        inner = self.object()
+        name = next((name for name in names if name in inner), names[0])
+        return Field(inner.get(name), self.path, f"{self.where}.{name}".removeprefix("."))
+
+    def items(self) -> list[Field]:
+        """The fields of a list."""
+        if not isinstance(self.value, list):
+            raise self.refuse("is no list")
+        return [Field(value, self.path, f"{self.where}[{row}]") for row, value in enumerate(self.value)]
+
+    def number(self) -> float:
+        """A number; null, NaN and what no float can hold are NaN."""
+        return self._number(self.value)
+
+    def numbers(self) -> NDArray[np.float64]:
+        """A list of numbers, each as in `number`."""
+        if not isinstance(self.value, list):
+            raise self.refuse("is no list of numbers")
+        return np.array([self._number(value) for value in self.value], dtype=np.float64)
+
+    def _number(self, value: Any) -> float:
+        if value is None:
+            return math.nan
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.refuse(f"{str(value)[:40]!r} is no number")
+        try:
+            return float(value)
+        except OverflowError:
+            return math.nan
+
+    def cell(self) -> float:
+        """The number in a cell of a table; NaN where it is empty."""
+        try:
+            return float(self.value) if self.value.strip() else math.nan
+        except ValueError:
+            raise self.refuse(f"{self.value[:40]!r} is no number") from None
+
+    def frame(self) -> int:
+        """A frame index: a whole number, or the last digits of a file's name."""
+        value = self.value
+        if isinstance(value, str):
+            digits = re.findall(r"[0-9]+", Path(value.replace("\0", "")).stem)
+            value = int(digits[-1]) if digits and len(digits[-1]) <= 15 else None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise refuse(self.path, f"{self.where}: names no frame", "Number the frames from 0")
+        return value

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import DataError
-from data.keypoints.entries import Entries, Person, frame_number, number, numbers, refuse
+from data.keypoints.entries import Entries, Field, Person, refuse
 from data.keypoints.skeletons import BEGINS_WITH_COCO17, COCO17, MEDIAPIPE, OPENPOSE
 
 LANDMARKS = ("pose_landmarks", "landmarks", "poseLandmarks")
@@ -23,66 +23,53 @@ def of_folder(folder: Path, stem: str, contents: Mapping[Path, Any]) -> Entries:
     Where files begin with the video's name, the others are left out.
     """
     of_video = re.compile(re.escape(stem) + r"_[0-9]{1,15}(_keypoints)?")
-    kept = [path for path in contents if of_video.fullmatch(path.stem)] or list(contents)
     entries = Entries(folder, complete=True)
-    for path in kept:
-        index, content = _index_of(path), contents[path]
-        if isinstance(content, dict) and "people" in content:
-            _openpose(entries, path, content["people"], index)
-        elif isinstance(content, list):
-            _instances(entries, path, content, index, f"frame {index}")
+    for path in [path for path in contents if of_video.fullmatch(path.stem)] or list(contents):
+        content, index = Field(contents[path], path), _index_of(path)
+        if content.has("people"):
+            _openpose(entries, content, index)
+        elif isinstance(content.value, list):
+            _instances(entries, Field(content.value, path, f"frame {index}"), index)
         else:
-            raise _unknown(path, content)
+            raise _unknown(content)
     return entries
 
 
-def of_file(path: Path, content: Any) -> Entries:
+def of_file(path: Path, value: Any) -> Entries:
     """One file for the whole video."""
-    entries = Entries(path)
-    if isinstance(content, dict):
-        if "people" in content:
-            _openpose(entries, path, content["people"], _index_of(path))
-        elif "instance_info" in content:  # mmpose's demo scripts count frames from 1
-            _mmpose(entries, content["instance_info"], content.get("meta_info"), first=1)
-        elif "images" in content and "annotations" in content:
-            _annotations(entries, content)
-        elif isinstance(content.get("frames"), list):
-            _mediapipe(entries, content["frames"])
-        else:
-            raise _unknown(path, content)
-    elif not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise _unknown(path, content)
-    elif not content or "image_id" in content[0]:
+    entries, content = Entries(path), Field(value, path)
+    items = value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else None
+    first = items[0] if items else {}
+    if content.has("people"):
+        _openpose(entries, content, _index_of(path))
+    elif content.has("instance_info"):  # mmpose's demo scripts count frames from 1
+        meta = value.get("meta_info")
+        names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
+        _mmpose(entries, content.get("instance_info"), 1, names)
+    elif content.has("images") and content.has("annotations"):
+        _annotations(entries, content)
+    elif content.has("frames") and isinstance(value["frames"], list):
+        _mediapipe(entries, content.get("frames"))
+    elif items is not None and (not items or "image_id" in first):
         _results(entries, content)
-    elif "instances" in content[0]:
-        _mmpose(entries, content, None, first=0)
-    elif any(name in content[0] for name in LANDMARKS):
+    elif "instances" in first:
+        _mmpose(entries, content, 0)
+    elif any(name in first for name in LANDMARKS):
         _mediapipe(entries, content)
     else:
-        raise _unknown(path, content[0])
+        raise _unknown(Field(items[0] if items else value, path))
     return entries
 
 
 def _index_of(path: Path) -> int:
-    return frame_number(path.stem.removesuffix("_keypoints"), path, "file name")
+    return Field(path.stem.removesuffix("_keypoints"), path, "file name").frame()
 
 
-def _unknown(path: Path, content: Any) -> DataError:
-    keys = ", ".join(str(key) for key in list(content)[:6]) if isinstance(content, dict) else type(content).__name__
+def _unknown(content: Field) -> DataError:
+    value = content.value
+    keys = ", ".join(str(key) for key in list(value)[:6]) if isinstance(value, dict) else type(value).__name__
     fix = "Known: OpenPose, COCO results, MMPose, AlphaPose and MediaPipe JSON; docs/extend/keypoints.md"
-    return refuse(path, f"unknown layout of keypoints (at the top: {keys})", fix)
-
-
-def _list(value: Any, path: Path, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise refuse(path, f"{where}: is no list")
-    return value
-
-
-def _dict(value: Any, path: Path, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise refuse(path, f"{where}: is no object")
-    return value
+    return refuse(content.path, f"unknown layout of keypoints (at the top: {keys})", fix)
 
 
 def _id(value: Any) -> str:
@@ -93,115 +80,98 @@ def _id(value: Any) -> str:
     return f"{value:g}" if named and isinstance(value, float) else str(value)[:64] if named else ""
 
 
-def _openpose(entries: Entries, path: Path, people: Any, index: int) -> None:
-    group = entries.new_frame(index, "file name", path)
-    for row, person in enumerate(_list(people, path, "people")):
-        where = f"people[{row}].pose_keypoints_2d"
-        person = _dict(person, path, f"people[{row}]")
-        values = numbers(person.get("pose_keypoints_2d"), path, where)
+def _openpose(entries: Entries, content: Field, index: int) -> None:
+    group = entries.new_frame(index, Field(None, content.path, "file name"))
+    for person in content.get("people").items():
+        field = person.get("pose_keypoints_2d")
+        values = field.numbers()
         joints = OPENPOSE.get(len(values) // 3, ())
         if len(values) != 3 * len(joints):
-            raise refuse(path, f"{where}: {len(values)} numbers, not 75 (BODY_25) or 54 (COCO-18)")
-        entries.use("OpenPose BODY_25" if len(joints) == 25 else "OpenPose COCO-18", joints, where, path)
-        group.append(Person(values.reshape(-1, 3), id=_id(person.get("person_id"))))
+            raise field.refuse(f"{len(values)} numbers, not 75 (BODY_25) or 54 (COCO-18)")
+        entries.use("OpenPose BODY_25" if len(joints) == 25 else "OpenPose COCO-18", joints, field)
+        group.append(Person(values.reshape(-1, 3), id=_id(person.get("person_id").value)))
 
 
-def _flat(entries: Entries, item: dict[str, Any], where: str, layout: str, flags: bool = False) -> Person:
+def _flat(entries: Entries, item: Field, layout: str, flags: bool = False) -> Person:
     """A person whose keypoints are x, y, score one after another (flags: COCO's visibility 0, 1, 2 as score)."""
-    values = numbers(item.get("keypoints"), entries.path, f"{where}.keypoints")
+    field = item.get("keypoints")
+    values = field.numbers()
     count = len(values) // 3
     if len(values) % 3 or count not in BEGINS_WITH_COCO17:
-        expected = ", ".join(str(3 * count) for count in BEGINS_WITH_COCO17)
-        raise refuse(entries.path, f"{where}.keypoints: {len(values)} numbers, not {expected}")
-    entries.use(f"{layout}, {BEGINS_WITH_COCO17[count]}", COCO17, f"{where}.keypoints")
+        raise field.refuse(f"{len(values)} numbers, not {', '.join(str(3 * joints) for joints in BEGINS_WITH_COCO17)}")
+    entries.use(f"{layout}, {BEGINS_WITH_COCO17[count]}", COCO17, field)
     points = values.reshape(-1, 3)[:17]
     if flags:
         points[:, 2] /= 2
-    score = number(item.get("score"), entries.path, f"{where}.score")
-    track = item.get("idx", item.get("track_id", item.get("person_id")))
-    return Person(points, None if np.isnan(score) else score, _id(track))
+    score = item.get("score").number()
+    return Person(points, None if np.isnan(score) else score, _id(item.get("idx", "track_id", "person_id").value))
 
 
-def _results(entries: Entries, items: list[dict[str, Any]]) -> None:
-    for row, item in enumerate(items):
-        where = f"[{row}]"
-        index = frame_number(item.get("image_id"), entries.path, f"{where}.image_id")
-        layout = "AlphaPose" if "box" in item or "idx" in item or isinstance(item["image_id"], str) else "COCO results"
-        entries.frames.setdefault(index, []).append(_flat(entries, item, where, layout))
+def _results(entries: Entries, content: Field) -> None:
+    for item in content.items():
+        frame = item.get("image_id")
+        named = item.has("box") or item.has("idx") or isinstance(frame.value, str)
+        group = entries.frames.setdefault(frame.frame(), [])
+        group.append(_flat(entries, item, "AlphaPose" if named else "COCO results"))
 
 
-def _annotations(entries: Entries, content: dict[str, Any]) -> None:
-    path, numbered = entries.path, {}
-    for row, image in enumerate(_list(content["images"], path, "images")):
-        image = _dict(image, path, f"images[{row}]")
-        index = frame_number(image.get("file_name", image.get("id")), path, f"images[{row}].file_name")
-        numbered[_id(image.get("id"))] = index
-        entries.new_frame(index, f"images[{row}].file_name")
-    for row, item in enumerate(_list(content["annotations"], path, "annotations")):
-        item = _dict(item, path, f"annotations[{row}]")
-        image_id = _id(item.get("image_id"))
+def _annotations(entries: Entries, content: Field) -> None:
+    numbered = {}
+    for image in content.get("images").items():
+        frame = image.get("file_name", "id")
+        index = numbered[_id(image.get("id").value)] = frame.frame()
+        entries.new_frame(index, frame)
+    for item in content.get("annotations").items():
+        field = item.get("image_id")
+        image_id = _id(field.value)
         if image_id not in numbered:
-            raise refuse(path, f"annotations[{row}].image_id: no image has the id {image_id}")
-        person = _flat(entries, item, f"annotations[{row}]", "COCO annotations", flags=True)
-        entries.frames[numbered[image_id]].append(person)
+            raise field.refuse(f"no image has the id {image_id}")
+        entries.frames[numbered[image_id]].append(_flat(entries, item, "COCO annotations", flags=True))
 
 
-def _mmpose(entries: Entries, items: Any, meta: Any, first: int) -> None:
+def _mmpose(entries: Entries, content: Field, first: int, names: Any = None) -> None:
     entries.complete = True
-    names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
     joints = tuple(str(name) for name in names.values()) if isinstance(names, dict) else ()
-    for row, item in enumerate(_list(items, entries.path, "instance_info")):
-        item = _dict(item, entries.path, f"[{row}]")
-        index = frame_number(item.get("frame_id"), entries.path, f"[{row}].frame_id") - first
-        _instances(entries, entries.path, item.get("instances"), index, f"[{row}].instances", joints)
+    for item in content.items():
+        index = item.get("frame_id").frame() - first
+        _instances(entries, item.get("instances"), index, joints)
 
 
-def _instances(entries: Entries, path: Path, items: Any, index: int, where: str, joints: tuple[str, ...] = ()) -> None:
-    group = entries.new_frame(index, where, path)
-    for row, item in enumerate(_list(items, path, where)):
-        field = f"{where}[{row}]"
-        item = _dict(item, path, field)
-        rows = _list(item.get("keypoints"), path, f"{field}.keypoints")
-        pairs = [numbers(pair, path, f"{field}.keypoints[{joint}]") for joint, pair in enumerate(rows)]
-        scores = numbers(item.get("keypoint_scores"), path, f"{field}.keypoint_scores")
+def _instances(entries: Entries, content: Field, index: int, joints: tuple[str, ...] = ()) -> None:
+    group = entries.new_frame(index, content)
+    for item in content.items():
+        fields = item.get("keypoints").items()
+        pairs, scores = [field.numbers() for field in fields], item.get("keypoint_scores").numbers()
         if len(scores) != len(pairs) or not (len(joints) == len(pairs) if joints else len(pairs) in BEGINS_WITH_COCO17):
             expected = str(len(joints)) if joints else ", ".join(str(count) for count in BEGINS_WITH_COCO17)
-            raise refuse(path, f"{field}: {len(pairs)} keypoints and {len(scores)} scores, not {expected} of each")
-        short = next((joint for joint, pair in enumerate(pairs) if len(pair) != 2), None)
-        if short is not None:
-            raise refuse(path, f"{field}.keypoints[{short}]: {len(pairs[short])} numbers, not x and y")
-        layout = f"MMPose, {'named joints' if joints else BEGINS_WITH_COCO17[len(pairs)]}"
-        entries.use(layout, joints or COCO17, field, path)
+            raise item.refuse(f"{len(pairs)} keypoints and {len(scores)} scores, not {expected} of each")
+        for field, pair in zip(fields, pairs, strict=True):
+            if len(pair) != 2:
+                raise field.refuse(f"{len(pair)} numbers, not x and y")
+        entries.use(f"MMPose, {'named joints' if joints else BEGINS_WITH_COCO17[len(pairs)]}", joints or COCO17, item)
         points = np.column_stack([np.stack(pairs), scores])[: len(joints or COCO17)]
         given = item.get("bbox_score")
-        score = None if given is None else number(given, path, f"{field}.bbox_score")
-        group.append(Person(points, score, _id(item.get("track_id"))))
+        score = None if given.value is None else given.number()
+        group.append(Person(points, score, _id(item.get("track_id").value)))
 
 
-def _mediapipe(entries: Entries, items: list[Any]) -> None:
+def _mediapipe(entries: Entries, content: Field) -> None:
     entries.normalised = True
-    path = entries.path
-    for row, item in enumerate(items):
-        item = _dict(item, path, f"[{row}]")
-        named = next((item[name] for name in FRAMES if name in item), None)
-        entries.complete |= named is None
-        index = row if named is None else frame_number(named, path, f"[{row}].frame")
-        people = next((item[name] for name in LANDMARKS if name in item), None) or []
-        people = _list(people, path, f"[{row}].landmarks")
-        people = [people] if people and not isinstance(people[0], list) else people
-        group = entries.new_frame(index, f"[{row}].frame")
-        for number_of_person, marks in enumerate(people):
-            where = f"[{row}].landmarks[{number_of_person}]"
-            marks = _list(marks, path, where)
+    for row, item in enumerate(content.items()):
+        frame, people = item.get(*FRAMES), item.get(*LANDMARKS)
+        entries.complete |= frame.value is None
+        group = entries.new_frame(row if frame.value is None else frame.frame(), frame)
+        several = people.items() if people.value else []
+        for person in [people] if several and not isinstance(several[0].value, list) else several:
+            marks = person.items()
             if len(marks) != len(MEDIAPIPE):
-                raise refuse(path, f"{where}: {len(marks)} landmarks, not {len(MEDIAPIPE)}")
-            entries.use("MediaPipe", MEDIAPIPE, where)
-            group.append(Person(np.array([_landmark(mark, path, where) for mark in marks])))
+                raise person.refuse(f"{len(marks)} landmarks, not {len(MEDIAPIPE)}")
+            entries.use("MediaPipe", MEDIAPIPE, person)
+            group.append(Person(np.array([_landmark(mark) for mark in marks])))
 
 
-def _landmark(mark: Any, path: Path, where: str) -> list[float]:
+def _landmark(mark: Field) -> list[float]:
     """x, y and visibility, which is 1 where the file has none."""
-    mark = _dict(mark, path, where)
-    if "x" not in mark or "y" not in mark:
-        raise refuse(path, f"{where}: a landmark without x and y")
-    return [number(mark.get(name, 1.0), path, f"{where}.{name}") for name in ("x", "y", "visibility")]
+    if not mark.object().keys() >= {"x", "y"}:
+        raise mark.refuse("a landmark without x and y")
+    return [mark.get(name).number() if mark.has(name) else 1.0 for name in ("x", "y", "visibility")]

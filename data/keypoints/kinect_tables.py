@@ -20,16 +20,12 @@ KIMORE = (
     *("SpineBase", "SpineMid", "Neck", "Nose", "ShoulderLeft", "ElbowLeft", "WristLeft", "Hand_L", "ShoulderRight"),
     *("ElbowRight", "WristRight", "Hand_R", "HipLeft", "KneeLeft", "AnkleLeft", "Foot_L", "HipRight", "KneeRight"),
     *("AnkleRight", "Foot_R", "SpineShoulder", "HandTip_L", "Thumb_L", "HandTip_R", "Thumb_R"),
-)
-"""Joints of a Kinect v2; the head counts as the nose."""
-
+)  # joints of a Kinect v2; the head counts as the nose
 UI_PRMD = (
     *("Waist", "Spine", "Chest", "Neck", "Nose", "HeadTip", "Collar_L", "ShoulderLeft", "ElbowLeft", "WristLeft"),
     *("Collar_R", "ShoulderRight", "ElbowRight", "WristRight", "HipLeft", "KneeLeft", "AnkleLeft", "Toes_L"),
     *("HipRight", "KneeRight", "AnkleRight", "Toes_R"),
-)
-"""What the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins."""
-
+)  # what the publisher calls head, upper arm, forearm, hand, upper leg, lower leg and foot is where that part begins
 PARENTS = (-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20)
 """Parent of each joint of UI-PRMD."""
 
@@ -39,8 +35,12 @@ CHAINS = (0, 6, 10, 14, 18)
 
 def is_kimore(rows: Sequence[Sequence[str]]) -> bool:
     """True for a table without a header, most of whose rows have the cells of KIMORE."""
-    whole = sum(len(row) in (100, 101) for row in rows)
-    return 2 * whole > len(rows) and all(map(_is_number, rows[0]))
+    if 2 * sum(len(row) in (100, 101) for row in rows) <= len(rows):
+        return False
+    try:
+        return bool([float(cell or 0) for cell in rows[0]])
+    except ValueError:
+        return False
 
 
 def kimore_entries(path: Path, rows: Sequence[Sequence[str]]) -> Entries:
@@ -97,14 +97,6 @@ def _table(path: Path) -> Floats:
     if not rows:
         raise refuse(path, "is empty")
     return np.array([_numbers(path, row, line) for line, row in enumerate(rows)])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell or 0)
-    except ValueError:
-        return False
-    return True
 
 
 def _numbers(path: Path, row: Sequence[str], line: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 from data.errors import DataError, printable
@@ -23,11 +24,12 @@ def find_keypoints(folder: Path, video_id: str) -> Path | None:
     """
     relative = PurePosixPath(video_id)
     place, stem = folder.joinpath(*relative.parts[:-1]), relative.stem
+    belongs = re.compile(f"{re.escape(stem)}({'|'.join(ENDINGS)}|_?DLC.*)", re.DOTALL).fullmatch
     try:
         names = sorted(path for path in place.iterdir() if path.name.startswith(stem))
     except OSError:
         return None
-    fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and _belongs(path.stem, stem)]
+    fitting = [path for path in names if path.suffix in SUFFIXES and path.is_file() and belongs(path.stem)]
     csv = {path.stem for path in fitting if path.suffix == ".csv"}
     fitting = [path for path in fitting if path.suffix != ".h5" or path.stem not in csv]
     fitting = fitting or [path for path in names if path.is_dir() and path.name in {stem + e for e in ENDINGS}]
@@ -46,8 +48,3 @@ def sidecar(record: Record, folder: str) -> dict[str, Path]:
     elif record.path is not None:
         path = find_keypoints(record.path.parent, f"{record.path.name}{ending}")
     return {} if path is None or path == record.path else {"keypoints": path}
-
-
-def _belongs(name: str, stem: str) -> bool:
-    rest = name.removeprefix(stem)
-    return rest in ENDINGS or rest.startswith(("DLC", "_DLC"))

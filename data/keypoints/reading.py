@@ -1,4 +1,4 @@
-"""One file or folder of keypoints becomes the people of every frame, with COCO-17 joints in pixels."""
+"""Keypoints become people with COCO-17 joints: in every frame of a video, or over time without a video."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from data.keypoints.entries import MAX_BYTES, Entries, Person, refuse
 from data.keypoints.kinect_tables import ui_prmd_entries
 from data.keypoints.skeletons import COCO17, coco_joint
 from data.store import read_json
+from data.store.arrays import Floats
 
 MAX_COORDINATE = 1e6  # coordinates beyond this many pixels are no joint
 MIN_JOINTS = 4  # fewer joints than this of a person's are no pose
+MAX_FRAMES = 5_000_000  # more frames without a video are refused: two days at 30 per second
 
 
 @dataclass(frozen=True)
@@ -37,21 +39,16 @@ class ImportedKeypoints:
     layout: str  # name of the layout, such as "OpenPose BODY_25"
     frames: tuple[FramePeople, ...]  # the people of every frame of the video
     joint_map: Mapping[str, str]  # the file's joint by COCO-17 joint
-
-    @property
-    def summary(self) -> str:
-        """See `joint_summary`."""
-        return joint_summary(self.layout, self.joint_map)
+    summary: str  # one line: the layout, which joint became which, and which of COCO-17 the file does not have
 
 
-def joint_summary(layout: str, joint_map: Mapping[str, str]) -> str:
-    """One line for people: the layout, which joint became which, and which COCO-17 joints the file does not have."""
-    parts = [f"{ours} <- {printable(given)}" for ours, given in joint_map.items() if ours != given]
-    same = len(joint_map) - len(parts)
-    parts += [f"{same} joints under their COCO names"] if same else []
-    missing = [name for name in COCO17 if name not in joint_map]
-    lacking = f"; missing: {', '.join(missing)}" if missing and parts else ""
-    return f"{layout}{': ' if parts else ''}{', '.join(parts)}{lacking}"
+@dataclass(frozen=True)
+class RecordedMotion:
+    """The people of a file over time, in COCO-17 joints: pixels in two axes, or the file's unit in three."""
+
+    keypoints: Floats  # (frame, agent, 17, axes + 1) coordinates and score 0..1; NaN and 0 where a joint is missing
+    times: Floats | None  # (frame,) seconds, ascending; None where the file has none
+    summary: str  # as of `ImportedKeypoints`
 
 
 def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: int) -> ImportedKeypoints:
@@ -67,8 +64,8 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
         DataError: an unknown layout, a wrong count of numbers, a missing, repeated or impossible frame, a file that is
             too large. Named with file and field.
     """
-    entries = read_entries(path, video_stem)
-    joint_map, columns = joint_columns(entries)
+    entries = _read_entries(path, video_stem)
+    joint_map, columns = _joint_columns(entries)
     _check_frames(entries, frames)
     scale = np.array(size if entries.normalised else (1, 1), dtype=np.float64)
     people = [person for group in entries.frames.values() for person in group]
@@ -80,22 +77,86 @@ def read_keypoints(path: Path, video_stem: str, size: tuple[int, int], frames: i
         _frame(entries.frames.get(index, []), columns, scale, with_score, with_id) for index in range(frames)
     )
     _check_picture(entries, of_video, size)
-    return ImportedKeypoints(entries.layout or "nobody in any frame", of_video, joint_map)
+    layout = entries.layout or "nobody in any frame"
+    return ImportedKeypoints(layout, of_video, joint_map, _summary(layout, joint_map))
 
 
-def read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
-    """A file or folder in its own joints; `stem` is the name with which a folder's files begin.
+def read_motion(path: Path, agents: int, angles: Path | None = None) -> RecordedMotion:
+    """Read a keypoint file that has no video; the layout is recognised from the content.
 
-    `angles` is the second file of UI-PRMD. Raises DataError: see `read_keypoints`.
+    The first `agents` people that the file names are kept; `angles` is the second file of UI-PRMD.
+
+    Raises DataError: an unknown or damaged layout, several people without names, or times that do not ascend.
     """
+    entries = _read_entries(path, path.stem, angles)
+    if entries.normalised:
+        raise refuse(path, "x and y are parts of a picture whose size is not known", "Export pixels, or x, y and z")
+    rows = sorted(entries.frames)
+    people = [person for index in rows for person in entries.frames[index]]
+    if not people:
+        raise refuse(path, "nobody is in any frame", "Leave this file out")
+    if rows[0] < 0 or rows[-1] >= MAX_FRAMES:
+        raise refuse(path, f"has frame {rows[-1] if rows[0] >= 0 else rows[0]}", "Number the frames from 0")
+    joint_map, columns = _joint_columns(entries)
+    names = _names(entries)[:agents]
+    first = 0 if entries.complete else rows[0]
+    keypoints = np.full((rows[-1] + 1 - first, agents, len(columns), people[0].points.shape[1]), np.nan)
+    keypoints[..., -1] = 0
+    for index in rows:
+        for person in entries.frames[index]:
+            if person.id in names:
+                keypoints[index - first, names.index(person.id)] = _joints(person.points, columns)
+    times = _times(entries, len(keypoints), first) if entries.times else None
+    return RecordedMotion(keypoints, times, _summary(entries.layout, joint_map))
+
+
+def _names(entries: Entries) -> list[str]:
+    """The names of the people in the order in which they appear; one empty name where there is only one person."""
+    for index, group in entries.frames.items():
+        if len({person.id for person in group}) < len(group):
+            fix = "Name each person in every frame, such as in a column person"
+            raise refuse(entries.path, f"frame {index}: {len(group)} people without distinct names", fix)
+    return list(dict.fromkeys(person.id for index in sorted(entries.frames) for person in entries.frames[index]))
+
+
+def _times(entries: Entries, count: int, first: int) -> Floats:
+    """(count,) seconds; frames without an entry are interpolated."""
+    rows = np.array(sorted(entries.times))
+    seconds = np.array([entries.times[row] for row in rows])
+    if not np.isfinite(seconds).all() or (np.diff(seconds) <= 0).any():
+        fix = "Give seconds in the column time, one frame after another"
+        raise refuse(entries.path, "the times do not ascend", fix)
+    return np.asarray(np.interp(np.arange(count) + first, rows, seconds), dtype=np.float64)
+
+
+def _joints(points: Floats, columns: list[int]) -> Floats:
+    """(..., 17, axes + 1) COCO-17 joints, scores 0..1, from a layout's joints; NaN and 0 where one is missing."""
+    points = points[..., columns, :].astype(np.float64)
+    usable = np.isfinite(points).all(axis=-1) & (points[..., -1] > 0) & (np.array(columns) >= 0)
+    points[..., -1] = points[..., -1].clip(0, 1)
+    points[~usable] = [*[np.nan] * (points.shape[-1] - 1), 0]
+    return points
+
+
+def _summary(layout: str, joint_map: Mapping[str, str]) -> str:
+    parts = [f"{ours} <- {printable(given)}" for ours, given in joint_map.items() if ours != given]
+    same = len(joint_map) - len(parts)
+    parts += [f"{same} joints under their COCO names"] if same else []
+    missing = [name for name in COCO17 if name not in joint_map]
+    lacking = f"; missing: {', '.join(missing)}" if missing and parts else ""
+    return f"{layout}{': ' if parts else ''}{', '.join(parts)}{lacking}"
+
+
+def _read_entries(path: Path, stem: str, angles: Path | None = None) -> Entries:
+    """A file or folder in its own joints; `stem` is the name with which a folder's files begin."""
     try:
-        return _read_entries(path, stem, angles)
+        return _of_layout(path, stem, angles)
     except OSError as error:
         where = error.filename or path
         raise DataError(f"cannot be read ({error.strerror or error})", where=where, fix="Check the path") from None
 
 
-def _read_entries(path: Path, stem: str, angles: Path | None) -> Entries:
+def _of_layout(path: Path, stem: str, angles: Path | None) -> Entries:
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     total = 0
     for file in files:
@@ -136,7 +197,7 @@ def _check_frames(entries: Entries, frames: int) -> None:
         raise refuse(entries.path, what, "Export every frame; a frame without people has an empty entry")
 
 
-def joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
+def _joint_columns(entries: Entries) -> tuple[dict[str, str], list[int]]:
     """The file's joint by COCO-17 joint, and the (17,) row of each in the file's joints, -1 where it has none.
 
     Raises DataError: too few joints of COCO-17, or two of one meaning.
@@ -162,14 +223,10 @@ def _frame(
     group = [person for person in group if len(person.points)]
     if not group:
         return FramePeople(np.zeros((0, 17, 3), np.float32), np.zeros(0, np.float32), ())
-    points = np.stack([person.points for person in group])[:, columns].astype(np.float64)
+    points = _joints(np.stack([person.points for person in group]), columns)
     points[..., :2] *= scale
-    with np.errstate(invalid="ignore"):
-        usable = np.isfinite(points).all(axis=-1) & (points[..., 2] > 0) & (np.array(columns) >= 0)
-        usable &= (np.abs(points[..., :2]) < MAX_COORDINATE).all(axis=-1)
-    points[..., 2] = np.clip(points[..., 2], 0, 1)
-    points[~usable] = np.nan, np.nan, 0
-    counts = usable.sum(axis=1)
+    points[~(np.abs(points[..., :2]) < MAX_COORDINATE).all(axis=-1)] = np.nan, np.nan, 0
+    counts = (points[..., 2] > 0).sum(axis=1)
     means = points[..., 2].sum(axis=1) / np.maximum(counts, 1)
     scores = [p.score if with_score and p.score is not None else mean for p, mean in zip(group, means, strict=True)]
     rows = np.flatnonzero(counts)

@@ -8,9 +8,7 @@ COCO17 = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
     *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
     *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
-"""COCO's joints in their order."""
-
+)  # COCO's joints in their order
 _ARMS = ("Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist")
 _FACE = ("REye", "LEye", "REar", "LEar")
 
@@ -21,18 +19,14 @@ OPENPOSE = {
         *("LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel"),
     ),
     18: (*_ARMS, *("RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle"), *_FACE),
-}
-"""OpenPose's BODY_25 and COCO-18 by their number of joints."""
-
+}  # OpenPose's BODY_25 and COCO-18 by their number of joints
 MEDIAPIPE = (
     *("nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye", "right_eye_outer"),
     *("left_ear", "right_ear", "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow"),
     *("right_elbow", "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index"),
     *("left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
     *("left_heel", "right_heel", "left_foot_index", "right_foot_index"),
-)
-"""MediaPipe Pose's 33 landmarks."""
-
+)  # MediaPipe Pose's 33 landmarks
 BEGINS_WITH_COCO17 = {17: "COCO-17", 26: "Halpe-26", 133: "COCO-WholeBody-133", 136: "Halpe-136"}
 """Skeletons whose first 17 joints are COCO's, by their number of joints."""
 

@@ -1,7 +1,7 @@
 """Files and arrays: local paths and object stores, atomic writes, HDF5 outputs, tensors."""
 
 from data.store.addresses import address, is_remote, is_shared, local_path, refuse_ambiguous, refuse_unknown
-from data.store.arrays import UNITS, Array, ArraySpec, ContractError, OutputSpec, StageOutput
+from data.store.arrays import Array, ArraySpec, ContractError, OutputSpec, StageOutput
 from data.store.files import (
     atomic_path,
     files_below,
@@ -13,13 +13,10 @@ from data.store.files import (
     write_bytes,
     write_text,
 )
-from data.store.hub import push_to_hub
-from data.store.remote import RemoteFile, RemoteFolder, Storage
+from data.store.remote import RemoteFile, RemoteFolder, Storage, push_to_hub
 from data.store.scratch import fetched, sweep_scratch
-from data.store.tensors import read_tensors
 
 __all__ = [
-    "UNITS",
     "Array",
     "ArraySpec",
     "ContractError",
@@ -40,7 +37,6 @@ __all__ = [
     "push_to_hub",
     "read_json",
     "read_regular",
-    "read_tensors",
     "refuse_ambiguous",
     "refuse_unknown",
     "sha256_file",

@@ -13,14 +13,11 @@ from urllib.parse import unquote
 
 from data.errors import UsageError
 
-PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
-"""By scheme of a store: the package that reads it, and the extra of this program that installs it."""
-
+PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}  # by scheme of a store: its package, the extra with it
 SHARING = {**PACKAGES, "hf": ("huggingface_hub", "hub"), "https": ("aiohttp", "hub"), "http": ("aiohttp", "hub")}
 """The same by scheme of a place where trained runs are shared."""
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
-"""A scheme has two letters or more: one letter is a drive."""
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter alone is a drive
 
 
 def scheme_of(path: str | Path) -> str:

@@ -32,21 +32,13 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True)
 class Array:
-    """One named array.
+    """One named array."""
 
-    Attributes:
-        values: numbers or booleans, C-contiguous.
-        dims: one name per axis, such as ("frame", "agent", "joint", "xyc").
-        unit: physical unit, "1" for pure numbers, "px" for pixels, "s" for seconds.
-        about: one sentence for readers of the file who do not have this code.
-        names: one name per entry of the last axis where those entries differ in meaning, else empty.
-    """
-
-    values: NDArray[np.generic]
-    dims: tuple[str, ...]
-    unit: str
-    about: str = ""
-    names: tuple[str, ...] = ()
+    values: NDArray[np.generic]  # numbers or booleans, C-contiguous
+    dims: tuple[str, ...]  # one name per axis, such as ("frame", "agent", "joint", "xyc")
+    unit: str  # physical unit, "1" for pure numbers, "px" for pixels, "s" for seconds
+    about: str = ""  # one sentence for readers of the file who do not have this code
+    names: tuple[str, ...] = ()  # of the entries of the last axis where those differ in meaning, else empty
 
     def __post_init__(self) -> None:
         if self.values.ndim != len(self.dims):
@@ -60,24 +52,13 @@ class Array:
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """What a stage declares of one array.
+    """What a stage declares of one array. Raises ContractError: the unit is not one of `UNITS`."""
 
-    Attributes:
-        dims: one name per axis; axes of one name have one length in all arrays of the stage.
-        unit: one of `UNITS`.
-        about: one sentence for people who open the file without this code.
-        names: of the entries of the last axis, where they are the same for all videos and settings.
-        optional: whether the array may be missing.
-
-    Raises:
-        ContractError: the unit is not one of `UNITS`.
-    """
-
-    dims: tuple[str, ...]
-    unit: str
-    about: str
-    names: tuple[str, ...] = ()
-    optional: bool = False
+    dims: tuple[str, ...]  # one name per axis; axes of one name have one length in all arrays of the stage
+    unit: str  # one of `UNITS`
+    about: str  # one sentence for people who open the file without this code
+    names: tuple[str, ...] = ()  # of the entries of the last axis, where they are the same for all videos and settings
+    optional: bool = False  # whether the array may be missing
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -86,15 +67,11 @@ class ArraySpec:
 
 @dataclass(frozen=True)
 class StageOutput:
-    """The output of a stage for one video.
-
-    Attributes:
-        arrays: the named arrays.
-        quality: numbers that show how far to trust the arrays; `status` and the report print them.
-    """
+    """The output of a stage for one video."""
 
     arrays: Mapping[str, Array]
     quality: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    """Numbers that show how far to trust the arrays; `status` and the report print them."""
 
     @classmethod
     def of(
@@ -112,8 +89,7 @@ class StageOutput:
             quality: figures for people.
             names: of the entries of the last axis, for arrays whose names depend on the settings.
 
-        Raises:
-            ContractError: an array that the table does not declare, or one with another number of axes.
+        Raises ContractError: an array that the table does not declare, or one with another number of axes.
         """
         arrays = {}
         for name, numbers in values.items():
@@ -129,26 +105,18 @@ class StageOutput:
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """What a stage promises of its output for one video.
-
-    Attributes:
-        stage: its name.
-        arrays: its table.
-        clock: the dim along time, such as "frame"; empty for a stage without one.
-        ticks: length of the clock for this video, None where only the content of an input file tells it.
-    """
+    """What a stage promises of its output for one video."""
 
     stage: str
     arrays: Mapping[str, ArraySpec]
-    clock: str
-    ticks: int | None = None
+    clock: str  # the dim along time, such as "frame"; empty for a stage without one
+    ticks: int | None = None  # length of the clock for this video; None where only an input file's content tells it
 
     def check(self, output: StageOutput) -> None:
         """Refuse an output that is not as declared.
 
-        Raises:
-            ContractError: an array is missing, undeclared or has other dims, unit or names; or axes of one name differ
-                in length, or the clock has another length than the video and the settings give.
+        Raises ContractError: an array is missing, undeclared or has other dims, unit or names; or axes of one name
+        differ in length, or the clock has another length than the video and the settings give.
         """
         faults = [*self._faults(output.arrays)] or [*self._lengths(output.arrays)]
         if faults:

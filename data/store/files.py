@@ -21,14 +21,9 @@ from data.store.addresses import address, is_remote
 
 TEMPORARY = ".writing-"  # prefix of every temporary name; such files are never read
 _SHORTENED_NAME = re.compile(r"~[0-9a-f]{16}$")
-
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r".+-\d+-[0-9a-f]+")
-
 ABANDONED_SECONDS = 24 * 3600  # age from which a temporary is swept where the file system has no locks
-
-FOREIGN_SECONDS = 3600
-"""Age from which an unlocked temporary of another host is swept: network file systems may hide its lock."""
-
+FOREIGN_SECONDS = 3600  # the same for an unlocked one of another host: network file systems may hide its lock
 MAX_NAME_BYTES = 200  # longer file names are shortened and made unique by a hash (most file systems allow 255 bytes)
 MAX_JSON_BYTES = 1 << 26  # longer JSON files are refused
 

@@ -7,12 +7,10 @@ import re
 import struct
 from collections.abc import Iterable
 
-HEAD, OVERLAP = 1 << 16, 128
-"""Bytes of the start, where Matroska lists its tracks, and at borders of blocks, where a track of MP4 may be."""
-
+HEAD = 1 << 16  # bytes of the start, where Matroska lists its tracks
+OVERLAP = 128  # bytes at borders of blocks, where a track of MP4 may be
 TRACK = re.compile(rb"tkhd(?:\x00(.{3}).{36}|\x01(.{3}).{48})(.{36})(.{8})", re.DOTALL)
 """A track of MP4 or MOV: its flags, display matrix and size (zero for sound)."""
-
 MATROSKA_VIDEO = re.compile(rb"\xd7\x81..{0,80}?\x83\x81\x01", re.DOTALL)  # the number and type of a video track
 
 

@@ -46,21 +46,15 @@ from data.store.files import open_regular, parse_json, write_bytes
 
 FORMAT = "aim-stage"
 FORMAT_VERSION = 1
-
-MAX_ARRAY_BYTES = 1 << 33
-"""Larger arrays are refused on reading: a small hostile file may claim any size."""
-
-MAX_HEADER_BYTES = 1 << 28
-"""Longer headers are refused; the longest that are written belong to packs of many performances."""
-
+MAX_ARRAY_BYTES = 1 << 33  # larger arrays are refused on reading: a small hostile file may claim any size
+MAX_HEADER_BYTES = 1 << 28  # longer headers are refused; the longest that are written belong to packs
 
 UNREADABLE = (
     OSError, LookupError, ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 """What h5py, JSON and numpy raise for damaged files, and for files of other programs."""
 
-MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")
-"""Fields of the header that are mappings."""
+MAPPINGS = ("arrays", "quality", "settings", "identity", "inputs", "upstream", "software")  # fields of the header
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,11 @@ def encode(
     if promise is not None:
         promise.check(output)
 
-    described = {name: _describe(array) for name, array in sorted(output.arrays.items())}
+    described = {
+        name: _labels(array)
+        | {"shape": list(array.values.shape), "dtype": array.values.dtype.str, "sha256": _digest(array.values)}
+        for name, array in sorted(output.arrays.items())
+    }
     full = dict(header) | {"quality": _plain(output.quality), "arrays": described}
     text = json.dumps(full, sort_keys=True, ensure_ascii=True)
     # Made in memory: a disk that fills up while HDF5 writes leaves it in a state that crashes the process at its end.
@@ -105,18 +103,17 @@ def encode(
         bytes_ = np.frombuffer(text.encode(), dtype=np.uint8)  # a dataset: attributes are limited to 64 KiB
         file.create_dataset("_header", data=bytes_, fletcher32=True, chunks=True)
         for name, array in sorted(output.arrays.items()):
-            _write_array(file, name, array)
+            chunked = array.values.size > 0 and array.values.ndim > 0
+            options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
+            dataset = file.create_dataset(name, data=array.values, **options)
+            for label, value in _labels(array).items():
+                dataset.attrs[label] = value
         file.flush()
         return full, bytes(file.id.get_file_image())
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header of a cache file, checked against its hash; the arrays are not read.
-
-    Raises:
-        FileNotFoundError: no such file.
-        CacheError: damaged or not of this format.
-    """
+    """The header of a cache file, checked against its hash; the arrays are not read. Raises as `read`."""
     with _opened(path) as file:
         return _header(file)
 
@@ -148,11 +145,6 @@ def read(path: str | Path, content: bytes | None = None) -> Stored:
     return Stored(header, StageOutput(arrays, header["quality"]))
 
 
-def _describe(array: Array) -> dict[str, Any]:
-    values = array.values
-    return _labels(array) | {"shape": list(values.shape), "dtype": values.dtype.str, "sha256": _digest(values)}
-
-
 def _labels(array: Array) -> dict[str, Any]:
     return {"dims": list(array.dims), "unit": array.unit, "about": array.about, "names": list(array.names)}
 
@@ -168,15 +160,6 @@ def _plain(quality: Mapping[str, Any]) -> dict[str, Any]:
         value = value.item() if isinstance(value, np.generic) else value
         plain[name] = None if isinstance(value, float) and not np.isfinite(value) else value
     return plain
-
-
-def _write_array(file: Any, name: str, array: Array) -> None:
-    values = array.values
-    chunked = values.ndim > 0 and values.size > 0
-    options = {"chunks": True, "shuffle": True, "compression": "gzip", "fletcher32": True} if chunked else {}
-    dataset = file.create_dataset(name, data=values, **options)
-    for label, value in _labels(array).items():
-        dataset.attrs[label] = value
 
 
 @contextmanager

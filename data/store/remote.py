@@ -1,8 +1,8 @@
-"""Object stores (s3://, gs://) through fsspec: listings, reading in blocks, one PUT per written object.
+"""Object stores (s3://, gs://) through fsspec, and uploads to a model hub (hf://) through `huggingface_hub`.
 
-fsspec and the store's package are imported only when an address of a store is given. Credentials come from the
-store's own environment variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL,
-GOOGLE_APPLICATION_CREDENTIALS and so on); they are never written anywhere.
+These packages are imported only when an address of a store or hub is given. Credentials come from their own environment
+variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL, GOOGLE_APPLICATION_CREDENTIALS, HF_ENDPOINT,
+HF_TOKEN and so on); they are never written anywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -20,43 +21,31 @@ from typing import Any, TypeVar
 
 from data.errors import StorageError, UsageError
 from data.store.addresses import SHARING, address, not_installed
-from data.store.remote_errors import AGAIN, asking
 
 T = TypeVar("T")
 
+AGAIN = "Run the same command again"
 BLOCK = 8 << 20  # bytes of one read request
-
-PUT_LIMIT = (5 << 30) - 1
-"""The largest object of one PUT on S3; larger outputs are sent in parts, which become visible together."""
+PUT_LIMIT = (5 << 30) - 1  # the largest object of one PUT on S3; larger ones are sent in parts, visible together
 
 
 @dataclass(frozen=True)
 class Storage:
-    """How stores are reached, and where local copies go while they are decoded.
+    """How stores are reached, and where local copies go while they are decoded."""
 
-    Attributes:
-        endpoint_url: address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's.
-        anonymous: ask without credentials, for public buckets.
-        scratch: folder of the local copies; None: the system's temporary folder.
-        scratch_gb: largest copies of one video, in 1e9 bytes; 0: no limit. Each worker holds those of one at a time.
-    """
-
-    endpoint_url: str = ""
-    anonymous: bool = False
-    scratch: Path | None = None
-    scratch_gb: float = 0.0
+    endpoint_url: str = ""  # address of an S3 server that is not Amazon's; empty: AWS_ENDPOINT_URL, else Amazon's
+    anonymous: bool = False  # ask without credentials, for public buckets
+    scratch: Path | None = None  # folder of the local copies; None: the system's temporary folder
+    scratch_gb: float = 0.0  # largest copies of one video, in 1e9 bytes; 0: no limit. A worker holds one video's
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One object as it was listed.
-
-    `stamp` changes whenever the content may have changed: size with the store's tag (ETag), else with its date.
-    """
+    """One object as it was listed."""
 
     url: str  # such as "s3://bucket/videos/a.mp4"
     size: int  # bytes
-    stamp: str
+    stamp: str  # see `stamp_of`
     storage: Storage = field(default_factory=Storage, repr=False)
     written: float = field(default=0.0, compare=False)  # seconds since 1970; 0 where the store does not say
 
@@ -67,20 +56,18 @@ class RemoteFile:
 
     def opened(self) -> tuple[int, Iterator[bytes]]:
         """Size, and content in blocks, all of one version of the object. Raises StorageError: gone or replaced."""
-        stream = self._ask(lambda: _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none"))
-        return int(stream.size), self._blocks(stream)
+        with asking(self.url):
+            stream = _filesystem(self.url, self.storage).open(self.url, "rb", cache_type="none")
+            return int(stream.size), self._blocks(stream)
 
     def _blocks(self, stream: Any) -> Iterator[bytes]:
         with stream:
-            while block := self._ask(lambda: stream.read(BLOCK)):
+            while True:
+                with asking(self.url):
+                    block = stream.read(BLOCK)
+                if not block:
+                    return
                 yield block
-
-    def _ask(self, request: Callable[[], Any]) -> Any:
-        with asking(self.url):
-            try:
-                return request()
-            except FileNotFoundError:
-                raise StorageError("the object is gone", where=self.url, fix=AGAIN) from None
 
 
 class RemoteFolder:
@@ -123,12 +110,7 @@ class RemoteFolder:
         return stamp_of(about) if about and about.get("type") == "file" else None
 
     def read(self, name: str, limit: int | None = None) -> bytes:
-        """The content of an object.
-
-        Raises:
-            FileNotFoundError: no such object.
-            StorageError: it is larger than `limit` bytes.
-        """
+        """The content of an object. Raises FileNotFoundError: none; StorageError: it is larger than `limit` bytes."""
         place = f"{self.url}/{name}" if name else self.url
         content = self._ask(name, lambda system, url: _content(system, url, limit))
         if content is None:
@@ -174,7 +156,7 @@ def _content(system: Any, url: str, limit: int | None) -> bytes:
 
 
 def stamp_of(about: dict[str, Any]) -> str:
-    """A token that changes whenever the content may have changed, from a store's description of an object."""
+    """A token that changes whenever the content may have: size with the store's tag (ETag), else with its date."""
     digest = about.get("md5Hash")  # Google's, in base64; its etag covers more than the content
     tag = base64.b64decode(digest).hex() if digest else about.get("ETag") or about.get("etag")
     version = str(tag).strip('"') if tag else _written(about)
@@ -208,3 +190,57 @@ def _connected(scheme: str, endpoint_url: str, anonymous: bool, _process: int) -
         return fsspec.filesystem(scheme, **options)
     except ImportError:
         raise not_installed(scheme) from None
+
+
+def push_to_hub(place: str, contents: Mapping[str, bytes], message: str, *, public: bool = False) -> str:
+    """Upload files to `hf://user/name` as one commit; returns its address. A missing repository is made.
+
+    Args:
+        contents: files by name.
+        public: a new repository is open to everybody; an existing one stays as it is.
+
+    Raises UsageError: `huggingface_hub` is not installed, or `place` names no repository; StorageError: the hub does
+    not answer, or refuses.
+    """
+    url = address(place)
+    name = url.partition("://")[2]
+    if name.count("/") != 1:
+        raise UsageError("this address names no repository of a hub", where=url, fix="Write hf://user/name")
+    try:
+        from huggingface_hub import CommitOperationAdd, HfApi
+    except ImportError:
+        raise not_installed("hf") from None
+    with asking(url):
+        api = HfApi()
+        api.create_repo(name, private=not public, exist_ok=True)
+        files = [CommitOperationAdd(path_in_repo=file, path_or_fileobj=content) for file, content in contents.items()]
+        return str(api.create_commit(name, files, commit_message=message).commit_url)
+
+
+@contextmanager
+def asking(url: str) -> Iterator[None]:
+    """Turn the errors of a store's package into a StorageError that says what to do, without importing the package."""
+    try:
+        yield
+    except (StorageError, UsageError):
+        raise
+    except Exception as error:
+        raise _described(error, url) from error
+
+
+def _described(error: Exception, url: str) -> StorageError:
+    kind = type(error).__name__
+    text = " ".join(str(error).split())[:200] or kind
+    if isinstance(error, FileNotFoundError):
+        return StorageError("the object is gone", where=url, fix=AGAIN)
+    if isinstance(error, PermissionError):
+        return StorageError(f"no permission ({text})", where=url, fix="Check the credentials and what they may do")
+    if "Credential" in kind or "credentials" in text.lower():
+        how = "GOOGLE_APPLICATION_CREDENTIALS" if url.startswith("gs:") else "AWS_PROFILE, AWS_ACCESS_KEY_ID or others"
+        return StorageError("no credentials", where=url, fix=f"Set {how}, or for public data storage.anonymous=true")
+    if kind == "FileExpired":
+        return StorageError("the object was replaced while it was read", where=url, fix=AGAIN)
+    if "Connect" in kind or "Timeout" in kind or "Endpoint" in kind or isinstance(error, (TimeoutError, ValueError)):
+        fix = "Check the network, storage.endpoint_url and AWS_ENDPOINT_URL"
+        return StorageError(f"the store does not answer ({text})", where=url, fix=fix)
+    return StorageError(f"the store refused ({kind}: {text})", where=url, fix=AGAIN)

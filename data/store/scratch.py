@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from data.errors import Cancelled, StorageError
@@ -24,41 +24,59 @@ PREFIX = "aim-scratch-"
 def fetched(
     files: Mapping[str, RemoteFile], stop: threading.Event | None = None
 ) -> Iterator[dict[str, tuple[Path, str]]]:
-    """Local copies of objects by kind, each with the fingerprint of its content; removed when the block ends.
+    """Local copies of objects (at least one) by kind, each with its content's fingerprint, until the block ends.
 
-    Raises:
-        StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full.
-        Cancelled: `stop` was set meanwhile.
+    Raises StorageError: an object is not available, is larger than the scratch folder may become, or the disk is full;
+    Cancelled: `stop` was set meanwhile.
     """
-    folder: Path | None = None
-    handle = -1
-    try:
+    base = _base(next(iter(files.values())).storage)
+    with ExitStack() as stack:
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(working_folder(base, PREFIX))
+        except OSError as error:
+            raise _scratch_error(error, base) from error
         copies: dict[str, tuple[Path, str]] = {}
         for kind, file in sorted(files.items()):
-            if folder is None:
-                folder, handle = _new_folder(file.storage)
             place = folder / safe_name(kind) / safe_name(file.name)
             place.parent.mkdir()
             taken = sum(path.stat().st_size for path, _ in copies.values())
             copies[kind] = place, _fetch(file, place, taken, stop)
         yield copies
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if handle >= 0:
-            os.close(handle)
 
 
 def sweep_scratch(storage: Storage) -> int:
     """Remove the folders of killed processes of this user from the scratch folder; returns how many."""
+    return _sweep(_base(storage), PREFIX)
+
+
+@contextmanager
+def working_folder(base: Path, prefix: str) -> Iterator[Path]:
+    """A new folder in `base`, locked until the block ends and then removed; those of killed processes are swept."""
+    _sweep(base, prefix)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
+        handle = os.open(folder, os.O_RDONLY) if hasattr(os, "O_DIRECTORY") else -1  # -1: no locks here
+        if handle < 0 or (lock(handle) is not False and folder.exists()):
+            break
+        os.close(handle)  # a sweep came between the making and the lock
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
+
+
+def _sweep(base: Path, prefix: str) -> int:
     removed = 0
     with suppress(OSError):
-        for entry in os.scandir(_base(storage)):
-            if not entry.name.startswith(PREFIX) or not entry.is_dir(follow_symlinks=False):
+        for entry in os.scandir(base):
+            if not entry.name.startswith(prefix) or not entry.is_dir(follow_symlinks=False):
                 continue
             if hasattr(os, "getuid") and entry.stat(follow_symlinks=False).st_uid != os.getuid():
                 continue
-            with suppress(OSError), abandoned(Path(entry.path), PREFIX) as is_nobodys:
+            with suppress(OSError), abandoned(Path(entry.path), prefix) as is_nobodys:
                 if is_nobodys:
                     shutil.rmtree(entry.path, ignore_errors=True)
                     removed += 1
@@ -67,21 +85,6 @@ def sweep_scratch(storage: Storage) -> int:
 
 def _base(storage: Storage) -> Path:
     return storage.scratch or Path(tempfile.gettempdir())
-
-
-def _new_folder(storage: Storage) -> tuple[Path, int]:
-    """A new folder that this process holds locked, and the handle that holds the lock (-1: no locks here)."""
-    base = _base(storage)
-    try:
-        base.mkdir(parents=True, exist_ok=True)
-        while True:
-            folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{socket.gethostname()[:40]}-{os.getpid()}-", dir=base))
-            handle = os.open(folder, os.O_RDONLY) if hasattr(os, "O_DIRECTORY") else -1
-            if handle < 0 or (lock(handle) is not False and folder.exists()):
-                return folder, handle
-            os.close(handle)  # a sweep came between the making and the lock
-    except OSError as error:
-        raise _scratch_error(error, base) from error
 
 
 def _fetch(file: RemoteFile, place: Path, taken: int, stop: threading.Event | None) -> str:

@@ -19,24 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import VideoError, printable
-from data.video.containers import open_video, reason, video_stream
+from data.video.containers import Orientation, open_video, orientation_of, reason, video_stream
 from data.video.frame_folder import FrameFolder, read_picture
-from data.video.orientation import Orientation, orientation_of
 
 if TYPE_CHECKING:
     import av.container
     import av.video.stream
 
-MAX_PIXELS = 64 * 1024 * 1024
-"""Larger pictures are refused by name: one RGB frame of this size takes 192 MiB."""
-
-TAIL_SHARE = 0.01
-"""Share of frames (at least two frames) that may be missing: some encoders list frames they never show."""
-
+MAX_PIXELS = 64 * 1024 * 1024  # larger pictures are refused by name: one RGB frame of this size takes 192 MiB
+TAIL_SHARE = 0.01  # of the frames (at least two) may be missing: some encoders list frames that they never show
+ASPECTS = (0.25, 4.0)  # accepted ratios of a pixel's width to its height; any other claim of a file is ignored
 AGAIN = "Copy or download the video again"
-
-ASPECTS = (0.25, 4.0)
-"""Accepted ratios of a pixel's width to its height; any other claim of a file is ignored."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +42,11 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class Frame:
-    """One decoded frame.
+    """One decoded frame."""
 
-    Attributes:
-        index: position in display order, from 0.
-        time: seconds from the first frame.
-        image: (height, width, 3) uint8 RGB, as shown; shared between stages, never write into it.
-    """
-
-    index: int
-    time: float
-    image: NDArray[np.uint8]
+    index: int  # position in display order, from 0
+    time: float  # seconds from the first frame
+    image: NDArray[np.uint8]  # (height, width, 3) RGB, as shown; shared between stages, never write into it
 
 
 def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
@@ -70,17 +57,12 @@ def probe(path: Path | FrameFolder) -> tuple[VideoInfo, NDArray[np.float64]]:
     A stream that was cut or recorded in the middle of a group of pictures begins with some that cannot be decoded;
     time starts at the first one that can.
 
-    Raises:
-        VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
+    Raises VideoError: not a video, no video stream, no frame, or the file ends before its last frame.
     """
     if isinstance(path, FrameFolder):
         return _info(*_still(path.files()[0])), path.times()
-    with _opened(path) as (container, stream):
-        stamps = _packet_times(path, container, stream)
-    with _opened(path) as (container, stream):
-        first, _ = _first_frame(path, container, stream)
-        info = _info(_shown(stream, first), orientation_of(first))
-    return info, stamps.since(path, first.pts).times
+    with _started(path) as (stamps, size, orientation, _):
+        return _info(size, orientation), stamps.times
 
 
 def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
@@ -89,18 +71,12 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
     Frames that the stream lists but does not contain are filled with the last one shown where all together they are no
     more than `TAIL_SHARE` of the video (at least two); a stream that lacks more is damaged.
 
-    Raises:
-        VideoError: the stream is damaged at or before a frame that was asked for.
+    Raises VideoError: the stream is damaged at or before a frame that was asked for.
     """
     if isinstance(path, FrameFolder):
         yield from _decode_folder(path, indices)
         return
-    with _opened(path) as (container, stream):
-        listed = _packet_times(path, container, stream)
-    with _opened(path) as (container, stream):
-        first, frames = _first_frame(path, container, stream)
-        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
-        stamps, size, orientation = listed.since(path, first.pts), _shown(stream, first), orientation_of(first)
+    with _started(path) as (stamps, size, orientation, frames):
         total = len(stamps.times)
         pending = map(int, range(total) if indices is None else indices)
         target = next(pending, None)
@@ -118,12 +94,11 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
                     raise VideoError(f"frame {target} is missing", where=path, fix=AGAIN)
                 yield Frame(target, float(stamps.times[target]), last.image)
                 target = next(pending, None)
-            if target == index:
+            if target == index or total - index <= _tolerated(total) + 1:
                 last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
-                yield last
-                target = next(pending, None)
-            elif total - index <= _tolerated(total) + 1:
-                last = Frame(index, float(stamps.times[index]), _picture(path, frame, index, size, orientation))
+                if target == index:
+                    yield last
+                    target = next(pending, None)
     reached = -1 if last is None else last.index
     while target is not None:
         if last is None or target - reached > _tolerated(total):
@@ -132,7 +107,7 @@ def decode(path: Path | FrameFolder, indices: Sequence[int] | NDArray[np.int64] 
         target = next(pending, None)
 
 
-def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None = None) -> Iterator[Frame]:
+def _decode_folder(source: FrameFolder, indices: Sequence[int] | NDArray[np.int64] | None) -> Iterator[Frame]:
     """The same of a folder of frames; only the pictures at `indices` and the first are opened."""
     files, times = source.files(), source.times()
     size, orientation = _still(files[0])
@@ -202,6 +177,20 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.video.
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # the stream may claim more than the header
         yield container, stream
+
+
+@contextmanager
+def _started(path: Path) -> Iterator[tuple[_Stamps, tuple[int, int], Orientation, Iterator[Any]]]:
+    """When the frames are shown, their size before rotation, their orientation, and the frames."""
+    with _opened(path) as (container, stream):
+        listed = _packet_times(path, container, stream)
+    with _opened(path) as (container, stream):
+        frames = decoded(path, container, stream)
+        first = next(frames, None)
+        if first is None:
+            raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
+        # Some encoders state the orientation with their key frames only, so that of the first frame holds for all.
+        yield listed.since(path, first.pts), _shown(stream, first), orientation_of(first), chain([first], frames)
 
 
 def _packet_times(path: Path, container: Any, stream: Any) -> _Stamps:
@@ -278,15 +267,6 @@ def decoded(path: Path, container: Any, stream: Any) -> Iterator[Any]:
         yield from container.decode(stream)
     except av.error.FFmpegError as error:
         raise VideoError(f"damaged video stream ({reason(error)})", where=path, fix="Copy the video again") from error
-
-
-def _first_frame(path: Path, container: Any, stream: Any) -> tuple[Any, Iterator[Any]]:
-    """The first frame that can be decoded, and all of them with it."""
-    frames = decoded(path, container, stream)
-    first = next(frames, None)
-    if first is None:
-        raise VideoError("no frame can be decoded", where=path, fix="Play the file to see whether it is whole")
-    return first, chain([first], frames)
 
 
 def _shown(stream: Any, frame: Any) -> tuple[int, int]:

@@ -21,17 +21,13 @@ from numpy.typing import NDArray
 
 from data.errors import VideoError
 from data.store import read_regular
-from data.video.containers import open_video, video_stream
+from data.video.containers import open_video, orientation_of, video_stream
 from data.video.decoder import decode, decoded, probe
 from data.video.frame_folder import FrameFolder
-from data.video.orientation import orientation_of
 from data.video.writer import write_video
 
 DEFAULT_LIMIT = 12 << 20  # bytes of one embedded video; base64 makes them a third more in the page
-
-ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))
-"""Long side in pixels and constant rate factor of each try, the best that fits wins."""
-
+ATTEMPTS = ((960, 25), (640, 27), (480, 29), (320, 32))  # tries: long side in pixels, constant rate factor
 LEAST_BITRATE = 12_000  # bytes per second below which the smallest try never falls: longer videos are not even tried
 MOST_RATE = 30.0  # frames per second of an encoded copy
 START_TOLERANCE = 0.002  # seconds by which the first frame may be off zero in a video that is embedded unchanged
@@ -55,7 +51,8 @@ def embed_video(path: Path | FrameFolder, limit_bytes: int = DEFAULT_LIMIT) -> E
         return None
     with tempfile.TemporaryDirectory(prefix="aim-media-") as folder:
         copy = Path(folder) / "copy.mp4"
-        for long_side, factor in _attempts(max(info.width, info.height)):
+        side = max(info.width, info.height)
+        for long_side, factor in [a for a in ATTEMPTS if a[0] < side] or [(side, ATTEMPTS[-1][1])]:
             size = _encode(path, times, copy, long_side, factor)
             if copy.stat().st_size <= limit_bytes:
                 return Embedded(as_uri("video/mp4", copy.read_bytes()), f"Copy at {size[0]} x {size[1]} pixels.")
@@ -122,11 +119,6 @@ def shrink(image: NDArray[np.uint8], *, height: int | None = None, long_side: in
 def as_uri(mime: str, content: bytes) -> str:
     """`content` as a base64 `data:` URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _attempts(long_side: int) -> list[tuple[int, int]]:
-    """Tries that do not enlarge the video, at least the smallest."""
-    return [a for a in ATTEMPTS if a[0] < long_side] or [(long_side, ATTEMPTS[-1][1])]
 
 
 def _encode(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -24,76 +24,46 @@ from data.store import (
 from data.store.fingerprint import fingerprint
 from data.video.frame_folder import IMAGE_SUFFIXES, FrameFolder, frame_fault
 
-CACHE_MARKER = ".aim-cache"
-"""`extract` writes a file of this name into every cache; a folder that holds one is a cache of this program."""
-
-CACHE_INDEX = ".index.sqlite"
-"""The index of a cache; caches of earlier versions have no marker."""
-
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv"})
+MAX_LABEL = 1e9  # size beyond which differences and squares of scores lose their digits or overflow
+FINGERPRINT_BLOCK = 1 << 20  # bytes read at a time, so that a file of any size is hashed in flat memory
 
-MAX_LABEL = 1e9
-"""Greatest size of a label: beyond it differences and squares of scores lose their digits or overflow."""
+CACHE_MARKER = ".aim-cache"  # `extract` writes a file of this name into every cache
+CACHE_INDEX = ".index.sqlite"  # the index of a cache; caches of earlier versions have no marker
+PREVIEW_MARK = ".aim-previews"  # a folder with a file of this name holds films that this program drew
 
-PREVIEW_MARK = ".aim-previews"
-"""A folder with a file of this name holds films that this program drew: they are no inputs."""
-
-FINGERPRINT_BLOCK = 1 << 20
-"""Bytes read at a time, so that a file of any size is hashed in flat memory."""
-
-
-LABELS = ("score", "execution", "synchronisation", "difficulty")
-"""Labels that are one number."""
+LABELS = ("score", "execution", "synchronisation", "difficulty")  # labels that are one number
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What judges gave one performance. Every field is optional; `score` is what AIM regresses.
+    """What judges gave one performance. Every field is optional; `score` is what AIM regresses."""
 
-    Attributes:
-        score: final score, in the data set's own scale.
-        execution: execution score (left out where a data set has none).
-        synchronisation: synchronisation score.
-        difficulty: degree of difficulty.
-        judges: scores of single judges, or of the items of a rating, in the data set's order; empty where unknown.
-    """
-
-    score: float | None = None
+    score: float | None = None  # final score, in the data set's own scale
     execution: float | None = None
     synchronisation: float | None = None
     difficulty: float | None = None
-    judges: tuple[float, ...] = ()
+    judges: tuple[float, ...] = ()  # scores of single judges, or of the items of a rating, in the data set's order
 
 
 @dataclass(frozen=True)
 class Record:
-    """One performance to extract, train on or score.
+    """One performance to extract, train on or score."""
 
-    Attributes:
-        id: path relative to the input root, with `/` between folders; names the cache files.
-        path: the video, a file or a folder of frames; None where a data set lists a trial without one.
-        sidecars: other input files (or folders of files) by kind, such as {"kinematics": Path(...)}.
-        task: group that is trained and reported together, such as "Suturing" or "diving".
-        labels: the judges' scores, or None for an unseen video.
-        groups: what must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B",
-            "supertrial": "1", "original": "..."}.
-        split: the data set's own fixed split ("train" or "test"), or None.
-        remote: input files on an object store by kind. They are no local files and `files` does not name them: a
-            worker copies those that it needs (`data.store.scratch`) and continues with a record of local files.
-        frames: the video where it is a folder of frames; `path` is then its folder.
-        boundaries: where its annotated parts meet, as ascending fractions 0..1 of its length; empty: not annotated.
-    """
-
-    id: str
-    path: Path | None
+    id: str  # path relative to the input root, with `/` between folders; names the cache files
+    path: Path | None  # the video, a file or a folder of frames; None where a data set lists a trial without one
     sidecars: Mapping[str, Path] = field(default_factory=dict)
-    task: str = ""
-    labels: Labels | None = None
+    """Other input files (or folders of files) by kind, such as {"kinematics": Path(...)}."""
+    task: str = ""  # group that is trained and reported together, such as "Suturing" or "diving"
+    labels: Labels | None = None  # the judges' scores, or None for an unseen video
     groups: Mapping[str, str] = field(default_factory=dict)
-    split: str | None = None
+    """What must stay on one side of a split, by kind: {"trial": "Suturing_B001", "subject": "B", "supertrial": "1"}."""
+    split: str | None = None  # the data set's own fixed split ("train" or "test"), or None
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
-    frames: FrameFolder | None = None
-    boundaries: tuple[float, ...] = ()
+    """Input files on an object store by kind. They are no local files and `files` does not name them: a worker copies
+    those that it needs (`data.store.scratch`) and continues with a record of local files."""
+    frames: FrameFolder | None = None  # the video where it is a folder of frames; `path` is then its folder
+    boundaries: tuple[float, ...] = ()  # where annotated parts meet, as ascending fractions 0..1; empty: not annotated
 
     @property
     def video(self) -> Path | FrameFolder | None:
@@ -118,15 +88,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Listing:
-    """The usable records, and one line about each problem.
+    """The usable records, and one line about each problem."""
 
-    Attributes:
-        records: in the order of their ids.
-        problems: one line each, naming the file: labels without video, videos without label, duplicates.
-    """
-
-    records: tuple[Record, ...]
-    problems: tuple[str, ...] = ()
+    records: tuple[Record, ...]  # in the order of their ids
+    problems: tuple[str, ...] = ()  # each names the file: labels without video, videos without label, duplicates
 
 
 def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, frame_rate: float = 0.0) -> Listing:
@@ -148,48 +113,32 @@ def find_videos(inputs: Sequence[str | Path], storage: Storage | None = None, fr
         UsageError: an input does not exist, holds no video, or two inputs give the same id.
         StorageError: a store does not answer or refuses.
     """
-    places: dict[str, _Place] = {}
+    records: dict[str, Record] = {}
     problems: list[str] = []
     for given in map(Path, inputs):
         refuse_ambiguous(given)
-        expanded: Iterable[tuple[str, _Place]]
         if is_remote(given):
             expanded = _expand_remote(given, storage or Storage(), problems)
         else:
             expanded = _expand(local_path(given), frame_rate, problems)
-        for video_id, place in expanded:
-            first = places.setdefault(video_id, place)
-            if not _same_place(first, place):
-                what = f"two inputs have the same id '{printable(video_id)}': {_shown(first)} and {_shown(place)}"
-                fix = "Give their common folder as the one input, so that the ids differ by folder"
-                raise UsageError(what, fix=fix)
-    return Listing(tuple(_record(key, places[key]) for key in sorted(places)), tuple(problems))
+        for record in expanded:
+            first = records.setdefault(record.id, record)
+            if first == record or (first.path and record.path and os.path.samefile(first.path, record.path)):
+                continue
+            shown = " and ".join(printable(one.path or one.remote["video"].url) for one in (first, record))
+            fix = "Give their common folder as the one input, so that the ids differ by folder"
+            raise UsageError(f"two inputs have the same id '{record.name}': {shown}", fix=fix)
+    return Listing(tuple(records[key] for key in sorted(records)), tuple(problems))
 
 
-_Place = Path | FrameFolder | RemoteFile
-
-
-def _record(video_id: str, place: _Place) -> Record:
-    if isinstance(place, RemoteFile):
-        return Record(id=video_id, path=None, remote={"video": place})
-    if isinstance(place, FrameFolder):
-        return Record(id=video_id, path=place.folder, frames=place)
-    return Record(id=video_id, path=place)
-
-
-def _shown(place: _Place) -> str:
-    record = _record("", place)
-    return printable(record.path or record.remote["video"].url)
-
-
-def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
+def _expand(given: Path, frame_rate: float, problems: list[str]) -> list[Record]:
     if given.is_dir():
-        places = sorted(_search(given, frame_rate, problems))
-        if not places:
+        records = list(_search(given, frame_rate, problems))
+        if not records:
             raise _no_video(given, problems)
-        return places
+        return records
     if given.is_file():
-        return [(given.name, given)]
+        return [Record(given.name, given)]
     refuse_unknown(given)
     siblings = [path.name for path in given.parent.iterdir()] if given.parent.is_dir() else []
     close = get_close_matches(given.name, siblings, n=1)
@@ -197,13 +146,13 @@ def _expand(given: Path, frame_rate: float, problems: list[str]) -> Iterable[tup
     raise UsageError("no such file or folder", where=given, fix=f"Check the path; names are case sensitive{meant}")
 
 
-def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tuple[str, Path | FrameFolder]]:
-    """Id and place of every video below `root`; what cannot be one is reported."""
+def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterator[Record]:
+    """Every video below `root`; what cannot be one is reported."""
     for folder, subfolders, names in _walk(root, problems):
         videos = [folder / name for name in names if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
         for path in videos:
             if _is_usable(path, problems):
-                yield path.relative_to(root).as_posix(), path
+                yield Record(path.relative_to(root).as_posix(), path)
         pictures = [name for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
         if not pictures or videos or (folder.name.startswith(".") and folder != root):
             continue
@@ -214,15 +163,15 @@ def _search(root: Path, frame_rate: float, problems: list[str]) -> Iterable[tupl
             problems.append(f"{printable(folder)}: its pictures are left out, a folder of frames has no subfolder")
         elif not fault:
             video_id = folder.relative_to(root).as_posix() if folder != root else root.resolve().name
-            yield video_id, FrameFolder(folder, frame_rate)
+            yield Record(video_id, folder, frames=FrameFolder(folder, frame_rate))
 
 
-def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterable[tuple[str, RemoteFile]]:
+def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> list[Record]:
     """The videos among the objects below an address; names that are no paths are reported and left out."""
     objects = RemoteFolder(given, storage).files()
     if not objects:
         raise UsageError("no such object, and none below it", where=address(given), fix="Names are case sensitive")
-    videos = []
+    records = []
     for name, file in objects.items():
         path = PurePosixPath(name)
         if name and (path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith(".")):
@@ -230,10 +179,10 @@ def _expand_remote(given: Path, storage: Storage, problems: list[str]) -> Iterab
         if name and (path.as_posix() != name or path.is_absolute() or ".." in path.parts or "\0" in name):
             problems.append(f"{printable(file.url)}: left out, its name cannot be a path")
         else:
-            videos.append((name or file.name, file))
-    if not videos:
+            records.append(Record(name or file.name, None, remote={"video": file}))
+    if not records:
         raise _no_video(address(given))
-    return videos
+    return records
 
 
 def _no_video(given: Path | str, problems: Sequence[str] = ()) -> UsageError:
@@ -259,7 +208,7 @@ def _is_usable(path: Path, problems: list[str]) -> bool:
     return False
 
 
-def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], list[str]]]:
+def _walk(root: Path, problems: list[str]) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Folders from `root` down, each with its subfolders and files by name, hidden ones left out.
 
     Links to folders are not followed, so a loop cannot hang the search. Folders that cannot be read are reported.
@@ -277,14 +226,6 @@ def _walk(root: Path, problems: list[str]) -> Iterable[tuple[Path, list[str], li
         subfolders.sort()
         visible = [name for name in subfolders if not name.startswith(".")]
         yield Path(folder), visible, sorted(name for name in names if not name.startswith("."))
-
-
-def _same_place(a: _Place, b: _Place) -> bool:
-    if isinstance(a, Path) and isinstance(b, Path):
-        return a == b or os.path.samefile(a, b)
-    if isinstance(a, FrameFolder) and isinstance(b, FrameFolder):
-        return os.path.samefile(a.folder, b.folder)
-    return a == b
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -307,9 +248,7 @@ def fingerprint_file(path: Path) -> str:
 def fingerprint_frames(frames: FrameFolder) -> str:
     """The fingerprint of a folder of frames without its rate: over the content of the pictures in their order.
 
-    Raises:
-        OSError: a picture cannot be read.
-        VideoError: see `FrameFolder.files`.
+    Raises OSError: a picture cannot be read; VideoError: see `FrameFolder.files`.
     """
     parts = [f"{fingerprint_file(file)}\n".encode() for file in frames.files()]
     return fingerprint(len(parts), parts)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from data.store import atomic_path
 from data.video.containers import ffmpeg_url
 
-LOSSLESS = {"crf": "0", "preset": "veryfast"}
-"""Options with which decoding gives the same pictures up to the colour conversion."""
+CONTAINERS = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}  # where FFmpeg's name differs from the suffix
+LOSSLESS = {"crf": "0", "preset": "veryfast"}  # decoding gives the same pictures up to the colour conversion
 
 
 def write_video(
@@ -35,21 +35,22 @@ def write_video(
         rate: frames per second.
         codec, pixel_format, options: as FFmpeg names them; default H.264 that every browser plays.
 
-    Raises:
-        ValueError: no picture, or pictures of different sizes.
-        OSError: the folder cannot be written.
+    Raises ValueError: no picture, or pictures of different sizes; OSError: the folder cannot be written.
     """
     import av
 
-    count = 0
-    with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=_container(path)) as container:
+    count, ending = 0, path.suffix.lower()
+    form = CONTAINERS.get(ending, ending.lstrip("."))  # the temporary file's name has no suffix to tell it by
+    with atomic_path(path) as temporary, av.open(ffmpeg_url(temporary), "w", format=form) as container:
         stream = None
         for image in images:
             if stream is None:
                 stream = container.add_stream(codec, rate=Fraction(rate).limit_denominator(1001))
                 stream.height, stream.width = image.shape[:2]
                 stream.pix_fmt = pixel_format
-                stream.options = _options(codec) | (options or {"crf": "20", "preset": "veryfast"})
+                # In x264 the result of macroblock trees differs from run to run (measured on small pictures).
+                reproducible = {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
+                stream.options = reproducible | (options or {"crf": "20", "preset": "veryfast"})
             elif image.shape[:2] != (stream.height, stream.width):
                 raise ValueError(f"picture {count} is {image.shape[:2]}, the first {(stream.height, stream.width)}")
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
@@ -58,16 +59,3 @@ def write_video(
             raise ValueError("no picture to encode")
         container.mux(stream.encode(None))
     return count
-
-
-def _options(codec: str) -> dict[str, str]:
-    """Options that make the bytes reproducible: one thread, and in x264 no macroblock tree, whose result differs from
-    run to run (measured on small pictures).
-    """
-    return {"threads": "1"} | ({"x264-params": "mbtree=0"} if codec == "libx264" else {})
-
-
-def _container(path: Path) -> str:
-    """FFmpeg's name of the container: the temporary file's name has no suffix to tell it by."""
-    names = {".mkv": "matroska", ".m4v": "mp4", ".ts": "mpegts"}
-    return names.get(path.suffix.lower(), path.suffix.lower().lstrip("."))

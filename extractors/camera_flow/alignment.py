@@ -33,6 +33,7 @@ SMOOTHING = 1.0
 draws every estimate towards half a pixel; smooth noise has no such preference. At noise of 2 grey levels the mean error
 is .019 px with .6, .008 with 1.0, .010 with 1.5."""
 
+_SCALES = [np.array([1 << level, 1 << level, 1, 1, 1, 1], np.float64) for level in range(LEVELS)]
 FLASH = 5.0  # change of a picture's median, in grey levels, from which the search also tries a change of brightness
 
 
@@ -99,86 +100,73 @@ def align(
     `guesses` are motions worth trying beside the search, such as the previous pair's; `reach` is the shift in pixels
     that the exhaustive search covers in each direction.
     """
+    border = _Border(first, second, ring)
+    # Brightness changes worth trying: none, and that of the medians (a flash, or only a pan to a darker wall).
+    change = float(np.median(second[3]) - np.median(first[3]))
     options = [np.array([*guess, 1.0, 0.0]) for guess in guesses]
-    for offset in _offsets(first[3], second[3]):
-        wide = _state(_search(first, second, ring, 3, reach, offset), offset)
-        options.append(_refine(first, second, ring, 3, wide, 5))
-        options.append(_state(_search(first, second, ring, 2, min(reach, 32.0), offset), offset))
-    costs = [_cost(first, second, ring, 2, option) for option in options]
-    tried = [_refine(first, second, ring, 2, options[k], 6) for k in np.argsort(costs)[:2]]
-    best = tried[int(np.argmin([_cost(first, second, ring, 2, option) for option in tried]))]
-    state = _refine(first, second, ring, 0, _refine(first, second, ring, 1, best, 4), 3)
-    return Alignment(state[:4], (float(state[4]), float(state[5])), *_agreement(first[0], second[0], ring[0], state))
+    for offset in (0.0, change) if abs(change) > FLASH else (0.0,):
+        options.append(border.refine(3, border.search(3, reach, offset), 5))
+        options.append(border.search(2, min(reach, 32.0), offset))
+    costs = [border.cost(option) for option in options]
+    tried = [border.refine(2, options[k], 6) for k in np.argsort(costs)[:2]]
+    best = tried[int(np.argmin([border.cost(option) for option in tried]))]
+    state = border.refine(0, border.refine(1, best, 4), 3)
+    return Alignment(state[:4], (float(state[4]), float(state[5])), *border.agreement(state))
 
 
-def _offsets(first: Image, second: Image) -> tuple[float, ...]:
-    """Brightness changes worth trying: none, and that of the medians (a flash, or only a pan to a darker wall)."""
-    change = float(np.median(second) - np.median(first))
-    return (0.0, change) if abs(change) > FLASH else (0.0,)
+@dataclass(frozen=True)
+class _Border:
+    """Two pyramids and the ring of each level. States are (6,): motion, gain, offset, in pixels of the finest level."""
 
+    first: Sequence[Image]
+    second: Sequence[Image]
+    ring: Sequence[Ring]
 
-def _state(shift: NDArray[np.float64], offset: float) -> Motion:
-    """(6,) motion, gain and offset of a plain shift."""
-    return np.array([shift[0], shift[1], 0.0, 0.0, 1.0, offset])
+    def search(self, level: int, reach: float, offset: float) -> Motion:
+        """The shift by whole pixels of `level` with the least difference."""
+        place, factor = self.ring[level], 1 << level
+        if place.x.size == 0:
+            return np.array([0.0, 0.0, 0.0, 0.0, 1.0, offset])
+        r = max(int(np.ceil(reach / factor)), 1)
+        cost = shift_costs(self.first[level], self.second[level], place.x, place.y, np.float32(offset), r)
+        down, across = divmod(int(np.argmin(cost)), 2 * r + 1)
+        return np.array([(across - r) * factor, (down - r) * factor, 0.0, 0.0, 1.0, offset])
 
+    def refine(self, level: int, state: Motion, steps: int) -> Motion:
+        """Gauss-Newton steps with Tukey weights on one level."""
+        place, scale = self.ring[level], _SCALES[level]
+        if place.x.size < FEWEST:
+            return state
+        pictures = self.first[level], self.second[level]
+        moved: Motion = gauss_newton(*pictures, place.x, place.y, *place.centre, state / scale, steps) * scale
+        return moved
 
-def _on_level(state: Motion, level: int) -> Motion:
-    """`state` in pixels of a pyramid level."""
-    factor = float(1 << level)
-    scaled: Motion = state / np.array([factor, factor, 1.0, 1.0, 1.0, 1.0])
-    return scaled
+    def residuals(self, level: int, state: Motion) -> tuple[Image, Image]:
+        """Grey differences, and the first picture's values, of the ring's pixels that have a partner."""
+        place, pictures = self.ring[level], (self.first[level], self.second[level])
+        return residuals(*pictures, place.x, place.y, *place.centre, state / _SCALES[level], 1)
 
+    def cost(self, state: Motion) -> float:
+        """Mean truncated residual on level 2; infinite when less than half of the ring has a partner."""
+        residual, _ = self.residuals(2, state)
+        if 2 * residual.size < self.ring[2].x.size or not residual.size:
+            return float("inf")
+        return float(np.minimum(np.abs(residual), 40).mean())
 
-def _search(
-    first: Sequence[Image], second: Sequence[Image], ring: Sequence[Ring], level: int, reach: float, offset: float
-) -> NDArray[np.float64]:
-    """(2,) shift in pixels of the finest level, a whole number of pixels on `level`, with the least difference."""
-    place, factor = ring[level], 1 << level
-    if place.x.size == 0:
-        return np.zeros(2)
-    r = max(int(np.ceil(reach / factor)), 1)
-    cost = shift_costs(first[level], second[level], place.x, place.y, np.float32(offset), r)
-    k = int(np.argmin(cost))
-    return np.array([k % (2 * r + 1) - r, k // (2 * r + 1) - r], np.float64) * factor
-
-
-def _refine(
-    first: Sequence[Image], second: Sequence[Image], ring: Sequence[Ring], level: int, state: Motion, steps: int
-) -> Motion:
-    """Gauss-Newton steps with Tukey weights on one level; `state` in pixels of the finest level."""
-    place = ring[level]
-    if place.x.size < FEWEST:
-        return state
-    moved = gauss_newton(first[level], second[level], place.x, place.y, *place.centre, _on_level(state, level), steps)
-    return moved / _on_level(np.ones(6), level)
-
-
-def _cost(first: Sequence[Image], second: Sequence[Image], ring: Sequence[Ring], level: int, state: Motion) -> float:
-    """Mean truncated residual; infinite when less than half of the ring has a partner."""
-    place = ring[level]
-    residual, _ = residuals(first[level], second[level], place.x, place.y, *place.centre, _on_level(state, level), 1)
-    if 2 * residual.size < place.x.size or not residual.size:
-        return float("inf")
-    return float(np.minimum(np.abs(residual), 40).mean())
-
-
-def _agreement(first: Image, second: Image, ring: Ring, state: Motion) -> tuple[float, float, float]:
-    """Median absolute residual, the first picture's median deviation on the ring, and the weighted correlation."""
-    residual, values = residuals(first, second, ring.x, ring.y, *ring.centre, state, 1)
-    if not residual.size:
-        return float("inf"), 0.0, 0.0
-    middle = float(np.median(np.abs(residual)))
-    contrast = float(np.median(np.abs(values - np.median(values))))
-    q = np.clip(residual / (TUKEY * max(1.4826 * middle, NOISE)), -1, 1)
-    weight = (1 - q * q) ** 2
-    a = values * np.float32(state[4])
-    return middle, contrast, _correlation(a, a + residual, weight)
-
-
-def _correlation(a: Image, b: Image, weight: Image) -> float:
-    total = float(weight.sum())
-    if total <= 0:
-        return 0.0
-    da, db = a - (weight @ a) / total, b - (weight @ b) / total
-    norm = float(np.sqrt((weight @ (da * da)) * (weight @ (db * db))))
-    return float((weight * da) @ db) / norm if norm > 1e-6 else 0.0
+    def agreement(self, state: Motion) -> tuple[float, float, float]:
+        """Median absolute residual, the first picture's median deviation on the ring, and the weighted correlation."""
+        residual, values = self.residuals(0, state)
+        if not residual.size:
+            return float("inf"), 0.0, 0.0
+        middle = float(np.median(np.abs(residual)))
+        contrast = float(np.median(np.abs(values - np.median(values))))
+        q = np.clip(residual / (TUKEY * max(1.4826 * middle, NOISE)), -1, 1)
+        weight = (1 - q * q) ** 2
+        total = float(weight.sum())
+        if total <= 0:
+            return middle, contrast, 0.0
+        a = values * np.float32(state[4])
+        b = a + residual
+        da, db = a - (weight @ a) / total, b - (weight @ b) / total
+        norm = float(np.sqrt((weight @ (da * da)) * (weight @ (db * db))))
+        return middle, contrast, float((weight * da) @ db) / norm if norm > 1e-6 else 0.0

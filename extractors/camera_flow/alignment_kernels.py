@@ -1,6 +1,6 @@
 """Compiled inner loops of the border's alignment; `extractors/camera_flow/alignment.py` uses them.
 
-Functions compiled here call none that are compiled elsewhere: see `models.numba_cpu`.
+Functions compiled here call none that are compiled elsewhere: see `models.tvl1_kernels`.
 
 States are (6,): pan_x, pan_y in pixels of the level, a, b, gain, offset. Ring pixels
 are (n,) `xs`, `ys`, about the centre (cx, cy).

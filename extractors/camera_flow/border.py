@@ -39,11 +39,6 @@ class Border:
             on[y0:y1, x0:x1] = True
         return on
 
-    def relative(self, height: int, width: int) -> NDArray[np.float32]:
-        """(cell, 4) x1, y1, x2, y2 as shares of the whole picture."""
-        y0, x0, y1, x1 = self.cells.T
-        return np.stack([x0 / width, y0 / height, x1 / width, y1 / height], axis=1).astype(np.float32)
-
 
 def lay_out(area: Box, border: float, columns: int, rows: int) -> Border:
     """Strips of `border` times the shorter side of `area`, and their cells."""
@@ -107,12 +102,8 @@ class Overlays:
         self.border = border
         self.still = np.zeros((height, width), np.float32)
         self.moved = np.zeros((height, width), np.float32)
-        self._seed(frames)
-        self.free = self._free()
         self._added = 0
-
-    def _seed(self, frames: Sequence[NDArray[np.uint8]]) -> None:
-        """Take first evidence from `frames`, so that the first pairs are masked too."""
+        # First evidence comes from `frames`, so that the first pairs are masked too.
         stack = np.stack([cv2.GaussianBlur(frame, (5, 5), 1.0) for frame in frames[:: max(1, len(frames) // 8)]])
         on = self.border.mask(*stack.shape[1:])
         spread = stack.max(axis=0).astype(np.int16) - stack.min(axis=0)
@@ -123,6 +114,7 @@ class Overlays:
         # Unless most cells change, the camera may be still and only people move: pixels that stay are then no evidence.
         if np.sum(busy[1][judged] >= 0.5 * busy[0][judged]) >= 0.6 * max(judged.sum(), 8):
             self.still[quiet] = 6.0
+        self.free = self._free()
 
     def add(self, first: Image, second: Image, flow: Sequence[Image]) -> None:
         """Add the evidence of one pair; `flow` is the camera's motion on each strip, (2, h, w) pixels."""
@@ -135,11 +127,8 @@ class Overlays:
     def _free(self) -> NDArray[np.float32]:
         """(H, W) 0 on and around graphics, else 1."""
         graphics = (self.still >= 4) & (self.still > 2.5 * self.moved)
-        if not graphics.any():
-            return np.ones(graphics.shape, np.float32)
         around = cv2.dilate(graphics.astype(np.uint8), np.ones((5, 5), np.uint8))
-        free: NDArray[np.float32] = 1 - around.astype(np.float32)
-        return free
+        return np.asarray(1 - around.astype(np.float32))
 
 
 @compiled
@@ -189,27 +178,19 @@ def cell_flow(
         no graphic covers it and its partner is inside the picture. The median is of differences, because textured
         pixels are unevenly spread in a cell: zoom and rotation would bias a median of the flow itself.
     """
-    count = len(border.cells)
-    values, textured, usable = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
-    for k, cell in enumerate(border.cells):
-        s = border.strip_of[k]
-        _cell(first, free, flow[s], camera[s], border.strips[s][:2], cell, k, values, textured, usable)
-    return values, textured, usable
+    rows = [
+        _cell(first, free, flow[strip], camera[strip], border.strips[strip][:2], cell)
+        for cell, strip in zip(border.cells, border.strip_of, strict=True)
+    ]
+    u, v, textured, usable = np.array(rows).T
+    return np.stack([u, v], axis=1), textured, usable
 
 
 @compiled
 def _cell(
-    first: Image,
-    free: Image,
-    flow: Image,
-    camera: Image,
-    corner: tuple[int, int],
-    cell: NDArray[np.int64],
-    k: int,
-    values: NDArray[np.float64],
-    textured: NDArray[np.float64],
-    usable: NDArray[np.float64],
-) -> None:
+    first: Image, free: Image, flow: Image, camera: Image, corner: tuple[int, int], cell: NDArray[np.int64]
+) -> tuple[float, float, float, float]:
+    """Median difference (u, v), and the shares of textured and of usable pixels."""
     rows, columns = first.shape
     top, left = corner
     y0, x0, y1, x1 = cell
@@ -232,8 +213,9 @@ def _cell(
             plain_u[plain] = u - camera[0, y - top, x - left]
             plain_v[plain] = v - camera[1, y - top, x - left]
             plain += 1
-    textured[k], usable[k] = sharp / size, plain / size
+    textured, usable = sharp / size, plain / size
     if sharp > 0:
-        values[k, 0], values[k, 1] = np.median(us[:sharp]), np.median(vs[:sharp])
-    elif plain > 0:
-        values[k, 0], values[k, 1] = np.median(plain_u[:plain]), np.median(plain_v[:plain])
+        return np.median(us[:sharp]), np.median(vs[:sharp]), textured, usable
+    if plain > 0:
+        return np.median(plain_u[:plain]), np.median(plain_v[:plain]), textured, usable
+    return 0.0, 0.0, textured, usable

@@ -26,11 +26,7 @@ def quality(
         allowed: (cell,) false where graphics cover a cell.
         stride: frames between two sampled pairs.
     """
-    inliers = np.asarray(arrays["inliers"], np.float64)
-    mask = np.asarray(arrays["cell_mask"], bool)
-    motion = np.asarray(arrays["motion"], np.float64)
-    time = np.asarray(arrays["time"], np.float64)
-    cut = np.asarray(arrays["cut"], bool)
+    inliers, motion, time = (np.asarray(arrays[name], np.float64) for name in ("inliers", "motion", "time"))
     usable = inliers > 0
     moved = moved[usable]
     travelled = np.cumsum(motion[:, 0] * (time[:, 1] - time[:, 0])) * stride
@@ -40,9 +36,9 @@ def quality(
         "inliers_mean": _rounded(inliers[usable].mean()) if usable.any() else 0.0,
         "static_share": _rounded(1 - moved.mean()) if usable.any() else 0.0,
         "moving": bool(usable.any() and moved.mean() > 0.1),
-        "masked_cells": int((~mask.any(axis=0)).sum()),
+        "masked_cells": int((~arrays["cell_mask"].any(axis=0)).sum()),
         "graphic_cells": int((~allowed).sum()),
-        "cuts": int(cut.sum()),
+        "cuts": int(arrays["cut"].sum()),
         "unusable_share": _rounded(1 - usable.mean()),
         "pan_range": _rounded(np.ptp(travelled)),
         "shake": _rounded(_shake(motion[:, :2], time, usable)),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,6 @@ from models.tvl1_kernels import Image
 
 Grey = NDArray[np.uint8]
 Kind = Literal["ok", "cut", "plain"]
-KINDS: tuple[Kind, ...] = ("ok", "cut", "plain")
 
 MIN_AGREEMENT = 0.75
 """Correlation of the aligned borders below which two frames show different scenes: a cut, or nothing to compare."""
@@ -32,12 +30,10 @@ ENOUGH = 0.1
 MIN_USABLE = 0.4  # share of pixels with a partner, and free of graphics, from which a cell is usable
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """Motion of one frame pair, in pixels of the working size."""
 
-    flow: NDArray[np.float64]  # (cell, 2)
-    mask: NDArray[np.bool_]  # (cell,) usable
+    flow: NDArray[np.float64]  # (cell, 2), 0 where the weight is 0
     weight: NDArray[np.float64]  # (cell,) weight in the fit, above 0 where usable
     covered: NDArray[np.bool_]  # (cell,) true where graphics cover most textured pixels
     motion: NDArray[np.float64]  # (4,) pan_x, pan_y, a, b of the fit, see `extractors/camera_flow/alignment.py`
@@ -45,32 +41,10 @@ class Pair:
     kind: Kind  # "ok", "cut" (the frames show different scenes) or "plain" (the border has no contrast)
 
 
-class PairTable:
-    """The pairs of one video, at most `most`, one row each: no object per pair, since an hour has many."""
-
-    def __init__(self, most: int, cells: int) -> None:
-        self._flow, self._weight = np.zeros((most, cells, 2)), np.zeros((most, cells))
-        self._covered, self._motion = np.zeros((most, cells), bool), np.zeros((most, 4))
-        self._inliers, self._kinds = np.zeros(most), np.zeros(most, np.uint8)
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, pair: Pair) -> None:
-        """Take the next pair."""
-        row, self._count = self._count, self._count + 1
-        self._flow[row], self._weight[row], self._covered[row] = pair.flow, pair.weight, pair.covered
-        self._motion[row], self._inliers[row], self._kinds[row] = pair.motion, pair.inliers, KINDS.index(pair.kind)
-
-    def __getitem__(self, row: int) -> Pair:
-        weight, kind = self._weight[row], KINDS[self._kinds[row]]
-        inliers = float(self._inliers[row])
-        return Pair(self._flow[row], weight > 0, weight, self._covered[row], self._motion[row], inliers, kind)
-
-    def covered(self) -> NDArray[np.float64]:
-        """(cell,) share of the pairs in which graphics cover each cell."""
-        return np.asarray(self._covered[: max(self._count, 1)].mean(axis=0))
+def pair_table(most: int, cells: int) -> NDArray[np.void]:
+    """Room for `most` pairs, one row each with the fields of `Pair`: no object per pair, since an hour has many."""
+    numbers: list[Any] = [("flow", "f8", (cells, 2)), ("weight", "f8", cells), ("covered", "?", cells)]
+    return np.zeros(most, [*numbers, ("motion", "f8", 4), ("inliers", "f8"), ("kind", "U5")])
 
 
 class PairFlow:
@@ -105,8 +79,11 @@ class PairFlow:
         kinds = [self._kind(pair.alignment) for pair in prepared]
         good = [pair for pair, kind in zip(prepared, kinds, strict=True) if kind == "ok"]
         flows = iter(self.solve(self.border, good) if good else [])
+        none = np.zeros(len(self.border.cells))
         return [
-            self._fit(pair, next(flows)) if kind == "ok" else self._nothing(kind)
+            self._fit(pair, next(flows))
+            if kind == "ok"
+            else Pair(np.zeros((len(none), 2)), none, none > 0, np.zeros(4), 0.0, kind)
             for pair, kind in zip(prepared, kinds, strict=True)
         ]
 
@@ -121,10 +98,6 @@ class PairFlow:
         self._previous = alignment.motion if self._kind(alignment) == "ok" else np.zeros(4)
         camera = [flow_of(alignment.motion, x, y, self.centre) for x, y in self._grid]
         return Prepared((first[1], second[1]), levels, further, alignment, camera, free)
-
-    def _nothing(self, kind: Kind) -> Pair:
-        none = np.zeros(len(self.border.cells))
-        return Pair(np.zeros((len(none), 2)), none > 0, none, none > 0, np.zeros(4), 0.0, kind)
 
     def _kind(self, alignment: Alignment) -> Kind:
         if alignment.contrast < MIN_CONTRAST and alignment.residual < MIN_CONTRAST:
@@ -144,13 +117,12 @@ class PairFlow:
         weight = np.where(mask, self._area * np.minimum(textured, ENOUGH), 0.0)
         motion, inliers = fit_cells(flow, weight, self._centres, alignment.motion)
         self.overlays.add(first, pair.second[0], [flow_of(motion, x, y, self.centre) for x, y in self._grid])
-        return Pair(np.where(mask[:, None], flow, 0.0), mask, weight, covered, motion, inliers, "ok")
+        return Pair(np.where(mask[:, None], flow, 0.0), weight, covered, motion, inliers, "ok")
 
-    def refit(self, pair: Pair, allowed: NDArray[np.bool_]) -> Pair:
-        """`pair` without the cells that are not `allowed`."""
-        if pair.kind != "ok" or not (pair.mask & ~allowed).any():
-            return pair
-        mask = pair.mask & allowed
-        weight = np.where(mask, pair.weight, 0.0)
-        motion, inliers = fit_cells(pair.flow, weight, self._centres, pair.motion)
-        return Pair(np.where(mask[:, None], pair.flow, 0.0), mask, weight, pair.covered, motion, inliers, "ok")
+    def leave_out(self, cells: NDArray[np.bool_], table: NDArray[np.void]) -> None:
+        """Fit the pairs of a `pair_table` again without `cells` (cell,), in place."""
+        changed = (table["weight"][:, cells] > 0).any(axis=1)
+        table["weight"][:, cells], table["flow"][:, cells] = 0.0, 0.0
+        for row in np.flatnonzero(changed):
+            fitted = fit_cells(table["flow"][row], table["weight"][row], self._centres, table["motion"][row])
+            table["motion"][row], table["inliers"][row] = fitted

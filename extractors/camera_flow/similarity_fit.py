@@ -41,7 +41,10 @@ def fit_cells(
     motion = start * span
     for _ in range(12):
         distance = np.linalg.norm((target - design @ motion).reshape(-1, 2), axis=1)
-        cut = CUT * min(max(1.4826 * _weighted_median(distance, w), FLOOR), CEILING)
+        order = np.argsort(distance, kind="stable")
+        total = np.cumsum(w[order])
+        median = float(distance[order[np.searchsorted(total, total[-1] / 2)]])
+        cut = CUT * min(max(1.4826 * median, FLOOR), CEILING)
         q = np.clip(distance / cut, 0, 1)
         rows = np.repeat(w * (1 - q * q) ** 2, 2)
         if rows.max() <= 0:
@@ -57,18 +60,11 @@ def fit_cells(
     return motion / span, float(w[distance <= INLIER].sum() / w.sum())
 
 
-def _weighted_median(values: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weight[order])
-    return float(values[order[int(np.searchsorted(total, total[-1] / 2))]])
-
-
 def largest_shift(motion: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
     """(n,) largest displacement in pixels that each (n, 4) motion gives to a corner of the picture."""
     x, y = np.array([-1, 1, -1, 1]) * width / 2, np.array([-1, -1, 1, 1]) * height / 2
     tx, ty, a, b = motion.T[:, :, None]
-    largest: NDArray[np.float64] = np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1)
-    return largest
+    return np.asarray(np.hypot(tx + a * x - b * y, ty + b * x + a * y).max(axis=1))
 
 
 def window(time: NDArray[np.float64], half: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -96,13 +92,11 @@ def moving(
     low, high = window(time, 0.25)
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(motion, axis=0)]) * np.sqrt(stride)
     travelled = largest_shift(total[high] - total[low], width, height)
-    moved: NDArray[np.bool_] = np.maximum(largest_shift(motion, width, height), travelled) > still
-    return moved
+    return np.asarray(np.maximum(largest_shift(motion, width, height), travelled) > still)
 
 
 def to_rates(motion: NDArray[np.float64], width: int, height: int, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 4) pan_x in widths/s, pan_y in heights/s, zoom in 1/s (log scale), rotation in rad/s, from pixels a pair."""
     tx, ty, a, b = motion.T
     rates = np.stack([tx / width, ty / height, np.log(np.hypot(1 + a, b)), np.arctan2(b, 1 + a)], axis=1)
-    per_second: NDArray[np.float64] = rates / seconds[:, None]
-    return per_second
+    return np.asarray(rates / seconds[:, None])

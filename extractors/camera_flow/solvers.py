@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from data.errors import UsageError
 from extractors.camera_flow.alignment import Alignment
 from extractors.camera_flow.border import Border
-from models.tvl1 import TVL1, rectangle_flow
+from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import Box, Image
 
 
@@ -32,7 +32,7 @@ class Prepared:
 Solver = Callable[[Border, Sequence[Prepared]], list[list[Image]]]  # flow (2, h, w) of every strip, for every pair
 
 
-def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
+def solver(backend: str, device: str) -> tuple[Solver, int]:
     """The solver of a backend, and how many pairs it takes at a time. Raises UsageError: it cannot run here."""
     if backend == "opencv":
         if not hasattr(cv2, "optflow"):
@@ -40,19 +40,18 @@ def solver(backend: str, parameters: TVL1, device: str) -> tuple[Solver, int]:
             raise UsageError("this OpenCV has no optflow module", fix=fix)
         return _opencv, 1
     if backend == "torch":
-        return _torch(parameters, device), 16
-    return _strips(parameters), 1
+        return _torch(device), 16
+    return _strips, 1
 
 
-def _strips(parameters: TVL1) -> Solver:
-    def strip(pair: Prepared, box: Box, start: Image) -> Image:
-        free, light = _cut(pair.free, box), pair.alignment.light
-        return rectangle_flow(pair.first, pair.second, box, start, free, parameters, light)
-
-    def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
-        return [[strip(p, *one) for one in zip(border.strips, p.camera, strict=True)] for p in pairs]
-
-    return solve
+def _strips(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
+    return [
+        [
+            rectangle_flow(pair.first, pair.second, box, start, _cut(pair.free, box), pair.alignment.light)
+            for box, start in zip(border.strips, pair.camera, strict=True)
+        ]
+        for pair in pairs
+    ]
 
 
 def _opencv(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
@@ -64,7 +63,7 @@ def _opencv(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
     return flows
 
 
-def _torch(parameters: TVL1, device: str) -> Solver:
+def _torch(device: str) -> Solver:
     import torch
 
     from models.tvl1_torch import rectangle_flow_batch
@@ -77,15 +76,13 @@ def _torch(parameters: TVL1, device: str) -> Solver:
         return torch.from_numpy(np.stack(images)).to(place)
 
     def solve(border: Border, pairs: Sequence[Prepared]) -> list[list[Image]]:
-        levels = range(min(parameters.levels, len(pairs[0].first)))
-        first = [stack([pair.first[k] for pair in pairs]) for k in levels]
-        second = [stack([pair.second[k] for pair in pairs]) for k in levels]
+        first = [stack(level) for level in zip(*(pair.first for pair in pairs), strict=True)]
+        second = [stack(level) for level in zip(*(pair.second for pair in pairs), strict=True)]
         light = stack([np.array(pair.alignment.light, np.float32) for pair in pairs])
         strips = []
         for k, box in enumerate(border.strips):
             start, free = stack([pair.camera[k] for pair in pairs]), stack([_cut(pair.free, box) for pair in pairs])
-            flow = rectangle_flow_batch(first, second, box, start, free, parameters, light)
-            strips.append(flow.cpu().numpy())
+            strips.append(rectangle_flow_batch(first, second, box, start, free, light).cpu().numpy())
         return [[strip[i] for strip in strips] for i in range(len(pairs))]
 
     return solve

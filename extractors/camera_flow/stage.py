@@ -21,7 +21,7 @@ from extractors.camera_flow.flow_quality import quality
 from extractors.camera_flow.similarity_fit import moving, to_rates
 
 if TYPE_CHECKING:
-    from extractors.camera_flow.pairs import PairFlow, PairTable
+    from extractors.camera_flow.pairs import PairFlow
 
 LOOK_AHEAD = 24  # frames with content that are read before the first pair, to find bars and graphics
 MAX_LEAD = 240  # most frames held in memory until `LOOK_AHEAD` have content: many videos begin with a black picture
@@ -106,25 +106,34 @@ class CameraFlow(Extractor[CameraFlowConfig]):
 
         Raises VideoError: the stream is damaged, or gives no frame.
         """
-        from extractors.camera_flow.pairs import PairTable
+        from extractors.camera_flow.border import lay_out, picture_area
+        from extractors.camera_flow.pairs import PairFlow, pair_table
+        from extractors.camera_flow.solvers import solver
 
-        times = source.times
-        starts = pair_starts(self.config, len(times))
+        config, times = self.config, source.times
+        starts = pair_starts(config, len(times))
         wanted = None if len(starts) == len(times) - 1 else sorted({i for s in starts for i in (s, s + 1)})
         frames = self._grey(source, wanted or ([0] if not starts else None))
         ahead, informative = _look_ahead(frames)
         if not ahead:
             raise VideoError("no frame came out of this video", where=source.record.path)
-        engine, batch = self._engine(informative or [ahead[-1][1]])
+        informative = informative or [ahead[-1][1]]
+        border = lay_out(picture_area(informative), config.border, config.columns, config.rows)
+        solve, batch = solver(config.backend, config.device)
+        engine = PairFlow(border, informative, solve, config.reach)
         chosen = set(starts)
-        pairs = PairTable(max(len(starts), 1), len(engine.border.cells))
-        neighbours = (pair for pair in pairwise(chain(ahead, frames)) if _wanted(pair, chosen))
+        table = pair_table(max(len(starts), 1), len(border.cells))
+        neighbours = (
+            (first, second)
+            for first, second in pairwise(chain(ahead, frames))
+            if first[0] in chosen and second[0] == first[0] + 1
+        )
         first_frames = array("q")
         while some := list(islice(neighbours, batch)):
             for (first, _), pair in zip(some, engine.pairs(some), strict=True):
-                pairs.add(pair)
+                table[len(first_frames)] = pair
                 first_frames.append(first[0])
-        return self._output(engine, pairs, np.array(first_frames), times)
+        return self._output(engine, table[: max(len(first_frames), 1)], np.array(first_frames), times)
 
     def _grey(self, source: Source, indices: list[int] | None) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Frames as (index, grey at the working size)."""
@@ -140,47 +149,33 @@ class CameraFlow(Extractor[CameraFlowConfig]):
                 grey = cv2.resize(grey, size, interpolation=how)
             yield frame.index, np.asarray(grey)
 
-    def _engine(self, ahead: list[NDArray[np.uint8]]) -> tuple[PairFlow, int]:
-        """The solver of the pairs, and how many it takes at a time."""
-        from extractors.camera_flow.border import lay_out, picture_area
-        from extractors.camera_flow.pairs import PairFlow
-        from extractors.camera_flow.solvers import solver
-        from models.tvl1 import TVL1
-
-        border = lay_out(picture_area(ahead), self.config.border, self.config.columns, self.config.rows)
-        solve, batch = solver(self.config.backend, TVL1(), self.config.device)
-        return PairFlow(border, ahead, solve, self.config.reach), batch
-
     def _output(
-        self, engine: PairFlow, pairs: PairTable, first_frames: NDArray[np.int64], times: NDArray[np.float64]
+        self, engine: PairFlow, pairs: NDArray[np.void], first_frames: NDArray[np.int64], times: NDArray[np.float64]
     ) -> StageOutput:
         """Rates per second from pixels per pair; cells that graphics cover for long are masked throughout."""
-        count, width, height, rows = len(engine.border.cells), engine.width, engine.height, max(len(pairs), 1)
-        cells, mask = np.zeros((rows, count, 2), np.float32), np.zeros((rows, count), bool)
-        pixels, inliers, cut = np.zeros((rows, 4)), np.zeros(rows, np.float32), np.zeros(rows, bool)
-        allowed = pairs.covered() < OFTEN
+        width, height = engine.width, engine.height
+        allowed = pairs["covered"].mean(axis=0) < OFTEN
+        engine.leave_out(~allowed, pairs)
         when = np.stack([times[first_frames], times[first_frames + 1]], axis=1)
-        if not len(pairs):
+        if not len(first_frames):
             when = np.full((1, 2), times[0] if len(times) else 0.0)
         seconds = when[:, 1] - when[:, 0]
-        for k in range(len(pairs)):
-            pair = engine.refit(pairs[k], allowed)
-            cut[k] = pair.kind == "cut"
-            if seconds[k] > 0:
-                mask[k], inliers[k], pixels[k] = pair.mask, pair.inliers, pair.motion
-                cells[k] = pair.flow / (np.array([width, height]) * seconds[k])
+        timed = seconds > 0
+        seconds[~timed] = 1.0
+        pixels = np.where(timed[:, None], pairs["motion"], 0.0)
+        scale = np.array([width, height]) * seconds[:, None, None]
+        cells = np.where(timed[:, None, None], pairs["flow"] / scale, 0.0)
         stride = stride_of(self.config, len(times))
         moved = moving(pixels, when.mean(axis=1), width, height, self.config.still, stride)
-        rates = to_rates(pixels, width, height, np.where(seconds > 0, seconds, 1.0))
-        motion = np.where(moved[:, None], rates, 0.0).astype(np.float32)
+        motion = np.where(moved[:, None], to_rates(pixels, width, height, seconds), 0.0)
         values: dict[str, NDArray[Any]] = {
             "time": when.astype(np.float64),
-            "cells": cells,
-            "cell_mask": mask,
-            "motion": motion,
-            "inliers": inliers,
-            "cut": cut,
-            "cell_box": engine.border.relative(height, width),
+            "cells": cells.astype(np.float32),
+            "cell_mask": (pairs["weight"] > 0) & timed[:, None],
+            "motion": motion.astype(np.float32),
+            "inliers": np.where(timed, pairs["inliers"], 0.0).astype(np.float32),
+            "cut": pairs["kind"] == "cut",
+            "cell_box": (engine.border.cells[:, [1, 0, 3, 2]] / [width, height, width, height]).astype(np.float32),
         }
         measured = quality(values, moved, allowed, stride)
         bars = engine.border.area
@@ -202,11 +197,6 @@ def _look_ahead(
         if len(informative) == LOOK_AHEAD:
             break
     return ahead, informative
-
-
-def _wanted(pair: tuple[tuple[int, object], tuple[int, object]], starts: set[int]) -> bool:
-    """Whether two successive decoded frames are a sampled pair."""
-    return pair[0][0] in starts and pair[1][0] == pair[0][0] + 1
 
 
 def working_size(width: int, height: int, short_side: int) -> tuple[int, int]:

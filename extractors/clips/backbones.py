@@ -1,22 +1,20 @@
 """Clip networks by name: the input and the outputs of each, and how it is built.
 
-Every network takes uint8 clips and gives class logits and a pooled feature, whichever library it comes from. torch and
-the libraries are imported when a network is built, so that the table can be read at no cost.
+torch and the libraries are imported when a network is built, so that the table can be read at no cost.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import DataError, UsageError, nearest
 from data.weights import weight_files as weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from models.clip_network import ClipNetwork
 
@@ -39,33 +37,25 @@ class Backbone:
     head: str = "blocks.6.proj"  # dotted name of its last linear layer, whose input is the feature
 
 
-_KINETICS: tuple[Triple, Triple] = ((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
-_IMAGENET: tuple[Triple, Triple] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HALF: Triple = (0.5, 0.5, 0.5)
-
-
-def _resnet18() -> Backbone:
-    return Backbone("torchvision", 512, 112, 128, mean=_KINETICS[0], std=_KINETICS[1], head="fc")
-
-
-def _swin(features: int) -> Backbone:
-    return Backbone("torchvision", features, mean=_IMAGENET[0], std=_IMAGENET[1], head="head")
-
+_RESNET18 = Backbone(
+    "torchvision", 512, 112, 128, mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989), head="fc"
+)
+_SWIN = Backbone("torchvision", 768, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), head="head")
 
 BACKBONES: dict[str, Backbone] = {
-    "i3d_inception": Backbone("aim", 1024, mean=_HALF, std=_HALF, head=""),
+    "i3d_inception": Backbone("aim", 1024, mean=(0.5,) * 3, std=(0.5,) * 3, head=""),
     "i3d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
     "c2d_r50": Backbone("pytorchvideo", 2048, least_frames=8),
     "slow_r50": Backbone("pytorchvideo", 2048, least_frames=8, head="blocks.5.proj"),
     "x3d_xs": Backbone("pytorchvideo", 2048, 160, 182, least_frames=4, head="blocks.5.proj"),
     "x3d_s": Backbone("pytorchvideo", 2048, 160, 182, least_frames=13, head="blocks.5.proj"),
     "x3d_m": Backbone("pytorchvideo", 2048, least_frames=16, head="blocks.5.proj"),
-    "r3d_18": _resnet18(),
-    "mc3_18": _resnet18(),
-    "r2plus1d_18": _resnet18(),
-    "swin3d_t": _swin(768),
-    "swin3d_s": _swin(768),
-    "swin3d_b": _swin(1024),
+    "r3d_18": _RESNET18,
+    "mc3_18": _RESNET18,
+    "r2plus1d_18": _RESNET18,
+    "swin3d_t": _SWIN,
+    "swin3d_s": _SWIN,
+    "swin3d_b": replace(_SWIN, features=1024),
 }
 """Networks by the name of the `backbone` setting, which is also their name in their library."""
 
@@ -91,79 +81,67 @@ def build(name: str, given: str, seed: int) -> ClipNetwork:
 
     Raises DataError: the weights are missing, unreadable, or belong to another network.
     """
-    from models.clip_network import ClipNetwork, Tapped
+    import torch
+
+    from models.clip_network import ClipNetwork
 
     entry = backbone(name)
-    if entry.library == "aim":
-        network: nn.Module = _inception(given, seed)
-    else:
-        network = Tapped(_library_network(name, entry, given, seed), entry.head)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network: nn.Module = _inception(given) if entry.library == "aim" else _library_network(name, entry, given)
     built = ClipNetwork(network, entry.mean, entry.std)
     built.eval()
     return built
 
 
-def _inception(given: str, seed: int) -> nn.Module:
+def _inception(given: str) -> nn.Module:
     from models import i3d
 
     if given == RANDOM:
-        with _seeded(seed):
-            return i3d.I3D().fold()
+        return i3d.I3D().fold()
     path = weights.whole(given)
     try:
-        return i3d.load(_tensors(given)).fold()
+        return i3d.load(weights.read_tensors(path)).fold()
     except ValueError as error:
         raise DataError(str(error), where=path, fix="Set clips.weights to a file of Inception I3D") from error
 
 
-def _library_network(name: str, entry: Backbone, given: str, seed: int) -> nn.Module:
+def _library_network(name: str, entry: Backbone, given: str) -> nn.Module:
+    from models.clip_network import Tapped
+
     if given == HUB:
         try:
-            return _constructor(name, entry)(None)
+            return Tapped(_construct(name, entry, None), entry.head)
         except Exception as error:  # the libraries raise whatever their downloader raises
             what = f"{entry.library} could not download its weights for {name} ({error})"
             raise DataError(what, fix="Download them by hand and set clips.weights to the file") from error
     if given == RANDOM:
-        with _seeded(seed):
-            return _constructor(name, entry)(400)
-    path, state = weights.whole(given), _tensors(given)
+        return Tapped(_construct(name, entry, 400), entry.head)
+    path = weights.whole(given)
+    state = weights.read_tensors(path)
     classes = state.get(f"{entry.head}.weight")
     if classes is None:
         fix = "Set clips.backbone to the network that this file belongs to"
         raise DataError(f"not the weights of {name}: '{entry.head}.weight' is missing", where=path, fix=fix)
-    network = _constructor(name, entry)(int(classes.shape[0]))
+    network = _construct(name, entry, int(classes.shape[0]))
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         first = str(error).splitlines()[:2][-1].strip()
         raise DataError(f"not the weights of {name}: {first}", where=path) from error
-    return network
+    return Tapped(network, entry.head)
 
 
-def _constructor(name: str, entry: Backbone) -> Callable[[int | None], nn.Module]:
-    """A function of the number of classes; None means the library's published weights."""
+def _construct(name: str, entry: Backbone, classes: int | None) -> nn.Module:
+    """A library's network of so many classes; None: with the weights that the library publishes."""
+    make: Callable[..., nn.Module]
+    published: dict[str, Any] = {"weights": "DEFAULT"}
     if entry.library == "torchvision":
         from torchvision.models import get_model
 
-        make = partial(get_model, name)
-        return lambda classes: make(weights="DEFAULT") if classes is None else make(num_classes=classes)
-    from pytorchvideo.models import hub
+        make, number = partial(get_model, name), "num_classes"
+    else:
+        from pytorchvideo.models import hub
 
-    make = getattr(hub, name)
-    return lambda classes: make(pretrained=True) if classes is None else make(pretrained=False, model_num_class=classes)
-
-
-def _tensors(given: str) -> Mapping[str, Tensor]:
-    from data.store import read_tensors
-
-    return read_tensors(weights.locate(given))
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Let torch draw from `seed`; outside, its generator is as it was."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+        make, published, number = getattr(hub, name), {"pretrained": True}, "model_num_class"
+    return make(**(published if classes is None else {number: classes}))

@@ -13,7 +13,8 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +48,9 @@ class Network:
     threads: int = 0  # of one inference; 0 lets the runtime choose
 
 
-class Running(Protocol):
-    """A compiled network. `start` returns at once where the runtime can; its result waits for the numbers."""
-
-    def start(self, clips: Clips) -> Callable[[], Pair]:
-        """Begin on uint8 (batch, frame, row, column, RGB); call the result for logits and features."""
+Start = Callable[[Clips], Callable[[], Pair]]
+"""Begins on uint8 (batch, frame, row, column, RGB), in the background where the runtime can; call its result for logits
+and features, before the next start."""
 
 
 def gpu_present() -> bool:
@@ -91,8 +90,8 @@ _RUNNING: dict[Network, Any] = {}
 _LOCK = threading.Lock()
 
 
-def running(network: Network) -> Running:
-    """A runner of this network for one thread; the compiled network behind it is made once per process.
+def running(network: Network) -> Start:
+    """A compiled network for one thread; it is compiled once per process.
 
     Raises:
         DataError: the weights are missing or belong to another network.
@@ -103,47 +102,34 @@ def running(network: Network) -> Running:
         if network not in _RUNNING:
             _RUNNING[network] = _compile_openvino(network) if on_openvino else _place_torch(network)
         compiled = _RUNNING[network]
-    return OpenVinoRunning(compiled) if on_openvino else TorchRunning(compiled, network)
+    if on_openvino:
+        return partial(_start_openvino, compiled.create_infer_request())
+    return partial(_start_torch, compiled, network)
 
 
-class OpenVinoRunning:
-    """One clip at a time, in the background: the caller decodes the next one meanwhile."""
+def _start_openvino(request: Any, clips: Clips) -> Callable[[], Pair]:
+    """A batch of one clip; the caller decodes the next one meanwhile."""
+    request.start_async([clips])
 
-    def __init__(self, compiled: Any) -> None:
-        self._request = compiled.create_infer_request()
+    def result() -> Pair:
+        request.wait()
+        return request.get_output_tensor(0).data.copy(), request.get_output_tensor(1).data.copy()
 
-    def start(self, clips: Clips) -> Callable[[], Pair]:
-        """See `Running`; a batch of one clip, whose result must be asked for before the next start."""
-        from openvino import Tensor
-
-        self._given = np.ascontiguousarray(clips)  # kept: the request reads it in place
-        self._request.set_input_tensor(Tensor(self._given, shared_memory=True))
-        self._request.start_async()
-        return self._result
-
-    def _result(self) -> Pair:
-        self._request.wait()
-        return self._request.get_output_tensor(0).data.copy(), self._request.get_output_tensor(1).data.copy()
+    return result
 
 
-class TorchRunning:
+def _start_torch(module: torch.nn.Module, network: Network, clips: Clips) -> Callable[[], Pair]:
     """Clips go to the device from pinned memory; on a GPU the caller continues while it computes."""
+    import torch
 
-    def __init__(self, module: torch.nn.Module, network: Network) -> None:
-        self._module, self._network = module, network
-
-    def start(self, clips: Clips) -> Callable[[], Pair]:
-        """See `Running`."""
-        import torch
-
-        given = torch.from_numpy(np.ascontiguousarray(clips))
-        if self._network.device != "cpu":
-            given = given.pin_memory().to(self._network.device, non_blocking=True)
-        elif self._network.threads:
-            torch.set_num_threads(self._network.threads)
-        with torch.inference_mode():
-            logits, features = self._module(given)
-        return lambda: (logits.cpu().numpy(), features.cpu().numpy())
+    given = torch.from_numpy(np.ascontiguousarray(clips))
+    if network.device != "cpu":
+        given = given.pin_memory().to(network.device, non_blocking=True)
+    elif network.threads:
+        torch.set_num_threads(network.threads)
+    with torch.inference_mode():
+        logits, features = module(given)
+    return lambda: (logits.cpu().numpy(), features.cpu().numpy())
 
 
 def _place_torch(network: Network) -> torch.nn.Module:
@@ -166,12 +152,7 @@ def _place_torch(network: Network) -> torch.nn.Module:
 
 
 def _compile_openvino(network: Network) -> Any:
-    hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
-    return compile_for_cpu(_openvino_model(network), precision=hint, threads=network.threads)
-
-
-def _openvino_model(network: Network) -> Any:
-    """The OpenVINO model of a network, from the user's cache or traced from torch and put there."""
+    """The OpenVINO model of a network, from the user's cache or traced from torch and put there, compiled."""
     import openvino
 
     name = {
@@ -181,13 +162,14 @@ def _openvino_model(network: Network) -> Any:
         "weights": backbones.weights_identity(network.backbone, network.weights, network.seed),
         "frames": network.frames,
     }
-    kept = load_compiled(name)
-    if kept is not None:
-        return kept
-    traced = _trace(network)
-    store_compiled(name, traced)
-    # Read back, since the order of additions, and so the last bits, may differ from the model just traced.
-    return load_compiled(name) or traced
+    model = load_compiled(name)
+    if model is None:
+        traced = _trace(network)
+        store_compiled(name, traced)
+        # Read back, since the order of additions, and so the last bits, may differ from the model just traced.
+        model = load_compiled(name) or traced
+    hint = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}[network.precision]
+    return compile_for_cpu(model, precision=hint, threads=network.threads)
 
 
 def _trace(network: Network) -> Any:

@@ -1,12 +1,7 @@
 """Stage `clips`: T clips of a video through a clip network, giving class logits and pooled features per step.
 
 The whole-scene feature of the paper (section 3.3) is I3D's 400 class logits per time step. The 1024 channels before
-the class layer are stored too.
-
-Preprocessing, as the published networks were evaluated: the picture's short side is scaled to `short_side` pixels and
-the centre square of the network's input size is cut out (224 of 256 for I3D), RGB goes to the network's own range
-([-1, 1] for I3D). Cut and resize are one step here: the centre square of `round(short x size / short_side)` pixels is
-cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
+the class layer are stored too. Pictures are prepared as the published networks were evaluated, see `prepare`.
 """
 
 from __future__ import annotations
@@ -25,7 +20,7 @@ from data.store import ArraySpec, StageOutput
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.clips.backbones import BACKBONES, HUB, backbone, weights_identity
 from extractors.clips.layouts import ClipPlan, Layout, plan_clips
-from extractors.clips.runtimes import Network, Pair, Precision, resolve, running
+from extractors.clips.runtimes import Network, Pair, Precision, Start, resolve, running
 from extractors.signals import row_period
 
 Picture = NDArray[np.uint8]
@@ -125,31 +120,9 @@ class Clips(Extractor[ClipsConfig]):
         config = self.config
         times = source.times
         plan = _plan(config, len(times))
-        network = self._network()
-        entry = backbone(config.backbone)
-        short_side = config.short_side or entry.short_side
-        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
-        batch = config.batch if network.device != "cpu" else 1
-        logits, features = _averaged(clips, plan, network, batch)
-        repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
-        values = {
-            "logits": logits,
-            "features": features,
-            "frame_index": plan.step_frames(),
-            "bounds": times[plan.bounds],
-        }
-        quality = {
-            "frames": len(times),
-            "frames_per_s": round(1 / row_period(times), 3),
-            "clips": len(plan.clips),
-            "repeated_frames": round(repeated, 4),
-        }
-        return StageOutput.of(self.arrays, values, quality)
-
-    def _network(self) -> Network:
-        config = self.config
         runtime, device = resolve(config.runtime, config.device)
-        return Network(
+        threads = os.environ.get("OMP_NUM_THREADS", "")  # which OpenVINO does not read by itself
+        network = Network(
             backbone=config.backbone,
             weights=config.weights,
             seed=config.seed,
@@ -157,29 +130,33 @@ class Clips(Extractor[ClipsConfig]):
             precision=config.precision,
             runtime=runtime,
             device=device,
-            threads=config.threads or _threads_of_environment(),
+            threads=config.threads or (int(threads) if threads.isdigit() else 0),
         )
+        entry = backbone(config.backbone)
+        short_side = config.short_side or entry.short_side
+        clips = gather(source, plan, lambda image: prepare(image, short_side, entry.size))
+        batch = config.batch if network.device != "cpu" else 1
+        logits, features = _averaged(clips, plan, running(network), batch)
+        repeated = float((np.diff(plan.clips, axis=1) == 0).mean()) if config.frames_per_clip > 1 else 0.0
+        values = {"logits": logits, "features": features, "frame_index": plan.step_frames()}
+        quality = {
+            "frames": len(times),
+            "frames_per_s": round(1 / row_period(times), 3),
+            "clips": len(plan.clips),
+            "repeated_frames": round(repeated, 4),
+        }
+        return StageOutput.of(self.arrays, {**values, "bounds": times[plan.bounds]}, quality)
 
 
 def _plan(config: ClipsConfig, count: int) -> ClipPlan:
-    return plan_clips(
-        count,
-        layout=config.layout,
-        steps=config.steps,
-        frames=config.frames_per_clip,
-        stride=config.frame_stride,
-        hop=config.dense_hop,
-    )
-
-
-def _threads_of_environment() -> int:
-    """Value of `OMP_NUM_THREADS`, which OpenVINO does not read by itself; 0 where it is unset."""
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    return int(threads) if threads.isdigit() else 0
+    windows = {"frames": config.frames_per_clip, "stride": config.frame_stride, "hop": config.dense_hop}
+    return plan_clips(count, layout=config.layout, steps=config.steps, **windows)
 
 
 def prepare(image: Picture, short_side: int, size: int) -> Picture:
     """(size, size, 3) centre of a picture (height, width, 3) whose short side counts as `short_side` pixels.
+
+    It is cut first and then resized, averaging over areas when it shrinks and bilinearly when it grows.
 
     >>> prepare(np.zeros((256, 340, 3), np.uint8), 256, 224).shape
     (224, 224, 3)
@@ -216,33 +193,26 @@ def gather(source: Source, plan: ClipPlan, cut: Callable[[Picture], Picture]) ->
         raise VideoError("the video ended before its last clip", where=source.record.path)
 
 
-def _averaged(clips: Iterator[Picture], plan: ClipPlan, network: Network, batch: int) -> tuple[Any, Any]:
-    """(step, class) and (step, channel) float32: networks' outputs averaged over the clips of each step.
-
-    While the network computes a batch, the next one is decoded.
-    """
-    runner = running(network)
+def _averaged(clips: Iterator[Picture], plan: ClipPlan, start: Start, batch: int) -> tuple[Any, Any]:
+    """(step, class) and (step, channel) float32: the network's outputs averaged over the clips of each step."""
     sums: list[NDArray[np.float64]] = []
-    done = 0
-
-    def add(pair: Pair) -> None:
-        nonlocal done
-        if not sums:
-            sums.extend(np.zeros((len(plan.spans), values.shape[1])) for values in pair)
-        for row in range(len(pair[0])):
-            steps = (plan.spans[:, 0] <= done) & (done < plan.spans[:, 1])
-            for total, values in zip(sums, pair, strict=True):
-                total[steps] += values[row]
-            done += 1
-
-    pending: Callable[[], Pair] | None = None
-    while group := list(islice(clips, batch)):
-        stacked = np.stack(group) if len(group) > 1 else group[0][None]
-        if pending is not None:
-            add(pending())
-        pending = runner.start(stacked)
-    if pending is not None:
-        add(pending())
+    for number, pair in enumerate(_outputs(clips, start, batch)):
+        steps = (plan.spans[:, 0] <= number) & (number < plan.spans[:, 1])
+        sums = sums or [np.zeros((len(plan.spans), len(values))) for values in pair]
+        for total, values in zip(sums, pair, strict=True):
+            total[steps] += values
     counts = (plan.spans[:, 1] - plan.spans[:, 0])[:, None]
     logits, features = ((total / counts).astype(np.float32) for total in sums)
     return logits, features
+
+
+def _outputs(clips: Iterator[Picture], start: Start, batch: int) -> Iterator[Pair]:
+    """Logits and features of each clip; while the network computes a batch, the next one is decoded."""
+    pending: Callable[[], Pair] | None = None
+    while group := list(islice(clips, batch)):
+        stacked = np.stack(group)
+        if pending is not None:
+            yield from zip(*pending(), strict=True)
+        pending = start(stacked)
+    if pending is not None:
+        yield from zip(*pending(), strict=True)

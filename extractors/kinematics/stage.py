@@ -4,9 +4,8 @@ Pairing: the data set's readme calls columns 39-57 the left slave, but in 102 of
 moves with columns 58-76 (speed correlation .95-.98 against .18-.34). Subtracting in file order would compare
 opposite hands, so `pairing` is "motion" by default; "column" is the readme's order.
 
-Rows and video frames start together and have the same rate. A video may have more frames than there are rows, or in
-one trial a third fewer. The result depends on the kinematics file alone. Where a video can be opened, the quality
-values report the mismatch.
+The result depends on the kinematics file alone. Where a video can be opened, the quality values report how many more
+frames than rows it has; they start together and have the same rate.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from data.datasets.jigsaws_files import BLOCK, RATE_HZ, parse_kinematics
+from data.datasets.jigsaws import BLOCK, RATE_HZ, parse_kinematics
 from data.errors import DataError, VideoError
 from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
@@ -96,39 +95,33 @@ class Kinematics(Extractor[KinematicsConfig]):
         time = self.config.offset_s + np.arange(len(rows)) / self.config.rate_hz
         values: dict[str, NDArray[Any]] = {"time": time}
         channels: dict[str, tuple[str, ...]] = {}
-        for role, columns in (("master", MASTERS), ("slave", SLAVES[self.config.pairing])):
-            with np.errstate(over="ignore", invalid="ignore"):
-                channels[role], values[role] = self.channels(time, rows, columns)
-            if not np.isfinite(values[role]).all():
-                raise DataError("holds numbers too large to be motion in metres", where=path, fix="Get the file again")
         with np.errstate(over="ignore", invalid="ignore"):
+            for role, columns in (("master", MASTERS), ("slave", SLAVES[self.config.pairing])):
+                left, right = (Tool.from_block(time, rows[:, part], self.config.smoothing_s) for part in columns)
+                named = [
+                    (f"{side}_{name}", channel)
+                    for side, tool in (("left", left), ("right", right))
+                    for group in self.config.groups()
+                    for name, channel in ONE_TOOL[group](tool)
+                ]
+                named += two_tools(left, right) if self.config.bimanual else ()
+                channels[role] = tuple(name for name, _ in named)
+                values[role] = np.stack([channel for _, channel in named], axis=1).astype(np.float32)
+                if not np.isfinite(values[role]).all():
+                    what = "holds numbers too large to be motion in metres"
+                    raise DataError(what, where=path, fix="Get the file again")
             return StageOutput.of(self.arrays, values, self._quality(source, rows), channels)
-
-    def channels(
-        self, time: Floats, rows: Floats, columns: tuple[slice, slice]
-    ) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-        """Names and (row, channel) values of the left and the right tool.
-
-        `time` has the seconds of the parsed `rows` (row, 76); `columns` are those of the left and of the right tool.
-        """
-        left, right = (Tool.from_block(time, rows[:, part], self.config.smoothing_s) for part in columns)
-        groups = self.config.groups()
-        named = [
-            (f"{side}_{name}", values)
-            for side, tool in (("left", left), ("right", right))
-            for group in groups
-            for name, values in ONE_TOOL[group](tool)
-        ]
-        named += two_tools(left, right) if self.config.bimanual else ()
-        return tuple(name for name, _ in named), np.stack([v for _, v in named], axis=1).astype(np.float32)
 
     def _quality(self, source: Source, rows: Floats) -> dict[str, float | int | str | bool]:
         rate = self.config.rate_hz
         quality: dict[str, Any] = {"rows": len(rows), "duration_s": len(rows) / rate}
         quality |= _recording(rows, self.config.pairing)
-        times = _video_times(source)
-        quality["video_compared"] = times is not None
-        if times is not None:
+        try:
+            times = source.times if source.record.path is not None else np.zeros(0)
+        except VideoError:
+            times = np.zeros(0)
+        quality["video_compared"] = len(times) > 0
+        if len(times):
             period = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
             extra = len(times) - len(rows)
             quality["frames_more_than_rows"] = extra
@@ -137,30 +130,15 @@ class Kinematics(Extractor[KinematicsConfig]):
         return quality
 
 
-def _video_times(source: Source) -> Floats | None:
-    """The video's frame times, None where there is no video that can be opened."""
-    if source.record.path is None:
-        return None
-    try:
-        times = source.times
-    except VideoError:
-        return None
-    return times if len(times) else None
-
-
 def _recording(rows: Floats, pairing: str) -> dict[str, float | bool]:
     """Quality values of the recording: frozen rows, deviation from a rotation matrix, correlation of the pairing."""
-    frozen = float((np.diff(rows, axis=0) == 0).all(axis=1).mean()) if len(rows) > 1 else 0.0
-    worst = 0.0
-    for start in range(0, rows.shape[1], BLOCK):
-        matrix = rows[:, start + 3 : start + 12].reshape(-1, 3, 3)
-        product = np.einsum("nij,nkj->nik", matrix, matrix)
-        worst = max(worst, float(np.abs(product - np.eye(3)).max()))
+    matrices = rows.reshape(-1, BLOCK)[:, 3:12].reshape(-1, 3, 3)
+    products = np.einsum("nij,nkj->nik", matrices, matrices)
     agreement = {name: _agreement(rows, blocks) for name, blocks in SLAVES.items()}
     other = "column" if pairing == "motion" else "motion"
     return {
-        "frozen_share": frozen,
-        "rotation_error": worst,
+        "frozen_share": float((np.diff(rows, axis=0) == 0).all(axis=1).mean()) if len(rows) > 1 else 0.0,
+        "rotation_error": float(np.abs(products - np.eye(3)).max()),
         "pairing_correlation": agreement[pairing],
         "other_pairing_correlation": agreement[other],
         "pairing_doubtful": agreement[other] > agreement[pairing],

@@ -1,8 +1,4 @@
-"""Motion of a robot's tools as named channels, from one or two 19-number blocks of JIGSAWS.
-
-Derivatives come from a straight line fitted to the neighbourhood of each row
-(`extractors.signals.local_line`), since differences of neighbouring rows at 30 Hz are mostly sensor noise.
-"""
+"""Motion of a robot's tools as named channels, from one or two 19-number blocks of JIGSAWS."""
 
 from __future__ import annotations
 
@@ -32,12 +28,12 @@ class Tool:
 
     @classmethod
     def from_block(cls, time: Floats, block: Floats, smoothing: float) -> Tool:
-        """A tool from the (row, 19) numbers of one block, in the order of `data.datasets.jigsaws_files`."""
+        """A tool from the (row, 19) numbers of one block, in the order of `data.datasets.jigsaws`."""
         rotation = block[:, 3:12].reshape(-1, 3, 3)
         return cls(time, block[:, :3], rotation, block[:, 12:15], block[:, 15:18], block[:, 18], smoothing)
 
     def slope(self, values: Floats) -> Floats:
-        """Derivative per second of (row, series) values."""
+        """Derivative per second of (row, series) values: differences of neighbouring rows are mostly sensor noise."""
         return local_line(self.time, values, np.ones_like(values), self.smoothing)[1]
 
 

@@ -204,14 +204,12 @@ def suspected_switches(agents: Sequence[Sequence[Track]]) -> int:
     count = 0
     for pair in itertools.combinations(agents, 2):
         a, b = (places := _places(pair))[:, np.isfinite(places[..., 0]).all(axis=0)]
-        kept = _distance(a[1:], a[:-1]) + _distance(b[1:], b[:-1])
-        exchanged = _distance(b[1:], a[:-1]) + _distance(a[1:], b[:-1])
+        kept, exchanged = (
+            np.linalg.norm(one[1:] - a[:-1], axis=1) + np.linalg.norm(other[1:] - b[:-1], axis=1)
+            for one, other in ((a, b), (b, a))
+        )
         count += int((exchanged < 0.5 * kept).sum())
     return count
-
-
-def _distance(a: Floats, b: Floats) -> Floats:
-    return np.asarray(np.linalg.norm(a - b, axis=1))
 
 
 def _places(agents: Sequence[Sequence[Track]]) -> Floats:

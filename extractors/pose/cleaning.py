@@ -99,8 +99,7 @@ def _body_frames(poses: Floats) -> Floats:
 def _rotated(points: Floats, angles: Floats) -> Floats:
     """(M, K, 2) points turned about the origin by (M,) radians, clockwise on screen."""
     cos, sin = np.cos(angles), np.sin(angles)
-    rotation = np.stack([np.stack([cos, sin], axis=-1), np.stack([-sin, cos], axis=-1)], axis=-2)
-    return np.asarray(points @ rotation)
+    return np.asarray(points @ np.stack([cos, sin, -sin, cos], axis=-1).reshape(-1, 2, 2))
 
 
 def _moved(a: Floats, b: Floats) -> float:

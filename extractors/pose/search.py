@@ -1,8 +1,6 @@
 """Which views of a frame the pose network gets.
 
-The network detects upright people well, and misses people who are upside down. So it gets the whole frame once, in the
-quarter turn that is nearest to each followed person's orientation; the other quarter turns follow only where a person
-is missing or has a low score. A person who is too small in the whole frame's input gets a close-up, turned upright.
+The network detects upright people well, and misses people who are upside down: docs/features.md has the order of views.
 (Measured on composed clips of real people, `python -m benchmarks.pose`: docs/benchmarks.md.)
 """
 
@@ -60,8 +58,7 @@ class Search:
         """Detections with those of further quarter turns, until the person of a track is among them with confidence."""
         if time - self._retried.get(track.number, -np.inf) < RETRY_S:
             return people
-        further = [turn for turn in self._turns_by_tilt(time, track) if turn not in tried]
-        for turn in further:
+        for turn in [turn for turn in self._turns_by_tilt(time, track) if turn not in tried]:
             if self._confident(time, people, track):
                 return people
             tried.add(turn)

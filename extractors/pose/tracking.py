@@ -85,10 +85,6 @@ class Tracker:
         """Announce the next frame."""
         self.active = [] if new_shot else [t for t in self.active if time - t.time <= self.max_missing_s]
 
-    def forget(self) -> None:
-        """Let go of all tracks."""
-        self.tracks, self.active = [], []
-
     def update(self, frame: int, time: float, detections: Detections) -> None:
         """Give every detection of a frame to the track that it continues, or begin a track."""
         matches = self.match(time, detections)

@@ -93,13 +93,10 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             "filled": ~detected & np.asarray(np.isfinite(points[..., 0]).any(axis=2)),
             "centre": _centre(points[:, 0, :, :-1]).astype(np.float32),
         }
-        quality: dict[str, float | int | str | bool] = {
-            "found_rate": round(float(detected.all(axis=1).mean()), 4),
-            "dimensions": len(names) - 1,
-            "joint_map": motion.summary,
-        }
+        found_rate = round(float(detected.all(axis=1).mean()), 4)
         channels = {"keypoints": names, "centre": tuple(f"centre_{axis}" for axis in names[:-1])}
-        return StageOutput.of(self.arrays, values, quality, channels)
+        counts = {"found_rate": found_rate, "dimensions": len(names) - 1}
+        return StageOutput.of(self.arrays, values, {**counts, "joint_map": motion.summary}, channels)
 
     def _oriented(self, keypoints: Floats) -> Floats:
         """The same with 3-D coordinates in metres and y up."""
@@ -115,8 +112,8 @@ class SkeletonJoints(Extractor[SkeletonConfig]):
             there = np.isfinite(points[:, joint, 0])
             if not there.any():
                 continue
-            weight = np.repeat(np.where(there, np.maximum(points[:, joint, -1], 0.01), 0.0)[:, None], 3, axis=1)
-            weight = weight[:, : points.shape[-1] - 1]
+            trust = np.where(there, np.maximum(points[:, joint, -1], 0.01), 0.0)
+            weight = np.repeat(trust[:, None], points.shape[-1] - 1, axis=1)
             place, weight = fill_gaps(time, points[:, joint, :-1], weight, self.config.max_gap_s)
             good = weight[:, 0] > 0
             if self.config.smoothing_s:

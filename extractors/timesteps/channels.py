@@ -1,4 +1,7 @@
-"""The rows of one agent over time: named channels with weights, before they are cut into time steps."""
+"""The rows of one agent over time: named channels with weights, before they are cut into time steps.
+
+They come from any array with one row per time, from the camera's motion, or from a tracked person (`pose_channels`).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from data.errors import DataError, nearest
+from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.signals import LONE_PERIOD_S, Bools, blocks, row_period
+
+MOTION = ("pan_x", "pan_y", "zoom", "rotation")
+"""The camera's motion: image widths and heights per second, log scale per second, radians per second."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +41,7 @@ class Channels:
         return row_cells(self.time, self.span)
 
     def column(self, name: str) -> tuple[Floats, Floats]:
-        """Values (row,) and weights (row,) of one channel. Raises KeyError: no channel of that name."""
-        if name not in self.names:
-            raise KeyError(name)
+        """Values (row,) and weights (row,) of one channel. Raises ValueError: no channel of that name."""
         column = self.names.index(name)
         return self.values[:, column], self.weight[:, column]
 
@@ -58,7 +64,6 @@ def make_channels(
     values, weight = np.empty((len(time), len(names))), np.empty((len(time), len(names)))
     for rows in blocks(len(time)):
         part, trust = rows_of(rows)
-        part = np.asarray(part, dtype=np.float64)
         weight[rows] = np.where(np.isfinite(part), np.nan_to_num(trust), 0.0).clip(0.0, 1.0)
         values[rows] = np.where(weight[rows] > 0, part, 0.0)
     return Channels(kind, names, time, span or row_span(time), values, weight, observed)
@@ -66,9 +71,7 @@ def make_channels(
 
 def row_span(time: Floats) -> tuple[float, float]:
     """Seconds from the first row to one period after the last, as long as the last frame is shown."""
-    if not time.size:
-        return 0.0, LONE_PERIOD_S
-    return float(time[0]), float(time[-1]) + row_period(time)
+    return (float(time[0]), float(time[-1]) + row_period(time)) if time.size else (0.0, LONE_PERIOD_S)
 
 
 def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
@@ -81,3 +84,58 @@ def row_cells(time: Floats, span: tuple[float, float]) -> Floats:
     middle = (time[1:] + time[:-1]) / 2
     edges = np.concatenate([[min(span[0], time[0])], middle, [max(span[1], time[-1])]])
     return np.stack([edges[:-1], edges[1:]], axis=1)
+
+
+def array_channels(output: StageOutput, stage: str, array: str) -> Channels:
+    """Channels of the array `array` (row, …) of a stage: its columns as they are, named by `Array.names`.
+
+    Further axes are flattened. A number that is not finite is a missing value.
+
+    Raises DataError: no such array, no `time` (row,), or another number of rows.
+    """
+    arrays = output.arrays
+    for name in ("time", array):
+        if name not in arrays:
+            raise DataError(f"stage '{stage}' stores no array '{name}'", fix=nearest(name, arrays))
+    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    values = np.asarray(arrays[array].values, dtype=np.float64)
+    if time.ndim != 1 or values.ndim < 1 or len(values) != len(time):
+        shapes = f"{stage}/time {time.shape} and {stage}/{array} {values.shape}"
+        raise DataError(f"{shapes} do not have one row each per time", fix="Name an array with the same first axis")
+    last, shape = arrays[array].names, values.shape[1:]
+    names = last
+    if len(shape) != 1 or not last:  # the last axis' own names, with the place on the axes before it
+        places = ([*map(str, place[:-1]), last[place[-1]]] if last else map(str, place) for place in np.ndindex(*shape))
+        names = tuple(".".join([array, *place]) for place in places)
+    flat = values.reshape(len(time), len(names))
+    good = np.isfinite(flat)
+    observed = np.asarray(good.any(axis=1))
+    return make_channels("array", names, time, lambda r: (flat[r], good[r].astype(np.float64)), observed=observed)
+
+
+def flow_channels(output: StageOutput) -> Channels:
+    """Channels of a `camera_flow` output, the camera as an agent: `motion.*`, then `cell.00.u`, `cell.00.v`, …
+
+    A row's time is the middle of its frame pair. The weight of the global motion is the share of cells that
+    agree with it. A masked cell (bars, overlays) has weight 0, and so has everything in a pair over a cut.
+
+    Args:
+        output: arrays `time` (pair, 2), `motion` (pair, 4), `inliers` (pair,), `cells` (pair, cell, 2) and
+            `cell_mask` (pair, cell).
+    """
+    arrays = output.arrays
+    pair = np.asarray(arrays["time"].values, dtype=np.float64).reshape(-1, 2)
+    motion, cells = arrays["motion"].values, arrays["cells"].values
+    usable = np.asarray(arrays["cell_mask"].values, dtype=bool)
+    inliers = np.asarray(arrays["inliers"].values, dtype=np.float64)[:, None]
+    names = tuple(f"motion.{name}" for name in MOTION)
+    names += tuple(f"cell.{cell:02d}.{axis}" for cell in range(cells.shape[1]) for axis in "uv")
+
+    def rows_of(rows: slice) -> tuple[Floats, Floats]:
+        flat = cells[rows].reshape(-1, 2 * cells.shape[1])
+        values = np.concatenate([motion[rows], flat], axis=1, dtype=np.float64)
+        return values, np.concatenate([np.repeat(inliers[rows], 4, axis=1), np.repeat(usable[rows], 2, axis=1)], axis=1)
+
+    span = (float(pair[0, 0]), float(pair[-1, 1])) if len(pair) and pair[-1, 1] > pair[0, 0] else None
+    observed = np.asarray(usable.any(axis=1))
+    return make_channels("camera_flow", names, pair.mean(axis=1), rows_of, observed=observed, span=span)

@@ -1,14 +1,7 @@
 """Halves of one body as two agents: left against right, or upper against lower.
 
-Both halves of a cut have the same channels in the same order, so that AIM subtracts corresponding joints:
-
-| cut | joints of a half | left or upper | right or lower |
-|---|---|---|---|
-| sides | shoulder, elbow, wrist, hip, knee, ankle | those of the left side | those of the right side |
-| levels | root, middle, end of the left and the right limb | shoulders, elbows, wrists | hips, knees, ankles |
-
-Channels of the whole body (place, spine, head) are in both halves. Coordinates stay those of the whole body: none is
-mirrored, so a difference of `x` is the distance of the two joints.
+Both halves have the same channels in the same order, so that AIM subtracts corresponding joints: docs/features.md.
+Coordinates are those of the whole body: none is mirrored, so a difference of `x` is the distance of the two joints.
 """
 
 from __future__ import annotations
@@ -34,17 +27,16 @@ def half_of(channels: Channels, half: str) -> Channels:
     """The channels of one half of a body, named and ordered alike for both; `channels` are those of the whole body."""
     named = []
     for column, name in enumerate(channels.names):
-        joint = _JOINT.search(name)
-        if renamed := name if joint is None else _renamed(name, joint[1], joint[2], half):
-            named.append((renamed, column))
+        match = _JOINT.search(name)
+        side, joint = match.groups() if match else ("", "")
+        if half in LEVELS and joint in LEVELS[half]:
+            name = name.replace(joint, LEVELS[half][joint])
+        elif side == half:
+            name = SIDE_MARK + name.replace(f"{side}_", "")
+        elif match:
+            continue  # a joint of the other half
+        named.append((name, column))
     names, columns = zip(*sorted(named), strict=True)  # arms and legs are listed in different orders
     picked = list(columns)
     values, weight = channels.values[:, picked], channels.weight[:, picked]
     return replace(channels, kind="half", names=names, values=values, weight=weight)
-
-
-def _renamed(name: str, side: str, joint: str, half: str) -> str:
-    """Name of a joint's channel in a half; empty where the joint is in the other half."""
-    if half in LEVELS:
-        return name.replace(joint, LEVELS[half][joint]) if joint in LEVELS[half] else ""
-    return SIDE_MARK + name.replace(f"{side}_", "") if side == half else ""

@@ -1,11 +1,8 @@
 """Effect of mirroring the picture, or of exchanging two people, on stored features: for augmentation.
 
-Both follow from the features' names, so a cached feature set can be augmented without its videos. Mirroring
-exchanges left and right joints and changes the sign of horizontal components. Statistics without a sign (`std`,
-`absdiff`, `dct…`) stay as they are. This is exact for the channels of people and for the camera's global motion.
-Border cells would change places and tools are not mirror images, so these are refused.
-
-The pose stage numbers people from left to right: a mirrored video has them exchanged as well.
+Both follow from the features' names. Mirroring exchanges left and right joints and changes the sign of horizontal
+components. Statistics without a sign (`std`, `absdiff`, `dct…`) stay as they are. This is exact for the channels of
+people and for the camera's global motion; border cells and tools have no mirror image.
 """
 
 from __future__ import annotations

@@ -27,13 +27,9 @@ class PointTrack:
     position: Floats  # (row, axis)
     weight: Floats  # (row,) trust, 0 where the position is unknown
 
-    def velocity(self) -> tuple[Floats, Floats]:
-        """Velocity (row, axis) per second and its weight (row,)."""
-        return _derive(self.time, self.position, self.weight)
-
     def speed(self) -> tuple[Floats, Floats]:
         """Speed (row,) per second and its weight (row,)."""
-        velocity, weight = self.velocity()
+        velocity, weight = _derive(self.time, self.position, self.weight)
         return np.asarray(np.linalg.norm(velocity, axis=1)), weight
 
 
@@ -48,27 +44,23 @@ def track_descriptors(track: PointTrack) -> dict[str, float]:
     names = [f"log_path_{unit}", f"log_speed_{unit}_s", f"log_jerk_{unit}_s3", "speed_variation", "idle_share"]
     names += ["centroid_hz", f"log_acceleration_{unit}_s2", "log_volume", *(["slow_share"] if unit == "m" else [])]
     velocity, weight = _derive(track.time, track.position, track.weight)
-    time_weight = weight * _durations(track.time)
+    durations = _durations(track.time)
+    time_weight = weight * durations
     if time_weight.sum() <= 0:
         return dict.fromkeys(names, 0.0)
     speed = np.linalg.norm(velocity, axis=1)
     acceleration, weight = _derive(track.time, velocity, weight)
     jerk, jerk_weight = _derive(track.time, acceleration, weight)
     mean = float(np.average(speed, weights=time_weight))
-    seconds = float(_durations(track.time)[weight > 0].sum())
+    seconds = float(durations[weight > 0].sum())
     variation = float(np.sqrt(np.average(np.square(speed - mean), weights=time_weight))) / (mean + _TINY)
     idle = float(np.average(speed < IDLE * np.percentile(speed[time_weight > 0], 90), weights=time_weight))
-    lengths = (log(mean * seconds), log(mean), log(_mean_length(jerk, jerk_weight * _durations(track.time))))
-    more = (log(_mean_length(acceleration, weight * _durations(track.time))), log_volume(track))
+    lengths = (log(mean * seconds), log(mean), log(_mean_length(jerk, jerk_weight * durations)))
+    volume = sum(log(float(deviation)) for deviation in track.position[track.weight > 0].std(axis=0))
+    more = (log(_mean_length(acceleration, weight * durations)), float(volume))
     slow = float(np.average(speed < SLOW_M_S, weights=time_weight))
     values = (*lengths, variation, idle, spectral_centroid(track.time, speed), *more, slow)
     return dict(zip(names, values[: len(names)], strict=True))
-
-
-def log_volume(track: PointTrack) -> float:
-    """Sum over the axes of the logarithms of the position's standard deviations."""
-    position = track.position[track.weight > 0]
-    return float(sum(log(float(deviation)) for deviation in position.std(axis=0)))
 
 
 def _mean_length(vectors: Floats, weight: Floats) -> float:
@@ -104,8 +96,7 @@ def spectral_centroid(time: Floats, values: Floats) -> float:
     """Mean frequency in Hz of a signal without its mean, by the power of its spectrum; 0 for a constant one."""
     if len(time) < 4:
         return 0.0
-    period = row_period(time)
-    grid = np.arange(time[0], time[-1] + period / 2, period)
+    grid, period = _even(time)
     signal = np.interp(grid, time, values)
     power = np.square(np.abs(np.fft.rfft((signal - signal.mean()) * np.hanning(len(signal)))))
     total = power.sum()
@@ -136,8 +127,7 @@ def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tu
     """
     if len(time) < 4 or not a.shape[1]:
         return 0.0, 0.0
-    period = row_period(time)
-    grid = np.arange(time[0], time[-1] + period / 2, period)
+    grid, period = _even(time)
     first, second = (np.stack([np.interp(grid, time, s) for s in signal.T], axis=1) for signal in (a, b))
     most = int(min(longest, (grid[-1] - grid[0]) / 4) / period)
     lags = np.arange(-most, most + 1)
@@ -149,6 +139,12 @@ def lag_by_correlation(time: Floats, a: Floats, b: Floats, longest: float) -> tu
         bend = before - 2 * here + after
         shift = 0.5 * (before - after) / bend if bend < -1e-12 else 0.0
     return float((lags[best] + np.clip(shift, -0.5, 0.5)) * period), float(scores[best])
+
+
+def _even(time: Floats) -> tuple[Floats, float]:
+    """An even grid over the times, and its period."""
+    period = row_period(time)
+    return np.arange(time[0], time[-1] + period / 2, period), period
 
 
 def _agreement(a: Floats, b: Floats, lag: int) -> float:
@@ -166,8 +162,7 @@ def _derive(time: Floats, values: Floats, weight: Floats) -> tuple[NDArray[np.fl
 
 
 def _durations(time: Floats) -> Floats:
-    cells = row_cells(time, row_span(time))
-    return cells[:, 1] - cells[:, 0]
+    return np.diff(row_cells(time, row_span(time)))[:, 0]
 
 
 def log(value: float) -> float:

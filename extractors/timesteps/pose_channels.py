@@ -1,17 +1,10 @@
 """Channels of tracked people: where they are in a frame shared by all agents, and their pose in a frame of their own.
 
-Camera-fixed ("place" for the trunk; "camera" and "velocity" for every point): axes of the picture, x to the
-right and y up, one origin and one unit for all agents of the performance, so that differences between agents
-in height, phase and distance survive AIM's subtraction. The unit is the mean of the agents' torso lengths.
-
-Body-fixed ("body"): origin at the middle of shoulders and hips, y along the spine towards the shoulders,
-unit the person's torso length: the pose, independent of place, size and rotation.
-
-Three-dimensional joints (stage `skeleton`) give the same kinds with a third axis: "body" has x to the body's left, y
-along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
-
-"angle": interior angles of elbows, shoulders, hips and knees in radians, the spine's direction in the
-picture as a unit vector, and its turning in radians per second, anticlockwise positive.
+"place" (of the trunk), "camera" and "velocity" (of every point) have one origin and one unit for all agents, so that
+differences between agents in height, phase and distance survive AIM's subtraction. "body" is the pose, independent of
+place, size and rotation. "angle" has interior angles in radians, the spine's direction as a unit vector, and its
+turning in radians per second, anticlockwise positive. In three dimensions (stage `skeleton`) "body" has x to the body's
+left, y along the spine and z forward, and the turning of the spine is a speed (`torso.turn_speed`), without a sign.
 """
 
 from __future__ import annotations
@@ -24,7 +17,7 @@ import numpy as np
 from data.store import StageOutput
 from data.store.arrays import Floats
 from extractors.timesteps.channels import Channels, make_channels
-from extractors.timesteps.pose_points import POINTS, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
+from extractors.timesteps.pose_points import POINTS, TRUNK, CleanPose, PoseSettings, body_centre, body_scale, clean_pose
 
 ANGLES = {
     f"{side}_{name}": tuple(f"{side}_{joint}" for joint in joints)
@@ -57,92 +50,71 @@ def pose_channels(output: StageOutput, agents: Sequence[int], settings: PoseSett
     An agent that the stage did not detect has all its channels, with weight 0. Read are the arrays `time` (frame,),
     `keypoints` (frame, agent, 17, 3 or 4) and, where present, `cuts` (cut,) and `filled` (frame, agent).
     """
-    time, poses = _poses(output, agents, settings)
-    del output  # of an hour it takes a fourth as much as the channels
-    frame = shared_frame(poses, settings.centre)
+    arrays = output.arrays
+    time = np.asarray(arrays["time"].values, dtype=np.float64)
+    keypoints = np.asarray(arrays["keypoints"].values)
+    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
+    shape, poses = (len(time), *keypoints.shape[2:]), []
+    for agent in agents:
+        there = agent < keypoints.shape[1]
+        filled = np.asarray(arrays["filled"].values[:, agent], dtype=bool) if there and "filled" in arrays else None
+        joints = keypoints[:, agent] if there else np.broadcast_to(np.float32(np.nan), shape)
+        poses.append(clean_pose(time, joints, cuts, settings, filled))
+    del output, arrays, keypoints, joints  # of an hour they take a fourth as much as the channels
+    frame = _shared_frame(poses, settings.centre)
     return [_one_agent(time, poses.pop(0), frame, settings.forms) for _ in agents]
 
 
-def _poses(output: StageOutput, agents: Sequence[int], settings: PoseSettings) -> tuple[Floats, list[CleanPose]]:
-    """Time (frame,) in seconds, and each agent over time."""
-    arrays = output.arrays
-    time = np.asarray(arrays["time"].values, dtype=np.float64)
-    keypoints = arrays["keypoints"].values
-    cuts = np.asarray(arrays["cuts"].values, dtype=np.float64) if "cuts" in arrays else np.zeros(0)
-    filled_agents = np.asarray(arrays["filled"].values, dtype=bool) if "filled" in arrays else None
-    absent = np.broadcast_to(np.float32(np.nan), (len(time), *keypoints.shape[2:]))
-
-    def pose_of(agent: int) -> CleanPose:
-        there = agent < keypoints.shape[1]
-        filled = filled_agents[:, agent] if there and filled_agents is not None else None
-        return clean_pose(time, np.asarray(keypoints[:, agent] if there else absent), cuts, settings, filled)
-
-    return time, [pose_of(agent) for agent in agents]
-
-
-def shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
-    """Origin and unit for all agents.
-
-    Args:
-        centre: "performance": the median of all agents' centres over time; "frame": their mean in every
-            frame that shows all of them, on straight lines in between.
-    """
+def _shared_frame(poses: Sequence[CleanPose], centre: str) -> SharedFrame:
+    """Origin and unit for all agents, by `PoseSettings.centre`."""
     scales = [scale for pose in poses if (scale := body_scale(pose)) is not None]
     centres = [body_centre(pose) for pose in poses]
     frames, axes = len(poses[0].points), poses[0].points.shape[-1]
     valid_centres = np.concatenate([middle[valid] for middle, valid in centres])
     overall = np.median(valid_centres, axis=0) if len(valid_centres) else np.zeros(axes)
     origin = np.broadcast_to(overall, (frames, axes))
-    if centre == "frame":
-        origin = _moving_origin(centres, overall)
+    together = np.flatnonzero(np.logical_and.reduce([valid for _, valid in centres]))
+    if centre == "frame" and together.size:  # frames that do not show all of them: on straight lines in between
+        mean, every = np.mean([middle for middle, _ in centres], axis=0)[together], np.arange(frames)
+        origin = np.stack([np.interp(every, together, mean[:, axis]) for axis in range(axes)], axis=1)
     return SharedFrame(origin, float(np.mean(scales)) if scales else 1.0)
-
-
-def _moving_origin(centres: Sequence[tuple[Floats, np.ndarray]], overall: Floats) -> Floats:
-    """Mean centre of the agents in frames that show all of them, straight lines in between."""
-    together = np.logical_and.reduce([valid for _, valid in centres])
-    rows = np.flatnonzero(together)
-    if not rows.size:
-        return np.broadcast_to(overall, centres[0][0].shape)
-    mean = np.mean([middle for middle, _ in centres], axis=0)
-    every = np.arange(len(mean))
-    return np.stack([np.interp(every, rows, mean[rows, axis]) for axis in range(mean.shape[1])], axis=1)
 
 
 def _one_agent(time: Floats, pose: CleanPose, frame: SharedFrame, forms: Sequence[str]) -> Channels:
     torso = body_scale(pose) or frame.unit
 
-    def columns(rows: slice) -> list[Columns]:
+    def columns(rows: slice) -> Columns:
         some = pose.rows(rows), SharedFrame(frame.origin[rows], frame.unit, torso)
-        return [_FORMS[form](*some) for form in forms]
+        return dict(column for form in forms for column in _FORMS[form](*some).items())
 
     def rows_of(rows: slice) -> tuple[Floats, Floats]:
-        made = columns(rows)
-        values, weight = (np.stack([column for one in made for column in one[part]], axis=1) for part in (1, 2))
-        return values, weight
+        values, weight = zip(*columns(rows).values(), strict=True)
+        return np.stack(values, axis=1), np.stack(weight, axis=1)
 
-    names = tuple(name for one in columns(slice(0)) for name in one[0])
-    return make_channels("pose", names, time, rows_of, observed=pose.observed)
+    return make_channels("pose", tuple(columns(slice(0))), time, rows_of, observed=pose.observed)
 
 
-Columns = tuple[list[str], list[Floats], list[Floats]]  # names, values (frame,) and weights (frame,) of some channels
+Columns = dict[str, tuple[Floats, Floats]]  # values (frame,) and weights (frame,) of channels by name
 
 
-def _points(form: str, xy: Floats, weight: Floats) -> Columns:
-    axes = xy.shape[-1]
-    names = [f"{form}.{point}.{axis}" for point in POINTS for axis in "xyz"[:axes]]
-    return names, list(xy.reshape(len(xy), axes * len(POINTS)).T), list(np.repeat(weight, axes, axis=1).T)
+def _axes(name: str, places: Floats, weight: Floats) -> Columns:
+    """The columns of (frame, axis) places; `name` ends where x, y or z follows."""
+    return {name + axis: (column, weight) for axis, column in zip("xyz", places.T, strict=False)}
+
+
+def _points(form: str, places: Floats, weight: Floats) -> Columns:
+    made: Columns = {}
+    for row, point in enumerate(POINTS):
+        made |= _axes(f"{form}.{point}.", places[:, row], weight[:, row])
+    return made
 
 
 def _place(pose: CleanPose, frame: SharedFrame) -> Columns:
     """Place and velocity of the trunk in the shared frame."""
-    names = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
-    middle, speed, weight = pose.middle(*names)
-    place, moving = _upright(middle - frame.origin) / frame.unit, _upright(speed) / frame.unit
-    rated = pose.moving[:, [POINTS.index(name) for name in names]].min(axis=1)
-    axes = "xyz"[: place.shape[1]]
-    named = [*(f"place.{axis}" for axis in axes), *(f"place.v{axis}" for axis in axes)]
-    return named, [*place.T, *moving.T], [weight] * len(axes) + [rated] * len(axes)
+    middle, speed, weight = pose.middle(*TRUNK)
+    rated = pose.moving[:, [POINTS.index(name) for name in TRUNK]].min(axis=1)
+    place = _axes("place.", _upright(middle - frame.origin) / frame.unit, weight)
+    return place | _axes("place.v", _upright(speed) / frame.unit, rated)
 
 
 def _camera(pose: CleanPose, frame: SharedFrame) -> Columns:
@@ -177,19 +149,15 @@ def _body_axes(pose: CleanPose, spine: Floats, trust: Floats) -> tuple[list[Floa
 
 
 def _angle(pose: CleanPose, frame: SharedFrame) -> Columns:
-    names, values, weights = [], [], []
+    made: Columns = {}
     for name, joints in ANGLES.items():
         a, b, c = (POINTS.index(joint) for joint in joints)
         first, second = pose.points[:, a] - pose.points[:, b], pose.points[:, c] - pose.points[:, b]
-        names.append(f"angle.{name}")
-        values.append(np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1)))
-        weights.append(pose.weight[:, [a, b, c]].min(axis=1))
+        angle = np.arctan2(np.abs(_cross(first, second)), (first * second).sum(axis=1))
+        made[f"angle.{name}"] = angle, pose.weight[:, [a, b, c]].min(axis=1)
     spine, turn, _, trust = _torso(pose, frame)
-    axes = "xyz"[: spine.shape[1]]
-    names += [*(f"torso.{axis}" for axis in axes), "torso.turn" if len(axes) == 2 else "torso.turn_speed"]
-    values += [*spine.T, turn]
-    weights += [trust] * (len(axes) + 1)
-    return names, values, weights
+    made |= _axes("torso.", spine, trust)
+    return made | {"torso.turn" if spine.shape[1] == 2 else "torso.turn_speed": (turn, trust)}
 
 
 def _torso(pose: CleanPose, frame: SharedFrame) -> tuple[Floats, Floats, Floats, Floats]:

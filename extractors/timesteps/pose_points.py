@@ -8,7 +8,7 @@ apart, and which of them are detected depends more on the detector than on the a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -29,12 +29,10 @@ POINTS = (
 )
 """The 13 points: the head, then COCO's joints 5 to 16 in their order."""
 
+TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 VELOCITY_S = 0.06  # width in seconds of the Gaussian of the line whose slope is the velocity
 _FACE = 5  # COCO joints 0 to 4: nose, eyes, ears
-_TORSO = tuple(POINTS.index(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
-
-_TORSO_OF_HEIGHT = 0.3
-"""Torso length over the extent of a standing body, for people whose hips or shoulders are never detected."""
+_TORSO_OF_HEIGHT = 0.3  # torso length over the extent of a body, where hips and shoulders are never detected together
 
 
 class PoseSettings(StageConfig):
@@ -79,17 +77,13 @@ class CleanPose:
 
     def rows(self, rows: slice) -> CleanPose:
         """Some of the frames."""
-        moved = self.velocity[rows], self.weight[rows], self.sloped[rows]
-        return CleanPose(self.points[rows], *moved, self.observed[rows])
+        return CleanPose(*(values[rows] for values in vars(self).values()))
 
     def middle(self, *names: str) -> tuple[Floats, Floats, Floats]:
         """Mean point (frame, 2), its velocity (frame, 2) and the lesser weight (frame,) of the named points."""
         columns = [POINTS.index(name) for name in names]
-        return (
-            self.points[:, columns].mean(axis=1),
-            self.velocity[:, columns].mean(axis=1),
-            self.weight[:, columns].min(axis=1),
-        )
+        place, speed = self.points[:, columns].mean(axis=1), self.velocity[:, columns].mean(axis=1)
+        return place, speed, self.weight[:, columns].min(axis=1)
 
 
 def clean_pose(
@@ -115,9 +109,8 @@ def clean_pose(
     velocity, sloped = np.zeros_like(points), np.zeros(weight.shape, bool)
     for rows in runs_between(time, cuts):
         for axis in range(axes):
-            _, velocity[rows, :, axis], sloped[rows] = local_line(
-                time[rows], points[rows, :, axis], weight[rows], VELOCITY_S
-            )
+            line = local_line(time[rows], points[rows, :, axis], weight[rows], VELOCITY_S)
+            _, velocity[rows, :, axis], sloped[rows] = line
     points[weight <= 0], velocity[(weight <= 0) | ~sloped] = 0.0, 0.0
     return CleanPose(points, velocity, weight, sloped, observed)
 
@@ -148,8 +141,7 @@ def merge_head(keypoints: Floats, min_score: float) -> tuple[Floats, Floats]:
 
 def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
     """Weighted mean (frame, 2) px of shoulders and hips, of all points where these are missing; and where it exists."""
-    torso = np.zeros(len(POINTS))
-    torso[list(_TORSO)] = 1.0
+    torso = np.isin(POINTS, TRUNK).astype(np.float64)
     has_torso = (pose.weight @ torso > 0)[:, None]
     heavy = np.where(has_torso, pose.weight * torso, pose.weight)
     total = heavy.sum(axis=1)
@@ -158,28 +150,18 @@ def body_centre(pose: CleanPose) -> tuple[Floats, Bools]:
 
 
 def body_scale(pose: CleanPose) -> float | None:
-    """Torso length in pixels: the 80th percentile of the distance of mid-shoulders and mid-hips over time.
+    """Torso length in pixels, from mid-shoulders to mid-hips; None for a person who is never detected.
 
-    A torso that is bent towards the camera looks short, never long, hence a high percentile. Where
-    shoulders and hips are never detected together, .3 of the 80th percentile of the body's extent. None for
-    a person who is never detected.
+    A torso that is bent towards the camera looks short, never long, hence the 80th percentile over time.
     """
     shoulders, _, shoulder_weight = pose.middle("left_shoulder", "right_shoulder")
     hips, _, hip_weight = pose.middle("left_hip", "right_hip")
     length = np.linalg.norm(shoulders - hips, axis=1)[(shoulder_weight > 0) & (hip_weight > 0)]
-    if not length.size:
-        length = _TORSO_OF_HEIGHT * _extent(pose)
+    if not length.size:  # of the box round the points, in frames that show at least two
+        shown = pose.weight > 0
+        rows = shown.sum(axis=1) >= 2
+        points, shown = pose.points[rows], shown[rows][..., None]
+        sides = np.where(shown, points, -np.inf).max(axis=1) - np.where(shown, points, np.inf).min(axis=1)
+        length = _TORSO_OF_HEIGHT * np.linalg.norm(sides, axis=1)
     length = length[length > 1e-6]
     return float(np.percentile(length, 80)) if length.size else None
-
-
-def _extent(pose: CleanPose) -> Floats:
-    """Diagonal in pixels of the box round the points of each frame that shows at least two."""
-    weighted: Bools = np.greater(pose.weight, 0)
-    rows = weighted.sum(axis=1) >= 2
-    here = weighted[rows][..., None]
-
-    def edge(pick: Callable[..., Floats], other: float) -> Floats:
-        return pick(np.where(here, pose.points[rows], other), axis=1)
-
-    return np.asarray(np.linalg.norm(edge(np.max, -np.inf) - edge(np.min, np.inf), axis=1))

@@ -18,13 +18,7 @@ from dataclasses import dataclass
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _GENERIC = re.compile(rf"({_NAME})/({_NAME})", re.ASCII)
 _POSE = re.compile(r"(pose|skeleton)(?::([0-9]{1,3})(?::(left|right|upper|lower))?)?", re.ASCII)
-_KINEMATICS = ("master", "slave")
-
-GRAMMAR = (
-    "a role is pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
-    "kinematics:slave or stage/array"
-)
-"""The grammar in one line, for error messages and help."""
+_KINEMATICS = re.compile(r"kinematics:(master|slave)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,12 +40,12 @@ def parse_role(text: str) -> Role:
         return Role(given, "pose", match[1], agent=int(match[2] or 0), half=match[3] or "")
     if given == "camera_flow":
         return Role(given, "camera_flow", "camera_flow")
-    stage, _, part = given.partition(":")
-    if stage == "kinematics" and part in _KINEMATICS:
-        return Role(given, "array", "kinematics", array=part)
+    if match := _KINEMATICS.fullmatch(given):
+        return Role(given, "array", "kinematics", array=match[1])
     if match := _GENERIC.fullmatch(given):
         return Role(given, "array", match[1], array=match[2])
-    raise ValueError(f"'{text}' names no role: {GRAMMAR}")
+    grammar = "pose:0, pose:1, pose:0:left (or right, upper, lower), skeleton:0, camera_flow, kinematics:master, "
+    raise ValueError(f"'{text}' names no role: a role is {grammar}kinematics:slave or stage/array")
 
 
 def parse_scene(text: str) -> tuple[str, str]:

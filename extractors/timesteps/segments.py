@@ -1,11 +1,7 @@
 """Time is cut into T parts, and weighted statistics summarise the rows of each part.
 
-Parts are equal, or none crosses an annotated boundary.
-
-Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a
-statistic is an integral over time. Another frame rate, irregular frames or a shift of the clock change it
-little or not at all. A video with fewer frames than parts needs no padding, since its frames last longer
-than a part. A video of one frame shows that frame in every part.
+Parts are by time, never by the count of frames. Every row represents a stretch of time (`row_cells`), so a statistic is
+an integral over time, and a video with fewer frames than parts needs no padding.
 
 Statistics of a channel x with weight w over one part (all integrals over time, W = integral of w):
 

@@ -1,8 +1,8 @@
 """Stage `timesteps`: turns the other stages' arrays into AIM's input, T steps of primary, secondary and scene features.
 
-Roles bind agents to stages (`extractors.timesteps.roles`), channels are made per frame (`pose_channels`,
-`flow_channels`, `array_channels`), time is cut into equal parts and summarised (`segments`). The result
-depends on stored arrays alone: no file is opened. Numbers are float32 and finite; masked entries are 0.
+Roles bind agents to stages (`roles`), channels are made per frame (`channels`, `pose_channels`), time is cut into parts
+and summarised (`segments`). The result depends on stored arrays alone. Numbers are float32 and finite; masked entries
+are 0.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from pydantic import field_validator, model_validator
 
 from data.errors import DataError, UsageError, nearest
-from data.store import Array, ArraySpec, StageOutput
+from data.store import ArraySpec, StageOutput
 from data.store.arrays import Floats
 from data.video import Record
 from extractors.base import Extractor, Source, StageConfig, setting
 from extractors.signals import LONE_PERIOD_S
-from extractors.timesteps.array_channels import array_channels
-from extractors.timesteps.channels import Channels
-from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.channels import Channels, array_channels, flow_channels
 from extractors.timesteps.halves import half_of
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import PoseSettings
@@ -49,15 +47,10 @@ class TimestepsConfig(StageConfig):
     min_observed: float = setting(0.1, "A step in which the agent is seen for a smaller share is masked.", ge=0, le=1)
     pose: PoseSettings = setting(PoseSettings(), "How keypoints become channels.")
 
-    @field_validator("primary")
+    @field_validator("primary", "secondary")
     @classmethod
-    def _role(cls, text: str) -> str:
-        return parse_role(text).text
-
-    @field_validator("secondary")
-    @classmethod
-    def _roles(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(parse_role(text).text for text in texts)
+    def _roles(cls, given: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        return parse_role(given).text if isinstance(given, str) else tuple(parse_role(text).text for text in given)
 
     @model_validator(mode="after")
     def _parts(self) -> TimestepsConfig:
@@ -66,10 +59,10 @@ class TimestepsConfig(StageConfig):
             parse_scene(self.scene)
         return self
 
-    def parts(self) -> tuple[Role, tuple[Role, ...]]:
-        """Primary role and secondary roles, exchanged where the setting says so."""
-        first, rest = parse_role(self.primary), tuple(map(parse_role, self.secondary))
-        return (rest[0], (first, *rest[1:])) if self.exchange else (first, rest)
+    def roles(self) -> tuple[Role, ...]:
+        """The primary role and the secondary ones, exchanged where the setting says so."""
+        first, second, *rest = map(parse_role, (self.primary, *self.secondary))
+        return (second, first, *rest) if self.exchange else (first, second, *rest)
 
 
 class Timesteps(Extractor[TimestepsConfig]):
@@ -93,15 +86,13 @@ class Timesteps(Extractor[TimestepsConfig]):
     @classmethod
     def inputs(cls, config: TimestepsConfig) -> tuple[str, ...]:
         """The stages that the roles and the scene name, each once."""
-        stages = [role.stage for role in (config.parts()[0], *config.parts()[1])]
-        if config.scene:
-            stages.append(parse_scene(config.scene)[0])
-        return tuple(dict.fromkeys(stages))
+        scene = [parse_scene(config.scene)[0]] if config.scene else []
+        return tuple(dict.fromkeys([*(role.stage for role in config.roles()), *scene]))
 
     @classmethod
     def check_inputs(cls, config: TimestepsConfig, configs: Mapping[str, StageConfig]) -> None:
         """Raise UsageError for a role of a person whom the `pose` stage does not keep."""
-        for role in (config.parts()[0], *config.parts()[1]):
+        for role in config.roles():
             agents, stage = getattr(configs.get(role.stage), "agents", None), role.stage
             if role.kind == "pose" and agents is not None and role.agent >= agents:
                 what = f"role '{role.text}' needs {role.agent + 1} people, and {stage}.agents is {agents}"
@@ -124,13 +115,15 @@ class Timesteps(Extractor[TimestepsConfig]):
         Raises DataError: boundaries are wanted and the record has none or too many; an upstream array is missing or has
         another shape than its stage promises.
         """
-        primary_role, secondary_roles = self.config.parts()
-        primary, *secondary = self._channels((primary_role, *secondary_roles), source.upstream)
+        primary, *secondary = self._channels(self.config.roles(), source.upstream)
         if len({one.names for one in secondary}) > 1:
             raise DataError("the secondary agents have different channels", fix="Name agents of one kind")
-        start, end = _span([primary, *secondary])
+        agents, config = (primary, *secondary), self.config
+        spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
+        start, end = min(first for first, _ in spans), max(last for _, last in spans)
         bounds = self._bounds(start, end, source)
-        first, *rest = (self._steps(agent, bounds) for agent in (primary, *secondary))
+        statistics = config.statistics, config.k, config.min_observed
+        first, *rest = (step_features(agent, bounds, *statistics) for agent in agents)
         descriptors, trial = trial_descriptors(primary, secondary, end - start)
         scene, classes = self._scene(source.upstream, bounds)
         values: dict[str, NDArray[Any]] = {
@@ -177,9 +170,6 @@ class Timesteps(Extractor[TimestepsConfig]):
                 made.append(array_channels(outputs[role.stage], role.stage, role.array))
         return made
 
-    def _steps(self, agent: Channels, bounds: Floats) -> Steps:
-        return step_features(agent, bounds, self.config.statistics, self.config.k, self.config.min_observed)
-
     def _scene(
         self, upstream: Mapping[str, StageOutput], bounds: Floats
     ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -194,7 +184,10 @@ class Timesteps(Extractor[TimestepsConfig]):
         if values.ndim != 2 or not len(values):
             raise DataError(f"{stage}/{array} has shape {values.shape}, not (step, class)", fix="Name another array")
         if len(values) != len(bounds) or self.config.bounds == "annotated":
-            values = average_steps(values, _spans(arrays, bounds, len(values)), bounds)
+            spans = np.asarray(arrays["bounds"].values if "bounds" in arrays else [], dtype=np.float64)
+            if spans.shape != (len(values), 2):
+                spans = equal_parts(bounds[0, 0], bounds[-1, 1], len(values))
+            values = average_steps(values, spans, bounds)
         safe = np.nan_to_num(values, posinf=0.0, neginf=0.0).astype(np.float32)
         return safe, arrays[array].names
 
@@ -203,19 +196,6 @@ def _stage(upstream: Mapping[str, StageOutput], stage: str) -> StageOutput:
     if stage not in upstream:
         raise DataError(f"no output of stage '{stage}'", fix=nearest(stage, upstream))
     return upstream[stage]
-
-
-def _spans(arrays: Mapping[str, Array], bounds: Floats, rows: int) -> Floats:
-    """(row, 2) seconds of each scene row: stored as `bounds`, else equal parts of the performance."""
-    if "bounds" in arrays and arrays["bounds"].values.shape == (rows, 2):
-        return np.asarray(arrays["bounds"].values, dtype=np.float64)
-    return equal_parts(bounds[0, 0], bounds[-1, 1], rows)
-
-
-def _span(agents: list[Channels]) -> tuple[float, float]:
-    """Seconds that the performance lasts: from the first agent's first row to the last agent's end."""
-    spans = [agent.span for agent in agents if len(agent.time)] or [(0.0, LONE_PERIOD_S)]
-    return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: list[Steps]) -> dict[str, float]:
@@ -231,6 +211,5 @@ def _quality(primary: Channels, secondary: list[Channels], first: Steps, rest: l
 
 
 def _share(agent: Channels, rows: np.ndarray) -> float:
-    cells = agent.cells()
-    seconds = cells[:, 1] - cells[:, 0]
+    seconds = np.diff(agent.cells())[:, 0]
     return round(float(seconds[rows].sum() / seconds.sum()), 4) if seconds.sum() > 0 else 0.0

@@ -25,12 +25,12 @@ from extractors.timesteps.motion_descriptors import (
     log,
     track_descriptors,
 )
+from extractors.timesteps.pose_points import TRUNK
 
 LONGEST_LAG_S = 0.5  # two divers who are further apart than half a second do not dive together
 _POSITION = re.compile(r"(left|right)_(?:pos_)?([xyz])_m", re.ASCII)
 _GRIPPER = re.compile(r"(left|right)_gripper(?:_angle)?_rad", re.ASCII)
 _TURNING = re.compile(r"(left|right)_turning_rad_s", re.ASCII)
-_TRUNK = ("left_shoulder", "right_shoulder", "left_hip", "right_hip")
 
 
 def trial_descriptors(
@@ -42,14 +42,14 @@ def trial_descriptors(
     agent with each secondary one (averaged as well).
     """
     descriptors = {"log_duration_s": log(duration)}
-    descriptors |= {f"primary.{name}": value for name, value in agent_descriptors(primary).items()}
-    descriptors |= {f"secondary.{name}": v for name, v in _mean([agent_descriptors(s) for s in secondary]).items()}
+    descriptors |= {f"primary.{name}": value for name, value in _agent_descriptors(primary).items()}
+    descriptors |= {f"secondary.{name}": v for name, v in _mean([_agent_descriptors(s) for s in secondary]).items()}
     descriptors |= {f"pair.{name}": v for name, v in _mean([pair_descriptors(primary, s) for s in secondary]).items()}
     values = np.nan_to_num(np.array(list(descriptors.values()), dtype=np.float64), posinf=0.0, neginf=0.0)
     return tuple(descriptors), values.astype(np.float32)
 
 
-def agent_descriptors(channels: Channels) -> dict[str, float]:
+def _agent_descriptors(channels: Channels) -> dict[str, float]:
     """Descriptors of one agent: of its tracks, grippers and turning tools, its two hands together, or its body."""
     tracks = tracks_of(channels)
     descriptors = {f"{_prefix(track)}{name}": v for track in tracks for name, v in track_descriptors(track).items()}
@@ -74,7 +74,8 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
     if primary.names != secondary.names:
         return {}
     if primary.kind == "half":
-        return _two_halves(primary, secondary)
+        angles = [name for name in primary.names if "angle." in name]
+        return _apart(primary, secondary) | _phase(primary, secondary, angles)
     if primary.kind == "pose":
         return _two_people(primary, secondary)
     descriptors: dict[str, float] = {}
@@ -90,8 +91,8 @@ def pair_descriptors(primary: Channels, secondary: Channels) -> dict[str, float]
 def tracks_of(channels: Channels) -> list[PointTrack]:
     """The moving points of an agent: both tool tips, a person's trunk, or the camera's pan."""
     if channels.kind in ("pose", "half"):
-        axes = [axis for axis in "xyz" if {f"place.{axis}", f"camera.{_TRUNK[0]}.{axis}"} & set(channels.names)]
-        names = [f"camera.{joint}.{axis}" for joint in _TRUNK for axis in axes]
+        axes = [axis for axis in "xyz" if {f"place.{axis}", f"camera.{TRUNK[0]}.{axis}"} & set(channels.names)]
+        names = [f"camera.{joint}.{axis}" for joint in TRUNK for axis in axes]
         if "place.x" in channels.names:
             names = [f"place.{axis}" for axis in axes]
         elif not names or names[0] not in channels.names:
@@ -101,23 +102,15 @@ def tracks_of(channels: Channels) -> list[PointTrack]:
         return [PointTrack("", "body", channels.time, xy, np.min([w for _, w in columns], axis=0))]
     if channels.kind == "camera_flow":
         (x, weight), (y, _) = channels.column("motion.pan_x"), channels.column("motion.pan_y")
-        return [PointTrack("", "image", channels.time, _summed(channels, np.stack([x, y], axis=1)), weight)]
-    sides: dict[str, list[str]] = {}
-    for name in channels.names:
-        if match := _POSITION.fullmatch(name):
-            sides.setdefault(match[1], []).append(name)
+        place = np.cumsum(np.stack([x, y], axis=1) * np.diff(channels.cells()), axis=0)
+        return [PointTrack("", "image", channels.time, place, weight)]
     tracks = []
-    for side in sorted(sides):
-        columns = [channels.column(name) for name in sides[side]]
-        position = np.stack([value for value, _ in columns], axis=1)
-        tracks.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
+    for side in ("left", "right"):
+        matches = (_POSITION.fullmatch(name) for name in channels.names)
+        if columns := [channels.column(match[0]) for match in matches if match and match[1] == side]:
+            position = np.stack([value for value, _ in columns], axis=1)
+            tracks.append(PointTrack(side, "m", channels.time, position, np.min([w for _, w in columns], axis=0)))
     return tracks
-
-
-def _summed(channels: Channels, rate: Floats) -> Floats:
-    """Positions from rates per second."""
-    cells = channels.cells()
-    return np.cumsum(rate * (cells[:, 1] - cells[:, 0])[:, None], axis=0)
 
 
 def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
@@ -137,9 +130,7 @@ def _two_hands(left: PointTrack, right: PointTrack) -> dict[str, float]:
 
 def _integral(channels: Channels, name: str) -> float:
     """Integral over time of the absolute value of a channel."""
-    values, _ = channels.column(name)
-    cells = channels.cells()
-    return float((np.abs(values) * (cells[:, 1] - cells[:, 0])).sum())
+    return float((np.abs(channels.column(name)[0]) * np.diff(channels.cells())[:, 0]).sum())
 
 
 def _one_body(channels: Channels, turning: str) -> dict[str, float]:
@@ -161,18 +152,23 @@ def _one_body(channels: Channels, turning: str) -> dict[str, float]:
 
 
 def _apart(a: Channels, b: Channels) -> dict[str, float]:
-    """Distance of corresponding joints, in the bodies' own frames and in the shared one."""
+    """Distance of corresponding joints, in the bodies' own frames and in the shared one.
+
+    Halves have one head in common, which is left out.
+    """
     descriptors: dict[str, float] = {}
     for form in ("body", "camera"):
-        apart, weight = _mean_distance(a, b, form)
-        if apart is not None:
-            descriptors |= _spread(f"{form}_difference", apart, weight)
+        forms, one_head = (f"{form}.", f"{SIDE_MARK}{form}."), a.kind == "half"
+        columns = [i for i, n in enumerate(a.names) if n.startswith(forms) and not (one_head and ".head." in n)]
+        if columns:
+            axes = len({a.names[column].rpartition(".")[2] for column in columns})
+            difference = (a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), -1, axes)
+            apart = np.linalg.norm(difference, axis=2)
+            weight = np.minimum(a.weight[:, columns[::axes]], b.weight[:, columns[::axes]])
+            total = weight.sum(axis=1)
+            mean = (weight * apart).sum(axis=1) / np.where(total > 0, total, 1.0)
+            descriptors |= _spread(f"{form}_difference", mean, weight.mean(axis=1))
     return descriptors
-
-
-def _two_halves(a: Channels, b: Channels) -> dict[str, float]:
-    """Distance of corresponding joints and phase between two halves; what both share is left out."""
-    return _apart(a, b) | _phase(a, b, [name for name in a.names if "angle." in name])
 
 
 def _two_people(a: Channels, b: Channels) -> dict[str, float]:
@@ -188,10 +184,17 @@ def _two_people(a: Channels, b: Channels) -> dict[str, float]:
 
 
 def _phase(a: Channels, b: Channels, names: Sequence[str]) -> dict[str, float]:
-    """Delay of `b` in seconds and the correlation there; empty where no channel is named."""
+    """Delay of `b` in seconds and the correlation there, over the rows that show both; empty where none is named."""
     if not names:
         return {}
-    lag, agreement = _phase_lag(a, b, names)
+    columns = [a.names.index(name) for name in names]
+    rows = ((a.weight[:, columns] > 0) & (b.weight[:, columns] > 0)).all(axis=1)
+    first, second = a.values[:, columns][rows], b.values[:, columns][rows]
+    lag, agreement = 0.0, 0.0
+    if len(first):
+        size = np.concatenate([first, second]).std(axis=0)
+        size = np.where(size > 1e-6, size, np.inf)
+        lag, agreement = lag_by_correlation(a.time[rows], first / size, second / size, LONGEST_LAG_S)
     return {"lag_s": lag, "abs_lag_s": abs(lag), "lag_correlation": agreement}
 
 
@@ -202,33 +205,6 @@ def _change(time: Floats, values: Floats, weight: Floats) -> float:
         return 0.0
     slope = np.polyfit(time[weighted] - time[weighted][0], values[weighted], 1, w=np.sqrt(weight[weighted]))[0]
     return float(slope * np.ptp(time[weighted]))
-
-
-def _phase_lag(a: Channels, b: Channels, names: Sequence[str]) -> tuple[float, float]:
-    """Lag and correlation over the rows that show both, signals divided by their common deviation."""
-    columns = [a.names.index(name) for name in names]
-    rows = ((a.weight[:, columns] > 0) & (b.weight[:, columns] > 0)).all(axis=1)
-    first, second = a.values[:, columns][rows], b.values[:, columns][rows]
-    if not len(first):
-        return 0.0, 0.0
-    size = np.concatenate([first, second]).std(axis=0)
-    size = np.where(size > 1e-6, size, np.inf)
-    return lag_by_correlation(a.time[rows], first / size, second / size, LONGEST_LAG_S)
-
-
-def _mean_distance(a: Channels, b: Channels, form: str) -> tuple[Floats | None, Floats]:
-    """Mean distance (row,) of like points in units of the form, and its weight (row,)."""
-    forms = (f"{form}.", f"{SIDE_MARK}{form}.")
-    one_head = a.kind == "half"
-    columns = [i for i, n in enumerate(a.names) if n.startswith(forms) and not (one_head and ".head." in n)]
-    if not columns:
-        return None, np.zeros(0)
-    axes = len({a.names[column].rpartition(".")[2] for column in columns})
-    difference = (a.values[:, columns] - b.values[:, columns]).reshape(len(a.time), len(columns) // axes, axes)
-    apart = np.linalg.norm(difference, axis=2)
-    weight = np.minimum(a.weight[:, columns[::axes]], b.weight[:, columns[::axes]])
-    total = weight.sum(axis=1)
-    return (weight * apart).sum(axis=1) / np.where(total > 0, total, 1.0), weight.mean(axis=1)
 
 
 def _spread(name: str, values: Floats, weight: Floats) -> dict[str, float]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json, show_files, table
 
-if TYPE_CHECKING:
-    from pipeline.cache import CacheFiles, CacheListing
-
 
 @command(api.cache_ls, "cache ls -c folder --stage pose")
-def cache_ls(listing: CacheListing, as_json: bool) -> None:
+def cache_ls(listing: api.CacheListing, as_json: bool) -> None:
     """Print one row per stage, output or run."""
     if as_json:
         print_json(listing.rows)
@@ -25,25 +20,17 @@ def cache_ls(listing: CacheListing, as_json: bool) -> None:
 
 
 @command(api.cache_verify, "cache verify -c folder")
-def cache_verify(damaged: CacheFiles, as_json: bool) -> None:
+def cache_verify(damaged: api.CacheFiles, as_json: bool) -> None:
     """Print the damaged files."""
     show_files(damaged, as_json)
     finish(not damaged.files)
 
 
-@command(api.cache_prune, "cache prune videos/ -c folder --yes")
-def cache_prune(pruned: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(pruned, as_json)
-
-
-@command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")
-def cache_gc(collected: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(collected, as_json)
-
-
 @command(api.cache_rm, "cache rm -c folder")
-def cache_rm(removed: CacheFiles, as_json: bool) -> None:
+def cache_rm(removed: api.CacheFiles, as_json: bool) -> None:
     """Print the files, deleted or not."""
     show_files(removed, as_json, most=20)
+
+
+cache_prune = command(api.cache_prune, "cache prune videos/ -c folder --yes")(show_files)
+cache_gc = command(api.cache_gc, "cache gc -c folder --max-gb 50 --yes")(show_files)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json, table
-
-if TYPE_CHECKING:
-    from data.datasets import DataReport
 
 SHOWN = 10
 """Problems that are listed before the rest is only counted."""
 
 
 @command(api.data_check, "data check datasets/MTL-AQA")
-def data_check(report: DataReport, as_json: bool) -> None:
+def data_check(report: api.DataReport, as_json: bool) -> None:
     """Print counts, hashes and what is missing."""
     if as_json:
         print_json({**asdict(report), "ok": report.ok})

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, say, table
 
-if TYPE_CHECKING:
-    from pipeline.demo import DemoResult
-
 
 @command(api.demo, "demo")
-def demo(result: DemoResult, as_json: bool) -> None:
+def demo(result: api.DemoResult, as_json: bool) -> None:
     """Print the metrics and the times."""
-    from pipeline.demo.summary import as_json as summary_json
-    from pipeline.demo.summary import summary_tables
-
     if as_json:
-        print_json(summary_json(result))
+        print_json(result.as_json())
         return
-    for title, columns, rows in summary_tables(result):
+    for title, columns, rows in result.tables():
         table(title, columns, rows)
-    say(result.leaks.lines()[0])
+    say(result.leaks.verdict)
     say(f"the report page: {result.page}")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json, table
 
-if TYPE_CHECKING:
-    from pipeline.environment import SetupCheck
-
 
 @command(api.doctor, "doctor")
-def doctor(checks: list[SetupCheck], as_json: bool) -> None:
+def doctor(checks: list[api.SetupCheck], as_json: bool) -> None:
     """Print one row per finding."""
     if as_json:
         print_json([vars(line) for line in checks])

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import print_json, say
 
-if TYPE_CHECKING:
-    from pipeline.score.export import Exported
-
 
 @command(api.export, "export runs/tasd2 --out model.onnx")
-def export(done: Exported, as_json: bool) -> None:
+def export(done: api.Exported, as_json: bool) -> None:
     """Print what was written."""
     if as_json:
         print_json(done.as_dict())

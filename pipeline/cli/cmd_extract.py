@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import Terminal, finish, print_json, say, table
 
-if TYPE_CHECKING:
-    from pipeline.extract import ExtractRun
-
 
 @command(api.extract, "extract videos/ --config folder --workers 2")
-def extract(done: ExtractRun, as_json: bool) -> None:
+def extract(done: api.ExtractRun, as_json: bool) -> None:
     """Print what happened, or what would."""
     if as_json:
         print_json(_as_json(done))
@@ -25,7 +22,7 @@ def extract(done: ExtractRun, as_json: bool) -> None:
     finish(done.ok)
 
 
-def _as_json(done: ExtractRun) -> dict[str, Any]:
+def _as_json(done: api.ExtractRun) -> dict[str, Any]:
     summary = done.summary
     head = {"cache": done.cache, "videos": summary.videos, "fresh": summary.fresh}
     if done.costs is not None:
@@ -35,11 +32,10 @@ def _as_json(done: ExtractRun) -> dict[str, Any]:
         for r in summary.results
     ]
     head |= {"results": results, "cancelled": summary.cancelled, "problems": list(summary.problems)}
-    head |= {"flags": done.flags}
-    return head | ({"preview": done.preview} if done.preview else {})
+    return head | {"flags": done.flags} | ({"preview": done.preview} if done.preview else {})
 
 
-def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
+def _show_costs(done: api.ExtractRun, costs: dict[str, Any]) -> None:
     from pipeline.extract.costs import dry_run_tables
 
     summary, count = done.summary, len(costs["plan"])
@@ -48,17 +44,18 @@ def _show_costs(done: ExtractRun, costs: dict[str, Any]) -> None:
     say(f"{count} to do, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}")
 
 
-def _show_summary(done: ExtractRun) -> None:
-    summary, place = done.summary, done.cache
+def _show_summary(done: api.ExtractRun) -> None:
+    summary, ran, videos = (
+        done.summary,
+        sum(bool(r.done) for r in done.summary.results),
+        counted(done.summary.videos, "video"),
+    )
     if summary.failed:
         Terminal().failures(summary.failed)
         say("  -> Play these files, replace what is broken, and run the same command again; the others are finished")
-    ran = sum(1 for result in summary.results if result.done)
     if not ran and not summary.failed and not summary.cancelled:
-        say(f"nothing to do: {counted(summary.videos, 'video')} fresh in {place}")
+        say(f"nothing to do: {videos} fresh in {done.cache}")
         return
     stopped = "; stopped, run the same command to resume" if summary.cancelled else ""
-    counts = (
-        f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {counted(summary.videos, 'video')}"
-    )
-    say(f"{counts} in {place}{stopped}")
+    counts = f"{ran} extracted, {summary.fresh} fresh, {len(summary.failed)} failed of {videos}"
+    say(f"{counts} in {done.cache}{stopped}")

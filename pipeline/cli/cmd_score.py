@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import alarm, finish, print_json, say, table
 
-if TYPE_CHECKING:
-    from pipeline.results import Score
-
 
 @command(api.score, "score new_videos/ --model runs/tasd2 --out scores.csv")
-def score(rows: list[Score], model: Path, origin: bool, as_json: bool) -> None:
+def score(rows: list[api.Score], model: Path, origin: bool, as_json: bool) -> None:
     """Print one row per video."""
     from data.store import address, is_shared
     from pipeline.score.flags import GUESSING

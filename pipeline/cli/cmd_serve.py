@@ -1,11 +1,6 @@
 """`serve`."""
 
-from __future__ import annotations
-
 from pipeline import api
-from pipeline.cli.command import command
+from pipeline.cli.command import command, show_nothing
 
-
-@command(api.serve, "serve --model runs/tasd2")
-def serve(_: None) -> None:
-    """Print nothing: the address is printed when serving begins."""
+serve = command(api.serve, "serve --model runs/tasd2")(show_nothing)

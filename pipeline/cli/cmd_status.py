@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import finish, print_json
 
-if TYPE_CHECKING:
-    from pipeline.extract import Status
-
 
 @command(api.status, "status videos/ --config folder")
-def status(state: Status, quality: bool, as_json: bool) -> None:
+def status(state: api.Status, quality: bool, as_json: bool) -> None:
     """Print one row per video and stage."""
     if as_json:
         print_json({"cache": state.cache, "rows": state.rows})

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import counted
 from pipeline import api
 from pipeline.cli.command import command
 from pipeline.cli.terminal import alarm, print_json, say, table
 
-if TYPE_CHECKING:
-    from pipeline.score import TrainedScorer
-
 
 @command(api.train, "train --config tasd2 --set dataset.root=TASD-2")
-def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
+def train(done: api.TrainedScorer, out: Path, as_json: bool) -> None:
     """Print what was trained and how it is calibrated."""
     runs, trained_on = done.run.config.runs, len(done.run.train_ids)
     if as_json:
@@ -45,7 +42,7 @@ def train(done: TrainedScorer, out: Path, as_json: bool) -> None:
             table("Systems on the held-out performances", ("system", "rho", "std. error", "weight"), by_system)
 
 
-def _intervals(done: TrainedScorer) -> str:
+def _intervals(done: api.TrainedScorer) -> str:
     """Which intervals the held-out performances allow."""
     if done.calibration is None:
         return f"no intervals: {done.not_calibrated}"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.errors import PROGRAM
 from pipeline import api
-from pipeline.cli.command import command
+from pipeline.cli.command import command, show_nothing
 from pipeline.cli.terminal import print_json, show_files, table
-
-if TYPE_CHECKING:
-    from pipeline.cache import CacheFiles
 
 
 @command(api.weights_list, "weights list")
@@ -36,18 +32,6 @@ def weights_list(entries: list[dict[str, Any]], as_json: bool) -> None:
         table(entry["name"], ("", ""), rows)
 
 
-@command(api.weights_fetch, "weights fetch i3d-kinetics400")
-def weights_fetch(_: dict[str, Path]) -> None:
-    """Print nothing: the place of each file is printed as soon as it is there."""
-
-
-@command(api.weights_path, "weights path i3d-kinetics400")
-def weights_path(path: Path) -> None:
-    """Print the path."""
-    print(path)
-
-
-@command(api.weights_rm, "weights rm i3d-kinetics400")
-def weights_rm(removed: CacheFiles, as_json: bool) -> None:
-    """Print the files, deleted or not."""
-    show_files(removed, as_json)
+weights_fetch = command(api.weights_fetch, "weights fetch i3d-kinetics400")(show_nothing)
+weights_path = command(api.weights_path, "weights path i3d-kinetics400")(print)
+weights_rm = command(api.weights_rm, "weights rm i3d-kinetics400")(show_files)

@@ -1,34 +1,73 @@
-"""What every command shares: its options and its help come from the `pipeline.api` function of the same name."""
+"""What every command shares: its options and its help come from the `pipeline.api` function of the same name.
+
+`OPTIONS` says how an argument is typed on the command line; its help text is that of the docstring there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from data.errors import PROGRAM
+from data.errors import PROGRAM, UsageError
 from pipeline import api
-from pipeline.cli.options import DISPLAY, OPTIONS
 from pipeline.cli.terminal import Terminal
 from pipeline.docstrings import description, entries
 
+Command = Callable[[typer.Typer, str], None]
+"""Adds a command to an app or a group of commands, under a name."""
 
-@dataclass(frozen=True)
-class Command:
-    """One command."""
 
-    name: str  # as it is typed; a command of a group without the group's name
-    function: Callable[..., None]  # calls and prints; typer reads its signature
-    about: str  # the help text
-    example: str  # one whole command line
+def cache_folder(text: str | Path) -> Path:
+    """The folder that `--cache` names. Raises UsageError for an empty name, such as that of an unset variable."""
+    if not str(text).strip():
+        fix = "Name it: --cache FOLDER; `--cache .` is the working directory"
+        raise UsageError("'--cache' names no folder", fix=fix)
+    return Path(text)
 
-    def add_to(self, app: typer.Typer) -> None:
-        """Register this command."""
-        app.command(self.name, help=self.about, epilog=f"Example: {self.example}")(self.function)
+
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "inputs": (list[Path] | None, typer.Argument(metavar="INPUT…")),
+    "root": (Path, typer.Argument(metavar="ROOT")),
+    "a": (str, typer.Argument(metavar="A")),
+    "b": (str, typer.Argument(metavar="B")),
+    "run": (Path, typer.Argument(metavar="RUN")),
+    "to": (Path, typer.Argument(metavar="ADDRESS")),
+    "table": (str, typer.Argument(metavar="TABLE")),
+    "names": (list[str] | None, typer.Argument(metavar="NAME…")),
+    "name": (str, typer.Argument(metavar="NAME")),
+    "config": (str | None, typer.Option("--config", "-c", metavar="PRESET|FILE")),
+    "overrides": (list[str] | None, typer.Option("--set", metavar="KEY=VALUE")),
+    "model": (Path, typer.Option("--model", "-m")),
+    "kinematics": (Path | None, typer.Option(metavar="FILE")),
+    "grids": (list[str] | None, typer.Option("--grid", metavar="KEY=A,B")),
+    "cache": (Path | None, typer.Option(parser=cache_folder, metavar="PATH")),
+    "pack": (Path | None, typer.Option()),
+    "out": (Path | None, typer.Option()),
+    "folder": (Path, typer.Option()),
+    "format": (str, typer.Option(metavar="h5|npz|csv|parquet")),
+    "address": (str | None, typer.Option()),
+    "systems": (str, typer.Option(metavar="NAME,NAME")),
+    "workers": (int | None, typer.Option(min=0)),
+    "folds": (int | None, typer.Option(min=0)),
+    "runs": (int, typer.Option(min=1)),
+    "sample": (int, typer.Option(min=0)),
+    "sections": (int, typer.Option(min=0)),
+    "port": (int, typer.Option(min=0, max=65535)),
+    "max_gb": (float | None, typer.Option(min=0)),
+    "log_days": (float, typer.Option(min=0)),
+}
+"""Type and option by the argument's name. Without an entry: a flag where it is False by default, else one text."""
+
+DISPLAY = {
+    "as_json": Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else")],
+    "quality": Annotated[bool, typer.Option("--quality", help="every quality value, not only the main ones")],
+}
+"""Flags that only decide how results are shown; a command has those that its function takes."""
 
 
 def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[[Callable[..., None]], Command]:
@@ -40,38 +79,40 @@ def command(call: Callable[..., Any], example: str, **options: Any) -> Callable[
     """
 
     def make(show: Callable[..., None]) -> Command:
-        parameters = {name: one for name, one in signature(call).parameters.items() if name != "observer"}
-        wanted = list(signature(show).parameters)[1:]
+        parameters = dict(signature(call).parameters)
+        observed = parameters.pop("observer", None) is not None
+        wanted = [name for name in list(signature(show).parameters)[1:] if name in {*parameters, *DISPLAY}]
 
         def function(**given: Any) -> None:
             arguments = {name: given[name] for name in parameters if given[name] is not None}
-            if "observer" in signature(call).parameters:
+            if observed:
                 arguments["observer"] = Terminal()
             show(call(**arguments), **{name: given[name] for name in wanted})
 
         words = {**entries(api, "Common arguments"), **entries(call, "Args")}
         typed = [_typed(one, words.get(name, ""), {**OPTIONS, **options}) for name, one in parameters.items()]
-        typed += [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name])
-            for name in wanted
-            if name in DISPLAY
-        ]
+        flags = [name for name in wanted if name in DISPLAY]
+        typed += [Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=DISPLAY[name]) for name in flags]
         function.__signature__ = Signature(typed)  # type: ignore[attr-defined]
-        group, _, last = call.__name__.partition("_")
-        name = last if group in ("cache", "data", "weights") and last else call.__name__
-        return Command(name, function, description(call), f"{PROGRAM} {example}")
+
+        def add(app: typer.Typer, name: str) -> None:
+            app.command(name, help=description(call), epilog=f"Example: {PROGRAM} {example}")(function)
+
+        return add
 
     return make
+
+
+def show_nothing(_: object) -> None:
+    """Print nothing: the call's notes have said it."""
 
 
 def _typed(parameter: Parameter, words: str, options: dict[str, Any]) -> Parameter:
     """The parameter as typer reads it: what is typed, the default, and the help text."""
     name, default = parameter.name, parameter.default
-    if default is False:
-        kind, option = bool, typer.Option(f"--{name.replace('_', '-')}")
-    else:
-        kind, option = options[name].__origin__, copy(options[name].__metadata__[0])
+    plain = (bool if default is False else str, typer.Option(f"--{name.replace('_', '-')}"))
+    kind, option = plain if default is False else options.get(name, plain)
+    option = copy(option)
     option.help = words
-    return Parameter(
-        name, Parameter.KEYWORD_ONLY, default=None if default == () else default, annotation=Annotated[kind, option]
-    )
+    default = None if default == () else default
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

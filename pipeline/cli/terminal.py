@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from data.errors import counted
-from pipeline.cli import interrupts
 from pipeline.observer import Observer, Progress
 
 if TYPE_CHECKING:
     from pipeline.cache import CacheFiles
     from pipeline.evaluate import Evaluation, SearchRun
 
-OK, SOME_FAILED, WRONG_USAGE = 0, 1, 2
+OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
 
 
@@ -30,7 +31,7 @@ class Terminal(Observer):
 
     def stop_event(self) -> threading.Event:
         """Set by the first Ctrl-C after the first call."""
-        self._interrupted = self._interrupted or interrupts.stop_on_interrupt()
+        self._interrupted = self._interrupted or stop_on_interrupt()
         return self._interrupted
 
     def note(self, text: str) -> None:
@@ -61,6 +62,30 @@ class Terminal(Observer):
         from pipeline.console import ShownProgress
 
         return ShownProgress(what)
+
+
+def stop_on_interrupt() -> threading.Event:
+    """First Ctrl-C: finish the current write and stop; second: stop at once."""
+    import multiprocessing
+
+    from pipeline.console import err
+
+    stop = threading.Event()
+
+    def interrupted(number: int, frame: object) -> None:
+        if stop.is_set():  # not by an exception: the interpreter would wait for threads, or abort in those of libraries
+            with suppress(OSError, RuntimeError, ValueError):
+                err.show_cursor()  # a bar hides it
+                sys.stdout.flush()
+                sys.stderr.flush()
+            for child in multiprocessing.active_children():
+                child.kill()
+            os._exit(INTERRUPTED)
+        stop.set()
+        say("stopping after the current write; press Ctrl-C again to stop at once")
+
+    signal.signal(signal.SIGINT, interrupted)
+    return stop
 
 
 def say(text: str) -> None:

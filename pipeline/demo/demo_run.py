@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,8 @@ from data.weights import REGISTRY
 from data.weights import weight_files as weights
 from pipeline.cache import Cache
 from pipeline.config import BaseConfig, load_config
-from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pooled, pose_agreement
+from pipeline.demo.quality import compare_with_baselines, label_of, leak_audit, pose_agreement
+from pipeline.evaluate.conformal import coverage_line
 from pipeline.extract import Planner, Summary, dataset_records, run_extract
 from pipeline.features import gather
 from pipeline.observer import Observer
@@ -71,6 +73,54 @@ class DemoResult:
     metrics: dict[str, dict[str, float]]  # rank correlation and errors of the model and each trivial baseline, by name
     seconds: dict[str, float]  # time of each part
 
+    def coverage(self) -> dict[str, str]:
+        """Share of intervals that contain the judges' score, with the range expected by chance."""
+        return {
+            "80 %": coverage_line([row.interval80 for row in self.scored], self.truth, 0.80),
+            "95 %": coverage_line([row.interval95 for row in self.scored], self.truth, 0.95),
+        }
+
+    def tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[Any, ...]]]]:
+        """Title, columns and rows of what the demo prints at the end."""
+        pose = self.pose_figures
+        figures = [
+            ("frames in which both divers can be seen", int(pose["frames"])),
+            ("both divers found", f"{100 * pose['found_all']:.1f} %"),
+            ("identity swaps", int(pose["swaps"])),
+            ("joints within .2 of a torso length", f"{100 * pose['pck20']:.1f} %"),
+            ("joints within .5 of a torso length", f"{100 * pose['pck50']:.1f} %"),
+        ]
+        scores = []
+        for row, actual in zip(self.scored, self.truth, strict=True):
+            ends = "" if row.interval80 is None else f"{row.interval80[0]:.1f} to {row.interval80[1]:.1f}"
+            scores.append((row.id, actual, row.score, ends, "; ".join(flag.title for flag in row.flags)))
+        metrics = [
+            (name, "undefined" if math.isnan(one["spearman"]) else one["spearman"], one["mae"])
+            for name, one in self.metrics.items()
+        ]
+        times = [(name, f"{seconds:.1f} s") for name, seconds in self.seconds.items()]
+        return [
+            ("pose against the rendered truth, all dives", ("figure", "value"), figures),
+            ("held-out dives", ("video", "judges", "AIM", "80 % interval", "flags"), scores),
+            (f"{len(scores)} held-out dives", ("prediction", "Spearman's rho", "mean absolute error"), metrics),
+            ("intervals that hold the judges' score", ("interval", "held-out dives"), list(self.coverage().items())),
+            ("time", ("part", "wall"), times),
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as `tables`, as JSON types."""
+        return {
+            "page": str(self.page),
+            "run": str(self.run),
+            "pose": self.pose_figures,
+            "metrics": {
+                name: {k: v if math.isfinite(v) else None for k, v in m.items()} for name, m in self.metrics.items()
+            },
+            "intervals": self.coverage(),
+            "audit": {k: v for k, v in self.leaks.as_dict().items() if k != "untested"},
+            "seconds": self.seconds,
+        }
+
 
 def run_demo(
     out: Path, *, full: bool = False, overrides: Sequence[str | tuple[str, Any]] = (), observer: Observer
@@ -84,22 +134,31 @@ def run_demo(
 
     Raises AimError where weights cannot be had or dives failed, Cancelled after a stop.
     """
-    stop, clock, size = observer.stop_event(), _Clock(), FULL if full else QUICK
+    stop, size, began = observer.stop_event(), FULL if full else QUICK, time.monotonic()
+    seconds: dict[str, float] = {}
+
+    def lap(part: str) -> None:
+        seconds[part] = time.monotonic() - began - sum(seconds.values())
+
     observer.note(announcement(size, out))
     fetch_weights(observer.note)
-    clock.lap("fetch weights")
+    lap("fetch weights")
     config = demo_config(out, size, overrides)
     parts = (f"{number}/{len(PARTS)} {part}" for number, part in enumerate(PARTS, start=1))
     observer.note(f"{next(parts)} {size.dives} synchronised dives into {out / 'dives'}")
     render(out / "dives", size.dives, observer)
-    clock.lap("render")
+    lap("render")
     records = dataset_records(config).records
     cache = Cache(config.cache)
     observer.note(f"{next(parts)} {', '.join(config.stages)} into {config.cache}")
     with observer.progress("videos") as progress:
         extraction = run_extract(records, Planner(config, cache), stop=stop, **progress.hooks())
-    _all_done(extraction, out)
-    clock.lap("extract")
+    if extraction.cancelled:
+        raise Cancelled
+    if extraction.failed:
+        reason = next(iter(extraction.failed[0].failed.values()))
+        raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
+    lap("extract")
     pose = pose_agreement(records, cache, extraction.keys, out / "dives")
     learn = [record for record in records if record.split == "train"]
     unseen = [record for record in records if record.split == "test"]
@@ -107,19 +166,19 @@ def run_demo(
     observer.note(f"{next(parts)} on {len(learn)} dives into {out / 'run'}")
     train_on(learn, config, cache, out / "run", observer)
     cache.close()
-    clock.lap("train")
+    lap("train")
     observer.note(f"{next(parts)} {len(unseen)} held-out dives")
     scorer = Scorer(out / "run")
     scored = scorer.score_records(unseen)
     truth = [label_of(record) for record in unseen]
     metrics = compare_with_baselines(learn, unseen, scored, truth)
-    clock.lap("score")
+    lap("score")
     page = out / "report.html"
     observer.note(f"{next(parts)} {page}")
     write_page(page, scorer, scored, unseen, extraction, metrics, leaks)
-    clock.lap("report")
-    results = (pooled(pose), leaks, tuple(scored), tuple(truth), metrics)
-    return DemoResult(page, out / "run", extraction, *results, clock.seconds)
+    lap("report")
+    results = (pose, leaks, tuple(scored), tuple(truth), metrics)
+    return DemoResult(page, out / "run", extraction, *results, seconds)
 
 
 def announcement(size: Size, out: Path) -> str:
@@ -134,7 +193,7 @@ def announcement(size: Size, out: Path) -> str:
 def train_on(records: Sequence[Record], config: BaseConfig, cache: Cache, run: Path, observer: Observer) -> None:
     """Train on these performances and keep the run with its configuration."""
     planner = Planner(config, cache)
-    features = gather(records, planner).features
+    features = gather(records, planner, observer)
     (model, recipe), stop = config.scorer, observer.stop_event().is_set
     with observer.progress("epochs") as progress:
         trained = train(features, recipe, model, progress=progress.steps, stop=stop)
@@ -178,30 +237,10 @@ def write_page(
     )
 
 
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.seconds[name], self._last = now - self._last, now
-
-
-def _all_done(extraction: Summary, out: Path) -> None:
-    if extraction.cancelled:
-        raise Cancelled
-    if extraction.failed:
-        reason = next(iter(extraction.failed[0].failed.values()))
-        raise DataError(f"{len(extraction.failed)} rendered dives failed; the first: {reason}", where=out)
-
-
 def demo_config(out: Path, size: Size, further: Sequence[str | tuple[str, Any]] = ()) -> BaseConfig:
     """The demo's configuration with its folders below `out`."""
-    overrides: list[str | tuple[str, Any]] = [f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}"]
-    overrides.append(f"run.workers={WORKERS}")
-    overrides += [*size.settings, *further]
-    return load_config(PRESETS / "demo.yaml", overrides)
+    places = (f"cache={out / 'cache'}", f"dataset.root={out / 'dives'}")
+    return load_config(PRESETS / "demo.yaml", [*places, f"run.workers={WORKERS}", *size.settings, *further])
 
 
 def fetch_weights(say: Callable[[str], None]) -> None:
@@ -218,7 +257,8 @@ def fetch_weights(say: Callable[[str], None]) -> None:
 def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
     """Render the dives that are not there yet, on all cores; the labels are written last."""
     dives = plan_dives(count, SEED)
-    missing = [dive for dive in dives if not _rendered(folder, dive)]
+    truth = folder / "truth"
+    missing = [d for d in dives if not ((folder / d.video).exists() and (truth / f"{d.name}.npz").exists())]
     done = len(dives) - len(missing)
     if missing:
         with (
@@ -230,7 +270,3 @@ def render(folder: Path, count: int, observer: Observer) -> list[Dive]:
                 progress.steps(done, len(dives))
     write_labels(folder, dives)
     return dives
-
-
-def _rendered(folder: Path, dive: Dive) -> bool:
-    return (folder / dive.video).exists() and (folder / "truth" / f"{dive.name}.npz").exists()

@@ -31,7 +31,7 @@
                           `performance` is equal for views and copies; low and high are the lowest and highest run
     paper                 {system: {task: percent}} the paper's rows for this data set, or empty
 
-Results are those of the last epoch, unless the name of a row of `pipeline.systems.epoch_choice` says otherwise.
+Results are those of the last epoch, unless the name of a row of `pipeline.systems.selection` says otherwise.
 Correlations are fractions; None (null) is undefined.
 
 Every entry has both forms of a correlation over folds: `over_folds` is per fold (under leave-one-user-out: per
@@ -68,7 +68,7 @@ from pipeline.evaluate.fold_summary import (
 from pipeline.evaluate.spread import Run, run_here, run_systems
 from pipeline.features import FeatureSet, one_per_trial
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System, TimesDifficulty, WithEpochs
+from pipeline.systems import HeldOut, NetworkSystem, Part, System, TimesDifficulty, WithEpochs
 from pipeline.systems.interface import errors_and_deviations
 from pipeline.train import SCORES, Stop, label_table
 
@@ -246,7 +246,7 @@ def _system(
     )
     out["settings"] = None
     trained = system.system if isinstance(system, (WithEpochs, TimesDifficulty)) else system
-    if isinstance(trained, (AimSystem, MethodSystem)):
+    if isinstance(trained, NetworkSystem):
         out["settings"] = {"model": asdict(trained.model), "train": trained.config.model_dump(mode="json")}
     return out
 

@@ -86,7 +86,7 @@ def search(
     outer = protocol_folds(config, features)
     parts = make_parts(features, outer)
     kinds = forbidden(config.protocol)
-    inner = inner_parts(features, parts, kinds=kinds, folds=folds, seed=config.split.seed, shared=False)
+    inner = inner_parts(features, parts, kinds, config.split.seed, folds=folds, shared=False)
     inner = {name: cuts for name, cuts in inner.items() if cuts}
     if not inner:
         raise DataError(

@@ -19,7 +19,7 @@ from pipeline.systems import (
     METHODS,
     AimSystem,
     Combined,
-    MethodSystem,
+    NetworkSystem,
     System,
     TimesDifficulty,
     can_divide,
@@ -169,7 +169,7 @@ def _with_checkpoints(system: System, checkpoints: Path | None) -> System:
         network = _with_checkpoints(system.system, checkpoints)
         assert isinstance(network, AimSystem)
         return replace(system, system=network)
-    if checkpoints is None or not isinstance(system, (AimSystem, MethodSystem)) or system.checkpoints is not None:
+    if checkpoints is None or not isinstance(system, NetworkSystem) or system.checkpoints is not None:
         return system
     return replace(system, checkpoints=checkpoints / re.sub(r"[^a-z0-9]+", "-", system.name.lower()).strip("-"))
 

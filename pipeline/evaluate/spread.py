@@ -1,6 +1,6 @@
 """Independent trainings, run one after another in this process or spread over Ray.
 
-A job is one system on the folds of one feature set. A system that consists of several trainings (`Composed`) is cut
+A job is one system on the folds of one feature set. A system that consists of several trainings is cut
 into them, so that each can run on another machine; their predictions are joined here. Features are sent once to each
 machine.
 
@@ -23,8 +23,8 @@ from pipeline.config import BaseConfig
 from pipeline.evaluate.spread_jobs import Job, JobError, run_job
 from pipeline.features import FeatureSet
 from pipeline.observer import Progress
-from pipeline.systems import AimSystem, HeldOut, MethodSystem, Part, System
-from pipeline.systems.interface import Composed, same_part
+from pipeline.systems import HeldOut, NetworkSystem, Part, System
+from pipeline.systems.interface import same_part
 from pipeline.train import Stop
 from pipeline.workers import MOST_LOST, Pool, Report, Task, run_jobs
 
@@ -78,19 +78,19 @@ def _place(jobs: list[Job], new: Job) -> int:
 
 def _serves(one: System, other: System) -> bool:
     """Whether the result of `one` is that of `other`: name, checkpoints and epochs watched change no prediction."""
-    if not isinstance(one, (AimSystem, MethodSystem)) or type(one) is not type(other):
+    if not isinstance(one, NetworkSystem) or type(one) is not type(other):
         return one == other
     return replace(other, name=one.name, checkpoints=one.checkpoints, watch=other.watch or one.watch) == one
 
 
 def _cut(system: System, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-    inside = system.trainings(features, parts) if isinstance(system, Composed) else ()
+    inside = system.trainings(features, parts)
     return [piece for s, p in inside for piece in _cut(s, features, p)] if inside else [(system, parts)]
 
 
 def _put_together(system: System, features: FeatureSet, parts: Sequence[Part], held: Iterator[HeldOut]) -> HeldOut:
     """The inverse of `_cut`: takes as many results as there are pieces."""
-    if isinstance(system, Composed) and (inside := system.trainings(features, parts)):
+    if inside := system.trainings(features, parts):
         return system.joined(features, parts, [_put_together(s, features, p, held) for s, p in inside])
     return next(held)
 

@@ -18,9 +18,6 @@ from pipeline.systems import HeldOut, Part, System
 from pipeline.train import Stop
 from pipeline.train.fit import CORES
 
-ROW_COST = 10
-"""Cost of a training row for a system without networks."""
-
 
 @dataclass(frozen=True)
 class Job:
@@ -41,8 +38,7 @@ class Job:
     @property
     def cost(self) -> float:
         """Expected time in units of one training row of one network and epoch."""
-        cost = getattr(self.system, "cost", None)
-        return float(cost(self.parts) if cost else ROW_COST * sum(len(part.train) for part in self.parts))
+        return float(self.system.cost(self.parts))
 
 
 class JobError(AimError):

@@ -1,5 +1,5 @@
 """Pictures of what the stages found: contact sheet and video."""
 
-from pipeline.preview.preview_files import draw_previews, refuse_remote, write_previews
+from pipeline.preview.preview_files import draw_previews, refuse_remote
 
-__all__ = ["draw_previews", "refuse_remote", "write_previews"]
+__all__ = ["draw_previews", "refuse_remote"]

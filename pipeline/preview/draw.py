@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,8 +65,6 @@ def write(
     plate: bool = False,
 ) -> None:
     """Text with its baseline's left end at `place` (x, y), on a dark plate where the ground is not dark already."""
-    import cv2
-
     if plate:
         (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
         x, y = place
@@ -75,15 +74,11 @@ def write(
 
 def text_width(text: str, size: float = 0.45) -> int:
     """Pixels that `write` takes."""
-    import cv2
-
     return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)[0][0])
 
 
 def line(image: Picture, first: Sequence[float], last: Sequence[float], colour: Colour, thick: int = 1) -> None:
     """An antialiased line between two points (x, y); nothing where a point is far outside or NaN."""
-    import cv2
-
     ends = np.array([first, last], np.float64)
     if not np.isfinite(ends).all() or np.abs(ends).max() > 8 * max(image.shape):
         return
@@ -100,8 +95,6 @@ def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
         scale: (2,) pixels of `image` per pixel of the video, in x and y.
         name: written above the box, for odd agents below.
     """
-    import cv2
-
     colour = colour_of(body.agent)
     points, scores = body.keypoints[:, :2] * scale, body.keypoints[:, 2]
     wide = max(2, round(max(image.shape[:2]) / 320))
@@ -121,20 +114,21 @@ def draw_body(image: Picture, body: Body, scale: Reals, name: str) -> None:
         label = name + (" (interpolated)" if body.filled else "")
         left = int(np.clip(x1, 2, max(2, image.shape[1] - text_width(label) - 2)))
         below = body.agent % 2 == 1  # names of two people who overlap stay apart
-        write(
-            image, label, (left, int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))), colour, plate=True
-        )
+        base = int(np.clip(y2 + 14 if below else y1 - 5, 14, image.shape[0] - 4))
+        write(image, label, (left, base), colour, plate=True)
 
 
 def draw_border(image: Picture, border: BorderFlow) -> None:
     """Outlines of the border cells; an arrow where a cell's flow is usable, a cross where it is masked."""
-    import cv2
-
     height, width = image.shape[:2]
     boxes = border.boxes * np.array([width, height, width, height])
     shifts = border.flow * np.array([width, height]) * ARROW_SECONDS
     limit = LONGEST_ARROW * max(width, height)
-    _outline(image, boxes, border.usable)
+    outlined = image.copy()
+    for box, usable in zip(boxes, border.usable, strict=True):
+        x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
+        cv2.rectangle(outlined, (x1, y1), (x2 - 1, y2 - 1), WHITE if usable else MASKED, 1)
+    cv2.addWeighted(outlined, 0.45, image, 0.55, 0, dst=image)  # what the cells are read from is still seen
     for box, shift, usable in zip(boxes, shifts, border.usable, strict=True):
         middle = (box[:2] + box[2:]) / 2
         if not usable:
@@ -152,14 +146,3 @@ def draw_border(image: Picture, border: BorderFlow) -> None:
         head = float(np.clip(6 / min(length, limit), 0.15, 0.6))
         cv2.arrowedLine(image, *ends, INK, 3, cv2.LINE_AA, 0, head)
         cv2.arrowedLine(image, *ends, FLOW, 1, cv2.LINE_AA, 0, head)
-
-
-def _outline(image: Picture, boxes: Reals, usable: NDArray[np.bool_]) -> None:
-    """Cells half transparent, so that what they are read from is still seen."""
-    import cv2
-
-    drawn = image.copy()
-    for box, good in zip(boxes, usable, strict=True):
-        x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
-        cv2.rectangle(drawn, (x1, y1), (x2 - 1, y2 - 1), WHITE if good else MASKED, 1)
-    cv2.addWeighted(drawn, 0.45, image, 0.55, 0, dst=image)

@@ -46,7 +46,7 @@ class PreviewScene:
     record: Record
     size: tuple[int, int]  # width and height in pixels
     times: NDArray[np.float64]  # (N,) presentation time of every frame in seconds
-    outputs: Mapping[str, StageOutput]  # of the stages; any may be missing
+    outputs: Mapping[str, StageOutput]  # of the stages, as the cache reads them; any may be missing
     roles: Mapping[int, str] = field(default_factory=dict)  # name of each agent, such as {0: "primary"}
 
     @property
@@ -70,9 +70,9 @@ class PreviewScene:
         return self.roles.get(agent, f"agent {agent}")
 
     def array(self, stage: str, name: str) -> Any:
-        """Values of an array, or None where the stage or the array is not there."""
+        """Values of an array, or None where the stage is not there."""
         output = self.outputs.get(stage)
-        return output.arrays[name].values if output is not None and name in output.arrays else None
+        return None if output is None else output.arrays[name].values
 
     def spans(self, stage: str) -> Reals:
         """(step, 2) first and last second of each clip or time step; without entries where there are none."""
@@ -86,14 +86,8 @@ class PreviewScene:
             return []
         row = shown_at(times, time)
         boxes, filled = self.array("pose", "boxes"), self.array("pose", "filled")
-        empty = np.full(4, np.nan)
         return [
-            Body(
-                agent,
-                keypoints[row, agent],
-                empty if boxes is None else boxes[row, agent],
-                bool(filled is not None and filled[row, agent]),
-            )
+            Body(agent, keypoints[row, agent], boxes[row, agent], bool(filled[row, agent]))
             for agent in range(keypoints.shape[1])
             if np.isfinite(keypoints[row, agent, :, 0]).any()
         ]
@@ -104,20 +98,15 @@ class PreviewScene:
         if times is None or not len(times):
             return None
         row = shown_at(times[:, 0], time)
-        read = [self.array("camera_flow", name) for name in ("cell_box", "cells", "cell_mask")]
-        if any(values is None for values in read):
-            return None
-        return BorderFlow(read[0], read[1][row], read[2][row].astype(bool), self._motion(row))
-
-    def _motion(self, row: int) -> str:
-        motion, cut = self.array("camera_flow", "motion"), self.array("camera_flow", "cut")
-        if cut is not None and cut[row]:
-            return "cut"
-        if motion is None:
-            return ""
-        if np.abs(motion[row]).max() < STEADY:
-            return "camera still"
-        return "pan {:+.2f} {:+.2f}/s zoom {:+.2f}/s turn {:+.2f}/s".format(*motion[row].tolist())
+        names = ("cell_box", "cells", "cell_mask", "motion", "cut")
+        boxes, flow, usable, motion, cut = (self.array("camera_flow", name) for name in names)
+        if cut[row]:
+            words = "cut"
+        elif np.abs(motion[row]).max() < STEADY:
+            words = "camera still"
+        else:
+            words = "pan {:+.2f} {:+.2f}/s zoom {:+.2f}/s turn {:+.2f}/s".format(*motion[row].tolist())
+        return BorderFlow(boxes, flow[row], usable[row].astype(bool), words)
 
 
 def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
@@ -128,7 +117,7 @@ def roles_of(settings: Mapping[str, Any]) -> dict[int, str]:
     """
     from extractors.timesteps import TimestepsConfig
 
-    primary, secondary = TimestepsConfig.model_validate(settings).parts()
+    primary, *secondary = TimestepsConfig.model_validate(settings).roles()
     names = {role.agent: "secondary" for role in reversed(secondary) if role.kind == "pose"}
     names |= {primary.agent: "primary"} if primary.kind == "pose" else {}
     return dict(sorted(names.items()))

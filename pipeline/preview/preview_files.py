@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,14 +23,13 @@ from data.errors import Cancelled, DataError, UsageError, printable
 from data.store import is_remote, write_bytes, write_text
 from data.store.hdf5 import Stored
 from data.video import Frame, Record, decode, jpeg, probe, write_video
-from data.video.media import frame_length
+from data.video.media import frame_length, shown_at
 from data.video.records import PREVIEW_MARK
 from pipeline.cache import UNREADABLE, Cache
 from pipeline.extract import Planner, run_extract
-from pipeline.observer import Observer, Steps
-from pipeline.preview.draw import INK, Picture, draw_body, draw_border, text_width, write
+from pipeline.observer import Observer
+from pipeline.preview.draw import GREY, INK, WHITE, Picture, draw_body, draw_border, text_width, write
 from pipeline.preview.frame_content import PreviewScene, roles_of
-from pipeline.preview.sheet import LEAST_WIDTH, centred, contact_sheet, tile_frames
 from pipeline.preview.timeline import Timeline, draw_timeline
 
 FOLDER = "preview"
@@ -44,6 +44,15 @@ HEADER = 24
 TILE_WIDTH = 640
 """Pixels: width of a picture of the contact sheet at most."""
 
+LEAST_WIDTH = 640
+"""Pixels: narrower pictures get dark margins, so that what is written below them can be read."""
+
+SHEET_WIDTH = 1980
+"""Width in pixels that the pictures of a contact sheet fill side by side, at least one."""
+
+MOST_TILES = 40
+"""Pictures of a contact sheet at most where there are no time steps to show one each."""
+
 MOST_FRAMES, MOST_RATE = 4500, 30.0
 """Pictures and pictures per second of a film at most; a longer video is shown at fewer pictures per second."""
 
@@ -51,27 +60,11 @@ MOST_NAMED = 20
 """Videos without a preview that are named one by one."""
 
 
-@dataclass
-class Previews:
-    """What `write_previews` did."""
-
-    written: list[Path] = field(default_factory=list)  # films and sheets drawn, two per video
-    fresh: int = 0  # videos whose preview was newer than their outputs
-    failed: dict[str, str] = field(default_factory=dict)  # why there is no preview, by the video's printable name
-
-
 def preview_paths(cache: Cache, video_id: str) -> tuple[Path, Path]:
     """Paths of a video's contact sheet and film."""
     path = cache.path(FOLDER, video_id)
     name = path.name.removesuffix(".h5")
     return path.with_name(f"{name}.jpg"), path.with_name(f"{name}.mp4")
-
-
-def mark_previews(cache: Cache) -> None:
-    """Mark the folder of the previews, so that a cache among the videos adds no films to them."""
-    mark = cache.root / FOLDER / PREVIEW_MARK
-    if not mark.exists():
-        write_text(mark, "Films that `extract --preview` drew; they are no inputs\n")
 
 
 def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
@@ -86,44 +79,40 @@ def refuse_remote(records: Sequence[Record], planner: Planner) -> None:
 
 
 def draw_previews(records: Sequence[Record], planner: Planner, observer: Observer) -> dict[str, Any]:
-    """Draw the previews, report what could not be drawn, and return what was done as JSON types."""
-    with observer.progress("previews") as progress:
-        drawn = write_previews(records, planner, stop=observer.stop_event(), progress=progress.steps)
-    for name, why in list(drawn.failed.items())[:MOST_NAMED]:
-        observer.note(f"no preview of {name}: {why}")
-    videos = len(drawn.written) // 2
-    observer.note(f"{videos} previews drawn, {drawn.fresh} fresh in {printable(planner.cache.root / FOLDER)}")
-    return {"written": [printable(path) for path in drawn.written], "fresh": drawn.fresh, "failed": drawn.failed}
+    """Draw the previews of videos with fresh outputs; a failure is reported, and skips that video's preview only.
 
+    The observer's stop event leaves what is drawn. With the planner's `force`, everything is drawn again.
 
-def write_previews(
-    records: Sequence[Record], planner: Planner, *, stop: threading.Event | None = None, progress: Steps | None = None
-) -> Previews:
-    """Draw the previews of videos with fresh outputs; a failure skips that video's preview only.
-
-    `stop` leaves what is drawn. With the planner's `force`, everything is drawn again.
+    Returns:
+        As JSON types: the films and sheets `written`, two per video; how many videos had a `fresh` preview, newer than
+        their outputs; why others `failed`, by their printable names.
     """
-    stop = stop or threading.Event()
-    done = Previews()
-    for number, record in enumerate(records, start=1):
-        if stop.is_set():
-            break
-        try:
-            mark_previews(planner.cache)
-            paths = preview_paths(planner.cache, record.id)
-            if not planner.force and _newer(paths, planner, record):
-                done.fresh += 1
-            else:
-                draw_preview(load_scene(record, planner), *paths, stop=stop)
-                done.written += paths
-        except Cancelled:
-            break
-        except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
-            what = getattr(error, "what", None) or getattr(error, "strerror", None)
-            done.failed[record.name] = what or f"{type(error).__name__}: {error}"
-        if progress is not None:
-            progress(number, len(records))
-    return done
+    written: list[str] = []
+    failed: dict[str, str] = {}
+    fresh, stop, folder = 0, observer.stop_event(), planner.cache.root / FOLDER
+    with observer.progress("previews") as progress:
+        for number, record in enumerate(records, start=1):
+            if stop.is_set():
+                break
+            try:
+                if not (folder / PREVIEW_MARK).exists():  # a cache among the videos adds no films to them
+                    write_text(folder / PREVIEW_MARK, "Films that `extract --preview` drew; they are no inputs\n")
+                paths = preview_paths(planner.cache, record.id)
+                if not planner.force and _newer(paths, planner, record):
+                    fresh += 1
+                else:
+                    draw_preview(load_scene(record, planner), *paths, stop=stop)
+                    written += map(printable, paths)
+            except Cancelled:
+                break
+            except Exception as error:  # noqa: BLE001 -- one bad video costs one preview, whatever went wrong
+                what = getattr(error, "what", None) or getattr(error, "strerror", None)
+                failed[record.name] = what or f"{type(error).__name__}: {error}"
+            progress.steps(number, len(records))
+    for name, why in list(failed.items())[:MOST_NAMED]:
+        observer.note(f"no preview of {name}: {why}")
+    observer.note(f"{len(written) // 2} previews drawn, {fresh} fresh in {printable(folder)}")
+    return {"written": written, "fresh": fresh, "failed": failed}
 
 
 def load_scene(record: Record, planner: Planner) -> PreviewScene:
@@ -157,8 +146,7 @@ def draw_preview(scene: PreviewScene, sheet: Path, film: Path, *, stop: threadin
     Raises VideoError where the video cannot be decoded, Cancelled after `stop`; nothing is left half written.
     """
     path = scene.record.video
-    if path is None:
-        raise DataError("the data set lists this performance without a video", where=scene.record.id)
+    assert path is not None
     drawer, small = _Drawer(scene, drawn_size(*scene.size)), _Drawer(scene, drawn_size(*scene.size, TILE_WIDTH))
     rate, order = film_frames(scene.times)
     times_shown, shown = Counter(order.tolist()), tile_frames(scene)
@@ -186,8 +174,8 @@ def film_frames(times: NDArray[np.float64]) -> tuple[float, NDArray[np.int64]]:
     duration = float(times[-1]) + length
     rate = min(MOST_RATE, round(1 / max(length, 1e-3), 3), MOST_FRAMES / duration)
     count = max(1, round(duration * rate))
-    shown_at = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
-    return rate, np.clip(np.searchsorted(times, shown_at, side="right") - 1, 0, len(times) - 1)
+    moments = np.arange(count) / rate + length / 100  # a stamp rounded up by its time base is still met
+    return rate, np.clip(np.searchsorted(times, moments, side="right") - 1, 0, len(times) - 1)
 
 
 def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, int]:
@@ -200,6 +188,52 @@ def drawn_size(width: int, height: int, most: int = MOST_WIDTH) -> tuple[int, in
     if scale > 1:
         scale = min(scale, max(1.0, LEAST_WIDTH / width))
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def tile_frames(scene: PreviewScene) -> list[int]:
+    """Frames of the contact sheet: the middle of every time step (of every clip), else one a second."""
+    spans = scene.spans("timesteps") if len(scene.spans("timesteps")) else scene.spans("clips")
+    if len(spans):
+        middles = spans.mean(axis=1)
+    else:
+        count = int(np.clip(np.ceil(scene.end), 1, MOST_TILES))
+        middles = (np.arange(count) + 0.5) * scene.end / count
+    return sorted({shown_at(scene.times, float(time)) for time in middles})
+
+
+def contact_sheet(scene: PreviewScene, tiles: Sequence[Picture], frames: Sequence[int]) -> Picture:
+    """Title and quality values, the pictures in rows, and the bar with a mark for each picture."""
+    columns = max(1, min(len(tiles), round(SHEET_WIDTH / tiles[0].shape[1])))
+    width = max(columns * tiles[0].shape[1], LEAST_WIDTH)
+    padded = [*tiles, *[np.full_like(tiles[0], INK)] * (-len(tiles) % columns)]
+    rows = [np.concatenate(padded[k : k + columns], axis=1) for k in range(0, len(padded), columns)]
+    grid = np.concatenate([centred(row, width) for row in rows])
+    bar = draw_timeline(scene, width).marked(*(float(scene.times[index]) for index in frames))
+    lines = [line for text in _title(scene) for line in wrapped(text, width - 16)]
+    head = np.full((20 * len(lines) + 8, width, 3), INK, np.uint8)
+    for number, text in enumerate(lines):
+        write(head, text, (8, 18 + 20 * number), GREY if number else WHITE)
+    return np.concatenate([head, grid, bar])
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines that `write` fits into `width` pixels, broken at spaces."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def centred(picture: Picture, width: int) -> Picture:
+    """The picture with dark margins left and right, `width` pixels wide."""
+    missing = max(0, width - picture.shape[1])
+    left = missing // 2
+    sides = [np.full((picture.shape[0], part, 3), INK, np.uint8) for part in (left, missing - left)]
+    return np.concatenate([sides[0], picture, sides[1]], axis=1)
 
 
 class _Drawer:
@@ -215,8 +249,6 @@ class _Drawer:
 
     def picture(self, frame: Frame) -> Picture:
         """A frame at the drawn size with everything on it, below its line of text."""
-        import cv2
-
         larger = self.size[0] > frame.image.shape[1]
         interpolation = cv2.INTER_CUBIC if larger else cv2.INTER_AREA
         image = np.array(cv2.resize(frame.image, self.size, interpolation=interpolation))
@@ -236,17 +268,14 @@ class _Drawer:
         return np.concatenate([centred(self.picture(frame), bar.shape[1]), bar])
 
     def _caption(self, image: Picture, frame: Frame, motion: str) -> None:
-        parts = [f"{frame.time:.2f} s", f"frame {frame.index}", self._step(frame.time), motion]
+        spans = self.scene.spans("timesteps")
+        inside = np.flatnonzero((spans[:, 0] <= frame.time + 1e-6) & (frame.time < spans[:, 1] + 1e-6))
+        step = f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
+        text = "  ".join(part for part in (f"{frame.time:.2f} s", f"frame {frame.index}", step, motion) if part)
         size = 0.45
-        text = "  ".join(part for part in parts if part)
         while text_width(text, size) > image.shape[1] - 12 and size > 0.3:
             size -= 0.03
         write(image, text, (6, 16), size=size)
-
-    def _step(self, time: float) -> str:
-        spans = self.scene.spans("timesteps")
-        inside = np.flatnonzero((spans[:, 0] <= time + 1e-6) & (time < spans[:, 1] + 1e-6))
-        return f"step {inside[-1] + 1}/{len(spans)}" if len(inside) else ""
 
 
 def _fresh(record: Record, planner: Planner) -> dict[str, str]:
@@ -262,3 +291,18 @@ def _newer(paths: Sequence[Path], planner: Planner, record: Record) -> bool:
         return False
     outputs = [planner.cache.path(name, record.id) for name in _fresh(record, planner)]
     return bool(outputs) and all(path.stat().st_mtime_ns <= drawn for path in outputs)
+
+
+def _title(scene: PreviewScene) -> list[str]:
+    """Header of a contact sheet: the video, its quality values, a legend of the pictures."""
+    width, height = scene.size
+    lines = [f"{printable(scene.record.id)}: {width} x {height}, {len(scene.times)} frames, {scene.end:.2f} s"]
+    for stage, output in scene.outputs.items():
+        figures = ", ".join(f"{name} {value}" for name, value in output.quality.items() if value is not None)
+        lines += [f"{stage}: {figures}"] if figures else []
+    lines.append(
+        "skeletons: left limbs bright, right limbs dark, thin and hollow at low scores; border: arrows are the "
+        "picture's shift in .1 s, crosses are masked cells; bar: interpolated detections dark, people not chosen grey, "
+        "masked steps underlined, cuts red"
+    )
+    return [line.encode("ascii", "backslashreplace").decode("ascii") for line in lines]

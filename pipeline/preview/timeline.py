@@ -84,8 +84,7 @@ def _clips(bar: Timeline, scene: PreviewScene, top: int) -> None:
 
 def _steps(bar: Timeline, scene: PreviewScene, top: int) -> None:
     _spans(bar, scene.spans("timesteps"), 0.0, top, STEPS)
-    mask = scene.array("timesteps", "primary_mask")
-    for (start, stop), good in zip(scene.spans("timesteps"), mask if mask is not None else (), strict=False):
+    for (start, stop), good in zip(scene.spans("timesteps"), scene.array("timesteps", "primary_mask"), strict=True):
         if not good:
             line(bar.image, (bar.x(start), top + ROW - 3), (bar.x(stop), top + ROW - 3), MASKED, 2)
 
@@ -97,21 +96,18 @@ def _presence(bar: Timeline, scene: PreviewScene, top: int, agent: int) -> None:
     _block(bar, 0, bar.end, top + 3, top + ROW - 4, DARK)
     ends = np.append(times[1:], bar.end)
     for row in np.flatnonzero(detected):
-        drawn = filled is not None and bool(filled[row, agent])
-        tone = shade(colour_of(agent), 0.5) if drawn else colour_of(agent)
+        tone = shade(colour_of(agent), 0.5) if filled[row, agent] else colour_of(agent)
         _block(bar, float(times[row]), float(ends[row]), top + 3, top + ROW - 4, tone)
 
 
 def _others(scene: PreviewScene) -> Reals:
     """(track, 2) first and last position of the tracks that were not chosen."""
-    output = scene.outputs.get("pose")
-    if output is None or "tracks" not in output.arrays:
+    if "pose" not in scene.outputs:
         return np.zeros((0, 2))
-    table = output.arrays["tracks"]
-    named = {name: np.asarray(table.values)[:, k] for k, name in enumerate(table.names)}
-    if not {"agent", "first_frame", "last_frame"} <= set(named):
-        return np.zeros((0, 2))
-    return np.column_stack([named["first_frame"], named["last_frame"]])[named["agent"] < 0]
+    table = scene.outputs["pose"].arrays["tracks"]
+    columns = [table.names.index(name) for name in ("first_frame", "last_frame", "agent")]
+    tracks: Reals = np.asarray(table.values)[:, columns]
+    return tracks[tracks[:, 2] < 0, :2]
 
 
 def _unchosen(bar: Timeline, scene: PreviewScene, top: int) -> None:

@@ -4,13 +4,11 @@ from pipeline.report import ReportData, write_report
 write_report(Path("report.html"), ReportData(title="My dives", videos=(video,)))
 """
 
-from pipeline.report.comparison_page import write_comparison
 from pipeline.report.evaluation_section import write_evaluation
 from pipeline.report.page_data import ReportData
 from pipeline.report.page_writer import render_report, write_report
 from pipeline.report.plots import plot_report
-from pipeline.report.run_report import run_report_data
-from pipeline.report.score_page import report_scores
+from pipeline.report.run_report import report_scores, run_report_data, write_comparison
 
 __all__ = [
     "ReportData",

@@ -14,23 +14,11 @@ from pipeline.evaluate.fold_summary import FEW, held_out_a_fold
 from pipeline.evaluate.leaderboard import OURS
 from pipeline.evaluate.protocols import DIRECTIONS, interval_text
 from pipeline.outputs import writing
-from pipeline.report.page_data import (
-    Bar,
-    BarChart,
-    CurveChart,
-    EvaluationReport,
-    Kind,
-    LeakCheck,
-    Prediction,
-    ReportData,
-    ResultsRow,
-    ResultsTable,
-    TrainingCurve,
-)
+from pipeline.report import page_data as page
 from pipeline.report.page_writer import write_report
 from pipeline.score.scorer import save_config
 from pipeline.systems import COMBINED
-from pipeline.systems.epoch_choice import ORACLE
+from pipeline.systems.selection import ORACLE
 
 TABLE_NOTE = "Mean of the runs; last epoch, unless a row says otherwise."
 
@@ -43,7 +31,7 @@ LEAD_NOTE = (
 def write_evaluation(done: Evaluation, performances: int) -> None:
     """Write results.json, config.json and report.html into the folder. Raises UsageError where that fails."""
     config, folder = done.config, done.folder
-    page = ReportData(
+    data = page.ReportData(
         f"Evaluation: {config.name}, {config.protocol}",
         subtitle=f"{performances} performances",
         config=json.dumps(config.dump(), indent=1),
@@ -52,14 +40,14 @@ def write_evaluation(done: Evaluation, performances: int) -> None:
     with writing(folder):
         write_results(done.results, folder / "results.json")
         save_config(config, folder)
-        write_report(folder / "report.html", page)
+        write_report(folder / "report.html", data)
 
 
-def evaluation_report(results: Results) -> EvaluationReport:
+def evaluation_report(results: Results) -> page.EvaluationReport:
     """The evaluation's section of a report page."""
     name = next((name for name in (COMBINED, OURS) if name in results["systems"]), list(results["systems"])[-1])
     ours = results["systems"][name]
-    return EvaluationReport(
+    return page.EvaluationReport(
         summary={
             **_headline(results, ours),
             "held-out performances": str(len(results["predictions"])),
@@ -68,7 +56,7 @@ def evaluation_report(results: Results) -> EvaluationReport:
         predictions=_predictions(results, name),
         tables=tuple(_page_table(results, name, *table) for table in results_tables(results)),
         bars=lead_bars(results, name),
-        curves=_curves(results["systems"].get(OURS, ours)),
+        curves=_curves(results["systems"].get(OURS, ours).get("losses")),
         leaks=leak_checks(results["audit"]),
     )
 
@@ -92,8 +80,8 @@ def _headline(results: Results, ours: Mapping[str, Any]) -> dict[str, str]:
 
 def _page_table(
     results: Results, ours: str, title: str, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
-) -> ResultsTable:
-    def kind(name: str) -> Kind:
+) -> page.ResultsTable:
+    def kind(name: str) -> page.Kind:
         system = results["systems"].get(name)
         if system is None:
             return "paper"
@@ -101,8 +89,8 @@ def _page_table(
             return "oracle"
         return "baseline" if system["baseline"] else "ours" if name == ours or name.startswith(OURS) else "other"
 
-    shown = tuple(ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
-    return ResultsTable(
+    shown = tuple(page.ResultsRow(name, tuple(values), kind(name)) for name, *values in rows)
+    return page.ResultsTable(
         f"Protocol {results['protocol']['name']}: {title}",
         columns[1:],
         shown,
@@ -111,22 +99,22 @@ def _page_table(
     )
 
 
-def _predictions(results: Results, system: str) -> tuple[Prediction, ...]:
+def _predictions(results: Results, system: str) -> tuple[page.Prediction, ...]:
     """Held-out predictions, each with the 80 % interval from the residuals of the other folds."""
-    predictions: list[Prediction] = []
+    predictions: list[page.Prediction] = []
     for task in results["tasks"]:
         entries = [entry for entry in results["predictions"] if entry["task"] == task]
         true, mean = [e["true"] for e in entries], [e[system]["mean"] for e in entries]
         performances = [e["performance"] for e in entries]
         intervals = held_out_intervals(true, mean, [e["fold"] for e in entries], 0.8, performances)
         predictions += [
-            Prediction(e["id"], e["true"], e[system]["mean"], interval, task, e["fold"])
+            page.Prediction(e["id"], e["true"], e[system]["mean"], interval, task, e["fold"])
             for e, interval in zip(entries, intervals, strict=True)
         ]
     return tuple(predictions)
 
 
-def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[BarChart, ...]:
+def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[page.BarChart, ...]:
     """One chart per task: the lead of `ours` over each other system; none without `differences` in the results."""
     charts = []
     for task in results["tasks"]:
@@ -135,34 +123,33 @@ def lead_bars(results: Mapping[str, Any], ours: str) -> tuple[BarChart, ...]:
             lead = by_task.get(task, {})
             if lead.get("value") is not None:
                 interval = None if lead["low"] is None else (lead["low"], lead["high"])
-                kind: Kind = "baseline" if results["systems"][name]["baseline"] else "ablation"
-                bars.append(Bar(name, lead["value"], interval, kind))
+                kind: page.Kind = "baseline" if results["systems"][name]["baseline"] else "ablation"
+                bars.append(page.Bar(name, lead["value"], interval, kind))
         if bars:
             title = f"Lead of {ours}" + (f", {task}" if task else "")
             unit = "difference of Spearman's rho, all held-out together"
-            charts.append(BarChart(title, tuple(bars), unit, LEAD_NOTE))
+            charts.append(page.BarChart(title, tuple(bars), unit, LEAD_NOTE))
     return tuple(charts)
 
 
-def _curves(system: Mapping[str, Any]) -> tuple[CurveChart, ...]:
-    losses = system.get("losses")
+def _curves(losses: Mapping[str, Sequence[float]] | None) -> tuple[page.CurveChart, ...]:
     if not losses:
         return ()
-    curve = TrainingCurve("training loss", *(np.asarray(losses[n], float) for n in ("epochs", "mean", "low", "high")))
-    return (CurveChart("Training", "loss", (curve,), log=True),)
+    values = (np.asarray(losses[name], float) for name in ("epochs", "mean", "low", "high"))
+    return (page.CurveChart("Training", "loss", (page.TrainingCurve("training loss", *values),), log=True),)
 
 
-def leak_checks(audit: Mapping[str, Any] | None) -> tuple[LeakCheck, ...] | None:
+def leak_checks(audit: Mapping[str, Any] | None) -> tuple[page.LeakCheck, ...] | None:
     """The leak audit as questions and answers."""
     if audit is None:
         return None
     kinds = {leak["kind"] for leak in audit["leaks"]}
-    checks = [LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit["forbid"]]
-    checks.append(LeakCheck("performance on both sides", "record" not in kinds))
+    checks = [page.LeakCheck(f"{kind} on both sides", kind not in kinds) for kind in audit["forbid"]]
+    checks.append(page.LeakCheck("performance on both sides", "record" not in kinds))
     if audit["content_checked"]:
-        checks.append(LeakCheck("equal files on both sides", "content" not in kinds))
+        checks.append(page.LeakCheck("equal files on both sides", "content" not in kinds))
     else:
-        checks.append(LeakCheck("equal files", None, "not compared: some files are absent"))
+        checks.append(page.LeakCheck("equal files", None, "not compared: some files are absent"))
     for leak in audit["leaks"][:20]:
-        checks.append(LeakCheck(f"fold {leak['fold']}", False, f"{leak['kind']} '{leak['value']}' on both sides"))
+        checks.append(page.LeakCheck(f"fold {leak['fold']}", False, f"{leak['kind']} '{leak['value']}' on both sides"))
     return tuple(checks)

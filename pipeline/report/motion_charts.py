@@ -31,7 +31,7 @@ _MASTER_CHARTS = (("Speed of the tools", "m/s", "speed_m_s"), ("Gripper angle", 
 def skeleton(pose: StageOutput, names: tuple[str, ...]) -> Skeleton:
     """The people of a `pose` output, ready to draw."""
     width, height = (float(side) for side in pose.arrays["size"].values)
-    points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
+    points = _floats(pose, "keypoints")
     return Skeleton(_floats(pose, "time"), points, (width, height), names[: points.shape[1]])
 
 
@@ -41,7 +41,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
     `hips` is the change of the vector between the hips since the first frames: zero for two divers who fall side by
     side at the same time.
     """
-    points = np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)
+    points = _floats(pose, "keypoints")
     if points.shape[1] < 2:
         return None
     bodies = [_body(points[:, agent]) for agent in (0, 1)]
@@ -62,7 +62,7 @@ def pose_difference(pose: StageOutput) -> Traces | None:
 def body_speed(pose: StageOutput) -> Traces | None:
     """Speed of each part of the first body against its hips, in torso lengths per second; None where never detected."""
     time = _floats(pose, "time")
-    shape, _, torso = _body(np.asarray(pose.arrays["keypoints"].values, dtype=np.float64)[:, 0])
+    shape, _, torso = _body(_floats(pose, "keypoints")[:, 0])
     if torso is None or len(time) < 3:
         return None
     speed = np.linalg.norm(np.gradient(shape, time, axis=0), axis=-1)
@@ -116,17 +116,17 @@ def camera_path(flow: StageOutput) -> CameraPath | None:
     times = _floats(flow, "time")
     if len(times) == 0:
         return None
-    motion = np.nan_to_num(np.asarray(flow.arrays["motion"].values, dtype=np.float64))
+    motion = np.nan_to_num(_floats(flow, "motion"))
     ends = np.concatenate([times[:1, 0], times[:, 1]])
     moved = motion * np.diff(ends)[:, None]
     total = np.concatenate([np.zeros((1, 4)), np.cumsum(moved, axis=0)])
     return CameraPath(ends, -total[:, 0], -total[:, 1], np.exp(total[:, 2]), -np.degrees(total[:, 3]))
 
 
-def smooth(values: NDArray[np.floating[Any]], frames: int = SMOOTHING) -> Floats:
-    """Centred mean over `frames` values, NaN left out; NaN where the value itself is NaN."""
-    padded = np.pad(np.asarray(values, dtype=np.float64), frames // 2, constant_values=np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, frames)
+def smooth(values: NDArray[np.floating[Any]]) -> Floats:
+    """Centred mean over `SMOOTHING` values, NaN left out; NaN where the value itself is NaN."""
+    padded = np.pad(np.asarray(values, dtype=np.float64), SMOOTHING // 2, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING)
     return np.where(np.isfinite(values), _mean(windows, axis=1), np.nan)
 
 
@@ -140,10 +140,10 @@ def _body(points: Floats) -> tuple[Floats, Floats, float | None]:
     return (joints - hips[:, None]) / (torso or np.nan), hips, torso
 
 
-def _start(values: Floats, frames: int = 5) -> Floats:
+def _start(values: Floats) -> Floats:
     """Median of the first finite rows."""
     finite = values[np.isfinite(values).all(axis=-1)]
-    return np.median(finite[:frames], axis=0) if len(finite) else np.full(values.shape[-1], np.nan)
+    return np.median(finite[:5], axis=0) if len(finite) else np.full(values.shape[-1], np.nan)
 
 
 def _mean(values: Floats, axis: int) -> Floats:

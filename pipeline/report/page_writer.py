@@ -22,7 +22,7 @@ from pipeline.outputs import file_error
 from pipeline.report import payload, text, view
 from pipeline.report.page_data import ReportData
 from pipeline.report.why_score import why
-from pipeline.results import NO_JUDGEMENT, worst_first
+from pipeline.results import NO_JUDGEMENT, ScoreParts, worst_first
 
 SCRIPTS = (
     "vendor/d3.min.js",
@@ -99,15 +99,11 @@ def environment(package: str = "pipeline.report") -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        **{one.__name__: one for one in (text.plus, text.quality, text.clock, text.lines, text.data_uri, text.address)},
         "num": text.number,
-        "plus": text.plus,
-        "quality": text.quality,
-        "clock": text.clock,
-        "lines": text.lines,
-        "data_uri": text.data_uri,
-        "address": text.address,
         "worst_first": worst_first,
         "script_json": lambda value: Markup(text.script_json(value)),  # noqa: S704 - escaped for scripts
     }
-    made.globals |= {"view": view, "payload": payload, "why": why, "no_judgement": NO_JUDGEMENT}
+    made.globals |= {"view": view, "payload": payload, "why": why}
+    made.globals |= {"no_judgement": NO_JUDGEMENT, "parts_of": ScoreParts.of}
     return made

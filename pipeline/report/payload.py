@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.report.page_data import (
-    BarChart,
-    BatchReport,
-    CameraPath,
-    CurveChart,
-    EvaluationReport,
-    Prediction,
-    Skeleton,
-    Traces,
-    VideoReport,
-)
+from pipeline.report import page_data as page
 from pipeline.results import Interval
 
 MAX_POINTS = 800
@@ -31,19 +21,15 @@ TRUE_AXIS, PREDICTED_AXIS, EPOCH_AXIS = "judges' score", "predicted score", "epo
 LEAST_PAN = 0.1
 """Smallest height of the chart of the camera's pan, in picture widths or heights."""
 
-_STILL = "The camera did not move."
-
 MAX_POSES = 3000
 """Most frames of one skeleton overlay; longer videos are drawn at a lower rate."""
 
 
-def video_payload(video: VideoReport) -> dict[str, Any]:
+def video_payload(video: page.VideoReport) -> dict[str, Any]:
     """Duration, steps, score, skeleton, charts and camera path of one video."""
     result = video.result
-    steps = [
-        {"start": step.start, "end": step.end, "score": step.score, "interaction": step.interaction}
-        for step in result.steps
-    ]
+    shown = ("start", "end", "score", "interaction")
+    steps = [{name: getattr(step, name) for name in shown} for step in result.steps]
     return {
         "duration": duration(video),
         "steps": steps,
@@ -55,12 +41,12 @@ def video_payload(video: VideoReport) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def charts(video: VideoReport) -> tuple[Traces, ...]:
+def charts(video: page.VideoReport) -> tuple[page.Traces, ...]:
     """Every chart of the time axis in the order of the page."""
     return (*video.difference, *(_camera_traces(video.camera) if video.camera else ()), *video.kinematics)
 
 
-def duration(video: VideoReport) -> float:
+def duration(video: page.VideoReport) -> float:
     """Length of the time axis in seconds: the video's duration, or the end of the last step or curve."""
     ends = [step.end for step in video.result.steps]
     ends += [float(chart.time[-1]) for chart in charts(video) if len(chart.time)]
@@ -68,15 +54,16 @@ def duration(video: VideoReport) -> float:
     return max([*(end for end in ends if math.isfinite(end)), 1e-3])
 
 
-def batch_payload(batch: BatchReport) -> dict[str, Any]:
-    """Scores of the batch and of the training videos."""
+def batch_payload(batch: page.BatchReport) -> dict[str, Any]:
+    """Scores of the batch and of the training videos, of these at most 5000."""
+    training = sorted(score for score in batch.training_scores if math.isfinite(score))
     return {
         "scores": [row.result.score for row in batch.rows if row.result.score is not None],
-        "training": _sample(batch.training_scores, 5000),
+        "training": [training[i] for i in _spread(len(training), 5000)],
     }
 
 
-def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
+def evaluation_payload(evaluation: page.EvaluationReport) -> dict[str, Any]:
     """Predictions, bars, curves and the titles of their axes."""
     return {
         "axes": {"true": TRUE_AXIS, "predicted": PREDICTED_AXIS, "epoch": EPOCH_AXIS},
@@ -90,7 +77,7 @@ def evaluation_payload(evaluation: EvaluationReport) -> dict[str, Any]:
     }
 
 
-def prediction_range(predictions: Sequence[Prediction]) -> Interval:
+def prediction_range(predictions: Sequence[page.Prediction]) -> Interval:
     """Both axes of predicted against true scores: all scores and intervals with a margin of 3 %."""
     values = [v for p in predictions for v in (p.true, p.predicted, *(p.interval or ())) if math.isfinite(v)]
     low, high = min(values, default=0.0), max(values, default=1.0)
@@ -103,12 +90,12 @@ def _ends(interval: Interval | None) -> dict[str, float | None]:
     return {"low": low, "high": high}
 
 
-def _bars(chart: BarChart) -> dict[str, Any]:
+def _bars(chart: page.BarChart) -> dict[str, Any]:
     bars = [{"name": b.name, "value": b.value, "kind": b.kind, **_ends(b.interval)} for b in chart.bars]
     return {"unit": chart.unit, "bars": bars}
 
 
-def _curves(chart: CurveChart) -> dict[str, Any]:
+def _curves(chart: page.CurveChart) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for curve in chart.curves:
         low = curve.value if curve.low is None else curve.low
@@ -122,38 +109,33 @@ def _curves(chart: CurveChart) -> dict[str, Any]:
     return {"unit": chart.unit, "log": chart.log, "names": [curve.name for curve in chart.curves], "rows": rows}
 
 
-def _camera_traces(camera: CameraPath) -> tuple[Traces, ...]:
+def _camera_traces(camera: page.CameraPath) -> Iterator[page.Traces]:
+    """The pan, and zoom and rotation where they change enough for a chart: by 1 % or half a degree."""
+    about = "The camera did not move." if is_static(camera) else ""
     pan = {"right": camera.x, "down": camera.y}
-    zoom = Traces("Camera zoom", "× the first frame", camera.time, {"zoom": camera.zoom})
-    turn = Traces("Camera rotation", "degrees", camera.time, {"rotation": camera.rotation})
-    about = _STILL if is_static(camera) else ""
-    move = Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
-    return tuple(t for t in (move, zoom, turn) if t is move or _moves(t))
+    yield page.Traces("Camera pan", "picture widths / heights", camera.time, pan, about, LEAST_PAN)
+    for name, unit, values, least in (
+        ("zoom", "× the first frame", camera.zoom, 0.01),
+        ("rotation", "degrees", camera.rotation, 0.5),
+    ):
+        finite = values[np.isfinite(values)]
+        if finite.size and float(np.ptp(finite)) > least:
+            yield page.Traces(f"Camera {name}", unit, camera.time, {name: values})
 
 
-def is_static(camera: CameraPath) -> bool:
+def is_static(camera: page.CameraPath) -> bool:
     """Whether the camera's pan stays within a fiftieth of the picture."""
     ranges = [float(np.nanmax(v) - np.nanmin(v)) if np.isfinite(v).any() else 0.0 for v in (camera.x, camera.y)]
     return max(ranges) < LEAST_PAN / 5
 
 
-def _moves(traces: Traces) -> bool:
-    """Whether a camera channel changes enough for a chart: 1 % of zoom or half a degree."""
-    values = next(iter(traces.series.values()))
-    finite = values[np.isfinite(values)]
-    return bool(finite.size) and float(np.ptp(finite)) > (0.01 if traces.unit.startswith("×") else 0.5)
-
-
-def _traces(traces: Traces) -> dict[str, Any]:
-    kept = [_thin(np.asarray(values, dtype=float)) for values in traces.series.values()]
-    return {
-        "unit": traces.unit,
-        "least": traces.least,
-        "series": [
-            {"name": name, "t": [rounded(traces.time[i]) for i in rows], "v": [rounded(values[i]) for i in rows]}
-            for (name, values), rows in zip(traces.series.items(), kept, strict=True)
-        ],
-    }
+def _traces(traces: page.Traces) -> dict[str, Any]:
+    series = []
+    for name, values in traces.series.items():
+        rows = _thin(np.asarray(values, dtype=float))
+        time, shown = ([rounded(of[i]) for i in rows] for of in (traces.time, values))
+        series.append({"name": name, "t": time, "v": shown})
+    return {"unit": traces.unit, "least": traces.least, "series": series}
 
 
 def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
@@ -171,16 +153,15 @@ def _thin(values: NDArray[np.floating[Any]]) -> list[int]:
     return sorted(rows)
 
 
-def _camera(camera: CameraPath) -> dict[str, Any]:
+def _camera(camera: page.CameraPath) -> dict[str, Any]:
     kept = _spread(len(camera.time), MAX_POINTS)
     return {
-        "t": [rounded(camera.time[i]) for i in kept],
-        "x": [rounded(camera.x[i]) for i in kept],
-        "y": [rounded(camera.y[i]) for i in kept],
+        name: [rounded(values[i]) for i in kept]
+        for name, values in (("t", camera.time), ("x", camera.x), ("y", camera.y))
     }
 
 
-def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
+def _skeleton(skeleton: page.Skeleton) -> dict[str, Any]:
     """Keypoints as whole tenths of a pixel and hundredths of score, flat per frame; score -1 where undetected."""
     kept = _spread(len(skeleton.time), MAX_POSES)
     points = np.asarray(skeleton.keypoints, dtype=float)[kept]
@@ -203,11 +184,6 @@ def _spread(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [int(i) for i in np.unique(np.rint(np.linspace(0, count - 1, most)))]
-
-
-def _sample(values: tuple[float, ...], most: int) -> list[float]:
-    ordered = sorted(v for v in values if math.isfinite(v))
-    return [ordered[i] for i in _spread(len(ordered), most)]
 
 
 def rounded(value: Any) -> float | None:

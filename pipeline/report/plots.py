@@ -62,16 +62,11 @@ COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS, DASHES = "os^Dv<>", ("-", "--", "-.", ":")
 
 STYLE: dict[str, Any] = {
-    "font.size": 8,
+    **dict.fromkeys(("font.size", "axes.labelsize", "axes.titlesize"), 8),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), SMALL),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "font.family": "DejaVu Sans",
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
     "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
@@ -124,7 +119,7 @@ def step_figure(video: VideoReport) -> Figure:
     stills, columns = 10, 5
     frames = [(frame, picture) for frame in video.key_frames if (picture := _picture(frame.uri)) is not None][:stills]
     rows = -(-len(frames) // columns)
-    figure = _new(WIDTH, 1.8 + 0.62 * rows)
+    figure = _new(1.8 + 0.62 * rows)
     if not frames:
         _step_bars(figure.subplots(), video)
         return figure
@@ -187,21 +182,19 @@ def attention_range(videos: Iterable[VideoReport]) -> Interval:
 
 def attention_figure(groups: Mapping[str, Sequence[VideoReport]]) -> Figure:
     """Figure 7: attention to the interaction by video and time step in per cent, one panel per action."""
-    weights = {name: [_attention(video) for video in videos] for name, videos in groups.items()}
     low, high = attention_range(video for videos in groups.values() for video in videos)
-    lines = sum(len(rows) for rows in weights.values())
-    figure = _new(WIDTH, 0.85 + 0.17 * lines + 0.3 * len(groups))
-    ratios = [len(rows) for rows in weights.values()]
-    panels = figure.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": ratios})[:, 0]
-    for axes, (name, rows) in zip(panels, weights.items(), strict=True):
-        steps = max(len(row) for row in rows)
-        grid = np.full((len(rows), steps), np.nan)
-        for i, row in enumerate(rows):
-            grid[i, : len(row)] = row
+    lines = [len(videos) for videos in groups.values()]
+    figure = _new(0.85 + 0.17 * sum(lines) + 0.3 * len(groups))
+    panels = figure.subplots(len(groups), 1, squeeze=False, gridspec_kw={"height_ratios": lines})[:, 0]
+    for axes, (name, videos) in zip(panels, groups.items(), strict=True):
+        steps = max(len(video.result.steps) for video in videos)
+        grid = np.full((len(videos), steps), np.nan)
+        for row, video in zip(grid, videos, strict=True):
+            row[: len(video.result.steps)] = _attention(video)
         image = axes.imshow(grid, cmap="cividis", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
         shown = range(0, steps, -(-steps // 12))
         axes.set_xticks(shown, [str(i + 1) for i in shown])
-        axes.set_yticks(range(len(rows)), [_short(video.name) for video in groups[name]])
+        axes.set_yticks(range(len(videos)), [_short(video.name) for video in videos])
         axes.set_title(_label(name))
         axes.tick_params(length=0)
         for spine in axes.spines.values():
@@ -220,7 +213,7 @@ def _attention(video: VideoReport) -> NDArray[np.floating[Any]]:
 
 def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
     """Predicted against true scores of held-out videos: intervals, line of agreement, one scale on both axes."""
-    figure = _new(WIDTH, WIDTH)
+    figure = _new(WIDTH)
     axes = figure.subplots()
     tasks = tasks_of(predictions)
     for task, colour, marker in zip(tasks, cycle(COLOURS), cycle(MARKERS), strict=False):
@@ -243,7 +236,7 @@ def prediction_figure(predictions: Sequence[Prediction]) -> Figure:
 def bar_figure(chart: BarChart) -> Figure:
     """Bars with intervals, such as ablations; the first bar on top, its value at the right edge."""
     names = [_wrapped(bar.name, 24) for bar in chart.bars]
-    figure = _new(WIDTH, 0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
+    figure = _new(0.75 + sum(0.08 + 0.13 * (name.count("\n") + 1) for name in names))
     axes = figure.subplots()
     places = np.arange(len(names))[::-1]
     kinds = {"ours": BLUE, "paper": GREY, "baseline": GREY}
@@ -266,7 +259,7 @@ def curve_figure(chart: CurveChart) -> Figure:
     """Training curves with their spread over the runs."""
     from matplotlib.ticker import LogFormatter, MaxNLocator
 
-    figure = _new(WIDTH, 2.1)
+    figure = _new(2.1)
     axes = figure.subplots()
     for curve, colour, dash in zip(chart.curves, cycle(COLOURS), cycle(DASHES), strict=False):
         axes.plot(curve.epoch, curve.value, dash, color=colour, label=_label(curve.name))
@@ -323,11 +316,11 @@ def _wrapped(text: str, characters: int) -> str:
     return textwrap.fill(printable(text), characters, max_lines=2, placeholder="…")
 
 
-def _new(width: float, height: float) -> Figure:
+def _new(height: float) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
+    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
 
 
 def _picture(uri: str) -> NDArray[np.uint8] | None:

@@ -12,12 +12,14 @@ import os
 import re
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
 
 from data.errors import printable
 
 _DATA_URI = re.compile(r"data:(?:image|video)/[a-z0-9.+-]+;base64,[A-Za-z0-9+/=]+")
-_SCHEMES = frozenset({"http", "https", "file"})
+_SCHEME = re.compile(r"(?:https?|file)://", re.IGNORECASE)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 MINUS = "\N{MINUS SIGN}"
@@ -26,15 +28,9 @@ MISSING = "–"
 """Shown for an unknown or undefined value."""
 
 
-class Lines(str):
-    """Text of several lines, already printable; shown with its line breaks."""
-
-    __slots__ = ()
-
-
-def lines(text: str) -> Lines:
-    """`text` with every line made printable and the line breaks kept."""
-    return Lines("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
+def lines(text: str) -> Markup:
+    """`text` escaped, with every line made printable and the line breaks kept."""
+    return escape("\n".join(printable(line.expandtabs()) for line in re.split(r"\r\n|\r|\n", text)))
 
 
 def shown(value: Any) -> Any:
@@ -85,8 +81,8 @@ def data_uri(uri: str | None) -> str | None:
 def address(link: str | None) -> str | None:
     """A percent-encoded link: http, https, file or a path relative to the page; None where it is unsafe.
 
-    Undecodable bytes of a file name are kept (`%ff`). Other schemes, such as `javascript:`, give None, and so does text
-    that no file name can hold (half a surrogate pair).
+    Undecodable bytes of a file name are kept (`%ff`). Any other text, such as `javascript:`, is a file name; None where
+    none can hold it (half a surrogate pair).
     """
     if not link or _DRIVE.match(link):
         return None
@@ -94,21 +90,11 @@ def address(link: str | None) -> str | None:
         encoded = os.fsencode(link)
     except UnicodeEncodeError:
         return None
-    scheme = _scheme(link)
-    if scheme:
-        return quote(encoded, safe=":/?&=%#[]@+,;~") if scheme in _SCHEMES else None
+    if _SCHEME.match(link):
+        return quote(encoded, safe=":/?&=%#[]@+,;~")
     path = quote(encoded, safe="/~")
     absolute = path.startswith("/") and not path.startswith("//")
     return path if absolute or path.startswith(("./", "../")) else f"./{path.lstrip('/')}"
-
-
-def _scheme(link: str) -> str:
-    """The admitted scheme of an address, or "": a file name with a colon has none, only `name://` counts."""
-    try:
-        scheme = urlsplit(link).scheme.lower()
-    except ValueError:
-        return ""
-    return scheme if scheme in _SCHEMES and "://" in link else ""
 
 
 def script_json(value: Any) -> str:

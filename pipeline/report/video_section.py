@@ -15,7 +15,7 @@ from data.store import StageOutput
 from data.video import LABELS, FrameFolder, Record, embed_video, key_frames, probe
 from data.video.media import DEFAULT_LIMIT, frame_length
 from pipeline.report import motion_charts as motion
-from pipeline.report.page_data import KeyFrame, Media, Traces, TrainingSteps, VideoReport
+from pipeline.report.page_data import KeyFrame, Media, TrainingSteps, VideoReport
 from pipeline.results import Score, StepScore
 
 ROLES = ("primary", "secondary")
@@ -64,6 +64,8 @@ def video_report(
     media, duration = _media(record.video, page, limit_bytes, origin)
     pose, flow, tools = (outputs.get(stage) for stage in ("pose", "camera_flow", "kinematics"))
     row = batch_row(result, record, name=name)
+    charts = [motion.pose_difference(pose) or motion.body_speed(pose)] if pose else []
+    charts += [motion.tool_difference(tools)] if tools else []
     return replace(
         row,
         duration=row.duration if duration is None else duration,
@@ -71,7 +73,7 @@ def video_report(
         media=media,
         key_frames=_stills(record.video, result.steps, duration or 0.0) if media else (),
         skeleton=motion.skeleton(pose, ROLES) if pose else None,
-        difference=_difference(pose, tools),
+        difference=tuple(chart for chart in charts if chart is not None),
         camera=motion.camera_path(flow) if flow else None,
         kinematics=motion.tool_traces(tools) if tools else (),
     )
@@ -116,12 +118,3 @@ def _stills(path: Path | FrameFolder | None, steps: Sequence[StepScore], duratio
     except (VideoError, OSError):
         stills = []
     return tuple(KeyFrame(time, uri) for time, uri in zip(times, stills, strict=False))
-
-
-def _difference(pose: StageOutput | None, tools: StageOutput | None) -> tuple[Traces, ...]:
-    charts = []
-    if pose:
-        charts.append(motion.pose_difference(pose) or motion.body_speed(pose))
-    if tools:
-        charts.append(motion.tool_difference(tools))
-    return tuple(chart for chart in charts if chart is not None)

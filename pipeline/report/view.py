@@ -8,25 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import fmean, pstdev
-from typing import Any
 
-from pipeline.report.page_data import (
-    BatchReport,
-    Kind,
-    LeakCheck,
-    Prediction,
-    ReportData,
-    ResultsRow,
-    ResultsTable,
-    VideoReport,
-)
-from pipeline.report.payload import charts, duration
-from pipeline.results import Flag, Interval, Score, ScoreParts, StepScore, worst_first
+from pipeline.report import page_data as page
+from pipeline.report.payload import duration
+from pipeline.results import Interval, StepScore
 
 SHOWN_DECIMALS = 2
 """Of scores, their parts and differences on the page."""
 
-ASIDE: tuple[Kind, ...] = ("paper", "oracle")
+ASIDE: tuple[page.Kind, ...] = ("paper", "oracle")
 """Rows of a results table that are not compared with the others."""
 
 
@@ -44,13 +34,26 @@ class StepView:
     quality: float  # -1 (below) to 1 (above): `shown_gap` on the colour scale of the page
 
 
-def step_views(video: VideoReport) -> list[StepView]:
+def step_views(video: page.VideoReport) -> list[StepView]:
     """The steps of one video beside the means of the training videos, or else beside the video's own mean."""
-    steps, length, means, reach = video.result.steps, duration(video), _means(video), colour_reach(video)
-    return [_step_view(i, step, length, mean, reach) for i, (step, mean) in enumerate(zip(steps, means, strict=True))]
+    steps, length, reach, scores = video.result.steps, duration(video), colour_reach(video), _known(video)
+    if video.training is not None:
+        means = [mean for mean, _ in video.training.scores]
+    else:
+        means = [fmean(scores) if scores else 0.0] * len(steps)
+    views = []
+    for number, (step, mean) in enumerate(zip(steps, means, strict=True), start=1):
+        finite = math.isfinite(step.score)
+        gap = step.score - mean if finite else 0.0
+        share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
+        shown_gap = shown or Decimal(0)
+        quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
+        left, right = (max(0.0, min(100.0, 100 * time / length)) for time in (step.start, step.end))
+        views.append(StepView(step, number, left, max(right - left, 0.2), share, gap, shown_gap, quality))
+    return views
 
 
-def colour_reach(video: VideoReport) -> float:
+def colour_reach(video: page.VideoReport) -> float:
     """Points above or below the mean that give the full colour: two standard deviations, the same for all steps."""
     if video.training is not None:
         return 2 * math.sqrt(fmean(spread**2 for _, spread in video.training.scores))
@@ -58,30 +61,8 @@ def colour_reach(video: VideoReport) -> float:
     return 2 * pstdev(scores) if scores else 0.0
 
 
-def _means(video: VideoReport) -> list[float]:
-    if video.training is not None:
-        return [mean for mean, _ in video.training.scores]
-    scores = _known(video)
-    return [fmean(scores) if scores else 0.0] * len(video.result.steps)
-
-
-def _known(video: VideoReport) -> list[float]:
+def _known(video: page.VideoReport) -> list[float]:
     return [step.score for step in video.result.steps if math.isfinite(step.score)]
-
-
-def _step_view(index: int, step: StepScore, length: float, mean: float, reach: float) -> StepView:
-    finite = math.isfinite(step.score)
-    gap = step.score - mean if finite else 0.0
-    share, shown = (Decimal(f"{value:.{SHOWN_DECIMALS}f}") + 0 if finite else None for value in (step.score, gap))
-    shown_gap = shown or Decimal(0)
-    quality = max(-1.0, min(1.0, float(shown_gap) / reach)) if reach > 0 else 0.0
-    left, right = (max(0.0, min(100.0, 100 * t / length)) for t in (step.start, step.end))
-    return StepView(step, index + 1, left, max(right - left, 0.2), share, gap, shown_gap, quality)
-
-
-def parts(result: Score) -> ScoreParts | None:
-    """The score as a sum of the parts that the page shows."""
-    return ScoreParts.of(result, SHOWN_DECIMALS)
 
 
 @dataclass(frozen=True)
@@ -94,40 +75,22 @@ class AttentionView:
     usual: tuple[float, float] | None  # bottom and height of the usual range in training
 
 
-@dataclass(frozen=True)
-class AttentionStrip:
-    """The attention of a video's steps; `low` and `high` are the ends of its axis, 0 to 1."""
-
-    low: float
-    high: float
-    steps: tuple[AttentionView, ...]
-
-
-def attention(video: VideoReport, steps: Sequence[StepView]) -> AttentionStrip | None:
-    """Attention beside its usual range in training, on an axis that just holds both; without training, 0 to 100 %."""
-    pairs = [(one, one.step.interaction) for one in steps if one.step.interaction is not None]
-    if not pairs:
+def attention(video: page.VideoReport, steps: Sequence[StepView]) -> tuple[Scale, list[AttentionView]] | None:
+    """Attention of each step on its axis, which just holds it and its usual range in training; else it is 0 to 1."""
+    values = [one.step.interaction for one in steps if one.step.interaction is not None]
+    if not values:
         return None
     ranges = video.training.attention if video.training is not None else ()
-    low, high = 0.0, 1.0
+    axis = Scale(0.0, 1.0)
     if ranges:
-        ends = [end for usual in ranges for end in usual] + [value for _, value in pairs]
+        ends = [*values, *(end for usual in ranges for end in usual)]
         margin = max(0.1 * (max(ends) - min(ends)), 0.005)
-        low, high = max(0.0, min(ends) - margin), min(1.0, max(ends) + margin)
-    axis = Scale(low, high)
-    return AttentionStrip(
-        low,
-        high,
-        tuple(
-            AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
-            for one, value in pairs
-        ),
-    )
-
-
-def worst(flags: Sequence[Flag]) -> str:
-    """The most severe level, or "none"."""
-    return worst_first(flags)[0].level if flags else "none"
+        axis = Scale(max(0.0, min(ends) - margin), min(1.0, max(ends) + margin))
+    return axis, [
+        AttentionView(one, value, axis.place(value), axis.span(ranges[one.number - 1]) if ranges else None)
+        for one in steps
+        if (value := one.step.interaction) is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -147,7 +110,7 @@ class Scale:
         return left, max(right - left, 0.5)
 
 
-def score_scale(data: ReportData) -> Scale:
+def score_scale(data: page.ReportData) -> Scale:
     """One axis for all scores of the page, so that glyphs can be compared."""
     values: list[float] = []
     for row in (*data.videos, *(data.batch.rows if data.batch else ())):
@@ -162,19 +125,19 @@ def score_scale(data: ReportData) -> Scale:
     return Scale(low - margin, high + margin)
 
 
-def batch_of(data: ReportData) -> BatchReport | None:
+def batch_of(data: page.ReportData) -> page.BatchReport | None:
     """The batch, or one made of the videos where there are several and no batch is given."""
     if data.batch is not None or data.comparison or len(data.videos) < 2:
         return data.batch
-    return BatchReport(rows=data.videos)
+    return page.BatchReport(rows=data.videos)
 
 
-def comparable(data: ReportData) -> list[tuple[int, str]]:
+def comparable(data: page.ReportData) -> list[tuple[int, str]]:
     """Place and name of the videos that can be shown side by side: those with time steps."""
     return [(index, video.name) for index, video in enumerate(data.videos) if video.result.steps]
 
 
-def columns_used(rows: Sequence[VideoReport]) -> set[str]:
+def columns_used(rows: Sequence[page.VideoReport]) -> set[str]:
     """Optional columns of the batch table that at least one row fills."""
     scores = ("interval80", "percentile", "execution", "synchronisation")
     used = {name for name in scores if any(getattr(row.result, name) is not None for row in rows)}
@@ -182,7 +145,7 @@ def columns_used(rows: Sequence[VideoReport]) -> set[str]:
     return used | {name for name in ("duration", "task") if any(getattr(row, name) not in (None, "") for row in rows)}
 
 
-def best_of(table: ResultsTable) -> set[tuple[int, int]]:
+def best_of(table: page.ResultsTable) -> set[tuple[int, int]]:
     """(row, column) of the best value of every column with a good end; the paper's rows and oracles are left aside."""
     best: set[tuple[int, int]] = set()
     for column, better in enumerate(table.better):
@@ -194,7 +157,7 @@ def best_of(table: ResultsTable) -> set[tuple[int, int]]:
     return best
 
 
-def _comparable(row: ResultsRow, column: int) -> float | None:
+def _comparable(row: page.ResultsRow, column: int) -> float | None:
     value = row.values[column] if row.kind not in ASIDE and column < len(row.values) else None
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
 
@@ -207,7 +170,7 @@ def sort_key(value: float | str | None) -> float | str:
     return value if value is not None and math.isfinite(value) else ""
 
 
-def bold_note(table: ResultsTable) -> str:
+def bold_note(table: page.ResultsTable) -> str:
     """What bold means in a table with bold values, such as "Bold: the highest of a column; of MAE, the lowest."."""
     if not best_of(table):
         return ""
@@ -220,17 +183,6 @@ def bold_note(table: ResultsTable) -> str:
     return f"Bold: the highest of a column; {lowest}" if ends["high"] else f"Bold: {lowest}"
 
 
-def chart_list(video: VideoReport) -> list[dict[str, Any]]:
-    """Titles, units, names and notes of the charts, in the order of the payload's."""
-    return [{"title": c.title, "unit": c.unit, "names": list(c.series), "about": c.about} for c in charts(video)]
-
-
-def leak_line(check: LeakCheck) -> tuple[str, str, str]:
-    """Class, question and answer of a line of the leak audit, such as ("pass", "trial on both sides", "none")."""
-    kind, answer = {True: ("pass", "none"), False: ("fail", "LEAK"), None: ("open", "unknown")}[check.passed]
-    return kind, check.name, answer
-
-
-def tasks_of(predictions: Sequence[Prediction]) -> list[str]:
+def tasks_of(predictions: Sequence[page.Prediction]) -> list[str]:
     """Tasks in the order in which they appear; the order of their colours."""
     return list(dict.fromkeys(prediction.task for prediction in predictions))

@@ -8,10 +8,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from pipeline.report.page_data import Traces, VideoReport
+from pipeline.report.page_data import VideoReport
 from pipeline.report.text import number
 from pipeline.report.view import StepView, step_views
-from pipeline.results import StepScore
 
 RARE = 0.1
 """A step is unusual where at most this share of the training videos has a step as far below its mean."""
@@ -71,27 +70,21 @@ def _there(video: VideoReport, run: Sequence[StepView]) -> str:
     curves = (*video.difference, *video.kinematics)
     if not curves or len(run) == len(video.result.steps):
         return ""
-    span = StepScore(run[0].step.start, run[-1].step.end, 0.0)
-    whole = StepScore(video.result.steps[0].start, video.result.steps[-1].end, 0.0)
+    start, end = run[0].step.start, run[-1].step.end
+    first, last = video.result.steps[0].start, video.result.steps[-1].end
     best, said = STANDS_OUT, "; no curve of this page stands out there"
     for traces in curves:
         for name, values in traces.series.items():
             size, time = np.abs(np.asarray(values, dtype=float)), np.asarray(traces.time, dtype=float)
-            finite, inside = np.isfinite(size), (time >= span.start) & (time < span.end)
+            finite, inside = np.isfinite(size), (time >= start) & (time < end)
             there = size[finite & inside]
-            rest = size[finite & ~inside & (time >= whole.start) & (time <= whole.end)]
+            rest = size[finite & ~inside & (time >= first) & (time <= last)]
             if min(len(there), len(rest)) < LEAST_VALUES or rest.std() == 0:
                 continue
             effect = float((there.mean() - rest.mean()) / rest.std())
             here, elsewhere = (f"{float(f'{values.mean():.2g}'):g}" for values in (there, rest))
             if effect >= best and here != elsewhere:
-                best = effect
-                said = (
-                    f"; {_phrase(traces, name)} {here} {traces.unit} there on average, {elsewhere} in the other steps"
-                )
+                best, title = effect, traces.title[:1].lower() + traces.title[1:]
+                phrase = traces.phrases.get(name) or f"the {title} ({name}) is"
+                said = f"; {phrase} {here} {traces.unit} there on average, {elsewhere} in the other steps"
     return said
-
-
-def _phrase(traces: Traces, name: str) -> str:
-    title = traces.title[:1].lower() + traces.title[1:]
-    return traces.phrases.get(name) or f"the {title} ({name}) is"

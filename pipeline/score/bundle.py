@@ -5,7 +5,7 @@
                                `combination.<place>.<field>` of each regression
     MODEL/sha256.json          SHA-256 of every file, checked on loading (`pipeline.score.bundle_hashes`)
 
-Format 1, or 2 with a combination (`pipeline.systems.fitted_combination`). Scoring is deterministic: each performance is
+Format 1, or 2 with a combination (`pipeline.systems.combination`). Scoring is deterministic: each performance is
 computed alone and in double precision, so that neither the other performances of a batch nor the number of threads
 change the printed scores.
 """
@@ -30,12 +30,12 @@ from data.store.arrays import Floats
 from data.video import Record
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
 from pipeline.score.bundle_hashes import FIX, HASHES, check_hashes, cover
-from pipeline.systems.fitted_combination import FittedCombination, part_of
+from pipeline.systems.combination import FittedCombination, part_of
 from pipeline.train import Normaliser, TrainedRun, sizes_of, stack_data
 
 FORMATS = (1, 2)
@@ -87,7 +87,7 @@ class Bundle:
         self.combination = combination
         self.notes = notes
         self.runs = len(next(iter(run.state.values())))
-        self._net = Aim(run.model, run.sizes, StackedLayers(self.runs))
+        self._net = Aim(run.model, run.sizes, Layers(self.runs))
         self._net.load_state_dict(run.state)
         self._net.double().eval()
 
@@ -242,7 +242,7 @@ def _check_shapes(run: TrainedRun) -> None:
         raise ValueError("the training labels or the settings are of another form")
     members = len(next(iter(run.state.values()), ()))
     with torch.device("meta"):
-        network = Aim(run.model, run.sizes, StackedLayers(members))
+        network = Aim(run.model, run.sizes, Layers(members))
     expected = {name: values.shape for name, values in network.state_dict().items()}
     if not members or {name: values.shape for name, values in run.state.items()} != expected:
         raise ValueError("the weights are not those of this network")

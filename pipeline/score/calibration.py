@@ -42,9 +42,9 @@ from data.store import read_json, sha256_file, write_bytes, write_text
 from data.store.arrays import Floats, Rows
 from models.aim import Aim
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.metrics import spearman
-from models.stacked import StackData, predict_members
+from models.stacked import predict_members
 from pipeline.cache import software
 from pipeline.evaluate.conformal import LEVELS, cross_interval, group_weights
 from pipeline.evaluate.spread_jobs import one_thread
@@ -53,21 +53,10 @@ from pipeline.observer import Steps
 from pipeline.results import Accuracy
 from pipeline.score.bundle import FAULTS, WEIGHTS, Bundle, blank_features
 from pipeline.score.novelty import BLOCKS, Distances, Novelty
-from pipeline.systems import COMBINED, Part
-from pipeline.systems.combination import InnerPredictions
-from pipeline.systems.fitted_combination import NETWORK, FittedCombination, part_of
+from pipeline.systems import Part
+from pipeline.systems.combination import NETWORK, FittedCombination, InnerPredictions, part_of
 from pipeline.systems.regressors import RegressionSystem
-from pipeline.train import (
-    Normaliser,
-    Stop,
-    TrainedRun,
-    fit_members,
-    fit_normaliser,
-    label_table,
-    run_members,
-    stack_data,
-    training_set,
-)
+from pipeline.train import Normaliser, Stop, TrainedRun, fit_parts, label_table, stack_data
 
 SHARE = 0.8
 """Share of the held-out performances whose error the accuracy names."""
@@ -107,9 +96,7 @@ class FoldNetworks:
     def of_networks(self, features: FeatureSet) -> Floats:
         """(folds, m) the mean of each fold's networks."""
         members, folds = len(next(iter(self.state.values()))), len(self.normalisers)
-        data = StackData.joined([stack_data(features, [n]) for n in self.normalisers]).to(
-            torch.device("cpu"), torch.float64
-        )
+        data = stack_data(features, self.normalisers).to(torch.device("cpu"), torch.float64)
         which = torch.arange(folds).repeat_interleave(members // folds)
         scaled = predict_members(self._net, data, which, chunk=1).score  # (members, m)
         means = scaled.reshape(folds, members // folds, -1).mean(1).numpy()
@@ -117,7 +104,7 @@ class FoldNetworks:
 
     @cached_property
     def _net(self) -> Aim:
-        net = Aim(self.model, self.sizes, StackedLayers(len(next(iter(self.state.values())))))
+        net = Aim(self.model, self.sizes, Layers(len(next(iter(self.state.values())))))
         net.load_state_dict(dict(self.state))
         return net.double().eval()
 
@@ -218,17 +205,9 @@ def calibrate(
     """
     part, group, cuts = _folds(features, run, folds, kinds)
     config = run.config.model_copy(update={"runs": min(runs, run.config.runs), "seed": run.config.seed + 1})
-    learning = training_set(part, config)
-    learned = [learning.rows(train) for train, _ in cuts]
-    normalisers = tuple(fit_normaliser(learning.features, rows, config) for rows in learned)
-    members = [
-        member
-        for number, (rows, normaliser) in enumerate(zip(learned, normalisers, strict=True))
-        for member in run_members(rows, number, normaliser, config)
-    ]
-    data = StackData.joined([stack_data(learning.features, [one]) for one in normalisers])
-    fitted = fit_members(
-        data, members, run.sizes, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
+    parts = [train for train, _ in cuts]
+    normalisers, fitted = fit_parts(
+        part, parts, run.model, config, checkpoints=checkpoints, progress=progress, stop=stop
     )
     networks = FoldNetworks(run.model, run.sizes, fitted.state, normalisers)
     choice: dict[str, Any] = {}
@@ -269,12 +248,9 @@ def _with_regressions(
         predicted.append(np.concatenate([network[number, test][None], others]))
     tests = [Part("", str(number), train, test) for number, (train, test) in enumerate(cuts)]
     gathered = InnerPredictions.gather(part, tests, predicted, kinds)
-    names, weights = fitted[0].names, gathered.weights()
-    figures = dict(zip([*names, COMBINED], gathered.figures(), strict=True))
-    choice = {"weights": dict(zip(names, weights.tolist(), strict=True)), "figures": figures}
     others_of = [gathered.take(gathered.folds != str(number)).weights() for number in range(len(cuts))]
     combinations = tuple(replace(one, weights=chosen) for one, chosen in zip(fitted, others_of, strict=True))
-    return replace(networks, combinations=combinations), choice
+    return replace(networks, combinations=combinations), gathered.choice(fitted[0].names)
 
 
 def _folds(

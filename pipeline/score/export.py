@@ -38,7 +38,7 @@ from data.store.arrays import Floats
 from data.video import Record
 from extractors.openvino_cpu import compile_for_cpu
 from models.aim import Aim, AimInputs
-from models.layers import PlainLayers
+from models.layers import Layers
 from models.stacked import member_state
 from pipeline.features import FeatureSet
 from pipeline.observer import Observer
@@ -130,7 +130,7 @@ class _Ensemble(nn.Module):
         super().__init__()
         run = bundle.run
         self.sizes, self.heads = run.sizes, run.model.multi_task
-        self.members = nn.ModuleList(Aim(run.model, run.sizes, PlainLayers()) for _ in range(bundle.runs))
+        self.members = nn.ModuleList(Aim(run.model, run.sizes, Layers()) for _ in range(bundle.runs))
         for number, member in enumerate(self.members):
             member.load_state_dict(member_state(run.state, number))
         normaliser, clip = run.normaliser, float(run.normaliser.clip)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from data.store.arrays import Floats
+from pipeline.systems.combination import FittedCombination
 from pipeline.systems.descriptors import COEFFICIENTS, skill_columns
-from pipeline.systems.fitted_combination import FittedCombination
 from pipeline.systems.regressors import CUT, NEIGHBOURS, FittedRegression, rank_segments
 
 

@@ -26,8 +26,7 @@ from pipeline.score.known_videos import write_contents
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.model_card import model_card
 from pipeline.score.scorer import save_config
-from pipeline.systems.combination import regressions_for
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.combination import FittedCombination, regressions_for
 from pipeline.systems.regressors import RegressionSystem
 from pipeline.train import Stop, TrainedRun
 

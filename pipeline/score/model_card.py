@@ -15,7 +15,7 @@ from pipeline.evaluate.conformal import LEVELS, group_weights, needed, upper_qua
 from pipeline.features import FeatureSet
 from pipeline.results import NO_JUDGEMENT
 from pipeline.score.calibration import Calibration
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.combination import FittedCombination
 from pipeline.train import SCORES, TrainedRun
 
 FILE = "card.md"

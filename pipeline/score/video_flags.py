@@ -96,7 +96,7 @@ def still_camera_advice(plans: Iterable[Plan], config: BaseConfig, out: Path) ->
     timesteps = config.stage("timesteps")
     if not isinstance(timesteps, TimestepsConfig):
         return ""
-    primary, secondary = timesteps.parts()
+    primary, *secondary = timesteps.roles()
     if primary.kind != "pose" or secondary[0].kind != "camera_flow" or config.dataset.root is None:
         return ""
     moving = [

@@ -1,7 +1,7 @@
 """`serve`: a local web application that scores uploaded videos and shows their report pages.
 
 It listens on this machine only. Modules: `app` (addresses and who may call them), `uploads` (bytes to disk within
-limits), `job_queue` (one job after the other, cancellation), `history` (jobs in SQLite), `score_work` (one video).
+limits), `job_queue` (one job after the other, cancellation), `history` (jobs in SQLite), `server` (port, scores).
 """
 
 from pipeline.serve.server import serve

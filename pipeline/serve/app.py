@@ -18,10 +18,8 @@ import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -111,10 +109,9 @@ def create_app(
     app.state.queue = queue
     app.state.token = token or secrets.token_urlsafe(TOKEN_BYTES)
     app.add_middleware(Guard, token=app.state.token)
-    app.add_exception_handler(uploads.UploadError, _refused)
     app.add_exception_handler(AimError, _aim_error)
     app.add_exception_handler(sqlite3.OperationalError, _unwritable)
-    _pages(app, queue, bounds, dict(facts or {}), reads)
+    _pages(app, queue, bounds, facts or {}, reads)
     _api(app, queue, bounds, reads)
     return app
 
@@ -139,26 +136,23 @@ class Guard:
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        answer = self._answer(scope, headers) or self.app
+        answer = self._answer(Request(scope)) or self.app
         await answer(scope, receive, sealed)
 
-    def _answer(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
+    def _answer(self, request: Request) -> Response | None:
         """The response to a request that is not passed on."""
-        problem = refusal(scope["method"], headers)
+        problem = refusal(request.method, request.headers)
         if problem is not None:
             return JSONResponse({"detail": problem[1]}, problem[0], CLOSE)
-        cookie = cookie_name(headers.get("host", ""))
-        if scope["path"] == "/" and scope["method"] == "GET":
-            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-            if self._admits(given):
-                # Without the token in the address, it is in no history, bookmark or screenshot.
-                welcome = RedirectResponse("/", 303)
-                welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")
-                return welcome
-        if self._admits(_cookies(headers.get("cookie", "")).get(cookie, "")):
+        cookie, path = cookie_name(request.headers.get("host", "")), request.scope["path"]
+        if (path, request.method) == ("/", "GET") and self._admits(request.query_params.get("token", "")):
+            # Without the token in the address, it is in no history, bookmark or screenshot.
+            welcome = RedirectResponse("/", 303)
+            welcome.set_cookie(cookie, self.token, path="/", httponly=True, samesite="lax")
+            return welcome
+        if self._admits(request.cookies.get(cookie, "")):
             return None
-        if scope["path"].startswith("/api/"):
+        if path.startswith("/api/"):
             return JSONResponse({"detail": NOT_ADMITTED}, 403, CLOSE)
         return PlainTextResponse(f"{NOT_ADMITTED}.\n", 403, CLOSE)
 
@@ -170,13 +164,6 @@ def cookie_name(host: str) -> str:
     """The cookie of the server with this Host header: browsers send cookies to all ports of a host."""
     port = re.search(r":(\d+)$", host)
     return f"aim-serve-{port[1] if port else 80}"
-
-
-def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
 
 
 def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
@@ -191,7 +178,7 @@ def refusal(method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     return None if headers.get(HEADER) else (403, f"the header {HEADER} is missing")
 
 
-def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: dict[str, str], reads: Collection[str]) -> None:
+def _pages(app: FastAPI, queue: Queue, bounds: Limits, facts: Mapping[str, str], reads: Collection[str]) -> None:
     index, policy = render_index(bounds.file_bytes, facts, reads)
 
     @app.get("/")
@@ -264,12 +251,12 @@ def _api(app: FastAPI, queue: Queue, bounds: Limits, reads: Collection[str]) -> 
         under_way += 1
         try:
             body = uploads.timely(request.stream(), bounds.stall_s, bounds.upload_s)
-            file = await uploads.receive(body, parts, announced, queue.folder, bounds.file_bytes)
+            received = await uploads.receive(body, parts, announced, queue.folder, bounds.file_bytes)
         except ClientDisconnect as error:
             raise uploads.UploadError(400, "the connection ended before the file was complete") from error
         finally:
             under_way -= 1
-        return _shown(_submit(queue, file, bounds.waiting))
+        return _shown(_submit(queue, received, bounds.waiting))
 
     @app.post("/api/jobs/{job_id}/cancel")
     def cancel(job_id: str) -> dict[str, Any]:
@@ -289,13 +276,13 @@ def _refuse_when_full(queue: Queue, under_way: int, most: int) -> None:
         raise uploads.UploadError(429, f"{most} videos are waiting; upload this one after a score has appeared")
 
 
-def _submit(queue: Queue, file: uploads.Upload, most: int) -> ScoringJob:
+def _submit(queue: Queue, job: ScoringJob, most: int) -> ScoringJob:
     """Queue an upload; delete its files where that fails."""
     try:
         _refuse_when_full(queue, 0, most)
-        return queue.submit(ScoringJob(file.id, file.name, file.suffix, file.size, file.content))
+        return queue.submit(job)
     except BaseException:
-        shutil.rmtree(file.folder, ignore_errors=True)
+        shutil.rmtree(queue.folder / job.id, ignore_errors=True)
         raise
 
 
@@ -308,18 +295,11 @@ def _job(queue: Queue, job_id: str) -> ScoringJob:
 
 
 def _shown(job: ScoringJob) -> dict[str, Any]:
-    shown = asdict(job)
-    del shown["content"]
-    return shown
+    return {name: value for name, value in asdict(job).items() if name != "content"}
 
 
 def _length(header: str | None) -> int | None:
     return int(header) if header and header.isascii() and header.isdigit() else None
-
-
-def _refused(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, uploads.UploadError)
-    return JSONResponse({"detail": error.reason}, error.status, CLOSE)
 
 
 def _aim_error(_: Request, error: Exception) -> JSONResponse:

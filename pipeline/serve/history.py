@@ -90,8 +90,7 @@ class History:
 
     def get(self, job_id: str) -> ScoringJob | None:
         """The job of this id, or None."""
-        jobs = self._select("where id = ?", (job_id,))
-        return jobs[0] if jobs else None
+        return next(iter(self._select("where id = ?", (job_id,))), None)
 
     def latest(self, most: int = 200) -> list[ScoringJob]:
         """The newest jobs first."""
@@ -99,8 +98,7 @@ class History:
 
     def next_queued(self) -> ScoringJob | None:
         """The queued job that has waited longest, or None."""
-        jobs = self._select("where state = 'queued' order by created, rowid limit 1", ())
-        return jobs[0] if jobs else None
+        return next(iter(self._select("where state = 'queued' order by created, rowid limit 1", ())), None)
 
     def waiting(self) -> int:
         """Number of queued or running jobs."""
@@ -108,16 +106,11 @@ class History:
 
     def update(self, job_id: str, *, only_from: tuple[JobState, ...] = (), **values: Any) -> bool:
         """Set fields of a job, only while its state is in `only_from` where given; returns whether a job changed."""
-        unknown = set(values) - set(_COLUMNS)
-        if unknown:
-            raise ValueError(f"no such fields: {sorted(unknown)}")
         sets = ", ".join(f"{name} = ?" for name in values)
-        where, states = "", list(only_from)
-        if states:
-            where = f" and state in ({', '.join('?' * len(states))})"
+        where = f" and state in ({', '.join('?' * len(only_from))})" if only_from else ""
         with self._lock:
             query = f"update job set {sets} where id = ?{where}"  # noqa: S608 -- our names
-            return self._db.execute(query, [*values.values(), job_id, *states]).rowcount > 0
+            return self._db.execute(query, [*values.values(), job_id, *only_from]).rowcount > 0
 
     def remove(self, job_id: str) -> None:
         """Delete a job."""

@@ -8,13 +8,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from data.errors import AimError, Cancelled
 from pipeline.results import Interval
-from pipeline.serve import uploads
 from pipeline.serve.history import History, JobState, ScoringJob
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Queue:
         self._sweep()
         self._thread.start()
 
-    def close(self, timeout: float = 20.0) -> None:
+    def close(self) -> None:
         """Stop the running job and the thread; queued jobs stay queued."""
         self._closing.set()
         with self._lock:
@@ -78,7 +78,7 @@ class Queue:
                 self._running[1].set()
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(20.0)
 
     def submit(self, job: ScoringJob) -> ScoringJob:
         """Queue a job."""
@@ -99,10 +99,10 @@ class Queue:
 
     def remove(self, job: ScoringJob) -> bool:
         """Delete a finished job and its files; returns False for an unfinished one."""
-        current = self.history.get(job.id)
-        if current is None or current.state in ("queued", "running"):
+        if job.state in ("queued", "running"):
             return False
-        uploads.remove(self.folder / job.id)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder / job.id)
         self.history.remove(job.id)
         return True
 
@@ -117,9 +117,8 @@ class Queue:
         history was moved away.
         """
         for place in self.folder.glob("[0-9a-f]" * 32):
-            if self.history.get(place.name) is None and all(
-                path.stem in ("video", "kinematics") for path in place.glob("*")
-            ):
+            only_uploads = {path.stem for path in place.glob("*")} <= {"video", "kinematics"}
+            if only_uploads and self.history.get(place.name) is None:
                 shutil.rmtree(place, ignore_errors=True)
 
     def _loop(self) -> None:
@@ -143,10 +142,8 @@ class Queue:
                 return act()
             except sqlite3.OperationalError as error:
                 if not warned:
-                    fix = (
-                        f"Free space on the disk of {self.folder.parent}, or close other programs that use its history"
-                    )
-                    log.warning("the history cannot be used (%s); the queue retries. %s", error, fix)
+                    fix = "Free space on the disk of %s, or close other programs that use its history"
+                    log.warning(f"the history cannot be used (%s); the queue retries. {fix}", error, self.folder.parent)
                 warned = True
                 if self._closing.wait(RETRY_SECONDS):
                     return None
@@ -189,9 +186,7 @@ class Queue:
                 return
             try:
                 self.history.update(job.id, stage=stage, share=share, left_s=time_left(now - begun, share))
-            except (
-                sqlite3.OperationalError
-            ):  # loses displayed progress only; waiting would stall the job at every frame
+            except sqlite3.OperationalError:  # costs shown progress only; waiting would stall the job at every frame
                 mute = time.monotonic() + RETRY_SECONDS
 
         try:

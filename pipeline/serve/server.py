@@ -1,73 +1,109 @@
-"""Starts the server: checks, one scorer, one port on the loopback interface."""
+"""Starts the server, on one port of the loopback interface, and scores what is uploaded."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.errors import UsageError
-from pipeline.serve.job_queue import Work
+from data.errors import PROGRAM, Cancelled, UsageError, VideoError
+from data.video import Record
+from pipeline.observer import Observer
+from pipeline.serve.history import ScoringJob
+from pipeline.serve.job_queue import Outcome, WorkProgress
+from pipeline.serve.uploads import KINEMATICS
 
 if TYPE_CHECKING:
-    from pipeline.serve.app import Limits
+    from pipeline.score import Scorer
 
 
-def serve(
-    folder: Path,
-    work: Work,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8765,
-    limits: Limits | None = None,
-    facts: dict[str, str] | None = None,
-    reads: Collection[str] = ("video",),
-    on_start: Callable[[str], None] | None = None,
-) -> None:
-    """Serve until interrupted; for `folder`, `work`, `limits`, `facts` and `reads` see `pipeline.serve.app.create_app`.
+def serve(folder: Path, scorer: Scorer, port: int, observer: Observer) -> None:
+    """Serve on 127.0.0.1 until interrupted; `folder` as in `create_app`, port 0 for any free one.
 
-    Args:
-        host: a loopback address.
-        port: 0 for any free port.
-        on_start: called with the link that admits its reader, when the port is open.
-
-    Raises UsageError for another address or where the port is taken; further errors as `create_app`.
+    The observer gets the link that admits its reader, when the port is open, and notes on videos that are extracted
+    again. Raises UsageError where the port is taken or the page cannot feed the model, further errors as `create_app`.
     """
     import uvicorn
 
     from pipeline.serve.app import create_app
 
-    if not is_loopback(host):
-        raise UsageError(f"'{host}' can be reached from other machines", fix="Give a loopback address (127.0.0.1)")
-    shown = f"[{host}]" if ":" in host else host
+    refuse_keypoint_models(scorer)
+    reads = sorted(scorer.planner.reads, reverse=True)
+    facts = {"model": str(scorer.folder), "reads": " and ".join(reads)}
+    if scorer.calibration is not None:
+        facts["accuracy"] = str(scorer.calibration.accuracy)
     # Before the port: with both in use, another port would not help.
-    app = create_app(folder, work, limits, facts, reads=reads)
+    app = create_app(folder, partial(score_upload, scorer, observer.note), facts=facts, reads=reads)
     with closing(app.state.queue.history):
-        listener = _listen(host, port)
+        listener = _listen(port)
         config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
-        if on_start is not None:
-            on_start(f"http://{shown}:{listener.getsockname()[1]}/?token={app.state.token}")
+        observer.note(f"serving http://127.0.0.1:{listener.getsockname()[1]}/?token={app.state.token}")
         with suppress(KeyboardInterrupt):  # uvicorn has shut down and raises the interrupt again
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine's loopback interface."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def refuse_keypoint_models(scorer: Scorer) -> None:
+    """Raise UsageError for a model that reads keypoint files of another program, which the page cannot take."""
+    pose = scorer.planner.configs.get("pose") if "pose" in scorer.planner.stages else None
+    if getattr(pose, "backend", "") == "import":
+        raise UsageError(
+            "this model reads keypoint files of another program (pose.backend: import), and the page takes none",
+            where=scorer.folder,
+            fix=f"Use: {PROGRAM} score VIDEOS --model RUN, or train a model whose poses the program detects itself",
+        )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def score_upload(
+    scorer: Scorer,
+    note: Callable[[str], None] | None,
+    job: ScoringJob,
+    video: Path,
+    report: Path,
+    progress: WorkProgress,
+    stop: threading.Event,
+) -> Outcome:
+    """Score a job and write its page to `report`; given a scorer and a `note`, this is the `Work` of a queue.
+
+    The scorer's cache stores features by the content of the video, so that an equal video is not extracted again. With
+    `workers=1` a decoder crash ends a child process only. `note` gets notes on videos that are extracted again.
+    Raises VideoError where there is no score, Cancelled after `stop`.
+    """
+    from pipeline.report import report_scores
+
+    def frames(_: str, done: int, total: int, stages: tuple[str, ...]) -> None:
+        where = f": frame {done} of {total}" if total else ""
+        progress(f"{', '.join(stages)}{where}", done / total if total else None)
+
+    kinematics = video.with_name(KINEMATICS)
+    record = Record(
+        id=f"uploads/{job.content[:16]}{job.suffix or '.txt'}",
+        path=video if job.suffix else None,
+        sidecars={"kinematics": kinematics} if kinematics.is_file() else {},
+    )
+    progress("preparing", None)
+    row = scorer.score_records([record], stop=stop, note=note, on_frames=frames)[0]
+    if stop.is_set():
+        raise Cancelled
+    if row.error is not None:
+        raise VideoError(row.error)
+    progress("writing the report", None)
+    model = f"scored by {scorer.folder.name}"
+    names = {record.id: job.name}
+    report_scores(report, scorer, [row], [record], title=job.name, subtitle=model, names=names, home="/")
+    serious = "; ".join(flag.title for flag in row.flags if flag.level != "info")
+    level = row.flags[0].level if row.flags else ""
+    return Outcome(row.score, len(row.flags), serious, row.interval80, level)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind(("127.0.0.1", port))
         listener.listen(64)
     except OSError as error:
         listener.close()

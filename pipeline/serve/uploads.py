@@ -12,14 +12,17 @@ import secrets
 import shutil
 import time
 from collections.abc import AsyncIterator, Collection
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote
 
+from fastapi import HTTPException
+
 from data.datasets import trial_of
 from data.errors import printable
 from data.video import VIDEO_SUFFIXES
+from pipeline.serve.history import ScoringJob
 
 NAME_LENGTH = 200
 """Characters of a client's file name that are kept for display."""
@@ -48,25 +51,11 @@ _MAGIC = (
 )
 
 
-class UploadError(Exception):
-    """An upload that is refused, with its HTTP status and one line for the user."""
+class UploadError(HTTPException):
+    """An upload that is refused, with its HTTP status and one line for the user; the rest of its body is not read."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Upload:
-    """Completely received files of one performance."""
-
-    id: str  # 32 hexadecimal digits; names the folder
-    name: str  # the client's names, printable, without folders, for display only
-    suffix: str  # one of `VIDEO_SUFFIXES`; empty without a video
-    folder: Path  # FOLDER/id, which holds `video` + suffix and `KINEMATICS`
-    size: int  # bytes
-    content: str  # SHA-256
+        super().__init__(status, reason, {"connection": "close"})
 
 
 @dataclass(frozen=True)
@@ -113,11 +102,11 @@ def suffix_of(name: str) -> str:
 
 async def receive(
     body: AsyncIterator[bytes], parts: Parts, announced: int | None, folder: Path, most_bytes: int
-) -> Upload:
-    """Write a body to disk, below `folder`. A refused or broken upload leaves no file.
+) -> ScoringJob:
+    """Write a body to disk, into a folder of its own below `folder`: `video` + suffix and `KINEMATICS`.
 
-    `announced` is the Content-Length, where the client sent one. Raises UploadError for a body of a wrong type, too
-    large or empty, or where the disk is full.
+    A refused or broken upload leaves no file. `announced` is the Content-Length, where the client sent one. Raises
+    UploadError for a body of a wrong type, too large or empty, or where the disk is full.
     """
     names = [shown_name(name) for name in (parts.video, parts.kinematics) if name is not None]
     suffix = "" if parts.video is None else suffix_of(names[0])
@@ -129,7 +118,7 @@ async def receive(
         place.mkdir(parents=True)
         paths = (place / KINEMATICS, place / f"video{suffix}")
         size, digest = await _write(body, paths, parts, most_bytes)
-        return Upload(job, " + ".join(names), suffix, place, size, digest)
+        return ScoringJob(job, " + ".join(names), suffix, size, digest)
     except BaseException as error:
         shutil.rmtree(place, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -189,12 +178,6 @@ async def _write(
 def is_video(head: bytes) -> bool:
     """Whether a file starts like a video container; decoding makes the final check."""
     return any(head[start : start + len(mark)] == mark for start, mark in _MAGIC)
-
-
-def remove(folder: Path) -> None:
-    """Delete a job's folder."""
-    with suppress(FileNotFoundError):
-        shutil.rmtree(folder)
 
 
 def _too_large(most_bytes: int) -> UploadError:

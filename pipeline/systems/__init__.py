@@ -1,14 +1,11 @@
 """Systems that can be trained and compared: AIM, published methods, regressors, baselines, and choices among them."""
 
-from pipeline.systems.aim_system import AimSystem
+from pipeline.systems.aim_system import AimSystem, TimesDifficulty, can_divide
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.by_difficulty import TimesDifficulty, can_divide
-from pipeline.systems.combination import COMBINED, Combined
-from pipeline.systems.epoch_choice import WithEpochs
-from pipeline.systems.fitted_combination import FittedCombination
-from pipeline.systems.interface import HeldOut, Part, SimpleSystem, System
+from pipeline.systems.combination import COMBINED, Combined, FittedCombination
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, SimpleSystem, System
 from pipeline.systems.method_system import METHODS, MethodSystem, method_systems
-from pipeline.systems.selection import Selected
+from pipeline.systems.selection import Selected, WithEpochs
 
 __all__ = [
     "COMBINED",
@@ -18,6 +15,7 @@ __all__ = [
     "FittedCombination",
     "HeldOut",
     "MethodSystem",
+    "NetworkSystem",
     "Part",
     "Selected",
     "SimpleSystem",

@@ -1,33 +1,30 @@
-"""AIM or a compared network as a system: all runs on all folds of all tasks train at once."""
+"""AIM or a compared network as a system, and one that learns the score without the difficulty."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from data.store.arrays import Floats, Rows
-from models.aim import AimOutput
-from models.aim_config import AimSizes
-from models.build import NetworkConfig, build
-from models.layers import StackedLayers
-from models.stacked import StackData, predict_members
+from data.video import Record
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
+from models.stacked import predict_members
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
-from pipeline.recipes import TrainConfig
-from pipeline.systems.interface import HeldOut, Part, by_fold
+from pipeline.systems.baselines import difficulties
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, by_fold
 from pipeline.train import (
     SCORES,
-    Fitted,
     Normaliser,
     Stop,
     check_sizes,
     fit_members,
-    fit_normaliser,
+    label_table,
+    loss_epochs,
     run_members,
     sizes_of,
     stack_data,
@@ -36,87 +33,44 @@ from pipeline.train import (
 
 
 @dataclass(frozen=True)
-class AimSystem:
+class AimSystem(NetworkSystem):
     """AIM or a compared network: all runs on all folds of all tasks train at once; equal training parts train once.
 
-    Attributes:
-        name: shown in tables.
-        model: the network.
-        config: the recipe.
-        pool: train one network on all tasks of a fold, each task with its own normalisation and score range; else
-            each task on its own, as the paper does.
-        checkpoints: folder of the checkpoints for resuming, or None.
-        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
+    With `pool` one network trains on all tasks of a fold, each task with its own normalisation and score range; else
+    each task trains on its own, as in the paper.
     """
 
-    name: str
     model: NetworkConfig
-    config: TrainConfig
     pool: bool = False
-    checkpoints: Path | None = None
-    watch: tuple[int, ...] = ()
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; statistics come from each part's training rows. Raises as `check_sizes`."""
-        sizes, config = sizes_of(features), self.config
-        check_sizes(sizes, self.model)
-        learning = training_set(features, config)
+        check_sizes(features, self.model)
+        config, learning = self.config, training_set(features, self.config)
         more, groups = learning.features, self._groups(parts)
         first = {i: next(j for j in group if parts[j].task == parts[i].task) for group in groups for i in group}
         train = {i: learning.rows(parts[i].train) for i in set(first.values())}
-        fitted_to = {i: fit_normaliser(more, rows, config) for i, rows in train.items()}
+        fitted_to = {i: Normaliser.fit(more, rows, config) for i, rows in train.items()}
         normalisers = [fitted_to[first[i]] for i in range(len(parts))]
-        data = StackData.joined([stack_data(more, normalisers, _owners(more, parts, group)) for group in groups])
-        members = []
+        data = stack_data(more, normalisers, np.stack([_owners(more, parts, group) for group in groups]))
+        members, tests = [], [np.concatenate([parts[i].test for i in group]) for group in groups]
         for number, group in enumerate(groups):
             rows = np.concatenate([train[i] for i in group if first[i] == i])
-            members += run_members(rows, number, normalisers[group[0]], config, _test_rows(parts, group))
+            members += run_members(rows, number, normalisers[group[0]], config, tests[number])
         fitted = fit_members(
-            data, members, sizes, self.model, config,
+            data, members, self.model, config,
             watch=self.watch, checkpoints=self.checkpoints, progress=progress, stop=stop,
         )  # fmt: skip
-        return self._read(fitted, parts, groups, normalisers, sizes, data)
-
-    def cost(self, parts: Sequence[Part]) -> int:
-        """Rows that training on these parts passes through, over all networks and epochs."""
-        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
-        return self.config.runs * self.config.epochs * sum(rows.values())
-
-    def inner(self, runs: int) -> AimSystem:
-        """The same system with at most `runs` runs, for inner validation; it has its own folder of checkpoints."""
-        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
-        place = None if self.checkpoints is None else self.checkpoints / "inner"
-        return replace(self, config=fewer, checkpoints=place)
-
-    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
-        """Indices of the parts that share networks."""
-        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
-        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
-            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
-            groups.setdefault(learned, []).extend(group)
-        return list(groups.values())
-
-    def _read(
-        self,
-        fitted: Fitted,
-        parts: Sequence[Part],
-        groups: Sequence[Sequence[int]],
-        normalisers: Sequence[Normaliser],
-        sizes: AimSizes,
-        data: StackData,
-    ) -> HeldOut:
-        """Predictions of the trained networks for the test rows, in the units of the labels."""
         scores: dict[str, dict[int, Floats]] = {name: {} for name in SCORES}
         by_epoch: dict[int, Floats] = {}
-        runs = self.config.runs
+        net = build(self.model, sizes_of(features), Layers(config.runs))
         for number, group in enumerate(groups):
-            mine = slice(number * runs, (number + 1) * runs)
-            output = self._predict(
-                {n: v[mine] for n, v in fitted.state.items()}, sizes, data, number, _test_rows(parts, group)
-            )
+            mine = slice(number * config.runs, (number + 1) * config.runs)
+            net.load_state_dict({name: values[mine] for name, values in fitted.state.items()})
+            asked = torch.from_numpy(tests[number]).expand(config.runs, -1)
+            output = predict_members(net, data, torch.full((config.runs,), number), rows=asked)
             watched = torch.stack(fitted.watched[mine], dim=1)  # (epochs, runs, rows of the group)
             ends = np.cumsum([len(parts[i].test) for i in group])
             for i, end in zip(group, ends, strict=True):
@@ -127,26 +81,60 @@ class AimSystem:
                         scores[name][i] = normalisers[i].unscale(values[:, places].double().numpy(), column)
                 if self.watch:
                     by_epoch[i] = normalisers[i].unscale(watched[..., places].double().numpy(), 0)
-        in_order = {name: tuple(by_part[i] for i in sorted(by_part)) for name, by_part in scores.items()}
+        in_order = {name: tuple(values for _, values in sorted(by_part.items())) for name, by_part in scores.items()}
         return HeldOut(
             score=in_order["score"],
             execution=in_order["execution"],
             synchronisation=in_order["synchronisation"],
             losses=fitted.losses,
-            loss_epochs=fitted.loss_epochs,
+            loss_epochs=loss_epochs(config.epochs),
             by_epoch=tuple(by_epoch[i] for i in sorted(by_epoch)),
-            watched=self.watch,
         )
 
-    def _predict(self, state: dict[str, Tensor], sizes: AimSizes, data: StackData, fold: int, rows: Rows) -> AimOutput:
-        net = build(self.model, sizes, StackedLayers(self.config.runs))
-        net.load_state_dict(state)
-        folds, chosen = torch.full((self.config.runs,), fold), torch.from_numpy(rows).expand(self.config.runs, -1)
-        return predict_members(net, data, folds, rows=chosen)
+    def _groups(self, parts: Sequence[Part]) -> list[list[int]]:
+        """Indices of the parts that share networks."""
+        groups: dict[tuple[tuple[str, bytes], ...], list[int]] = {}
+        for group in by_fold(parts) if self.pool else [[i] for i in range(len(parts))]:
+            learned = tuple((parts[i].task, parts[i].train.tobytes()) for i in group)
+            groups.setdefault(learned, []).extend(group)
+        return list(groups.values())
 
 
-def _test_rows(parts: Sequence[Part], group: Sequence[int]) -> Rows:
-    return np.concatenate([parts[i].test for i in group])
+@dataclass(frozen=True)
+class TimesDifficulty(System):
+    """A network that learns score / difficulty; its prediction times the announced difficulty is the score."""
+
+    system: AimSystem
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the network."""
+        return self.system.name
+
+    def held_out(
+        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
+    ) -> HeldOut:
+        """See `System.held_out`."""
+        divided = replace(features, records=tuple(map(_without_difficulty, features.records)))
+        held, level = self.system.held_out(divided, parts, progress, stop), difficulties(features)
+        return replace(held, score=tuple(s * level[p.test] for s, p in zip(held.score, parts, strict=True)))
+
+    def cost(self, parts: Sequence[Part]) -> int:
+        """As of the network."""
+        return self.system.cost(parts)
+
+
+def can_divide(features: FeatureSet) -> bool:
+    """Whether every labelled performance has a difficulty above 0."""
+    labelled = np.isfinite(label_table(features.records)[:, 0])
+    return bool(labelled.any() and (difficulties(features)[labelled] > 0).all())
+
+
+def _without_difficulty(record: Record) -> Record:
+    labels = record.labels
+    if labels is None or labels.score is None:
+        return record
+    return replace(record, labels=replace(labels, score=labels.score / (labels.difficulty or 1.0)))
 
 
 def _owners(features: FeatureSet, parts: Sequence[Part], group: Sequence[int]) -> Rows:

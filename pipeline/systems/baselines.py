@@ -17,11 +17,7 @@ def training_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
 
 def duration(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
     """(m,) straight line through training scores over the logarithm of the duration."""
-    seconds = np.log(np.maximum(np.nan_to_num(features.duration, nan=1.0), 1e-3))
-    if np.ptp(seconds[train]) == 0:
-        return training_mean(features, train, test)
-    slope, offset = np.polyfit(seconds[train], _scores(features)[train], 1)
-    return np.asarray(slope * seconds[test] + offset)
+    return _line(np.log(np.maximum(np.nan_to_num(features.duration, nan=1.0), 1e-3)), features, train, test)
 
 
 def subject_mean(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
@@ -44,12 +40,7 @@ def random_scores(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -
 
 def difficulty_alone(features: FeatureSet, train: Rows, test: Rows, run: int = 0) -> Floats:
     """(m,) straight line through training scores over the announced difficulty; the mean where there is none."""
-    level, mean = difficulties(features), training_mean(features, train, test)
-    with_level = train[np.isfinite(level[train])]
-    if len(with_level) == 0 or np.ptp(level[with_level]) == 0:
-        return mean
-    slope, offset = np.polyfit(level[with_level], _scores(features)[with_level], 1)
-    return np.where(np.isfinite(level[test]), slope * level[test] + offset, mean)
+    return _line(difficulties(features), features, train, test)
 
 
 def difficulties(features: FeatureSet) -> Floats:
@@ -69,6 +60,15 @@ def trivial_baselines(features: FeatureSet) -> tuple[System, ...]:
     if not np.isfinite(difficulties(features)).any():
         return baselines
     return (*baselines, SimpleSystem("difficulty", difficulty_alone, baseline=True))
+
+
+def _line(values: Floats, features: FeatureSet, train: Rows, test: Rows) -> Floats:
+    """(m,) straight line through training scores over `values` (n,); the mean where a value is NaN or all are equal."""
+    mean, given = training_mean(features, train, test), train[np.isfinite(values[train])]
+    if len(given) == 0 or np.ptp(values[given]) == 0:
+        return mean
+    slope, offset = np.polyfit(values[given], _scores(features)[given], 1)
+    return np.where(np.isfinite(values[test]), slope * values[test] + offset, mean)
 
 
 def _scores(features: FeatureSet) -> Floats:

@@ -8,27 +8,32 @@ is only taken from systems that are clearly worse.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.splits import TIED, tied
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 from models.metrics import arithmetic_average, fisher_average, spearman
 from pipeline.features import FeatureSet
-from pipeline.observer import Steps
-from pipeline.systems.interface import Composed, HeldOut, Part, System
-from pipeline.systems.regressors import RegressionSystem, regression_systems, trial_regressions
-from pipeline.systems.selection import INNER_FOLDS, as_many_runs, by_outer, fold_names, inner_parts, inner_version
-from pipeline.train import Stop, label_table
+from pipeline.systems.descriptors import DESCRIPTORS
+from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.regressors import FittedRegression, RegressionSystem, regression_systems, trial_regressions
+from pipeline.systems.selection import INNER_RUNS, as_many_runs, by_outer, flattened, fold_names, inner_parts
+from pipeline.train import label_table
 
 Texts = NDArray[np.str_]
+
+T = TypeVar("T")
 
 COMBINED = "combined"
 BEST_SINGLE = "best single system by inner validation"
 """Names of the rows."""
+
+NETWORK = "AIM"
+"""What the network's weight is named in a `FittedCombination`."""
 
 SHRINKAGE = 5.0
 """Performances that speak for equal weights."""
@@ -55,7 +60,7 @@ def regressions_for(features: FeatureSet, kinds: Sequence[str]) -> tuple[Regress
 
 
 @dataclass(frozen=True)
-class Combined(Composed):
+class Combined(System):
     """The weighted mean of several systems.
 
     The training part of a fold, over all its tasks, is split into inner folds that keep apart what the protocol keeps
@@ -64,7 +69,7 @@ class Combined(Composed):
 
     Attributes:
         kinds: groups that stay on one side of an inner fold.
-        seed: of the inner folds, of which there are `folds`.
+        seed: of the inner folds.
         validate: False leaves out the inner validation: equal weights.
     """
 
@@ -72,14 +77,12 @@ class Combined(Composed):
     kinds: tuple[str, ...] = TIED
     seed: int = 0
     validate: bool = True
-    folds: int = INNER_FOLDS
     name: str = COMBINED
-    baseline: bool = False
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
         """Every candidate on the inner folds, then every candidate on every part."""
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        inside = [(inner_version(candidate), every) for candidate in self.candidates if every]
+        every = flattened(self._inner(features, parts))
+        inside = [(candidate.inner(INNER_RUNS), every) for candidate in self.candidates if every]
         return [*inside, *((candidate, parts) for candidate in self.candidates)]
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
@@ -87,7 +90,8 @@ class Combined(Composed):
 
         `HeldOut.inner` has the weights and the inner figures of each fold.
         """
-        count = len(self.candidates)
+        names = [candidate.name for candidate in self.candidates]
+        count = len(names)
         inner, last = self._inner(features, parts), held[-count:]
         inside = [by_outer(inner, [values.mean(0) for values in one.score]) for one in held[:-count]]
         weights, choices, best = {}, [], {}
@@ -96,9 +100,10 @@ class Combined(Composed):
             if inside and cuts:
                 predicted = [np.stack(each) for each in zip(*(one[fold] for one in inside), strict=True)]
                 gathered = InnerPredictions.gather(features, cuts, predicted, self.kinds)
-                weights[fold], figures = gathered.weights(), gathered.figures()
-                choices.append(self._choice(fold, weights[fold], figures))
-                best[fold] = int(np.argmax([figure["together"] or -2.0 for figure in figures[:-1]]))
+                choice = gathered.choice(names)
+                choices.append({"fold": fold, **choice})
+                weights[fold] = np.array(list(choice["weights"].values()))
+                best[fold] = int(np.argmax([choice["figures"][name]["together"] or -2.0 for name in names]))
         scores, single = [], []
         for i, part in enumerate(parts):
             runs = np.stack(as_many_runs([one.score[i] for one in last]))  # (candidates, runs, m)
@@ -108,36 +113,14 @@ class Combined(Composed):
             row for one, result in zip(self.candidates, last, strict=True) for row in ((one, result), *result.variants)
         ]
         if self.validate:
-            chosen = tuple(self.candidates[best[part.fold]].name for part in parts)
-            rows.append((_Named(BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
+            chosen = tuple(names[best[part.fold]] for part in parts)
+            rows.append((replace(self, name=BEST_SINGLE), HeldOut(as_many_runs(single), chosen=chosen)))
         return HeldOut(as_many_runs(scores), variants=tuple(rows), inner=tuple(choices))
 
     def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
         if not self.validate:
             return {name: [] for name in fold_names(parts)}
-        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
-
-    def _choice(self, fold: str, weights: Floats, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        named = [candidate.name for candidate in self.candidates]
-        return {
-            "fold": fold,
-            "weights": dict(zip(named, weights.tolist(), strict=True)),
-            "figures": dict(zip([*named, self.name], map(dict, figures), strict=True)),
-        }
-
-
-@dataclass(frozen=True)
-class _Named:
-    """A row of results that is no training of its own."""
-
-    name: str
-    baseline: bool = False
-
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """Never called: the row comes from `Combined.joined`."""
-        raise NotImplementedError(self.name)
+        return inner_parts(features, parts, self.kinds, self.seed)
 
 
 @dataclass(frozen=True)
@@ -172,8 +155,7 @@ class InnerPredictions:
 
     def take(self, chosen: Any) -> InnerPredictions:
         """The performances that a mask chooses."""
-        arrays = {name: getattr(self, name)[chosen] for name in _BY_ROW}
-        return InnerPredictions(**arrays, by_user=self.by_user)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in _BY_ROW})
 
     def weights(self) -> Floats:
         """(candidates,) weights of sum 1."""
@@ -197,6 +179,11 @@ class InnerPredictions:
         equal = [pull * np.eye(count), np.full((1, count), 1e3)]  # the last row makes the sum 1
         solved, _ = nnls(np.concatenate([*left, *equal]), np.concatenate([*right, np.full(count, pull / count), [1e3]]))
         return np.asarray(solved / solved.sum())
+
+    def choice(self, names: Sequence[str]) -> dict[str, Any]:
+        """Weights and figures by the names of the candidates, as JSON types; figures of `COMBINED` are the last."""
+        figures = dict(zip([*names, COMBINED], self.figures(), strict=True))
+        return {"weights": dict(zip(names, self.weights().tolist(), strict=True)), "figures": figures}
 
     def crossed(self) -> Floats:
         """(n,) the combination, weighted for each inner fold by the other inner folds."""
@@ -237,6 +224,83 @@ class InnerPredictions:
             for user in _groups(self.users)
         ]
         return arithmetic_average(each).value
+
+
+@dataclass(frozen=True)
+class FittedCombination:
+    """A combination as a run folder holds it: a network's score averaged with those of fitted regressions."""
+
+    names: tuple[str, ...]  # of the network, then of the regressions
+    weights: Floats  # (1 + k,), of sum 1
+    regressions: tuple[FittedRegression, ...]  # k
+
+    @classmethod
+    def fit(
+        cls, features: FeatureSet, rows: Rows, systems: Sequence[RegressionSystem], weights: Floats | None = None
+    ) -> FittedCombination:
+        """Regressions of the labelled performances `rows`; equal weights unless given.
+
+        All tasks are one here, as they are for the network of a run: a new video does not name its task.
+        """
+        part = without_tasks(features)
+        tables = _tables(part, systems)
+        fitted = tuple(system.fit(part, rows, tables[system.describe]) for system in systems)
+        names = (NETWORK, *(system.name for system in systems))
+        return cls(names, np.full(len(names), 1 / len(names)) if weights is None else weights, fitted)
+
+    def others(self, features: FeatureSet) -> Floats:
+        """(k, n) scores of the regressions, each performance computed alone."""
+        part = without_tasks(features)
+        tables = _tables(part, self.regressions)
+        return np.stack([one.predict(part, tables[one.describe]) for one in self.regressions])
+
+    def combine(self, network: Floats, others: Floats) -> Floats:
+        """(..., n) weighted mean of the network's scores (..., n) and the regressions' (k, n)."""
+        total = self.weights[0] * network
+        for weight, values in zip(self.weights[1:], others, strict=True):  # no matrix product: bits depend on its size
+            total = total + weight * values
+        return np.asarray(total)
+
+    def description(self) -> dict[str, Any]:
+        """Everything but the arrays, as JSON types."""
+        return {
+            "names": list(self.names),
+            "weights": self.weights.tolist(),
+            "regressions": [one.description() for one in self.regressions],
+        }
+
+    def arrays(self) -> dict[str, Floats]:
+        """The numbers of the regressions by `<place>.<name>`."""
+        return {f"{i}.{name}": v for i, one in enumerate(self.regressions) for name, v in one.arrays().items()}
+
+    @classmethod
+    def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedCombination:
+        """The combination that `description` and `arrays` came from; ValueError and others where they do not fit."""
+        regressions = tuple(
+            FittedRegression.from_arrays(one, part_of(arrays, f"{i}."))
+            for i, one in enumerate(description["regressions"])
+        )
+        names, weights = tuple(map(str, description["names"])), np.array(description["weights"], dtype=np.float64)
+        if not len(names) == len(weights) == len(regressions) + 1 or not np.isfinite(weights).all():
+            raise ValueError("a combination's weights do not fit its regressions")
+        return cls(names, weights, regressions)
+
+
+def part_of(values: Mapping[str, T], prefix: str) -> dict[str, T]:
+    """The values whose names begin with `prefix`, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
+def _tables(
+    features: FeatureSet, regressions: Sequence[RegressionSystem] | Sequence[FittedRegression]
+) -> dict[str, Floats]:
+    """The descriptors that regressions read, each made once."""
+    return {name: DESCRIPTORS[name](features) for name in dict.fromkeys(one.describe for one in regressions)}
+
+
+def without_tasks(features: FeatureSet) -> FeatureSet:
+    """The same performances as of one task."""
+    return replace(features, records=tuple(replace(record, task="") for record in features.records))
 
 
 _BY_ROW = ("values", "true", "tasks", "users", "folds", "bundles")

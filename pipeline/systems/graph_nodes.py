@@ -4,34 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from extractors.timesteps.pose_points import POINTS
 from models.comparisons import Nodes
 from pipeline.features import FeatureSet
 
-JOINTS = (
-    "head",
-    *(
-        f"{side}_{part}"
-        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-        for side in ("left", "right")
-    ),
-)
-"""Body parts by the names that the pose channels use."""
+SIDES = ("left", "right")
+
+LIMBS = (("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 
 BONES = (
-    ("head", "left_shoulder"),
-    ("head", "right_shoulder"),
-    ("left_shoulder", "right_shoulder"),
-    ("left_hip", "right_hip"),
-    *(
-        (f"{side}_{a}", f"{side}_{b}")
-        for a, b in (("shoulder", "hip"), ("hip", "knee"), ("knee", "ankle"))
-        for side in ("left", "right")
-    ),
-    *(
-        (f"{side}_{a}", f"{side}_{b}")
-        for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
-        for side in ("left", "right")
-    ),
+    *(("head", f"{side}_shoulder") for side in SIDES),
+    *((f"left_{part}", f"right_{part}") for part in ("shoulder", "hip")),
+    *((f"{side}_{a}", f"{side}_{b}") for a, b in LIMBS for side in SIDES),
 )
 
 
@@ -61,21 +45,19 @@ def graph(features: FeatureSet) -> tuple[Nodes, Nodes, tuple[tuple[int, int], ..
 def _nodes(names: Sequence[str], count: int) -> dict[str, tuple[int, ...]]:
     nodes: dict[str, dict[str, int]] = {}
     for index, name in enumerate(names):
-        joint = next((part for part in name.split(".") if part in JOINTS), None)
+        joint = next((part for part in name.split(".") if part in POINTS), None)
         side = name.split("_")[0]
         if joint is not None and not name.startswith("angle"):
             nodes.setdefault(joint, {})[name.replace(joint, "*")] = index
-        elif joint is None and side in ("left", "right"):
+        elif joint is None and side in SIDES:
             nodes.setdefault(side, {})[name.removeprefix(side)] = index
-    if not nodes:
-        return {"all": tuple(range(count))}
-    common = set.intersection(*(set(channels) for channels in nodes.values()))
+    common = set.intersection(*map(set, nodes.values())) if nodes else set()
     if not common:
         return {"all": tuple(range(count))}
     return {node: tuple(channels[key] for key in sorted(common)) for node, channels in nodes.items()}
 
 
 def _bones(nodes: list[str]) -> list[tuple[int, int]]:
-    if set(nodes) <= {"left", "right"}:
+    if set(nodes) <= set(SIDES):
         return [(0, 1)] if len(nodes) == 2 else []
     return [(nodes.index(a), nodes.index(b)) for a, b in BONES if a in nodes and b in nodes]

@@ -1,21 +1,24 @@
-"""The interface of systems that an evaluation compares: they learn from a training part and predict a test part.
-
-AIM with any settings is a `System`, and so are the trivial baselines (`pipeline.systems.baselines`) and the other
-systems of the paper's tables (`models.comparisons`).
-"""
+"""The interface of systems that an evaluation compares: they learn from a training part and predict a test part."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from data.store.arrays import Floats, Rows
+from models.comparisons import NetworkConfig
+from models.methods import MethodConfig
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
+from pipeline.recipes import TrainConfig
 from pipeline.train import Stop
+
+ROW_COST = 10
+"""Cost of a training row for a system without networks."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,6 @@ class HeldOut:
         loss_epochs: which epochs those are.
         chosen: for a system that selects among others, the name of the selected one per part.
         by_epoch: one (epochs watched, runs, m) array per part: the score at every watched epoch, or empty.
-        watched: which epochs those are, counted from 1.
         variants: further rows of the same training, each with its system.
         inner: for a combination, the choice for each fold, as JSON types (`pipeline.systems.combination.Combined`).
         deviation: one (runs, m) array per part: predicted standard deviation of the score, or empty.
@@ -64,7 +66,6 @@ class HeldOut:
     loss_epochs: tuple[int, ...] = ()
     chosen: tuple[str, ...] = ()
     by_epoch: tuple[Floats, ...] = ()
-    watched: tuple[int, ...] = ()
     variants: tuple[tuple[System, HeldOut], ...] = ()
     inner: tuple[dict[str, Any], ...] = ()
     deviation: tuple[Floats, ...] = ()
@@ -79,42 +80,67 @@ def errors_and_deviations(held: HeldOut, part: int, true: Floats) -> tuple[Float
     return np.abs(held.score[part].mean(0) - true), np.sqrt(np.square(held.deviation[part]).mean(0))
 
 
-class System(Protocol):
-    """Learns from training parts and predicts test parts; never reads a label of a test part."""
+class System:
+    """Learns from training parts and predicts test parts; never reads a label of a test part.
 
-    @property
-    def name(self) -> str:
-        """Shown in tables."""
+    A subclass defines `held_out`, or `trainings` and `joined` where it consists of several trainings, none of which
+    needs the result of another.
+    """
 
-    @property
-    def baseline(self) -> bool:
-        """Whether it needs no video: a reference for every other result."""
+    name: str  # shown in tables
+    baseline: bool = False  # whether it needs no video: a reference for every other result
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """Train on each part's training rows and predict its test rows. Raises Cancelled after `stop`."""
-
-
-@runtime_checkable
-class Composed(Protocol):
-    """A system that consists of several trainings, none of which needs the result of another.
-
-    The class need not be a base class; one that is gives `held_out`.
-    """
-
-    def held_out(
-        self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
-    ) -> HeldOut:
-        """See `System.held_out`: one training after the other."""
         held = [system.held_out(features, on, progress, stop) for system, on in self.trainings(features, parts)]
         return self.joined(features, parts, held)
 
     def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> Sequence[tuple[System, Sequence[Part]]]:
-        """The trainings; none where it is one training itself."""
+        """The trainings that it consists of; none where it is one training itself."""
+        return ()
 
     def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
         """The system's predictions, from those of its trainings in their order."""
+        raise NotImplementedError
+
+    def cost(self, parts: Sequence[Part]) -> int:
+        """Expected time of training on these parts, in units of one training row of one network and epoch."""
+        return ROW_COST * sum(len(part.train) for part in parts)
+
+    def inner(self, runs: int) -> System:
+        """The system for inner validation of others: with at most `runs` networks where it is made of networks."""
+        return self
+
+
+@dataclass(frozen=True)
+class NetworkSystem(System):
+    """A system whose networks train by a recipe.
+
+    Attributes:
+        name: shown in tables.
+        model: the network.
+        config: the recipe.
+        checkpoints: folder of the checkpoints for resuming, or None.
+        watch: epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`.
+    """
+
+    name: str
+    model: NetworkConfig | MethodConfig
+    config: TrainConfig
+    checkpoints: Path | None = None
+    watch: tuple[int, ...] = ()
+
+    def cost(self, parts: Sequence[Part]) -> int:
+        """See `System.cost`; equal training parts train once."""
+        rows = {(part.task, part.train.tobytes()): len(part.train) for part in parts}
+        return self.config.runs * self.config.epochs * sum(rows.values())
+
+    def inner(self, runs: int) -> NetworkSystem:
+        """See `System.inner`; it has its own folder of checkpoints."""
+        fewer = self.config.model_copy(update={"runs": min(runs, self.config.runs)})
+        return replace(self, config=fewer, checkpoints=self.checkpoints and self.checkpoints / "inner")
 
 
 def by_fold(parts: Sequence[Part]) -> list[list[int]]:
@@ -124,19 +150,12 @@ def by_fold(parts: Sequence[Part]) -> list[list[int]]:
 
 
 @dataclass(frozen=True)
-class SimpleSystem:
-    """A system that handles one part at a time.
-
-    Attributes:
-        name: shown in tables.
-        predict: (features, training rows, test rows, run) to (m,) predictions.
-        runs: repetitions, for systems that draw at random.
-        baseline: see `System.baseline`.
-    """
+class SimpleSystem(System):
+    """A system that handles one part at a time, with a function."""
 
     name: str
-    predict: Callable[[FeatureSet, Rows, Rows, int], Floats]
-    runs: int = 1
+    predict: Callable[[FeatureSet, Rows, Rows, int], Floats]  # features, training rows, test rows, run: (m,) scores
+    runs: int = 1  # repetitions, for systems that draw at random
     baseline: bool = False
 
     def held_out(
@@ -150,14 +169,3 @@ class SimpleSystem:
             if progress is not None:
                 progress(number + 1, len(parts))
         return HeldOut(tuple(scores))
-
-    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
-        """One for each task where there are several (`Composed`)."""
-        tasks = dict.fromkeys(part.task for part in parts)
-        return [(self, [part for part in parts if part.task == task]) for task in tasks] if len(tasks) > 1 else []
-
-    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
-        """The tasks' predictions in the order of the parts."""
-        tasks = dict.fromkeys(part.task for part in parts)
-        by_task = {task: iter(held_out.score) for task, held_out in zip(tasks, held, strict=True)}
-        return HeldOut(tuple(next(by_task[part.task]) for part in parts))

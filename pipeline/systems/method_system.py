@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
@@ -30,19 +28,19 @@ from torch import Tensor
 from data.errors import Cancelled
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
-from models.layers import StackedLayers
-from models.methods import Labelled, Method, MethodConfig, MethodKind, MethodOutput, build_method
+from models.layers import Layers
+from models.methods import Labelled, MethodConfig, MethodKind, MethodOutput, build_method, take_rows
 from models.stacked import MemberDropout
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
 from pipeline.systems.baselines import difficulties
-from pipeline.systems.interface import HeldOut, Part
-from pipeline.train import Stop, fit_normaliser, label_table, stack_data, training_set
-from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pipeline.train.fit import CORES
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part
+from pipeline.train import Normaliser, Stop, label_table, loss_epochs, stack_data, training_set
+from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
+from pipeline.train.fit import Report, cores, in_threads
 from pipeline.train.normalise import SCALE
-from pipeline.train.stack import HISTORY, Member, draw_batches
+from pipeline.train.stack import Member, draw_batches
 
 EPOCHS = 100
 """Epochs of all methods, or fewer where the recipe has fewer."""
@@ -101,148 +99,105 @@ def _middle(judges: Floats, dropped: int) -> Floats:
     return np.asarray(np.sort(judges, axis=-1)[..., dropped : judges.shape[-1] - dropped].sum(-1))
 
 
-@dataclass(frozen=True)
-class _Extras:
-    """Further labels of n performances: judges (n, J) NaN where unknown, difficulty (n,) NaN where unknown.
+def judges_of(features: FeatureSet) -> Floats:
+    """(n, J) scores of single judges, NaN where unknown.
 
     Where panels differ in size, each is reduced to as many middle judges, sorted, as the smallest has.
     """
-
-    judges: Floats
-    difficulty: Floats
-
-    @classmethod
-    def of(cls, features: FeatureSet) -> _Extras:
-        given = [record.labels.judges if record.labels else () for record in features.records]
-        sizes = {len(one) for one in given if one}
-        count = min(sizes, default=0)
-        if len(sizes) > 1:
-            given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
-        judges = np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
-        return cls(judges, difficulties(features))
+    given = [record.labels.judges if record.labels else () for record in features.records]
+    sizes = {len(one) for one in given if one}
+    count = min(sizes, default=0)
+    if len(sizes) > 1:
+        given = [tuple(sorted(one))[(len(one) - count) // 2 :][:count] for one in given]
+    return np.array([one or [np.nan] * count for one in given]).reshape(len(given), count)
 
 
 def has_judges(features: FeatureSet) -> bool:
     """Whether every labelled performance has the scores of single judges, as MUSDL needs."""
     labelled = np.isfinite(label_table(features.records)[:, 0])
-    judges = _Extras.of(features).judges[labelled]
+    judges = judges_of(features)[labelled]
     return bool(judges.size and np.isfinite(judges).all())
 
 
 @dataclass(frozen=True)
-class _Scored:
-    """What one part's training gave, in the units of the labels: (epochs watched, runs, m) each, and its losses."""
+class MethodSystem(NetworkSystem):
+    """A method as a system; the module's docstring says what it takes of the recipe. Finished folds are kept."""
 
-    score: Floats
-    deviation: Floats
-    losses: Floats
-
-
-@dataclass(frozen=True)
-class MethodSystem:
-    """A method as a system; the module's docstring says what it takes of the recipe."""
-
-    name: str
     model: MethodConfig
-    config: TrainConfig
-    checkpoints: Path | None = None  # folder in which finished folds are kept for resuming
-    watch: tuple[int, ...] = ()  # epochs, counted from 1, whose predictions are kept in `HeldOut.by_epoch`
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> HeldOut:
         """See `System.held_out`; statistics, exemplars and the judges' rule come from each part's training rows."""
         learning = training_set(features, self.config)
-        aborted = threading.Event()
-
-        def stopping() -> bool:
-            return aborted.is_set() or (stop is not None and stop())
-
-        def run(train: bytes) -> _Scored:
-            tests = np.concatenate([parts[i].test for i in groups[train]])
-            return self._part(learning.features, learning.rows(parts[groups[train][0]].train), tests, stopping)
-
-        groups: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
+        by_rows: dict[bytes, list[int]] = {}  # parts with the same training rows share networks
         for i, part in enumerate(parts):
-            groups.setdefault(part.train.tobytes(), []).append(i)
-        workers = min(CORES.get() or torch.get_num_threads(), len(groups))
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(run, train) for train in groups]
-            try:
-                for done, future in enumerate(as_completed(futures), start=1):
-                    future.result()
-                    if progress is not None:
-                        progress(done, len(futures))
-            except BaseException:
-                aborted.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        scored = [future.result() for future in futures]
+            by_rows.setdefault(part.train.tobytes(), []).append(i)
+        groups = list(by_rows.values())
+
+        def run(number: int, report: Report, stopping: Stop) -> tuple[Floats, Floats, Floats]:
+            mine = [parts[i] for i in groups[number]]
+            tests = np.concatenate([part.test for part in mine])
+            return self._part(learning.features, learning.rows(mine[0].train), tests, report, stopping)
+
+        workers = min(cores(), len(groups))
+        scored = in_threads(run, len(groups), self.config.epochs, progress, stop, workers=workers, threads=1)
         scores: dict[int, Floats] = {}
         deviations: dict[int, Floats] = {}
-        for one, group in zip(scored, groups.values(), strict=True):
+        for (score, deviation, _), group in zip(scored, groups, strict=True):
             ends = np.cumsum([len(parts[i].test) for i in group])[:-1]
-            scores |= dict(zip(group, np.split(one.score, ends, axis=-1), strict=True))
-            deviations |= dict(zip(group, np.split(one.deviation, ends, axis=-1), strict=True))
+            scores |= dict(zip(group, np.split(score, ends, axis=-1), strict=True))
+            deviations |= dict(zip(group, np.split(deviation, ends, axis=-1), strict=True))
         return HeldOut(
             score=tuple(scores[i][-1] for i in range(len(parts))),
-            losses=np.concatenate([one.losses for one in scored], axis=1),
-            loss_epochs=self._loss_epochs(),
+            losses=np.concatenate([losses for _, _, losses in scored], axis=1),
+            loss_epochs=loss_epochs(self.config.epochs),
             by_epoch=tuple(scores[i] for i in range(len(parts))) if self.watch else (),
-            watched=self.watch,
             deviation=tuple(deviations[i][-1] for i in range(len(parts))) if self.model.kind == "rica2" else (),
         )
 
-    def cost(self, parts: Sequence[Part]) -> int:
-        """Rows that training on these parts passes through, over all networks and epochs."""
-        rows = {part.train.tobytes(): len(part.train) for part in parts}
-        return self.config.runs * self.config.epochs * sum(rows.values())
+    def _part(
+        self, features: FeatureSet, train: Rows, test: Rows, report: Report, stop: Stop
+    ) -> tuple[Floats, Floats, Floats]:
+        """Scores and deviations (epochs watched, runs, m) of `test` in the units of the labels, and training losses.
 
-    def inner(self, runs: int) -> MethodSystem:
-        """The same system with at most `runs` runs, for inner validation."""
-        return replace(self, config=self.config.model_copy(update={"runs": min(runs, self.config.runs)}))
-
-    def _loss_epochs(self) -> tuple[int, ...]:
-        every = max(1, self.config.epochs // HISTORY)
-        return tuple(e for e in range(1, self.config.epochs + 1) if e % every == 0 or e == self.config.epochs)
-
-    def _part(self, features: FeatureSet, train: Rows, test: Rows, stop: Stop) -> _Scored:
-        """Train on `train` and score `test`, unless a checkpoint has the result."""
-        extras, normaliser = _Extras.of(features), fit_normaliser(features, train, self.config)
+        Trains on `train`, unless a checkpoint has the result.
+        """
+        normaliser = Normaliser.fit(features, train, self.config)
         rows = np.concatenate([train, test])
         data = stack_data(features.take(rows), [normaliser])
         count, size = len(train), self.config.runs
         steps = _steps(data.inputs, count)
-        judges = extras.judges[train] if self.model.kind == "musdl" else np.zeros((count, 0))
+        judges = judges_of(features)[train] if self.model.kind == "musdl" else np.zeros((count, 0))
         low, span = (judges.min(), max(float(np.ptp(judges)), 1e-9)) if judges.size else (0.0, 1.0)
         scaled = torch.from_numpy((judges - low) / span * SCALE).float()
         bank = Labelled(
             steps[:, :count].expand(size, -1, -1, -1), data.targets[:, :count, 0].expand(size, -1),
             scaled.expand(size, -1, -1),
         )  # fmt: skip
-        level = extras.difficulty[rows]
+        level = difficulties(features)[rows]
         place, identity = self._place([*vars(bank).values(), steps, torch.from_numpy(level)], train)
-        done = None if place is None else read_checkpoint(place, identity)
-        if done is None:
-            done = Checkpoint(identity, self.config.epochs, self._train(bank, steps[:, count:], level, train, stop))
-            if place is not None:
-                write_checkpoint(place, done)
-        values = {name: tensor.double().numpy() for name, tensor in done.tensors.items()}
+        done = read_checkpoint(place, identity)
+        tensors = done[1] if done else self._train(bank, steps[:, count:], level, train, report, stop)
+        if place is not None and done is None:
+            write_checkpoint(place, identity, self.config.epochs, tensors)
+        values = {name: tensor.double().numpy() for name, tensor in tensors.items()}
         score = normaliser.unscale(values["score"], 0)
         if self.model.kind == "musdl":
             levels = np.where(np.isfinite(level), level, 1.0)
             rule = JudgesRule.fit(judges, levels[:count], label_table(features.records)[train, 0])
             score = rule(values["judges"] / SCALE * span + low, levels[count:])
-        return _Scored(score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"])
+        return score, normaliser.unscale(values["deviation"], 0, shift=False), values["losses"]
 
-    def _train(self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, stop: Stop) -> dict[str, Tensor]:
+    def _train(
+        self, bank: Labelled, asked: Tensor, level: Floats, train: Rows, report: Report, stop: Stop
+    ) -> dict[str, Tensor]:
         """Losses and, of every watched epoch, the predictions for `asked` (1, m, T, F), in the training scale."""
         config, (size, count) = self.config, bank.score.shape
         base = [config.seed, zlib.crc32(train.tobytes())]
         seeds = np.random.SeedSequence(base).generate_state(size)
         members = [Member(run, 0, np.arange(count), int(seed)) for run, seed in enumerate(seeds)]
-        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], StackedLayers(size))
+        net = build_method(self.model, asked.shape[-1], bank.judges.shape[-1], Layers(size))
         net.start([torch.Generator().manual_seed(member.seed) for member in members], bank.score[0])
         optimizer = torch.optim.AdamW(
             net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
@@ -254,13 +209,27 @@ class MethodSystem:
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate(epoch)
             generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in members]
-            loss = _epoch(net, optimizer, bank, level[:count], members, generators, config.batch)
-            if epoch + 1 in self._loss_epochs():
-                losses.append(loss)
+            batches = draw_batches(members, generators, config.batch)
+            total = torch.zeros(size)
+            for rows, counts in batches:
+                chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
+                partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
+                x = bank
+                if len(batches) > 1:
+                    x = Labelled(*(take_rows(values, torch.from_numpy(chosen)) for values in vars(bank).values()))
+                drop = MemberDropout(generators, [chosen.shape[1]] * size)
+                loss = net.loss(x, torch.from_numpy(partners), drop)
+                optimizer.zero_grad(set_to_none=True)
+                loss.sum().backward()
+                optimizer.step()
+                total += loss.detach()
+            if epoch + 1 in loss_epochs(config.epochs):
+                losses.append(total / len(batches))
             if epoch + 1 in watched:
                 with torch.no_grad():
                     drop = MemberDropout(_fresh(members), [len(level) - count] * size)
                     kept.append(net.predict(asked.expand(size, -1, -1, -1), bank, voters, drop))
+            report(epoch + 1)
             if stop():
                 raise Cancelled
         named = {name: [getattr(one, name) for one in kept] for name in ("score", "deviation", "judges")}
@@ -275,36 +244,6 @@ class MethodSystem:
             whole.update(repr(tuple(tensor.shape)).encode() + tensor.contiguous().numpy().tobytes())
         digest = whole.hexdigest()
         return None if self.checkpoints is None else self.checkpoints / f"part-{digest[:16]}.safetensors", digest
-
-
-def _epoch(
-    net: Method,
-    optimizer: torch.optim.Optimizer,
-    bank: Labelled,
-    level: Floats,
-    members: Sequence[Member],
-    generators: Sequence[np.random.Generator],
-    batch: int,
-) -> Tensor:
-    """One pass over the training part; mean loss (M,)."""
-    batches = draw_batches(members, generators, batch)
-    total = torch.zeros(len(members))
-    for rows, counts in zip(batches.rows, batches.counts, strict=True):
-        chosen = rows[:, : int(counts[0])]  # members of a part have batches of one size
-        partners = np.stack([_partners(level[mine], g) for mine, g in zip(chosen, generators, strict=True)])
-        x = bank if len(batches.rows) == 1 else _take(bank, torch.from_numpy(chosen))
-        drop = MemberDropout(generators, [chosen.shape[1]] * len(members))
-        loss = net.loss(x, torch.from_numpy(partners), drop)
-        optimizer.zero_grad(set_to_none=True)
-        loss.sum().backward()
-        optimizer.step()
-        total += loss.detach()
-    return total / len(batches.rows)
-
-
-def _take(bank: Labelled, rows: Tensor) -> Labelled:
-    members = torch.arange(len(rows)).unsqueeze(1)
-    return Labelled(bank.steps[members, rows], bank.score[members, rows], bank.judges[members, rows])
 
 
 def _partners(level: Floats, generator: np.random.Generator) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ the real JIGSAWS that have seen its test folds (CHANGELOG, issue 13). Inner vali
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from data.store.arrays import Floats, Rows
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.systems.descriptors import DESCRIPTORS
-from pipeline.systems.interface import HeldOut, Part, by_fold
+from pipeline.systems.interface import HeldOut, Part, System, by_fold
 from pipeline.train import Stop, label_table
 
 Kernel = Literal["linear", "poly", "rbf", "nearest"]
@@ -127,9 +127,7 @@ class FittedRegression:
 
     def description(self) -> dict[str, Any]:
         """Everything but the arrays, as JSON types."""
-        return {name: getattr(self, name) for name in ("describe", "kernel")} | {
-            name: list(getattr(self, name)) for name in ("tasks", "indicators")
-        }
+        return {name: getattr(self, name) for name in _TEXTS}
 
     @classmethod
     def from_arrays(cls, description: Mapping[str, Any], arrays: Mapping[str, Floats]) -> FittedRegression:
@@ -147,17 +145,15 @@ class FittedRegression:
         return cls(**named, **numbers | {name: float(numbers[name]) for name in ("gamma", "bias")})
 
 
-_NUMBERS = tuple(
-    field.name for field in fields(FittedRegression) if field.name not in ("describe", "kernel", "tasks", "indicators")
-)
-
+_TEXTS = ("describe", "kernel", "tasks", "indicators")
+_NUMBERS = tuple(field.name for field in fields(FittedRegression) if field.name not in _TEXTS)
 
 _KERNELS: Mapping[str, Kernel] = {"ridge": "linear", "ridge by user": "linear", "nearest": "nearest", "process": "rbf"}
 """Kernels by model; that of a support vector regression is a setting."""
 
 
 @dataclass(frozen=True)
-class RegressionSystem:
+class RegressionSystem(System):
     """A regression as a system.
 
     Attributes:
@@ -178,7 +174,6 @@ class RegressionSystem:
     c: float = 10.0
     epsilon: float = 0.1
     pool: bool = False
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
@@ -203,17 +198,17 @@ class RegressionSystem:
         records = [features.records[row] for row in firsts]
         tasks = [record.task for record in records]
         names = tuple(dict.fromkeys(tasks))
-        rows_of = [np.array([one == task for one in tasks]) for task in names]
-        whole = [np.ones(len(tasks), dtype=bool)]
-        ranked = self.scaling == "rank"
-        apart = rows_of if self.scaling in ("task", "rank") else whole
+        apart = [np.ones(len(tasks), dtype=bool)]
+        if self.scaling in ("task", "rank"):
+            apart = [np.array([one == task for one in tasks]) for task in names]
+        ranks = RANKS if self.scaling == "rank" else RANKS[:0]
         empty = FittedRegression(
             describe=self.describe,
             kernel=_KERNELS.get(self.model, self.kernel),
             tasks=names if len(apart) > 1 else ("",),
             centre=np.stack([values[mine].mean(0) for mine in apart]),
             spread=np.stack([_spread(values[mine]) for mine in apart]),
-            knots=np.stack([np.quantile(values[mine], RANKS if ranked else [], axis=0) for mine in apart]),
+            knots=np.stack([np.quantile(values[mine], ranks, axis=0) for mine in apart]),
             score=np.array([_moments(scores[mine], in_range=self.scaling == "range") for mine in apart]),
             indicators=names if len(names) > 1 and self.pool and self.scaling != "task" else (),
             anchors=np.zeros((0, 0)),
@@ -224,8 +219,7 @@ class RegressionSystem:
         x = empty.inputs(values, tasks)
         shift, scale = np.array([empty._of_task(empty.score, task) for task in tasks]).T
         users = [record.groups.get("subject", "") for record in records]
-        numbers = self._solve(x, (scores - shift) / scale, users)
-        return FittedRegression(**{field.name: getattr(empty, field.name) for field in fields(empty)} | numbers)
+        return replace(empty, **self._solve(x, (scores - shift) / scale, users))
 
     def _solve(self, x: Floats, y: Floats, users: Sequence[str]) -> dict[str, Any]:
         """Anchors, weights, gamma and bias."""
@@ -240,9 +234,6 @@ class RegressionSystem:
             by_user = self.model != "ridge" and len(set(users)) > 2
             slopes, bias = _ridge_by_user(x, y, np.array(users)) if by_user else _ridge(x, y)
             return {"anchors": slopes[None], "weights": np.ones(1), "bias": bias}
-        return self._support_vectors(x, y)
-
-    def _support_vectors(self, x: Floats, y: Floats) -> dict[str, Any]:
         from sklearn.svm import SVR
 
         fitted = SVR(kernel=self.kernel, C=self.c, epsilon=self.epsilon, gamma="scale").fit(x, y)

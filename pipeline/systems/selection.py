@@ -1,24 +1,27 @@
-"""Selects among systems by inner validation, on the training part only."""
+"""Selects systems and epochs by inner validation, on the training part only.
+
+The paper does not name the epoch of its results, and public code of this field often takes the best one on the test
+part. Here the last epoch is the result; the chosen epoch and, on request, the best on the test part are further rows.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
 from data.splits import TIED, kfold, tied
-from data.store.arrays import Floats
+from data.store.arrays import Floats, Rows
 from models.metrics import fisher_average, spearman
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
-from pipeline.systems.interface import HeldOut, Part, System
+from pipeline.systems.interface import HeldOut, NetworkSystem, Part, System, errors_and_deviations
 from pipeline.train import Stop, label_table
 
 T = TypeVar("T")
-
 
 INNER_FOLDS = 3
 """Number of inner folds of a training part."""
@@ -26,9 +29,15 @@ INNER_FOLDS = 3
 INNER_RUNS = 2
 """Most networks per candidate and inner fold: selection needs fewer than the final result."""
 
+WATCHED = 20
+"""About this many epochs, evenly spread, can be chosen."""
+
+CHOSEN, ORACLE = "epoch by inner validation", "best epoch on the test part (oracle)"
+"""Name endings of the rows."""
+
 
 @dataclass(frozen=True)
-class Selected:
+class Selected(System):
     """For every outer fold the candidate that ranks best inside its training part.
 
     The training part of a fold (over all its tasks) is split into inner folds; every candidate trains on the inner
@@ -38,15 +47,13 @@ class Selected:
     Attributes:
         kinds: groups that stay on one side of an inner fold, as in the outer protocol (("subject",) for
             leave-one-user-out).
-        folds: inner folds; fewer where there are fewer independent groups.
+        seed: of the inner folds.
     """
 
     name: str
     candidates: tuple[System, ...]
     kinds: tuple[str, ...] = TIED
-    folds: int = INNER_FOLDS
     seed: int = 0
-    baseline: bool = False
 
     def held_out(
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
@@ -65,27 +72,109 @@ class Selected:
         self, features: FeatureSet, parts: Sequence[Part], progress: Steps | None = None, stop: Stop | None = None
     ) -> list[str]:
         """Name of the best candidate for each part; the first where the training part cannot be split."""
-        every = [part for inner in self._inner(features, parts).values() for part in inner]
-        tried = self.candidates if every else ()
-        return self._best(features, parts, [inner_version(c).held_out(features, every, progress, stop) for c in tried])
+        inner, true = inner_parts(features, parts, self.kinds, self.seed), label_table(features.records)[:, 0]
+        rhos: dict[str, dict[str, float]] = {fold: {} for fold, cuts in inner.items() if cuts}
+        for candidate in self.candidates if rhos else ():
+            held = candidate.inner(INNER_RUNS).held_out(features, flattened(inner), progress, stop)
+            means = by_outer(inner, [scores.mean(0) for scores in held.score])
+            for fold, values in rhos.items():
+                values[candidate.name] = sortable(agreement(list(zip(inner[fold], means[fold], strict=True)), true))
+        best = {fold: max(values, key=values.__getitem__) for fold, values in rhos.items()}
+        return [best.get(part.fold, self.candidates[0].name) for part in parts]
 
-    def _inner(self, features: FeatureSet, parts: Sequence[Part]) -> dict[str, list[Part]]:
-        return inner_parts(features, parts, kinds=self.kinds, folds=self.folds, seed=self.seed)
 
-    def _best(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> list[str]:
-        """Name of the candidate that ranks best for each part; `held` are their predictions on the inner folds."""
-        first = self.candidates[0].name
-        if not held:
-            return [first] * len(parts)
-        true, inner = label_table(features.records)[:, 0], self._inner(features, parts)
-        values: dict[str, dict[str, float]] = {name: {} for name in inner}
-        for candidate, predicted in zip(self.candidates, held, strict=True):
-            means = by_outer(inner, [scores.mean(0) for scores in predicted.score])
-            for name in values:
-                mine = list(zip(inner[name], means[name], strict=True))
-                values[name][candidate.name] = sortable(agreement(mine, true))
-        best = {name: max(rhos, key=rhos.__getitem__) for name, rhos in values.items() if inner[name]}
-        return [best.get(part.fold, first) for part in parts]
+def watched_epochs(epochs: int) -> tuple[int, ...]:
+    """The epochs, counted from 1, that can be chosen, including the last."""
+    return tuple(sorted({max(1, round(epochs * share / WATCHED)) for share in range(1, WATCHED + 1)}))
+
+
+@dataclass(frozen=True)
+class WithEpochs(System):
+    """A network by its last epoch, with a second row for the epoch that inner validation chooses.
+
+    The training part of each fold, over all its tasks, is split into inner folds; the epoch with the highest Spearman's
+    rho of all inner predictions of a task ranked together, averaged over the tasks by Fisher's z, is chosen for
+    the fold. Its predictions come from the same training as the last epoch's.
+
+    Attributes:
+        kinds: groups that stay on one side of an inner fold, as in `Selected`.
+        oracle: a third row takes, for each part, the epoch that ranks its test part best. It reads the test labels, so
+            it is an upper bound for comparison with published numbers, and no result.
+    """
+
+    system: NetworkSystem
+    kinds: tuple[str, ...] = TIED
+    oracle: bool = False
+    seed: int = 0
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The name of the system."""
+        return self.system.name
+
+    def inner(self, runs: int) -> NetworkSystem:
+        """The system by its last epoch; it watches the same epochs as inside `trainings`, so that both train once."""
+        return self._watching().inner(runs)
+
+    def trainings(self, features: FeatureSet, parts: Sequence[Part]) -> list[tuple[System, Sequence[Part]]]:
+        """The system on the parts and, with fewer runs, on the inner folds of their training parts."""
+        watching = self._watching()
+        every = flattened(inner_parts(features, parts, self.kinds, self.seed))
+        return [(watching, parts), *([(watching.inner(INNER_RUNS), every)] if every else [])]
+
+    def joined(self, features: FeatureSet, parts: Sequence[Part], held: Sequence[HeldOut]) -> HeldOut:
+        """The row of the last epoch and its variants, from the results of `trainings`."""
+        last, *inside = held
+        inner, true = inner_parts(features, parts, self.kinds, self.seed), label_table(features.records)[:, 0]
+        epochs = self._watching().watch
+        best = dict.fromkeys(inner, len(epochs) - 1)  # index of the chosen epoch; the last where a fold cannot be split
+        for one in inside:
+            if last.deviation:
+                last = replace(last, inside=_errors_inside(parts, inner, one, true))
+            for fold, by_epoch in by_outer(inner, one.by_epoch).items():
+                means = [values.mean(1) for values in by_epoch]  # (epochs watched, m) each
+                by_cut = [list(zip(inner[fold], column, strict=True)) for column in zip(*means, strict=True)]
+                if by_cut:
+                    best[fold] = _latest_best([agreement(pairs, true) for pairs in by_cut])
+        rows = [(CHOSEN, [best[part.fold] for part in parts])]
+        if self.oracle:
+            ranked = [
+                _latest_best([spearman(values.mean(0), true[part.test]) for values in by_epoch])
+                for part, by_epoch in zip(parts, last.by_epoch, strict=True)
+            ]
+            rows.append((ORACLE, ranked))
+        variants: list[tuple[System, HeldOut]] = []
+        for ending, places in rows:
+            score = tuple(values[place] for values, place in zip(last.by_epoch, places, strict=True))
+            chosen = tuple(f"epoch {epochs[place]}" for place in places)
+            variants.append((replace(self.system, name=f"{self.name}, {ending}"), HeldOut(score, chosen=chosen)))
+        return replace(last, variants=tuple(variants))
+
+    def _watching(self) -> NetworkSystem:
+        return replace(self.system, watch=watched_epochs(self.system.config.epochs))
+
+
+def _errors_inside(
+    parts: Sequence[Part], inner: Mapping[str, Sequence[Part]], held: HeldOut, true: Floats
+) -> tuple[tuple[Rows, Floats], ...]:
+    """`HeldOut.inside` of each part, by the last epoch."""
+    pairs = [errors_and_deviations(held, i, true[cut.test]) for i, cut in enumerate(flattened(inner))]
+    by_fold = by_outer(inner, [error / deviation for error, deviation in pairs])
+    of_parts: list[tuple[Rows, Floats]] = []
+    for part in parts:
+        rows, ratios = [part.train[:0]], [np.zeros(0)]
+        for cut, ratio in zip(inner[part.fold], by_fold[part.fold], strict=True):
+            if cut.task == part.task:
+                rows.append(cut.test)
+                ratios.append(ratio)
+        of_parts.append((np.concatenate(rows), np.concatenate(ratios)))
+    return tuple(of_parts)
+
+
+def _latest_best(correlations: Sequence[float]) -> int:
+    """Index of the highest correlation, the latest of equal ones."""
+    backwards = [sortable(value) for value in reversed(correlations)]
+    return len(backwards) - 1 - int(np.argmax(backwards))
 
 
 def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
@@ -101,10 +190,10 @@ def as_many_runs(scores: Sequence[Floats]) -> tuple[Floats, ...]:
 def inner_parts(
     features: FeatureSet,
     parts: Sequence[Part],
-    *,
     kinds: tuple[str, ...],
-    folds: int = INNER_FOLDS,
     seed: int = 0,
+    *,
+    folds: int = INNER_FOLDS,
     shared: bool = True,
 ) -> dict[str, list[Part]]:
     """The training part of every outer fold, split into inner folds; empty where it cannot be split.
@@ -120,7 +209,7 @@ def inner_parts(
     return {
         name: _between(parts, name, blocks)
         if blocks
-        else _cut(features, [p for p in parts if p.fold == name], kinds=kinds, folds=folds, seed=seed)
+        else _cut(features, [part for part in parts if part.fold == name], kinds, folds, seed)
         for name in fold_names(parts)
     }
 
@@ -159,15 +248,14 @@ def _between(parts: Sequence[Part], name: str, blocks: Sequence[Sequence[str]]) 
     return inner
 
 
-def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
+def _cut(features: FeatureSet, outer: Sequence[Part], kinds: tuple[str, ...], folds: int, seed: int) -> list[Part]:
     rows = np.unique(np.concatenate([part.train for part in outer]))
     records = [features.records[row] for row in rows]
     folds = min(folds, len(tied(records, kinds)))
     if folds < 2:
         return []
-    cuts = kfold(records, k=folds, seed=seed, kinds=kinds)
     parts = []
-    for cut in cuts:
+    for cut in kfold(records, k=folds, seed=seed, kinds=kinds):
         held = set(cut.test)
         for part in outer:
             test = np.array([row for row in part.train if features.ids[row] in held], dtype=np.intp)
@@ -175,6 +263,11 @@ def _cut(features: FeatureSet, outer: Sequence[Part], *, kinds: tuple[str, ...],
             if len(test) and len(train) >= 2:
                 parts.append(Part(part.task, f"{part.fold}/{cut.name}", train, test))
     return parts
+
+
+def flattened(inner: Mapping[str, Sequence[Part]]) -> list[Part]:
+    """All inner parts, in order."""
+    return [part for cuts in inner.values() for part in cuts]
 
 
 def by_outer(inner: Mapping[str, Sequence[Part]], values: Sequence[T]) -> dict[str, list[T]]:
@@ -200,10 +293,3 @@ def agreement(pairs: Sequence[tuple[Part, Floats]], true: Floats) -> float:
 def sortable(value: float) -> float:
     """`value`, below every correlation where it is undefined."""
     return value if np.isfinite(value) else -2.0
-
-
-def inner_version(candidate: System) -> System:
-    """The system for inner validation: with at most `INNER_RUNS` networks where it is made of networks."""
-    inner = getattr(candidate, "inner", None)
-    version: System = candidate if inner is None else inner(INNER_RUNS)
-    return version

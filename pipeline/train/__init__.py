@@ -3,8 +3,8 @@
 from pipeline.train.augment import TrainingSet, training_set
 from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import Stop
-from pipeline.train.trainer import TrainedRun, check_sizes, fit_normaliser, run_members, sizes_of, stack_data, train
+from pipeline.train.stack import Stop, loss_epochs, sizes_of
+from pipeline.train.trainer import TrainedRun, check_sizes, fit_parts, run_members, stack_data, train
 
 __all__ = [
     "SCORES",
@@ -15,8 +15,9 @@ __all__ = [
     "TrainingSet",
     "check_sizes",
     "fit_members",
-    "fit_normaliser",
+    "fit_parts",
     "label_table",
+    "loss_epochs",
     "run_members",
     "sizes_of",
     "stack_data",

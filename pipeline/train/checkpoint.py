@@ -9,7 +9,6 @@ state: each epoch draws them from (seed, epoch).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -19,22 +18,15 @@ from torch import Tensor
 from data.errors import UsageError
 from data.store import atomic_path
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """State of a stack after `epoch` epochs of the training with this `identity`."""
-
-    identity: str
-    epoch: int
-    tensors: dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 
-def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically. Where that fails, raises UsageError, and the previous one remains."""
-    metadata = {"identity": checkpoint.identity, "epoch": str(checkpoint.epoch), "content": _digest(checkpoint)}
+def write_checkpoint(place: Path, identity: str, epoch: int, tensors: Tensors) -> None:
+    """Write a state after `epoch` epochs atomically. Where that fails, raises UsageError; the previous one remains."""
+    metadata = {"identity": identity, "epoch": str(epoch), "content": _digest(identity, epoch, tensors)}
     try:
         with atomic_path(place) as temporary:
-            save_file(checkpoint.tensors, temporary, metadata)
+            save_file(tensors, temporary, metadata)
     except (SafetensorError, OSError) as error:
         raise UsageError(
             f"the checkpoint cannot be written ({error})",
@@ -43,9 +35,9 @@ def write_checkpoint(place: Path, checkpoint: Checkpoint) -> None:
         ) from None
 
 
-def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
-    """The checkpoint at `place`; None where it is missing, damaged or of another training."""
-    if not place.is_file():
+def read_checkpoint(place: Path | None, identity: str) -> tuple[int, Tensors] | None:
+    """Epoch and tensors of the checkpoint at `place`; None where it is missing, damaged or of another training."""
+    if place is None or not place.is_file():
         return None
     try:
         with safe_open(place, framework="pt") as stored:
@@ -53,14 +45,14 @@ def read_checkpoint(place: Path, identity: str) -> Checkpoint | None:
             if metadata.get("identity") != identity:
                 return None
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
-            checkpoint = Checkpoint(identity, int(metadata["epoch"]), tensors)
-            return checkpoint if metadata.get("content") == _digest(checkpoint) else None
+            epoch = int(metadata["epoch"])
+            return (epoch, tensors) if metadata.get("content") == _digest(identity, epoch, tensors) else None
     except (SafetensorError, OSError, KeyError, ValueError):
         return None
 
 
-def _digest(checkpoint: Checkpoint) -> str:
-    digest = hashlib.sha256(f"{checkpoint.identity} {checkpoint.epoch}".encode())
-    for name, values in sorted(checkpoint.tensors.items()):
+def _digest(identity: str, epoch: int, tensors: Tensors) -> str:
+    digest = hashlib.sha256(f"{identity} {epoch}".encode())
+    for name, values in sorted(tensors.items()):
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}".encode() + values.numpy().tobytes())
     return digest.hexdigest()

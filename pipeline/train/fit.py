@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,12 +18,17 @@ from torch import Tensor
 
 from data.store.arrays import Floats
 from models.aim_config import AimSizes
-from models.build import NetworkConfig, build
-from models.layers import PlainLayers
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
 from models.stacked import StackData
 from pipeline.observer import Steps
 from pipeline.recipes import TrainConfig
-from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device
+from pipeline.train.stack import Member, Stack, Stop, batch_count, data_digest, pick_device, sizes_of
+
+T = TypeVar("T")
+
+Report = Callable[[int], None]
+"""Takes the number of epochs done."""
 
 STACK_PARAMETERS = 3_000_000
 """Parameters of a CPU stack are kept below this number (12 MB, and as much for the gradient and each moment)."""
@@ -36,15 +42,13 @@ class Fitted:
     """Trained parameters of all members and their training loss by epoch."""
 
     state: dict[str, Tensor]  # parameter name to stacked values (M, ...), on the CPU
-    losses: Floats  # (epochs kept, M) mean training loss of an epoch
-    loss_epochs: tuple[int, ...]  # which epochs those are, counted from 1
+    losses: Floats  # (epochs kept, M) mean training loss of each of `loss_epochs`
     watched: tuple[Tensor, ...]  # per member (epochs watched, m): scores of its `test` rows, in the training scale
 
 
 def fit_members(
     data: StackData,
     members: Sequence[Member],
-    sizes: AimSizes,
     model: NetworkConfig,
     config: TrainConfig,
     *,
@@ -63,18 +67,24 @@ def fit_members(
 
     Raises Cancelled after `stop`, with the state in `checkpoints`, and ValueError where the sizes do not fit the model.
     """
-    parts = split_members(members, sizes, model, config)
+    parts = split_members(members, sizes_of(data.inputs), model, config)
     digest = "" if checkpoints is None else data_digest(data)
 
-    def train(number: int, finished: Callable[[int], None], stopping: Stop) -> Fitted:
+    def train(number: int, report: Report, stopping: Stop) -> Fitted:
         """Train one stack, created here so that only stacks in training are in memory."""
-        stack = Stack(data, [members[i] for i in parts[number]], sizes, model, config, digest, watch)
+        stack = Stack(data, [members[i] for i in parts[number]], model, config, digest, watch)
         place = None if checkpoints is None else checkpoints / f"stack-{number:03d}.safetensors"
         for done in stack.run(place, stopping):
-            finished(done)
-        return Fitted(stack.whole_state(), np.array(stack.losses), tuple(stack.loss_epochs), stack.watched_scores())
+            report(done)
+        state = {name: values.detach().cpu() for name, values in stack.net.state_dict().items()}
+        return Fitted(state, np.array(stack.losses), stack.watched_scores())
 
-    trained = _run_all(train, len(parts), pick_device(config), config.epochs, progress, stop)
+    workers, on_cpu = 1, pick_device(config).type == "cpu"
+    if on_cpu:
+        _keep_memory()
+        workers = min(cores(), len(parts))
+    threads = max(1, torch.get_num_threads() // workers)
+    trained = in_threads(train, len(parts), config.epochs, progress, stop, workers=workers, threads=threads)
     return _in_order(trained, parts)
 
 
@@ -85,9 +95,7 @@ def _in_order(trained: Sequence[Fitted], parts: Sequence[Sequence[int]]) -> Fitt
     state = {name: torch.cat([fitted.state[name] for fitted in trained])[order] for name in trained[0].state}
     losses = np.concatenate([fitted.losses for fitted in trained], axis=1)[:, places]
     watched = [scores for fitted in trained for scores in fitted.watched]
-    return Fitted(
-        state, np.ascontiguousarray(losses), trained[0].loss_epochs, tuple(watched[place] for place in places)
-    )
+    return Fitted(state, np.ascontiguousarray(losses), tuple(watched[place] for place in places))
 
 
 def split_members(
@@ -107,7 +115,7 @@ def split_members(
     if pick_device(config).type != "cpu":
         return groups
     with torch.device("meta"):
-        count = sum(parameter.numel() for parameter in build(model, sizes, PlainLayers()).parameters())
+        count = sum(parameter.numel() for parameter in build(model, sizes, Layers()).parameters())
     largest = max(1, STACK_PARAMETERS // count)
     parts = []
     for group in groups:
@@ -116,38 +124,54 @@ def split_members(
     return parts
 
 
-def _run_all(
-    train: Callable[[int, Callable[[int], None], Stop], Fitted],
+def cores() -> int:
+    """Number of stacks that train in parallel on the CPU."""
+    return CORES.get() or torch.get_num_threads()
+
+
+def in_threads(
+    work: Callable[[int, Report, Stop], T],
     count: int,
-    device: torch.device,
     epochs: int,
     progress: Steps | None,
     stop: Stop | None,
-) -> list[Fitted]:
-    """Train all stacks, each in one thread on one core, so that no core waits for another within a step."""
+    *,
+    workers: int,
+    threads: int,
+) -> list[T]:
+    """The results of `work(number, report, stop)` for `count` numbers, `workers` at a time on `threads` threads each.
+
+    So no core waits for another within a step. `progress` gets the mean of the epochs reported, in this thread. The
+    first that fails stops the others.
+    """
     aborted = threading.Event()
     events: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
 
     def stopping() -> bool:
         return aborted.is_set() or (stop is not None and stop())
 
-    def run(number: int) -> Fitted:
+    def run(number: int) -> T:
         try:
-            return train(number, lambda done: events.put((number, done)), stopping)
+            return work(number, lambda done: events.put((number, done)), stopping)
         finally:
             events.put((number, -1))
 
-    if device.type == "cpu":
-        _keep_memory()
     before = torch.get_num_threads()
-    workers = min(CORES.get() or before, count) if device.type == "cpu" else 1
-    threads = max(1, before // workers)
     torch.set_num_threads(threads)
+    done, shown, ended = [0] * count, 0, 0
     try:
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
             futures = [pool.submit(run, number) for number in range(count)]
             try:
-                _report(events, count, epochs, progress)
+                while ended < count:
+                    number, epoch = events.get()
+                    if epoch < 0:
+                        futures[number].result()
+                        ended += 1
+                    done[number] = max(done[number], epoch)
+                    if progress is not None and sum(done) // count > shown:
+                        shown = sum(done) // count
+                        progress(shown, epochs)
             except BaseException:
                 aborted.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -170,15 +194,3 @@ def _keep_memory() -> None:
             libc.mallopt(name, value)
     except (OSError, AttributeError):
         return
-
-
-def _report(events: queue.SimpleQueue[tuple[int, int]], count: int, epochs: int, progress: Steps | None) -> None:
-    """Report the mean progress of `count` stacks from this thread until all have ended."""
-    done, shown, ended = [0] * count, 0, 0
-    while ended < count:
-        number, epoch = events.get()
-        ended += epoch < 0
-        done[number] = max(done[number], epoch)
-        if progress is not None and sum(done) // count > shown:
-            shown = sum(done) // count
-            progress(shown, epochs)

@@ -14,6 +14,7 @@ from data.store.arrays import Floats, Rows
 from data.video import Record
 from data.video.records import MAX_LABEL
 from pipeline.features import FeatureSet
+from pipeline.recipes import TrainConfig
 
 SCORES = ("score", "execution", "synchronisation")
 """Order of the label columns everywhere."""
@@ -22,19 +23,16 @@ SCALE = 10.0
 """Scores are trained as (s - min) / (max - min) * 10 (facts.md, 'Score scaling')."""
 
 CONSTANT = 1e-6
-"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant and
-becomes 0, also where a new performance differs in it."""
+"""A channel whose deviation is below this share of its mean size (or of 1e-6) is constant and becomes 0 everywhere."""
 
 
 def label_table(records: tuple[Record, ...]) -> Floats:
     """(n, 3) final, execution and synchronisation score, NaN where there is none. Raises DataError for a huge one."""
-    table = np.full((len(records), len(SCORES)), np.nan)
-    for row, record in enumerate(records):
-        for column, name in enumerate(SCORES):
-            value = getattr(record.labels, name) if record.labels is not None else None
-            table[row, column] = np.nan if value is None else float(value)
-            if abs(table[row, column]) > MAX_LABEL:
-                raise DataError(f"the label {name} is {value}, too large for a score", where=record.id)
+    given = [[getattr(record.labels, name, None) for name in SCORES] for record in records]
+    table = np.array(given, dtype=np.float64).reshape(len(records), len(SCORES))
+    for row, column in np.argwhere(np.abs(table) > MAX_LABEL):
+        what = f"the label {SCORES[column]} is {given[row][column]}, too large for a score"
+        raise DataError(what, where=records[row].id)
     return table
 
 
@@ -52,24 +50,12 @@ class Normaliser:
     scene_map: Floats  # (Nc, Nc) applied to the standardised scene, (0, 0) for none: see `_principal_map`
 
     @classmethod
-    def fit(
-        cls,
-        features: FeatureSet,
-        rows: Rows,
-        *,
-        clip: float | None,
-        same_scale: bool,
-        scene_components: int | None = None,
-        scene_gain: float = 1.0,
-    ) -> Normaliser:
-        """Statistics of the training part `rows` alone, with settings as in `TrainConfig`.
-
-        Raises DataError where no training sample has a score.
-        """
+    def fit(cls, features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
+        """Statistics of the training part `rows` alone. Raises DataError where no training sample has a score."""
         part = features.take(rows)
         primary = part.primary[part.primary_mask]  # (observed, Np)
         secondary = part.secondary[part.secondary_mask]  # (observed, Ns)
-        if same_scale and same_channels(features):
+        if config.same_scale and same_channels(features):
             primary = secondary = np.concatenate([primary, secondary])  # their difference keeps its meaning
         scores = label_table(part.records)
         if not np.isfinite(scores[:, 0]).any():
@@ -83,8 +69,8 @@ class Normaliser:
             trial=_statistics(part.trial),
             score_range=np.stack([_ignoring_nan(np.min, scores), _ignoring_nan(np.max, scores)], axis=1),
             score_mean=_ignoring_nan(np.mean, scores),
-            clip=np.array(np.inf if clip is None else clip),
-            scene_map=_principal_map((steps - scene[0]) / scene[1], scene_components, scene_gain),
+            clip=np.array(np.inf if config.clip is None else config.clip),
+            scene_map=_principal_map((steps - scene[0]) / scene[1], config.scene_components, config.scene_gain),
         )
 
     def apply(self, features: FeatureSet) -> dict[str, NDArray[np.float32]]:
@@ -108,10 +94,6 @@ class Normaliser:
         low = self.score_range[column, 0] if shift else 0.0
         span = float(self._spans()[column])
         return np.asarray(scaled / SCALE * span + low)
-
-    def start_score(self) -> float:
-        """Mean training score in the training scale."""
-        return float(self.scale_scores(self.score_mean[None])[0, 0])
 
     def arrays(self) -> dict[str, Floats]:
         """Every field as an array, for storing."""

@@ -17,19 +17,19 @@ from data.errors import Cancelled
 from data.store.arrays import Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.build import NetworkConfig, build
-from models.layers import StackedLayers
+from models.comparisons import NetworkConfig, build
+from models.layers import Layers
 from models.losses import aim_loss
-from models.stacked import MemberDropout, StackData, member_state, predict_members
+from models.stacked import MemberDropout, StackData, predict_members
+from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig
-from pipeline.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pipeline.train.checkpoint import read_checkpoint, write_checkpoint
 
 Stop = Callable[[], bool]
 """Called after every epoch; true ends training after a checkpoint."""
 
 HISTORY = 200
 """Approximate number of training losses kept per member."""
-
 
 NO_ROWS: Rows = np.zeros(0, dtype=np.intp)
 
@@ -46,15 +46,11 @@ class Member:
     test: Rows = field(default_factory=lambda: NO_ROWS)  # (m,) rows that it scores after every watched epoch
 
 
-@dataclass(frozen=True)
-class Batches:
-    """The batches of one epoch."""
-
-    rows: NDArray[np.int64]  # (K, M, B) sample of each place; the member's first row where a batch is shorter
-    counts: NDArray[np.int64]  # (K, M) real samples of each batch
+Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Rows (M, B), filled up where a member's batch is shorter, and the real samples (M,) of each member."""
 
 
-def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> Batches:
+def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Generator], batch: int) -> list[Batch]:
     """Each member's rows in an order of its own, split into as few batches as `batch` allows.
 
     The batches of a member differ by at most one row in size, so that no step has only a few rows: 188 rows at 64 give
@@ -65,15 +61,14 @@ def draw_batches(members: Sequence[Member], generators: Sequence[np.random.Gener
     for member, generator in zip(members, generators, strict=True):
         order = member.rows if steps == 1 else generator.permutation(member.rows)
         parts.append(np.array_split(order, steps))
-    size = max(len(part) for split in parts for part in split)
-    rows = np.zeros((steps, len(members), size), dtype=np.int64)
-    counts = np.zeros((steps, len(members)), dtype=np.int64)
-    for m, split in enumerate(parts):
-        for k, part in enumerate(split):
-            rows[k, m] = members[m].rows[0]
-            rows[k, m, : len(part)] = part
-            counts[k, m] = len(part)
-    return Batches(rows, counts)
+    longest = max(len(part) for split in parts for part in split)
+    return [(_padded(split, longest), np.array(list(map(len, split)))) for split in zip(*parts, strict=True)]
+
+
+def loss_epochs(epochs: int) -> tuple[int, ...]:
+    """The epochs, counted from 1, whose training loss is kept; the last is one of them."""
+    every = max(1, epochs // HISTORY)
+    return tuple(sorted({*range(every, epochs + 1, every), epochs}))
 
 
 def batch_count(member: Member, batch: int) -> int:
@@ -93,7 +88,6 @@ class Stack:
         self,
         data: StackData,
         members: Sequence[Member],
-        sizes: AimSizes,
         model: NetworkConfig,
         config: TrainConfig,
         digest: str = "",
@@ -102,7 +96,8 @@ class Stack:
         self.device = pick_device(config)
         self.members, self.config = members, config
         self.data = _narrow(data, model).to(self.device, torch.float32)
-        self.net = build(model, sizes, StackedLayers(len(members)))
+        sizes = sizes_of(data.inputs)
+        self.net = build(model, sizes, Layers(len(members)))
         steps = data.inputs.scene.shape[2]
         starts = torch.tensor([member.start / steps for member in members])
         self.net.start([torch.Generator().manual_seed(member.seed) for member in members], starts)
@@ -112,9 +107,9 @@ class Stack:
             self.net.parameters(), lr=config.learning_rate(0), weight_decay=config.weight_decay, fused=True
         )
         self.losses: list[list[float]] = []
-        self.loss_epochs: list[int] = []
         self.watch, self.watched = frozenset(watch), list[Tensor]()
-        self.tested = torch.from_numpy(_padded([member.test for member in members])).to(self.device)
+        tests = [member.test for member in members]
+        self.tested = torch.from_numpy(_padded(tests, max(map(len, tests)))).to(self.device)
         self.identity = _identity(digest, members, sizes, model, config, watch)
 
     def run(self, place: Path | None, stop: Stop | None) -> Iterator[int]:
@@ -123,20 +118,18 @@ class Stack:
         Raises Cancelled where `stop` returned true before the end; the state is at `place`.
         """
         first = self._resume(place)
-        every = max(1, self.config.epochs // HISTORY)
         if first == self.config.epochs:
             yield first
         for epoch in range(first, self.config.epochs):
             loss, done = self.epoch(epoch), epoch + 1
             last = done == self.config.epochs
-            if last or done % every == 0:
+            if done in loss_epochs(self.config.epochs):
                 self.losses.append(loss.tolist())
-                self.loss_epochs.append(done)
             if done in self.watch:
                 self.watched.append(predict_members(self.net, self.data, self.folds, rows=self.tested).score.cpu())
             stopping = not last and stop is not None and stop()
             if place is not None and (last or stopping or done % self.config.checkpoint_every == 0):
-                write_checkpoint(place, self._snapshot(done))
+                write_checkpoint(place, self.identity, done, self._snapshot())
             yield done
             if stopping:
                 raise Cancelled
@@ -148,9 +141,9 @@ class Stack:
         generators = [np.random.Generator(np.random.SFC64([member.seed, epoch])) for member in self.members]
         batches = draw_batches(self.members, generators, self.config.batch)
         total = torch.zeros(len(self.members), device=self.device)
-        for rows, counts in zip(batches.rows, batches.counts, strict=True):
+        for rows, counts in batches:
             total += self.step(rows, counts, MemberDropout(generators, counts.tolist()))
-        return (total / len(batches.rows)).cpu()
+        return (total / len(batches)).cpu()
 
     def step(self, rows: NDArray[np.int64], counts: NDArray[np.int64], dropout: MemberDropout) -> Tensor:
         """One step of Adam on rows (M, B), the first `counts` (M,) of them real; returns the loss (M,) before it."""
@@ -164,14 +157,6 @@ class Stack:
         loss.sum().backward()
         self.optimizer.step()
         return loss.detach()
-
-    def state(self, member: int) -> dict[str, Tensor]:
-        """One member's parameters, on the CPU."""
-        return {name: values.cpu() for name, values in member_state(self.net.state_dict(), member).items()}
-
-    def whole_state(self) -> dict[str, Tensor]:
-        """Every member's parameters, (members, ...), on the CPU."""
-        return {name: values.detach().cpu() for name, values in self.net.state_dict().items()}
 
     def watched_scores(self) -> tuple[Tensor, ...]:
         """Per member (epochs watched, m), the scores of its `test` rows."""
@@ -190,34 +175,39 @@ class Stack:
             trial=dropout.noise(x.trial, deviation),
         )
 
-    def _snapshot(self, done: int) -> Checkpoint:
+    def _snapshot(self) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}
         for name, parameter in self.net.named_parameters():
             moments = self.optimizer.state[parameter]
             tensors |= {f"value.{name}": parameter.detach(), f"mean.{name}": moments["exp_avg"]}
             tensors |= {f"square.{name}": moments["exp_avg_sq"], f"step.{name}": moments["step"]}
         kept = torch.tensor(self.losses, dtype=torch.float64).reshape(len(self.losses), len(self.members))
-        tensors |= {"losses": kept, "loss_epochs": torch.tensor(self.loss_epochs, dtype=torch.int64)}
-        if self.watched:
-            tensors["watched"] = torch.stack(self.watched)
-        return Checkpoint(self.identity, done, {name: values.cpu().contiguous() for name, values in tensors.items()})
+        epochs = torch.tensor(loss_epochs(self.config.epochs)[: len(self.losses)], dtype=torch.int64)
+        tensors |= {"losses": kept, "loss_epochs": epochs}
+        tensors |= {"watched": torch.stack(self.watched)} if self.watched else {}
+        return {name: values.cpu().contiguous() for name, values in tensors.items()}
 
     @torch.no_grad()
     def _resume(self, place: Path | None) -> int:
-        checkpoint = None if place is None else read_checkpoint(place, self.identity)
-        if checkpoint is None:
+        epoch, tensors = read_checkpoint(place, self.identity) or (0, {})
+        if not tensors:
             return 0
         for name, parameter in self.net.named_parameters():
-            parameter.copy_(checkpoint.tensors[f"value.{name}"])
+            parameter.copy_(tensors[f"value.{name}"])
             self.optimizer.state[parameter] = {
-                "step": checkpoint.tensors[f"step.{name}"].to(self.device),
-                "exp_avg": checkpoint.tensors[f"mean.{name}"].to(self.device),
-                "exp_avg_sq": checkpoint.tensors[f"square.{name}"].to(self.device),
+                "step": tensors[f"step.{name}"].to(self.device),
+                "exp_avg": tensors[f"mean.{name}"].to(self.device),
+                "exp_avg_sq": tensors[f"square.{name}"].to(self.device),
             }
-        self.losses = checkpoint.tensors["losses"].tolist()
-        self.loss_epochs = checkpoint.tensors["loss_epochs"].tolist()
-        self.watched = list(checkpoint.tensors["watched"]) if "watched" in checkpoint.tensors else []
-        return checkpoint.epoch
+        self.losses = tensors["losses"].tolist()
+        self.watched = list(tensors.get("watched", ()))
+        return epoch
+
+
+def sizes_of(inputs: FeatureSet | AimInputs) -> AimSizes:
+    """Sizes of the network inputs."""
+    agents, secondary = inputs.secondary.shape[-2:]
+    return AimSizes(inputs.primary.shape[-1], secondary, agents, inputs.scene.shape[-1], inputs.trial.shape[-1])
 
 
 def _narrow(data: StackData, model: NetworkConfig) -> StackData:
@@ -229,11 +219,12 @@ def _narrow(data: StackData, model: NetworkConfig) -> StackData:
     return replace(data, inputs=replace(data.inputs, scene=data.inputs.scene[..., :width]))
 
 
-def _padded(rows: Sequence[Rows]) -> NDArray[np.int64]:
-    """(len(rows), longest) filled up with row 0."""
-    out = np.zeros((len(rows), max(map(len, rows))), dtype=np.int64)
+def _padded(rows: Sequence[Rows], longest: int) -> NDArray[np.int64]:
+    """(len(rows), longest) filled up with the first entry of each, or with row 0 where there is none."""
+    out = np.zeros((len(rows), longest), dtype=np.int64)
     for number, one in enumerate(rows):
         out[number, : len(one)] = one
+        out[number, len(one) :] = one[0] if len(one) else 0
     return out
 
 

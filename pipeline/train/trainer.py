@@ -16,15 +16,15 @@ from data.errors import DataError, UsageError
 from data.store.arrays import Floats, Rows
 from models.aim import AimInputs
 from models.aim_config import AimConfig, AimSizes
-from models.build import NetworkConfig, check
+from models.comparisons import NetworkConfig
 from models.stacked import StackData
 from pipeline.features import FeatureSet
 from pipeline.observer import Steps
 from pipeline.recipes import FAST_MODEL, TrainConfig
 from pipeline.train.augment import training_set
-from pipeline.train.fit import fit_members
+from pipeline.train.fit import Fitted, fit_members
 from pipeline.train.normalise import SCORES, Normaliser, label_table
-from pipeline.train.stack import NO_ROWS, Member, Stop
+from pipeline.train.stack import NO_ROWS, Member, Stop, loss_epochs, sizes_of
 
 
 @dataclass(frozen=True)
@@ -80,100 +80,96 @@ def train(
     Raises DataError for fewer than two labelled performances, UsageError where the model or the augmentation does not
     fit the features, Cancelled after `stop`.
     """
-    config = config if config is not None else TrainConfig()
-    chosen = labelled_rows(features, np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp))
-    sizes = sizes_of(features)
-    check_sizes(sizes, model)
-    learning = training_set(features, config)
-    learned = learning.rows(chosen)
-    normaliser = fit_normaliser(learning.features, learned, config)
-    data = stack_data(learning.features, [normaliser])
-    members = run_members(learned, 0, normaliser, config)
-    fitted = fit_members(data, members, sizes, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    config = config or TrainConfig()
+    given = np.arange(len(features)) if rows is None else np.asarray(rows, dtype=np.intp)
+    chosen = given[np.isfinite(label_table(features.records)[given, 0])]
+    if len(chosen) < 2:
+        raise DataError(
+            f"training needs at least 2 labelled performances and has {len(chosen)}",
+            fix="Give the labels of the data set, or check that they name these videos",
+        )
+    normalisers, fitted = fit_parts(
+        features, [chosen], model, config, checkpoints=checkpoints, progress=progress, stop=stop
+    )
     part = features.take(chosen)
     return TrainedRun(
         model=model,
-        sizes=sizes,
+        sizes=sizes_of(features),
         config=config,
-        normaliser=normaliser,
+        normaliser=normalisers[0],
         state=fitted.state,
         settings=part.settings,
         names=part.names,
         train_ids=part.ids,
         train_labels=label_table(part.records),
         losses=fitted.losses,
-        loss_epochs=fitted.loss_epochs,
+        loss_epochs=loss_epochs(config.epochs),
     )
 
 
-def labelled_rows(features: FeatureSet, rows: Rows) -> Rows:
-    """Those of `rows` that have a final score. Raises DataError where fewer than two have."""
-    kept: Rows = rows[np.isfinite(label_table(features.records)[rows, 0])]
-    if len(kept) < 2:
-        raise DataError(
-            f"training needs at least 2 labelled performances and has {len(kept)}",
-            fix="Give the labels of the data set, or check that they name these videos",
-        )
-    return kept
+def fit_parts(
+    features: FeatureSet,
+    parts: Sequence[Rows],
+    model: NetworkConfig,
+    config: TrainConfig,
+    *,
+    checkpoints: Path | None = None,
+    progress: Steps | None = None,
+    stop: Stop | None = None,
+) -> tuple[tuple[Normaliser, ...], Fitted]:
+    """The normaliser of each training part, and `config.runs` networks for each, parts outermost.
+
+    Raises as `check_sizes`, `training_set` and `fit_members`.
+    """
+    check_sizes(features, model)
+    learning = training_set(features, config)
+    learned = [learning.rows(rows) for rows in parts]
+    normalisers = tuple(Normaliser.fit(learning.features, rows, config) for rows in learned)
+    data = stack_data(learning.features, normalisers)
+    members: list[Member] = []
+    for number, rows in enumerate(learned):
+        members += run_members(rows, number, normalisers[number], config)
+    fitted = fit_members(data, members, model, config, checkpoints=checkpoints, progress=progress, stop=stop)
+    return normalisers, fitted
 
 
-def sizes_of(features: FeatureSet) -> AimSizes:
-    """Sizes of the network inputs made from `features`."""
-    return AimSizes(
-        primary=features.primary.shape[-1],
-        secondary=features.secondary.shape[-1],
-        agents=features.secondary.shape[-2],
-        scene=features.scene.shape[-1],
-        trial=features.trial.shape[-1],
-    )
-
-
-def check_sizes(sizes: AimSizes, model: NetworkConfig) -> None:
+def check_sizes(features: FeatureSet, model: NetworkConfig) -> None:
     """Raise UsageError, which names the setting to change, where the network does not fit the features."""
     try:
-        check(model, sizes)
+        model.check(sizes_of(features))
     except ValueError as error:
         raise UsageError(str(error), fix="Change the 'model' settings or the stages that feed it") from error
-
-
-def fit_normaliser(features: FeatureSet, rows: Rows, config: TrainConfig) -> Normaliser:
-    """Statistics of the training part `rows`, with the recipe's settings."""
-    return Normaliser.fit(
-        features,
-        rows,
-        clip=config.clip,
-        same_scale=config.same_scale,
-        scene_components=config.scene_components,
-        scene_gain=config.scene_gain,
-    )
 
 
 def run_members(
     rows: Rows, fold: int, normaliser: Normaliser, config: TrainConfig, test: Rows = NO_ROWS
 ) -> list[Member]:
     """One member per run on the training rows of one fold; seeds differ by run and fold. `test`: see `Member`."""
-    start = normaliser.start_score() if config.start_at_mean else float("nan")
+    mean = float(normaliser.scale_scores(normaliser.score_mean[None])[0, 0])
+    start = mean if config.start_at_mean else float("nan")
     seeds = np.random.SeedSequence([config.seed, fold]).generate_state(config.runs)
     return [Member(run, fold, rows, int(seeds[run]), start, test) for run in range(config.runs)]
 
 
 def stack_data(features: FeatureSet, normalisers: Sequence[Normaliser], owners: Rows | None = None) -> StackData:
-    """Normalised features and labels as tensors (1, n, ...).
+    """Normalised features and labels as tensors (F, n, ...).
 
-    `owners` (n,): the normaliser of each performance; the first where left out.
+    `owners` (F, n): the normaliser of each performance in each fold; left out: fold f has normaliser f.
     """
-    owners = np.zeros(len(features), dtype=np.intp) if owners is None else owners
-    inputs: dict[str, NDArray[np.float32]] = {}
-    scaled = np.empty((len(features), len(SCORES)))
-    labels = label_table(features.records)
-    for owner in np.unique(owners):
-        mine = owners == owner
-        scaled[mine] = normalisers[owner].scale_scores(labels)[mine]
-        for name, values in normalisers[owner].apply(features.take(np.flatnonzero(mine))).items():
-            inputs.setdefault(name, np.zeros((len(features), *values.shape[1:]), dtype=np.float32))[mine] = values
+    if owners is None:
+        owners = np.repeat(np.arange(len(normalisers))[:, None], len(features), axis=1)
+    labels, inputs = label_table(features.records), dict[str, NDArray[np.float32]]()
+    scaled = np.empty((*owners.shape, len(SCORES)))
+    for fold, mine in enumerate(owners):
+        for owner in np.unique(mine):
+            rows = np.flatnonzero(mine == owner)
+            scaled[fold, rows] = normalisers[owner].scale_scores(labels[rows])
+            for name, values in normalisers[owner].apply(features.take(rows)).items():
+                whole = inputs.setdefault(name, np.zeros((*owners.shape, *values.shape[1:]), dtype=np.float32))
+                whole[fold, rows] = values
     labelled = np.isfinite(scaled)
     return StackData(
-        AimInputs(**{name: torch.from_numpy(values)[None] for name, values in inputs.items()}),
-        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32))[None],
-        torch.from_numpy(labelled.astype(np.float32))[None],
+        AimInputs(**{name: torch.from_numpy(values) for name, values in inputs.items()}),
+        torch.from_numpy(np.where(labelled, scaled, 0.0).astype(np.float32)),
+        torch.from_numpy(labelled.astype(np.float32)),
     )

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 
 from benchmarks.faults.hostile_videos import Case, build
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta
+from data.datasets.jigsaws import parse_kinematics, parse_meta
 from data.datasets.listing import list_records
 from data.datasets.matlab import read_matrix
 from data.errors import AimError, CacheError, DataError, UsageError
 from data.store import hdf5 as store
 from data.store.arrays import Array, StageOutput
-from data.store.tensors import read_tensors
+from data.weights import read_tensors
 from pipeline.config import load_config
 from pipeline.pack import read_pack
 from pipeline.score.bundle import SETTINGS, WEIGHTS, load

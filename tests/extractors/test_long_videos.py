@@ -17,8 +17,7 @@ from extractors import signals
 from extractors.pose import cleaning
 from extractors.pose.agents import Chooser
 from extractors.pose.config import PoseConfig
-from extractors.pose.output import output
-from extractors.pose.stage import Pose
+from extractors.pose.stage import Pose, output
 from extractors.pose.tracking import Track
 from extractors.timesteps.pose_points import PoseSettings
 from extractors.timesteps.stage import Timesteps, TimestepsConfig

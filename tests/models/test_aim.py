@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.aim import Aim, AimInputs, attend
 from models.aim_config import AimConfig, AimSizes
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.losses import aim_loss, pairwise_logistic
 from models.stacked import member_state
 
@@ -95,7 +95,7 @@ SWITCHES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", SWITCHES, ids=str)
 def test_a_stack_equals_its_members_one_by_one(changes: dict[str, Any]) -> None:
     config = replace(SMALL, **changes)
-    stack = Aim(config, SIZES, StackedLayers(3))
+    stack = Aim(config, SIZES, Layers(3))
     stack.start([torch.Generator().manual_seed(seed) for seed in range(3)], torch.full((3,), float("nan")))
     x = inputs(3, 5)
     out = stack(x)
@@ -179,7 +179,7 @@ def test_exchange_is_training_on_exchanged_roles() -> None:
 
 def test_identity_start() -> None:
     sizes = replace(SIZES, secondary=6)
-    net = Aim(replace(SMALL, identity_start=True), sizes, StackedLayers(2))
+    net = Aim(replace(SMALL, identity_start=True), sizes, Layers(2))
     net.start([torch.Generator().manual_seed(seed) for seed in range(2)], torch.tensor([0.5, float("nan")]))
     assert torch.equal(net.interaction.transformation.weight, torch.eye(6).expand(2, 6, 6))
     assert net.regression.out.bias[0] == 0.5

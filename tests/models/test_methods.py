@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.layers import StackedLayers
+from models.layers import Layers
 from models.methods import (
     FLOOR,
     METHOD_CLASSES,
@@ -44,7 +44,7 @@ def batch(members: int = 2, rows: int = 7, judges: int = 3) -> Labelled:
 
 
 def started(kind: MethodKind, members: int = 2, **settings: float) -> object:
-    net = build_method(MethodConfig(kind, width=16, **settings), FEATURES, 3, StackedLayers(members))  # type: ignore[arg-type]
+    net = build_method(MethodConfig(kind, width=16, **settings), FEATURES, 3, Layers(members))  # type: ignore[arg-type]
     net.start([torch.Generator().manual_seed(i) for i in range(members)], batch().score[0])
     return net
 
@@ -179,7 +179,7 @@ def test_likelihood_and_divergence_are_those_of_the_library() -> None:
 
 def test_musdl_without_judges_is_refused() -> None:
     with pytest.raises(ValueError, match="single judges"):
-        build_method(MethodConfig("musdl"), FEATURES, 0, StackedLayers(1))
+        build_method(MethodConfig("musdl"), FEATURES, 0, Layers(1))
 
 
 def test_the_page_is_what_the_benchmark_writes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmarks.camera_scenes import HEIGHT, WIDTH, CameraMotion, background, render
 from extractors.camera_flow.alignment import flow_of, pyramid
-from models.tvl1 import TVL1, rectangle_flow
+from models.tvl1 import rectangle_flow
 from models.tvl1_kernels import sample
 
 BOX = (0, 0, 26, WIDTH)
@@ -28,7 +28,7 @@ def zeros(box: tuple[int, int, int, int]) -> np.ndarray:
 @pytest.mark.parametrize("box", [BOX, (230, 0, 256, WIDTH), (26, 0, 230, 26), (27, 313, 231, 339)])
 def test_small_shift_is_found_from_zero(box: tuple[int, int, int, int]) -> None:
     first, second = shifted(0.8, -0.5)
-    flow = rectangle_flow(first, second, box, zeros(box), np.ones(zeros(box).shape[1:], np.float32), TVL1())
+    flow = rectangle_flow(first, second, box, zeros(box), np.ones(zeros(box).shape[1:], np.float32))
     assert np.median(flow[0]) == pytest.approx(0.8, abs=0.03)
     assert np.median(flow[1]) == pytest.approx(-0.5, abs=0.03)
 
@@ -36,7 +36,7 @@ def test_small_shift_is_found_from_zero(box: tuple[int, int, int, int]) -> None:
 def test_large_shift_is_found_from_a_rough_start() -> None:
     first, second = shifted(9.0, -6.0)
     start = zeros(BOX) + np.array([8.2, -5.2], np.float32)[:, None, None]
-    flow = rectangle_flow(first, second, BOX, start, np.ones((26, WIDTH), np.float32), TVL1(epsilon=0.002))
+    flow = rectangle_flow(first, second, BOX, start, np.ones((26, WIDTH), np.float32), epsilon=0.002)
     assert np.median(flow[0]) == pytest.approx(9.0, abs=0.05)
     assert np.median(flow[1]) == pytest.approx(-6.0, abs=0.05)
 
@@ -48,9 +48,9 @@ def test_masked_pixels_have_no_say() -> None:
         level[:, WIDTH // 2 >> k :] = first[k][:, WIDTH // 2 >> k :]
     weight = np.ones((26, WIDTH), np.float32)
     weight[:, WIDTH // 2 - 4 :] = 0
-    flow = rectangle_flow(first, still, BOX, zeros(BOX), weight, TVL1())
+    flow = rectangle_flow(first, still, BOX, zeros(BOX), weight)
     assert np.median(flow[0, :, : WIDTH // 2 - 12]) == pytest.approx(0.7, abs=0.1)
-    plain = rectangle_flow(first, still, BOX, zeros(BOX), np.ones_like(weight), TVL1())
+    plain = rectangle_flow(first, still, BOX, zeros(BOX), np.ones_like(weight))
     assert np.median(plain[0, :, WIDTH // 2 + 12 :]) == pytest.approx(0.0, abs=0.02)
 
 
@@ -62,7 +62,7 @@ def test_agrees_with_opencv_on_the_same_pictures() -> None:
     first, second = (render(scene, place, noise=1.0, rng=rng) for place in (CameraMotion(), motion))
     reference = cv2.optflow.DualTVL1OpticalFlow_create().calc(first, second, None)[:26].transpose(2, 0, 1)
     ones = np.ones((26, WIDTH), np.float32)
-    ours = rectangle_flow(pyramid(first), pyramid(second), BOX, zeros(BOX), ones, TVL1(epsilon=0.002))
+    ours = rectangle_flow(pyramid(first), pyramid(second), BOX, zeros(BOX), ones, epsilon=0.002)
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(26, dtype=np.float32))
     truth = flow_of(motion.vector(), x, y, ((WIDTH - 1) / 2, (HEIGHT - 1) / 2))
     assert np.median(np.linalg.norm(ours - reference, axis=0)) < 0.1
@@ -78,23 +78,23 @@ def test_torch_gives_the_same_flow(box: tuple[int, int, int, int]) -> None:
     pairs, light = [shifted(0.8, -0.5), shifted(-1.3, 0.4)], (1.02, -2.0)
     weight = np.ones(zeros(box).shape[1:], np.float32)
     weight[3:9, 4:12] = 0
-    expected = [rectangle_flow(*pair, box, zeros(box), weight, TVL1(epsilon=1e-9), light) for pair in pairs]
+    expected = [rectangle_flow(*pair, box, zeros(box), weight, light, 1e-9) for pair in pairs]
     stacked = [[torch.from_numpy(np.stack([pair[s][k] for pair in pairs])) for k in range(3)] for s in (0, 1)]
     rest = (torch.from_numpy(np.stack([part] * 2)) for part in (zeros(box), weight))
-    flow = rectangle_flow_batch(*stacked, box, *rest, TVL1(), torch.tensor([light] * 2)).numpy()
+    flow = rectangle_flow_batch(*stacked, box, *rest, torch.tensor([light] * 2)).numpy()
     assert np.quantile(np.abs(flow - np.stack(expected)), 0.99) < 0.005
 
 
 def test_identical_pictures_give_exact_zeros() -> None:
     first, _ = shifted(0.0, 0.0)
-    flow = rectangle_flow(first, first, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32), TVL1())
+    flow = rectangle_flow(first, first, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32))
     assert np.abs(flow).max() == 0
 
 
 def test_gain_and_offset_are_taken_off() -> None:
     first, second = shifted(0.6, 0.3)
     brighter = [level * np.float32(1.1) + np.float32(12) for level in second]
-    flow = rectangle_flow(first, brighter, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32), TVL1(), light=(1.1, 12.0))
+    flow = rectangle_flow(first, brighter, BOX, zeros(BOX), np.ones((26, WIDTH), np.float32), light=(1.1, 12.0))
     assert np.median(flow[0]) == pytest.approx(0.6, abs=0.03)
 
 
@@ -120,10 +120,4 @@ def test_sampling_is_exact_on_a_quadratic(y: float, x: float) -> None:
 def test_wrong_shapes_are_refused(box: tuple[int, int, int, int], start: tuple[int, ...], message: str) -> None:
     levels = [np.zeros((HEIGHT, WIDTH), np.float32)]
     with pytest.raises(ValueError, match=message):
-        rectangle_flow(levels, levels, box, np.zeros(start, np.float32), np.ones(start[1:], np.float32), TVL1())
-
-
-@pytest.mark.parametrize("wrong", [{"step": 0.3}, {"levels": 0}, {"warps": ()}, {"data_weight": 0.0}])
-def test_wrong_parameters_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"must be|and step"):
-        TVL1(**wrong)  # type: ignore[arg-type]
+        rectangle_flow(levels, levels, box, np.zeros(start, np.float32), np.ones(start[1:], np.float32))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from data.datasets.tables import read_table
+from data.datasets.tables import read_bytes, read_table
 from data.errors import AimError, DataError, UsageError, VideoError, printable
 from data.keypoints import read_keypoints
 from data.splits import jigsaws_4fold
@@ -106,7 +106,7 @@ def keypoints(suffix: str) -> Callable[[Path], Any]:
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "configuration": load_config,
-    "labels": lambda path: read_table(path, ("video",), {}),
+    "labels": lambda path: read_table(path, read_bytes(path), ("video",), {}),
     "folds": lambda path: jigsaws_4fold([], folds_file=path),
     "keypoints, JSON": keypoints(".json"),
     "keypoints, CSV": keypoints(".csv"),

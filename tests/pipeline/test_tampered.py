@@ -38,8 +38,7 @@ from pipeline.score.bundle_hashes import cover
 from pipeline.score.calibration import ARRAYS_FILE, FACTS_FILE, calibrate, load_calibration, save_calibration
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import trivial_baselines
-from pipeline.systems.combination import regressions_for
-from pipeline.systems.fitted_combination import FittedCombination
+from pipeline.systems.combination import FittedCombination, regressions_for
 from pipeline.train.trainer import train
 from pipeline.yaml_values import read_yaml
 

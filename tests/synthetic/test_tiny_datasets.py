@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.planted_steps import WEIGHTS, PlantedSteps, planted_steps
-from data.datasets.jigsaws_files import parse_kinematics
+from data.datasets.jigsaws import parse_kinematics
 from data.datasets.listing import list_records
 from data.leaks import audit
 from data.splits import TIED, forbidden, make_folds

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from data.datasets import data_recipes
-from data.datasets.data_recipes import RECIPES, Recipe, check_data, kind_of
-from data.datasets.listing import KINDS
+from data.datasets import listing
+from data.datasets.listing import KINDS, check_data, kind_of
 from data.errors import UsageError
 from run_pipeline import app
 from synthetic.tiny_datasets import make_aqa7
 from synthetic.tiny_published import PUBLISHED, make_lists, make_mtl_aqa
-
-
-def test_every_kind_has_a_recipe() -> None:
-    assert set(RECIPES) == set(KINDS)
-    assert all(recipe.source for recipe in RECIPES.values())
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PUBLISHED if kind not in ("fis-v", "fs1000")])
@@ -28,7 +23,7 @@ def test_a_made_set_shows_which_one_it_is(kind: str, tmp_path: Path) -> None:
     assert kind_of(PUBLISHED[kind](tmp_path, frames=8)) == kind
     report = check_data(kind, tmp_path, {})
     assert not report.ok
-    assert {name: published for name, _, published in report.counts if published} == RECIPES[kind].counts
+    assert {name: published for name, _, published in report.counts if published} == KINDS[kind].counts
     assert set(dict(report.files).values()) <= {"differs", "missing"}
 
 
@@ -38,8 +33,8 @@ def test_a_copy_as_published_is_complete(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "test_dataset.txt").write_text("")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # the last one has no video
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    recipe = Recipe("nowhere", {"all": 3, "train": 3}, hashes={"train_dataset.txt": digest})
-    monkeypatch.setattr(data_recipes, "RECIPES", {**RECIPES, "fis-v": recipe})
+    changed = replace(KINDS["fis-v"], counts={"all": 3, "train": 3}, hashes={"train_dataset.txt": digest})
+    monkeypatch.setattr(listing, "KINDS", {**KINDS, "fis-v": changed})
     report = check_data("fis-v", tmp_path, {})
     assert report.counts == (("all", 3, 3), ("train", 3, 3), ("skating", 3, None))
     assert report.files == (("train_dataset.txt", "agrees"),)

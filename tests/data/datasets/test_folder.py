@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.datasets.folder import list_folder
 from data.datasets.listing import list_records
-from data.datasets.tables import read_table
+from data.datasets.tables import read_bytes, read_table
 from data.errors import AimError, DataError, UsageError
 from data.video.records import Labels, find_videos
 
@@ -170,7 +170,7 @@ def test_scores_survive_the_table_exactly(root: Path, scores: list[float]) -> No
 def test_a_delimiter_between_quotes_belongs_to_its_column(tmp_path: Path) -> None:
     place = tmp_path / "scores.csv"
     place.write_text('video,score,"note, mine"\na.mp4,7.5,"good, mostly"\n')
-    table = read_table(place, ("video", "score"), {})
+    table = read_table(place, read_bytes(place), ("video", "score"), {})
     assert [row.cells["score"] for row in table[0]] == ["7.5"]
 
 

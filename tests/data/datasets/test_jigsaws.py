@@ -10,8 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data.datasets.jigsaws import list_jigsaws
-from data.datasets.jigsaws_files import parse_kinematics, parse_meta
+from data.datasets.jigsaws import list_jigsaws, parse_kinematics, parse_meta
 from data.errors import DataError, UsageError
 
 ROW = " ".join(f"{value:.6f}" for value in np.linspace(-1, 1, 76))
@@ -214,9 +213,5 @@ def test_duplicates_are_dropped_and_contradictions_refused(root: Path) -> None:
 def test_a_wrong_folder_error_says_what_to_give(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(UsageError, match="Give the folder above Suturing"):
         list_jigsaws(root / "Suturing")
-    with pytest.raises(UsageError, match="did you mean 'Suturing'"):
-        list_jigsaws(root, tasks=["Sutering"])
-    with pytest.raises(UsageError, match="list of names"):
-        list_jigsaws(root, views="capture1")
     with pytest.raises(UsageError):
         list_jigsaws(tmp_path_factory.mktemp("empty"))

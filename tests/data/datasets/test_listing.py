@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.datasets.data_recipes import check_data
-from data.datasets.listing import KINDS, list_records
+from data.datasets.listing import KINDS, check_data, list_records
 from data.errors import DataError, UsageError
 from data.keypoints import read_motion
 from synthetic.tiny_datasets import make_aqa7, make_tasd2

@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.errors import DataError
-from data.keypoints import ImportedKeypoints, find_keypoints, read_keypoints
+from data.keypoints import read_keypoints
+from data.keypoints.locate import find_keypoints
+from data.keypoints.reading import ImportedKeypoints
 from data.keypoints.skeletons import COCO17, MEDIAPIPE, OPENPOSE, coco_joint
 
 SIZE, FRAMES = (640, 360), 3

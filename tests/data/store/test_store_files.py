@@ -14,7 +14,7 @@ import pytest
 from data.store import files
 from data.store.files import TEMPORARY, atomic_path, sweep
 from data.store.remote import Storage
-from data.store.scratch import PREFIX, _new_folder, sweep_scratch
+from data.store.scratch import PREFIX, sweep_scratch, working_folder
 
 HERE = socket.gethostname()[:40]
 
@@ -85,10 +85,12 @@ def test_only_temporaries_of_this_program_are_swept(tmp_path: Path) -> None:
 
 def test_scratch_folders_are_locked_too(tmp_path: Path) -> None:
     storage = Storage(scratch=tmp_path)
-    folder, handle = _new_folder(storage)
     dead = tmp_path / f"{PREFIX}{HERE}-{os.getpid()}-dead"
+    with working_folder(tmp_path, PREFIX) as folder:
+        dead.mkdir()
+        assert sweep_scratch(storage) == 1
+        assert list(tmp_path.iterdir()) == [folder]
     dead.mkdir()
-    assert sweep_scratch(storage) == 1
-    assert list(tmp_path.iterdir()) == [folder]
-    os.close(handle)
-    assert sweep_scratch(storage) == 1
+    with working_folder(tmp_path, PREFIX) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+    assert list(tmp_path.iterdir()) == []

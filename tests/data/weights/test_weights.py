@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 
 from data.errors import DataError
 from data.store.restricted_pickle import load_plain
-from data.store.tensors import read_tensors
 from data.weights import compiled_models
 from data.weights import download as weights_fetch
 from data.weights import weight_files as weights
 from data.weights.registry import MOVENET, REGISTRY, Weights
+from data.weights.weight_files import read_tensors
 
 TREE = {"params": {"Layer": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}}, "stats": {"mean": np.ones(2)}}
 NAME = "tiny-net"

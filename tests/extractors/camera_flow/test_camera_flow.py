@@ -336,7 +336,7 @@ sys.stdout.buffer.write(b"".join(array.values.tobytes() for array in shown.array
 
 @pytest.mark.slow
 def test_just_compiled_and_read_from_disk_give_the_same_bits(tmp_path: Path) -> None:
-    """With functions that call each other the two differed by rounding, on some processors: see `numba_cpu`."""
+    """With functions that call each other the two differed by rounding, on some processors: see `tvl1_kernels`."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
     command = [sys.executable, "-c", FLOW_OF_NOISE]
     first, second = (

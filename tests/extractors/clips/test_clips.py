@@ -72,7 +72,7 @@ class Means:
         self.batches: list[int] = []
 
     def start(self, batch: NDArray[np.uint8]) -> Callable[[], clip_runtimes.Pair]:
-        """See `extractors.clips.runtimes.Running`."""
+        """See `extractors.clips.runtimes.Start`."""
         self.batches.append(len(batch))
         means = batch.mean((1, 2, 3, 4), dtype=np.float64).astype(np.float32)[:, None]
         return lambda: (means, 2 * means)
@@ -82,7 +82,7 @@ class Means:
 def means(monkeypatch: pytest.MonkeyPatch) -> Means:
     """The stage with `Means` for a network."""
     made = Means()
-    monkeypatch.setattr(clips, "running", lambda network: made)
+    monkeypatch.setattr(clips, "running", lambda network: made.start)
     return made
 
 
@@ -335,7 +335,7 @@ def test_every_network_gives_what_its_entry_declares(name: str) -> None:
     if entry.library == "aim":
         return
     # the same network as its library runs it, normalised by hand
-    plain = backbones._constructor(name, entry)(400).eval()
+    plain = backbones._construct(name, entry, 400).eval()
     inner = network.network
     state_dict = {key.removeprefix("network."): value for key, value in inner.state_dict().items()}
     for key in ("weight", "bias"):

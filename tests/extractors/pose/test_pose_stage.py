@@ -20,8 +20,7 @@ from extractors.pose.backends import identity, load_backend
 from extractors.pose.backends.movenet import MoveNet, input_size
 from extractors.pose.config import PoseConfig
 from extractors.pose.detections import Image
-from extractors.pose.output import output
-from extractors.pose.stage import Pose
+from extractors.pose.stage import Pose, output
 from extractors.pose.tracking import Track
 from extractors.timesteps.pose_points import PoseSettings
 from pipeline.config import load_config

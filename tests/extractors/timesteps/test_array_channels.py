@@ -8,7 +8,7 @@ import pytest
 from data.errors import DataError
 from data.store import StageOutput
 from data.store.arrays import Array
-from extractors.timesteps.array_channels import array_channels
+from extractors.timesteps.channels import array_channels
 
 
 def stored(values: np.ndarray, names: tuple[str, ...] = (), time: np.ndarray | None = None) -> StageOutput:
@@ -35,7 +35,7 @@ def test_every_column_has_the_place_of_its_value(
     assert made.names == expected
     for column, name in enumerate(expected):
         np.testing.assert_array_equal(made.column(name)[0], values.reshape(4, -1)[:, column])
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="not in tuple"):
         made.column("other")
 
 

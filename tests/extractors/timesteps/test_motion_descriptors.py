@@ -15,7 +15,6 @@ from extractors.timesteps.motion_descriptors import (
     correlation,
     lag_by_correlation,
     log,
-    log_volume,
     spectral_centroid,
     track_descriptors,
 )
@@ -59,8 +58,8 @@ def test_rows_without_weight_say_nothing() -> None:
 
 def test_the_workspace_is_the_product_of_the_deviations() -> None:
     points = np.random.default_rng(0).normal(0, [1, 2, 3], (600, 3))
-    assert log_volume(track(points)) == pytest.approx(np.log(points.std(axis=0)).sum())
-    assert log_volume(track(0 * points)) == pytest.approx(3 * log(0))
+    assert track_descriptors(track(points))["log_volume"] == pytest.approx(np.log(points.std(axis=0)).sum())
+    assert track_descriptors(track(0 * points))["log_volume"] == pytest.approx(3 * log(0))
 
 
 @given(st.integers(0, 9999))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from data.store.arrays import Array, StageOutput
 from extractors.signals import FILL_WEIGHT
-from extractors.timesteps.flow_channels import flow_channels
+from extractors.timesteps.channels import flow_channels
 from extractors.timesteps.pose_channels import pose_channels
 from extractors.timesteps.pose_points import POINTS, PoseSettings, clean_pose
 

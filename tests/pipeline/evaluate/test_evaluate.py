@@ -14,7 +14,7 @@ import pytest
 from benchmarks.made_features import made_features
 from data.errors import Cancelled, DataError
 from data.leaks import audit
-from data.splits import Fold, kfold, louo
+from data.splits import Fold, kfold, leave_one_out
 from data.video.records import Labels
 from models import metrics
 from models.aim_config import AimConfig
@@ -23,9 +23,8 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems.aim_system import AimSystem
 from pipeline.systems.baselines import duration, random_scores, subject_mean, training_mean, trivial_baselines
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs, watched_epochs
 from pipeline.systems.interface import Part, SimpleSystem
-from pipeline.systems.selection import Selected, inner_parts
+from pipeline.systems.selection import CHOSEN, ORACLE, Selected, WithEpochs, inner_parts, watched_epochs
 
 MODEL = AimConfig(width=10, regression_width=5, multi_task=True)
 
@@ -143,7 +142,7 @@ def test_pooled_tasks_share_networks_and_keep_their_scales() -> None:
         for r in made.records
     )
     features = replace(made, records=records)
-    parts = make_parts(features, louo(features.records))
+    parts = make_parts(features, leave_one_out(features.records, "subject"))
     held = AimSystem("pooled", MODEL, fast(runs=2, epochs=30, switch_epochs=(10, 20, 30)), pool=True).held_out(
         features, parts
     )
@@ -221,7 +220,7 @@ def test_selection_prefers_what_ranks_inside_the_training_part(features: Feature
         SimpleSystem("good", good),
         SimpleSystem("flat", training_mean),
     )
-    parts = make_parts(features, louo(features.records))
+    parts = make_parts(features, leave_one_out(features.records, "subject"))
     system = Selected("selected", candidates, kinds=("subject",))
     assert set(system.choose(features, parts)) == {"good"}
     subjects = np.array([r.groups["subject"] for r in features.records])
@@ -239,7 +238,7 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
         asked.append((train, test))
         return np.zeros(len(test))
 
-    parts = [part for part in make_parts(features, louo(features.records)) if part.fold == "s3"]
+    parts = [part for part in make_parts(features, leave_one_out(features.records, "subject")) if part.fold == "s3"]
     Selected("selected", (SimpleSystem("spy", spy),), kinds=("subject",)).choose(features, parts)
     subjects = np.array([r.groups["subject"] for r in features.records])
     assert asked
@@ -251,7 +250,7 @@ def test_inner_folds_stay_in_the_training_part_and_keep_people_together(features
 @pytest.mark.parametrize("folds", [4, 8])
 def test_inner_trainings_are_shared_by_outer_folds(features: FeatureSet, folds: int) -> None:
     """Six a task; each performance of a training part is tested once inside, by networks without its own block."""
-    outer = kfold(features.records, k=4) if folds == 4 else louo(features.records)
+    outer = kfold(features.records, k=4) if folds == 4 else leave_one_out(features.records, "subject")
     parts = make_parts(features, outer)
     inner = inner_parts(features, parts, kinds=("trial",))
     assert len({(cut.task, cut.train.tobytes()) for cuts in inner.values() for cut in cuts}) == 6 * 2

@@ -22,7 +22,7 @@ from pipeline.features import FeatureSet
 from pipeline.pack import write_pack
 from pipeline.recipes import fast
 from pipeline.systems.combination import COMBINED
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE
+from pipeline.systems.selection import CHOSEN, ORACLE
 from run_pipeline import app
 from synthetic.tiny_datasets import make_tasd2
 from synthetic.tiny_jigsaws import make_jigsaws

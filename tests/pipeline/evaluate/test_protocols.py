@@ -28,9 +28,10 @@ from pipeline.evaluate.protocols import (
 from pipeline.extract.batch import run_extract
 from pipeline.extract.plan import Planner
 from pipeline.features import FeatureSet, gather
+from pipeline.observer import Observer
 from pipeline.report.evaluation_section import evaluation_report
 from pipeline.systems.combination import BEST_SINGLE, COMBINED
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE, WithEpochs
+from pipeline.systems.selection import CHOSEN, ORACLE, WithEpochs
 from synthetic.tiny_jigsaws import make_jigsaws
 
 
@@ -54,7 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[BaseConfig, FeatureS
     planner = Planner(config, cache)
     records = list_records("jigsaws", root / "set", tasks=("Suturing",)).records
     assert run_extract(records, planner).exit_code == 0
-    return config, gather(records, planner).features
+    return config, gather(records, planner, Observer())
 
 
 @pytest.mark.parametrize("protocol", ["4fold", "louo", "loso", "kfold"])
@@ -169,7 +170,7 @@ def test_the_papers_averages_follow_from_its_rows(number: str, row: str, average
 
 def test_the_papers_rows_have_our_task_names() -> None:
     from data.datasets.aqa7 import ACTIONS
-    from data.datasets.jigsaws_files import TASKS
+    from data.datasets.jigsaws import TASKS
     from data.datasets.tasd2 import EVENTS
 
     names = {"jigsaws": TASKS, "aqa7": ACTIONS, "tasd2": EVENTS.values()}

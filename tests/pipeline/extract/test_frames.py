@@ -17,7 +17,8 @@ from pipeline.config import BaseConfig, load_config
 from pipeline.extract.batch import run_extract, status_rows
 from pipeline.extract.costs import expected_frames
 from pipeline.extract.plan import Planner
-from pipeline.preview import write_previews
+from pipeline.observer import Observer
+from pipeline.preview import draw_previews
 from synthetic.dives import render_dives
 from tests.helpers.drawn_people import person, picture
 
@@ -121,6 +122,6 @@ def test_estimates_and_previews(tmp_path: Path, settings: BaseConfig) -> None:
     write_video(tmp_path / "in/other.mkv", dive(20), 25, codec="ffv1", pixel_format="bgr0", options={})
     records, cache = run(tmp_path / "in", settings)
     assert expected_frames(records) == [8, 20]
-    done = write_previews(records, Planner(settings, cache))
-    assert not done.failed
-    assert len(done.written) == 4
+    done = draw_previews(records, Planner(settings, cache), Observer())
+    assert not done["failed"]
+    assert len(done["written"]) == 4

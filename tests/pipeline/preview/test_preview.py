@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,18 @@ from data.video.decoder import decode, probe
 from data.video.records import Record
 from pipeline.cache.local_cache import Cache, Check, Computation
 from pipeline.extract.plan import Plan, Step
+from pipeline.observer import Observer, Progress
 from pipeline.preview.draw import FLOW, MASKED, colour_of, draw_body, draw_border
 from pipeline.preview.frame_content import Body, BorderFlow, PreviewScene, roles_of
-from pipeline.preview.preview_files import draw_preview, drawn_size, film_frames, preview_paths, write_previews
-from pipeline.preview.sheet import tile_frames, wrapped
+from pipeline.preview.preview_files import (
+    draw_preview,
+    draw_previews,
+    drawn_size,
+    film_frames,
+    preview_paths,
+    tile_frames,
+    wrapped,
+)
 from pipeline.preview.timeline import draw_timeline
 from pipeline.stages import stage_class
 
@@ -89,7 +98,8 @@ def scene(make_video: Made, tmp_path: Path) -> PreviewScene:
     path = make_video(tmp_path / "v.mp4", FRAMES)
     info, times = probe(path)
     record = Record(id="folder/v.mp4", path=path)
-    return PreviewScene(record, (info.width, info.height), times, outputs(), {0: "primary", 1: "secondary"})
+    read = {stage: whole(stage, output) for stage, output in outputs().items()}
+    return PreviewScene(record, (info.width, info.height), times, read, {0: "primary", 1: "secondary"})
 
 
 @pytest.mark.parametrize(
@@ -235,22 +245,23 @@ def test_batch_draws_what_is_new_and_names_what_fails(
         header = {"stage": stage, "key": computation(stage).key}
         store.write(path, header | {"settings": settings if stage == "timesteps" else {}}, whole(stage, output))
     records = [scene.record, Record(id="none", path=None), Record(id="new.mp4", path=scene.record.path)]
-    steps: list[tuple[int, int]] = []
-    first = write_previews(records, planner, progress=lambda done, total: steps.append((done, total)))
-    assert first.written == list(preview_paths(planner.cache, "folder/v.mp4"))
-    assert first.written[0] == tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg"
-    assert set(first.failed) == {"none", "new.mp4"}
-    assert steps[-1] == (3, 3)
-    assert write_previews(records[:1], planner).fresh == 1
+    observer, shown = Observer(), Progress()
+    monkeypatch.setattr(observer, "progress", lambda what: nullcontext(shown))
+    first = draw_previews(records, planner, observer)
+    assert first["written"] == list(map(str, preview_paths(planner.cache, "folder/v.mp4")))
+    assert first["written"][0] == str(tmp_path / "cache" / "preview" / "folder" / "v.mp4.jpg")
+    assert set(first["failed"]) == {"none", "new.mp4"}
+    assert (shown.done, shown.total) == (3, 3)
+    assert draw_previews(records[:1], planner, observer)["fresh"] == 1
     with monkeypatch.context() as patch:  # as for times that are NaN
         patch.setattr("pipeline.preview.preview_files.load_scene", lambda *_: int("x"))
         planner.force = True
-        assert write_previews(records, planner).failed.keys() == {record.name for record in records}
+        assert draw_previews(records, planner, observer)["failed"].keys() == {record.name for record in records}
         planner.force = False
     path = planner.cache.path("pose", scene.record.id)
     newer = {"stage": "pose", "key": computation("pose").key, "settings": {}}  # than the preview
     store.write(path, newer, whole("pose", outputs()["pose"]))
-    assert len(write_previews(records[:1], planner).written) == 2
+    assert len(draw_previews(records[:1], planner, observer)["written"]) == 2
     planner.cache.close()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from data.errors import DataError, UsageError
 from pipeline import api
-from pipeline.report.comparison_page import refuse_incomparable
+from pipeline.report.run_report import refuse_incomparable
 from pipeline.results import Score, StepScore
 from tests.pipeline.score.test_score import film, toy_table, trained  # noqa: F401 -- fixtures
 

@@ -11,7 +11,6 @@ import pytest
 from data.store.arrays import Array, StageOutput
 from data.video import Labels, Record
 from pipeline.report import ReportData, render_report
-from pipeline.report import motion_charts as motion
 from pipeline.report.page_data import VideoReport
 from pipeline.report.video_section import batch_row, video_report
 from pipeline.results import Score, StepScore
@@ -49,92 +48,6 @@ def two_bodies() -> np.ndarray:
     points[:, :, :, :2] = report_samples._POSE + 200
     points[:, 1, :, 0] += 100
     return points
-
-
-def test_equal_bodies_differ_by_nothing_wherever_they_stand() -> None:
-    chart = motion.pose_difference(pose_output(two_bodies()))
-    assert chart is not None
-    assert set(chart.series) == {"head", "trunk", "arms", "legs", "hips"}
-    for values in chart.series.values():
-        assert np.allclose(values, 0)
-
-
-def test_a_difference_shows_in_its_own_part_in_torso_lengths() -> None:
-    points = two_bodies()
-    torso = 45.0
-    points[10:, 1, 15:17, 0] += torso  # both ankles, half of the four leg joints
-    points[20:, 1, :, 1] += 2 * torso  # the whole second body sinks
-    chart = motion.pose_difference(pose_output(points))
-    assert chart is not None
-    assert chart.series["legs"][15] == pytest.approx(0.5)
-    assert chart.series["arms"][15] == pytest.approx(0)
-    assert chart.series["hips"][15] == pytest.approx(0)
-    assert chart.series["hips"][25] == pytest.approx(2)
-
-
-def test_unseen_frames_are_gaps_and_size_does_not_count() -> None:
-    points = two_bodies()
-    points[:, 1, :, :2] *= 3
-    points[5:8, 1] = np.nan
-    chart = motion.pose_difference(pose_output(points))
-    assert chart is not None
-    legs = chart.series["legs"]
-    assert np.flatnonzero(np.isnan(legs)).tolist() == [5, 6, 7]
-    assert np.allclose(np.nan_to_num(legs), 0)
-
-
-def test_one_body_has_movement_and_no_difference() -> None:
-    points = two_bodies()[:, :1]
-    assert motion.pose_difference(pose_output(points)) is None
-    points[:, 0, 9:11, 0] += 45 * np.arange(30)[:, None] / report_samples.RATE  # hands at one torso length a second
-    chart = motion.body_speed(pose_output(points))
-    assert chart is not None
-    assert chart.series["arms"][15] == pytest.approx(0.5)
-    assert chart.series["legs"][15] == pytest.approx(0)
-
-
-def test_nobody_seen_gives_no_chart() -> None:
-    points = np.full((10, 2, 17, 3), np.nan)
-    assert motion.pose_difference(pose_output(points)) is None
-    assert motion.body_speed(pose_output(points)) is None
-
-
-def test_the_camera_moves_against_its_content() -> None:
-    rates = np.tile([-0.5, 0.25, np.log(2), np.pi / 2], (25, 1))  # one second of even motion
-    rates[3] = np.nan
-    path = motion.camera_path(flow_output(rates))
-    assert path is not None
-    share = 24 / 25
-    assert path.x[-1] == pytest.approx(0.5 * share)
-    assert path.y[-1] == pytest.approx(-0.25 * share)
-    assert path.zoom[-1] == pytest.approx(2**share)
-    assert path.rotation[-1] == pytest.approx(-90 * share)
-    assert motion.camera_path(flow_output(np.empty((0, 4)))) is None
-
-
-def tools_output() -> StageOutput:
-    """A `kinematics` output of two rows with named channels."""
-    names = ("left_speed_m_s", "right_speed_m_s", "left_gripper_rad", "hands_distance_m")
-    master, slave = np.array([[1.0, 2, 3, 4], [2, 3, 4, 5]]), np.array([[0.5, 2, 3, 4], [2, 1, 4, 5]])
-    return StageOutput(
-        {
-            "time": Array(np.array([0.0, 1 / 30]), ("row",), "s"),
-            "master": Array(master, ("row", "channel"), "mixed", names=names),
-            "slave": Array(slave, ("row", "channel"), "mixed", names=names),
-        }
-    )
-
-
-def test_tools_by_their_channel_names() -> None:
-    difference = motion.tool_difference(tools_output())
-    assert difference is not None
-    assert {k: v.tolist() for k, v in difference.series.items()} == {"left tool": [0.5, 0.0], "right tool": [0.0, 2.0]}
-    assert [chart.title for chart in motion.tool_traces(tools_output())] == [
-        "Speed of the tools",
-        "Gripper angle",
-        "Distance of the slave tips",
-    ]
-    assert list(motion.tool_traces(tools_output())[1].series) == ["left master", "left slave"]
 
 
 def section(clip: Path, outputs: dict[str, StageOutput], page: Path, steps: int = 10, **options: Any) -> VideoReport:

@@ -109,12 +109,14 @@ def test_attention_is_drawn_against_its_usual_range() -> None:
     shown = video(0, 0, 0, 0, 0)
     strip = view.attention(shown, view.step_views(shown))
     assert strip is not None
-    assert 0.48 < strip.low < 0.5
-    assert 0.6 < strip.high < 0.62
-    assert all(step.place == pytest.approx(50) for step in strip.steps)
-    assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in strip.steps)
+    axis, steps = strip
+    assert 0.48 < axis.low < 0.5
+    assert 0.6 < axis.high < 0.62
+    assert all(step.place == pytest.approx(50) for step in steps)
+    assert all(step.usual == pytest.approx((100 / 12, 1000 / 12), abs=0.1) for step in steps)
     alone = video(0, 0, 0, 0, 0, training=None)
     bare = view.attention(alone, view.step_views(alone))
     assert bare is not None
-    assert (bare.low, bare.high, bare.steps[0].usual) == (0.0, 1.0, None)
+    axis, steps = bare
+    assert (axis.low, axis.high, steps[0].usual) == (0.0, 1.0, None)
     assert view.attention(shown, []) is None

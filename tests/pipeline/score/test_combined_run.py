@@ -24,8 +24,7 @@ from pipeline.score.calibration import load_calibration
 from pipeline.score.export import export_onnx
 from pipeline.score.model_card import FILE as CARD
 from pipeline.score.scorer_training import TrainedScorer, train_scorer
-from pipeline.systems.combination import REGRESSIONS
-from pipeline.systems.fitted_combination import NETWORK
+from pipeline.systems.combination import NETWORK, REGRESSIONS
 from pipeline.train.normalise import label_table
 
 ROWS = range(48)

@@ -34,7 +34,7 @@ from pipeline.extract.plan import Planner
 from pipeline.features import gather
 from pipeline.observer import Observer
 from pipeline.recipes import fast
-from pipeline.report.score_page import report_scores
+from pipeline.report import report_scores
 from pipeline.results import NO_JUDGEMENT, Flag, Score
 from pipeline.score.bundle import model_sha256, save
 from pipeline.score.bundle_hashes import FILES, HASHES, cover
@@ -81,7 +81,7 @@ def trained(toy_table: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     cache = Cache(config.cache)
     planner = Planner(config, cache)
     assert run_extract(labelled, planner).exit_code == 0
-    features = gather(labelled, planner).features
+    features = gather(labelled, planner, Observer())
     run = train(features, fast(runs=2, epochs=30, switch_epochs=(15, 25, 30)), AimConfig(width=8, regression_width=8))
     save(run, root / "run")
     plans = list(planner.plan_all(labelled))
@@ -129,7 +129,7 @@ def test_a_combination_is_scored_from_video_to_page(trained: tuple[Path, Path], 
     unlabelled = find_videos([root / "train"]).records
     records = [replace(r, labels=Labels(greys[int(r.name[:2])] / 2)) for r in unlabelled]
     planner = Planner(config, Cache(config.cache))
-    features = gather(records, planner).features
+    features = gather(records, planner, Observer())
     plain = train(features, fast(runs=2, epochs=5, switch_epochs=(1, 2, 5)), config.scorer[0])
     save(plain, run)
     finish_run(plain, features, config, run, plans=list(planner.plan_all(records)), folds=3)
@@ -202,7 +202,7 @@ def test_damage_that_no_time_stamp_shows_is_computed_again(trained: tuple[Path, 
     damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
     assert set(scorer.outputs(before[0], records[0])) == {"timesteps"}
     damage_unnoticed(scorer.cache, "timesteps", "a.mp4")
-    assert gather(records, scorer.planner).left_out == ()
+    assert len(gather(records, scorer.planner, Observer())) == len(records)
 
 
 def test_an_odd_output_costs_its_video_only(trained: tuple[Path, Path], tmp_path: Path) -> None:
@@ -575,7 +575,7 @@ def test_the_commands(toy_table: None, tmp_path: Path, monkeypatch: pytest.Monke
     """Extract, train and score as a person types them, on the toy stage."""
     import run_pipeline
 
-    monkeypatch.setattr("pipeline.cli.interrupts.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
+    monkeypatch.setattr("pipeline.cli.terminal.stop_on_interrupt", threading.Event)  # leave pytest's Ctrl-C alone
     greys = [40, 70, 100, 130, 160, 190]
     for grey in greys:
         film(tmp_path / f"in/{grey}.mp4", grey)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.made_features import made_features
-from data.splits import kfold, louo
+from data.splits import kfold, leave_one_out
 from data.video.records import Labels
 from pipeline.evaluate.cross_validation import evaluate, make_parts
 from pipeline.features import FeatureSet
@@ -26,7 +26,7 @@ from pipeline.systems.regressors import (
     trial_regressions,
 )
 from pipeline.train.normalise import label_table
-from synthetic.planted_people import planted_people
+from tests.helpers.planted_people import planted_people
 
 
 def people(seed: int = 0, **given: Any) -> FeatureSet:
@@ -127,7 +127,11 @@ def test_what_carries_over_between_people_is_found() -> None:
     for seed in range(3):
         features = people(seed)
         results = evaluate(
-            features, louo(features.records), [*trial_regressions(), SUPPORT_VECTORS], protocol="louo", draws=0
+            features,
+            leave_one_out(features.records, "subject"),
+            [*trial_regressions(), SUPPORT_VECTORS],
+            protocol="louo",
+            draws=0,
         )
         for name, result in results["systems"].items():
             correlations.setdefault(name, []).append(result["users"]["together"]["value"])
@@ -148,7 +152,9 @@ def test_what_only_shows_the_person_is_not_found_in_new_people() -> None:
     result = evaluate(features, kfold(features.records, k=4), [GAUSSIAN_PROCESS], draws=0)["systems"][
         GAUSSIAN_PROCESS.name
     ]
-    new = evaluate(features, louo(features.records), trial_regressions(), protocol="louo", draws=0)["systems"]
+    new = evaluate(features, leave_one_out(features.records, "subject"), trial_regressions(), protocol="louo", draws=0)[
+        "systems"
+    ]
     assert result["average"]["together"]["fisher"]["value"] > 0.6
     assert all(result["users"]["mean"]["value"] < 0.3 for result in new.values())
 
@@ -196,7 +202,7 @@ def helpful(features: FeatureSet, recorded: list[Any] | None = None) -> list[Sim
 def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
     features = people()
     asked: list[Any] = []
-    folds = louo(features.records)
+    folds = leave_one_out(features.records, "subject")
     system = Combined(tuple(helpful(features, asked)), ("trial", "subject"))
     result = evaluate(features, folds, [system], protocol="louo", draws=0)["systems"]
     assert list(result) == [COMBINED, "good", "poor", "wrong", BEST_SINGLE]
@@ -213,7 +219,7 @@ def test_the_combination_finds_the_good_system_and_keeps_people_apart() -> None:
 
 def test_no_label_of_a_test_part_decides_and_bits_repeat() -> None:
     features = people(people=6, trials=3)
-    folds = louo(features.records)[:2]
+    folds = leave_one_out(features.records, "subject")[:2]
     held = set(folds[0].test)
     changed = tuple(
         replace(r, labels=Labels(-r.labels.score)) if r.id in held and r.labels else r for r in features.records
@@ -233,7 +239,7 @@ def test_without_inner_validation_all_count_alike() -> None:
     features = people(people=4, trials=2)
     recorded: list[Any] = []
     system = Combined(tuple(helpful(features, recorded)), validate=False)
-    parts = make_parts(features, louo(features.records))
+    parts = make_parts(features, leave_one_out(features.records, "subject"))
     held = system.held_out(features, parts)
     assert held.inner == ()
     assert len(recorded) == len(parts)
@@ -250,9 +256,9 @@ def test_the_combination_is_as_good_as_its_best_and_better_than_its_mean_candida
         features = people(seed, style=1.0)
         kinds = ("trial", "subject")
         system = Combined(regressions_for(features, kinds), kinds)
-        for name, result in evaluate(features, louo(features.records), [system], protocol="louo", draws=0)[
-            "systems"
-        ].items():
+        for name, result in evaluate(
+            features, leave_one_out(features.records, "subject"), [system], protocol="louo", draws=0
+        )["systems"].items():
             totals.setdefault(name, []).append(result["users"]["together"]["value"] or 0.0)
     means = {name: float(np.mean(values)) for name, values in totals.items()}
     singles: Sequence[float] = [value for name, value in means.items() if name not in (COMBINED, BEST_SINGLE)]
@@ -264,7 +270,9 @@ def test_intervals_over_users_say_how_many_there_are() -> None:
     features = people(people=6, trials=4)
     perfect = SimpleSystem("perfect", lambda f, train, test, run: scores_of(features)[test])
     guess = SimpleSystem("guess", lambda f, train, test, run: np.random.default_rng(len(test)).normal(size=len(test)))
-    result = evaluate(features, louo(features.records), [perfect, guess], protocol="louo", draws=200)["systems"]
+    result = evaluate(
+        features, leave_one_out(features.records, "subject"), [perfect, guess], protocol="louo", draws=200
+    )["systems"]
     assert result["perfect"]["users"] == {
         "count": 6,
         "mean": {"value": pytest.approx(1), "low": pytest.approx(1), "high": pytest.approx(1)},

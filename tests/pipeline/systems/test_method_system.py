@@ -22,9 +22,9 @@ from pipeline.evaluate.spread_jobs import Job, run_job
 from pipeline.features import FeatureSet
 from pipeline.recipes import fast
 from pipeline.systems import METHODS, MethodSystem, Part, WithEpochs, method_systems
-from pipeline.systems.epoch_choice import CHOSEN, ORACLE
 from pipeline.systems.interface import errors_and_deviations
-from pipeline.systems.method_system import EPOCHS, JudgesRule, _Extras, _partners, _voters, has_judges
+from pipeline.systems.method_system import EPOCHS, JudgesRule, _partners, _voters, has_judges, judges_of
+from pipeline.systems.selection import CHOSEN, ORACLE
 from pipeline.train.normalise import label_table
 from pipeline.train.stack import Member
 
@@ -67,7 +67,7 @@ def test_what_order_and_difficulty_need(judged: FeatureSet) -> None:
 
 
 def test_the_deviation_of_rica2_widens_with_the_noise_of_the_scores() -> None:
-    from synthetic.planted_cues import planted_cue
+    from benchmarks.planted_cues import planted_cue
 
     features, noisy = cue_features("noise", 170), planted_cue("noise", 170).noisy
     part = Part("noise", "fixed", np.arange(110), np.arange(110, 170))
@@ -147,7 +147,7 @@ def test_panels_of_different_sizes_are_reduced_to_the_middle_judges(judged: Feat
     panels = ((9.0, 1.0, 5.0, 6.0, 7.0), (8.0, 2.0, 3.0), ())
     records = tuple(replace(r, labels=Labels(1.0, judges=p)) for r, p in zip(judged.records, panels, strict=False))
     some = replace(judged.take(np.arange(3)), records=records)
-    assert np.array_equal(_Extras.of(some).judges, [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
+    assert np.array_equal(judges_of(some), [[5, 6, 7], [2, 3, 8], [np.nan] * 3], equal_nan=True)
     assert not has_judges(some)
     assert has_judges(some.take(np.arange(2)))
 
@@ -183,7 +183,7 @@ def test_epochs_are_chosen_inside_the_training_part(judged: FeatureSet) -> None:
     alone = replace(ours, watch=(20,)).held_out(judged, [part]).score[0]
     whole = WithEpochs(ours).held_out(judged, [part])
     assert np.array_equal(whole.score[0], alone)
-    assert whole.watched == tuple(range(1, 21))
+    assert whole.by_epoch[0].shape == (20, 1, len(part.test))
 
 
 def test_systems_are_chosen_by_name(judged: FeatureSet) -> None:

@@ -23,8 +23,8 @@ from pipeline.features import FeatureSet
 from pipeline.recipes import TrainConfig, fast, model_for, paper
 from pipeline.score.bundle import Bundle
 from pipeline.train.normalise import Normaliser, label_table
-from pipeline.train.stack import Member, Stack, draw_batches
-from pipeline.train.trainer import fit_normaliser, sizes_of, stack_data, train
+from pipeline.train.stack import Member, Stack, draw_batches, sizes_of
+from pipeline.train.trainer import stack_data, train
 
 TINY = AimConfig(width=12, regression_width=6, multi_task=True, feature_dropout=0.1)
 
@@ -42,26 +42,17 @@ def features() -> FeatureSet:
     return made_features(40, channels=6, scene=9)
 
 
-def stacked(features: FeatureSet, normalisers: list[Normaliser]) -> StackData:
-    """The features under each normaliser."""
-    each = [stack_data(features, [normaliser]) for normaliser in normalisers]
-    inputs = {name: torch.cat([vars(d.inputs)[name] for d in each]) for name in vars(each[0].inputs)}
-    return StackData(AimInputs(**inputs), torch.cat([d.targets for d in each]), torch.cat([d.weights for d in each]))
-
-
-def train_plainly(
-    data: StackData, member: Member, config: TrainConfig, model: AimConfig, sizes: Any, epochs: int
-) -> Aim:
+def train_plainly(data: StackData, member: Member, config: TrainConfig, model: AimConfig, epochs: int) -> Aim:
     """The ordinary loop: one network of nn.Linear and nn.LSTM, torch.optim.Adam, one batch after the other."""
-    net = Aim(model, sizes)
-    start = Stack(data, [member], sizes, model, config)
-    net.load_state_dict(start.state(0))
+    net = Aim(model, sizes_of(data.inputs))
+    start = Stack(data, [member], model, config)
+    net.load_state_dict(member_state(start.net.state_dict(), 0))
     optimizer = torch.optim.Adam(net.parameters(), lr=1.0, weight_decay=config.weight_decay)
     for epoch in range(epochs):
         optimizer.param_groups[0]["lr"] = config.learning_rate(epoch)
         generator = np.random.Generator(np.random.SFC64([member.seed, epoch]))
         batches = draw_batches([member], [generator], config.batch)
-        for rows, counts in zip(batches.rows, batches.counts, strict=True):
+        for rows, counts in batches:
             real = torch.from_numpy(rows[:, : counts[0]])
             x, targets, weights = data.gather(torch.tensor([member.fold]), real)
             mine = AimInputs(**{name: values[0] for name, values in vars(x).items()})
@@ -83,15 +74,15 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
         batch=8, learning_rates=(1e-2, 1e-3), switch_epochs=(6, 20), runs=1, scene_components=components, clip=5.0
     )
     parts = [np.arange(38), np.arange(3, 40), np.arange(1, 36), np.arange(0, 34)]
-    normalisers = [fit_normaliser(features, rows, config) for rows in parts]
-    data, sizes = stacked(features, normalisers), sizes_of(features)
+    normalisers = [Normaliser.fit(features, rows, config) for rows in parts]
+    data = stack_data(features, normalisers)
     members = [Member(run, fold, rows, seed=100 + fold) for run, (fold, rows) in enumerate(enumerate(parts))]
-    stack = Stack(data, members, sizes, TINY, config)
+    stack = Stack(data, members, TINY, config)
     assert stack.data.inputs.scene.shape[-1] == (components or 9)
     for epoch in range(10):
         stack.epoch(epoch)
     for position, member in enumerate(members):
-        alone = train_plainly(data, member, config, TINY, sizes, epochs=10).state_dict()
+        alone = train_plainly(data, member, config, TINY, epochs=10).state_dict()
         for name, values in member_state(stack.net.state_dict(), position).items():
             assert (values - alone[name]).abs().max() < 1e-4, name
 
@@ -99,13 +90,13 @@ def test_a_stack_trains_like_its_members_one_by_one(features: FeatureSet, compon
 def test_a_member_does_not_depend_on_its_company(features: FeatureSet) -> None:
     config = fast(epochs=5, batch=8)
     parts = [np.arange(40), np.arange(17)]
-    data = stacked(features, [fit_normaliser(features, rows, config) for rows in parts])
+    data = stack_data(features, [Normaliser.fit(features, rows, config) for rows in parts])
     members = [Member(0, 0, parts[0], 1), Member(0, 1, parts[1], 2)]
     from pipeline.train.fit import fit_members
 
-    together = fit_members(data, members, sizes_of(features), TINY, config)
+    together = fit_members(data, members, TINY, config)
     for position, member in enumerate(members):
-        alone = fit_members(data, [member], sizes_of(features), TINY, config)
+        alone = fit_members(data, [member], TINY, config)
         for name, values in alone.state.items():
             torch.testing.assert_close(together.state[name][position], values[0], atol=1e-5, rtol=1e-4)
     assert together.losses.shape == (5, 2)
@@ -218,8 +209,8 @@ def test_statistics_come_from_the_training_part_only(features: FeatureSet) -> No
     primary[rest] = 1e6
     records = tuple(r if i < 20 else replace(r, labels=Labels(score=1e6)) for i, r in enumerate(features.records))
     spoiled = replace(features, primary=primary, records=records)
-    for name, values in Normaliser.fit(features, rows, clip=None, same_scale=True).arrays().items():
-        assert np.array_equal(values, Normaliser.fit(spoiled, rows, clip=None, same_scale=True).arrays()[name]), name
+    honest, other = (Normaliser.fit(one, rows, paper(same_scale=True)).arrays() for one in (features, spoiled))
+    assert all(np.array_equal(values, other[name]) for name, values in honest.items())
 
 
 def test_standardisation(features: FeatureSet) -> None:
@@ -227,7 +218,7 @@ def test_standardisation(features: FeatureSet) -> None:
     primary[..., 2] = 5.0  # constant while training
     primary[7, 3, 4] = np.nan
     given = replace(features, primary=primary)
-    normaliser = Normaliser.fit(given, np.arange(40), clip=None, same_scale=False)
+    normaliser = Normaliser.fit(given, np.arange(40), paper())
     out = normaliser.apply(given)["primary"]
     observed = out[features.primary_mask]
     varying = [0, 1, 3, 5]
@@ -238,27 +229,25 @@ def test_standardisation(features: FeatureSet) -> None:
     assert out[7, 3, 4] == 0
     primary[..., 2] = 9.0
     assert (normaliser.apply(given)["primary"][..., 2] == 0).all()
-    cut = Normaliser.fit(features, np.arange(40), clip=1.5, same_scale=True).apply(features)
+    cut = Normaliser.fit(features, np.arange(40), paper(clip=1.5)).apply(features)
     assert np.abs(cut["scene"]).max() == 1.5
-    same_scale = Normaliser.fit(features, np.arange(40), clip=None, same_scale=True)
+    same_scale = Normaliser.fit(features, np.arange(40), paper(same_scale=True))
     assert np.array_equal(same_scale.primary, same_scale.secondary)
 
 
 def test_scene_components_are_whitened_and_few(features: FeatureSet) -> None:
-    fit = {"clip": None, "same_scale": True}
-    rows = np.arange(40)
-    scene = Normaliser.fit(features, rows, **fit, scene_components=4, scene_gain=0.5).apply(features)["scene"]
-    assert (scene[..., 4:] == 0).all()
-    assert np.allclose(np.cov(scene[..., :4].reshape(-1, 4).T), 0.25 * np.eye(4), atol=0.01)
-    plain = Normaliser.fit(features, rows, **fit).apply(features)["scene"]
-    scaled = Normaliser.fit(features, rows, **fit, scene_gain=0.5).apply(features)["scene"]
-    assert np.allclose(scaled, plain / 2, atol=1e-6)
-    more = Normaliser.fit(features, rows, **fit, scene_components=50).apply(features)["scene"]
-    assert np.isfinite(more).all()
+    def scene(**settings: Any) -> np.ndarray[Any, Any]:
+        return Normaliser.fit(features, np.arange(40), paper(**settings)).apply(features)["scene"]
+
+    few = scene(scene_components=4, scene_gain=0.5)
+    assert (few[..., 4:] == 0).all()
+    assert np.allclose(np.cov(few[..., :4].reshape(-1, 4).T), 0.25 * np.eye(4), atol=0.01)
+    assert np.allclose(scene(scene_gain=0.5), scene() / 2, atol=1e-6)
+    assert np.isfinite(scene(scene_components=50)).all()
 
 
 def test_scores_are_scaled_to_ten_by_the_training_part(features: FeatureSet) -> None:
-    normaliser = Normaliser.fit(features, np.arange(40), clip=None, same_scale=False)
+    normaliser = Normaliser.fit(features, np.arange(40), paper())
     labels = label_table(features.records)
     scaled = normaliser.scale_scores(labels)
     assert np.allclose(scaled.min(0), 0)
@@ -306,11 +295,9 @@ def test_batches_are_even_and_cover_every_row_once() -> None:
     members = [Member(0, 0, np.arange(188), 1), Member(1, 0, np.arange(7, 140), 2)]
     generators = [np.random.Generator(np.random.SFC64(m.seed)) for m in members]
     batches = draw_batches(members, generators, 64)
-    assert batches.counts.T.tolist() == [[63, 63, 62], [45, 44, 44]]
+    assert np.transpose([counts for _, counts in batches]).tolist() == [[63, 63, 62], [45, 44, 44]]
     for m, member in enumerate(members):
-        rows_drawn = np.concatenate(
-            [rows[m, : counts[m]] for rows, counts in zip(batches.rows, batches.counts, strict=True)]
-        )
+        rows_drawn = np.concatenate([rows[m, : counts[m]] for rows, counts in batches])
         assert sorted(rows_drawn.tolist()) == member.rows.tolist()
 
 

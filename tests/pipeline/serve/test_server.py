@@ -13,7 +13,7 @@ import pytest
 from data.errors import Cancelled, UsageError, VideoError
 from data.video.records import Record
 from pipeline.results import Flag, Score
-from pipeline.serve import score_work as work
+from pipeline.serve import server as work
 from pipeline.serve.history import ScoringJob
 
 JOB = ScoringJob("0" * 32, "<b>dive</b>.mp4", ".mp4", 10, "ab" * 32)
@@ -42,9 +42,8 @@ def run(scorer: Any, tmp_path: Path) -> tuple[Any, list[tuple[str, float | None]
     """The outcome and the progress reported on the way."""
     progress: list[tuple[str, float | None]] = []
     video = tmp_path / "video.mp4"
-    made = work.ScoreWork(scorer)(
-        JOB, video, tmp_path / "report.html", lambda stage, share: progress.append((stage, share)), threading.Event()
-    )
+    page, stop = tmp_path / "report.html", threading.Event()
+    made = work.score_upload(scorer, None, JOB, video, page, lambda *reported: progress.append(reported), stop)
     return made, progress
 
 
@@ -77,7 +76,7 @@ def test_the_files_of_a_trial_become_one_record(tmp_path: Path, monkeypatch: pyt
     for suffix, path in ((".mp4", tmp_path / "video.mp4"), ("", None)):
         video = tmp_path / f"video{suffix}"
         job = replace(JOB, suffix=suffix)
-        work.ScoreWork(scorer)(job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
+        work.score_upload(scorer, None, job, video, tmp_path / "report.html", lambda *_: None, threading.Event())
         assert scorer.records[-1].path == path
         assert scorer.records[-1].sidecars == {"kinematics": tmp_path / "kinematics.txt"}
 

@@ -1,0 +1,52 @@
+"""Agreement of detected people with the rendered truth, on planted errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.demo.quality import compare
+
+STANDING = np.array(
+    [[0, -62], [3, -65], [-3, -65], [7, -62], [-7, -62], [14, -45], [-14, -45], [20, -28], [-20, -28], [22, -12],
+     [-22, -12], [9, 0], [-9, 0], [10, 26], [-10, 26], [10, 52], [-10, 52]], float,
+)  # fmt: skip
+TORSO = 45.0
+
+
+def people() -> np.ndarray:
+    """(10, 2, 17, 2): two people 200 px apart."""
+    return np.stack([np.tile(STANDING + np.array([x, 0]), (10, 1, 1)) for x in (0, 200)], axis=1)
+
+
+def detected(truth: np.ndarray) -> np.ndarray:
+    """The truth with full scores, as the pose stage gives it."""
+    return np.concatenate([truth, np.ones((*truth.shape[:3], 1))], axis=-1)
+
+
+def test_the_truth_agrees_with_itself() -> None:
+    truth = people()
+    figures = compare(detected(truth), truth, np.ones(truth.shape[:3], bool))
+    assert figures == {"frames": 10, "found_all": 1.0, "found": 1.0, "swaps": 0, "pck20": 1.0, "pck50": 1.0}
+
+
+def test_missing_people_exchanged_people_and_far_joints_are_counted() -> None:
+    truth = people()
+    given = detected(truth)
+    given[:2, 1] = np.nan  # not detected in two frames
+    given[5:] = given[5:, ::-1].copy()  # the agents change places once
+    given[3, 0, :4, 0] += 0.3 * TORSO
+    figures = compare(given, truth, np.ones(truth.shape[:3], bool))
+    assert (figures["found_all"], figures["found"], figures["swaps"]) == (0.8, 0.9, 2)
+    assert figures["pck20"] == pytest.approx((20 * 17 - 2 * 17 - 4) / (20 * 17))
+    assert figures["pck50"] == pytest.approx((20 * 17 - 2 * 17) / (20 * 17))
+
+
+def test_people_below_the_water_do_not_count() -> None:
+    truth = people()
+    visible = np.ones(truth.shape[:3], bool)
+    visible[4:, 1, :10] = False
+    given = detected(truth)
+    given[4:, 1] = np.nan
+    figures = compare(given, truth, visible)
+    assert (figures["frames"], figures["found_all"], figures["found"]) == (4, 1.0, 1.0)
