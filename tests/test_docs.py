@@ -20,8 +20,8 @@ import yaml
 
 from data.errors import UsageError
 from pipeline.config import config_class, load_config
-from pipeline.presets import config_path
 from pipeline.recipes import RECIPES
+from pipeline.yaml_values import config_path
 from run_pipeline import app
 from tests.helpers.scripts import load_script
 
